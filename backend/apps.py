@@ -1,0 +1,17 @@
+"""The image's own Django application."""
+
+from django.apps import AppConfig
+
+from backend.router import register_in_db
+
+# When Django imports this module no model has been loaded yet: application
+# configurations come first, in whatever order INSTALLED_APPS lists them.
+register_in_db()
+
+
+class BackendConfig(AppConfig):
+    name = "backend"
+    verbose_name = "Base image"
+
+    def ready(self) -> None:
+        from backend import checks  # noqa: F401  registers the system checks

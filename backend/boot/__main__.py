@@ -1,0 +1,80 @@
+"""Prepare for a server, then become it. Any other command is become at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from backend.boot import configuration, data, database, static, superuser
+from backend.boot.log import say
+from backend.environment import current
+from backend.errors import StartupError, explained
+
+SERVER = ["gunicorn", "backend.wsgi", "-c", "gunicorn_conf.py"]
+
+
+def main(arguments: list[str]) -> None:
+    """Run ``arguments``; none, or only flags, mean gunicorn with them."""
+    command = [*SERVER, *arguments] if not arguments or arguments[0].startswith("-") else arguments
+    if serves(command):
+        # As the first process of a container, Python would otherwise ignore it.
+        signal.signal(signal.SIGTERM, _stop)
+        with explained():
+            prepare()
+        # The server has no use for it, and its environment can be read.
+        os.environ.pop("DJANGO_SUPERUSER_PASSWORD", None)
+    _become(command)
+
+
+def serves(command: list[str]) -> bool:
+    """Whether a command answers requests, so that everything must be in place for it."""
+    return Path(command[0]).name == "gunicorn" or "runserver" in command[:3]
+
+
+def prepare() -> None:
+    """Everything that must be true before the first request.
+
+    Raises StartupError at the first thing that is not.
+    """
+    started = time.monotonic()
+    configuration.load()
+    data.make_folder()
+    data.keep_secret_key()
+    env = current()
+    if env["DB_WAIT"]:
+        database.wait(env["DB_WAIT_TIMEOUT"])
+    if env["MIGRATE"]:
+        database.migrate()
+    if env["COLLECTSTATIC"]:
+        static.collect()
+    superuser.create(env)
+    say(f"ready to serve after {time.monotonic() - started:.1f} s")
+
+
+def _stop(signal_number: int, frame: object) -> None:
+    say("stopped before it was ready")
+    sys.exit(0)
+
+
+def _become(command: list[str]) -> None:
+    sys.stdout.flush()
+    try:
+        os.execvp(command[0], command)
+    except OSError as error:
+        print(
+            StartupError(
+                f"The command '{command[0]}' cannot be run: {error.strerror}.",
+                "Check its spelling; the image runs commands such as 'bash', "
+                "'python manage.py shell', or gunicorn flags such as '--workers 2'.",
+            ),
+            file=sys.stderr,
+        )
+        # As shells do: 127 not found, 126 found and not runnable.
+        sys.exit(127 if isinstance(error, FileNotFoundError) else 126)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,111 @@
+"""System checks for what the image adds to Django."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import models
+
+from backend.router import alias_of, declared_alias
+
+
+def _models() -> Iterator[type[models.Model]]:
+    return (model for model in apps.get_models() if not model._meta.swapped)
+
+
+@register(Tags.models)
+def check_alias_is_known(**kwargs: Any) -> list[CheckMessage]:
+    """``in_db`` names a database of DATABASES."""
+    messages = []
+    for model in _models():
+        alias = declared_alias(model)
+        if alias is None or alias in settings.DATABASES:
+            continue
+        close = difflib.get_close_matches(str(alias), settings.DATABASES, n=1)
+        known = ", ".join(f"'{name}'" for name in settings.DATABASES)
+        guess = f"Did you mean '{close[0]}'? " if close else ""
+        hint = f"{guess}DATABASES knows {known}; {str(alias).upper()}_DATABASE_URL adds '{alias}'."
+        messages.append(
+            Error(
+                f"Meta.in_db is '{alias}', which is not in DATABASES.", hint, model, "backend.E001"
+            )
+        )
+    return messages
+
+
+@register(Tags.models)
+def check_one_table_one_database(**kwargs: Any) -> list[CheckMessage]:
+    """A proxy or a multi-table child says no other ``in_db`` than the model it shares rows with."""
+    messages = []
+    for model in _models():
+        own = getattr(model._meta, "in_db", None)
+        for parent in model._meta.all_parents:
+            if own and own != alias_of(parent):
+                messages.append(
+                    Error(
+                        f"Meta.in_db is '{own}', but its rows lie in '{alias_of(parent)}' with "
+                        f"those of {parent._meta.label}.",
+                        "Remove in_db here: the model follows its parent.",
+                        model,
+                        "backend.E002",
+                    )
+                )
+    return messages
+
+
+@register(Tags.models)
+def check_relations_stay_in_one_database(**kwargs: Any) -> list[CheckMessage]:
+    """No foreign key and no many-to-many relation crosses from one database to another."""
+    messages = []
+    for model in _models():
+        for field in (*model._meta.local_fields, *model._meta.local_many_to_many):
+            target = field.related_model
+            if isinstance(target, type) and alias_of(target) != alias_of(model):
+                messages.append(
+                    Warning(
+                        f"The relation crosses databases: {model._meta.label} lies in "
+                        f"'{alias_of(model)}', {target._meta.label} in '{alias_of(target)}'.",
+                        "The database can neither join nor check it. Keep both models in one "
+                        "database, or hold the other's key in a plain field.",
+                        field,
+                        "backend.W001",
+                    )
+                )
+    return messages
+
+
+@register(Tags.models)
+def check_geometry_has_a_spatial_database(**kwargs: Any) -> list[CheckMessage]:
+    """A model with a geometry field lies in a database that can store one."""
+    messages = []
+    for model in _models():
+        engine = settings.DATABASES.get(alias_of(model), {}).get("ENGINE", "")
+        if engine not in ("django.db.backends.sqlite3", "django.db.backends.postgresql"):
+            continue
+        for field in model._meta.local_fields:
+            if not hasattr(field, "geom_type"):
+                continue
+            messages.append(_no_geometry(field, alias_of(model), engine))
+    return messages
+
+
+def _no_geometry(field: models.Field, alias: str, engine: str) -> Error:
+    if engine.endswith("sqlite3"):
+        return Error(
+            f"A geometry field, and the database '{alias}' is plain SQLite, which stores none.",
+            "Use PostGIS (set POSTGRES_NAME, POSTGRES_USER, POSTGRES_PASSWORD and POSTGRES_HOST, "
+            "or DATABASE_URL), or the development image, which has SpatiaLite.",
+            field,
+            "backend.E003",
+        )
+    return Error(
+        f"A geometry field, and the database '{alias}' uses Django's plain PostgreSQL engine.",
+        f"Set ENGINE of '{alias}' to 'django.contrib.gis.db.backends.postgis'.",
+        field,
+        "backend.E004",
+    )

@@ -1,0 +1,28 @@
+"""The image's own pages: landing page, admin, API documentation.
+
+Health is not here: it is answered below Django, see ``backend.health``.
+"""
+
+from django.apps import apps
+from django.conf import settings
+from django.urls import path
+
+from backend.landing import landing_page
+
+urlpatterns = [path("", landing_page, name="landing-page")]
+
+# A team that replaced INSTALLED_APPS whole may have left these out.
+if apps.is_installed("django.contrib.admin"):
+    from django.contrib import admin
+
+    admin.site.site_header = admin.site.site_title = settings.PROJECT_NAME
+    urlpatterns.append(path("admin/", admin.site.urls))
+
+if apps.is_installed("drf_yasg") and apps.is_installed("rest_framework"):
+    from backend.docs import redoc, schema, swagger
+
+    urlpatterns += [
+        path("swagger/", swagger, name="schema-swagger-ui"),
+        path("redoc/", redoc, name="schema-redoc"),
+        path("swagger.<str:format>", schema, name="schema"),
+    ]

@@ -1,0 +1,33 @@
+"""OpenAPI documents of the API, and the pages that show them."""
+
+from django.conf import settings
+from drf_yasg import openapi
+from drf_yasg.generators import OpenAPISchemaGenerator
+from drf_yasg.views import get_schema_view
+from rest_framework import permissions
+
+
+class RelativeSchemaGenerator(OpenAPISchemaGenerator):
+    """Leaves host and scheme out of the document.
+
+    Both then are, by OpenAPI 2.0's own rule, those the document was served
+    under, which is right behind any proxy that ends HTTPS.
+    https://spec.openapis.org/oas/v2.0.html#fixed-fields
+    """
+
+    def get_schema(self, request=None, public=False):
+        document = super().get_schema(request, public)
+        document.pop("host", None)
+        document.pop("schemes", None)
+        return document
+
+
+_view = get_schema_view(
+    openapi.Info(title=settings.PROJECT_NAME, default_version=settings.PROJECT_VERSION),
+    public=True,
+    permission_classes=[permissions.AllowAny],
+    generator_class=RelativeSchemaGenerator,
+)
+swagger = _view.with_ui("swagger", cache_timeout=0)
+redoc = _view.with_ui("redoc", cache_timeout=0)
+schema = _view.without_ui(cache_timeout=0)

@@ -1,0 +1,449 @@
+"""The one table of environment variables, and the reader made from it.
+
+docs/environment.md, .env.example and the check for misspelt names come from
+``VARIABLES`` (``python -m backend.environment docs|example``).
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import environ
+
+from backend import secret_store
+from backend.errors import StartupError
+
+ROOT = Path(__file__).resolve().parent.parent
+TRUE = environ.Env.BOOLEAN_TRUE_STRINGS
+FALSE = ("false", "off", "n", "no", "0")
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One environment variable. ``kind`` is one of the keys of ``FORMS``."""
+
+    name: str
+    kind: str
+    default: Any
+    help: str
+    group: str
+    secret: bool = False
+    choices: tuple[str, ...] = ()
+    minimum: int = 0
+    maximum: int = 2**31
+
+
+FORMS = {
+    "boolean": "true or false (also yes/no, on/off, 1/0)",
+    "integer": "a whole number",
+    "text": "any text",
+    "list": "values separated by commas",
+    "choice": "one of the listed words",
+    "origins": "origins separated by commas, each with its scheme: https://example.org",
+    "database URL": "postgis://USER:PASSWORD@HOST:PORT/NAME "
+    "(percent-encode special characters in USER and PASSWORD: @ is %40, / is %2F)",
+    "path": "an absolute path",
+    "prefix": "a path that starts with a slash and does not end with one: /api",
+    "store": "an absolute path of a folder, or ssm:/path/of/parameters",
+}
+
+VARIABLES = (
+    Variable(
+        "DEBUG",
+        "boolean",
+        False,
+        "Debug mode: tracebacks in the browser, SQL in the log, `.env` read. Never in production.",
+        "Application",
+    ),
+    Variable(
+        "DJANGO_SECRET_KEY",
+        "text",
+        None,
+        "Signs sessions and tokens. Needed as soon as a real database is used. Make one with "
+        "`python -c 'import secrets; print(secrets.token_urlsafe(50))'`.",
+        "Application",
+        secret=True,
+    ),
+    Variable(
+        "PROJECT_NAME",
+        "text",
+        "Django REST API",
+        "Title of the landing page, the admin and the API documentation.",
+        "Application",
+    ),
+    Variable(
+        "PROJECT_VERSION",
+        "text",
+        "v1",
+        "Version of the API, as the documentation shows it.",
+        "Application",
+    ),
+    Variable(
+        "DATA_DIR",
+        "path",
+        None,
+        "Folder for what the application writes: SQLite's file, collected static files, the "
+        "generated key. `/data` in the image, `data/` beside `manage.py` elsewhere.",
+        "Application",
+    ),
+    Variable(
+        "LOG_LEVEL",
+        "choice",
+        "INFO",
+        "Least severe level that is logged.",
+        "Application",
+        choices=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
+    ),
+    Variable(
+        "SECRET_STORE",
+        "store",
+        None,
+        "Where variables that are not set are looked up when `DEBUG` is false: a folder with one "
+        "file for each variable (`/run/secrets`), or `ssm:/my-api/production` for AWS Systems "
+        "Manager Parameter Store (needs `boto3` in your requirements).",
+        "Application",
+    ),
+    Variable(
+        "CI",
+        "boolean",
+        False,
+        "Set by continuous integration services; lets a build use a real database without "
+        "`DJANGO_SECRET_KEY`.",
+        "Application",
+    ),
+    Variable(
+        "DATABASE_URL",
+        "database URL",
+        None,
+        "The default database as one URL; wins over the `POSTGRES_*` variables. Options follow "
+        "a question mark: `?options=-c%20search_path%3Ddjango,census` or `?sslmode=require`.",
+        "Database",
+        secret=True,
+    ),
+    Variable(
+        "POSTGRES_NAME",
+        "text",
+        None,
+        "Name of the PostGIS database. With neither this nor `DATABASE_URL`, SQLite is used.",
+        "Database",
+    ),
+    Variable("POSTGRES_DB", "text", None, "The same as `POSTGRES_NAME`.", "Database"),
+    Variable("POSTGRES_USER", "text", None, "Role to log in as.", "Database"),
+    Variable("POSTGRES_PASSWORD", "text", None, "Password of the role.", "Database", secret=True),
+    Variable("POSTGRES_HOST", "text", None, "Host name of the server.", "Database"),
+    Variable(
+        "POSTGRES_PORT",
+        "integer",
+        5432,
+        "Port of the server.",
+        "Database",
+        minimum=1,
+        maximum=65535,
+    ),
+    Variable(
+        "CONN_MAX_AGE",
+        "integer",
+        60,
+        "Seconds a database connection is kept for further requests; 0 opens one a request.",
+        "Database",
+    ),
+    Variable("ALLOWED_HOSTS", "list", ["*"], "Host names this API may be asked under.", "HTTP"),
+    Variable(
+        "CORS_ALLOWED_ORIGINS",
+        "origins",
+        [],
+        "Origins whose pages may read this API. Empty: every origin may, without credentials.",
+        "HTTP",
+    ),
+    Variable(
+        "CSRF_TRUSTED_ORIGINS",
+        "origins",
+        [],
+        "Origins that may post with a session, such as the public address of the admin.",
+        "HTTP",
+    ),
+    Variable(
+        "BEHIND_PROXY",
+        "boolean",
+        False,
+        "A proxy of yours ends HTTPS and sets `X-Forwarded-Proto`, `X-Forwarded-Host` and "
+        "`X-Forwarded-For`. Only when clients cannot reach the container around it.",
+        "HTTP",
+    ),
+    Variable("PATH_PREFIX", "prefix", "", "Path under which a proxy publishes this API.", "HTTP"),
+    Variable("PORT", "integer", 8000, "Port to listen on.", "Server", minimum=1, maximum=65535),
+    Variable(
+        "WEB_CONCURRENCY",
+        "integer",
+        None,
+        "Worker processes. Unset: one a core of the container's CPU limit, as far as its memory "
+        "limit carries them.",
+        "Server",
+        minimum=1,
+        maximum=1024,
+    ),
+    Variable("WEB_THREADS", "integer", 4, "Threads a worker.", "Server", minimum=1, maximum=1024),
+    Variable("DB_WAIT", "boolean", True, "At start, wait until every database answers.", "Start"),
+    Variable(
+        "DB_WAIT_TIMEOUT", "integer", 60, "Seconds to wait for each database.", "Start", minimum=1
+    ),
+    Variable("MIGRATE", "boolean", True, "At start, apply migrations.", "Start"),
+    Variable(
+        "COLLECTSTATIC", "boolean", True, "At start, collect static files if they changed.", "Start"
+    ),
+    Variable(
+        "DJANGO_SUPERUSER_USERNAME",
+        "text",
+        None,
+        "At start, create this superuser unless it exists.",
+        "Start",
+    ),
+    Variable("DJANGO_SUPERUSER_EMAIL", "text", "", "The superuser's email address.", "Start"),
+    Variable(
+        "DJANGO_SUPERUSER_PASSWORD", "text", None, "The superuser's password.", "Start", secret=True
+    ),
+)
+TABLE = {variable.name: variable for variable in VARIABLES}
+ALIAS_URL = re.compile(r"([A-Z][A-Z0-9_]*)_DATABASE_URL")
+# Read by Docker's, PostgreSQL's or Python's own tools: near one of ours, and right.
+NEIGHBOURS = {"HOST", "POSTGRES_HOST_AUTH_METHOD", "POSTGRES_INITDB_ARGS", "POSTGRES_PASS", "PATH"}
+
+
+class Environment:
+    """Reads the table's variables out of a mapping, ``os.environ`` by default.
+
+    An empty variable is an unset one, because compose passes empty strings.
+    ``NAME_FILE`` names a file that holds the value of ``NAME``. A variable that
+    is not set is looked up in ``store``.
+
+    Raises StartupError, with the variable and the accepted forms but never a
+    secret's value, when a value cannot be read.
+    """
+
+    def __init__(
+        self, environ: Mapping[str, str] | None = None, store: Mapping[str, str] | None = None
+    ) -> None:
+        source = os.environ if environ is None else environ
+        self.raw = {name: value for name, value in source.items() if value.strip()}
+        self.store = store or {}
+
+    def __getitem__(self, name: str) -> Any:
+        """The parsed value of a variable of the table, its default when it is unset."""
+        variable = TABLE[name]
+        text = self.text(name)
+        return variable.default if text is None else parse(variable, text)
+
+    def text(self, name: str) -> str | None:
+        """The unparsed value of any variable, from the environment, its file or the store."""
+        file = self.raw.get(f"{name}_FILE")
+        if file is not None and name in self.raw:
+            raise StartupError(
+                f"{name} and {name}_FILE are both set.",
+                f"Keep one of them: {name}_FILE names a file that holds the value of {name}.",
+            )
+        if file is not None:
+            return _read_value(f"{name}_FILE", Path(file))
+        return self.raw.get(name) or self.store.get(name)
+
+    def database_urls(self) -> dict[str, str]:
+        """Alias to variable name, for every ``<ALIAS>_DATABASE_URL`` that is set."""
+        names = {name.removesuffix("_FILE") for name in [*self.raw, *self.store]}
+        matches = filter(None, map(ALIAS_URL.fullmatch, sorted(names)))
+        return {match[1].lower(): match[0] for match in matches}
+
+    def database(self, name: str) -> dict[str, Any]:
+        """Django's settings for the database that the URL in variable ``name`` describes."""
+        text = self.text(name) or ""
+        return parse(Variable(name, "database URL", None, "", "", secret=True), text)
+
+    def misspelt(self) -> dict[str, str]:
+        """Names that are set, unknown and close to one of the table, with that one."""
+        known = {*TABLE, *(f"{name}_FILE" for name in TABLE)}
+        found = {}
+        for name in sorted(self.raw.keys() - known - NEIGHBOURS):
+            if name.startswith("_") or ALIAS_URL.fullmatch(name.removesuffix("_FILE")):
+                continue
+            close = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.87)
+            if close and len(name) > 4:
+                found[name] = close[0]
+        return found
+
+
+@functools.cache
+def current(root: Path = ROOT) -> Environment:
+    """This process's environment: with ``.env`` in debug mode, else with the secret store."""
+    env = Environment()
+    if env["DEBUG"]:
+        return Environment(_with_dotenv(root / ".env", os.environ))
+    if store := env["SECRET_STORE"]:
+        return Environment(store=secret_store.read(store))
+    return env
+
+
+def _with_dotenv(file: Path, source: Mapping[str, str]) -> dict[str, str]:
+    """``source`` and, for what it does not set, the variables of a ``.env`` file."""
+    reader = environ.Env()
+    reader.ENVIRON = {}
+    if file.is_file():
+        try:
+            reader.read_env(str(file))
+        except (OSError, UnicodeDecodeError) as error:
+            raise StartupError(
+                f"{file} cannot be read: {error}.", "Make it a readable file of NAME=value lines."
+            ) from error
+    return {**reader.ENVIRON, **{name: value for name, value in source.items() if value.strip()}}
+
+
+def parse(variable: Variable, text: str) -> Any:
+    """The value of ``variable`` that ``text`` spells; StartupError when it spells none."""
+    text = text.strip() if variable.kind != "text" else text
+    env = environ.Env()
+    env.ENVIRON = {variable.name: text}
+    match variable.kind:
+        case "boolean":
+            if text.lower() in TRUE or text.lower() in FALSE:
+                return env.bool(variable.name)
+        case "integer":
+            if re.fullmatch(r"\d{1,10}", text, re.ASCII):
+                number = env.int(variable.name)
+                if variable.minimum <= number <= variable.maximum:
+                    return number
+        case "choice":
+            if text.upper() in variable.choices:
+                return text.upper()
+        case "list":
+            return [item.strip() for item in env.list(variable.name) if item.strip()]
+        case "origins":
+            origins = [item.strip().rstrip("/") for item in env.list(variable.name)]
+            if all(re.fullmatch(r"https?://[^/\s?#]+", origin) for origin in origins):
+                return origins
+        case "path":
+            if text.startswith("/"):
+                return Path(text)
+        case "prefix":
+            if re.fullmatch(r"(/[\w.~-]+)+/?", text):
+                return text.rstrip("/")
+        case "store":
+            if text.startswith(("/", "ssm:/")):
+                return text
+        case "database URL":
+            return _database(variable, text, env)
+        case _:
+            return text
+    raise _unreadable(variable, text)
+
+
+def _database(variable: Variable, text: str, env: environ.Env) -> dict[str, Any]:
+    if not re.match(r"(postgis|postgres|postgresql|pgsql)://", text):
+        raise _unreadable(variable, text)
+    try:
+        database = env.db_url(variable.name)
+    except (ValueError, environ.ImproperlyConfigured) as error:
+        # Not chained: the library's message would repeat the URL and its password.
+        raise _unreadable(variable, text) from (None if variable.secret else error)
+    if not database.get("NAME"):
+        raise _unreadable(variable, text)
+    database["ENGINE"] = "django.contrib.gis.db.backends.postgis"
+    return database
+
+
+def _unreadable(variable: Variable, text: str) -> StartupError:
+    forms = FORMS[variable.kind]
+    if variable.kind == "integer":
+        forms += f" from {variable.minimum} to {variable.maximum}"
+    if variable.choices:
+        forms = " or ".join(variable.choices)
+    given = "has a value that" if variable.secret else f"is '{text}', which"
+    return StartupError(
+        f"The environment variable {variable.name} {given} is not a valid {variable.kind}.",
+        f"Set {variable.name} to {forms}.",
+    )
+
+
+def _read_value(name: str, file: Path) -> str | None:
+    try:
+        return file.read_text(encoding="utf-8").rstrip("\r\n") or None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "is not UTF-8 text"
+        raise StartupError(
+            f"The environment variable {name} names {file}, which cannot be read: {reason}.",
+            f"Mount the file there, readable for UID {os.geteuid()}, or correct {name}.",
+        ) from error
+
+
+# ---------------------------------------------------------------------------
+# What is written from the table
+
+
+def _shown_default(variable: Variable) -> str:
+    if variable.default in (None, "", []):
+        return ""
+    if isinstance(variable.default, bool):
+        return str(variable.default).lower()
+    if isinstance(variable.default, list):
+        return ",".join(variable.default)
+    return str(variable.default)
+
+
+def documentation() -> str:
+    """docs/environment.md."""
+    lines = [
+        "# Environment variables",
+        "",
+        "<!-- Written by `python -m backend.environment docs`; a test compares. -->",
+        "",
+        "An empty variable counts as unset. Every variable can be given as `NAME_FILE`, the path",
+        "of a file that holds the value; both at once is an error. A value that cannot be read",
+        "stops the start and names the variable; a name close to one of these is reported.",
+    ]
+    for group in dict.fromkeys(variable.group for variable in VARIABLES):
+        lines += [
+            "",
+            f"## {group}",
+            "",
+            "| Variable | Kind | Default | Meaning |",
+            "|---|---|---|---|",
+        ]
+        for variable in VARIABLES:
+            if variable.group != group:
+                continue
+            default = _shown_default(variable)
+            meaning = variable.help + (" Secret." if variable.secret else "")
+            if variable.choices:
+                meaning += f" One of {', '.join(variable.choices)}."
+            lines.append(
+                f"| `{variable.name}` | {variable.kind} | {f'`{default}`' if default else ''} | {meaning} |"
+            )
+        if group == "Database":
+            lines.append(
+                "| `<ALIAS>_DATABASE_URL` | database URL |  | A further database under the alias "
+                "in small letters: `CENSUS_DATABASE_URL` makes `census`. Secret. |"
+            )
+    lines += ["", "## Forms", ""]
+    lines += [f"- **{kind}**: {form}." for kind, form in FORMS.items()]
+    return "\n".join(lines) + "\n"
+
+
+def example() -> str:
+    """.env.example: every variable, commented out, with its default."""
+    lines = [
+        "# Copy to .env and set what you need. Written by `python -m backend.environment example`."
+    ]
+    for group in dict.fromkeys(variable.group for variable in VARIABLES):
+        lines += ["", f"# --- {group}"]
+        for variable in VARIABLES:
+            if variable.group == group:
+                lines += [f"# {variable.help}", f"#{variable.name}={_shown_default(variable)}"]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print({"docs": documentation, "example": example}[sys.argv[1]](), end="")

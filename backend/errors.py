@@ -1,0 +1,116 @@
+"""Errors that a user reads: one line says what is wrong and where, one says what to do."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import sysconfig
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+class StartupError(Exception):
+    """The application cannot start, and its user can mend it.
+
+    ``str()`` of it is two lines::
+
+        ERROR: /code/local_settings/settings.py, line 3: NameError: name 'ture' is not defined
+        FIX:   Correct that line. DEBUG=true prints the whole traceback.
+    """
+
+    def __init__(self, problem: str, fix: str) -> None:
+        super().__init__(problem, fix)
+        self.problem = one_line(problem)
+        self.fix = one_line(fix)
+
+    def __str__(self) -> str:
+        return f"ERROR: {self.problem}\nFIX:   {self.fix}"
+
+
+def one_line(text: object) -> str:
+    """Fold a message of several lines, as libpq's and Django's are, into one."""
+    return " ".join(str(text).split())
+
+
+def exit_with(error: StartupError) -> int:
+    """Print the two lines (in debug mode the traceback before them) and return exit code 1."""
+    if error.__cause__ is not None and os.environ.get("DEBUG", "").lower() == "true":
+        traceback.print_exception(error.__cause__)
+    print(error, file=sys.stderr, flush=True)
+    return 1
+
+
+@contextlib.contextmanager
+def explained() -> Iterator[None]:
+    """End the process with the two lines when the body raises a StartupError."""
+    try:
+        yield
+    except StartupError as error:
+        sys.exit(exit_with(error))
+
+
+def explain(error: BaseException, file: Path | None = None) -> StartupError:
+    """Turn what a team's own code raised into a StartupError that names its file and line.
+
+    ``file`` is the file that was being loaded; it is named when nothing in the
+    traceback lies in the team's code.
+    """
+    if isinstance(error, StartupError):
+        return error
+    path, line = _culprit(error)
+    place = str(path or file or "the project")
+    if line:
+        place += f", line {line}"
+    message = error.msg if isinstance(error, SyntaxError) else one_line(error)
+    if isinstance(error, (SystemExit, KeyboardInterrupt)):
+        message = f"ends the process with exit code {error}"
+    explained_error = StartupError(f"{place}: {type(error).__name__}: {message}", _fix_for(error))
+    explained_error.__cause__ = error
+    return explained_error
+
+
+def _culprit(error: BaseException) -> tuple[Path | None, int | None]:
+    if isinstance(error, SyntaxError) and error.filename:
+        return Path(error.filename), error.lineno
+    frames = traceback.extract_tb(error.__traceback__)
+    for frame in reversed(frames):
+        path = Path(frame.filename)
+        if path.is_file() and not _is_foreign(path):
+            return path, frame.lineno
+    return None, None
+
+
+def _is_foreign(path: Path) -> bool:
+    """Whether a file belongs to Python, to an installed package or to this image."""
+    path = path.resolve()
+    paths = sysconfig.get_paths()
+    foreign = [Path(paths[key]).resolve() for key in ("stdlib", "platstdlib", "purelib", "platlib")]
+    launchers = {PACKAGE.parent / "manage.py", PACKAGE.parent / "gunicorn_conf.py"}
+    return any(path.is_relative_to(folder) for folder in [*foreign, PACKAGE]) or path in launchers
+
+
+def _fix_for(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        package = error.name.partition(".")[0]
+        return (
+            f"Check the spelling of '{error.name}'. If it is a package, add '{package}' to your "
+            "requirements.txt and build the image again."
+        )
+    if isinstance(error, ImportError):
+        return "Check the spelling, and that the installed version of that package has this name."
+    if isinstance(error, (IndentationError, SyntaxError)):
+        return "Correct the Python syntax on that line, or on the line before it."
+    if isinstance(error, UnicodeDecodeError):
+        return "Save the file as UTF-8."
+    if isinstance(error, KeyError) and frames and frames[-1].filename == os.__file__:
+        return (
+            f"Set the environment variable {error}, or read it with os.environ.get({error})."
+        ).replace("KeyError: ", "")
+    if isinstance(error, PermissionError):
+        return "Make the file readable for the application's user: chmod a+r FILE."
+    return "Correct that line. DEBUG=true prints the whole traceback."

@@ -1,0 +1,162 @@
+"""The image's layer over Django's settings: environment, defaults, then the team's own.
+
+Reads top to bottom. A team's ``local_settings/settings.py`` is loaded last; it
+replaces names outright, or extends them after
+``from backend.hacko_settings import *``.
+"""
+
+from pathlib import Path as _Path
+
+from backend import geolibs as _geolibs
+from backend import overrides as _overrides
+from backend import required as _required
+from backend.environment import current as _current_environment
+
+# --- The environment ---------------------------------------------------------
+
+BASE_DIR = _Path(__file__).resolve().parent.parent
+
+_env = _current_environment()
+DEBUG = _env["DEBUG"]
+PROJECT_NAME = _env["PROJECT_NAME"]
+PROJECT_VERSION = _env["PROJECT_VERSION"]
+DATA_DIR = _env["DATA_DIR"] or BASE_DIR / "data"
+
+# --- Applications ------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "backend",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.gis",
+    "rest_framework",
+    "rest_framework_gis",
+    "django_filters",
+    "corsheaders",
+    "drf_yasg",
+]
+
+MIDDLEWARE = [
+    # First: a preflight request is answered before anything can redirect or refuse it.
+    "corsheaders.middleware.CorsMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "backend.urls"
+WSGI_APPLICATION = "backend.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Databases ---------------------------------------------------------------
+
+GDAL_LIBRARY_PATH, GEOS_LIBRARY_PATH = _geolibs.locate()
+SPATIALITE_LIBRARY_PATH = _geolibs.spatialite()
+
+DATABASES = _required.databases(_env, DATA_DIR, spatialite=bool(SPATIALITE_LIBRARY_PATH))
+DATABASE_ROUTERS = ["backend.router.ModelDatabaseRouter"]
+
+# --- HTTP --------------------------------------------------------------------
+
+ALLOWED_HOSTS = _env["ALLOWED_HOSTS"]
+CORS_ALLOWED_ORIGINS = _env["CORS_ALLOWED_ORIGINS"]
+# An open API by default; without credentials, a page of another origin sees only
+# what anybody sees.
+CORS_ALLOW_ALL_ORIGINS = not CORS_ALLOWED_ORIGINS
+CSRF_TRUSTED_ORIGINS = _env["CSRF_TRUSTED_ORIGINS"]
+FORCE_SCRIPT_NAME = _env["PATH_PREFIX"] or None
+if _env["BEHIND_PROXY"]:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    USE_X_FORWARDED_HOST = True
+
+# --- Static files ------------------------------------------------------------
+
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+# Only the hashed names are ever linked to; the plain ones would double the folder.
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+# Those WhiteNoise skips by itself, and source maps: 17 MB that only a browser's
+# developer tools ask for, and that take longer to compress than all the rest.
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (
+    *("jpg", "jpeg", "png", "gif", "webp", "zip", "gz", "tgz", "bz2", "tbz", "xz", "br"),
+    *("woff", "woff2", "map"),
+)
+
+# --- The API -----------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
+    "PAGE_SIZE": 10,
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticatedOrReadOnly"],
+    "DEFAULT_VERSIONING_CLASS": "rest_framework.versioning.AcceptHeaderVersioning",
+}
+
+SWAGGER_SETTINGS = {
+    # Swagger UI would otherwise ask a validator on the internet.
+    "VALIDATOR_URL": None,
+    "USE_SESSION_AUTH": True,
+    "LOGIN_URL": "admin:login",
+    "LOGOUT_URL": "admin:logout",
+}
+
+# --- Logging: to the console, where the container's engine collects it --------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        "backend": {"level": _env["LOG_LEVEL"]},
+        # Its own console handler is for debug mode only, and mail_admins sends nothing.
+        "django": {"handlers": ["console"], "level": _env["LOG_LEVEL"], "propagate": False},
+        "django.db.backends": {"level": "DEBUG" if DEBUG else "INFO"},
+    },
+}
+
+# --- The team's settings, last -----------------------------------------------
+
+SECRET_KEY = _env["DJANGO_SECRET_KEY"]
+
+# What `from backend.hacko_settings import *` gives to the team's file.
+__all__ = [_name for _name in dir() if _name.isupper()]
+
+_team = _overrides.load("settings")
+if _team is not None:
+    globals().update({_name: _value for _name, _value in vars(_team).items() if _name.isupper()})
+
+_required.complete(globals(), _env)
+
+__all__ = [_name for _name in dir() if _name.isupper()]

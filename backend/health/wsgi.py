@@ -1,0 +1,106 @@
+"""The WSGI layer that answers health and takes a proxy's path prefix off."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import Any
+
+from django.conf import settings
+from django.urls import Resolver404, get_resolver
+
+from backend.health.checks import PENDING, UNREACHABLE, DatabaseState, database_states
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+
+
+class HealthApplication:
+    """``/health/live``, ``/health/ready`` and ``/health/``; everything else is Django's.
+
+    - live: 200 while the process answers.
+    - ready: 200 when every database answers and its migrations are in, else 503;
+      JSON with ``phase`` and ``checks``.
+    - ``/health/``: the same for people. A URL of the team's own that begins with
+      ``health`` keeps its place; a catch-all does not take ours.
+    """
+
+    def __init__(self, application: Callable[[Environ, StartResponse], Iterable[bytes]]) -> None:
+        self.application = application
+        self.prefix = settings.FORCE_SCRIPT_NAME or ""
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if self.prefix and (path + "/").startswith(self.prefix + "/"):
+            path = environ["PATH_INFO"] = path[len(self.prefix) :] or "/"
+        answer = self._answer(path, environ)
+        if answer is None:
+            return self.application(environ, start_response)
+        status, content_type, body = answer
+        headers = [
+            ("Content-Type", content_type),
+            ("Content-Length", str(len(body))),
+            ("Cache-Control", "no-store"),
+            ("X-Content-Type-Options", "nosniff"),
+        ]
+        start_response(f"{status.value} {status.phrase}", headers)
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+
+    def _answer(self, path: str, environ: Environ) -> tuple[HTTPStatus, str, bytes] | None:
+        match path:
+            case "/health/live" | "/health/live/":
+                return HTTPStatus.OK, "application/json", b'{"status": "live"}\n'
+            case "/health/ready" | "/health/ready/":
+                return _json(database_states())
+            case "/health" | "/health/" if not _team_has_health():
+                states = database_states()
+                if "text/html" in environ.get("HTTP_ACCEPT", ""):
+                    return _page(states, self.prefix)
+                return _json(states)
+        return None
+
+
+def _status(states: list[DatabaseState]) -> HTTPStatus:
+    ready = all(state.ok for state in states)
+    return HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def _phase(states: list[DatabaseState]) -> str:
+    found = {state.state for state in states}
+    if UNREACHABLE in found:
+        return "waiting-for-database"
+    return "migrations-pending" if PENDING in found else "ready"
+
+
+def _json(states: list[DatabaseState]) -> tuple[HTTPStatus, str, bytes]:
+    document = {
+        "phase": _phase(states),
+        "checks": {f"database:{state.alias}": state.state for state in states},
+    }
+    return _status(states), "application/json", json.dumps(document).encode() + b"\n"
+
+
+def _page(states: list[DatabaseState], prefix: str) -> tuple[HTTPStatus, str, bytes]:
+    from backend.landing import render
+
+    values = {
+        "name": settings.PROJECT_NAME,
+        "phase": _phase(states),
+        "databases": states,
+        "ready": _phase(states) == "ready",
+        "home": f"{prefix}/",
+    }
+    return _status(states), "text/html; charset=utf-8", render("health.html", values).encode()
+
+
+def _team_has_health() -> bool:
+    """Whether the URLconf has a pattern that spells health, as a catch-all does not."""
+    for path in ("/health/", "/health"):
+        try:
+            match = get_resolver().resolve(path)
+        except Resolver404:
+            continue
+        if match.route.lstrip("^").startswith("health"):
+            return True
+    return False

@@ -1,0 +1,74 @@
+"""The landing page: what runs here and where to look."""
+
+from __future__ import annotations
+
+import functools
+from collections import defaultdict
+from pathlib import Path
+
+from django.apps import apps
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.template import Context, Engine
+from django.urls import NoReverseMatch, get_script_prefix, reverse
+from rest_framework.schemas.generators import EndpointEnumerator
+
+from backend.health.checks import database_states
+
+# Of our own, because a team may have replaced TEMPLATES.
+_engine = Engine(dirs=[Path(__file__).parent / "templates" / "backend"])
+
+
+def render(template: str, values: dict[str, object]) -> str:
+    """One of the image's own pages as text; every value is escaped."""
+    return _engine.get_template(template).render(Context(values))
+
+
+def landing_page(request: HttpRequest) -> HttpResponse:
+    """``GET /``: name, version, databases and their state, endpoints, links."""
+    prefix = get_script_prefix()
+    links = [
+        (
+            "API documentation",
+            "Try every request in the browser: Swagger UI.",
+            _url("schema-swagger-ui"),
+        ),
+        ("Reference", "The same, to read: ReDoc.", _url("schema-redoc")),
+        ("OpenAPI document", "For tools and clients.", _url("schema", format="json")),
+        ("Admin", "Edit the data.", _url("admin:index")),
+        ("Health", "Is everything up?", f"{prefix}health/"),
+    ]
+    return HttpResponse(
+        render(
+            "landing.html",
+            {
+                "name": settings.PROJECT_NAME,
+                "version": settings.PROJECT_VERSION,
+                "debug": settings.DEBUG,
+                "databases": database_states(),
+                "endpoints": [
+                    {"path": prefix + path.lstrip("/"), "methods": methods, "link": "{" not in path}
+                    for path, methods in endpoints()
+                ],
+                "links": [link for link in links if link[2]],
+            },
+        )
+    )
+
+
+@functools.cache
+def endpoints() -> list[tuple[str, list[str]]]:
+    """The API's paths, each with its methods, in alphabetical order."""
+    if not apps.is_installed("rest_framework"):
+        return []
+    found = defaultdict(list)
+    for path, method, _ in EndpointEnumerator().get_api_endpoints():
+        found[path].append(method)
+    return sorted(found.items())
+
+
+def _url(name: str, **kwargs: str) -> str | None:
+    try:
+        return reverse(name, kwargs=kwargs)
+    except NoReverseMatch:
+        return None

@@ -1,0 +1,56 @@
+"""CPU and memory that this container may use, which is not what the machine has."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+CGROUP = Path("/sys/fs/cgroup")
+MIB = 2**20
+# cgroup v1 says "no limit" as the largest multiple of a page that fits 63 bits.
+UNLIMITED = 2**60
+# Proportional set size after 10,000 requests, rounded up: the preloaded master,
+# and what each forked worker adds to it.
+MASTER_MEMORY = 64 * MIB
+WORKER_MEMORY = 48 * MIB
+
+
+def cpu_cores(cgroup: Path = CGROUP) -> float:
+    """CPU cores, as a fraction where the limit is one; cgroup v2, then v1, then affinity."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    quota = _numbers(cgroup / "cpu.max") or [
+        *_numbers(cgroup / "cpu/cpu.cfs_quota_us"),
+        *_numbers(cgroup / "cpu/cpu.cfs_period_us"),
+    ]
+    if len(quota) == 2 and quota[0] > 0:
+        return min(quota[0] / quota[1], available or 1)
+    return available or 1
+
+
+def memory_bytes(cgroup: Path = CGROUP) -> int | None:
+    """The memory limit in bytes, None when there is none; cgroup v2, then v1."""
+    for file in ("memory.max", "memory/memory.limit_in_bytes"):
+        if limit := _numbers(cgroup / file):
+            return limit[0] if limit[0] < UNLIMITED else None
+    return None
+
+
+def workers(cgroup: Path = CGROUP) -> int:
+    """One worker a core, fewer where the memory does not carry them, at least one."""
+    count = math.ceil(cpu_cores(cgroup))
+    memory = memory_bytes(cgroup)
+    if memory is not None:
+        count = min(count, (memory - MASTER_MEMORY) // WORKER_MEMORY)
+    return max(count, 1)
+
+
+def _numbers(file: Path) -> list[int]:
+    """The numbers in a control file; empty when it is absent or says "max"."""
+    try:
+        words = file.read_text().split()
+    except OSError:
+        return []
+    return (
+        [int(word) for word in words] if all(word.lstrip("-").isdigit() for word in words) else []
+    )

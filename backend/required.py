@@ -1,0 +1,138 @@
+"""What the image needs of the settings, whatever a team replaced in them."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from pathlib import Path
+from typing import Any
+
+from backend.environment import Environment
+from backend.errors import StartupError
+
+POSTGRESQL_ENGINES = (
+    "django.db.backends.postgresql",
+    "django.contrib.gis.db.backends.postgis",
+)
+ROUTER = "backend.router.ModelDatabaseRouter"
+WHITENOISE = "whitenoise.middleware.WhiteNoiseMiddleware"
+SECURITY = "django.middleware.security.SecurityMiddleware"
+
+
+def databases(env: Environment, data_dir: Path, *, spatialite: bool) -> dict[str, dict[str, Any]]:
+    """Django's DATABASES out of the environment: PostGIS where one is named, else SQLite."""
+    found = {alias: env.database(name) for alias, name in env.database_urls().items()}
+    if env["DATABASE_URL"]:
+        found["default"] = env.database("DATABASE_URL")
+    elif "default" not in found:
+        found["default"] = _postgres(env) or _sqlite(data_dir, spatialite)
+    return found
+
+
+def _postgres(env: Environment) -> dict[str, Any] | None:
+    names = {env["POSTGRES_NAME"], env["POSTGRES_DB"]} - {None}
+    if len(names) > 1:
+        raise StartupError(
+            "POSTGRES_NAME and POSTGRES_DB are both set, to different names.", "Keep one of them."
+        )
+    given = [name for name in ("POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_HOST") if env[name]]
+    if not names:
+        if given:
+            # A missing name once turned a production API into an empty SQLite.
+            raise StartupError(
+                f"{given[0]} is set, and neither POSTGRES_NAME nor POSTGRES_DB is.",
+                "Set POSTGRES_NAME to the name of the database, or unset all POSTGRES_ variables "
+                "to use SQLite.",
+            )
+        return None
+    missing = [name for name in ("POSTGRES_USER", "POSTGRES_HOST") if not env[name]]
+    if missing:
+        raise StartupError(
+            f"POSTGRES_NAME is set, and {' and '.join(missing)} is not.",
+            f"Set {' and '.join(missing)} too; with compose the host is the service's name, such "
+            "as 'db'.",
+        )
+    return {
+        "ENGINE": POSTGRESQL_ENGINES[1],
+        "NAME": names.pop(),
+        "USER": env["POSTGRES_USER"],
+        "PASSWORD": env["POSTGRES_PASSWORD"] or "",
+        "HOST": env["POSTGRES_HOST"],
+        "PORT": env["POSTGRES_PORT"],
+    }
+
+
+def _sqlite(data_dir: Path, spatialite: bool) -> dict[str, Any]:
+    engine = (
+        "django.contrib.gis.db.backends.spatialite"
+        if spatialite
+        else ("django.db.backends.sqlite3")
+    )
+    # WAL and an immediate lock: several workers read while one writes, instead of
+    # "database is locked". https://docs.djangoproject.com/en/5.2/ref/databases/#sqlite-notes
+    options = {
+        "timeout": 20,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+    return {"ENGINE": engine, "NAME": data_dir / "db.sqlite3", "OPTIONS": options}
+
+
+def complete(settings: dict[str, Any], env: Environment) -> None:
+    """Put what the image needs below, or add it after, what the settings now say.
+
+    Raises StartupError for a real database without a secret key.
+    """
+    _append(settings, "INSTALLED_APPS", "backend")
+    _append(settings, "INSTALLED_APPS", "django.contrib.staticfiles")
+    _append(settings, "DATABASE_ROUTERS", ROUTER)
+    middleware = list(settings["MIDDLEWARE"])
+    if WHITENOISE not in middleware:
+        middleware.insert(
+            middleware.index(SECURITY) + 1 if SECURITY in middleware else 0, WHITENOISE
+        )
+        settings["MIDDLEWARE"] = middleware
+    for database in settings["DATABASES"].values():
+        _complete_database(database, env)
+    if not settings.get("SECRET_KEY"):
+        settings["SECRET_KEY"] = _secret_key(settings, env)
+
+
+def _append(settings: dict[str, Any], name: str, value: str) -> None:
+    if value not in settings[name]:
+        settings[name] = [*settings[name], value]
+
+
+def _complete_database(database: dict[str, Any], env: Environment) -> None:
+    if database.get("ENGINE") not in POSTGRESQL_ENGINES:
+        return
+    database.setdefault("CONN_MAX_AGE", env["CONN_MAX_AGE"])
+    # Without it each kept connection answers one request with a 500 after the
+    # database was restarted.
+    database.setdefault("CONN_HEALTH_CHECKS", True)
+    options = database.setdefault("OPTIONS", {})
+    options.setdefault("connect_timeout", 5)
+    # A server that vanished is noticed after 30 + 3 x 10 s, not after the kernel's two hours.
+    options.setdefault("keepalives_idle", 30)
+    options.setdefault("keepalives_interval", 10)
+    options.setdefault("keepalives_count", 3)
+
+
+def _secret_key(settings: dict[str, Any], env: Environment) -> str:
+    real = [
+        alias
+        for alias, database in settings["DATABASES"].items()
+        if database.get("ENGINE") in POSTGRESQL_ENGINES
+    ]
+    if real and not settings["DEBUG"] and not env["CI"]:
+        raise StartupError(
+            f"DJANGO_SECRET_KEY is not set, and the database '{real[0]}' is a real one.",
+            "Set DJANGO_SECRET_KEY to a long random text, the same for every container of this "
+            "API: python -c 'import secrets; print(secrets.token_urlsafe(50))'",
+        )
+    # Made here, it lasts as long as this process; the boot keeps it for the next. Kept
+    # from here it would end up in an image layer, by RUN python manage.py collectstatic.
+    settings["SECRET_KEY_FILE"] = settings["DATA_DIR"] / "secret_key"
+    with contextlib.suppress(FileNotFoundError, PermissionError):
+        return settings["SECRET_KEY_FILE"].read_text(encoding="ascii")
+    return secrets.token_urlsafe(50)

@@ -1,0 +1,110 @@
+"""Several databases, chosen by each model's ``Meta.in_db``.
+
+::
+
+    class Stop(models.Model):
+        class Meta:
+            in_db = "passenger_census"   # an alias of settings.DATABASES
+
+decides where the model is read, written and migrated, and which relations are
+allowed. Models without it live in ``default``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, models
+from django.db.models import options
+
+
+def register_in_db() -> None:
+    """Let ``class Meta`` carry ``in_db``. Doing so twice, as older projects do, is harmless."""
+    if "in_db" not in options.DEFAULT_NAMES:
+        options.DEFAULT_NAMES = (*options.DEFAULT_NAMES, "in_db")
+
+
+def declared_alias(model: type[models.Model]) -> str | None:
+    """The ``in_db`` that decides for a model, None where nothing declares one.
+
+    An abstract parent's is inherited as Django inherits any Meta option. A proxy
+    has its concrete model's table, a child of multi-table inheritance is joined
+    with its parents', and a many-to-many table lies beside the model that made
+    it: each of them follows that model. A historical model, as migrations see
+    it, follows the model of today, so that moving a model moves all its
+    migrations; where there is none any more, its own ``in_db``.
+    """
+    meta = model._meta
+    if meta.auto_created:
+        return declared_alias(meta.auto_created)
+    if meta.apps is not apps:
+        current = _current(meta.app_label, meta.model_name)
+        if current is not None:
+            return declared_alias(current)
+    if own := getattr(meta, "in_db", None):
+        return own
+    for parent in meta.all_parents:
+        if inherited := getattr(parent._meta, "in_db", None):
+            return inherited
+    return None
+
+
+def alias_of(model: type[models.Model]) -> str:
+    """The alias of the database a model lives in."""
+    return declared_alias(model) or DEFAULT_DB_ALIAS
+
+
+def _current(app_label: str, model_name: str) -> type[models.Model] | None:
+    try:
+        return apps.get_model(app_label, model_name)
+    except LookupError:
+        return None
+
+
+class ModelDatabaseRouter:
+    """Django's database router for ``Meta.in_db``."""
+
+    def db_for_read(self, model: type[models.Model], **hints: Any) -> str | None:
+        # None, and not "default", for the others: Django then keeps to the database
+        # an instance came from, and a further router of the team is asked.
+        return declared_alias(model)
+
+    def db_for_write(self, model: type[models.Model], **hints: Any) -> str | None:
+        return declared_alias(model)
+
+    def allow_relation(self, obj1: models.Model, obj2: models.Model, **hints: Any) -> bool | None:
+        first, second = declared_alias(type(obj1)), declared_alias(type(obj2))
+        if first is None and second is None:
+            return None
+        return (first or DEFAULT_DB_ALIAS) == (second or DEFAULT_DB_ALIAS)
+
+    def allow_migrate(
+        self, db: str, app_label: str, model_name: str | None = None, **hints: Any
+    ) -> bool | None:
+        """Whether an operation of ``app_label`` runs on ``db``.
+
+        ``RunPython`` and ``RunSQL`` name no model. They run once: in the database
+        of the hint ``in_db``, ``migrations.RunSQL(..., hints={"in_db": "census"})``,
+        else in that of the application's models, ``default`` if they lie in several.
+        """
+        if "in_db" in hints:
+            return db == hints["in_db"]
+        model = _current(app_label, model_name) if model_name else None
+        if model is None:
+            model = hints.get("model")
+        if model is not None:
+            return db == alias_of(model)
+        return db == _home(app_label)
+
+
+def _home(app_label: str) -> str:
+    """The one database in which an application's operations without a model run."""
+    try:
+        found = {alias_of(model) for model in apps.get_app_config(app_label).get_models()}
+    except LookupError:
+        found = set()
+    if not found or DEFAULT_DB_ALIAS in found:
+        return DEFAULT_DB_ALIAS
+    return next((alias for alias in settings.DATABASES if alias in found), DEFAULT_DB_ALIAS)

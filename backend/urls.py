@@ -1,0 +1,21 @@
+"""The team's URLs first, the image's own after them."""
+
+from backend import overrides
+from backend.default_urls import urlpatterns as default_urlpatterns
+from backend.errors import StartupError
+
+_team = overrides.load("urls")
+
+if _team is None:
+    urlpatterns = default_urlpatterns
+else:
+    if not isinstance(getattr(_team, "urlpatterns", None), (list, tuple)):
+        raise StartupError(
+            f"{_team.__file__} has no list named urlpatterns.",
+            "Define urlpatterns = [...] in it, or delete the file to get the image's own pages.",
+        )
+    urlpatterns = [*_team.urlpatterns, *default_urlpatterns]
+    # Django looks for a team's error pages in this module.
+    for _name in ("handler400", "handler403", "handler404", "handler500"):
+        if hasattr(_team, _name):
+            globals()[_name] = getattr(_team, _name)

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# The image's entry point: give up root, then prepare and become the command.
+# The work is in `python -m backend.boot`.
+set -euo pipefail
+
+readonly app_uid=1001 app_gid=0
+readonly app_home=/home/app
+
+fail() {
+  printf 'ERROR: %s\nFIX:   %s\n' "$1" "$2" >&2
+  exit 1
+}
+
+# A mounted folder belongs to root when Docker made it; the application must be able to write there.
+give_data_folder() {
+  local folder=${DATA_DIR:-}
+  if [[ -n $folder && -d $folder && $(stat -c %u "$folder") == 0 ]]; then
+    chown "$app_uid:$app_gid" "$folder" 2>/dev/null || true # a read-only or remote one: the boot says so
+  fi
+}
+
+main() {
+  cd /code
+  if [[ $EUID -ne 0 ]]; then
+    # Started under a user of its own choice; one without an entry in passwd has no home.
+    [[ -w ${HOME:-/} && ${HOME:-/} != / ]] || export HOME=$app_home
+    exec python -m backend.boot "$@"
+  fi
+  give_data_folder
+  export HOME=$app_home
+  setpriv --reuid "$app_uid" --regid "$app_gid" --clear-groups true 2>/dev/null ||
+    fail "The container runs as root and may not give it up (it lacks CAP_SETUID or CAP_SETGID)." \
+      "Start it as the application's user: docker run --user $app_uid:$app_gid ..."
+  exec setpriv --reuid "$app_uid" --regid "$app_gid" --clear-groups -- python -m backend.boot "$@"
+}
+
+main "$@"

@@ -1,0 +1,66 @@
+"""gunicorn's configuration; a team's local_settings/gunicorn_conf.py is loaded last.
+
+https://docs.gunicorn.org/en/stable/settings.html
+"""
+
+import gc
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from backend import limits, overrides
+from backend.environment import current
+from backend.errors import explained
+
+with explained():
+    _env = current()
+    bind = f"0.0.0.0:{_env['PORT']}"
+    workers = _env["WEB_CONCURRENCY"] or limits.workers()
+    threads = _env["WEB_THREADS"]
+
+worker_class = "gthread"
+# One copy of the application in memory, shared by the workers until they write to it.
+preload_app = True
+# A worker that does not report for this long is replaced. With gthread a long
+# request does not keep it from reporting.
+timeout = 30
+# Seconds that running requests get to finish after SIGTERM. Docker kills after 10
+# unless told otherwise: docker stop -t, stop_grace_period.
+graceful_timeout = 30
+# Longer than the idle time of the proxies in front (60 s at nginx and AWS), so that
+# it is never this side that closes a connection just as a request comes in.
+keepalive = 75
+# The workers' heartbeat files: on a disk they can block a worker.
+if os.access("/dev/shm", os.W_OK):
+    worker_tmp_dir = "/dev/shm"
+# It would be made under HOME, which need not be writable, and nobody talks to it.
+control_socket_disable = True
+
+accesslog = "-"
+if _env["BEHIND_PROXY"]:
+    access_log_format = (
+        '%({x-forwarded-for}i)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'
+    )
+
+
+def when_ready(server):
+    """Before the first worker is forked."""
+    from django.db import connections
+
+    # A connection that two processes share breaks for both.
+    connections.close_all()
+    # Objects of the preloaded application are not looked at again by the garbage
+    # collector, whose marks would copy their pages into every worker.
+    gc.collect()
+    gc.freeze()
+
+
+with explained():
+    _team = overrides.load("gunicorn_conf")
+if _team is not None:
+    globals().update({k: v for k, v in vars(_team).items() if not k.startswith("_")})
+
+if isinstance(worker_class, str) and worker_class.startswith(("gevent", "eventlet")):
+    # Every greenlet would keep a connection of its own, until the server has none left.
+    os.environ["CONN_MAX_AGE"] = "0"

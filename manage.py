@@ -1,0 +1,19 @@
+#!/usr/bin/env python
+"""Django's command-line utility for administrative tasks."""
+
+import os
+import sys
+
+from backend.errors import explained
+
+
+def main():
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
+    with explained():
+        from django.core.management import execute_from_command_line
+
+        execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

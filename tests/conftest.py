@@ -1,0 +1,128 @@
+"""Fixtures of all tests. Tests marked ``engine`` need a Docker engine."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.containers import LABEL, POSTGIS_IMAGE, Container, Containers, docker, until
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Everything below tests/image needs an engine; bin/test leaves it out where none answers."""
+    for item in items:
+        if "tests/image" in item.path.as_posix():
+            item.add_marker(pytest.mark.engine)
+
+
+@pytest.fixture
+def containers() -> Iterator[Containers]:
+    """Starts containers; all of them are removed after the test."""
+    started = Containers()
+    yield started
+    started.clean()
+
+
+@dataclass
+class PostGIS:
+    """A running PostGIS server on a network of the tests."""
+
+    container: Container
+    network: str
+    user: str = "api"
+    password: str = "p@ss/word"
+
+    @property
+    def host(self) -> str:
+        return self.container.name
+
+    def sql(self, statements: str, database: str = "postgres") -> str:
+        """Run SQL as superuser; what it prints, unaligned and without headers."""
+        done = subprocess.run(
+            [
+                "docker",
+                "exec",
+                "--interactive",
+                self.host,
+                "psql",
+                "--quiet",
+                "-v",
+                "ON_ERROR_STOP=1",
+            ]
+            + ["--no-align", "--tuples-only", "--username", self.user, database],
+            input=statements,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def database(self) -> str:
+        """Make an empty database with PostGIS; its name."""
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        self.sql(f"CREATE DATABASE {name}")
+        self.sql("CREATE EXTENSION postgis", name)
+        return name
+
+    def env(self, database: str, **more: str) -> dict[str, str]:
+        """The image's environment variables for a database of this server."""
+        return {
+            "POSTGRES_HOST": self.host,
+            "POSTGRES_NAME": database,
+            "POSTGRES_USER": self.user,
+            "POSTGRES_PASSWORD": self.password,
+            "DJANGO_SECRET_KEY": "of-the-tests-and-as-long-as-django-wants-it-" * 2,
+            **more,
+        }
+
+
+@pytest.fixture(scope="session")
+def network() -> Iterator[str]:
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    docker("network", "create", "--label", LABEL, name)
+    yield name
+    docker("network", "rm", name, check=False)
+
+
+def start_postgis(started: Containers, network: str, *flags: str) -> PostGIS:
+    """A PostGIS server of its own, ready for connections."""
+    container = started.start(
+        *flags,
+        image=POSTGIS_IMAGE,
+        env={"POSTGRES_USER": PostGIS.user, "POSTGRES_PASSWORD": PostGIS.password},
+        options=["--network", network],
+    )
+    server = PostGIS(container, network)
+    ready = ("exec", container.name, "pg_isready", "--quiet", "--host", "127.0.0.1")
+    until(lambda: docker(*ready, check=False).returncode == 0, "PostGIS accepts connections")
+    return server
+
+
+@pytest.fixture(scope="session")
+def postgis(network: str) -> Iterator[PostGIS]:
+    """One PostGIS server for all tests; take a database of your own from it."""
+    started = Containers()
+    yield start_postgis(started, network)
+    started.clean()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the project's own files, to put a local_settings folder beside."""
+    folder = tmp_path / "code"
+    folder.mkdir()
+    shutil.copytree(
+        ROOT / "backend", folder / "backend", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    for name in ("manage.py", "gunicorn_conf.py"):
+        shutil.copy(ROOT / name, folder)
+    return folder

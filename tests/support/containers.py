@@ -1,0 +1,161 @@
+"""Real containers for tests: started, watched, asked over their ports, always removed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import requests
+
+IMAGE = os.environ.get("IMAGE", "backend-docker-django:local")
+POSTGIS_IMAGE = os.environ.get("POSTGIS_IMAGE", "backend-docker-django-postgis:local")
+LABEL = "backend-docker-django.test"
+PATIENCE = 60  # seconds for anything that is waited for
+
+
+def docker(
+    *arguments: str | Path, check: bool = True, **options
+) -> subprocess.CompletedProcess[str]:
+    """Run the docker command; its output is part of the error when it fails."""
+    options.setdefault("timeout", 600)
+    done = subprocess.run(
+        ["docker", *map(str, arguments)], capture_output=True, text=True, check=False, **options
+    )
+    if check and done.returncode:
+        raise AssertionError(
+            f"docker {arguments}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+        )
+    return done
+
+
+def until(condition: Callable[[], object], what: str, patience: float = PATIENCE) -> object:
+    """The first true value of ``condition``; fails naming ``what`` when none comes in time."""
+    end = time.monotonic() + patience
+    while True:
+        if value := condition():
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {patience} s: {what}")
+        time.sleep(0.1)
+
+
+class Container:
+    """A container in the background, with its name, logs and published port 8000."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.session = requests.Session()
+
+    def inspect(self) -> dict:
+        return json.loads(docker("inspect", self.name).stdout)[0]
+
+    @property
+    def running(self) -> bool:
+        return self.inspect()["State"]["Running"]
+
+    def logs(self) -> str:
+        done = docker("logs", self.name)
+        return done.stdout + done.stderr
+
+    def url(self, path: str = "/", port: int = 8000) -> str:
+        address = docker("port", self.name, f"{port}/tcp").stdout.splitlines()[0]
+        return f"http://{address}{path}"
+
+    def get(self, path: str, **options) -> requests.Response:
+        options.setdefault("timeout", 30)
+        return self.session.get(self.url(path), **options)
+
+    def exec(self, *command: str, check: bool = True, user: str | None = None) -> str:
+        who = ["--user", user] if user else []
+        done = docker("exec", *who, self.name, *command, check=check)
+        return done.stdout + done.stderr
+
+    def exit_code(self, patience: float = PATIENCE) -> int:
+        """Wait for the end of the container; its exit code."""
+        return int(docker("wait", self.name, timeout=patience).stdout)
+
+    def wait_until_ready(
+        self, path: str = "/health/ready", patience: float = PATIENCE
+    ) -> Container:
+        """Return when ``path`` answers 200; fail with the log when the container ends before."""
+
+        def answers() -> bool:
+            if not self.running:
+                raise AssertionError(f"{self.name} ended:\n{self.logs()}")
+            try:
+                return self.get(path).status_code == 200
+            except requests.ConnectionError:
+                return False
+
+        try:
+            until(answers, f"{self.name}{path} answers 200", patience)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.logs()}") from None
+        return self
+
+    def remove(self) -> None:
+        self.session.close()
+        docker("rm", "--force", "--volumes", self.name, check=False)
+
+
+class Containers:
+    """Starts containers and volumes for one test and removes them after it."""
+
+    def __init__(self) -> None:
+        self.started: list[Container] = []
+        self.volumes: list[str] = []
+
+    def volume(self) -> str:
+        name = f"test-{uuid.uuid4().hex[:12]}"
+        docker("volume", "create", "--label", LABEL, name)
+        self.volumes.append(name)
+        return name
+
+    def start(
+        self,
+        *command: str,
+        image: str = IMAGE,
+        env: Mapping[str, str] | None = None,
+        options: tuple[str, ...] | list[str] = (),
+        mounts: Mapping[str | Path, str] | None = None,
+    ) -> Container:
+        """Start a container in the background, its port 8000 on a free port of loopback."""
+        name = f"test-{uuid.uuid4().hex[:12]}"
+        arguments = ["run", "--detach", "--name", name, "--label", LABEL]
+        arguments += ["--publish", "127.0.0.1::8000", *_flags(env, mounts), *options]
+        docker(*arguments, image, *command)
+        container = Container(name)
+        self.started.append(container)
+        return container
+
+    def run(
+        self,
+        *command: str,
+        image: str = IMAGE,
+        env: Mapping[str, str] | None = None,
+        options: tuple[str, ...] | list[str] = (),
+        mounts: Mapping[str | Path, str] | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a container to its end, whatever its exit code, and remove it."""
+        flags = [*_flags(env, mounts), *options]
+        return docker("run", "--rm", "--label", LABEL, *flags, image, *command, check=False)
+
+    def clean(self) -> None:
+        for container in self.started:
+            container.remove()
+        for volume in self.volumes:
+            docker("volume", "rm", "--force", volume, check=False)
+
+
+def _flags(env: Mapping[str, str] | None, mounts: Mapping[str | Path, str] | None) -> list[str]:
+    flags = []
+    for name, value in (env or {}).items():
+        flags += ["--env", f"{name}={value}"]
+    for source, target in (mounts or {}).items():
+        flags += ["--volume", f"{source}:{target}"]
+    return flags

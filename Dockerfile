@@ -17,7 +17,7 @@ ARG DJANGO_SERIES
 # newest build, so that a pin breaks with the next security fix.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends python3-venv \
+    && apt-get install --yes --no-install-recommends binutils python3-venv \
     && rm -rf /var/lib/apt/lists/*
 
 # System site packages: without them pip refuses to install into a user's home, which
@@ -31,39 +31,29 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 
 # A child's requirements may raise what the image carries within its major version, and
 # never lower it: pip then names both sides of the conflict.
-RUN <<PYTHON python3 -
-import re
-from pathlib import Path
-ranges = Path("/tmp/requirements/common.txt").read_text()
-locked = dict(re.findall(r"^([\w.-]+)==(\S+)", Path("/tmp/requirements/django-${DJANGO_SERIES}.lock").read_text(), re.M))
-lines = []
-for name, upper in re.findall(r"^([\w.-]+)(?:\[.*?\])?>=[^,]+,(<\S+)", ranges, re.M):
-    upper = "==${DJANGO_SERIES}.*" if name == "django" else upper
-    lines.append(f"{name}>={locked[name]},{upper}")
-Path("/opt/venv/constraints.txt").write_text("\n".join(lines) + "\n")
-Path("/opt/venv/pip.conf").write_text("[install]\nconstraint = /opt/venv/constraints.txt\n")
-PYTHON
+RUN python3 /tmp/requirements/constraints.py "${DJANGO_SERIES}" > /opt/venv/constraints.txt \
+    && printf '[install]\nconstraint = /opt/venv/constraints.txt\n' > /opt/venv/pip.conf
 
 # What no running API reads: tests, translation sources, source maps (with the comments
 # that point to them, which collectstatic would follow), a second and older ReDoc, the
-# builds of Swagger UI that drf-yasg's page does not load.
-RUN cd /opt/venv/lib/python3*/site-packages \
-    && find . -type d \( -name tests -o -name test -o -name testing \) -not -path './django/*' -not -path './rest_framework/*' -prune -exec rm -rf {} + \
+# builds of Swagger UI that drf-yasg's page does not load, pip's byte code (no start
+# imports it) and its launchers for Windows, pytz's copy of Debian's time zones, the
+# debugging symbols of the three wheels that ship them.
+WORKDIR /opt/venv/lib/python3.13/site-packages
+RUN find . -type d \( -name tests -o -name test -o -name testing \) -not -path './django/*' -not -path './rest_framework/*' -prune -exec rm -rf {} + \
     && find . -name '*.po' -delete \
     && rm -rf drf_yasg/static/drf-yasg/redoc-old \
     && rm -f drf_yasg/static/drf-yasg/swagger-ui-dist/swagger-ui-es-bundle* drf_yasg/static/drf-yasg/swagger-ui-dist/swagger-ui.js* \
     && find . \( -path '*/static/*.map' \) -delete \
-    && find . -path '*/static/*' \( -name '*.js' -o -name '*.css' \) -exec sed -i -E '/sourceMappingURL=/ s,(//|/\*)# sourceMappingURL=[^ ]*( ?\*/)?,,' {} +
+    && find . -path '*/static/*' \( -name '*.js' -o -name '*.css' \) -exec sed -i -E '/sourceMappingURL=/ s,(//|/\*)# sourceMappingURL=[^ ]*( ?\*/)?,,' {} + \
+    && find pip -name __pycache__ -prune -exec rm -rf {} + \
+    && rm -rf pip/_vendor/distlib/*.exe pytz/zoneinfo \
+    && strip --strip-unneeded _brotli*.so yaml/*.so rpds/*.so
 
 # ---------------------------------------------------------------------------
 # geo-libraries: GDAL, GEOS and PROJ, which the pyogrio wheel has as one library
 # ---------------------------------------------------------------------------
 FROM python-packages AS geo-libraries
-
-# hadolint ignore=DL3008
-RUN apt-get update \
-    && apt-get install --yes --no-install-recommends binutils \
-    && rm -rf /var/lib/apt/lists/*
 
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --no-deps --no-compile --target /tmp/wheel --require-hashes --requirement /tmp/requirements/geo.lock
@@ -76,7 +66,7 @@ RUN set -- /tmp/wheel/pyogrio.libs/libgdal* \
     && cp -r /tmp/wheel/pyogrio/gdal_data /opt/geo/share/gdal \
     && cp -r /tmp/wheel/pyogrio/proj_data /opt/geo/share/proj \
     && cp -r /tmp/wheel/pyogrio-*.dist-info/licenses /opt/geo/share/licenses \
-    && rm -f /opt/geo/share/*/vcpkg* /opt/geo/share/gdal/nitf_spec.xml
+    && rm -f /opt/geo/share/*/vcpkg* /opt/geo/share/gdal/nitf_spec.xml /opt/geo/share/gdal/ecw_cs.wkt
 
 # ---------------------------------------------------------------------------
 # postgresql-tools: psql and its like, without the wrappers that need Perl
@@ -95,11 +85,13 @@ RUN apt-get update \
 # ---------------------------------------------------------------------------
 FROM debian:trixie-slim AS runtime
 
-# python3, what psql needs beyond it, and the authorities that HTTPS is checked against.
+# python3, without its own tests and help texts; what psql needs beyond it; and the
+# authorities that HTTPS is checked against.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends python3 libpq5 ca-certificates \
-    && rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/log/*.log /var/log/apt
+    && rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/log/*.log /var/log/apt \
+        /usr/lib/python3.*/test /usr/lib/python3.*/pydoc_data /usr/lib/python3.*/lib-dynload/_test*
 
 # The application's user. Group 0, so that a platform that gives the container a UID of
 # its own choice, always with group 0, can write to the same folders.
@@ -113,6 +105,7 @@ COPY --link --from=python-packages /opt/venv /opt/venv
 
 ENV PATH=/opt/venv/bin:$PATH:/home/app/.local/bin \
     PYTHONUNBUFFERED=1 \
+    PYTZ_TZDATADIR=/usr/share/zoneinfo \
     LANG=C.UTF-8 \
     GDAL_LIBRARY_PATH=/opt/geo/lib/libgdal.so \
     GEOS_LIBRARY_PATH=/opt/geo/lib/libgdal.so \

@@ -1,0 +1,51 @@
+# shellcheck shell=bash
+# Sourced by bin/up and bin/test: works with macOS' bash 3.2 too.
+
+fail() {
+  printf 'ERROR: %s\nFIX:   %s\n' "$1" "$2" >&2
+  exit 1
+}
+
+engine_answers() {
+  command -v docker >/dev/null && docker info >/dev/null 2>&1
+}
+
+# A Python that the application runs on, and that can make virtual environments.
+find_python() {
+  local candidate
+  for candidate in python3.13 python3.12 python3.11 python3 python3.14; do
+    if command -v "$candidate" >/dev/null &&
+      "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      echo "$candidate"
+      return
+    fi
+  done
+  fail "No Python 3.11 or later with venv was found." \
+    "Install it: apt install python3-venv, brew install python, or https://www.python.org/downloads/"
+}
+
+# install FOLDER LOCK_FILES... : a virtual environment with just these packages, made again when
+# a lock file changed. Geo libraries are always in it, without their dependencies.
+install_packages() {
+  local folder=$1 stamp=$1/installed python lock
+  shift
+  if [[ -f $stamp ]] && cat "$@" requirements/geo.lock | cmp -s - "$stamp"; then
+    return
+  fi
+  # Its own statement: `local` would swallow the exit code.
+  python=$(find_python)
+  echo "Installing Python packages into $folder"
+  rm -rf "$folder"
+  "$python" -m venv "$folder"
+  for lock in "$@"; do
+    "$folder/bin/pip" install --disable-pip-version-check --quiet --require-hashes --requirement "$lock"
+  done
+  "$folder/bin/pip" install --disable-pip-version-check --quiet --require-hashes --no-deps \
+    --requirement requirements/geo.lock
+  cat "$@" requirements/geo.lock >"$stamp"
+}
+
+# What serves natively.
+make_environment() {
+  install_packages .venv requirements/django-5.2.lock
+}

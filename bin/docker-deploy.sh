@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# Publish the image that was built and tested: from `staging` as the -dev name, from `master` as the
+# production name. CI calls it after the tests; docs/publishing.md lists what it reads.
+set -euo pipefail
+set +x # a trace would show the password
+
+readonly image=${IMAGE:-backend-docker-django:local}
+readonly branch=${PUBLISH_BRANCH:-${TRAVIS_BRANCH:-}}
+readonly pull_request=${PUBLISH_PULL_REQUEST:-${TRAVIS_PULL_REQUEST:-false}}
+readonly commit=${PUBLISH_COMMIT:-${TRAVIS_COMMIT:-}}
+readonly registry=${DOCKER_REGISTRY:-} # empty: Docker Hub
+readonly repository=${registry:+$registry/}${DOCKER_REPOSITORY:-hackoregoncivic/backend-docker-django}
+
+main() {
+  local name tag
+  # On Travis the branch of a pull request is the one it wants to go to, so this comes first.
+  [[ $pull_request == false ]] || leave "this is pull request $pull_request"
+  case $branch in
+    master) name=$repository ;;
+    staging) name=$repository-dev ;;
+    *) leave "'$branch' is neither staging nor master" ;;
+  esac
+  require_settings
+  tag=$(immutable_tag)
+
+  log_in
+  publish_once "$name:$tag"
+  push "$name:latest" # last, so that what `latest` means always has a lasting name too
+  echo "Published $name:$tag, which is now $name:latest."
+}
+
+leave() {
+  echo "Nothing is published: $1."
+  exit 0
+}
+
+fail() {
+  printf 'ERROR: %s\nFIX:   %s\n' "$1" "$2" >&2
+  exit 1
+}
+
+require_settings() {
+  local missing=""
+  [[ -n ${DOCKER_USERNAME:-} ]] || missing+=" DOCKER_USERNAME"
+  [[ -n ${DOCKER_PASSWORD:-} ]] || missing+=" DOCKER_PASSWORD"
+  [[ -n $commit ]] || missing+=" PUBLISH_COMMIT"
+  [[ -z $missing ]] || fail "Needed to publish, and not set:$missing." \
+    "Set it in the settings of the CI; credentials as secrets, and never in a file."
+  docker image inspect "$image" >/dev/null || fail "There is no image $image to publish." \
+    "Build and test it first (bin/test), or name another one in IMAGE."
+}
+
+# When the image was made, and from which commit: a rebuild of one commit, which has newer packages
+# of Debian in it, gets a tag of its own; another try with the same image gets the same tag.
+immutable_tag() {
+  local made
+  made=$(docker image inspect --format '{{.Created}}' "$image") # 2026-01-31T10:20:30.123Z
+  made=${made:0:19}
+  made=${made//[-:]/}
+  echo "${made/T/-}-${commit:0:7}"
+}
+
+# Credentials go to a folder of their own, which ends with this script.
+log_in() {
+  local message
+  DOCKER_HOST=${DOCKER_HOST:-$(docker context inspect --format '{{.Endpoints.docker.Host}}')}
+  DOCKER_CONFIG=$(mktemp -d)
+  export DOCKER_HOST DOCKER_CONFIG
+  unset DOCKER_CONTEXT # contexts live in the folder that was just left; DOCKER_HOST replaces them
+  trap log_out EXIT
+  if message=$(printf %s "$DOCKER_PASSWORD" |
+    docker login --username "$DOCKER_USERNAME" --password-stdin ${registry:+"$registry"} 2>&1); then
+    return
+  fi
+  message=$(tail -n 1 <<<"$message")
+  case $message in
+    *[Uu]nauthorized*) fail "${registry:-Docker Hub} refused the login of $DOCKER_USERNAME: $message" \
+      "Check DOCKER_USERNAME and DOCKER_PASSWORD in the settings of the CI; a token may have expired." ;;
+    *) fail "No login at ${registry:-Docker Hub}: $message" \
+      "Check DOCKER_REGISTRY and that the registry is up, then restart the build." ;;
+  esac
+}
+
+log_out() {
+  # Docker may have put the password into a keychain of the machine instead of the folder.
+  docker logout ${registry:+"$registry"} >/dev/null 2>&1 || true
+  rm -rf "$DOCKER_CONFIG"
+}
+
+# publish_once NAME: push under a name that is never given to anything else.
+publish_once() {
+  local ours theirs
+  ours=$(image_id "$image")
+  # With pull, because it works with every engine and registry; there is mostly nothing to pull.
+  if docker pull --quiet "$1" >/dev/null 2>&1; then
+    theirs=$(image_id "$1")
+    [[ $theirs == "$ours" ]] || fail "$1 is already published, with another content ($theirs)." \
+      "Published tags do not change: build again, which makes a new tag, and publish that."
+    echo "$1 is already published, with this content."
+  else
+    push "$1"
+  fi
+}
+
+image_id() {
+  docker image inspect --format '{{.Id}}' "$1"
+}
+
+push() {
+  docker tag "$image" "$1"
+  docker push "$1" || fail "The push of $1 failed; Docker's reason is in the lines above." \
+    "Check that $DOCKER_USERNAME may write there and that the registry is up, then restart the build."
+}
+
+main

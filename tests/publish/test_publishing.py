@@ -1,0 +1,387 @@
+"""bin/docker-deploy.sh against a real registry on loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.support.containers import IMAGE, LABEL, Container, Containers, docker, until
+
+pytestmark = pytest.mark.engine
+
+HERE = Path(__file__).resolve().parent
+SCRIPT = HERE.parent.parent / "bin" / "docker-deploy.sh"
+REGISTRY_IMAGE = "backend-docker-django-registry:test"
+PRODUCTION = "hackoregoncivic/backend-docker-django"
+STAGING = f"{PRODUCTION}-dev"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+USER = "publisher"
+PASSWORD = "p@ss 'word' $HOME \"x\" % \\n"  # all that a shell could trip over
+
+
+@dataclass
+class Registry:
+    """A running registry, asked over its API and pulled from as its user."""
+
+    container: Container
+    address: str
+    config: Path
+
+    def get(self, path: str) -> requests.Response:
+        return requests.get(f"http://{self.address}/v2/{path}", auth=(USER, PASSWORD), timeout=30)
+
+    def repositories(self) -> list[str]:
+        return self.get("_catalog").json()["repositories"]
+
+    def tags(self, repository: str) -> list[str]:
+        return sorted(self.get(f"{repository}/tags/list").json()["tags"])
+
+    def pull(self, repository: str, tag: str) -> str:
+        """Pull as somebody else would, with no such name on the machine; the full name."""
+        self.forget_local()
+        name = f"{self.address}/{repository}:{tag}"
+        docker("--config", self.config, "pull", "--quiet", name)
+        return name
+
+    def log_in(self) -> None:
+        login = ("login", "--username", USER, "--password-stdin", self.address)
+        docker("--config", self.config, *login, input=PASSWORD)
+
+    def image_id(self, repository: str, tag: str) -> str:
+        return image_id(self.pull(repository, tag))
+
+    def forget_local(self) -> None:
+        """Remove from the engine every name that an image has in this registry."""
+        listed = docker("image", "ls", "--quiet", f"{self.address}/*/*").stdout.split()
+        for image in set(listed):
+            names = json.loads(docker("image", "inspect", image).stdout)[0]
+            for name in names["RepoTags"] + names["RepoDigests"]:
+                if name.startswith(self.address):  # a digest goes with its last tag: no check
+                    docker("image", "rm", name, check=False)
+
+
+@pytest.fixture(scope="session")
+def registry_image() -> str:
+    docker("build", "--quiet", "--label", LABEL, "--tag", REGISTRY_IMAGE, HERE / "registry")
+    return REGISTRY_IMAGE
+
+
+@pytest.fixture
+def registry(containers: Containers, registry_image: str, tmp_path: Path) -> Iterator[Registry]:
+    container = containers.start(
+        image=registry_image,
+        env={"REGISTRY_USER": USER, "REGISTRY_PASSWORD": PASSWORD},
+        options=["--publish", "127.0.0.1::5000"],
+    )
+    address = container.url("", port=5000).removeprefix("http://")
+    started = Registry(container, address, tmp_path / "docker-config")
+
+    def answers() -> bool:
+        try:
+            return started.get("").status_code == 200
+        except requests.ConnectionError:
+            return False
+
+    until(answers, "the registry answers")
+    started.log_in()
+    yield started
+    started.forget_local()
+
+
+@pytest.fixture
+def small_image(tmp_path: Path) -> Iterator[Callable[[], str]]:
+    """Make images of one small file each, for what does not depend on the image."""
+    names: list[str] = []
+
+    def make() -> str:
+        name = f"test-{uuid.uuid4().hex[:12]}:local"
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "content").write_text(name)
+        (folder / "Dockerfile").write_text("FROM scratch\nCOPY content /\n")
+        docker("build", "--quiet", "--label", LABEL, "--tag", name, folder)
+        names.append(name)
+        return name
+
+    yield make
+    docker("image", "rm", "--force", *names, check=False)
+
+
+@dataclass
+class Deploy:
+    """Runs the script as CI does, with nothing of this machine's own environment."""
+
+    folder: Path
+
+    def __call__(
+        self, registry: str, branch: str, *, flags: tuple[str, ...] = (), **env: str | None
+    ) -> subprocess.CompletedProcess[str]:
+        for name in ("bin", "home/.docker", "tmp"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        self.own_login.write_text('{"auths": {}}')
+        watched = self.folder / "bin" / "docker"
+        watched.write_text(
+            f'#!/bin/sh\necho "$@" >>"{self.command_lines}"\nexec "{shutil.which("docker")}" "$@"\n'
+        )
+        watched.chmod(0o755)
+        settings = {
+            "PATH": f"{watched.parent}:{os.environ['PATH']}",
+            "HOME": str(self.folder / "home"),
+            "TMPDIR": str(self.folder / "tmp"),
+            "IMAGE": IMAGE,
+            "DOCKER_REGISTRY": registry,
+            "DOCKER_USERNAME": USER,
+            "DOCKER_PASSWORD": PASSWORD,
+            "TRAVIS_BRANCH": branch,
+            "TRAVIS_PULL_REQUEST": "false",
+            "TRAVIS_COMMIT": COMMIT,
+            **env,
+        }
+        if host := os.environ.get("DOCKER_HOST"):
+            settings["DOCKER_HOST"] = host
+        done = subprocess.run(
+            ["bash", *flags, str(SCRIPT)],
+            env={name: value for name, value in settings.items() if value is not None},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        assert PASSWORD not in done.stdout + done.stderr
+        assert self.files() == [self.own_login], "credentials were left behind"
+        assert self.own_login.read_text() == '{"auths": {}}'
+        return done
+
+    @property
+    def command_lines(self) -> Path:
+        return self.folder / "command-lines"
+
+    @property
+    def own_login(self) -> Path:
+        """What the user of the machine had before, and must have after."""
+        return self.folder / "home" / ".docker" / "config.json"
+
+    def files(self) -> list[Path]:
+        files = [*(self.folder / "home").rglob("*"), *(self.folder / "tmp").rglob("*")]
+        return [file for file in files if file.is_file()]
+
+
+@pytest.fixture
+def deploy(tmp_path: Path) -> Deploy:
+    return Deploy(tmp_path / "ci")
+
+
+def image_id(reference: str) -> str:
+    return docker("image", "inspect", "--format", "{{.Id}}", reference).stdout.strip()
+
+
+def assert_error(done: subprocess.CompletedProcess[str], *said: str) -> None:
+    assert done.returncode != 0, done.stdout
+    error, fix = done.stderr.splitlines()[-2:]
+    assert error.startswith("ERROR: ")
+    assert fix.startswith("FIX:   ")
+    for words in said:
+        assert words in error + fix
+
+
+# --- What is published -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("branch", "published"),
+    [("staging", STAGING), ("master", PRODUCTION)],
+    ids=["staging", "master"],
+)
+def test_a_push_publishes_the_tested_image_and_it_runs(
+    branch: str,
+    published: str,
+    registry: Registry,
+    deploy: Deploy,
+    containers: Containers,
+) -> None:
+    tested = image_id(IMAGE)
+    done = deploy(registry.address, branch, IMAGE=tested)
+
+    assert done.returncode == 0, done.stderr
+    assert registry.repositories() == [published]
+    lasting, latest = registry.tags(published)
+    assert latest == "latest"
+    assert re.fullmatch(r"20\d{6}-\d{6}-0123456", lasting)
+    assert registry.image_id(published, "latest") == tested
+    pulled = registry.pull(published, lasting)
+    assert image_id(pulled) == tested
+    containers.start(image=pulled).wait_until_ready()
+
+
+def test_the_names_of_another_ci_and_of_another_repository_are_taken(
+    registry: Registry, deploy: Deploy, small_image: Callable[[], str]
+) -> None:
+    done = deploy(
+        registry.address,
+        "ignored",
+        IMAGE=small_image(),
+        TRAVIS_COMMIT=None,
+        TRAVIS_PULL_REQUEST=None,
+        PUBLISH_BRANCH="staging",
+        PUBLISH_COMMIT="fedcba9876543210",
+        DOCKER_REPOSITORY="someone/something",
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert registry.repositories() == ["someone/something-dev"]
+    assert registry.tags("someone/something-dev")[0].endswith("-fedcba9")
+
+
+def test_another_try_with_the_same_image_keeps_its_tag(
+    registry: Registry, deploy: Deploy, small_image: Callable[[], str]
+) -> None:
+    image = small_image()
+    deploy(registry.address, "staging", IMAGE=image)
+    tags = registry.tags(STAGING)
+
+    done = deploy(registry.address, "staging", IMAGE=image)
+
+    assert done.returncode == 0, done.stderr
+    assert "is already published, with this content" in done.stdout
+    assert registry.tags(STAGING) == tags
+
+
+def test_the_next_image_keeps_the_tag_of_the_one_before(
+    registry: Registry, deploy: Deploy, small_image: Callable[[], str]
+) -> None:
+    first, second = small_image(), small_image()
+    deploy(registry.address, "staging", IMAGE=first, TRAVIS_COMMIT="1111111aaaa")
+    deploy(registry.address, "staging", IMAGE=second, TRAVIS_COMMIT="2222222bbbb")
+
+    of_first, of_second, latest = registry.tags(STAGING)
+    assert of_first.endswith("-1111111")
+    assert registry.image_id(STAGING, of_first) == image_id(first)
+    assert registry.image_id(STAGING, of_second) == image_id(second)
+    assert registry.image_id(STAGING, latest) == image_id(second)
+
+
+def test_a_lasting_tag_is_never_given_to_another_content(
+    registry: Registry, deploy: Deploy, small_image: Callable[[], str]
+) -> None:
+    image, other = small_image(), small_image()
+    deploy(registry.address, "staging", IMAGE=image)
+    lasting, _ = registry.tags(STAGING)
+    name = registry.pull(STAGING, lasting)
+    docker("tag", other, name)
+    docker("--config", registry.config, "push", name)
+    registry.forget_local()
+
+    done = deploy(registry.address, "staging", IMAGE=image)
+
+    assert_error(done, f"{name} is already published, with another content", "build again")
+    assert registry.image_id(STAGING, lasting) == image_id(other)
+
+
+# --- What is not -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("branch", ["staging", "master"])
+def test_a_pull_request_publishes_nothing_and_says_so(
+    branch: str, registry: Registry, deploy: Deploy, small_image: Callable[[], str]
+) -> None:
+    done = deploy(registry.address, branch, IMAGE=small_image(), TRAVIS_PULL_REQUEST="17")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "Nothing is published: this is pull request 17.\n"
+    assert registry.repositories() == []
+
+
+@pytest.mark.parametrize("branch", ["feature/maps", "master-2", "not-staging", ""])
+def test_another_branch_publishes_nothing_and_says_so(
+    branch: str, registry: Registry, deploy: Deploy, small_image: Callable[[], str]
+) -> None:
+    done = deploy(registry.address, branch, IMAGE=small_image())
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"Nothing is published: '{branch}' is neither staging nor master.\n"
+    assert registry.repositories() == []
+
+
+# --- What fails the build --------------------------------------------------------------------
+
+
+def test_a_wrong_password_fails_the_build(
+    registry: Registry, deploy: Deploy, small_image: Callable[[], str]
+) -> None:
+    wrong = "not the password"
+    done = deploy(registry.address, "master", IMAGE=small_image(), DOCKER_PASSWORD=wrong)
+
+    assert_error(done, f"{registry.address} refused the login of {USER}", "DOCKER_PASSWORD")
+    assert wrong not in done.stdout + done.stderr
+    assert registry.repositories() == []
+
+
+def test_a_registry_that_is_down_fails_the_build(
+    registry: Registry, deploy: Deploy, small_image: Callable[[], str]
+) -> None:
+    registry.container.remove()
+
+    done = deploy(registry.address, "master", IMAGE=small_image())
+
+    assert_error(done, f"No login at {registry.address}", "connection refused", "DOCKER_REGISTRY")
+
+
+def test_a_failed_push_fails_the_build(
+    registry: Registry, deploy: Deploy, small_image: Callable[[], str]
+) -> None:
+    # Its storage takes layers and no manifest; a read-only one would be tried again for a minute.
+    storage = f"/var/lib/docker-registry/docker/registry/v2/repositories/{PRODUCTION}"
+    registry.container.exec("mkdir", "--parents", storage)
+    registry.container.exec("touch", f"{storage}/_manifests")
+
+    done = deploy(registry.address, "master", IMAGE=small_image())
+
+    assert_error(done, f"The push of {registry.address}/{PRODUCTION}:20", f"that {USER} may write")
+    assert "Published" not in done.stdout
+
+
+@pytest.mark.parametrize("empty", ["", None], ids=["empty", "unset"])
+@pytest.mark.parametrize("name", ["DOCKER_USERNAME", "DOCKER_PASSWORD", "TRAVIS_COMMIT"])
+def test_a_missing_setting_is_named_and_fails_the_build(
+    name: str,
+    empty: str | None,
+    registry: Registry,
+    deploy: Deploy,
+    small_image: Callable[[], str],
+) -> None:
+    done = deploy(registry.address, "master", IMAGE=small_image(), **{name: empty})
+
+    said = name.replace("TRAVIS", "PUBLISH")
+    assert_error(done, f"Needed to publish, and not set: {said}.", "settings of the CI")
+    assert registry.repositories() == []
+
+
+def test_an_image_that_was_not_built_fails_the_build(registry: Registry, deploy: Deploy) -> None:
+    done = deploy(registry.address, "master", IMAGE="never-built:local")
+
+    assert_error(done, "There is no image never-built:local", "bin/test")
+
+
+# --- The password ----------------------------------------------------------------------------
+
+
+def test_the_password_is_on_no_command_line_and_in_no_trace(
+    registry: Registry, deploy: Deploy, small_image: Callable[[], str]
+) -> None:
+    done = deploy(registry.address, "staging", IMAGE=small_image(), flags=("-x",))
+
+    assert done.returncode == 0, done.stderr
+    command_lines = deploy.command_lines.read_text()
+    assert "login --username publisher --password-stdin" in command_lines
+    assert "p@ss" not in command_lines
+    assert "p@ss" not in done.stdout + done.stderr

@@ -35,9 +35,9 @@ RUN python3 /tmp/requirements/constraints.py "${DJANGO_SERIES}" > /opt/venv/cons
     && printf '[install]\nconstraint = /opt/venv/constraints.txt\n' > /opt/venv/pip.conf
 
 # What no running API reads: tests, translation sources, source maps (with the comments
-# that point to them, which collectstatic would follow), a second and older ReDoc, the
-# builds of Swagger UI that drf-yasg's page does not load, pip's byte code (no start
-# imports it) and its launchers for Windows, pytz's copy of Debian's time zones, the
+# that point to them, which collectstatic would follow: whole lines only, ReDoc's code has
+# the word inside a string), a second and older ReDoc, the builds of Swagger UI that
+# drf-yasg's page does not load, pip's byte code (no start imports it) and its launchers for Windows, pytz's copy of Debian's time zones, the
 # debugging symbols of the three wheels that ship them.
 WORKDIR /opt/venv/lib/python3.13/site-packages
 RUN find . -type d \( -name tests -o -name test -o -name testing \) -not -path './django/*' -not -path './rest_framework/*' -prune -exec rm -rf {} + \
@@ -45,7 +45,7 @@ RUN find . -type d \( -name tests -o -name test -o -name testing \) -not -path '
     && rm -rf drf_yasg/static/drf-yasg/redoc-old \
     && rm -f drf_yasg/static/drf-yasg/swagger-ui-dist/swagger-ui-es-bundle* drf_yasg/static/drf-yasg/swagger-ui-dist/swagger-ui.js* \
     && find . \( -path '*/static/*.map' \) -delete \
-    && find . -path '*/static/*' \( -name '*.js' -o -name '*.css' \) -exec sed -i -E '/sourceMappingURL=/ s,(//|/\*)# sourceMappingURL=[^ ]*( ?\*/)?,,' {} + \
+    && find . -path '*/static/*' \( -name '*.js' -o -name '*.css' \) -exec sed -i -E 's,^(//|/\*)# sourceMappingURL=[^ ]*( ?\*/)?$,,' {} + \
     && find pip -name __pycache__ -prune -exec rm -rf {} + \
     && rm -rf pip/_vendor/distlib/*.exe pytz/zoneinfo \
     && strip --strip-unneeded _brotli*.so yaml/*.so rpds/*.so
@@ -125,6 +125,7 @@ COPY backend ./backend
 # the libraries load is here, because an image without them must not be built.
 RUN python -m compileall -q backend manage.py gunicorn_conf.py \
     && setpriv --reuid 1001 --regid 0 --clear-groups python -m backend.boot.static \
+    && chmod -R g=u /data \
     && python -c "from django.contrib.gis import gdal, geos; print('GDAL', gdal.gdal_full_version(), 'GEOS', geos.geos_version())"
 
 EXPOSE 8000

@@ -6,8 +6,9 @@ https://docs.gunicorn.org/en/stable/settings.html
 import gc
 import os
 import sys
+from pathlib import Path
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from backend import limits, overrides
 from backend.environment import current
@@ -32,8 +33,8 @@ graceful_timeout = 30
 # it is never this side that closes a connection just as a request comes in.
 keepalive = 75
 # The workers' heartbeat files: on a disk they can block a worker.
-if os.access("/dev/shm", os.W_OK):
-    worker_tmp_dir = "/dev/shm"
+if os.access("/dev/shm", os.W_OK):  # noqa: S108
+    worker_tmp_dir = "/dev/shm"  # noqa: S108
 # It would be made under HOME, which need not be writable, and nobody talks to it.
 control_socket_disable = True
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from django.apps import apps
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core import checks
+from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import models
 
 from backend.router import alias_of, declared_alias
@@ -67,7 +68,7 @@ def check_relations_stay_in_one_database(**kwargs: Any) -> list[CheckMessage]:
             target = field.related_model
             if isinstance(target, type) and alias_of(target) != alias_of(model):
                 messages.append(
-                    Warning(
+                    checks.Warning(
                         f"The relation crosses databases: {model._meta.label} lies in "
                         f"'{alias_of(model)}', {target._meta.label} in '{alias_of(target)}'.",
                         "The database can neither join nor check it. Keep both models in one "

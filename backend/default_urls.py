@@ -7,9 +7,12 @@ from django.apps import apps
 from django.conf import settings
 from django.urls import path
 
-from backend.landing import landing_page
+from backend.landing import icon, landing_page
 
-urlpatterns = [path("", landing_page, name="landing-page")]
+urlpatterns = [
+    path("", landing_page, name="landing-page"),
+    path("favicon.ico", icon),
+]
 
 # A team that replaced INSTALLED_APPS whole may have left these out.
 if apps.is_installed("django.contrib.admin"):

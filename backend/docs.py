@@ -3,6 +3,7 @@
 from django.conf import settings
 from drf_yasg import openapi
 from drf_yasg.generators import OpenAPISchemaGenerator
+from drf_yasg.renderers import ReDocRenderer
 from drf_yasg.views import get_schema_view
 from rest_framework import permissions
 
@@ -22,6 +23,12 @@ class RelativeSchemaGenerator(OpenAPISchemaGenerator):
         return document
 
 
+class OwnReDocRenderer(ReDocRenderer):
+    """ReDoc without what it would load from the internet."""
+
+    template = "backend/redoc.html"
+
+
 _view = get_schema_view(
     openapi.Info(title=settings.PROJECT_NAME, default_version=settings.PROJECT_VERSION),
     public=True,
@@ -29,5 +36,5 @@ _view = get_schema_view(
     generator_class=RelativeSchemaGenerator,
 )
 swagger = _view.with_ui("swagger", cache_timeout=0)
-redoc = _view.with_ui("redoc", cache_timeout=0)
+redoc = _view.as_cached_view(renderer_classes=(OwnReDocRenderer, *_view.renderer_classes))
 schema = _view.without_ui(cache_timeout=0)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import difflib
 import functools
+import io
 import os
 import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import environ
 
@@ -233,7 +234,7 @@ class Environment:
     ) -> None:
         source = os.environ if environ is None else environ
         self.raw = {name: value for name, value in source.items() if value.strip()}
-        self.store = store or {}
+        self.store = {name: value for name, value in (store or {}).items() if value.strip()}
 
     def __getitem__(self, name: str) -> Any:
         """The parsed value of a variable of the table, its default when it is unset."""
@@ -282,47 +283,56 @@ def current(root: Path = ROOT) -> Environment:
     """This process's environment: with ``.env`` in debug mode, else with the secret store."""
     env = Environment()
     if env["DEBUG"]:
-        return Environment(_with_dotenv(root / ".env", os.environ))
+        _read_dotenv(root / ".env")
+        return Environment()
     if store := env["SECRET_STORE"]:
         return Environment(store=secret_store.read(store))
     return env
 
 
-def _with_dotenv(file: Path, source: Mapping[str, str]) -> dict[str, str]:
-    """``source`` and, for what it does not set, the variables of a ``.env`` file."""
-    reader = environ.Env()
-    reader.ENVIRON = {}
-    if file.is_file():
-        try:
-            reader.read_env(str(file))
-        except (OSError, UnicodeDecodeError) as error:
-            raise StartupError(
-                f"{file} cannot be read: {error}.", "Make it a readable file of NAME=value lines."
-            ) from error
-    return {**reader.ENVIRON, **{name: value for name, value in source.items() if value.strip()}}
+def _read_dotenv(file: Path) -> None:
+    """Put the variables of a ``.env`` file into ``os.environ``, where those of a team belong too.
+
+    What is set already wins; what is set to nothing does not.
+    """
+
+    class Reader(environ.Env):
+        ENVIRON: ClassVar[dict[str, str]] = {}
+
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartupError(
+            f"{file} cannot be read: {error}.", "Make it a readable file of NAME=value lines."
+        ) from error
+    Reader.read_env(io.StringIO(text))
+    unset = {name for name in Reader.ENVIRON if not os.environ.get(name, "").strip()}
+    os.environ.update({name: Reader.ENVIRON[name] for name in unset})
 
 
 def parse(variable: Variable, text: str) -> Any:
     """The value of ``variable`` that ``text`` spells; StartupError when it spells none."""
     text = text.strip() if variable.kind != "text" else text
-    env = environ.Env()
-    env.ENVIRON = {variable.name: text}
+    # Its parsers alone: read through Env, a value that starts with $ names another variable.
+    read = environ.Env.parse_value
     match variable.kind:
         case "boolean":
             if text.lower() in TRUE or text.lower() in FALSE:
-                return env.bool(variable.name)
+                return read(text, bool)
         case "integer":
             if re.fullmatch(r"\d{1,10}", text, re.ASCII):
-                number = env.int(variable.name)
+                number = read(text, int)
                 if variable.minimum <= number <= variable.maximum:
                     return number
         case "choice":
             if text.upper() in variable.choices:
                 return text.upper()
         case "list":
-            return [item.strip() for item in env.list(variable.name) if item.strip()]
+            return [item.strip() for item in read(text, list) if item.strip()]
         case "origins":
-            origins = [item.strip().rstrip("/") for item in env.list(variable.name)]
+            origins = [item.strip().rstrip("/") for item in read(text, list) if item.strip()]
             if all(re.fullmatch(r"https?://[^/\s?#]+", origin) for origin in origins):
                 return origins
         case "path":
@@ -335,17 +345,17 @@ def parse(variable: Variable, text: str) -> Any:
             if text.startswith(("/", "ssm:/")):
                 return text
         case "database URL":
-            return _database(variable, text, env)
+            return _database(variable, text)
         case _:
             return text
     raise _unreadable(variable, text)
 
 
-def _database(variable: Variable, text: str, env: environ.Env) -> dict[str, Any]:
+def _database(variable: Variable, text: str) -> dict[str, Any]:
     if not re.match(r"(postgis|postgres|postgresql|pgsql)://", text):
         raise _unreadable(variable, text)
     try:
-        database = env.db_url(variable.name)
+        database = environ.Env.db_url_config(text)
     except (ValueError, environ.ImproperlyConfigured) as error:
         # Not chained: the library's message would repeat the URL and its password.
         raise _unreadable(variable, text) from (None if variable.secret else error)
@@ -419,9 +429,8 @@ def documentation() -> str:
             meaning = variable.help + (" Secret." if variable.secret else "")
             if variable.choices:
                 meaning += f" One of {', '.join(variable.choices)}."
-            lines.append(
-                f"| `{variable.name}` | {variable.kind} | {f'`{default}`' if default else ''} | {meaning} |"
-            )
+            cells = (f"`{variable.name}`", variable.kind, default and f"`{default}`", meaning)
+            lines.append(f"| {' | '.join(cells)} |")
         if group == "Database":
             lines.append(
                 "| `<ALIAS>_DATABASE_URL` | database URL |  | A further database under the alias "

@@ -103,14 +103,18 @@ def _fix_for(error: BaseException) -> str:
         )
     if isinstance(error, ImportError):
         return "Check the spelling, and that the installed version of that package has this name."
-    if isinstance(error, (IndentationError, SyntaxError)):
+    if isinstance(error, SyntaxError) and "codec can't decode" in error.msg:
+        return "Save the file as UTF-8."
+    if isinstance(error, SyntaxError):
         return "Correct the Python syntax on that line, or on the line before it."
     if isinstance(error, UnicodeDecodeError):
         return "Save the file as UTF-8."
-    if isinstance(error, KeyError) and frames and frames[-1].filename == os.__file__:
-        return (
-            f"Set the environment variable {error}, or read it with os.environ.get({error})."
-        ).replace("KeyError: ", "")
+    if (
+        isinstance(error, KeyError)
+        and frames
+        and frames[-1].filename in ("<frozen os>", os.__file__)
+    ):
+        return f"Set the environment variable {error}, or read it with os.environ.get({error})."
     if isinstance(error, PermissionError):
         return "Make the file readable for the application's user: chmod a+r FILE."
     return "Correct that line. DEBUG=true prints the whole traceback."

@@ -99,7 +99,7 @@ STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "backend.storage.HashedStaticFilesStorage"},
 }
 # Only the hashed names are ever linked to; the plain ones would double the folder.
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True

@@ -10,8 +10,8 @@ CGROUP = Path("/sys/fs/cgroup")
 MIB = 2**20
 # cgroup v1 says "no limit" as the largest multiple of a page that fits 63 bits.
 UNLIMITED = 2**60
-# Proportional set size after 10,000 requests, rounded up: the preloaded master,
-# and what each forked worker adds to it.
+# Two workers and their master took 99 MB of the container's memory after 5,000
+# requests; the rest is room for a team's own modules and a large page.
 MASTER_MEMORY = 64 * MIB
 WORKER_MEMORY = 48 * MIB
 

@@ -8,6 +8,7 @@ taken, as a whole.
 
 from __future__ import annotations
 
+import ast
 import importlib
 import os
 import stat
@@ -81,6 +82,23 @@ def load(module: str, root: Path = ROOT) -> ModuleType | None:
             f"Add an empty __init__.py to {file.parent}, or uninstall that package.",
         )
     return loaded
+
+
+def place_of(name: str, module: str, root: Path = ROOT) -> str:
+    """File and line where a local_settings module sets ``name``, the file alone if it imports it.
+
+    Where there is no such module, it is the image's own file.
+    """
+    found = find(module, root)
+    if found is None:
+        return str(root / f"{module}.py")
+    file = found[1]
+    lines = [
+        node.lineno
+        for node in ast.walk(ast.parse(file.read_bytes()))
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == name
+    ]
+    return f"{file}, line {max(lines)}" if lines else str(file)
 
 
 def _mode(path: Path) -> int | None:

@@ -7,6 +7,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+from backend import overrides
 from backend.environment import Environment
 from backend.errors import StartupError
 
@@ -21,12 +22,13 @@ SECURITY = "django.middleware.security.SecurityMiddleware"
 
 def databases(env: Environment, data_dir: Path, *, spatialite: bool) -> dict[str, dict[str, Any]]:
     """Django's DATABASES out of the environment: PostGIS where one is named, else SQLite."""
-    found = {alias: env.database(name) for alias, name in env.database_urls().items()}
+    aliases = {alias: env.database(name) for alias, name in env.database_urls().items()}
     if env["DATABASE_URL"]:
-        found["default"] = env.database("DATABASE_URL")
-    elif "default" not in found:
-        found["default"] = _postgres(env) or _sqlite(data_dir, spatialite)
-    return found
+        aliases["default"] = env.database("DATABASE_URL")
+    elif "default" not in aliases:
+        aliases["default"] = _postgres(env) or _sqlite(data_dir, spatialite)
+    # First, as in every list of them that a user sees.
+    return {"default": aliases.pop("default"), **aliases}
 
 
 def _postgres(env: Environment) -> dict[str, Any] | None:
@@ -81,8 +83,10 @@ def _sqlite(data_dir: Path, spatialite: bool) -> dict[str, Any]:
 def complete(settings: dict[str, Any], env: Environment) -> None:
     """Put what the image needs below, or add it after, what the settings now say.
 
-    Raises StartupError for a real database without a secret key.
+    Raises StartupError for a real database without a secret key, and for a setting
+    that is no list or dictionary where Django takes one.
     """
+    _check_shapes(settings)
     _append(settings, "INSTALLED_APPS", "backend")
     _append(settings, "INSTALLED_APPS", "django.contrib.staticfiles")
     _append(settings, "DATABASE_ROUTERS", ROUTER)
@@ -92,10 +96,41 @@ def complete(settings: dict[str, Any], env: Environment) -> None:
             middleware.index(SECURITY) + 1 if SECURITY in middleware else 0, WHITENOISE
         )
         settings["MIDDLEWARE"] = middleware
+    settings["STATIC_URL"] = _below(env["PATH_PREFIX"], settings["STATIC_URL"])
     for database in settings["DATABASES"].values():
         _complete_database(database, env)
     if not settings.get("SECRET_KEY"):
         settings["SECRET_KEY"] = _secret_key(settings, env)
+
+
+def _check_shapes(settings: dict[str, Any]) -> None:
+    lists = ("INSTALLED_APPS", "MIDDLEWARE", "DATABASE_ROUTERS")
+    for name in lists:
+        _check_shape(name, settings[name], (list, tuple), name, '["...", ...]')
+    example = '{"default": {"ENGINE": "...", "NAME": "..."}}'
+    _check_shape("DATABASES", settings["DATABASES"], dict, "DATABASES", example)
+    for alias, database in settings["DATABASES"].items():
+        _check_shape(f"DATABASES['{alias}']", database, dict, "DATABASES", example)
+
+
+def _check_shape(
+    subject: str, value: object, shape: type | tuple[type, ...], name: str, example: str
+) -> None:
+    if isinstance(value, shape):
+        return
+    kind = "a dictionary" if shape is dict else "a list"
+    raise StartupError(
+        f"{overrides.place_of(name, 'settings')}: {subject} is a {type(value).__name__}, "
+        f"not {kind}.",
+        f"Write it as {name} = {example}",
+    )
+
+
+def _below(prefix: str, url: str | None) -> str | None:
+    """A path that begins with a slash, put under the prefix; Django does it for the others."""
+    if not prefix or not url or not url.startswith("/") or url.startswith(("//", f"{prefix}/")):
+        return url
+    return prefix + url
 
 
 def _append(settings: dict[str, Any], name: str, value: str) -> None:

@@ -1,5 +1,7 @@
 """The team's URLs first, the image's own after them."""
 
+from django.urls import URLPattern, URLResolver
+
 from backend import overrides
 from backend.default_urls import urlpatterns as default_urlpatterns
 from backend.errors import StartupError
@@ -14,6 +16,12 @@ else:
             f"{_team.__file__} has no list named urlpatterns.",
             "Define urlpatterns = [...] in it, or delete the file to get the image's own pages.",
         )
+    for _index, _entry in enumerate(_team.urlpatterns):
+        if not isinstance(_entry, (URLPattern, URLResolver)):
+            raise StartupError(
+                f"{_team.__file__}: urlpatterns[{_index}] is {_entry!r}, which is not a URL.",
+                "Make each entry with path(...) or re_path(...).",
+            )
     urlpatterns = [*_team.urlpatterns, *default_urlpatterns]
     # Django looks for a team's error pages in this module.
     for _name in ("handler400", "handler403", "handler404", "handler500"):

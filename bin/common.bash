@@ -34,12 +34,14 @@ install_packages() {
   fi
   # Its own statement: `local` would swallow the exit code.
   python=$(find_python)
-  echo "Installing Python packages into $folder"
+  echo "Installing Python packages into $folder, which takes a minute or two:"
   rm -rf "$folder"
   "$python" -m venv "$folder"
   for lock in "$@"; do
+    echo "  $lock"
     "$folder/bin/pip" install --disable-pip-version-check --quiet --require-hashes --requirement "$lock"
   done
+  echo "  requirements/geo.lock"
   "$folder/bin/pip" install --disable-pip-version-check --quiet --require-hashes --no-deps \
     --requirement requirements/geo.lock
   cat "$@" requirements/geo.lock >"$stamp"
@@ -48,4 +50,11 @@ install_packages() {
 # What serves natively.
 make_environment() {
   install_packages .venv requirements/django-5.2.lock
+}
+
+# What tests and checks; its programs are first on PATH from here on.
+make_test_environment() {
+  install_packages .venv-test \
+    requirements/django-5.2.lock requirements/development.lock tests/requirements.lock
+  PATH=$PWD/.venv-test/bin:$PATH
 }

@@ -11,11 +11,15 @@ fail() {
   exit 1
 }
 
-# A mounted folder belongs to root when Docker made it; the application must be able to write there.
+# The application must be able to write to its data folder. A mounted one belongs to root when Docker
+# made it; so do files that a child's Dockerfile made there: RUN python manage.py collectstatic.
 give_data_folder() {
   local folder=${DATA_DIR:-}
-  if [[ -n $folder && -d $folder && $(stat -c %u "$folder") == 0 ]]; then
-    chown "$app_uid:$app_gid" "$folder" 2>/dev/null || true # a read-only or remote one: the boot says so
+  if [[ -n $folder && -d $folder ]]; then
+    {
+      find "$folder" -maxdepth 1 -user root -exec chown "$app_uid:$app_gid" {} +
+      find "$folder/static" -user root -exec chown --no-dereference "$app_uid:$app_gid" {} +
+    } 2>/dev/null || true # there is no such folder, or it is read-only: the boot says so
   fi
 }
 

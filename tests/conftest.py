@@ -48,16 +48,10 @@ class PostGIS:
         """Run SQL as superuser; what it prints, unaligned and without headers."""
         done = subprocess.run(
             [
-                "docker",
-                "exec",
-                "--interactive",
-                self.host,
-                "psql",
-                "--quiet",
-                "-v",
-                "ON_ERROR_STOP=1",
-            ]
-            + ["--no-align", "--tuples-only", "--username", self.user, database],
+                *("docker", "exec", "--interactive", self.host),
+                *("psql", "--quiet", "--no-align", "--tuples-only", "-v", "ON_ERROR_STOP=1"),
+                *("--username", self.user, database),
+            ],
             input=statements,
             capture_output=True,
             text=True,

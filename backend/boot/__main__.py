@@ -62,7 +62,7 @@ def _stop(signal_number: int, frame: object) -> None:
 def _become(command: list[str]) -> None:
     sys.stdout.flush()
     try:
-        os.execvp(command[0], command)
+        os.execvp(command[0], command)  # noqa: S606  to become it is the point
     except OSError as error:
         print(
             StartupError(

@@ -5,12 +5,15 @@ from __future__ import annotations
 import ast
 import importlib
 import os
+import re
 import runpy
 import sys
 from pathlib import Path
 
 import django
+from django.conf import settings
 from django.core import checks
+from django.utils.module_loading import import_string
 
 from backend import __version__, overrides
 from backend.boot.log import say
@@ -28,6 +31,7 @@ def load() -> None:
         say(f"WARNING: {name} is set and means nothing here; did you mean {meant}?")
     _applications()
     say(f"image {__version__}, Django {django.__version__}, {_overrides_found()}")
+    _middleware()
     _urls()
     _gunicorn()
     _system_checks()
@@ -54,27 +58,40 @@ def _locate(error: StartupError) -> StartupError:
     An application that does not exist is such a case: INSTALLED_APPS has its
     name as text, and the traceback has only Django's own frames.
     """
-    found = overrides.find("settings")
-    cause = error.__cause__
+    found, cause = overrides.find("settings"), error.__cause__
     if found is None or not error.problem.startswith("the project:"):
         return error
-    file = found[1]
-    texts = [
-        node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Constant)
-    ]
-    message = str(cause)
-    for node in texts:
-        value = node.value
-        if (
-            isinstance(value, str)
-            and len(value) > 2
-            and value.split(".")[0] in message.replace("'", " ").replace(".", " ").split()
-        ):
-            problem = f"{file}, line {node.lineno}: {type(cause).__name__}: {one_line(cause)}"
-            located = StartupError(problem, error.fix)
-            located.__cause__ = cause
-            return located
-    return error
+    line = _line_with_text_of(str(cause), found[1])
+    place = f"{found[1]}, line {line}" if line else str(found[1])
+    located = StartupError(f"{place}: {type(cause).__name__}: {one_line(cause)}", error.fix)
+    located.__cause__ = cause
+    return located
+
+
+def _line_with_text_of(message: str, file: Path) -> int | None:
+    """The line of the text in ``file`` that ``message`` repeats most of; dotted names by parts."""
+    best, line = 0, None
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+            continue
+        parts = node.value.split(".")
+        for count in range(len(parts), 0, -1):
+            start = ".".join(parts[:count])
+            if len(start) < max(best, 3):
+                break
+            if re.search(rf"(?<![\w./]){re.escape(start)}(?![\w/])", message):
+                best, line = len(start), node.lineno
+                break
+    return line
+
+
+def _middleware() -> None:
+    """Import what only the server would: MIDDLEWARE names its classes as text too."""
+    try:
+        for name in settings.MIDDLEWARE:
+            import_string(name)
+    except Exception as error:
+        raise _locate(explain(error)) from error
 
 
 def _urls() -> None:
@@ -87,32 +104,48 @@ def _urls() -> None:
         raise
     except Exception as error:
         found = overrides.find("urls")
-        raise explain(error, found and found[1]) from error
+        raise _without_patterns(error) or explain(error, found and found[1]) from error
+
+
+def _without_patterns(error: Exception) -> StartupError | None:
+    """For an included module that has no urlpatterns, which Django says in 60 words."""
+    included = re.search(r"<module '\S+' from '([^']+)'>' does not appear to have any", str(error))
+    return included and StartupError(
+        f"{included[1]} has no list named urlpatterns.",
+        "Define urlpatterns = [...] in it, or do not include it.",
+    )
 
 
 def _gunicorn() -> None:
     """Check the values as gunicorn will, which alone would show a traceback."""
     from gunicorn.config import Config
 
-    found = overrides.find("gunicorn_conf")
-    file = found[1] if found else overrides.ROOT / "gunicorn_conf.py"
     values = runpy.run_path(str(overrides.ROOT / "gunicorn_conf.py"))
     config = Config()
     for name in values.keys() & config.settings.keys():
         try:
             config.set(name, values[name])
         except Exception as error:
-            raise StartupError(
-                f"{file}: {name} = {values[name]!r}: {one_line(error)}",
-                f"Correct {name}; its forms are in gunicorn's documentation of settings.",
-            ) from error
+            fix = f"Correct {name}; its forms are in gunicorn's documentation of settings."
+            raise _bad_value(name, values, error, fix) from error
     try:
         _ = config.worker_class
     except Exception as error:
-        raise StartupError(
-            f"{file}: worker_class = {values['worker_class']!r}: {one_line(error)}",
-            "Correct worker_class, or add the package it needs to your requirements.txt.",
-        ) from error
+        fix = "Correct worker_class, or add the package it needs to your requirements.txt."
+        raise _bad_value("worker_class", values, error, fix) from error
+    try:
+        _ = config.address
+    except Exception as error:
+        fix = 'Correct bind, in the form "0.0.0.0:8000", or remove it and set PORT.'
+        raise _bad_value("bind", values, error, fix) from error
+
+
+def _bad_value(name: str, values: dict, error: Exception, fix: str) -> StartupError:
+    # For a worker class gunicorn's message ends with a traceback in brackets.
+    lines = str(error).strip().rstrip("]").splitlines() or [type(error).__name__]
+    reason = lines[0] if len(lines) == 1 else f"{lines[0].rstrip(': ')}: {lines[-1]}"
+    place = overrides.place_of(name, "gunicorn_conf")
+    return StartupError(f"{place}: {name} = {values[name]!r}: {one_line(reason)}", fix)
 
 
 def _system_checks() -> None:

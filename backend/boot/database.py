@@ -8,7 +8,7 @@ import time
 from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, OperationalError, connections
 from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
@@ -44,6 +44,13 @@ def _wait_for(alias: str, timeout: int) -> None:
             return
         except DatabaseError as error:
             reason = one_line(error)
+            if not isinstance(error, OperationalError):
+                # No connection was tried: an option is wrong, which waiting does not mend.
+                raise StartupError(
+                    f"The database {_describe(alias)} cannot be opened: {reason}",
+                    "Correct its options: OPTIONS in DATABASES, or what follows the question "
+                    "mark in its URL.",
+                ) from error
         if REFUSED.search(reason):
             raise StartupError(
                 f"The database {_describe(alias)} refuses the login: {reason}",
@@ -73,7 +80,10 @@ def migrate() -> None:
     Raises StartupError with the migration's own error.
     """
     if settings.DEBUG:
-        _warn_about_missing_migrations()
+        try:
+            _warn_about_missing_migrations()
+        except Exception as error:
+            raise explain(error) from error
     for alias in settings.DATABASES:
         try:
             if not has_managed_models(alias):
@@ -100,7 +110,7 @@ def _failed(alias: str, error: Exception) -> StartupError:
 
 def _warn_about_missing_migrations() -> None:
     """Say which applications have model changes without a migration. Nothing is written."""
-    loader = MigrationLoader(None, ignore_no_initial=True)
+    loader = MigrationLoader(None, ignore_no_migrations=True)
     detector = MigrationAutodetector(loader.project_state(), ProjectState.from_apps(apps))
     changes = detector.changes(graph=loader.graph)
     for app_label in sorted(changes.keys() & loader.migrated_apps):
@@ -108,3 +118,10 @@ def _warn_about_missing_migrations() -> None:
             f"WARNING: '{app_label}' has model changes without a migration; "
             f"run python manage.py makemigrations {app_label}"
         )
+    for app_label in sorted(loader.unmigrated_apps):
+        found = apps.get_app_config(app_label).get_models()
+        if any(model._meta.managed and not model._meta.proxy for model in found):
+            say(
+                f"WARNING: '{app_label}' has models and no migrations; "
+                f"run python manage.py makemigrations {app_label}"
+            )

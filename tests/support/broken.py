@@ -155,8 +155,8 @@ BROKEN = [
         "INSTALLED_APPS = [",
     ),
     Broken(
-        "INSTALLED_APPS that has no brackets but a comma",
-        {SETTINGS: 'MIDDLEWARE = None\nINSTALLED_APPS = "rest_framework",\n'},
+        "MIDDLEWARE that is None",
+        {SETTINGS: "MIDDLEWARE = None\n"},
         f"{SETTINGS}, line 1",
         "MIDDLEWARE is a NoneType",
         "MIDDLEWARE = [",
@@ -188,8 +188,11 @@ BROKEN = [
     ),
     Broken(
         "middleware that does not exist",
-        {SETTINGS: 'MIDDLEWARE = [\n    "corsheaders.middleware.CorsMidleware",\n]\n'},
-        f"{SETTINGS}, line 2",
+        {
+            SETTINGS: "from backend.hacko_settings import *\n\n"
+            'MIDDLEWARE.append("corsheaders.middleware.CorsMidleware")\n'
+        },
+        f"{SETTINGS}, line 3",
         'does not define a "CorsMidleware" attribute',
         "",
     ),
@@ -222,7 +225,7 @@ BROKEN = [
         },
         f"{URLS}, line 3",
         "ModuleNotFoundError: No module named 'census'",
-        "Check the spelling of 'census.urls'." if False else "Check the spelling of 'census'.",
+        "Check the spelling of 'census'.",
     ),
     Broken(
         "urls.py with something that is no URL",
@@ -250,8 +253,8 @@ BROKEN = [
             "census/urls.py": "",
         },
         "census/urls.py",
-        "does not appear to have any patterns in it",
-        "",
+        "has no list named urlpatterns",
+        "Define urlpatterns = [...] in it, or do not include it.",
     ),
     Broken(
         "gunicorn_conf.py with a syntax error",

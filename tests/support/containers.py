@@ -75,6 +75,15 @@ class Container:
         done = docker("exec", *who, self.name, *command, check=check)
         return done.stdout + done.stderr
 
+    def processes(self) -> list[dict[str, str]]:
+        """Its processes with pid, ppid, uid and args; without Docker's passing health check."""
+        top = docker("top", self.name, "-eo", "pid,ppid,uid,args").stdout.splitlines()[1:]
+        rows = [
+            dict(zip(("pid", "ppid", "uid", "args"), line.split(None, 3), strict=True))
+            for line in top
+        ]
+        return [row for row in rows if "healthcheck" not in row["args"]]
+
     def exit_code(self, patience: float = PATIENCE) -> int:
         """Wait for the end of the container; its exit code."""
         return int(docker("wait", self.name, timeout=patience).stdout)

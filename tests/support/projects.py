@@ -17,6 +17,8 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """``python ARGUMENTS`` in a project, with only ``env`` of the image's variables."""
     inherited = {name: os.environ[name] for name in KEPT if name in os.environ}
+    # Where gunicorn is, beside this Python.
+    inherited["PATH"] = f"{Path(sys.executable).parent}:{inherited['PATH']}"
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=project,
@@ -43,7 +45,9 @@ def assert_two_lines(text: str, place: str, says: str, fix: str) -> None:
     """``text`` is exactly a line ERROR, which names ``place``, and a line FIX."""
     lines = text.splitlines()
     assert len(lines) == 2, text
-    assert re.match(rf"ERROR: {re.escape(place)}(?![\w.])", lines[0]) or place.endswith("line "), text
+    assert re.match(rf"ERROR: {re.escape(place)}(?![\w.])", lines[0]) or place.endswith("line "), (
+        text
+    )
     assert lines[0].startswith(f"ERROR: {place}"), text
     assert says in lines[0], text
     assert lines[1].startswith("FIX:   "), text

@@ -1,0 +1,115 @@
+"""Reads the fenced blocks of a Markdown page, and what a comment before each says about it.
+
+The comments are invisible to readers::
+
+    <!-- file: trees/models.py -->     the block is that file
+    <!-- append: .env -->              the block is added to that file
+    <!-- run -->                       the block is run by bash
+    <!-- run, fails -->                the same, and its exit code is not 0
+    <!-- output -->                    what the block before printed; `...` stands for anything
+    <!-- not run: why -->              the block is only checked for syntax
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+COMMENT = re.compile(r"<!-- (file|append|not run): (.+) -->|<!-- (run|run, fails|output) -->")
+FENCE = re.compile(r"( {0,3})(`{3,}|~{3,}) *(\S*)")
+
+
+@dataclass
+class Snippet:
+    """One fenced block. ``kind`` is empty when no comment says what it is."""
+
+    page: str
+    line: int
+    language: str
+    text: str
+    kind: str
+    argument: str = ""
+
+    @property
+    def place(self) -> str:
+        return f"{self.page}, line {self.line}"
+
+
+def read(page: Path, root: Path) -> list[Snippet]:
+    """All fenced blocks of a page, in order."""
+    found, lines = [], page.read_text(encoding="utf-8").splitlines()
+    previous = ""  # the last line of text before the block
+    number = 0
+    while number < len(lines):
+        line = lines[number]
+        number += 1
+        opening = FENCE.fullmatch(line)
+        if opening is None:
+            previous = line if line.strip() else previous
+            continue
+        start = number
+        while number < len(lines) and lines[number].strip() != opening[2]:
+            number += 1
+        comment = COMMENT.fullmatch(previous.strip())
+        found.append(
+            Snippet(
+                page=str(page.relative_to(root)),
+                line=start,
+                language=opening[3],
+                text="".join(f"{each.removeprefix(opening[1])}\n" for each in lines[start:number]),
+                kind=(comment[1] or comment[3]) if comment else "",
+                argument=(comment[2] or "") if comment else "",
+            )
+        )
+        number += 1
+        previous = ""
+    return found
+
+
+def indented(page: Path) -> list[int]:
+    """Line numbers of code blocks made by indentation, which can carry no language."""
+    text = re.sub(
+        r"^( {0,3})(`{3,}|~{3,}).*?^ {0,3}\2 *$",
+        lambda block: "\n" * block[0].count("\n"),
+        page.read_text(encoding="utf-8"),
+        flags=re.MULTILINE | re.DOTALL,
+    )
+    lines, found, in_list = text.splitlines(), [], False
+    for number, line in enumerate(lines, 1):
+        if re.match(r"\s*([-*+]|\d+\.) ", line):
+            in_list = True
+        elif line.strip() and not line.startswith(" "):
+            in_list = False
+        deep = "      " if in_list else "    "
+        if line.startswith(deep) and not lines[number - 2].strip():
+            found.append(number)
+    return found
+
+
+def check_syntax(snippet: Snippet) -> None:
+    """Raise when a block is not what its language says."""
+    match snippet.language:
+        case "python":
+            ast.parse(snippet.text)
+        case "json":
+            json.loads(snippet.text)
+        case "yaml":
+            yaml.safe_load(snippet.text)
+        case "sh":
+            done = subprocess.run(
+                ["bash", "-n"], input=snippet.text, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, done.stderr
+
+
+def matches(expected: str, printed: str) -> bool:
+    """Whether ``printed`` is ``expected``; in it ``...`` stands for anything, lines included."""
+    lines = [line.rstrip() for line in expected.strip("\n").splitlines()]
+    pattern = ".*?".join(re.escape(part) for part in "\n".join(lines).split("..."))
+    return re.fullmatch(pattern, printed.strip("\n"), re.DOTALL) is not None

@@ -1,0 +1,99 @@
+"""The pages of the documentation, without an engine: every block is accounted for."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from backend import environment
+from tests.docs import snippets
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+# What no test can run, first line by first line: nobody adds to it without noticing.
+NOT_RUN = {"bin/test", "bin/test tests/publish", "pre-commit install"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_every_block_is_run_written_compared_or_excused(page: Path) -> None:
+    unknown = [snippet.place for snippet in snippets.read(page, ROOT) if not snippet.kind]
+    assert not unknown, "a comment before each says what it is: tests/docs/snippets.py"
+    assert not snippets.indented(page), "use ``` for code, which the tests read"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_only_the_known_blocks_are_not_run(page: Path) -> None:
+    excused = {s.text.splitlines()[0] for s in snippets.read(page, ROOT) if s.kind == "not run"}
+    assert excused <= NOT_RUN
+
+
+def test_every_page_with_commands_is_followed() -> None:
+    followed = (ROOT / "tests/docs/test_readme.py").read_text(encoding="utf-8")
+    for page in PAGES:
+        if snippets.read(page, ROOT):
+            assert f'follow("{page.relative_to(ROOT)}")' in followed
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_every_block_is_what_its_language_says(page: Path) -> None:
+    for snippet in snippets.read(page, ROOT):
+        assert snippet.language, snippet.place
+        snippets.check_syntax(snippet)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_links_and_named_files_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    outside_of_blocks = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", outside_of_blocks):
+        if target.startswith("https://"):
+            continue
+        file, _, anchor = target.partition("#")
+        linked = (page.parent / file) if file else page
+        assert linked.exists(), target
+        if anchor:
+            assert anchor in anchors(linked), target
+    for program in re.findall(r"`((?:bin|\.ci)/[\w.-]+)", outside_of_blocks):
+        assert (ROOT / program).is_file(), program
+
+
+def anchors(page: Path) -> set[str]:
+    """As GitHub makes them of headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+def test_readme_repeats_the_generated_table_word_for_word() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    marked = re.search(r"<!-- rows of docs/environment.md -->\n(.+?)<!-- end -->", text, re.DOTALL)
+    assert marked is not None
+    rows = marked[1].splitlines()
+    assert len(rows) > 10
+    generated = environment.documentation().splitlines()
+    assert [row for row in rows if row not in generated] == []
+
+
+@pytest.mark.parametrize(
+    ("expected", "printed", "same"),
+    [
+        ("one\n", "one\n", True),
+        ("one", "one two", False),
+        ("one ... three", "one two three", True),
+        ("...\nlast\n", "first\nsecond\nlast\n", True),
+        ("...\nlast\n", "first\nlast\nafter\n", False),
+        ("a.c", "abc", False),
+    ],
+)
+def test_output_is_compared_whole(expected: str, printed: str, *, same: bool) -> None:
+    assert snippets.matches(expected, printed) is same
+
+
+def test_a_block_without_a_comment_is_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    plain, run = "```sh\ntrue\n```\n", "<!-- run -->\n```sh\nfalse\n```\n"
+    page.write_text(f"Text.\n\n{plain}\n{run}\n    indented\n")
+    assert [snippet.kind for snippet in snippets.read(page, tmp_path)] == ["", "run"]
+    assert snippets.indented(page) == [12]

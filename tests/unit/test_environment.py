@@ -1,0 +1,409 @@
+"""The table of environment variables: what it accepts, refuses, guesses, and writes."""
+
+from ast import literal_eval
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend import environment
+from backend.environment import FORMS, TABLE, VARIABLES, Environment
+from backend.errors import StartupError
+from tests.support.projects import run, shell
+
+ROOT = Path(environment.__file__).resolve().parent.parent
+
+
+def refusal(name: str, value: str) -> StartupError:
+    with pytest.raises(StartupError) as caught:
+        Environment({name: value})[name]
+    return caught.value
+
+
+# ---------------------------------------------------------------------------
+# Values
+
+ACCEPTED = [
+    ("DEBUG", "true", True),
+    ("DEBUG", " YES ", True),
+    ("DEBUG", "on", True),
+    ("DEBUG", "1", True),
+    ("DEBUG", "False", False),
+    ("DEBUG", "no", False),
+    ("DEBUG", "OFF", False),
+    ("DEBUG", "0", False),
+    ("PORT", " 65535 ", 65535),
+    ("PORT", "80", 80),
+    ("PROJECT_NAME", " Two words ", " Two words "),
+    ("PROJECT_NAME", "$DEBUG", "$DEBUG"),
+    ("LOG_LEVEL", "warning", "WARNING"),
+    ("ALLOWED_HOSTS", "$HOME", ["$HOME"]),
+    ("ALLOWED_HOSTS", "a.org, b.org,", ["a.org", "b.org"]),
+    ("CORS_ALLOWED_ORIGINS", "https://a.org/, http://b:3000,", ["https://a.org", "http://b:3000"]),
+    ("DATA_DIR", "/srv/data", Path("/srv/data")),
+    ("PATH_PREFIX", "/api/v2/", "/api/v2"),
+    ("SECRET_STORE", "/run/secrets", "/run/secrets"),
+    ("SECRET_STORE", "ssm:/my-api", "ssm:/my-api"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "value"), ACCEPTED)
+def test_value_of_each_kind_is_parsed(name, text, value):
+    assert Environment({name: text})[name] == value
+
+
+REFUSED = [
+    ("DEBUG", "yse", "true or false (also yes/no, on/off, 1/0)"),
+    ("DEBUG", "2", "true or false"),
+    ("PORT", "http", "a whole number from 1 to 65535"),
+    ("PORT", "70000", "a whole number from 1 to 65535"),
+    ("PORT", "8000.5", "a whole number"),
+    ("PORT", "-1", "a whole number"),
+    ("PORT", "٨٠", "a whole number"),
+    ("WEB_CONCURRENCY", "0", "a whole number from 1 to 1024"),
+    ("LOG_LEVEL", "LOUD", "DEBUG or INFO or WARNING or ERROR or CRITICAL"),
+    ("CORS_ALLOWED_ORIGINS", "example.org", "each with its scheme: https://example.org"),
+    ("CSRF_TRUSTED_ORIGINS", "https://a.org/path", "origins separated by commas"),
+    ("DATA_DIR", "data", "an absolute path"),
+    ("PATH_PREFIX", "api", "a path that starts with a slash"),
+    ("PATH_PREFIX", "/", "a path that starts with a slash"),
+    ("SECRET_STORE", "vault", "an absolute path of a folder, or ssm:/path/of/parameters"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "forms"), REFUSED)
+def test_bad_value_names_variable_value_kind_and_accepted_forms(name, text, forms):
+    error = refusal(name, text)
+    kind = TABLE[name].kind
+    assert error.problem == (
+        f"The environment variable {name} is '{text}', which is not a valid {kind}."
+    )
+    assert error.fix.startswith(f"Set {name} to ")
+    assert forms in error.fix
+
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_every_kind_is_used_and_has_a_test(kind):
+    used = {variable.name for variable in VARIABLES if variable.kind == kind}
+    tried = {case[0] for case in ACCEPTED} | {"DATABASE_URL"}
+    assert used & tried
+
+
+def outcome(name: str, text: str) -> tuple[object, StartupError | None]:
+    """What a variable's text is parsed as, and the refusal. Any other error is a test's failure."""
+    try:
+        return Environment({name: text})[name], None
+    except StartupError as error:
+        return None, error
+
+
+# What an environment variable can hold.
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+
+
+@pytest.mark.parametrize("variable", VARIABLES, ids=lambda variable: variable.name)
+@given(text=TEXT)
+def test_any_text_in_any_variable_is_parsed_or_refused_by_name(variable, text):
+    _, error = outcome(variable.name, text)
+    if error:
+        assert variable.name in error.problem
+        assert len(str(error).splitlines()) == 2
+
+
+@given(TEXT)
+def test_anything_after_a_database_urls_scheme_is_parsed_or_refused(text):
+    found, error = outcome("DATABASE_URL", f"postgis://{text}")
+    if error:
+        assert error.problem == (
+            "The environment variable DATABASE_URL has a value that is not a valid database URL."
+        )
+    else:
+        assert found["ENGINE"] == "django.contrib.gis.db.backends.postgis"
+        assert found["NAME"]
+
+
+@given(TEXT.filter(len))
+def test_any_password_survives_percent_encoding(password):
+    url = f"postgis://api:{quote(password, safe='')}@db/census"
+    assert Environment({"DATABASE_URL": url})["DATABASE_URL"]["PASSWORD"] == password
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgis://api:hush@db:port/census",
+        "postgis://api:hush@db:99999999/census",
+        "postgis://api:hush@db",
+        "postgis://api:hush@db/",
+        "mysql://api:hush@db/census",
+        "hush",
+    ],
+)
+def test_malformed_database_url_is_refused_without_its_password(url):
+    error = refusal("DATABASE_URL", url)
+    assert "hush" not in str(error)
+    assert "postgis://USER:PASSWORD@HOST:PORT/NAME" in error.fix
+    # A traceback would show what these hold.
+    assert error.__cause__ is None
+    assert error.__context__ is None or error.__suppress_context__
+
+
+# ---------------------------------------------------------------------------
+# Where values come from
+
+
+@pytest.mark.parametrize("empty", ["", " ", "\n"])
+def test_empty_variable_is_an_unset_one(empty):
+    env = Environment({variable.name: empty for variable in VARIABLES} | {"PORT_FILE": empty})
+    for variable in VARIABLES:
+        assert env[variable.name] == variable.default
+    assert env.database_urls() == {}
+
+
+def test_empty_entry_of_the_store_is_an_unset_one():
+    env = Environment({}, store={"PATH_PREFIX": "", "PORT": " "})
+    assert (env["PATH_PREFIX"], env["PORT"]) == ("", 8000)
+
+
+def test_every_variable_can_be_given_as_a_file(tmp_path):
+    samples = {name: text for name, text, _ in ACCEPTED} | {"DATABASE_URL": "postgis://u@db/n"}
+    for variable in VARIABLES:
+        text = samples.get(variable.name) or next(
+            samples[name] for name in samples if TABLE[name].kind == variable.kind
+        )
+        file = tmp_path / variable.name
+        file.write_text(f"{text}\n")
+        given_as_file = Environment({f"{variable.name}_FILE": str(file)})[variable.name]
+        assert given_as_file == Environment({variable.name: text})[variable.name]
+
+
+def test_variable_and_its_file_together_are_an_error(tmp_path):
+    env = Environment({"PORT": "1", "PORT_FILE": str(tmp_path / "port")})
+    with pytest.raises(StartupError) as caught:
+        env["PORT"]
+    assert caught.value.problem == "PORT and PORT_FILE are both set."
+
+
+def test_file_that_cannot_be_read_names_the_variable_and_the_file(tmp_path):
+    env = Environment({"POSTGRES_PASSWORD_FILE": str(tmp_path / "absent")})
+    with pytest.raises(StartupError) as caught:
+        env["POSTGRES_PASSWORD"]
+    assert caught.value.problem == (
+        f"The environment variable POSTGRES_PASSWORD_FILE names {tmp_path}/absent, "
+        "which cannot be read: No such file or directory."
+    )
+
+
+def test_file_that_is_no_text_is_refused_without_its_content(tmp_path):
+    (tmp_path / "password").write_bytes(b"hush\xff")
+    env = Environment({"POSTGRES_PASSWORD_FILE": str(tmp_path / "password")})
+    with pytest.raises(StartupError, match="is not UTF-8 text") as caught:
+        env["POSTGRES_PASSWORD"]
+    assert "hush" not in str(caught.value)
+
+
+def test_dotenv_is_read_in_debug_mode_only_and_never_wins(project):
+    (project / ".env").write_text("PROJECT_NAME=Of the file\nPROJECT_VERSION=v9\n")
+    code = "from django.conf import settings as s; print(s.PROJECT_NAME, s.PROJECT_VERSION)"
+    assert shell(project, code, DEBUG="true", PROJECT_VERSION="") == "Of the file v9"
+    assert shell(project, code, DEBUG="true", PROJECT_NAME="Mine") == "Mine v9"
+    assert shell(project, code) == "Django REST API v1"
+
+
+def test_dotenv_gives_a_team_its_own_variables_too(project):
+    (project / ".env").write_text("MAP_KEY='of the file'\nPORT=bad\n")
+    code = "import os; print(os.environ['MAP_KEY'])"
+    assert shell(project, code, DEBUG="true") == "of the file"
+
+
+def test_dotenv_that_cannot_be_read_is_an_error(project):
+    (project / ".env").mkdir()
+    done = run(project, "manage.py", "check", DEBUG="true")
+    assert done.returncode == 1
+    assert f"ERROR: {project}/.env cannot be read: " in done.stderr.splitlines()[-2]
+
+
+# ---------------------------------------------------------------------------
+# Databases
+
+
+def databases(project: Path, **env: str) -> dict:
+    code = "from django.conf import settings; print(settings.DATABASES)"
+    printed = shell(project, code, DJANGO_SECRET_KEY="k" * 50, **env)
+    return literal_eval(printed.replace(f"PosixPath('{project}/data/db.sqlite3')", "'sqlite'"))
+
+
+def test_database_url_carries_options_search_path_and_percent_encoded_password():
+    url = (
+        "postgis://ap%40i:p%40ss%2Fw%25rd@db.example.org:6432/census"
+        "?options=-c%20search_path%3Ddjango,passenger_census&sslmode=require"
+    )
+    assert Environment({"DATABASE_URL": url})["DATABASE_URL"] == {
+        "ENGINE": "django.contrib.gis.db.backends.postgis",
+        "NAME": "census",
+        "USER": "ap@i",
+        "PASSWORD": "p@ss/w%rd",
+        "HOST": "db.example.org",
+        "PORT": 6432,
+        "OPTIONS": {
+            "options": "-c search_path=django,passenger_census",
+            "sslmode": "require",
+        },
+    }
+
+
+@pytest.mark.parametrize("scheme", ["postgis", "postgres", "postgresql", "pgsql"])
+def test_every_scheme_of_postgresql_is_postgis(scheme):
+    found = Environment({"DATABASE_URL": f"{scheme}://u:p@db/n"})["DATABASE_URL"]
+    assert found["ENGINE"] == "django.contrib.gis.db.backends.postgis"
+
+
+def test_each_alias_url_makes_a_database_in_small_letters(tmp_path):
+    (tmp_path / "url").write_text("postgis://u@db/odot\n")
+    env = Environment(
+        {
+            "CENSUS_DATABASE_URL": "postgis://u@db/census",
+            "PASSENGER_CENSUS_DATABASE_URL": "postgis://u@db/passengers",
+            "ODOT_DATABASE_URL_FILE": str(tmp_path / "url"),
+            "EMPTY_DATABASE_URL": "",
+        },
+        store={"STORED_DATABASE_URL": "postgis://u@db/stored"},
+    )
+    names = env.database_urls()
+    assert set(names) == {"census", "passenger_census", "odot", "stored"}
+    found = {alias: env.database(name)["NAME"] for alias, name in names.items()}
+    assert found == {
+        "census": "census",
+        "passenger_census": "passengers",
+        "odot": "odot",
+        "stored": "stored",
+    }
+
+
+def test_bad_alias_url_names_its_variable_and_not_its_password(project):
+    done = run(project, "manage.py", "check", CENSUS_DATABASE_URL="postgis://u:hush@db:x/n")
+    assert done.returncode == 1
+    assert done.stderr.startswith("ERROR: The environment variable CENSUS_DATABASE_URL has a value")
+    assert "hush" not in done.stderr
+
+
+def test_with_no_database_named_it_is_sqlite_in_the_data_folder(project):
+    found = databases(project)
+    assert list(found) == ["default"]
+    assert found["default"]["NAME"] == "sqlite"
+
+
+def test_postgres_variables_make_postgis_with_kept_and_checked_connections(project):
+    names = {"POSTGRES_USER": "u", "POSTGRES_PASSWORD": "p", "POSTGRES_HOST": "db"}
+    found = databases(project, POSTGRES_DB="census", POSTGRES_NAME="", **names)["default"]
+    assert found["ENGINE"] == "django.contrib.gis.db.backends.postgis"
+    assert (found["NAME"], found["PORT"]) == ("census", 5432)
+    assert (found["CONN_MAX_AGE"], found["CONN_HEALTH_CHECKS"]) == (60, True)
+
+
+@pytest.mark.parametrize(
+    ("env", "problem"),
+    [
+        (
+            {"POSTGRES_HOST": "db"},
+            "POSTGRES_HOST is set, and neither POSTGRES_NAME nor POSTGRES_DB is.",
+        ),
+        (
+            {"POSTGRES_NAME": "n"},
+            "POSTGRES_NAME is set, and POSTGRES_USER and POSTGRES_HOST is not.",
+        ),
+        (
+            {"POSTGRES_NAME": "a", "POSTGRES_DB": "b"},
+            "POSTGRES_NAME and POSTGRES_DB are both set, to different names.",
+        ),
+        (
+            {"DATABASE_URL": "postgis://u@db/n"},
+            "DJANGO_SECRET_KEY is not set, and the database 'default' is a real one.",
+        ),
+    ],
+)
+def test_half_a_database_is_refused_and_never_an_empty_sqlite(project, env, problem):
+    done = run(project, "manage.py", "check", **env)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[0] == f"ERROR: {problem}"
+    assert len(done.stderr.splitlines()) == 2
+
+
+def test_continuous_integration_may_use_a_real_database_without_a_secret_key(project):
+    assert (
+        run(project, "manage.py", "check", DATABASE_URL="postgis://u@db/n", CI="1").returncode == 0
+    )
+
+
+# ---------------------------------------------------------------------------
+# Misspelt names
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("POSTGRES_PASWORD", "POSTGRES_PASSWORD"),
+        ("postgres_host", "POSTGRES_HOST"),
+        ("POSTGRES_HOTS", "POSTGRES_HOST"),
+        ("DJANGO_SECRETKEY", "DJANGO_SECRET_KEY"),
+        ("ALLOWED_HOST", "ALLOWED_HOSTS"),
+        ("POSTGRES_PASSWORD_FILES", "POSTGRES_PASSWORD_FILE"),
+        ("DATABASE_ULR", "DATABASE_URL"),
+    ],
+)
+def test_misspelt_name_is_told_which_one_was_meant(name, meant):
+    assert Environment({name: "x"}).misspelt() == {name: meant}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("PATH", "HOME", "HOSTNAME", "LANG", "TERM", "PWD", "USER", "SHLVL", "TZ", "MAIL"),
+        *("PYTHONUNBUFFERED", "DJANGO_SETTINGS_MODULE", "GUNICORN_CMD_ARGS", "MAP_KEY"),
+        *("POSTGRES_HOST_AUTH_METHOD", "POSTGRES_INITDB_ARGS", "PGHOST", "PGPASSWORD"),
+        *("CENSUS_DATABASE_URL", "CENSUS_DATABASE_URL_FILE", "PORT_FILE", "DB_HOST", "REPORT"),
+    ],
+)
+def test_name_that_is_right_or_another_programs_is_left_alone(name):
+    assert Environment({name: "x"}).misspelt() == {}
+
+
+def test_misspelt_name_is_reported_at_the_boot(project):
+    done = run(
+        *(project, "-m", "backend.boot", "gunicorn", "--check-config", "backend.wsgi"),
+        **{"POSTGRES_PASWORD": "hush", "COLLECTSTATIC": "false"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert (
+        "boot: WARNING: POSTGRES_PASWORD is set and means nothing here; "
+        "did you mean POSTGRES_PASSWORD?" in done.stdout.splitlines()
+    )
+    assert "hush" not in done.stdout + done.stderr
+
+
+# ---------------------------------------------------------------------------
+# What is written from the table
+
+
+@pytest.mark.parametrize(
+    ("file", "written"),
+    [
+        ("docs/environment.md", environment.documentation),
+        (".env.example", environment.example),
+    ],
+)
+def test_written_file_is_what_the_table_writes(file, written):
+    assert (ROOT / file).read_text() == written(), f"python -m backend.environment > {file}"
+
+
+def test_example_sets_nothing_and_with_every_line_switched_on_gives_the_defaults(tmp_path):
+    lines = environment.example().splitlines()
+    assert [line for line in lines if line and not line.startswith("#")] == []
+    pairs = [line[1:].partition("=") for line in lines if line[:2].strip("# ") and "=" in line]
+    given_values = {name: value for name, _, value in pairs if name in TABLE}
+    assert set(given_values) == set(TABLE)
+    env = Environment(given_values)
+    for variable in VARIABLES:
+        assert env[variable.name] == variable.default

@@ -1,0 +1,75 @@
+"""CPU and memory limits, read from the files that cgroup v2 and v1 keep."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from backend import limits
+from backend.limits import MIB
+from tests.support.broken import write
+
+
+@pytest.fixture(autouse=True)
+def eight_cores(monkeypatch):
+    """The machine has eight cores, whatever it has."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
+
+
+def v2(folder: Path, cpu: str = "max 100000", memory: str = "max") -> Path:
+    return write(folder, {"cpu.max": f"{cpu}\n", "memory.max": f"{memory}\n"})
+
+
+def v1(folder: Path, quota: int = -1, memory: int = 9223372036854771712) -> Path:
+    files = {
+        "cpu/cpu.cfs_quota_us": f"{quota}\n",
+        "cpu/cpu.cfs_period_us": "100000\n",
+        "memory/memory.limit_in_bytes": f"{memory}\n",
+    }
+    return write(folder, files)
+
+
+@pytest.mark.parametrize(
+    ("quota", "cores"), [("150000 100000", 1.5), ("25000 50000", 0.5), ("max 100000", 8)]
+)
+def test_cpu_limit_of_cgroup_v2_counts_in_cores(tmp_path, quota, cores):
+    assert limits.cpu_cores(v2(tmp_path, cpu=quota)) == cores
+
+
+@pytest.mark.parametrize(("quota", "cores"), [(250000, 2.5), (50000, 0.5), (-1, 8)])
+def test_cpu_limit_of_cgroup_v1_counts_in_cores(tmp_path, quota, cores):
+    assert limits.cpu_cores(v1(tmp_path, quota=quota)) == cores
+
+
+def test_cpu_limit_above_the_cores_of_the_machine_is_the_machine(tmp_path):
+    assert limits.cpu_cores(v2(tmp_path, cpu="1600000 100000")) == 8
+
+
+def test_cores_the_process_is_pinned_to_count_where_there_is_no_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3}, raising=False)
+    assert limits.cpu_cores(v2(tmp_path)) == 1
+    assert limits.cpu_cores(tmp_path / "no cgroup") == 1
+
+
+def test_memory_limit_is_read_from_cgroup_v2_and_v1(tmp_path):
+    assert limits.memory_bytes(v2(tmp_path / "2", memory="536870912")) == 512 * MIB
+    assert limits.memory_bytes(v1(tmp_path / "1", memory=536870912)) == 512 * MIB
+
+
+def test_no_memory_limit_is_none_in_cgroup_v2_and_v1(tmp_path):
+    assert limits.memory_bytes(v2(tmp_path / "2")) is None
+    assert limits.memory_bytes(v1(tmp_path / "1")) is None
+    assert limits.memory_bytes(tmp_path / "no cgroup") is None
+
+
+def test_one_worker_a_core_and_a_part_of_a_core_counts_whole(tmp_path):
+    assert limits.workers(v2(tmp_path / "a", cpu="150000 100000")) == 2
+    assert limits.workers(v1(tmp_path / "b", quota=300000)) == 3
+    assert limits.workers(v2(tmp_path / "c")) == 8
+
+
+@pytest.mark.parametrize(
+    ("memory", "workers"), [(64 + 3 * 48, 3), (64 + 3 * 48 - 1, 2), (64 + 20 * 48, 8), (32, 1)]
+)
+def test_no_more_workers_than_the_memory_carries_and_at_least_one(tmp_path, memory, workers):
+    assert limits.workers(v2(tmp_path, memory=str(memory * MIB))) == workers

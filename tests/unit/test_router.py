@@ -1,0 +1,388 @@
+"""``Meta.in_db`` on SQLite: where models are read, written, related and migrated; the checks."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.broken import write
+from tests.support.projects import run, shell
+
+SETTINGS = """
+from backend.hacko_settings import *
+
+INSTALLED_APPS += ["stops", "census"]
+DATABASES = {
+    alias: {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / f"{alias}.sqlite3"}
+    for alias in ("default", "census")
+}
+"""
+
+STOPS = """
+from django.db import models
+
+class Stop(models.Model):
+    name = models.CharField(max_length=50)
+"""
+
+CENSUS = """
+from django.db import models
+
+class Tract(models.Model):
+    name = models.CharField(max_length=50)
+
+    class Meta:
+        in_db = "census"
+
+class Block(models.Model):
+    tract = models.ForeignKey(Tract, models.CASCADE, related_name="blocks")
+    neighbours = models.ManyToManyField("self")
+    tracts = models.ManyToManyField(Tract, through="Overlap", related_name="overlapping")
+
+    class Meta:
+        in_db = "census"
+
+class Overlap(models.Model):
+    block = models.ForeignKey(Block, models.CASCADE)
+    tract = models.ForeignKey(Tract, models.CASCADE)
+
+    class Meta:
+        in_db = "census"
+
+class Urban(Tract):
+    class Meta:
+        proxy = True
+
+class Base(models.Model):
+    class Meta:
+        abstract = True
+        in_db = "census"
+
+class Road(Base):
+    class Meta(Base.Meta):
+        verbose_name = "road"
+
+class River(Base):
+    pass
+
+class City(Tract):
+    people = models.IntegerField(default=0)
+"""
+
+
+@pytest.fixture
+def census(project: Path) -> Path:
+    """A project with an app in ``default``, one in ``census``, and no migrations yet."""
+    return write(
+        project,
+        {
+            "local_settings/settings.py": SETTINGS,
+            "stops/__init__.py": "",
+            "stops/models.py": STOPS,
+            "census/__init__.py": "",
+            "census/models.py": CENSUS,
+        },
+    )
+
+
+def manage(project: Path, *arguments: str) -> str:
+    done = run(project, "manage.py", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def migrate(project: Path) -> None:
+    for alias in ("default", "census"):
+        manage(project, "migrate", "--database", alias, "--verbosity", "0")
+
+
+def tables(project: Path, alias: str) -> set[str]:
+    """The tables of the project's own apps in a database."""
+    code = (
+        "from django.db import connections\n"
+        f"print(*connections['{alias}'].introspection.table_names())"
+    )
+    return {name for name in shell(project, code).split() if name.startswith(("stops_", "census_"))}
+
+
+IN_CENSUS = {
+    *("census_tract", "census_block", "census_block_neighbours", "census_overlap"),
+    *("census_road", "census_river", "census_city"),
+}
+
+
+def test_models_are_migrated_written_read_and_related_in_their_own_database(census):
+    manage(census, "makemigrations", "stops", "census")
+    migrate(census)
+    assert tables(census, "default") == {"stops_stop"}
+    assert tables(census, "census") == IN_CENSUS
+
+    code = """
+from census.models import *
+from stops.models import Stop
+from django.db import connections
+tract = Tract.objects.create(name="one")
+block = Block.objects.create(tract=tract)
+block.neighbours.add(Block.objects.create(tract=tract))
+block.tracts.add(tract)
+city = City.objects.create(name="two", people=3)
+stop = Stop.objects.create(name="there")
+print(tract._state.db, block._state.db, city._state.db, stop._state.db)
+print(Tract.objects.all().db, Urban.objects.all().db, City.objects.all().db, Road.objects.all().db)
+print(River.objects.all().db, Overlap.objects.all().db, Stop.objects.all().db)
+print(tract.blocks.count(), block.neighbours.count())
+print(block.tracts.get().name, tract.overlapping.count())
+print(Urban.objects.filter(blocks__isnull=False).distinct().count(), City.objects.get().name)
+print(Block.neighbours.through.objects.count(), Block.neighbours.through.objects.all().db)
+print(Tract.objects.using("census").count())
+try:
+    Tract.objects.using("default").count()
+except Exception as error:
+    print(type(error).__name__)
+"""
+    assert shell(census, code).splitlines() == [
+        "census census census default",
+        "census census census census",
+        "census census default",
+        "2 1",
+        "one 1",
+        "1 two",
+        "2 census",
+        "2",
+        "OperationalError",
+    ]
+
+
+def test_using_and_an_instances_own_database_count_for_models_without_in_db(census):
+    manage(census, "makemigrations", "stops", "census")
+    migrate(census)
+    code = """
+from stops.models import Stop
+from django.db import connections
+with connections["census"].schema_editor() as editor:
+    editor.create_model(Stop)
+there = Stop.objects.using("census").create(name="there")
+there.name = "changed"
+there.save()
+there.refresh_from_db()
+print(Stop.objects.count(), there.name)
+"""
+    assert shell(census, code) == "0 changed"
+
+
+def test_relation_across_databases_is_refused_and_within_one_allowed(census):
+    code = """
+from backend.router import ModelDatabaseRouter
+from census.models import *
+from stops.models import Stop
+from django.contrib.auth.models import User, Group
+allow = ModelDatabaseRouter().allow_relation
+print(allow(Tract(), Stop()), allow(Stop(), Urban()))
+print(allow(Tract(), City()), allow(User(), Group()))
+"""
+    # None leaves two models without in_db to Django's own rule, or to a router of the team.
+    assert shell(census, code) == "False False\nTrue None"
+
+
+def test_makemigrations_is_stable_when_in_db_is_added_changed_or_taken_away(census):
+    manage(census, "makemigrations", "stops", "census")
+    taken_away = CENSUS.replace('in_db = "census"', "pass")
+    for models in (CENSUS, CENSUS.replace('in_db = "census"', 'in_db = "default"'), taken_away):
+        write(census, {"census/models.py": models})
+        assert "No changes detected" in manage(census, "makemigrations", "--check", "--dry-run")
+    # Migrations that were made before in_db was.
+    for file in (census / "census/migrations").glob("0*.py"):
+        text = file.read_text()
+        file.write_text(text.replace("'in_db': 'census',", ""))
+        assert "in_db" in text
+        assert "in_db" not in file.read_text()
+    write(census, {"census/models.py": CENSUS})
+    assert "No changes detected" in manage(census, "makemigrations", "--check", "--dry-run")
+    migrate(census)
+    assert tables(census, "census") == IN_CENSUS
+
+
+def test_every_migration_of_a_model_follows_it_to_another_database(census):
+    manage(census, "makemigrations", "stops", "census")
+    write(census, {"census/models.py": CENSUS.replace('in_db = "census"', 'in_db = "default"')})
+    migrate(census)
+    assert tables(census, "census") == set()
+    assert tables(census, "default") == IN_CENSUS | {"stops_stop"}
+
+
+OPERATIONS = """
+from django.db import migrations, models
+
+def name_tracts(apps, schema_editor):
+    Tract = apps.get_model("census", "Tract")
+    # Without using(): the historical model is routed as the one of today.
+    Tract.objects.create(name=f"made in {schema_editor.connection.alias}")
+
+class Migration(migrations.Migration):
+    dependencies = [("census", "0001_initial")]
+    operations = [
+        migrations.RunPython(name_tracts, migrations.RunPython.noop),
+        migrations.RunSQL("CREATE TABLE census_by_sql (id integer)"),
+        migrations.RunSQL("CREATE TABLE census_by_hint (id integer)", hints={"in_db": "default"}),
+        migrations.CreateModel("Old", [("id", models.BigAutoField(primary_key=True))]),
+        migrations.AddField("Old", "name", models.CharField(max_length=9, default="")),
+        migrations.DeleteModel("Old"),
+        # Models that the code has no more: the migration alone says where.
+        migrations.CreateModel("Gone", [("id", models.BigAutoField(primary_key=True))],
+            options={"in_db": "census"}),
+        migrations.CreateModel("Lost", [("id", models.BigAutoField(primary_key=True))]),
+        migrations.AddField("Tract", "code", models.IntegerField(default=0)),
+        migrations.RenameField("Tract", "code", "number"),
+        migrations.RemoveField("Tract", "number"),
+    ]
+"""
+
+
+@pytest.mark.parametrize("made", ["with in_db", "before in_db was"])
+def test_operations_without_a_model_run_once_where_the_apps_models_are_or_the_hint_says(
+    census, made
+):
+    manage(census, "makemigrations", "stops", "census")
+    if made == "before in_db was":
+        for file in (census / "census/migrations").glob("0*.py"):
+            file.write_text(file.read_text().replace("'in_db': 'census',", ""))
+    write(census, {"census/migrations/0002_data.py": OPERATIONS})
+    migrate(census)
+    assert tables(census, "census") == IN_CENSUS | {"census_by_sql", "census_gone"}
+    assert tables(census, "default") == {"stops_stop", "census_by_hint", "census_lost"}
+    code = "from census.models import Tract; print(*Tract.objects.values_list('name', flat=True))"
+    assert shell(census, code) == "made in census"
+
+
+def test_data_migration_of_an_app_in_two_databases_runs_in_default(census):
+    both = CENSUS + "\n\nclass Note(models.Model):\n    pass\n"
+    write(census, {"census/models.py": both})
+    manage(census, "makemigrations", "stops", "census")
+    write(census, {"census/migrations/0002_data.py": OPERATIONS})
+    # Its rows are written through the router: their table must be there before.
+    for alias in ("census", "default"):
+        manage(census, "migrate", "--database", alias, "--verbosity", "0")
+    assert "census_by_sql" in tables(census, "default")
+    assert "census_by_sql" not in tables(census, "census")
+
+
+def test_backwards_migrations_take_the_tables_away_again(census):
+    manage(census, "makemigrations", "stops", "census")
+    migrate(census)
+    manage(census, "migrate", "--database", "census", "--verbosity", "0", "census", "zero")
+    assert tables(census, "census") == set()
+    assert tables(census, "default") == {"stops_stop"}
+
+
+# ---------------------------------------------------------------------------
+# in_db registered
+
+
+def test_old_style_registration_in_a_models_file_still_works(census):
+    old = "import django.db.models.options as options\n\n"
+    old += "options.DEFAULT_NAMES = options.DEFAULT_NAMES + ('in_db',)\n"
+    write(census, {"census/models.py": old + CENSUS})
+    assert "no issues" in manage(census, "check")
+    code = "from census.models import Tract; print(Tract.objects.all().db)"
+    assert shell(census, code) == "census"
+
+
+def test_in_db_is_known_whatever_stands_first_in_installed_apps(census):
+    apps = (
+        'INSTALLED_APPS = ["census", "stops", "django.contrib.contenttypes", "django.contrib.auth"]'
+    )
+    write(census, {"local_settings/settings.py": SETTINGS + apps})
+    code = "from census.models import Tract; print(Tract.objects.all().db)"
+    assert shell(census, code) == "census"
+
+
+def test_a_router_of_the_team_is_asked_too(census):
+    more = 'DATABASE_ROUTERS += ["census.router.Replica"]\n'
+    router = """
+class Replica:
+    def db_for_read(self, model, **hints):
+        return "census" if model._meta.model_name == "stop" else None
+"""
+    write(census, {"local_settings/settings.py": SETTINGS + more, "census/router.py": router})
+    code = """
+from stops.models import Stop
+from census.models import Tract
+from django.db import router
+print(Stop.objects.all().db, Tract.objects.all().db, router.db_for_write(Tract))
+"""
+    assert shell(census, code) == "census census census"
+
+
+# ---------------------------------------------------------------------------
+# System checks
+
+
+def check(project: Path, models: str) -> tuple[int, str]:
+    write(project, {"census/models.py": models})
+    done = run(project, "manage.py", "check")
+    return done.returncode, " ".join((done.stdout + done.stderr).split())
+
+
+def test_right_models_pass_the_checks(census):
+    assert check(census, CENSUS) == (0, "System check identified no issues (0 silenced).")
+
+
+def test_unknown_alias_is_an_error_with_a_suggestion(census):
+    code, output = check(census, CENSUS.replace('in_db = "census"', 'in_db = "cesnus"', 1))
+    assert code == 1
+    assert (
+        "census.Tract: (backend.E001) Meta.in_db is 'cesnus', which is not in DATABASES. "
+        "HINT: Did you mean 'census'? DATABASES knows 'default', 'census'; "
+        "CESNUS_DATABASE_URL adds 'cesnus'." in output
+    )
+
+
+def test_unknown_alias_stops_the_boot_and_names_the_models_line(census):
+    write(census, {"census/models.py": CENSUS.replace('in_db = "census"', 'in_db = "cesnus"')})
+    done = run(census, "-m", "backend.boot", "gunicorn", "backend.wsgi")
+    assert done.returncode == 1
+    first, second = done.stderr.splitlines()
+    assert f"census.Tract ({census}/census/models.py, line 4): Meta.in_db is 'cesnus'" in first
+    assert "Did you mean 'census'?" in second
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "models.ForeignKey('stops.Stop', models.CASCADE)",
+        "models.OneToOneField('stops.Stop', models.CASCADE)",
+        "models.ManyToManyField('stops.Stop')",
+    ],
+)
+def test_relation_across_databases_is_a_warning_that_names_both(census, field):
+    code, output = check(census, CENSUS + f"    stop = {field}\n")
+    assert code == 0
+    assert (
+        "census.City.stop: (backend.W001) The relation crosses databases: census.City lies in "
+        "'census', stops.Stop in 'default'." in output
+    )
+    assert output.count("backend.W001") == 1
+
+
+def test_proxy_in_another_database_than_its_rows_is_an_error(census):
+    wrong = CENSUS.replace("proxy = True", 'proxy = True\n        in_db = "default"')
+    code, output = check(census, wrong)
+    assert code == 1
+    assert "census.Urban: (backend.E002) Meta.in_db is 'default', but its rows lie in" in output
+
+
+def test_multi_table_child_in_another_database_than_its_parent_is_an_error(census):
+    code, output = check(census, CENSUS + '\n    class Meta:\n        in_db = "default"\n')
+    assert code == 1
+    assert "census.City: (backend.E002)" in output
+    assert "with those of census.Tract. HINT: Remove in_db here" in output
+
+
+def test_geometry_on_plain_sqlite_is_an_error_that_names_the_ways_out(census):
+    geometry = CENSUS.replace(
+        "from django.db import models", "from django.contrib.gis.db import models"
+    )
+    code, output = check(census, geometry + "    shape = models.PointField()\n")
+    assert code == 1
+    assert "census.City.shape: (backend.E003)" in output
+    assert "Use PostGIS (set POSTGRES_NAME" in output
+    assert "or the development image, which has SpatiaLite." in output

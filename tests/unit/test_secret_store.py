@@ -1,0 +1,139 @@
+"""Secret stores: a folder of files, and Parameter Store as moto's server on loopback speaks it."""
+
+from pathlib import Path
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from backend import secret_store
+from backend.environment import Environment
+from backend.errors import StartupError
+from tests.support.broken import write
+from tests.support.projects import run, shell
+
+
+def test_folder_gives_a_variable_for_each_file(tmp_path):
+    write(tmp_path, {"DJANGO_SECRET_KEY": "k\n", "postgres_password": " p \r\n", "a/b": "no"})
+    assert secret_store.read(str(tmp_path)) == {
+        "DJANGO_SECRET_KEY": "k",
+        "POSTGRES_PASSWORD": " p ",
+    }
+
+
+def test_folder_that_is_not_there_is_an_error_and_no_empty_store(tmp_path):
+    with pytest.raises(StartupError) as caught:
+        secret_store.read(str(tmp_path / "absent"))
+    assert caught.value.problem.startswith(f"The secret store {tmp_path}/absent cannot be read:")
+    assert "unset SECRET_STORE" in caught.value.fix
+
+
+def test_file_that_is_no_text_is_an_error_that_does_not_show_it(tmp_path):
+    write(tmp_path, {"POSTGRES_PASSWORD": "hush\udcff"})
+    with pytest.raises(StartupError) as caught:
+        secret_store.read(str(tmp_path))
+    assert "hush" not in str(caught.value)
+
+
+def test_environment_wins_over_the_store_and_the_store_over_the_default():
+    env = Environment({"PORT": "9000"}, store={"PORT": "9001", "WEB_THREADS": "7"})
+    assert (env["PORT"], env["WEB_THREADS"], env["POSTGRES_PORT"]) == (9000, 7, 5432)
+
+
+def test_store_is_read_where_debug_is_false_and_left_alone_where_it_is_true(project: Path):
+    write(project / "secrets", {"PROJECT_NAME": "Out of the store", "PATH_PREFIX": ""})
+    code = "from django.conf import settings; print(settings.PROJECT_NAME)"
+    store = str(project / "secrets")
+    assert shell(project, code, SECRET_STORE=store) == "Out of the store"
+    assert shell(project, code, SECRET_STORE=store, DEBUG="true") == "Django REST API"
+    assert shell(project, code, SECRET_STORE="/absent", DEBUG="true") == "Django REST API"
+
+
+def test_secret_key_and_alias_url_of_the_store_configure_the_project(project: Path):
+    files = {
+        "django_secret_key": "of-the-store\n",
+        "CENSUS_DATABASE_URL": "postgis://u:p%40ss@db/census\n",
+    }
+    write(project / "secrets", files)
+    code = (
+        "from django.conf import settings as s\n"
+        "print(s.SECRET_KEY, sorted(s.DATABASES), s.DATABASES['census']['PASSWORD'])"
+    )
+    store = str(project / "secrets")
+    assert shell(project, code, SECRET_STORE=store) == ("of-the-store ['census', 'default'] p@ss")
+
+
+# ---------------------------------------------------------------------------
+# AWS Systems Manager Parameter Store
+
+
+@pytest.fixture(scope="module")
+def aws():
+    """Environment variables under which boto3 speaks to a server on loopback."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_REGION": "us-west-2",
+        "AWS_DEFAULT_REGION": "us-west-2",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_MAX_ATTEMPTS": "1",
+    }
+    server.stop()
+
+
+@pytest.fixture
+def parameters(aws, monkeypatch):
+    for name, value in aws.items():
+        monkeypatch.setenv(name, value)
+    return boto3.client("ssm")
+
+
+def put(parameters, names: dict[str, str]) -> None:
+    for name, value in names.items():
+        parameters.put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
+
+
+def test_parameters_of_more_than_one_page_are_read_decrypted(parameters):
+    put(parameters, {f"/api/production/NAME_{n}": f"value {n}" for n in range(12)})
+    put(parameters, {"/api/staging/NAME_1": "of another path"})
+    store = secret_store.read("ssm:/api/production")
+    assert store == {f"NAME_{n}": f"value {n}" for n in range(12)}
+
+
+def test_path_without_parameters_is_an_error_and_no_empty_store(parameters):
+    with pytest.raises(StartupError) as caught:
+        secret_store.read("ssm:/nobody/here")
+    assert caught.value.problem == "The secret store ssm:/nobody/here holds no parameter."
+
+
+def test_store_that_does_not_answer_is_an_error_that_names_it(parameters, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(StartupError) as caught:
+        secret_store.read("ssm:/api/production")
+    assert "The secret store ssm:/api/production cannot be read: " in caught.value.problem
+    assert "Could not connect" in caught.value.problem
+    assert "AWS_REGION" in caught.value.fix
+
+
+def test_missing_boto3_is_an_error_that_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "boto3", None)
+    with pytest.raises(StartupError) as caught:
+        secret_store.read("ssm:/api/production")
+    assert caught.value.fix == "Add 'boto3' to your requirements.txt and build the image again."
+
+
+def test_project_takes_its_secrets_from_parameter_store(project, parameters, aws):
+    put(parameters, {"/my-api/DJANGO_SECRET_KEY": "of-parameter-store"})
+    code = "from django.conf import settings; print(settings.SECRET_KEY)"
+    assert shell(project, code, SECRET_STORE="ssm:/my-api", **aws) == "of-parameter-store"
+
+
+def test_store_that_cannot_be_read_stops_the_boot(project, aws):
+    env = {**aws, "SECRET_STORE": "ssm:/nobody/here"}
+    done = run(project, "-m", "backend.boot", "gunicorn", "backend.wsgi", **env)
+    assert done.returncode == 1
+    assert done.stderr.startswith("ERROR: The secret store ssm:/nobody/here holds no parameter.")
+    assert len(done.stderr.splitlines()) == 2

@@ -82,7 +82,7 @@ def test_geodjango_reads_shapefile_geopackage_geojson_and_raster_and_transforms(
         }, kind
     assert answer["raster"] == {
         "size": [4, 3],
-        "srs": "GCS_WGS_1984",
+        "srs": "WGS 84",
         "pixel": 6.0,
         "warped_srid": 3857,
     }

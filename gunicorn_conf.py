@@ -49,8 +49,11 @@ def when_ready(server):
     """Before the first worker is forked."""
     from django.db import connections
 
-    # A connection that two processes share breaks for both.
-    connections.close_all()
+    # A connection that two processes share breaks for both; and what is left of a closed
+    # one belongs to this thread, which gevent's greenlets would be refused for.
+    for connection in connections.all(initialized_only=True):
+        connection.close()
+        del connections[connection.alias]
     # Objects of the preloaded application are not looked at again by the garbage
     # collector, whose marks would copy their pages into every worker.
     gc.collect()

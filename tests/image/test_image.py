@@ -151,8 +151,9 @@ def test_gunicorn_takes_its_workers_from_the_containers_limits(containers: Conta
     """One process for each core of the limit; none of them opened a connection before the fork."""
     one = containers.start(options=["--cpus", "1", "--memory", "512m"]).wait_until_ready()
     two = containers.start(env={"WEB_CONCURRENCY": "2"}).wait_until_ready()
+    # The first worker answers before the second is forked.
+    until(lambda: two.logs().count("Booting worker") == 2, "two workers are booted")
     assert one.logs().count("Booting worker") == 1
-    assert two.logs().count("Booting worker") == 2
     assert "gthread" in one.logs()
 
 

@@ -1,15 +1,13 @@
 """A team's local_settings in real containers: served where it is right, refused where it is not."""
 
-import time
-
 import pytest
 
 from tests.support.broken import BROKEN, GUNICORN, SETTINGS, URLS, Broken, write
 from tests.support.containers import until
 from tests.support.projects import assert_two_lines
 
-# From "docker run" to its end; a start takes about one second.
-SECONDS = 15
+# From "docker run" to its end, which takes about one.
+SECONDS = 30
 
 
 def mounted(folder, broken: Broken) -> dict:
@@ -23,10 +21,8 @@ def mounted(folder, broken: Broken) -> dict:
 
 @pytest.mark.parametrize("broken", BROKEN, ids=str)
 def test_broken_local_settings_stops_the_container_with_two_lines(containers, tmp_path, broken):
-    started = time.monotonic()
-    done = containers.run(mounts=mounted(tmp_path, broken))
+    done = containers.run(mounts=mounted(tmp_path, broken), patience=SECONDS)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert time.monotonic() - started < SECONDS
     place = broken.place.replace("local_settings", "src_files/local_settings")
     assert_two_lines(done.stderr, f"/code/{place}", broken.says, broken.fix)
 
@@ -37,7 +33,9 @@ def test_unreadable_file_stops_the_container_and_says_how_to_make_it_readable(
 ):
     write(tmp_path, {file: ""})
     (tmp_path / file).chmod(0)
-    done = containers.run(mounts={tmp_path / "local_settings": "/code/local_settings"})
+    done = containers.run(
+        mounts={tmp_path / "local_settings": "/code/local_settings"}, patience=SECONDS
+    )
     assert done.returncode == 1
     says = "cannot be read by the application's user (UID 1001)."
     fix = f"Make it readable: chmod a+r {(tmp_path / file).name}"
@@ -47,7 +45,9 @@ def test_unreadable_file_stops_the_container_and_says_how_to_make_it_readable(
 def test_unreadable_folder_stops_the_container_and_is_not_taken_for_absent(containers, tmp_path):
     write(tmp_path, {SETTINGS: ""})
     (tmp_path / "local_settings").chmod(0o700)
-    done = containers.run(mounts={tmp_path / "local_settings": "/code/local_settings"})
+    done = containers.run(
+        mounts={tmp_path / "local_settings": "/code/local_settings"}, patience=SECONDS
+    )
     assert done.returncode == 1
     says, fix = "cannot be looked at: Permission denied.", "chmod a+rx /code/local_settings"
     assert_two_lines(done.stderr, f"/code/{SETTINGS}", says, fix)
@@ -56,14 +56,16 @@ def test_unreadable_folder_stops_the_container_and_is_not_taken_for_absent(conta
 def test_unreadable_sibling_module_stops_the_container(containers, tmp_path):
     write(tmp_path, {SETTINGS: "from .secret import *\n", "local_settings/secret.py": ""})
     (tmp_path / "local_settings/secret.py").chmod(0)
-    done = containers.run(mounts={tmp_path / "local_settings": "/code/local_settings"})
+    done = containers.run(
+        mounts={tmp_path / "local_settings": "/code/local_settings"}, patience=SECONDS
+    )
     assert done.returncode == 1
     says, fix = "PermissionError: ", "Make the file readable for the application's user"
     assert_two_lines(done.stderr, f"/code/{SETTINGS}, line 1", says, fix)
 
 
 def test_mount_of_a_file_that_is_not_there_says_that_docker_made_a_folder(containers, tmp_path):
-    done = containers.run(mounts={tmp_path / "typo.py": f"/code/{SETTINGS}"})
+    done = containers.run(mounts={tmp_path / "typo.py": f"/code/{SETTINGS}"}, patience=SECONDS)
     assert done.returncode == 1
     fix = "Docker makes such a folder when the file it should mount does not exist on the host"
     assert_two_lines(done.stderr, f"/code/{SETTINGS}", "is a folder, not a file.", fix)

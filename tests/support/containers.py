@@ -149,10 +149,16 @@ class Containers:
         env: Mapping[str, str] | None = None,
         options: tuple[str, ...] | list[str] = (),
         mounts: Mapping[str | Path, str] | None = None,
+        patience: float = 120,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a container to its end, whatever its exit code, and remove it."""
-        flags = [*_flags(env, mounts), *options]
-        return docker("run", "--rm", "--label", LABEL, *flags, image, *command, check=False)
+        """Run a container to its end, whatever its exit code; a failure when it does not end."""
+        container = Container(f"test-{uuid.uuid4().hex[:12]}")
+        self.started.append(container)  # to be removed where it serves instead of ending
+        flags = ["--name", container.name, "--label", LABEL, *_flags(env, mounts), *options]
+        try:
+            return docker("run", *flags, image, *command, check=False, timeout=patience)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"did not end within {patience} s:\n{container.logs()}") from None
 
     def clean(self) -> None:
         for container in self.started:

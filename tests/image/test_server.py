@@ -1,0 +1,82 @@
+"""gunicorn as the image configures it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.conftest import PostGIS
+from tests.support.containers import IMAGE, Containers, docker
+
+# Asks the database while it is imported, as a team's module may.
+URLS = """
+from django.contrib.auth.models import User
+from django.db import connection
+from django.http import JsonResponse
+from django.urls import path
+
+connection.cursor().execute("SELECT 1")
+
+
+def state(request):
+    count = User.objects.count()
+    return JsonResponse({"users": count, "age": connection.settings_dict["CONN_MAX_AGE"]})
+
+
+urlpatterns = [path("state/", state)]
+"""
+
+
+def _local_settings(folder: Path, **files: str) -> Path:
+    settings = folder / "local_settings"
+    settings.mkdir()
+    for name, text in files.items():
+        (settings / f"{name}.py").write_text(text)
+    return settings
+
+
+def test_no_connection_is_open_before_the_fork_and_each_worker_keeps_its_own(
+    containers: Containers, postgis: PostGIS, tmp_path: Path
+) -> None:
+    database = postgis.database()
+    container = containers.start(
+        env=postgis.env(database, WEB_CONCURRENCY="1", WEB_THREADS="1"),
+        mounts={_local_settings(tmp_path, urls=URLS): "/code/local_settings:ro"},
+        options=["--network", postgis.network],
+    ).wait_until_ready("/health/live")
+    query = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}'"
+    assert postgis.sql(query) == "0"
+    for _ in range(5):
+        assert container.get("/state/").json() == {"users": 0, "age": 60}
+    assert postgis.sql(query) == "1", "one thread keeps one connection"
+
+
+def test_heartbeat_is_in_memory_and_there_is_no_control_socket(containers: Containers) -> None:
+    container = containers.start().wait_until_ready()
+    worker = container.exec("bash", "-c", "cat /proc/1/task/1/children").split()[0]
+    open_files = container.exec("bash", "-c", f"ls -l /proc/{worker}/fd", user="app")
+    assert "/dev/shm/" in open_files
+    assert container.exec("find", "/home", "/run", "/tmp", "/data", "-type", "s") == ""
+
+
+def test_gevent_is_possible_for_a_team_that_brings_it_and_keeps_no_connections(
+    containers: Containers, postgis: PostGIS, tmp_path: Path
+) -> None:
+    conf = 'worker_class = "gevent"\nworkers = 1\n'
+    _local_settings(tmp_path, urls=URLS, gunicorn_conf=conf)
+    (tmp_path / "Dockerfile").write_text(
+        f"FROM {IMAGE}\nRUN pip install --no-cache-dir gevent\n"
+        "COPY local_settings ./local_settings\n"
+    )
+    tag = f"test-gevent:{tmp_path.name.lower()}"
+    docker("build", "--tag", tag, tmp_path)
+    try:
+        database = postgis.database()
+        container = containers.start(
+            image=tag, env=postgis.env(database), options=["--network", postgis.network]
+        ).wait_until_ready()
+        assert "Using worker: gevent" in container.logs()
+        assert container.get("/state/").json() == {"users": 0, "age": 0}
+        query = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}'"
+        assert postgis.sql(query) == "0", "a connection outlived its request"
+    finally:
+        docker("rmi", "--force", tag, check=False)

@@ -188,20 +188,16 @@ def test_static_files_collected_in_a_childs_dockerfile_need_no_work_at_start(
         f"FROM {IMAGE}\nCOPY map ./map\nCOPY local_settings ./local_settings\n"
         "RUN python manage.py collectstatic --noinput\n"
     )
-    tag = f"test-static:{tmp_path.name.lower()}"
-    docker("build", "--tag", tag, tmp_path)
-    try:
-        child = containers.start(image=tag).wait_until_ready()
-        assert "static files are unchanged" in child.logs()
-        assert child.exec("find", "/data", "!", "-user", "app") == ""
-        # A file that changes later is collected at start, and the others are not compressed again.
-        (app / "map.css").write_text("body { color: red }")
-        changed = containers.start(image=tag, mounts={tmp_path / "map": "/code/map:ro"})
-        changed.wait_until_ready()
-        assert "collecting static files" in changed.logs()
-        copies = "find /data/static -name '*.gz' -newer /proc/1 | wc -l"
-        assert int(changed.exec("bash", "-c", copies)) == 0
-        css = "find /data/static/map -name 'map.*.css' -exec cat {} +"
-        assert "red" in changed.exec("bash", "-c", css)
-    finally:
-        docker("rmi", "--force", tag, check=False)
+    tag = containers.build(tmp_path)
+    child = containers.start(image=tag).wait_until_ready()
+    assert "static files are unchanged" in child.logs()
+    assert child.exec("find", "/data", "!", "-user", "app") == ""
+    # A file that changes later is collected at start, and the others are not compressed again.
+    (app / "map.css").write_text("body { color: red }")
+    changed = containers.start(image=tag, mounts={tmp_path / "map": "/code/map:ro"})
+    changed.wait_until_ready()
+    assert "collecting static files" in changed.logs()
+    copies = "find /data/static -name '*.gz' -newer /proc/1 | wc -l"
+    assert int(changed.exec("bash", "-c", copies)) == 0
+    css = "find /data/static/map -name 'map.*.css' -exec cat {} +"
+    assert "red" in changed.exec("bash", "-c", css)

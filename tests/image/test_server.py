@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.conftest import PostGIS
-from tests.support.containers import IMAGE, Containers, docker
+from tests.support.containers import IMAGE, Containers
 
 # Asks the database while it is imported, as a team's module may.
 URLS = """
@@ -67,16 +67,12 @@ def test_gevent_is_possible_for_a_team_that_brings_it_and_keeps_no_connections(
         f"FROM {IMAGE}\nRUN pip install --no-cache-dir gevent\n"
         "COPY local_settings ./local_settings\n"
     )
-    tag = f"test-gevent:{tmp_path.name.lower()}"
-    docker("build", "--tag", tag, tmp_path)
-    try:
-        database = postgis.database()
-        container = containers.start(
-            image=tag, env=postgis.env(database), options=["--network", postgis.network]
-        ).wait_until_ready()
-        assert "Using worker: gevent" in container.logs()
-        assert container.get("/state/").json() == {"users": 0, "age": 0}
-        query = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}'"
-        assert postgis.sql(query) == "0", "a connection outlived its request"
-    finally:
-        docker("rmi", "--force", tag, check=False)
+    tag = containers.build(tmp_path)
+    database = postgis.database()
+    container = containers.start(
+        image=tag, env=postgis.env(database), options=["--network", postgis.network]
+    ).wait_until_ready()
+    assert "Using worker: gevent" in container.logs()
+    assert container.get("/state/").json() == {"users": 0, "age": 0}
+    query = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}'"
+    assert postgis.sql(query) == "0", "a connection outlived its request"

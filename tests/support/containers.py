@@ -113,11 +113,19 @@ class Container:
 
 
 class Containers:
-    """Starts containers and volumes for one test and removes them after it."""
+    """Starts containers, volumes and images for one test and removes them after it."""
 
     def __init__(self) -> None:
         self.started: list[Container] = []
         self.volumes: list[str] = []
+        self.images: list[str] = []
+
+    def build(self, folder: Path) -> str:
+        """Build the Dockerfile in ``folder``; the image's name."""
+        name = f"test-{uuid.uuid4().hex[:12]}"
+        docker("build", "--tag", name, folder)
+        self.images.append(name)
+        return name
 
     def volume(self) -> str:
         name = f"test-{uuid.uuid4().hex[:12]}"
@@ -165,6 +173,8 @@ class Containers:
             container.remove()
         for volume in self.volumes:
             docker("volume", "rm", "--force", volume, check=False)
+        for image in self.images:
+            docker("rmi", "--force", image, check=False)
 
 
 def _flags(env: Mapping[str, str] | None, mounts: Mapping[str | Path, str] | None) -> list[str]:

@@ -109,6 +109,28 @@ def postgis(network: str) -> Iterator[PostGIS]:
     started.clean()
 
 
+@pytest.fixture(scope="session")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository of the files as they are now, committed or not."""
+    folder = tmp_path_factory.mktemp("origin") / "backend-docker-django"
+    git = ["git", "-c", "safe.directory=*", "-C", ROOT, "ls-files", "-z"]
+    listed = subprocess.run(
+        [*git, "--cached", "--others", "--exclude-standard"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split("\0")
+    for name in filter(None, listed):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    author = ["-c", "user.name=Tests", "-c", "user.email=tests@example.org"]
+    for arguments in (["init"], ["add", "--all"], [*author, "commit", "--message", "Now"]):
+        options = ["-c", "core.hooksPath=", "-c", "commit.gpgSign=false"]
+        subprocess.run(["git", *options, "-C", folder, *arguments], capture_output=True, check=True)
+    return folder
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of the project's own files, to put a local_settings folder beside."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import uuid
@@ -23,7 +22,14 @@ from tests.publish.test_publishing import (  # noqa: F401  fixtures: a registry 
     registry,
     registry_image,
 )
-from tests.support.containers import IMAGE, LABEL, POSTGIS_IMAGE, docker
+from tests.support.containers import (
+    IMAGE,
+    LABEL,
+    POSTGIS_IMAGE,
+    docker,
+    free_port,
+    remove_project,
+)
 
 pytestmark = pytest.mark.engine
 
@@ -96,28 +102,6 @@ class Reader:
 
 
 @pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository of the files as they are now, committed or not."""
-    folder = tmp_path_factory.mktemp("origin") / "backend-docker-django"
-    git = ["git", "-c", "safe.directory=*", "-C", ROOT, "ls-files", "-z"]
-    listed = subprocess.run(
-        [*git, "--cached", "--others", "--exclude-standard"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split("\0")
-    for name in filter(None, listed):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
-    author = ["-c", "user.name=Tests", "-c", "user.email=tests@example.org"]
-    for arguments in (["init"], ["add", "--all"], [*author, "commit", "--message", "Now"]):
-        options = ["-c", "core.hooksPath=", "-c", "commit.gpgSign=false"]
-        subprocess.run(["git", *options, "-C", folder, *arguments], capture_output=True, check=True)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def published_names() -> Iterator[None]:
     """The images under the names the pages use; afterwards those names mean what they did."""
     before = {name: _image_id(name) for name in (PUBLISHED, POSTGIS)}
@@ -137,19 +121,13 @@ def _image_id(name: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
 @pytest.fixture
 def reader(tmp_path: Path, clone: Path) -> Iterator[Reader]:
     """In an empty folder, with a port and a compose project of its own."""
     folder, notes = tmp_path / "empty", tmp_path / "notes"
     folder.mkdir()
     notes.mkdir()
-    port, project = str(_free_port()), f"docs-{uuid.uuid4().hex[:12]}"
+    port, project = str(free_port()), f"docs-{uuid.uuid4().hex[:12]}"
     yield Reader(
         folder,
         notes,
@@ -161,6 +139,8 @@ def reader(tmp_path: Path, clone: Path) -> Iterator[Reader]:
         env={
             "PORT": port,
             "COMPOSE_PROJECT_NAME": project,
+            # The image under test keeps its name: it is the one that is published.
+            "IMAGE": f"{project}-base",
             # The address is real, the repository behind it is this one.
             "GIT_CONFIG_COUNT": "1",
             "GIT_CONFIG_KEY_0": f"url.{clone}.insteadOf",
@@ -168,17 +148,6 @@ def reader(tmp_path: Path, clone: Path) -> Iterator[Reader]:
         },
     )
     remove_project(project)
-
-
-def remove_project(project: str) -> None:
-    """Everything compose made for it, however far a page came."""
-    for kind in ("container", "volume", "network"):
-        every = ["--all"] if kind == "container" else []
-        mine = ["--quiet", "--filter", f"label=com.docker.compose.project={project}"]
-        if names := docker(kind, "ls", *every, *mine).stdout.split():
-            force = [] if kind == "network" else ["--force"]
-            docker(kind, "rm", *force, *names, check=False)
-    docker("image", "rm", "--force", f"{project}-api", check=False)
 
 
 def test_readme_works_as_it_says(reader: Reader, published_names: None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import time
 import uuid
@@ -42,6 +43,24 @@ def until(condition: Callable[[], object], what: str, patience: float = PATIENCE
         if time.monotonic() > end:
             raise AssertionError(f"not within {patience} s: {what}")
         time.sleep(0.1)
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def remove_project(project: str) -> None:
+    """Everything compose made for it, however far a page came."""
+    for kind in ("container", "volume", "network"):
+        every = ["--all"] if kind == "container" else []
+        mine = ["--quiet", "--filter", f"label=com.docker.compose.project={project}"]
+        if names := docker(kind, "ls", *every, *mine).stdout.split():
+            force = [] if kind == "network" else ["--force"]
+            docker(kind, "rm", *force, *names, check=False)
+    docker("image", "rm", "--force", f"{project}-api", f"{project}-base", check=False)
 
 
 class Container:

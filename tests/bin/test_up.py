@@ -75,13 +75,14 @@ def test_without_an_engine_it_serves_the_same_and_data_survives_a_stop(up: Up) -
 
 def test_port_in_use_unknown_flag_and_missing_engine_are_told_apart(up: Up) -> None:
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", up.port))
+        taken.bind(("127.0.0.1", 0))
         taken.listen()
-        busy = up(**NO_ENGINE)
+        port = taken.getsockname()[1]
+        busy = up(**NO_ENGINE, PORT=str(port))
     unknown = up("--postgres")
     no_engine = up("--postgis", **NO_ENGINE)
     for done, reason in (
-        (busy, f"ERROR: Port {up.port} is in use by another program."),
+        (busy, f"ERROR: Port {port} is in use by another program."),
         (unknown, "ERROR: bin/up does not know '--postgres'."),
         (no_engine, "ERROR: bin/up --postgis needs a Docker engine, and none answers."),
     ):

@@ -34,6 +34,14 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 RUN python3 /tmp/requirements/constraints.py "${DJANGO_SERIES}" > /opt/venv/constraints.txt \
     && printf '[install]\nconstraint = /opt/venv/constraints.txt\n' > /opt/venv/pip.conf
 
+# psycopg2 with Debian's libpq, which psql brings anyway: one OpenSSL in the image, and
+# Debian's security fixes reach it. Anything but exactly one libpq in the wheel is an error.
+WORKDIR /opt/venv/lib/python3.13/site-packages/psycopg2_binary.libs
+RUN set -- libpq-*.so.* \
+    && if [ $# -ne 1 ] || [ ! -f "$1" ]; then echo "ERROR: expected one libpq in the wheel, found: $*" >&2; exit 1; fi \
+    && rm -- * \
+    && ln -s "/usr/lib/$(uname -m)-linux-gnu/libpq.so.5" "$1"
+
 # What no running API reads: tests, translation sources, source maps (with the comments
 # that point to them, which collectstatic would follow: whole lines only, ReDoc's code has
 # the word inside a string), a second and older ReDoc, the builds of Swagger UI that
@@ -47,7 +55,7 @@ RUN find . -type d \( -name tests -o -name test -o -name testing \) -not -path '
     && find . \( -path '*/static/*.map' \) -delete \
     && find . -path '*/static/*' \( -name '*.js' -o -name '*.css' \) -exec sed -i -E 's,^(//|/\*)# sourceMappingURL=[^ ]*( ?\*/)?$,,' {} + \
     && find pip -name __pycache__ -prune -exec rm -rf {} + \
-    && rm -rf pip/_vendor/distlib/*.exe pytz/zoneinfo \
+    && rm -rf pip/_vendor/distlib/*.exe pytz/zoneinfo backports/zstd/_cffi backports/zstd/tarfile* \
     && strip --strip-unneeded _brotli*.so yaml/*.so rpds/*.so
 
 # ---------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """The image's own Django application."""
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
+from django.conf import settings
 
 from backend.router import register_in_db
 
@@ -15,3 +16,8 @@ class BackendConfig(AppConfig):
 
     def ready(self) -> None:
         from backend import checks  # noqa: F401  registers the system checks
+
+        if getattr(settings, "FAST_GEOJSON", False) and apps.is_installed("rest_framework_gis"):
+            from backend.geo import fast
+
+            fast.install()

@@ -156,6 +156,13 @@ VARIABLES = (
         "Seconds a database connection is kept for further requests; 0 opens one a request.",
         "Database",
     ),
+    Variable(
+        "STATEMENT_TIMEOUT",
+        "integer",
+        300,
+        "Seconds that one query of a request may take on PostgreSQL; 0: any time.",
+        "Database",
+    ),
     Variable("ALLOWED_HOSTS", "list", ["*"], "Host names this API may be asked under.", "HTTP"),
     Variable(
         "CORS_ALLOWED_ORIGINS",
@@ -177,6 +184,37 @@ VARIABLES = (
         False,
         "A proxy of yours ends HTTPS and sets `X-Forwarded-Proto`, `X-Forwarded-Host` and "
         "`X-Forwarded-For`. Only when clients cannot reach the container around it.",
+        "HTTP",
+    ),
+    Variable(
+        "MAX_PAGE_SIZE",
+        "integer",
+        10_000,
+        "Most rows that one page may have; a larger `limit` is answered with 400. Whole tables are "
+        "for [streams](spatial.md).",
+        "HTTP",
+        minimum=1,
+    ),
+    Variable(
+        "EXACT_COUNT_LIMIT",
+        "integer",
+        10_000,
+        "Up to so many rows, the `count` of a page is exact; above, it is PostgreSQL's estimate, "
+        "and the header `X-Count: estimated` says so. `?count=exact` counts all.",
+        "HTTP",
+    ),
+    Variable(
+        "COMPRESS_RESPONSES",
+        "boolean",
+        True,
+        "Compress answers with zstd, brotli or gzip, as the client accepts it.",
+        "HTTP",
+    ),
+    Variable(
+        "FAST_GEOJSON",
+        "boolean",
+        True,
+        "Write GeoJSON of djangorestframework-gis on the fast path, byte for byte the same.",
         "HTTP",
     ),
     Variable("PATH_PREFIX", "prefix", "", "Path under which a proxy publishes this API.", "HTTP"),

@@ -45,6 +45,8 @@ MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    # Below WhiteNoise, whose files are compressed already.
+    "backend.geo.compression.CompressionMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -87,6 +89,8 @@ CORS_ALLOWED_ORIGINS = _env["CORS_ALLOWED_ORIGINS"]
 # An open API by default; without credentials, a page of another origin sees only
 # what anybody sees.
 CORS_ALLOW_ALL_ORIGINS = not CORS_ALLOWED_ORIGINS
+# What scripts of other origins may read besides the usual: marks of our pages and tiles.
+CORS_EXPOSE_HEADERS = ["ETag", "X-Count", "X-Tile-Sample"]
 CSRF_TRUSTED_ORIGINS = _env["CSRF_TRUSTED_ORIGINS"]
 FORCE_SCRIPT_NAME = _env["PATH_PREFIX"] or None
 if _env["BEHIND_PROXY"]:
@@ -113,14 +117,22 @@ WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (
 # --- The API -----------------------------------------------------------------
 
 REST_FRAMEWORK = {
-    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
+    "DEFAULT_PAGINATION_CLASS": "backend.geo.pagination.LimitOffsetPagination",
     "PAGE_SIZE": 10,
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticatedOrReadOnly"],
     "DEFAULT_VERSIONING_CLASS": "rest_framework.versioning.AcceptHeaderVersioning",
 }
 
+MAX_PAGE_SIZE = _env["MAX_PAGE_SIZE"]
+EXACT_COUNT_LIMIT = _env["EXACT_COUNT_LIMIT"]
+STATEMENT_TIMEOUT = _env["STATEMENT_TIMEOUT"]
+COMPRESS_RESPONSES = _env["COMPRESS_RESPONSES"]
+FAST_GEOJSON = _env["FAST_GEOJSON"]
+
 SWAGGER_SETTINGS = {
+    # Features and geometry as GeoJSON, sparse fields, the formats of a stream.
+    "DEFAULT_AUTO_SCHEMA_CLASS": "backend.geo.inspectors.GeoAutoSchema",
     # Swagger UI would otherwise ask a validator on the internet.
     "VALIDATOR_URL": None,
     "USE_SESSION_AUTH": True,

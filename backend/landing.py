@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 from django.apps import apps
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template import Context, Engine
-from django.urls import NoReverseMatch, get_script_prefix, reverse
+from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
 from rest_framework.schemas.generators import EndpointEnumerator
 
 from backend.health.checks import database_states
@@ -49,7 +50,12 @@ def landing_page(request: HttpRequest) -> HttpResponse:
                 "debug": settings.DEBUG,
                 "databases": database_states(),
                 "endpoints": [
-                    {"path": prefix + path.lstrip("/"), "methods": methods, "link": "{" not in path}
+                    {
+                        "path": prefix + path.lstrip("/"),
+                        "methods": methods,
+                        "link": "{" not in path,
+                        "map": (page := maps().get(path)) and prefix + page.lstrip("/"),
+                    }
                     for path, methods in endpoints()
                 ],
                 "links": [link for link in links if link[2]],
@@ -73,6 +79,29 @@ def endpoints() -> list[tuple[str, list[str]]]:
     for path, method, _ in EndpointEnumerator().get_api_endpoints():
         found[path].append(method)
     return sorted(found.items())
+
+
+@functools.cache
+def maps() -> dict[str, str]:
+    """The page with a map of an endpoint's data, by the path of its list."""
+    found = {}
+    for path, _, view in EndpointEnumerator().get_api_endpoints() if endpoints() else ():
+        # A MapMixin, looked at without an import: that module is for those that use it.
+        if hasattr(view.cls, "get_map") and _lists(view):
+            page = f"{path.rstrip('/')}/map"
+            found[path] = page if _resolves(page) else f"{page}/"
+    return {path: page for path, page in found.items() if _resolves(page)}
+
+
+def _lists(view: Callable) -> bool:
+    return "list" in getattr(view, "actions", {}).values()
+
+
+def _resolves(path: str) -> bool:
+    try:
+        return getattr(resolve(path).func, "actions", {}).get("get") == "map"
+    except Resolver404:
+        return False
 
 
 def _url(name: str, **kwargs: str) -> str | None:

@@ -4,12 +4,24 @@ import os
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from django.urls import get_resolver, set_script_prefix
 
 from backend.health.wsgi import HealthApplication
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
 
+
+def _limit_statements(connection: BaseDatabaseWrapper, **_: object) -> None:
+    """Here, and not in DATABASES, because migrations may take their time."""
+    limit = getattr(settings, "STATEMENT_TIMEOUT", 0)
+    if limit and connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('statement_timeout', %s, false)", [f"{limit}s"])
+
+
+connection_created.connect(_limit_statements)
 # Django does this for commands only; for a server it comes with the first request, too
 # late for STATIC_URL, which is computed once, when WhiteNoise is loaded.
 set_script_prefix(settings.FORCE_SCRIPT_NAME or "/")

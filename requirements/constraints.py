@@ -17,7 +17,7 @@ def main(series: str) -> None:
     lock = (FOLDER / f"django-{series}.lock").read_text()
     locked = dict(re.findall(r"^([\w.-]+)==(\S+)", lock, re.MULTILINE))
     ranges = (FOLDER / "common.txt").read_text()
-    for name, below in re.findall(r"^([\w.-]+)(?:\[.*?\])?>=[^,]+,<(\S+)", ranges, re.MULTILINE):
+    for name, below in re.findall(r"^([\w.-]+)(?:\[.*?\])?>=[^,]+,<([\w.]+)", ranges, re.MULTILINE):
         limit = f"=={series}.*" if name == "django" else f"<{below}"
         print(f"{name}>={locked[name]},{limit}")
 

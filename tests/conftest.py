@@ -17,9 +17,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Everything below tests/image needs an engine; bin/test leaves it out where none answers."""
+    """Everything below these folders needs an engine; bin/test leaves it out where none answers."""
     for item in items:
-        if "tests/image" in item.path.as_posix():
+        if {"image", "geo"} & set(item.path.parts):
             item.add_marker(pytest.mark.engine)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -24,8 +25,11 @@ def main(arguments: list[str]) -> None:
         signal.signal(signal.SIGTERM, _stop)
         with explained():
             prepare()
-        # The server has no use for it, and its environment can be read.
-        os.environ.pop("DJANGO_SUPERUSER_PASSWORD", None)
+        # The server has no use for it, and the environment of a process can be read for as
+        # long as that lives: so it needs a new one.
+        had_password = os.environ.pop("DJANGO_SUPERUSER_PASSWORD", None)
+        if not had_password and _is_our_gunicorn(command):
+            _serve(command)
     _become(command)
 
 
@@ -57,6 +61,21 @@ def prepare() -> None:
 def _stop(signal_number: int, frame: object) -> None:
     say("stopped before it was ready")
     sys.exit(0)
+
+
+def _is_our_gunicorn(command: list[str]) -> bool:
+    found = shutil.which(command[0])
+    return found is not None and Path(found) == Path(sys.executable).with_name("gunicorn")
+
+
+def _serve(command: list[str]) -> None:
+    """Be gunicorn without starting Python and loading Django a second time."""
+    from gunicorn.app.wsgiapp import run
+
+    sys.stdout.flush()
+    sys.argv = command
+    run()
+    sys.exit()
 
 
 def _become(command: list[str]) -> None:

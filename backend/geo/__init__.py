@@ -1,0 +1,26 @@
+"""Spatial pages at the speed of the database. Each module is usable alone.
+
+viewsets      a mixin of all that follows
+streaming     a whole table as GeoJSON, GeoJSONSeq, CSV or FlatGeobuf
+tiles         vector tiles and TileJSON of a viewset; maps, its page
+filters       filters that use the spatial index, stable ordering; sparse_fields
+pagination    pages that cost the same on any table; cursor
+conditional   ETag and Cache-Control without running the query
+inspectors    what drf-yasg shows of these
+
+Without any change in a team's code:
+
+fast          GeoJSON of djangorestframework-gis, the same bytes in a fraction of the time
+compression   zstd, brotli or gzip for answers
+pagination    is the default class of settings.REST_FRAMEWORK
+
+Behind them:
+
+sql           what a serializer shows of a queryset, as one SELECT; expressions, its columns
+copying       COPY out of PostgreSQL, in pieces; flatgeobuf
+tile_sql      one statement a tile
+srid          the coordinates that a column really stores; area, where they are valid
+spatial_values  what a client gives as coordinates
+counting, offset_map, keyset, page_limits  how pagination gets by without reading the table
+wkb           the text of a geometry
+"""

@@ -1,0 +1,118 @@
+"""How many rows a queryset has, without reading millions of them to say so."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.core.exceptions import EmptyResultSet
+from django.db import OperationalError, connections
+from django.db.models import QuerySet
+from rest_framework.exceptions import APIException
+
+QUERY_CANCELED = "57014"  # https://www.postgresql.org/docs/17/errcodes-appendix.html
+# An estimate goes by the last ANALYZE; it need not be asked for again at every page of
+# a walk. Exact counts are never kept.
+LIFETIME = 5  # seconds
+MOST_ESTIMATES = 256  # statements, each with its parameters
+
+_estimates: OrderedDict[Hashable, tuple[float, int]] = OrderedDict()
+_lock = threading.Lock()
+
+
+class CountTooSlow(APIException):
+    """Counting exactly took longer than STATEMENT_TIMEOUT."""
+
+    status_code = 503
+    default_code = "count_too_slow"
+
+
+@dataclass(frozen=True)
+class Count:
+    """A number of rows; ``exact`` is False for PostgreSQL's estimate."""
+
+    rows: int
+    exact: bool = True
+
+
+def count(queryset: QuerySet, *, exact: bool = False) -> Count:
+    """The rows of ``queryset``: counted up to EXACT_COUNT_LIMIT, estimated above.
+
+    ``exact`` counts all, within STATEMENT_TIMEOUT; CountTooSlow is raised past it. Other
+    databases than PostgreSQL have no such estimate, and count.
+    """
+    if connections[queryset.db].vendor != "postgresql":
+        return Count(queryset.count())
+    if exact:
+        return Count(_all(queryset))
+    limit = getattr(settings, "EXACT_COUNT_LIMIT", 10_000)
+    unordered = queryset if queryset.query.is_sliced else queryset.order_by()
+    key = _key(unordered)
+    if (known := _known(key)) is not None:
+        return Count(known, exact=False)
+    rows = unordered[: limit + 1].count()
+    if rows <= limit:
+        return Count(rows)
+    estimated = max(estimate(unordered), rows)
+    _remember(key, estimated)
+    return Count(estimated, exact=False)
+
+
+def estimate(queryset: QuerySet) -> int:
+    """The rows that PostgreSQL's planner expects of ``queryset``; nothing is read.
+
+    For a whole table it scales ``pg_class.reltuples`` by the table's present size, adds up
+    the parts of a partitioned one, and goes by the size alone where ANALYZE never ran.
+    https://www.postgresql.org/docs/17/row-estimation-examples.html
+    """
+    return json.loads(queryset.explain(format="json"))[0]["Plan"]["Plan Rows"]
+
+
+def _key(queryset: QuerySet) -> Hashable | None:
+    """The statement itself; None where it has no rows, or a parameter that is a list."""
+    try:
+        sql, params = queryset.query.get_compiler(queryset.db).as_sql()
+        key = (queryset.db, sql, tuple(params))
+        hash(key)
+    except (EmptyResultSet, TypeError):
+        return None
+    return key
+
+
+def _known(key: Hashable | None) -> int | None:
+    with _lock:
+        until, rows = _estimates.get(key, (0.0, 0))
+    return rows if time.monotonic() < until else None
+
+
+def _remember(key: Hashable | None, rows: int) -> None:
+    if key is None:
+        return
+    with _lock:
+        _estimates[key] = (time.monotonic() + LIFETIME, rows)
+        _estimates.move_to_end(key)
+        while len(_estimates) > MOST_ESTIMATES:
+            _estimates.popitem(last=False)
+
+
+def _all(queryset: QuerySet) -> int:
+    """Every row. backend.wsgi sets STATEMENT_TIMEOUT on each connection; it ends this too."""
+    try:
+        return queryset.count()
+    except OperationalError as error:
+        if _sqlstate(error) != QUERY_CANCELED:
+            raise
+        seconds = getattr(settings, "STATEMENT_TIMEOUT", 0)
+        raise CountTooSlow(
+            {"count": f"Counting took longer than {seconds} s. Leave out count=exact."}
+        ) from error
+
+
+def _sqlstate(error: Exception) -> str | None:
+    cause = error.__cause__
+    return getattr(cause, "pgcode", None) or getattr(cause, "sqlstate", None)

@@ -1,0 +1,300 @@
+"""Filters that use the spatial index, ordering that is stable, and sparse fields.
+
+What a client gives is in longitude and latitude; it is brought into the coordinates that
+the column stores, never the column into others, since the index is of the column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib.gis.db.models.fields import BaseSpatialField, GeometryField
+from django.contrib.gis.geos import GEOSGeometry, Point
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from django.db import connections
+from django.db.models import BooleanField, F, Func, Model, Q, QuerySet, TextField, Value
+from rest_framework.exceptions import ValidationError
+from rest_framework.filters import BaseFilterBackend, OrderingFilter
+from rest_framework.request import Request
+from rest_framework.settings import api_settings
+
+from backend.geo import spatial_values
+from backend.geo.area import clipped, inside
+from backend.geo.keyset import unique
+from backend.geo.sparse_fields import SparseFieldsMixin
+from backend.geo.srid import Storage, storage
+
+__all__ = [
+    "SparseFieldsMixin",
+    "SpatialFilter",
+    "SpatialFilterMixin",
+    "StableOrderingFilter",
+]
+
+DEFAULT_DISTANCE = 1_000  # metres, as in djangorestframework-gis
+PIECES = 50  # of a shape's width: an edge that is straight on one map is bent on another
+_BOX = {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4}
+_LONLAT = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+_METRES = {"type": "number", "minimum": 0, "default": DEFAULT_DISTANCE}
+_TEXT = {"type": "string"}
+PARAMETERS = {
+    "in_bbox": (_BOX, f"Rows that lie at least partly in this box: {spatial_values.BBOX}."),
+    "tile": (_TEXT, f"Rows that lie at least partly in this map tile: {spatial_values.TILE}."),
+    "point": (_LONLAT, f"Rows within `{{dist}}` metres of {spatial_values.POINT}."),
+    "dist": (_METRES, "Metres from `{point}`."),
+    "intersects": (_TEXT, f"Rows that share a place with this: {spatial_values.GEOMETRY}."),
+    "contains": (_TEXT, f"Rows that contain all of this: {spatial_values.GEOMETRY}."),
+    "within": (_TEXT, f"Rows that lie wholly within this: {spatial_values.GEOMETRY}."),
+}
+ON_GEOGRAPHY = ("point", "dist")  # what PostGIS finds by the index of a geography
+
+
+class SpatialFilter(BaseFilterBackend):
+    """``in_bbox``, ``tile``, ``point`` with ``dist``, ``intersects``, ``contains``, ``within``.
+
+    Filters by every geometry field of the model, or those of the view's
+    ``spatial_filter_fields``. With several the parameters are ``<field>__in_bbox`` and so on.
+    An empty parameter is one that was not given.
+    """
+
+    def filter_queryset(self, request: Request, queryset: QuerySet, view: Any) -> QuerySet:
+        """Raises ValidationError for what is no place, ImproperlyConfigured without PostGIS."""
+        for field, names in self._fields(queryset.model, view):
+            given = {
+                name: request.query_params[parameter]
+                for name, parameter in names.items()
+                if request.query_params.get(parameter)
+            }
+            if given:
+                queryset = _Given(field, names, given, queryset.db).filter(queryset)
+        return queryset
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        model = _model(view)
+        if model is None:
+            return []
+        return [
+            _parameter(parameter, *PARAMETERS[name], names=names)
+            for _, names in self._fields(model, view)
+            for name, parameter in names.items()
+        ]
+
+    def _fields(
+        self, model: type[Model], view: Any
+    ) -> Iterator[tuple[GeometryField, dict[str, str]]]:
+        """The fields, and of each the parameters by what they do."""
+        fields = _spatial_fields(model, view)
+        for field in fields:
+            prefix = f"{field.name}__" if len(fields) > 1 else ""
+            kinds = ON_GEOGRAPHY if field.geography else PARAMETERS
+            yield field, {name: prefix + name for name in kinds}
+
+
+class StableOrderingFilter(OrderingFilter):
+    """REST framework's ``ordering``, where each order is made complete by the primary key.
+
+    Without it rows of one same value change places between two pages. Orders by the
+    readable fields of the model without geometry, or by the view's ``ordering_fields``;
+    another name is answered with 400.
+    """
+
+    def filter_queryset(self, request: Request, queryset: QuerySet, view: Any) -> QuerySet:
+        ordering = self.get_ordering(request, queryset, view) or self._own(queryset)
+        return queryset.order_by(*unique(queryset.model, ordering)) if ordering else queryset
+
+    def get_default_valid_fields(
+        self, queryset: QuerySet, view: Any, context: dict[str, Any] | None = None
+    ) -> list[tuple[str, Any]]:
+        fields = super().get_default_valid_fields(queryset, view, context)
+        return [(name, label) for name, label in fields if _is_column(queryset.model, name)]
+
+    def remove_invalid_fields(
+        self, queryset: QuerySet, fields: list[str], view: Any, request: Request
+    ) -> list[str]:
+        known = [name for name, _ in self.get_valid_fields(queryset, view, {"request": request})]
+        for term in fields:
+            if term.removeprefix("-") not in known:
+                raise ValidationError(
+                    {self.ordering_param: f"{term!r} is none of {', '.join(known)}."}
+                )
+        return fields
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        (parameter,) = super().get_schema_operation_parameters(view)
+        model = _model(view)
+        if model is not None:
+            names = [name for name, _ in self.get_valid_fields(model._default_manager.none(), view)]
+            parameter["description"] = (
+                f"Fields to order by, with commas between: {', '.join(names)}; "
+                "with - before it, in descending order."
+            )
+        return [parameter]
+
+    def _own(self, queryset: QuerySet) -> tuple[Any, ...]:
+        query = queryset.query
+        if query.is_sliced or query.combinator or query.distinct or query.group_by is not None:
+            return ()
+        own = query.order_by or (query.default_ordering and query.get_meta().ordering) or ()
+        return tuple(own)
+
+
+class SpatialFilterMixin:
+    """Adds the filters to the default ones of a view: put it before the viewset's class."""
+
+    filter_backends = (
+        *api_settings.DEFAULT_FILTER_BACKENDS,
+        SpatialFilter,
+        StableOrderingFilter,
+    )
+
+
+class _Given:
+    """What a client gave about one field."""
+
+    def __init__(
+        self, field: GeometryField, names: dict[str, str], given: dict[str, str], using: str
+    ) -> None:
+        if not hasattr(connections[using].ops, "postgis_version"):
+            raise ImproperlyConfigured(
+                f"SpatialFilter on {field.model.__name__}.{field.name} needs PostGIS, and the "
+                f"database '{using}' is {connections[using].vendor}. Set DATABASE_URL or "
+                "POSTGRES_NAME to a PostGIS database."
+            )
+        self.column = F(field.name)
+        self.stored = storage(field, using)
+        self.names = names
+        self.given = given
+
+    def filter(self, queryset: QuerySet) -> QuerySet:
+        for name, text in self.given.items():
+            if name in ("in_bbox", "tile"):
+                boxes = getattr(spatial_values, "bbox" if name == "in_bbox" else "tile")
+                shapes = [spatial_values.shape(box) for box in boxes(self.names[name], text)]
+                queryset = queryset.filter(self._any("ST_Intersects", shapes))
+            elif name in ("point", "dist"):
+                continue
+            else:
+                shape = spatial_values.geometry(self.names[name], text)
+                queryset = queryset.filter(self._shape(name, shape))
+        return queryset.filter(self._near()) if {"point", "dist"} & set(self.given) else queryset
+
+    def _shape(self, name: str, shape: GEOSGeometry) -> Q:
+        if name == "contains" and not inside(shape, self.stored.srid):
+            return Q(pk__in=())  # beyond where such coordinates reach
+        function = {"intersects": "ST_Intersects", "contains": "ST_Contains"}
+        return self._any(function.get(name, "ST_Within"), [shape])
+
+    def _near(self) -> Q:
+        if "point" not in self.given:
+            raise ValidationError(
+                {self.names["point"]: f"{self.names['dist']} needs it: {spatial_values.POINT}."}
+            )
+        lonlat = spatial_values.point(self.names["point"], self.given["point"])
+        metres = float(DEFAULT_DISTANCE)
+        if "dist" in self.given:
+            metres = spatial_values.distance(self.names["dist"], self.given["dist"])
+        centre = Func(_value(Point(*lonlat, srid=4326)), template="%(expressions)s::geography")
+        exact = Q(_holds("ST_DWithin", self._geography(), centre, Value(metres)))
+        if self.stored.geography:
+            return exact
+        # No index is of the column as a geography: it finds the box, and what lies in
+        # the box is measured.
+        boxes = [spatial_values.shape(box) for box in spatial_values.around(*lonlat, metres)]
+        return self._any("&&", boxes) & exact
+
+    def _any(self, function: str, shapes: list[GEOSGeometry]) -> Q:
+        found = Q(pk__in=())
+        for shape in filter(None, (clipped(shape, self.stored.srid) for shape in shapes)):
+            found |= Q(_holds(function, self.column, _stored(shape, self.stored)))
+        return found
+
+    def _geography(self) -> Any:
+        column = self.column
+        if self.stored.geography:
+            return column
+        if self.stored.srid != 4326:
+            template = f"ST_Transform(ST_SetSRID(%(expressions)s, {self.stored.srid:d}), 4326)"
+            column = Func(column, template=template)
+        return Func(column, template="%(expressions)s::geography")
+
+
+def _value(shape: GEOSGeometry) -> Func:
+    text = Value(shape.hexewkb.decode("ascii"), output_field=TextField())
+    return Func(text, template="%(expressions)s::geometry")
+
+
+def _stored(shape: GEOSGeometry, stored: Storage) -> Func:
+    """``shape`` in the column's coordinates, said as its values say them."""
+    value = _value(shape)
+    if stored.srid != 4326:
+        west, south, east, north = shape.extent
+        if piece := max(east - west, north - south) / PIECES:
+            value = Func(value, Value(piece), function="ST_Segmentize")
+        value = Func(value, template=f"ST_Transform(%(expressions)s, {stored.srid:d})")
+    if stored.label != stored.srid:
+        value = Func(value, template=f"ST_SetSRID(%(expressions)s, {stored.label:d})")
+    return value
+
+
+def _holds(function: str, *arguments: Any) -> Func:
+    if function == "&&":
+        options: dict[str, Any] = {"template": "(%(expressions)s)", "arg_joiner": " && "}
+    else:
+        options = {"function": function}
+    return Func(*arguments, output_field=BooleanField(), **options)
+
+
+def _spatial_fields(model: type[Model], view: Any) -> list[GeometryField]:
+    chosen = getattr(view, "spatial_filter_fields", None)
+    if chosen is None:
+        return [field for field in model._meta.concrete_fields if isinstance(field, GeometryField)]
+    fields = []
+    for name in chosen:
+        field: Any = None
+        if _has(model, name):
+            field = model._meta.get_field(name)
+        if not isinstance(field, GeometryField):
+            raise ImproperlyConfigured(
+                f"{type(view).__name__}.spatial_filter_fields names {name!r}, which is no geometry "
+                f"field of {model.__name__}. Name those of the model, or leave it out for all."
+            )
+        fields.append(field)
+    return fields
+
+
+def _has(model: type[Model], name: str) -> bool:
+    try:
+        model._meta.get_field(name)
+    except FieldDoesNotExist:
+        return False
+    return True
+
+
+def _is_column(model: type[Model], name: str) -> bool:
+    if not _has(model, name):
+        return False
+    field = model._meta.get_field(name)
+    return bool(getattr(field, "column", None)) and not isinstance(field, BaseSpatialField)
+
+
+def _model(view: Any) -> type[Model] | None:
+    """Of the view's queryset or serializer; a view that makes both itself tells none."""
+    queryset = getattr(view, "queryset", None)
+    if queryset is not None:
+        return queryset.model
+    meta = getattr(getattr(view, "serializer_class", None), "Meta", None)
+    return getattr(meta, "model", None)
+
+
+def _parameter(
+    parameter: str, schema: dict[str, Any], description: str, names: dict[str, str]
+) -> dict[str, Any]:
+    made = {
+        "name": parameter,
+        "required": False,
+        "in": "query",
+        "description": description.format(**names),
+        "schema": dict(schema),
+    }
+    return made | ({"style": "form", "explode": False} if schema["type"] == "array" else {})

@@ -1,0 +1,164 @@
+"""FlatGeobuf, streamed: https://flatgeobuf.org, and PostGIS's ST_AsFlatGeobuf.
+
+That is an aggregate and gives one value for all rows. Asked for each row alone it gives
+a small file: magic bytes, a header, one feature. The stream is the header of the first,
+which promises no number of features, and the features of all.
+
+PostGIS up to 3.5 numbers the attributes of a feature without its NULLs, so that what
+comes after one would be read as another attribute (found with 3.5.2). The numbers are
+put right here, by a text that says which are NULL.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+from django.db import connections
+from rest_framework import exceptions, serializers
+
+from backend.geo import expressions
+from backend.geo.sql import Column, FeatureQuery
+
+MAGIC = 8  # bytes; after them the header's size in four more, which do not count themselves
+# PostgreSQL's COPY, "Binary Format": a signature, flags and an extension that is empty.
+COPY_HEADER = 19
+COPY_TRAILER = b"\xff\xff"
+# What a feature's attribute keeps its type of; the others are text.
+TYPED = {
+    serializers.BooleanField: "boolean",
+    serializers.IntegerField: "bigint",
+    serializers.BigIntegerField: "bigint",
+    serializers.FloatField: "float8",
+    serializers.DateTimeField: "timestamptz",
+}
+
+
+# Bytes of an attribute's value; the others' are counted in four bytes before them.
+WIDTHS = {"boolean": 1, "bigint": 8, "float8": 8}
+
+
+class NoFlatGeobuf(exceptions.APIException):
+    """The viewset's geometry is not what a FlatGeobuf of PostGIS can have."""
+
+    status_code = 406
+    default_code = "no_flatgeobuf"
+
+
+def statement(query: FeatureQuery) -> str:
+    """A COPY statement of two columns: a feature's NULLs as 0 and 1, and a FlatGeobuf of it.
+
+    Without any feature it gives one row, for its header; its first column is NULL.
+    """
+    quote = connections[query.using].ops.quote_name
+    columns = [
+        f"{_attribute(column)[0]} AS {quote(column.name).replace('%', '%%')}"
+        for column in _attributes(query)
+    ]
+    columns.append(f"{_geometry(query.geometry)} AS feature_geometry")
+    nulls = [f"({column.label} IS NULL)::int" for column in _attributes(query)]
+    # The developer's names and Django's SQL; what a client sends is in query.params.
+    one = f"SELECT {', '.join(columns)}"
+    one = f"SELECT ST_AsFlatGeobuf(one, false, 'feature_geometry') FROM ({one}) one"  # noqa: S608
+    nulls = expressions.concat(["'n'", *nulls])
+    rows = f"SELECT {nulls} AS feature_nulls, * FROM ({query.sql}) found"  # noqa: S608
+    return (
+        f"COPY (SELECT feature_nulls, ({one}) FROM (SELECT 1) always "  # noqa: S608
+        f"LEFT JOIN LATERAL ({rows}) feature ON true) TO STDOUT (FORMAT binary)"
+    )
+
+
+def joined(chunks: Iterator[bytes], query: FeatureQuery) -> Iterator[bytes]:
+    """One FlatGeobuf out of what the statement gives. Raises ValueError where headers differ."""
+    widths = [WIDTHS.get(_attribute(column)[1]) for column in _attributes(query)]
+    rest, header, place = b"", b"", COPY_HEADER
+    for chunk in chunks:
+        data, features = rest + chunk, []
+        while (row := _row(data, place)) is not None:
+            nulls, start, place = row
+            if not header:
+                header = _header(data, start)
+                features.append(header)
+            if not data.startswith(header, start):
+                raise ValueError("a row has a geometry type or SRID other than the first one's")
+            feature = data[start + len(header) : place]
+            if b"1" in nulls:
+                feature = _numbered(feature, nulls[1:], widths)
+            if nulls:
+                features.append(feature)
+        rest, place = data[place:], 0
+        yield b"".join(features)
+    if rest != COPY_TRAILER:
+        raise ValueError("COPY ended inside a row")
+
+
+def _row(data: bytes, place: int) -> tuple[bytes, int, int] | None:
+    """The first column, where the second one begins and ends; None where it is cut off."""
+    # A count of two, then each column's size, -1 for NULL, before its bytes.
+    if len(data) < place + 6:
+        return None
+    (size,) = struct.unpack_from("!i", data, place + 2)
+    start = place + 6 + max(size, 0)
+    if len(data) < start + 4:
+        return None
+    nulls = data[place + 6 : start]
+    (size,) = struct.unpack_from("!i", data, start)
+    start += 4
+    return None if len(data) < start + size else (nulls, start, start + size)
+
+
+def _numbered(feature: bytes, nulls: bytes, widths: list[int | None]) -> bytes:
+    """The feature, a size and a flatbuffer, with its attributes under their own numbers."""
+    changed = bytearray(feature)
+    table = 4 + struct.unpack_from("<I", feature, 4)[0]
+    fields = table - struct.unpack_from("<i", feature, table)[0]
+    (size,) = struct.unpack_from("<H", feature, fields)
+    # Feature's second field is its attributes; all of them NULL: there are none.
+    offset = struct.unpack_from("<H", feature, fields + 6)[0] if size > 6 else 0
+    if not offset:
+        return feature
+    place = table + offset
+    place += 4 + struct.unpack_from("<I", feature, place)[0]
+    for number, null in enumerate(nulls):
+        if null == ord("1"):
+            continue
+        struct.pack_into("<H", changed, place, number)
+        place += 2
+        place += widths[number] or 4 + struct.unpack_from("<I", feature, place)[0]
+    return bytes(changed)
+
+
+def _header(data: bytes, start: int) -> bytes:
+    (size,) = struct.unpack_from("<I", data, start + MAGIC)
+    return data[start : start + MAGIC + 4 + size]
+
+
+def _attributes(query: FeatureQuery) -> list[Column]:
+    return [column for column in query.columns if column is not query.geometry]
+
+
+def _attribute(column: Column) -> tuple[str, str]:
+    """SQL of the value, and the type it has. Raises NotInDatabase as every format does."""
+    quoted = expressions.value(column).quoted
+    kind = TYPED.get(expressions.kind(column))
+    if kind is None or (kind == "bigint" and quoted):  # COERCE_BIGINT_TO_STRING
+        return expressions.text(column), "text"
+    return f"{column.label}::{kind}", kind
+
+
+def _geometry(column: Column | None) -> str:
+    """The geometry; where there is none an empty one, which is written as none.
+
+    Without it a row's header would not know the type of the others.
+    """
+    source = column and column.model_field
+    if source is None or source.geom_type == "GEOMETRY":
+        raise NoFlatGeobuf(
+            "PostGIS writes FlatGeobuf of one type of geometry only, and this API does not say "
+            "which it has. Ask for format=geojson."
+        )
+    srid = source.srid if column.field.transform is None else column.field.transform
+    empty = f"{source.geom_type}{' Z' if source.dim == 3 else ''} EMPTY"
+    shown = f"coalesce({expressions.geometry(column)}, '{empty}'::geometry)"
+    # As Django does, whatever the row says: a header has one SRID for all.
+    return f"ST_SetSRID({shown}, {max(srid, 0)})"

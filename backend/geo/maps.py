@@ -1,0 +1,122 @@
+"""A viewset's tiles on a map: as a page of its own, and on the browsable API's lists."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
+from django.urls import NoReverseMatch, get_script_prefix
+from rest_framework.decorators import action
+from rest_framework.exceptions import APIException
+from rest_framework.renderers import BaseRenderer, BrowsableAPIRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.settings import api_settings
+
+from backend.landing import render
+
+# Of a paginator: which parameters name a page, and so nothing of what is shown.
+PAGE_PARAMETERS = (
+    *("limit_query_param", "offset_query_param", "page_query_param"),
+    *("page_size_query_param", "cursor_query_param"),
+)
+
+
+class MapRenderer(BaseRenderer):
+    """The page of ``MapMixin.map``."""
+
+    media_type = "text/html"
+    format = "html"
+    charset = "utf-8"
+
+    def render(self, data: Any, media_type: str | None = None, context: dict | None = None) -> str:
+        response = context["response"]
+        page = {"home": get_script_prefix(), "assets": assets(), "error": None, **(data or {})}
+        if response.exception:
+            page["error"] = f"{response.status_code} {response.status_text}"
+            page["detail"] = (data or {}).get("detail", "")
+        return render("map.html", page)
+
+
+class MapBrowsableAPIRenderer(BrowsableAPIRenderer):
+    """Lists with a map of what the same filters show."""
+
+    template = "backend/api.html"
+
+    def get_context(
+        self, data: Any, accepted_media_type: str, renderer_context: dict
+    ) -> dict[str, Any]:
+        context = super().get_context(data, accepted_media_type, renderer_context)
+        view, response = renderer_context["view"], renderer_context["response"]
+        if response.status_code == 200 and view.request.method == "GET" and view.detail is False:
+            context["map"] = view.get_map()
+            context["map_assets"] = assets()
+        return context
+
+
+class MapMixin:
+    """Adds the page ``map`` to a viewset that has tiles; part of ``TilesMixin``."""
+
+    @action(
+        detail=False,
+        renderer_classes=[MapRenderer],
+        pagination_class=None,
+        schema=None,  # a page for people is no endpoint of the API
+    )
+    def map(self, request: Request, **kwargs: Any) -> Response:
+        """A map of what the viewset shows, for the same filters."""
+        self.get_tile_layer().columns()  # what cannot be tiled says why, here
+        shown = self.get_map()
+        if shown is None:
+            raise ImproperlyConfigured(
+                f"{type(self).__name__} has no URL for its tiles. Register it with a router of "
+                "REST framework."
+            )
+        return Response(shown)
+
+    def get_map(self) -> dict[str, str] | None:
+        """Title, and the URLs of TileJSON, list and map; None where there can be no map."""
+        try:
+            self.get_tile_layer().columns()
+            urls = {name: self.page_url(name) for name in ("tiles", "list", "map")}
+        except (NoReverseMatch, ImproperlyConfigured, APIException):
+            return None
+        query = self.tile_query()
+        return {
+            "title": str(self.get_queryset().model._meta.verbose_name_plural),
+            "filters": query.lstrip("?"),
+            **{name: url + query for name, url in urls.items()},
+        }
+
+    def page_url(self, name: str, **kwargs: str) -> str:
+        """The absolute URL of another page of this viewset. Raises NoReverseMatch."""
+        above = {key: value for key, value in self.kwargs.items() if key not in ("format", *"zxy")}
+        # REST framework carries `?format=` over.
+        return self.reverse_action(name, kwargs={**above, **kwargs}).partition("?")[0]
+
+    def tile_query(self) -> str:
+        """The request's parameters that decide what is shown: not the format, not the page."""
+        parameters = self.request.query_params.copy()
+        paginator = type(self).pagination_class
+        others = [getattr(paginator, name, None) for name in PAGE_PARAMETERS]
+        for name in filter(None, (api_settings.URL_FORMAT_OVERRIDE, *others)):
+            parameters.pop(name, None)
+        return f"?{parameters.urlencode()}" if parameters else ""
+
+    def get_renderers(self) -> list[BaseRenderer]:
+        """With a map in the browsable API, where it is REST framework's own."""
+        renderers = super().get_renderers()
+        if not apps.is_installed("backend"):  # its templates would not be found
+            return renderers
+        return [
+            MapBrowsableAPIRenderer() if type(renderer) is BrowsableAPIRenderer else renderer
+            for renderer in renderers
+        ]
+
+
+def assets() -> dict[str, str]:
+    """The URLs of the map's static files."""
+    names = {"ol": "ol/ol.js", "ol_style": "ol/ol.css", "script": "map.js", "style": "map.css"}
+    return {key: static(f"backend/{name}") for key, name in names.items()}

@@ -1,0 +1,169 @@
+"""Places as clients write them in a query, in longitude and latitude (WGS 84).
+
+Whatever cannot be a place is answered with 400 that names the parameter and its form.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+
+from django.contrib.gis.gdal import GDALException
+from django.contrib.gis.geos import GEOSException, GEOSGeometry, LineString, Point, Polygon
+from rest_framework.exceptions import ValidationError
+
+Box = tuple[float, float, float, float]  # west, south, east, north in degrees
+
+WORLD: Box = (-180.0, -90.0, 180.0, 90.0)
+BBOX = "west,south,east,north in degrees, such as -122.7,45.5,-122.6,45.6"
+POINT = "longitude,latitude in degrees, such as -122.68,45.52"
+DISTANCE = "a number of metres from 0, such as 500"
+TILE = "zoom/x/y, such as 12/652/1465"
+GEOMETRY = "GeoJSON or WKT in degrees, longitude first, such as POINT(-122.68 45.52)"
+MOST_CHARACTERS = 100_000
+MOST_VERTICES = 5_000
+DEEPEST_ZOOM = 30
+# A metre is more degrees the nearer a pole; this is a degree of latitude at the equator,
+# the shortest there is. https://en.wikipedia.org/wiki/Latitude#Length_of_a_degree_of_latitude
+METRES_A_DEGREE = 110_574
+_WKT = re.compile(r"\s*(SRID=4326;)?\s*[A-Z]+[\sA-Z]*\(", re.IGNORECASE)
+
+
+def bbox(parameter: str, text: str) -> list[Box]:
+    """One box, or the two that a box across the date line is."""
+    west, south, east, north = _numbers(parameter, text, 4, BBOX)
+    if not -90 <= south <= north <= 90:
+        raise _wrong(parameter, BBOX, "latitudes go up from south to north, within -90 and 90")
+    if max(abs(west), abs(east)) > 540:
+        raise _wrong(parameter, BBOX, "longitudes lie within -180 and 180")
+    if east - west >= 360:
+        return [(-180.0, south, 180.0, north)]
+    # A map that was dragged around the world asks for places beyond 180.
+    west, east = _turned(west), _turned(east)
+    if west <= east:
+        return [(west, south, east, north)]
+    return [(west, south, 180.0, north), (-180.0, south, east, north)]
+
+
+def tile(parameter: str, text: str) -> list[Box]:
+    """The box of a tile of the web's map, counted from its north-west corner."""
+    found = re.fullmatch(r"(\d{1,2})/(\d{1,10})/(\d{1,10})", text, re.ASCII)
+    if found is None:
+        raise _wrong(parameter, TILE)
+    zoom, x, y = map(int, found.groups())
+    if zoom > DEEPEST_ZOOM or max(x, y) >= 2**zoom:
+        raise _wrong(parameter, TILE, f"x and y are below 2^zoom, zoom is up to {DEEPEST_ZOOM}")
+    west, east = (column / 2**zoom * 360 - 180 for column in (x, x + 1))
+    north, south = (
+        math.degrees(math.atan(math.sinh(math.pi * (1 - 2 * row / 2**zoom)))) for row in (y, y + 1)
+    )
+    return [(west, south, east, north)]
+
+
+def point(parameter: str, text: str) -> tuple[float, float]:
+    """Longitude and latitude."""
+    longitude, latitude = _numbers(parameter, text, 2, POINT)
+    if abs(longitude) > 180 or abs(latitude) > 90:
+        raise _wrong(parameter, POINT, "longitude is within -180 and 180, latitude -90 and 90")
+    return longitude, latitude
+
+
+def distance(parameter: str, text: str) -> float:
+    """Metres."""
+    (metres,) = _numbers(parameter, text, 1, DISTANCE)
+    if metres < 0:
+        raise _wrong(parameter, DISTANCE)
+    return metres
+
+
+def geometry(parameter: str, text: str) -> GEOSGeometry:
+    """A valid geometry that is not empty, with SRID 4326."""
+    if len(text) > MOST_CHARACTERS:
+        raise _wrong(parameter, GEOMETRY, f"at most {MOST_CHARACTERS} characters")
+    read = _read(parameter, text)
+    if read.empty:
+        raise _wrong(parameter, GEOMETRY, "it is empty")
+    if read.num_coords > MOST_VERTICES:
+        raise _wrong(parameter, GEOMETRY, f"at most {MOST_VERTICES} vertices")
+    for longitude, latitude in _vertices(read.coords):
+        # Written so that NaN fails.
+        if not (abs(longitude) <= 180 and abs(latitude) <= 90):
+            raise _wrong(parameter, GEOMETRY, "longitudes within 180, latitudes within 90")
+    if not read.valid:
+        raise _wrong(parameter, GEOMETRY, f"it is not valid: {read.valid_reason}")
+    return read
+
+
+def around(longitude: float, latitude: float, metres: float) -> list[Box]:
+    """The boxes that hold every place within ``metres``."""
+    high = min(metres * 1.01 / METRES_A_DEGREE, 180.0)
+    south, north = max(latitude - high, -90.0), min(latitude + high, 90.0)
+    widest = max(abs(south), abs(north))
+    wide = high / math.cos(math.radians(widest)) if widest < 89.9 else 360.0
+    if wide >= 180:
+        return [(-180.0, south, 180.0, north)]
+    west, east = _turned(longitude - wide), _turned(longitude + wide)
+    if west <= east:
+        return [(west, south, east, north)]
+    return [(west, south, 180.0, north), (-180.0, south, east, north)]
+
+
+def shape(box: Box) -> GEOSGeometry:
+    """A box as a geometry with SRID 4326; one without width or height is a line or a point."""
+    west, south, east, north = box
+    if west == east and south == north:
+        return Point(west, south, srid=4326)
+    if west == east or south == north:
+        return LineString((west, south), (east, north), srid=4326)
+    polygon = Polygon.from_bbox(box)
+    polygon.srid = 4326
+    return polygon
+
+
+def _turned(longitude: float) -> float:
+    while longitude > 180:
+        longitude -= 360
+    while longitude < -180:
+        longitude += 360
+    return longitude
+
+
+def _numbers(parameter: str, text: str, count: int, form: str) -> list[float]:
+    try:
+        numbers = [float(number) for number in text.split(",")]
+    except ValueError:
+        raise _wrong(parameter, form) from None
+    if len(numbers) != count or not all(map(math.isfinite, numbers)):
+        raise _wrong(parameter, form)
+    return numbers
+
+
+def _read(parameter: str, text: str) -> GEOSGeometry:
+    is_json = text.lstrip().startswith("{")
+    if not is_json and not _WKT.match(text):
+        raise _wrong(parameter, GEOMETRY)
+    try:
+        if is_json:
+            json.loads(text)
+        read = GEOSGeometry(text.strip())
+    # KeyError: Django's for a curve, which GEOS reads and Django has no class for.
+    except (GEOSException, GDALException, ValueError, TypeError, KeyError, RecursionError):
+        raise _wrong(parameter, GEOMETRY) from None
+    if read.srid not in (None, 4326):
+        raise _wrong(parameter, GEOMETRY, f"its coordinates are said to be of SRID {read.srid}")
+    read.srid = 4326
+    return read
+
+
+def _vertices(coordinates: tuple) -> Iterator[tuple[float, float]]:
+    if coordinates and isinstance(coordinates[0], float):
+        yield coordinates[:2]
+        return
+    for part in coordinates:
+        yield from _vertices(part)
+
+
+def _wrong(parameter: str, form: str, why: str = "") -> ValidationError:
+    return ValidationError({parameter: f"Write it as {form}{f' ({why})' if why else ''}."})

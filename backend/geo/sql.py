@@ -1,0 +1,270 @@
+"""The SQL that selects what a serializer shows: one row a feature.
+
+It starts from the viewset's queryset, so that filters, permissions, ordering and the
+database's alias are those of the ordinary page, and from the instantiated serializer,
+so that nothing is selected which the page would not show. What SQL cannot give is an
+error, never left out in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.gis.db.models.fields import BaseSpatialField
+from django.core.exceptions import FieldDoesNotExist, FieldError, ImproperlyConfigured
+from django.db import models, router
+from django.db.models import ExpressionWrapper, F
+from rest_framework import relations, serializers
+from rest_framework.fields import empty
+from rest_framework_gis.fields import GeometryField
+from rest_framework_gis.serializers import (
+    GeoFeatureModelListSerializer,
+    GeoFeatureModelSerializer,
+)
+
+# What decides about a value on its way out. A subclass with its own is not SQL.
+FIELD_HOOKS = ("to_representation", "get_attribute", "use_pk_only_optimization")
+FIELD_HOOKS += ("quantize", "enforce_timezone", "default_timezone")
+SERIALIZER_HOOKS = ("to_representation", "get_properties")
+LIBRARIES = ("rest_framework.", "rest_framework_gis.")
+FORWARD = (models.ForeignKey, models.OneToOneField)
+
+
+class NotInDatabase(ImproperlyConfigured):
+    """A serializer field, or a method of the serializer, that SQL cannot give."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One value of a feature."""
+
+    name: str  # the key in the output
+    label: str  # the column of the inner SELECT
+    field: serializers.Field
+    model_field: models.Field  # of the model, or what an annotation gives
+
+
+@dataclass(frozen=True)
+class FeatureQuery:
+    """``sql`` with ``params`` gives the columns, geometry as stored, one row a feature."""
+
+    using: str
+    sql: str
+    params: tuple[Any, ...]
+    id: Column | None
+    geometry: Column | None
+    properties: tuple[Column, ...]
+
+    @property
+    def columns(self) -> list[Column]:
+        return [column for column in (self.id, self.geometry) if column] + list(self.properties)
+
+
+def feature_query(
+    serializer: serializers.BaseSerializer,
+    queryset: models.QuerySet,
+    geometry: str | None = None,
+    only: Collection[str] | None = None,
+) -> FeatureQuery:
+    """What ``serializer`` shows of ``queryset``, as SQL.
+
+    ``geometry`` names the serializer's field to be the feature's geometry; without it
+    ``Meta.geo_field``, or the first GeometryField of a plain ModelSerializer. ``only``
+    names the fields to be properties; identifier and geometry are always there.
+
+    Raises NotInDatabase for what SQL cannot give.
+    """
+    serializer = _checked(serializer)
+    fields = {name: field for name, field in serializer.fields.items() if not field.write_only}
+    geometry_name = _geometry_name(serializer, fields, geometry)
+    id_name = _id_name(serializer, fields, queryset.model)
+    names = [name for name in fields if name not in (geometry_name, id_name)]
+    if only is not None:
+        missing = set(only) - set(fields)
+        # One that this request leaves out is known all the same.
+        if unknown := missing and missing - set(serializer.get_fields()):
+            raise NotInDatabase(
+                f"{type(serializer).__name__} shows no field {sorted(unknown)[0]!r}. "
+                f"Choose from: {', '.join(fields)}."
+            )
+        names = [name for name in names if name in only]
+    columns, paths = {}, {}
+    for name in filter(None, (id_name, geometry_name, *names)):
+        path, model_field = _source(fields[name], queryset)
+        columns[name] = Column(name, f"feature_{len(columns)}", fields[name], model_field)
+        paths[columns[name].label] = path
+    sql, params = _inner_select(queryset, paths)
+    return FeatureQuery(
+        using=queryset.db,
+        sql=sql,
+        params=tuple(params),
+        id=columns.get(id_name),
+        geometry=columns.get(geometry_name),
+        properties=tuple(columns[name] for name in names),
+    )
+
+
+def refuse(field: serializers.Field, reason: str, remedy: str = "") -> NotInDatabase:
+    """The error for a field, naming serializer and field, and the ways out."""
+    ways = (
+        "Leave it out with stream_fields or tile_fields = [...] on the view, or annotate the "
+        "queryset with it"
+    )
+    return NotInDatabase(
+        f"{type(field.parent).__name__}.{field.field_name} cannot be read by SQL: {reason}. "
+        f"{remedy or ways}."
+    )
+
+
+def definer(cls: type, method: str) -> type | None:
+    """The class among the bases of ``cls`` that has ``method`` of its own."""
+    return next((base for base in cls.__mro__ if method in vars(base)), None)
+
+
+def _of_the_libraries(cls: type, hooks: tuple[str, ...]) -> str | None:
+    """The first hook that another class than DRF's own defines, None where there is none."""
+    for hook in hooks:
+        owner = definer(cls, hook)
+        if owner is not None and not owner.__module__.startswith(LIBRARIES):
+            return f"{owner.__name__}.{hook}() is Python code"
+    return None
+
+
+def _checked(serializer: serializers.BaseSerializer) -> serializers.Serializer:
+    many = getattr(getattr(serializer, "Meta", None), "list_serializer_class", None)
+    if isinstance(serializer, serializers.ListSerializer):
+        many, serializer = type(serializer), serializer.child
+    lists = (serializers.ListSerializer, GeoFeatureModelListSerializer)
+    changed = _of_the_libraries(type(serializer), SERIALIZER_HOOKS)
+    if many is not None and definer(many, "to_representation") not in lists:
+        changed = f"{many.__name__}.to_representation() is Python code"
+    if changed:
+        raise NotInDatabase(
+            f"{type(serializer).__name__} cannot be read by SQL: {changed}. "
+            "Give the view a serializer without it for this format, in get_serializer_class()."
+        )
+    meta = getattr(serializer, "Meta", None)
+    if isinstance(serializer, GeoFeatureModelSerializer) and (
+        meta.auto_bbox or meta.bbox_geo_field
+    ):
+        name = "auto_bbox" if meta.auto_bbox else "bbox_geo_field"
+        raise NotInDatabase(
+            f"{type(serializer).__name__}.Meta.{name} cannot be read by SQL. Give the view a "
+            "serializer without it for this format, in get_serializer_class()."
+        )
+    return serializer
+
+
+def _geometry_name(
+    serializer: serializers.Serializer, fields: dict[str, serializers.Field], wanted: str | None
+) -> str | None:
+    if wanted is not None:
+        if not isinstance(fields.get(wanted), GeometryField):
+            raise NotInDatabase(
+                f"{type(serializer).__name__} shows no geometry {wanted!r}. Name one of its "
+                "GeometryFields."
+            )
+        return wanted
+    if isinstance(serializer, GeoFeatureModelSerializer):
+        return serializer.Meta.geo_field if serializer.Meta.geo_field in fields else None
+    return next((name for name, field in fields.items() if isinstance(field, GeometryField)), None)
+
+
+def _id_name(
+    serializer: serializers.Serializer,
+    fields: dict[str, serializers.Field],
+    model: type[models.Model],
+) -> str | None:
+    if isinstance(serializer, GeoFeatureModelSerializer):
+        return serializer.Meta.id_field if serializer.Meta.id_field in fields else None
+    keys = ("pk", model._meta.pk.name)
+    return next((name for name, field in fields.items() if field.source in keys), None)
+
+
+def _source(field: serializers.Field, queryset: models.QuerySet) -> tuple[str, models.Field]:
+    """The lookup path of the field's value, and the model field at its end."""
+    if isinstance(field, (serializers.BaseSerializer, relations.ManyRelatedField)):
+        raise refuse(field, f"{type(field).__name__} holds other objects")
+    if field.source == "*":
+        raise refuse(field, f"{type(field).__name__} gets the whole object")
+    if changed := _of_the_libraries(type(field), FIELD_HOOKS):
+        raise refuse(field, changed)
+    steps = list(field.source_attrs)
+    annotations = queryset.query.annotations
+    if steps[0] in annotations:
+        if len(steps) > 1:
+            raise refuse(field, f"{steps[0]!r} is an annotation")
+        try:
+            return steps[0], annotations[steps[0]].output_field
+        except FieldError as error:
+            raise refuse(field, str(error), "Give the annotation an output_field") from None
+    if isinstance(field, relations.SlugRelatedField):
+        steps += field.slug_field.split("__")
+    return _model_source(field, steps, queryset)
+
+
+def _model_source(
+    field: serializers.Field, steps: list[str], queryset: models.QuerySet
+) -> tuple[str, models.Field]:
+    model, path = queryset.model, []
+    for step in steps[:-1]:
+        relation = _model_field(field, model, step)
+        if not isinstance(relation, FORWARD) or step != relation.name:
+            raise refuse(field, f"{step!r} is no foreign key of {model.__name__}")
+        model = relation.related_model
+        if router.db_for_read(model) != queryset.db:
+            raise refuse(field, f"{model.__name__} is in another database")
+        # Where the relation is empty, the page shows null only for these.
+        shows_null = isinstance(field, relations.SlugRelatedField) and len(steps) == 2
+        if (
+            relation.null
+            and not shows_null
+            and (field.default is not empty or not field.allow_null)
+        ):
+            raise refuse(field, f"{step!r} can be empty", "Give the field allow_null=True")
+        path.append(step)
+    last = _model_field(field, model, steps[-1])
+    path.append(last.name)
+    if isinstance(last, FORWARD):
+        key = isinstance(field, relations.PrimaryKeyRelatedField) or steps[-1] == last.attname
+        if not key:
+            raise refuse(field, f"{last.name!r} is a related object")
+        while isinstance(last, FORWARD):
+            last = last.target_field
+    if hasattr(last, "from_db_value") and not isinstance(
+        last, (models.JSONField, BaseSpatialField)
+    ):
+        raise refuse(field, f"{type(last).__name__}.from_db_value() is Python code")
+    return "__".join(path), last
+
+
+def _model_field(field: serializers.Field, model: type[models.Model], name: str) -> models.Field:
+    try:
+        found = model._meta.pk if name == "pk" else model._meta.get_field(name)
+    except FieldDoesNotExist:
+        raise refuse(field, f"{model.__name__}.{name} is no field of the model") from None
+    if not getattr(found, "concrete", False) or found.many_to_many:
+        raise refuse(field, f"{model.__name__}.{name} is no column")
+    return found
+
+
+def _inner_select(queryset: models.QuerySet, paths: dict[str, str]) -> tuple[str, tuple]:
+    query = queryset.query
+    if query.combinator:
+        raise NotInDatabase(
+            f"A {query.combinator}() of querysets cannot be read by SQL of ours. Give the view a "
+            "queryset without it, with Q(...) | Q(...)."
+        )
+    # Inside a wrapper Django does not ask for geometry as bytes.
+    wrapped = {
+        label: ExpressionWrapper(F(path), output_field=models.TextField())
+        for label, path in paths.items()
+    }
+    selected = list(wrapped)
+    if query.distinct and not query.distinct_fields:
+        # Rows that differ in what is not shown are still two features.
+        selected += ["pk", *query.annotation_select]
+    only_these = queryset.annotate(**wrapped).values_list(*selected).query
+    return only_these.get_compiler(using=queryset.db, elide_empty=False).as_sql()

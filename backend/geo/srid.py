@@ -1,0 +1,200 @@
+"""Which coordinates a column really holds, and where a tile or an extent lies in them.
+
+A model says one SRID; the table may have another, or none. What counts is the table.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import math
+import threading
+import time
+from dataclasses import dataclass
+
+from django.contrib.gis.db.models.fields import BaseSpatialField
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
+
+WORLD = 20037508.342789244  # metres; half the side of EPSG:3857's square
+MARGIN = 64 / 4096  # of a tile's side, drawn beyond it so that no border shows
+STEPS = 8  # a tile is looked at in a grid of 9 by 9 points
+COARSE_ZOOM = 4  # up to here a tile's edges bend much between two points of that grid
+LIFETIME = 60  # seconds that the look at a column is believed
+_columns: dict[tuple[str, str, str], tuple[float, Storage]] = {}
+_lock = threading.Lock()  # a transformation of PROJ serves one thread at a time
+
+TYPMOD = """
+SELECT t.typname = 'geography', postgis_typmod_srid(a.atttypmod)
+FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+WHERE a.attrelid = to_regclass(%s) AND a.attname = %s AND NOT a.attisdropped
+"""
+
+
+@dataclass(frozen=True)
+class Storage:
+    """``srid`` of the coordinates; ``label``, what the values say: the same, or 0 for nothing."""
+
+    srid: int
+    label: int
+    geography: bool = False
+
+
+@dataclass(frozen=True)
+class Place:
+    """A tile in stored coordinates: xmin, ymin, xmax, ymax with its margin, and its side.
+
+    ``box`` is None where these coordinates cannot say where the tile lies, ``side`` where
+    it is not of about one length all over the tile.
+    """
+
+    box: tuple[float, float, float, float] | None
+    side: float | None
+
+
+def storage(field: BaseSpatialField, using: str) -> Storage:
+    """How the database ``using`` stores ``field``; the table is asked once a minute.
+
+    Of values without an SRID the field's is believed, and so it is for an annotation
+    and for an empty table that declares none.
+    """
+    model = getattr(field, "model", None)
+    if model is None:
+        return Storage(field.srid, field.srid, getattr(field, "geography", False))
+    key = (using, model._meta.db_table, field.column)
+    known = _columns.get(key)
+    if known is None or known[0] < time.monotonic():
+        known = (time.monotonic() + LIFETIME, _look(field, *key))
+        _columns[key] = known
+    return known[1]
+
+
+def _look(field: BaseSpatialField, using: str, table: str, column: str) -> Storage:
+    connection = connections[using]
+    table, quoted = connection.ops.quote_name(table), connection.ops.quote_name(column)
+    with connection.cursor() as cursor:
+        cursor.execute(TYPMOD, [table, column])
+        geography, declared = cursor.fetchone() or (field.geography, 0)
+        if geography:
+            return Storage(declared or 4326, declared or 4326, geography=True)
+        if declared:
+            return Storage(declared, declared)
+        cursor.execute(f"SELECT ST_SRID({quoted}) FROM {table} WHERE {quoted} IS NOT NULL LIMIT 1")  # noqa: S608
+        label = (cursor.fetchone() or (field.srid,))[0]
+    return Storage(label or field.srid, label)
+
+
+def place(using: str, srid: int, z: int, x: int, y: int) -> Place:
+    """Where tile ``z``/``x``/``y`` of the web's square lies in coordinates of ``srid``."""
+    side = 2 * WORLD / 2**z
+    left, top = x * side - WORLD, WORLD - y * side
+    edge = side * MARGIN
+    square = (left - edge, top - side - edge, left + side + edge, top + edge)
+    if srid == 3857:
+        return Place(square, side)
+    if srid == 4326:
+        degrees = 180 / WORLD
+        south, north = _latitude(square[1]), _latitude(square[3])
+        box = (square[0] * degrees, south, square[2] * degrees, north)
+        return Place(box, min(side * degrees, (north - south) / (1 + 2 * MARGIN)))
+    return _projected(_definition(using, srid), z, square)
+
+
+def lonlat(using: str, srid: int, box: tuple[float, ...]) -> tuple[float, ...] | None:
+    """Extent xmin, ymin, xmax, ymax of ``srid`` in degrees; None where it has no such place."""
+    xs, ys = _grid(box)
+    if srid != 4326:
+        _transform(_definition(using, srid), False, xs, ys)
+    points = [(x, y) for x, y in zip(xs, ys, strict=True) if math.isfinite(x) and math.isfinite(y)]
+    if not points:
+        return None
+    xs, ys = zip(*points, strict=True)
+    west, south = max(min(xs), -180.0), max(min(ys), -90.0)
+    return (west, south, min(max(xs), 180.0), min(max(ys), 90.0))
+
+
+def _latitude(northing: float) -> float:
+    return math.degrees(math.atan(math.sinh(northing / WORLD * math.pi)))
+
+
+@functools.lru_cache(maxsize=4096)
+def _projected(definition: str, z: int, square: tuple[float, ...]) -> Place:
+    """By points, there and back: no place where one of them is lost, as far from a local system."""
+    square = tuple(max(-WORLD, min(WORLD, value)) for value in square)
+    xs, ys = _grid(square)
+    lons = [x / WORLD * 180 for x in xs]
+    lats = [_latitude(y) for y in ys]
+    xs, ys = list(lons), list(lats)
+    _transform(definition, True, xs, ys)
+    if not all(map(math.isfinite, (*xs, *ys))):
+        return Place(None, None)
+    box = (min(xs), min(ys), max(xs), max(ys))
+    _transform(definition, False, xs, ys)
+    tolerance = (lons[-1] - lons[0]) / 100
+    for lon, lat, back_lon, back_lat in zip(lons, lats, xs, ys, strict=True):
+        turn = abs(back_lon - lon) % 360
+        if not (min(turn, 360 - turn) < tolerance and abs(back_lat - lat) < tolerance):
+            return Place(None, None)
+    # For what lies outside between two points: bent edges, and the seam where a
+    # projection of the whole world is cut.
+    width, height = box[2] - box[0], box[3] - box[1]
+    more = 1 / STEPS if z <= COARSE_ZOOM else 1 / 64
+    grown = (
+        *(box[0] - width * more, box[1] - height * more),
+        *(box[2] + width * more, box[3] + height * more),
+    )
+    return Place(grown, min(width, height) / (1 + 2 * MARGIN) if z > COARSE_ZOOM else None)
+
+
+def _grid(box: tuple[float, ...]) -> tuple[list[float], list[float]]:
+    steps = [step / STEPS for step in range(STEPS + 1)]
+    columns = [box[0] + (box[2] - box[0]) * step for step in steps]
+    rows = [box[1] + (box[3] - box[1]) * step for step in steps]
+    return columns * len(rows), [row for row in rows for _ in columns]
+
+
+@functools.lru_cache(maxsize=64)
+def _definition(using: str, srid: int) -> str:
+    """As PostGIS itself knows the system: teams add their own to spatial_ref_sys."""
+    with connections[using].cursor() as cursor:
+        cursor.execute("SELECT srtext FROM spatial_ref_sys WHERE srid = %s", [srid])
+        row = cursor.fetchone()
+    if row is None:
+        raise ImproperlyConfigured(
+            f"The database '{using}' has geometries with SRID {srid}, which is not in its table "
+            "spatial_ref_sys. Add it there, or correct the values with UpdateGeometrySRID()."
+        )
+    return row[0]
+
+
+@functools.cache
+def _transformation(definition: str, from_degrees: bool):
+    from django.contrib.gis import gdal
+
+    order = gdal.AxisOrder.TRADITIONAL  # x before y, as PostGIS stores
+    degrees = gdal.SpatialReference(4326, axis_order=order)
+    system = gdal.SpatialReference(definition, axis_order=order)
+    return gdal.CoordTransform(*((degrees, system) if from_degrees else (system, degrees)))
+
+
+def _transform(definition: str, from_degrees: bool, xs: list[float], ys: list[float]) -> None:
+    """Change ``xs`` and ``ys`` in place; what has no place there becomes infinite.
+
+    OCTTransform itself, because OGRGeometry.transform() of Django gives up at the first
+    such point. https://gdal.org/en/stable/api/ogr_srs_api.html#_CPPv412OCTTransform
+    """
+    from django.contrib.gis.gdal.libgdal import lgdal
+
+    doubles = ctypes.POINTER(ctypes.c_double)
+    transform = ctypes.CFUNCTYPE(
+        ctypes.c_int, ctypes.c_void_p, ctypes.c_int, doubles, doubles, ctypes.c_void_p
+    )(("OCTTransform", lgdal))
+    quiet = ctypes.cast(lgdal.CPLQuietErrorHandler, ctypes.c_void_p)
+    across, up = ((ctypes.c_double * len(xs))(*values) for values in (xs, ys))
+    with _lock:
+        lgdal.CPLPushErrorHandler(quiet)
+        try:
+            transform(_transformation(definition, from_degrees).ptr, len(xs), across, up, None)
+        finally:
+            lgdal.CPLPopErrorHandler()
+    xs[:], ys[:] = across, up

@@ -1,0 +1,293 @@
+"""Whole tables as GeoJSON, GeoJSON text sequences, CSV or FlatGeobuf, from PostGIS to the client.
+
+::
+
+    class Stops(StreamingMixin, viewsets.ReadOnlyModelViewSet):
+        ...
+
+adds ``/stops.geojson``, ``.geojsonl``, ``.csv`` and ``.fgb``, also by ``?format=`` and
+``Accept:``. The ordinary page stays as it is. Filters, permissions, throttles, ordering
+and the database are the viewset's; ``limit`` and ``offset`` are taken, a page size is
+not. Values are those of the serializer, written by the database; what it cannot write
+raises NotInDatabase.
+
+A stream that cannot be finished breaks off: the closing chunk of HTTP and the closing
+bracket of GeoJSON are missing, and the log has the reason.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import select
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg2
+from django.conf import settings
+from django.db import connections, models
+from django.http import HttpResponseBase, StreamingHttpResponse
+from django.utils.cache import patch_vary_headers
+from psycopg2.errors import QueryCanceled
+from rest_framework import exceptions, renderers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from backend.geo import expressions, flatgeobuf
+from backend.geo.copying import ClientGoneError, Copy
+from backend.geo.sql import FeatureQuery, feature_query
+
+log = logging.getLogger(__name__)
+
+# JSON has no control characters in it: with these, COPY never quotes a row of it.
+UNQUOTED = r"(FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02')"
+RECORD_SEPARATOR = "\x1e"  # RFC 8142, section 2
+
+
+class StreamingUnavailable(exceptions.APIException):
+    """The viewset's database is no PostGIS, or too old a one."""
+
+    status_code = status.HTTP_406_NOT_ACCEPTABLE
+    default_code = "streaming_unavailable"
+
+
+class QueryTooSlow(exceptions.APIException):
+    """The database gave no row within the time a query may take."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_code = "query_too_slow"
+
+
+def _copy(shown: str, query: FeatureQuery, options: str) -> str:
+    # The developer's names and Django's SQL; what a client sends is in query.params.
+    return f"COPY (SELECT {shown} FROM ({query.sql}) feature) TO STDOUT {options}"  # noqa: S608
+
+
+class StreamRenderer(renderers.BaseRenderer):
+    """A format of streams: the statement for the database, and what goes around its output."""
+
+    charset = None
+    attachment = False
+
+    def statement(self, query: FeatureQuery, precision: int) -> str:
+        """The COPY statement, for the parameters of ``query``."""
+        raise NotImplementedError
+
+    def wrap(self, chunks: Iterator[bytes], query: FeatureQuery) -> Iterator[bytes]:
+        """The body out of the statement's output."""
+        return chunks
+
+    def render(self, data: Any, *args: Any, **kwargs: Any) -> bytes:
+        # Only for what is no stream, and StreamingMixin answers that as JSON.
+        return renderers.JSONRenderer().render(data)
+
+
+class GeoJSON(StreamRenderer):
+    """One FeatureCollection, RFC 7946."""
+
+    media_type, format = "application/geo+json", "geojson"
+
+    def statement(self, query: FeatureQuery, precision: int) -> str:
+        feature = expressions.feature_json(query, precision, before=",")
+        return _copy(feature, query, UNQUOTED)
+
+    def wrap(self, chunks: Iterator[bytes], query: FeatureQuery) -> Iterator[bytes]:
+        yield b'{"type":"FeatureCollection","features":[\n'
+        for first in chunks:
+            yield first[1:]  # the comma before the first feature
+            yield from chunks
+        yield b"]}\n"
+
+
+class GeoJSONSequence(StreamRenderer):
+    """One feature a record, RFC 8142: readable from the first one on."""
+
+    media_type, format = "application/geo+json-seq", "geojsonl"
+
+    def statement(self, query: FeatureQuery, precision: int) -> str:
+        feature = expressions.feature_json(query, precision, before=RECORD_SEPARATOR)
+        return _copy(feature, query, UNQUOTED)
+
+
+class CSV(StreamRenderer):
+    """A table with a header, geometry as WKT."""
+
+    media_type, format, charset, attachment = "text/csv", "csv", "utf-8", True
+
+    def statement(self, query: FeatureQuery, precision: int) -> str:
+        texts = ", ".join(expressions.text(column, precision) for column in query.columns)
+        return _copy(texts, query, "(FORMAT csv)")
+
+    def wrap(self, chunks: Iterator[bytes], query: FeatureQuery) -> Iterator[bytes]:
+        header = io.StringIO()
+        csv.writer(header, lineterminator="\n").writerow(column.name for column in query.columns)
+        yield header.getvalue().encode()
+        yield from chunks
+
+
+class FlatGeobuf(StreamRenderer):
+    """The binary format of GDAL and QGIS, without an index, which would need all rows at once."""
+
+    media_type, format, attachment = "application/vnd.flatgeobuf", "fgb", True
+
+    def statement(self, query: FeatureQuery, precision: int) -> str:
+        if connections[query.using].ops.spatial_version < (3, 2):
+            raise StreamingUnavailable("FlatGeobuf needs PostGIS 3.2. Ask for format=geojson.")
+        return flatgeobuf.statement(query)
+
+    def wrap(self, chunks: Iterator[bytes], query: FeatureQuery) -> Iterator[bytes]:
+        return flatgeobuf.joined(chunks, query)
+
+
+class StreamingMixin:
+    """Streams for any generic list view; it stands before the view in the bases."""
+
+    stream_renderer_classes = (GeoJSON, GeoJSONSequence, CSV, FlatGeobuf)
+    # Names of the serializer's fields to be properties, all of them where it is None.
+    stream_fields: tuple[str, ...] | list[str] | None = None
+    # Decimals of a coordinate where the field has no precision of its own.
+    stream_precision = expressions.PRECISION
+    # Seconds, 0 for none; settings.STATEMENT_TIMEOUT where it is None.
+    stream_statement_timeout: float | None = None
+
+    def get_renderers(self) -> list[renderers.BaseRenderer]:
+        own = super().get_renderers()
+        if getattr(self, "action", "list") != "list" or not hasattr(self, "list"):
+            return own
+        return own + [renderer() for renderer in self.stream_renderer_classes]
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        # DRF leaves Vary out where a view has one renderer of its own.
+        return {**super().default_response_headers, "Vary": "Accept"}
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if isinstance(request.accepted_renderer, StreamRenderer):
+            return self.stream(request, request.accepted_renderer)
+        return super().list(request, *args, **kwargs)
+
+    def finalize_response(
+        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        # An error is no FeatureCollection.
+        if isinstance(getattr(request, "accepted_renderer", None), StreamRenderer):
+            request.accepted_renderer = renderers.JSONRenderer()
+            request.accepted_media_type = renderers.JSONRenderer.media_type
+        return super().finalize_response(request, response, *args, **kwargs)
+
+    def stream(self, request: Request, renderer: StreamRenderer) -> HttpResponseBase:
+        """The rows of the viewset in the renderer's format.
+
+        Raises StreamingUnavailable, QueryTooSlow, ValidationError for limit and offset,
+        NotInDatabase, and what the database says before the first row.
+        """
+        queryset = self.filter_queryset(self.get_queryset())
+        if connections[queryset.db].vendor != "postgresql":
+            raise StreamingUnavailable(
+                f"format={renderer.format} needs PostGIS, and this API's database is "
+                f"{connections[queryset.db].display_name}. Ask for format=json."
+            )
+        query = feature_query(
+            self.get_serializer(), self._sliced(request, queryset), only=self.stream_fields
+        )
+        statement = renderer.statement(query, self.stream_precision)
+        if request.method == "HEAD":
+            return self._stream_response(renderer, queryset.model, ())
+        copy = Copy(
+            query.using, statement, query.params, timeout=self._timeout(), gone=_watch(request)
+        )
+        try:
+            copy.start()
+        except ClientGoneError:
+            return Response(status=499)  # nobody reads it; nginx's number in the log
+        except Exception as error:
+            if isinstance(error.__cause__, QueryCanceled) or isinstance(error, QueryCanceled):
+                log.error("%s: no row within %g s", request.get_full_path(), self._timeout())
+                raise QueryTooSlow(
+                    f"The database gave no row within {self._timeout():g} s. "
+                    "Ask for less, with a filter."
+                ) from error
+            raise
+        body = Body(copy, renderer.wrap(copy, query), request.get_full_path())
+        return self._stream_response(renderer, queryset.model, body)
+
+    def _stream_response(
+        self, renderer: StreamRenderer, model: type[models.Model], body: Any
+    ) -> StreamingHttpResponse:
+        charset = f"; charset={renderer.charset}" if renderer.charset else ""
+        response = StreamingHttpResponse(body, content_type=f"{renderer.media_type}{charset}")
+        response["X-Accel-Buffering"] = "no"  # nginx would keep the first rows back
+        if renderer.attachment:
+            name = f"{model._meta.model_name}.{renderer.format}"
+            response["Content-Disposition"] = f'attachment; filename="{name}"'
+        patch_vary_headers(response, ["Accept"])
+        return response
+
+    def _sliced(self, request: Request, queryset: models.QuerySet) -> models.QuerySet:
+        paginator = getattr(self, "paginator", None)
+        names = [
+            getattr(paginator, f"{kind}_query_param", kind) or kind for kind in ("limit", "offset")
+        ]
+        limit, offset = (_whole_number(request, name) for name in names)
+        start = offset or 0
+        return queryset[start : None if limit is None else start + limit]
+
+    def _timeout(self) -> float:
+        if self.stream_statement_timeout is not None:
+            return self.stream_statement_timeout
+        return getattr(settings, "STATEMENT_TIMEOUT", 0)
+
+
+class Body:
+    """The body of a response: ends the query when it is closed, and logs what broke it."""
+
+    def __init__(self, copy: Copy, chunks: Iterator[bytes], path: str) -> None:
+        self._copy, self._chunks, self._path = copy, chunks, path
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._chunks)
+        except ClientGoneError:
+            raise
+        except (psycopg2.Error, ValueError) as error:
+            reason = " ".join(str(error).split())
+            log.error("%s broke off after %d rows: %s", self._path, self._copy.rows, reason)
+            # The server closes the connection without the last chunk.
+            raise
+
+    def close(self) -> None:
+        self._copy.close()
+
+
+def _whole_number(request: Request, name: str) -> int | None:
+    given = request.query_params.get(name, "")
+    if not given:
+        return None
+    # PostgreSQL's bigint; and str.isdigit knows digits that are none of ours.
+    if not (given.isascii() and given.isdigit() and len(given) <= 18):
+        raise exceptions.ValidationError(
+            {name: f"{given[:50]!r} is no whole number of 0 or more. Write it as {name}=1000."}
+        )
+    return int(given)
+
+
+def _watch(request: Request) -> Callable[[], bool]:
+    """Whether the client has closed its side, where the server lets us look."""
+    connection = request.META.get("gunicorn.socket")
+
+    def gone() -> bool:
+        if type(connection) is not socket.socket:  # TLS knows no peeking
+            return False
+        readable = select.poll()
+        readable.register(connection, select.POLLIN)
+        try:
+            return bool(readable.poll(0)) and not connection.recv(1, socket.MSG_PEEK)
+        except OSError:
+            return True
+
+    return gone

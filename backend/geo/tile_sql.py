@@ -1,0 +1,303 @@
+"""One statement that makes a vector tile of what a viewset shows."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+
+from django.contrib.gis.db.models.fields import BaseSpatialField
+from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError, connections, models
+from django.db.models import F, Func
+from rest_framework import serializers, status
+from rest_framework.exceptions import APIException
+from rest_framework_gis.fields import GeometryField
+
+from backend.geo import srid
+from backend.geo.expressions import literal, value
+from backend.geo.sql import Column, FeatureQuery, feature_query
+
+EXTENT = 4096  # units along a tile's side, https://github.com/mapbox/vector-tile-spec
+BUFFER = 64  # of them beyond it
+# A tile's side in parts too small to see: half a pixel of 512, a quarter of 256. Of
+# 20,000 polygons of 50 vertices this takes half of the bytes and of the time.
+PIXELS = 1024
+# What EPSG:3857 can show, in degrees: a little more than its square, short of the poles,
+# which have no place in it.
+SHOWABLE = (-180, -86, 180, 86)
+CANCELED = "57014"  # https://www.postgresql.org/docs/current/errcodes-appendix.html
+CORNERS = "SELECT ST_XMin(e), ST_YMin(e), ST_XMax(e), ST_YMax(e)"
+# Not of views and partitioned tables, which have neither index nor statistics of their own.
+ESTIMATED_EXTENT = f"""
+{CORNERS} FROM (
+    SELECT ST_EstimatedExtent(n.nspname, c.relname, %s) AS e
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.oid = to_regclass(%s) AND c.relkind IN ('r', 'm')
+) extent
+"""  # noqa: S608
+
+
+class TileTimeout(APIException):
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_code = "timeout"
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(
+            f"The database needed more than {seconds} s (STATEMENT_TIMEOUT). Filter, or zoom in."
+        )
+
+
+class NoPostGIS(APIException):
+    status_code = status.HTTP_501_NOT_IMPLEMENTED
+    default_code = "no_postgis"
+
+    def __init__(self, using: str) -> None:
+        super().__init__(f"Vector tiles need PostGIS; the database '{using}' is another.")
+
+
+class Overlaps(Func):
+    """Bounding boxes that meet, in the coordinates and with the label of the stored values."""
+
+    output_field = models.BooleanField()
+    arity = 1
+
+    def __init__(self, path: str, stored: srid.Storage, box: tuple[float, ...]) -> None:
+        super().__init__(F(path))
+        self.stored, self.box = stored, box
+
+    def as_sql(self, compiler, connection, **context):
+        sql, params = compiler.compile(self.source_expressions[0])
+        box, label = "ST_MakeEnvelope(%s, %s, %s, %s, %s)", self.stored.label
+        if self.stored.geography:
+            # Edges of a geography are great circles: short ones keep to the parallels.
+            box = f"ST_Segmentize({box}, %s)::geography"
+            step = (self.box[2] - self.box[0]) / 64
+            return f"{sql} && {box}", (*params, *self.box, label, step)
+        return f"{sql} && {box}", (*params, *self.box, label)
+
+
+class OneOf(Func):
+    """True for about one row of ``k``, a power of two: always the same rows."""
+
+    output_field = models.BooleanField()
+    arity = 1
+
+    def __init__(self, path: str, k: int) -> None:
+        super().__init__(F(path))
+        self.k = k
+
+    def as_sql(self, compiler, connection, **context):
+        sql, params = compiler.compile(self.source_expressions[0])
+        return f"hashtext(({sql})::text) & %s = 0", (*params, self.k - 1)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What a viewset gives to its tiles; see the attributes of TilesMixin."""
+
+    name: str
+    serializer: serializers.BaseSerializer
+    queryset: models.QuerySet  # filtered
+    geometry: str | None
+    fields: tuple[str, ...] | None
+    simplify_below: int  # zoom
+    max_features: int | None
+    timeout: int  # seconds; 0 for none
+
+    def __post_init__(self) -> None:
+        if not hasattr(connections[self.using].ops, "postgis_version"):
+            raise NoPostGIS(self.using)
+
+    @property
+    def using(self) -> str:
+        return self.queryset.db
+
+    def columns(self) -> FeatureQuery:
+        """All features. Raises NotInDatabase, ImproperlyConfigured without a geometry."""
+        return self._query(self.queryset)
+
+    def tile(self, z: int, x: int, y: int) -> tuple[bytes, int]:
+        """The tile, empty where nothing is there, and k where it has one of k features.
+
+        Raises TileTimeout.
+        """
+        stored, place, rows = self._where(z, x, y)
+        query = self._query(rows)
+        body, count = self._run(*self._statement(query, stored, place, (z, x, y)))
+        k = 1
+        if self.max_features is not None and count > self.max_features:
+            # Its first rows would be those of one corner of the tile.
+            k = self._first_sample(query)
+        while self.max_features is not None and count > self.max_features:
+            query = self._query(rows.filter(OneOf("pk", k)))
+            body, count = self._run(*self._statement(query, stored, place, (z, x, y)))
+            k *= 2 if count > self.max_features else 1
+        return bytes(body), k
+
+    def statement(self, z: int, x: int, y: int) -> tuple[str, tuple]:
+        """SQL of the tile, and its parameters."""
+        stored, place, rows = self._where(z, x, y)
+        return self._statement(self._query(rows), stored, place, (z, x, y))
+
+    def extent(self) -> tuple[float, ...] | None:
+        """xmin, ymin, xmax, ymax in degrees; None where there is nothing.
+
+        Of a whole table what its index or its statistics say, else that of each row.
+        """
+        field = self._geometry_field()
+        stored = srid.storage(field, self.using)
+        whole = not self.queryset.query.where and field.model is self.queryset.model
+        box = self._estimated_extent(field) if whole and not stored.geography else None
+        if box is None:
+            query = self._query(self.queryset)
+            sql = f"SELECT ST_Extent({query.geometry.label}::geometry) AS e FROM ({query.sql}) rows"  # noqa: S608
+            box = self._run(f"{CORNERS} FROM ({sql}) extent", query.params)
+        return None if box[0] is None else srid.lonlat(self.using, stored.srid, box)
+
+    def _where(self, z: int, x: int, y: int) -> tuple[srid.Storage, srid.Place, models.QuerySet]:
+        stored = srid.storage(self._geometry_field(), self.using)
+        place = srid.place(self.using, stored.srid, z, x, y)
+        rows = self.queryset
+        # The parallels of a large tile are far from the great circles of a geography.
+        if place.box and not (stored.geography and z <= srid.COARSE_ZOOM):
+            rows = rows.filter(Overlaps(self._geometry_path(), stored, place.box))
+        return stored, place, rows
+
+    def _geometry_path(self) -> str:
+        fields = self.serializer.fields
+        name = self.geometry or getattr(self.serializer.Meta, "geo_field", None)
+        if name is None:
+            found = (name for name, field in fields.items() if isinstance(field, GeometryField))
+            name = next(found, None)
+        if name not in fields:
+            raise ImproperlyConfigured(
+                f"{type(self.serializer).__name__} shows no geometry. Add a GeometryField to its "
+                "fields, or name the one it has in tile_geometry of the view."
+            )
+        return fields[name].source.replace(".", "__")
+
+    def _geometry_field(self) -> BaseSpatialField:
+        rows = self.queryset.query.clone()  # the path may add joins
+        return F(self._geometry_path()).resolve_expression(rows).output_field
+
+    def _query(self, rows: models.QuerySet) -> FeatureQuery:
+        return feature_query(self.serializer, rows.order_by(), self.geometry, self.fields)
+
+    def _statement(
+        self, query: FeatureQuery, stored: srid.Storage, place: srid.Place, tile: tuple[int, ...]
+    ) -> tuple[str, tuple]:
+        names = {column.name for column in query.properties} | {query.id and query.id.name}
+        shape, key = _unused("geometry", names), _unused("id", names)
+        # It also keeps PostgreSQL from computing the geometry twice.
+        limit = "OFFSET 0" if self.max_features is None else f"LIMIT {self.max_features + 1}"
+        drawn, params, source = self._drawn(query, stored, place, tile[0], limit)
+        envelope = "ST_TileEnvelope(%s, %s, %s)"
+        selected = [f"ST_AsMVTGeom({drawn}, {envelope}, {EXTENT}, {BUFFER}, true) AS {shape}"]
+        with_id = query.id and isinstance(query.id.model_field, models.IntegerField)
+        if with_id:
+            selected.append(f"{query.id.label} AS {key}")
+        quote = connections[self.using].ops.quote_name
+        others = query.properties if with_id or not query.id else (query.id, *query.properties)
+        for column in others:
+            name = quote(column.name).replace("%", "%%")
+            selected.append(f"{_property(column)} AS {name}")
+        arguments = [literal(self.name), str(EXTENT), f"'{shape}'"] + [f"'{key}'"] * bool(with_id)
+        return (
+            f"SELECT ST_AsMVT(tile, {', '.join(arguments)}) FILTER (WHERE {shape} IS NOT NULL), "  # noqa: S608
+            f"count(*) FROM (SELECT {', '.join(selected)} FROM ({source}) rows {limit}) tile",
+            (*params, *tile, *query.params),
+        )
+
+    def _drawn(
+        self, query: FeatureQuery, stored: srid.Storage, place: srid.Place, z: int, limit: str
+    ) -> tuple[str, list, str]:
+        """The geometry in EPSG:3857, simplified; the parameters of that; the rows it reads."""
+        shape, column = _showable(query.geometry.label, stored), query.geometry
+        simplify = z < self.simplify_below and "POINT" not in _kind(column)
+        params = []
+        if simplify and place.side:
+            shape, params = _simplified(_kind(column), shape, place.side / PIXELS)
+        if stored.srid != 3857:
+            shape = f"ST_Transform({shape}, 3857)"
+        if not simplify or place.side:
+            return shape, params, query.sql
+        # Behind a limit, so that it is transformed once.
+        source = f"SELECT rows.*, {shape} AS moved FROM ({query.sql}) rows {limit}"  # noqa: S608
+        pixel = 2 * srid.WORLD / 2**z / PIXELS
+        return (*_simplified(_kind(column), "moved", pixel), source)
+
+    def _first_sample(self, query: FeatureQuery) -> int:
+        """The power of two that, by PostgreSQL's estimate, leaves few enough features."""
+        (plan,) = self._run(f"EXPLAIN (FORMAT JSON) {query.sql}", query.params)
+        rows = (json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]["Plan Rows"]
+        return 2 ** max(1, math.ceil(math.log2(max(1, rows) / max(1, self.max_features))))
+
+    def _estimated_extent(self, field: BaseSpatialField) -> tuple | None:
+        table = connections[self.using].ops.quote_name(field.model._meta.db_table)
+        box = self._run(ESTIMATED_EXTENT, (field.column, table))
+        return box if box and box[0] is not None else None
+
+    def _run(self, sql: str, params: tuple) -> tuple | None:
+        """The first row. Statements sent in one message are one transaction to SET LOCAL."""
+        limit = f"SET LOCAL statement_timeout = {self.timeout * 1000}; " if self.timeout else ""
+        try:
+            with connections[self.using].cursor() as cursor:
+                cursor.execute(limit + sql, params)
+                return cursor.fetchone()
+        except OperationalError as error:
+            cause = error.__cause__  # psycopg 3 calls it sqlstate, psycopg 2 pgcode
+            if CANCELED not in (getattr(cause, "sqlstate", None), getattr(cause, "pgcode", None)):
+                raise
+            raise TileTimeout(self.timeout) from error
+
+
+def _kind(column: Column) -> str:
+    """Such as POINT or MULTIPOLYGON; GEOMETRY for any."""
+    return getattr(column.model_field, "geom_type", "GEOMETRY")
+
+
+def _showable(shape: str, stored: srid.Storage) -> str:
+    """With its SRID, and without what lies where EPSG:3857 has no place."""
+    if stored.geography:
+        shape += "::geometry"
+    if stored.srid == 4326:
+        world = f"ST_MakeEnvelope({', '.join(map(str, SHOWABLE))}, {stored.label})"
+        clipped = f"ST_ClipByBox2D({shape}, {world})"
+        shape = f"CASE WHEN {shape} @ {world} THEN {shape} ELSE {clipped} END"
+    return shape if stored.label == stored.srid else f"ST_SetSRID({shape}, {stored.srid})"
+
+
+def _simplified(kind: str, shape: str, tolerance: float) -> tuple[str, list]:
+    """Without what is smaller than ``tolerance``; what is smaller as a whole is made visible.
+
+    ST_AsMVTGeom would drop it: a city's parcels would be gone from the map of a state.
+    """
+    box = f"ST_Expand({shape}, %s)"
+    if kind.endswith("POLYGON"):
+        speck = box
+    elif kind.endswith("LINESTRING"):
+        speck = f"ST_BoundingDiagonal({box})"
+    else:
+        speck = f"CASE ST_Dimension({shape}) WHEN 2 THEN {box} ELSE {shape} END"
+    small = f"ST_XMax({shape}) - ST_XMin({shape}) < %s AND ST_YMax({shape}) - ST_YMin({shape}) < %s"
+    simple = f"ST_Simplify({shape}, %s, true)"
+    return f"CASE WHEN {small} THEN {speck} ELSE {simple} END", [tolerance] * 4
+
+
+def _unused(name: str, names: set[str | None]) -> str:
+    name = f"_{name}"
+    while name in names:
+        name = f"_{name}"
+    return name
+
+
+def _property(column: Column) -> str:
+    """As the ordinary page shows it, numbers and truth as such and all else as text."""
+    shown = value(column)
+    if isinstance(column.model_field, models.BooleanField):
+        return column.label
+    numbers = (models.IntegerField, models.FloatField, models.DecimalField)
+    if isinstance(column.model_field, numbers) and not shown.quoted:
+        return shown.sql
+    return f"({shown.sql})::text"

@@ -1,0 +1,190 @@
+"""Vector tiles and TileJSON of a viewset, made by PostGIS.
+
+    class StopViewSet(TilesMixin, ModelViewSet):
+        queryset = Stop.objects.all()
+        serializer_class = StopSerializer
+
+With a router of REST framework it has three more pages: ``stops/tiles/`` is TileJSON
+3.0.0, ``stops/tiles/{z}/{x}/{y}.mvt`` a tile (``.../{y}/`` with a SimpleRouter), and
+``stops/map/`` shows them. Filters, permissions and throttles are those of the viewset.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.http import HttpResponse
+from django.urls import NoReverseMatch
+from django.utils.cache import get_conditional_response, patch_vary_headers
+from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from backend.geo.maps import MapMixin
+from backend.geo.tile_sql import Layer
+
+MEDIA_TYPE = "application/vnd.mapbox-vector-tile"
+MOST_ZOOM = 30  # 2 cm a tile; TileJSON 3.0.0 allows no more
+PLACEHOLDERS = ("{z}", "{x}", "{y}")
+
+
+class MVTRenderer(BaseRenderer):
+    """Names the format; a tile is answered as it is, so that only errors come here."""
+
+    media_type = MEDIA_TYPE
+    format = "mvt"
+    charset = None
+    render_style = "binary"
+
+    def render(
+        self, data: Any, media_type: str | None = None, context: dict | None = None
+    ) -> bytes:
+        context["response"]["Content-Type"] = JSONRenderer.media_type
+        return JSONRenderer().render(data)
+
+
+class TilesMixin(MapMixin):
+    """Adds ``tiles``, ``tile`` and ``map`` to a viewset whose serializer shows a geometry."""
+
+    # Name of the layer in a tile; without one the model's.
+    tile_layer: str | None = None
+    # The serializer's geometry field to draw; without one its own (or first) one.
+    tile_geometry: str | None = None
+    # Which of the serializer's fields a feature has as properties; without it all.
+    tile_fields: tuple[str, ...] | list[str] | None = None
+    # A client magnifies the tiles of the last zoom; those are not simplified.
+    tile_min_zoom: int = 0
+    tile_max_zoom: int = 18
+    # Leaves out of lines and polygons what is smaller than a quarter of a pixel, and
+    # draws whole ones that are as a speck.
+    tile_simplify: bool = True
+    # Most features of a tile, about one for each 3 x 3 pixels. A tile with more of them
+    # has an even sample, and says so: `X-Tile-Sample: 1/64`. None: all, however many.
+    tile_max_features: int | None = 20_000
+    # Seconds that a browser shows a tile without asking again.
+    tile_max_age: int = 60
+
+    @action(detail=False, renderer_classes=[JSONRenderer], pagination_class=None)
+    def tiles(self, request: Request, **kwargs: Any) -> Response:
+        """TileJSON of the tiles, for the same filters.
+
+        https://github.com/mapbox/tilejson-spec/tree/master/3.0.0
+        """
+        layer = self.get_tile_layer()
+        columns, zooms = layer.columns(), (self.tile_min_zoom, self.tile_max_zoom)
+        content = {
+            "tilejson": "3.0.0",
+            "name": str(layer.queryset.model._meta.verbose_name_plural),
+            "tiles": [self._tile_url() + self.tile_query()],
+            "minzoom": zooms[0],
+            "maxzoom": zooms[1],
+            "vector_layers": [
+                {
+                    "id": layer.name,
+                    "fields": {column.name: _kind(column) for column in columns.properties},
+                    "minzoom": zooms[0],
+                    "maxzoom": zooms[1],
+                }
+            ],
+        }
+        if bounds := layer.extent():
+            content["bounds"] = [round(degrees, 7) for degrees in bounds]
+        response = Response(content)
+        self._let_cache(response)
+        return response
+
+    @action(
+        detail=False,
+        url_path="tiles/(?P<z>[^/.]+)/(?P<x>[^/.]+)/(?P<y>[^/.]+)",
+        renderer_classes=[MVTRenderer],
+        pagination_class=None,
+    )
+    def tile(self, request: Request, z: str, x: str, y: str, **kwargs: Any) -> HttpResponse:
+        """A Mapbox vector tile; 204 where nothing is, 400 where no tile can be."""
+        body, sample = self.get_tile_layer().tile(*self._address(z, x, y))
+        if not body:
+            response = HttpResponse(status=204)
+            del response["Content-Type"]
+            self._let_cache(response)
+            return response
+        response = HttpResponse(body, MEDIA_TYPE)
+        if sample > 1:
+            response["X-Tile-Sample"] = f"1/{sample}"
+        self._let_cache(response)
+        etag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
+        response["ETag"] = etag
+        return get_conditional_response(request, etag, None, response)
+
+    def get_tile_layer(self) -> Layer:
+        """What the tiles show. Raises NoPostGIS."""
+        queryset = self.filter_queryset(self.get_queryset())
+        return Layer(
+            name=self.tile_layer or queryset.model._meta.model_name,
+            serializer=self.get_serializer(),
+            queryset=queryset,
+            geometry=self.tile_geometry,
+            fields=None if self.tile_fields is None else tuple(self.tile_fields),
+            simplify_below=self.tile_max_zoom if self.tile_simplify else 0,
+            max_features=self.tile_max_features,
+            timeout=getattr(settings, "STATEMENT_TIMEOUT", 300),
+        )
+
+    def _address(self, *values: str) -> tuple[int, int, int]:
+        numbers = {}
+        for name, value in zip("zxy", values, strict=True):
+            if not re.fullmatch("-?[0-9]{1,12}", value):
+                raise ValidationError({name: [f"{value[:40]!r} is no number of a tile."]})
+            numbers[name] = int(value)
+        z, last = numbers["z"], min(self.tile_max_zoom, MOST_ZOOM)
+        if not self.tile_min_zoom <= z <= last:
+            raise ValidationError({"z": [f"Choose a zoom from {self.tile_min_zoom} to {last}."]})
+        for name in "xy":
+            if not 0 <= numbers[name] < 2**z:
+                raise ValidationError({name: [f"At zoom {z} it goes from 0 to {2**z - 1}."]})
+        return z, numbers["x"], numbers["y"]
+
+    def _tile_url(self) -> str:
+        tile = dict(zip("zxy", PLACEHOLDERS, strict=True))
+        try:
+            url = self.page_url("tile", **tile, format="mvt")
+        except NoReverseMatch:  # a SimpleRouter has no suffixes
+            url = self.page_url("tile", **tile)
+        for placeholder in PLACEHOLDERS:
+            url = url.replace(f"%7B{placeholder[1]}%7D", placeholder)
+        return url
+
+    def _let_cache(self, response: HttpResponse) -> None:
+        """Shared caches may keep what was shown without any credentials."""
+        user = self.request.user
+        known = self.request.auth is not None or (user is not None and user.is_authenticated)
+        response["Cache-Control"] = (
+            f"{'private' if known else 'public'}, max-age={self.tile_max_age}"
+        )
+        patch_vary_headers(response, ["Authorization"])
+
+
+# What drf-yasg's decorator would say, for projects that have it.
+TilesMixin.tiles._swagger_auto_schema = {"responses": {200: "TileJSON 3.0.0"}}
+TilesMixin.tile._swagger_auto_schema = {
+    "responses": {
+        200: f"A Mapbox vector tile, {MEDIA_TYPE}",
+        204: "Nothing is in this tile",
+        304: "The tile is as it was (If-None-Match)",
+        400: "There can be no such tile, or a filter is wrong",
+        503: "The database needed more than STATEMENT_TIMEOUT seconds",
+    }
+}
+
+
+def _kind(column) -> str:
+    """As TileJSON names the types of properties."""
+    if isinstance(column.model_field, models.BooleanField):
+        return "Boolean"
+    numbers = (models.IntegerField, models.FloatField)
+    return "Number" if isinstance(column.model_field, numbers) else "String"

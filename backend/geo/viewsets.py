@@ -1,0 +1,22 @@
+"""Everything for a spatial viewset in one line.
+
+class StopViewSet(SpatialMixin, viewsets.ModelViewSet):
+    queryset = Stop.objects.all()
+    serializer_class = StopSerializer
+"""
+
+from backend.geo.conditional import ConditionalMixin
+from backend.geo.filters import SpatialFilterMixin
+from backend.geo.sparse_fields import SparseFieldsMixin
+from backend.geo.streaming import StreamingMixin
+from backend.geo.tiles import TilesMixin
+
+
+class SpatialMixin(
+    ConditionalMixin, StreamingMixin, TilesMixin, SpatialFilterMixin, SparseFieldsMixin
+):
+    """Streams, vector tiles and their map, spatial filters, sparse fields, 304.
+
+    Stands before the viewset's class. Each of its parts can be taken alone instead; their
+    attributes are those of the viewset: see the classes above.
+    """

@@ -1,0 +1,250 @@
+"""From WKB to GeoJSON, with the numbers that GDAL and Python's ``json`` would write.
+
+djangorestframework-gis lets GDAL write a geometry, and Python read and write it again.
+GDAL writes fifteen decimals and trims what looks like noise
+(``OGR_json_double_with_precision_to_string`` and ``intelliround`` in GDAL 3.12); what
+Python reads from that is mostly the coordinate itself, and then its shortest form can be
+written at once. For the few other numbers of a document GDAL is asked, once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import struct
+import threading
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+import orjson
+from django.contrib.gis.gdal import OGRGeometry
+from django.contrib.gis.geos import GEOSGeometry, Point, WKBWriter
+
+_thread = threading.local()
+_Z = 0x80000000
+_HEADER = struct.Struct("<BI")
+_COUNT = struct.Struct("<I")
+_NAMES = {
+    1: b'{"type":"Point","coordinates":',
+    2: b'{"type":"LineString","coordinates":',
+    3: b'{"type":"Polygon","coordinates":',
+    4: b'{"type":"MultiPoint","coordinates":',
+    5: b'{"type":"MultiLineString","coordinates":',
+    6: b'{"type":"MultiPolygon","coordinates":',
+}
+_SEVEN_DECIMALS = re.compile(rb"\.\d{7}")
+_SIXTEEN_DECIMALS = re.compile(rb"\.\d{16}")
+
+
+# WKB, decimals to round to or None, with a bbox or without.
+Source = tuple[bytes, int | None, bool]
+
+
+class NotWritableError(Exception):
+    """Only GDAL and Python can write this geometry."""
+
+
+def of(geometry: GEOSGeometry) -> bytes | None:
+    """The WKB of a geometry that ``texts`` can write, None for all others:
+
+    empty points, collections, curves, and what has a measure.
+    """
+    if isinstance(geometry, Point) and geometry.empty:
+        # WKB has no empty point, only one of two NaN.
+        return None
+    writer = getattr(_thread, "writer", None)
+    if writer is None:
+        # The third dimension is written where there is one: geometry.wkb would ask first.
+        writer = _thread.writer = WKBWriter(dim=3)
+        writer.byteorder = 1
+    data = bytes(writer.write(geometry))
+    _, kind = _HEADER.unpack_from(data)
+    return data if kind & ~_Z in _NAMES else None
+
+
+def stock(data: bytes, precision: int | None, bbox: bool) -> dict:
+    """What djangorestframework-gis makes of a geometry that it gets as WKB."""
+    geometry = GEOSGeometry(memoryview(data))
+    text = geometry.geojson
+    # GDAL writes nothing of a MultiPoint that has an empty point.
+    result = json.loads(text) if text else {"type": geometry.geom_type, "coordinates": []}
+    if precision is not None:
+        result["coordinates"] = _rounded(result["coordinates"], precision)
+    if bbox:
+        result["bbox"] = geometry.extent
+    return result
+
+
+def texts(sources: Iterable[Source]) -> list[bytes]:
+    """The GeoJSON of each geometry: its WKB, decimals to round to or None, with a bbox or not."""
+    sources = list(sources)
+    written: list[bytes | None] = [None] * len(sources)
+    alike = defaultdict(list)
+    for index, (data, precision, _) in enumerate(sources):
+        with contextlib.suppress(NotWritableError):
+            shape = _Shape(index, data)
+            alike[shape.dimension, precision].append(shape)
+    for (dimension, precision), shapes in alike.items():
+        _write(written, sources, shapes, dimension, precision)
+    return [text or _stock_text(source) for text, source in zip(written, sources, strict=True)]
+
+
+def _stock_text(source: Source) -> bytes:
+    return json.dumps(stock(*source), separators=(",", ":")).encode()
+
+
+class _Shape:
+    """How the points of a geometry belong together: their counts, nested as its rings are."""
+
+    def __init__(self, index: int, data: bytes) -> None:
+        self.index = index
+        self.data = data
+        self.position = 0
+        self.numbers: list[bytes] = []
+        self.total = 0
+        self.kind, self.counts = self._geometry()
+
+    def _geometry(self) -> tuple[int, int | list]:
+        _, kind = _HEADER.unpack_from(self.data, self.position)
+        self.position += 5
+        self.dimension = 3 if kind & _Z else 2
+        kind &= 0xFF
+        if kind == 1:
+            return kind, self._points(1)
+        count = self._count()
+        if kind == 2:
+            return kind, self._points(count)
+        if kind == 4:
+            return kind, sum(self._geometry()[1] for _ in range(count))
+        if kind == 3:
+            return kind, [self._points(self._count()) for _ in range(count)]
+        return kind, [self._geometry()[1] for _ in range(count)]
+
+    def _count(self) -> int:
+        (count,) = _COUNT.unpack_from(self.data, self.position)
+        self.position += 4
+        if not count:
+            raise NotWritableError
+        return count
+
+    def _points(self, count: int) -> int:
+        end = self.position + count * self.dimension * 8
+        self.numbers.append(self.data[self.position : end])
+        self.position = end
+        self.total += count
+        return count
+
+
+def _write(
+    written: list[bytes | None],
+    sources: list[Source],
+    shapes: list[_Shape],
+    dimension: int,
+    precision: int | None,
+) -> None:
+    """Put the text of each shape where it belongs; leave those that Python must write."""
+    numbers = array("d")
+    numbers.frombytes(b"".join(part for shape in shapes for part in shape.numbers))
+    values = numbers.tolist()
+    tokens = _tokens(values, [values[axis::dimension] for axis in range(dimension)])
+    if precision is not None:
+        exact = orjson.loads(b"[%b]" % b",".join(tokens))
+        if None in exact:
+            return
+        tokens = _split(orjson.dumps([round(value, precision) for value in exact]))
+    foreign = _foreign(tokens)
+    points = list(map(b",".join, zip(*[iter(tokens)] * dimension, strict=True)))
+    start = 0
+    for shape in shapes:
+        end = start + shape.total
+        own = points[start:end]
+        start = end
+        if foreign and not foreign.isdisjoint(b",".join(own).split(b",")):
+            continue
+        text = b"[%b]" % own[0] if shape.kind == 1 else _dealt(shape.counts, iter(own))
+        bbox = b""
+        if sources[shape.index][2]:
+            numbers_of_it = values[(end - shape.total) * dimension : end * dimension]
+            extent = _split(orjson.dumps(_extent(numbers_of_it, dimension)))
+            if _foreign(extent):
+                continue
+            bbox = b',"bbox":[%b]' % b",".join(extent)
+        written[shape.index] = b"%b%b%b}" % (_NAMES[shape.kind], text, bbox)
+
+
+def _dealt(counts: int | list, points: Iterator[bytes]) -> bytes:
+    if isinstance(counts, int):
+        return b"[[%b]]" % b"],[".join(islice(points, counts))
+    return b"[%b]" % b",".join([_dealt(count, points) for count in counts])
+
+
+def _split(text: bytes) -> list[bytes]:
+    return text[1:-1].split(b",")
+
+
+def _tokens(values: list[float], axes: list[list[float]]) -> list[bytes]:
+    """The shortest form of that which Python reads from what GDAL writes of each value.
+
+    GDAL writes ``%.15f``. It drops the last digit after five 0s, the last eight digits when the
+    7th and 8th decimals and those up to the 13th are 0 (up to the 10th for large numbers),
+    and does the same with 9s, rounding up. Of a number below 1000 it drops noise only, if that has
+    at most nine decimals; else its shortest form shows four 0s or 9s in a row. Of a number below
+    10^8 it drops noise only, if that has at most six decimals. From 8 on, two doubles are further
+    apart than the 15th decimal; below, a shortest form of up to 15 decimals is written in full.
+    """
+    text = orjson.dumps(values)
+    tokens = _split(text)
+    limits = [(min(axis), max(axis)) for axis in axes]
+    if all(low > -1000 and high < 1000 for low, high in limits):
+        doubtful = set()
+        if b"0000" in text or b"9999" in text:
+            doubtful = {token for token in tokens if b"0000" in token or b"9999" in token}
+        if any(low < 8 and high > -8 for low, high in limits) and _SIXTEEN_DECIMALS.search(text):
+            doubtful |= set(filter(_SIXTEEN_DECIMALS.search, tokens))
+    elif all(low > -1e8 and high < 1e8 for low, high in limits):
+        doubtful = set(filter(_SEVEN_DECIMALS.search, tokens))
+    else:
+        doubtful = set(tokens)
+    doubtful.discard(b"null")
+    if not doubtful:
+        return tokens
+    instead = _read_back(list(doubtful))
+    return [instead.get(token, token) for token in tokens]
+
+
+def _read_back(numbers: list[bytes]) -> dict[bytes, bytes]:
+    """What Python reads from that which GDAL writes of each number."""
+    values = [float(number) for number in numbers]
+    if len(values) % 2:
+        values.append(0.0)
+    line = struct.pack(f"<BII{len(values)}d", 1, 2, len(values) // 2, *values)
+    pairs = orjson.loads(OGRGeometry(memoryview(line)).json)["coordinates"]
+    read = _split(orjson.dumps([value for pair in pairs for value in pair]))
+    return dict(zip(numbers, read, strict=False))
+
+
+def _foreign(tokens: list[bytes]) -> set[bytes]:
+    """Those that Python writes otherwise than orjson: the very small and large; and NaN."""
+    text = b",".join(tokens)
+    if b"e" not in text and b"0.0000" not in text and b"null" not in text:
+        return set()
+    return {
+        token
+        for token in tokens
+        if b"e" in token or token == b"null" or token.lstrip(b"-").startswith(b"0.0000")
+    }
+
+
+def _rounded(value: tuple | list | float, precision: int) -> list | float:
+    if isinstance(value, (tuple, list)):
+        return [_rounded(item, precision) for item in value]
+    return round(value, precision)
+
+
+def _extent(values: list[float], dimension: int) -> tuple[float, ...]:
+    """xmin, ymin, xmax, ymax"""
+    xs, ys = values[0::dimension], values[1::dimension]
+    return (min(xs), min(ys), max(xs), max(ys))

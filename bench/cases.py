@@ -1,0 +1,248 @@
+"""What is measured, with whom, and what was aimed at. Data only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bench.contestants import CONTESTANTS
+
+# Over the middle of the dataset. Few enough features that each server answers with all of
+# them, and that pygeoapi, which takes 5 ms a feature in a tile, comes to an end.
+POINT_TILE = (13, 1308, 2933)
+POLYGON_TILE = (11, 327, 733)
+BOX = "-122.56,45.36,-122.44,45.46"
+
+
+@dataclass(frozen=True)
+class Runner:
+    """One contestant's way to do a case: a path to ask for, or a file of bench/raw."""
+
+    contestant: str
+    path: str
+    variant: str = ""  # where a contestant has several ways
+    accept: str = "application/json"
+
+    @property
+    def name(self) -> str:
+        return f"{self.contestant} {self.variant}".strip()
+
+    @property
+    def title(self) -> str:
+        title = CONTESTANTS[self.contestant].title
+        return f"{title}, {self.variant}" if self.variant else title
+
+
+@dataclass(frozen=True)
+class Case:
+    """``kind``: rate (as many answers as possible) or download (one large answer at a time).
+
+    ``check``: what makes the work of all runners equal; see bench/check.py.
+    """
+
+    name: str
+    title: str
+    kind: str
+    runners: tuple[Runner, ...]
+    check: str
+    bound: float = 60  # seconds that one download may take
+    identical: tuple[str, ...] = field(default=())  # runners whose bodies must be the same
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Speed of one runner over another's; for ``at_most`` its time or size over the other's."""
+
+    title: str
+    case: str
+    runner: str
+    against: str
+    at_least: float | None = None
+    at_most: float | None = None
+
+
+def _django(path: str, *names: str) -> tuple[Runner, ...]:
+    return tuple(Runner(name, path) for name in names or ("ours", "stock", "y2019"))
+
+
+def _features(table: str, limit: int, *, y2019: bool = False) -> tuple[Runner, ...]:
+    """The first features of a table, from everybody that gives GeoJSON."""
+    names = ("stock", "y2019") if y2019 else ("stock",)
+    return (
+        *_django(f"/geo/{table}/?limit={limit}", *names),
+        Runner("tipg", f"/collections/public.{table}/items?limit={limit}&f=geojson"),
+        Runner("pygeoapi", f"/collections/{table}/items?limit={limit}&f=json"),
+    )
+
+
+def _tile(table: str, z: int, x: int, y: int) -> tuple[Runner, ...]:
+    mvt = "application/vnd.mapbox-vector-tile"
+    ogc = f"tiles/WebMercatorQuad/{z}"
+    return (
+        Runner("ours", f"/fast/{table}/tiles/{z}/{x}/{y}.mvt", accept="*/*"),
+        Runner("tipg", f"/collections/public.{table}/{ogc}/{x}/{y}", accept=mvt),
+        # Rows before columns, as OGC API - Tiles has it.
+        Runner("pygeoapi", f"/collections/{table}/{ogc}/{y}/{x}?f=mvt", accept=mvt),
+        Runner("raw", f"tile_{table}.sql"),
+    )
+
+
+def _pages(offsets: dict[str, int]) -> tuple[Runner, ...]:
+    titles = {"few": "1,000 rows", "many": "1 million rows"}
+    return tuple(
+        Runner(name, f"/rows/{table}/?limit=10&offset={offset}", titles[table])
+        for name in ("ours", "stock")
+        for table, offset in offsets.items()
+    )
+
+
+STREAM = "/fast/{}.geojson"
+STREAMED = "streamed"
+
+CASES = (
+    Case("hello", "A view that does nothing", "rate", _django("/hello/", "ours", "y2019"), "body"),
+    Case(
+        "list",
+        "List of 10 of 1,000 rows",
+        "rate",
+        (*_django("/rows/few/?limit=10"), Runner("raw", "list.sql")),
+        "body",
+        identical=("ours", "stock", "y2019"),
+    ),
+    Case(
+        "detail",
+        "One row",
+        "rate",
+        (*_django("/rows/few/500/"), Runner("raw", "detail.sql")),
+        "body",
+        identical=("ours", "stock", "y2019"),
+    ),
+    Case(
+        "polygons-100",
+        "GeoJSON of 100 polygons of 50 vertices",
+        "rate",
+        (
+            Runner("ours", "/geo/polygons/?limit=100", "no code change"),
+            Runner("ours", "/fast/polygons.geojson?limit=100", STREAMED, "application/geo+json"),
+            *_features("polygons", 100, y2019=True),
+            Runner("raw", "polygons_100.sql"),
+        ),
+        "features",
+        identical=("ours no code change", "stock", "y2019"),
+    ),
+    Case(
+        "box",
+        "GeoJSON of the 104 polygons in a box",
+        "rate",
+        (
+            *_django(f"/geo/polygons/?limit=200&in_bbox={BOX}", "ours", "stock"),
+            Runner("tipg", f"/collections/public.polygons/items?limit=200&bbox={BOX}&f=geojson"),
+            Runner("pygeoapi", f"/collections/polygons/items?limit=200&bbox={BOX}&f=json"),
+            Runner("raw", "box.sql"),
+        ),
+        "features",
+        identical=("ours", "stock"),
+    ),
+    Case("tile-points", "Tile of some 740 points", "rate", _tile("points", *POINT_TILE), "tile"),
+    Case(
+        "tile-polygons",
+        "Tile of some 170 polygons",
+        "rate",
+        _tile("polygons", *POLYGON_TILE),
+        "tile",
+    ),
+    Case(
+        "first-page",
+        "First page of 10 rows",
+        "rate",
+        _pages({"few": 0, "many": 0}),
+        "rows",
+    ),
+    Case(
+        "deep-page",
+        "Page of 10 rows at 99 % of the table",
+        "rate",
+        _pages({"few": 990, "many": 990_000}),
+        "rows",
+    ),
+    # The address is each server's own: ours has a hash in its name.
+    Case("static", "Static file", "rate", _django("admin/css/base.css", "ours", "y2019"), "status"),
+    Case(
+        "polygons-20000",
+        "GeoJSON of 20,000 polygons",
+        "download",
+        (
+            Runner("ours", STREAM.format("polygons"), STREAMED, "application/geo+json"),
+            *_features("polygons", 20_000),
+            Runner("raw", "polygons.sql"),
+        ),
+        "features",
+    ),
+    Case(
+        "lines-200000",
+        "GeoJSON of 200,000 lines",
+        "download",
+        (
+            Runner("ours", STREAM.format("lines"), STREAMED, "application/geo+json"),
+            *_features("lines", 200_000),
+            Runner("raw", "lines.sql"),
+        ),
+        "count",
+    ),
+    Case(
+        "points-1500000",
+        "GeoJSON of 1.5 million points",
+        "download",
+        (
+            Runner("ours", STREAM.format("points"), STREAMED, "application/geo+json"),
+            Runner("raw", "points.sql"),
+        ),
+        "count",
+    ),
+)
+
+FEATURES = {"polygons-100": 100, "box": 104, "polygons-20000": 20_000}
+FEATURES |= {"lines-200000": 200_000, "points-1500000": 1_500_000}
+TILES = {"tile-points": ("points", POINT_TILE), "tile-polygons": ("polygons", POLYGON_TILE)}
+
+
+def _against(
+    case: str, runner: str, title: str, stock: float | None = None, raw: float | None = None
+) -> list[Comparison]:
+    """With everybody else who takes part; the two servers of Python are to be overtaken."""
+    aims = {"stock": stock, "raw": raw, "tipg": 1, "pygeoapi": 1}
+    names = {"stock": "stock", "raw": "raw SQL", "tipg": "tipg", "pygeoapi": "pygeoapi"}
+    there = {other.name for found in CASES if found.name == case for other in found.runners}
+    return [
+        Comparison(f"{title}, against {names[key]}", case, runner, key, at_least=aim)
+        for key, aim in aims.items()
+        if key in there
+    ]
+
+
+BOOT, MEMORY = "boot", "memory"
+COMPARISONS = (
+    Comparison("Hello, against 2019", "hello", "ours", "y2019"),
+    Comparison("List of 10, against 2019", "list", "ours", "y2019", at_least=2.5),
+    Comparison("Detail, against 2019", "detail", "ours", "y2019", at_least=4),
+    Comparison("Static file, against 2019", "static", "ours", "y2019"),
+    *_against("polygons-100", "ours no code change", "100 polygons, no code change", stock=5),
+    *_against("polygons-100", f"ours {STREAMED}", "100 polygons, streamed", stock=20, raw=0.7),
+    *_against("box", "ours", "Polygons in a box", stock=5),
+    *_against("polygons-20000", f"ours {STREAMED}", "20,000 polygons, streamed", stock=20, raw=0.7),
+    *_against("lines-200000", f"ours {STREAMED}", "200,000 lines, streamed", stock=20, raw=0.7),
+    *_against("points-1500000", f"ours {STREAMED}", "1.5 million points, streamed", raw=0.7),
+    *_against("tile-points", "ours", "Tile of points", raw=0.7),
+    *_against("tile-polygons", "ours", "Tile of polygons", raw=0.7),
+    Comparison(
+        "First page of 1 million rows, time against that of 1,000",
+        *("first-page", "ours 1 million rows", "ours 1,000 rows"),
+        at_most=1.5,
+    ),
+    Comparison(
+        "Deep page of 1 million rows, time against that of 1,000",
+        *("deep-page", "ours 1 million rows", "ours 1,000 rows"),
+        at_most=1.5,
+    ),
+    Comparison("Cold start, time against 2019", BOOT, "ours", "y2019", at_most=0.35),
+    Comparison("Memory after 10,000 requests, against 2019", MEMORY, "ours", "y2019", at_most=0.55),
+)

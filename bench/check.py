@@ -1,0 +1,170 @@
+"""Equal work: each answer is what it should be before its time is taken."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+
+from bench import cases, contestants, measure
+from bench.cases import Case, Runner
+from bench.lab import Lab, LabError, docker
+
+MARGIN = 256  # the widest buffer around a tile that a contestant has, of 4096
+# Ours says in the link to the next page where that begins, which is what makes it cheap.
+LINKS = re.compile(rb'"(next|previous)":("[^"]*"|null)')
+
+
+class RefusedError(Exception):
+    """A case whose answers are not equal work; the message says whose and why."""
+
+
+def check(lab: Lab, case: Case) -> dict[str, float]:
+    """Seconds that each runner's answer took, infinite past the bound. Raises RefusedError."""
+    answers = {
+        runner.name: _answer(lab, case, runner)
+        for runner in case.runners
+        if runner.contestant != "raw"
+    }
+    bodies = {name: bytes.fromhex(answers[name].get("body", "")) for name in answers}
+    if len({LINKS.sub(b"", bodies[name]) for name in case.identical}) > 1:
+        sizes = ", ".join(f"{name} {len(bodies[name])} bytes" for name in case.identical)
+        raise RefusedError(f"the bodies should be the same, and are not: {sizes}")
+    if case.check in CHECKS:
+        CHECKS[case.check](lab, case, bodies)
+    elif case.check == "count":
+        for name, answer in answers.items():
+            _equal(name, answer["features"], cases.FEATURES[case.name], answer["finished"])
+    _check_raw(lab, case)
+    return {
+        name: answer["seconds"] if answer["finished"] else math.inf
+        for name, answer in answers.items()
+    }
+
+
+def _answer(lab: Lab, case: Case, runner: Runner) -> dict:
+    keep = "get" if case.check == "count" else "save"
+    answer = lab.client(keep, measure.url(lab, runner), str(case.bound), runner.accept)
+    if answer["status"] not in (0, 200) or "error" in answer:
+        text = bytes.fromhex(answer.get("body", ""))[:200].decode(errors="replace")
+        error = answer.get("error", "")
+        raise RefusedError(
+            f"{runner.title}: {runner.path} answered {answer['status']} {error} {text}"
+        )
+    if not answer["finished"]:
+        contestants.restart(lab, runner.contestant)
+    if not answer["finished"] and case.check != "count":
+        raise RefusedError(f"{runner.title}: no answer within {case.bound} s")
+    return answer
+
+
+def _equal(name: str, found: object, expected: object, finished: bool = True) -> None:
+    if finished and found != expected:
+        raise RefusedError(f"{name} answered {found}, not {expected}")
+
+
+def _features(lab: Lab, case: Case, bodies: dict[str, bytes]) -> None:
+    """The same features with the same number of positions."""
+    seen = {}
+    for name, body in bodies.items():
+        document = json.loads(body)
+        found = document.get("results", document)["features"]
+        _equal(name, len(found), cases.FEATURES[case.name])
+        positions = sum(_positions(feature["geometry"]["coordinates"]) for feature in found)
+        seen[name] = (sorted(str(feature["id"]) for feature in found), positions)
+    first = next(iter(seen))
+    for name, what in seen.items():
+        if what != seen[first]:
+            raise RefusedError(f"{name} and {first} answer with different features")
+
+
+def _positions(coordinates: list) -> int:
+    if isinstance(coordinates[0], (int, float)):
+        return 1
+    return sum(map(_positions, coordinates))
+
+
+def _rows(lab: Lab, case: Case, bodies: dict[str, bytes]) -> None:
+    for name, body in bodies.items():
+        _equal(name, len(json.loads(body)["results"]), 10)
+
+
+def _tile(lab: Lab, case: Case, bodies: dict[str, bytes]) -> None:
+    """At least what is in the tile, at most what is in the widest buffer around it."""
+    table, (z, x, y) = cases.TILES[case.name]
+    count = (
+        "SELECT count(*) FROM {} WHERE "
+        "ST_Intersects(geom, ST_Transform(ST_TileEnvelope({}, {}, {}{}), 4326))"
+    )
+    least = int(lab.psql(count.format(table, z, x, y, "")))
+    most = int(lab.psql(count.format(table, z, x, y, f", margin => {MARGIN}.0 / 4096")))
+    for name, body in bodies.items():
+        found = mvt_features(body)
+        if not least <= found <= most:
+            raise RefusedError(f"{name} has {found} features in its tile, not {least} to {most}")
+
+
+CHECKS: dict[str, Callable[[Lab, Case, dict[str, bytes]], None]] = {
+    "features": _features,
+    "rows": _rows,
+    "tile": _tile,
+}
+
+
+def mvt_features(tile: bytes) -> int:
+    """Features in all layers: https://github.com/mapbox/vector-tile-spec/tree/master/2.1"""
+    layers = [value for key, value in _fields(tile) if key == 3]
+    return sum(key == 2 for layer in layers for key, _ in _fields(layer))
+
+
+def _fields(message: bytes) -> list[tuple[int, bytes]]:
+    """Number and content of a protobuf message's fields that have a length; skips numbers."""
+    found, at = [], 0
+    while at < len(message):
+        tag, at = _varint(message, at)
+        value, at = _varint(message, at)
+        if tag & 7 == 2:
+            found.append((tag >> 3, message[at : at + value]))
+            at += value
+    return found
+
+
+def _varint(message: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = message[at]
+        value, shift, at = value | (byte & 127) << shift, shift + 7, at + 1
+        if byte < 128:
+            return value, at
+
+
+def _check_raw(lab: Lab, case: Case) -> None:
+    runner = next((runner for runner in case.runners if runner.contestant == "raw"), None)
+    if runner is None:
+        return
+    if case.kind == "download":
+        done = json.loads(docker("exec", f"{lab.name}-raw", "copy", f"/sql/{runner.path}"))
+        _equal(runner.name, done["features"], cases.FEATURES[case.name])
+        return
+    answer = docker(
+        *("exec", f"{lab.name}-raw", "psql", "--no-psqlrc", "--tuples-only", "--no-align"),
+        *("--file", f"/sql/{runner.path}"),
+    )
+    if case.check == "features":
+        found = json.loads(answer)["features"]
+        _equal(runner.name, len(found), cases.FEATURES[case.name])
+    elif case.check == "tile":
+        _tile(lab, case, {runner.name: bytes.fromhex(answer.strip().removeprefix("\\x"))})
+    elif not answer.strip():
+        raise LabError(f"{runner.path} gives nothing")
+
+
+def static_path(lab: Lab, name: str, file: str) -> str:
+    """Where a Django contestant serves a static file."""
+    code = (
+        "import django; django.setup(); "
+        "from django.contrib.staticfiles.storage import staticfiles_storage as s; "
+        f"print(s.url('{file}'))"
+    )
+    return docker("exec", contestants.container(lab, name), "python", "-c", code).split()[-1]

@@ -1,0 +1,129 @@
+"""One measurement of one runner. Times in seconds, sizes in bytes."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, replace
+from statistics import quantiles
+
+from bench import contestants
+from bench.cases import Case, Runner
+from bench.lab import Lab, LabError, docker
+
+CONNECTIONS = 8
+# What a process that has served for a while has in memory: every kind of page, the cheap
+# ones more often, so that 10,000 take half a minute.
+PAGES = {"/geo/polygons/?limit=100": 1, "/rows/few/?limit=10": 10, "/rows/few/500/": 10}
+REQUESTS = [path for path, often in {**PAGES, "/hello/": 79}.items() for _ in range(often)]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """``speed`` is answers a second; 0 for one that did not come in time."""
+
+    speed: float
+    p50: float | None = None
+    p99: float | None = None
+    size: int | None = None  # of one answer
+    ttfb: float | None = None
+    memory: int | None = None
+
+
+def sample(lab: Lab, case: Case, runner: Runner, seconds: int, alone: bool) -> Sample:
+    """Measure once. ``alone``: one request at a time, where many would not end in a round."""
+    if runner.contestant == "raw":
+        return _copy(lab, runner) if case.kind == "download" else _pgbench(lab, runner, seconds)
+    if case.kind == "download" or alone:
+        return download(lab, runner, case.bound)
+    single = download(lab, runner, case.bound)
+    return replace(_rate(lab, runner, seconds), size=single.size, ttfb=single.ttfb)
+
+
+def url(lab: Lab, runner: Runner) -> str:
+    return contestants.url(lab, runner.contestant, runner.path)
+
+
+def download(lab: Lab, runner: Runner, bound: float) -> Sample:
+    answer = lab.client("get", url(lab, runner), str(bound), runner.accept)
+    if not answer["finished"] and not answer.get("error"):
+        contestants.restart(lab, runner.contestant)
+        return Sample(speed=0)
+    if answer["status"] != 200 or not answer["finished"]:
+        raise LabError(f"{runner.title}: {runner.path} answered {answer}")
+    took = answer["seconds"]
+    return Sample(1 / took, took, took, answer["bytes"], answer["ttfb"])
+
+
+def _rate(lab: Lab, runner: Runner, seconds: int, connections: int = CONNECTIONS) -> Sample:
+    headers = ("--header", "Host: bench", "--header", f"Accept: {runner.accept}")
+    flags = ("--threads", "1", "--connections", str(connections), "--duration", f"{seconds}s")
+    flags += ("--timeout", "60s", "--script", "/bench/count.lua")
+    last = docker("exec", lab.load, "wrk", *flags, *headers, url(lab, runner)).splitlines()[-1]
+    done = json.loads(last)
+    if done["errors"] or not done["requests"]:
+        raise LabError(f"{runner.title}: {runner.path}: {last}")
+    return Sample(done["requests"] / done["seconds"], done["p50"], done["p99"])
+
+
+def _pgbench(lab: Lab, runner: Runner, seconds: int) -> Sample:
+    """Prepared statements over as many connections; the client stands in the server's place."""
+    raw, log = f"{lab.name}-raw", "/dev/shm/log"  # noqa: S108  in the container
+    script = (
+        f"rm -f {log}.*; pgbench --no-vacuum --protocol=prepared --time={seconds} --log "
+        f"--log-prefix={log} --client={CONNECTIONS} --jobs=1 --file=/sql/{runner.path} >&2 "
+        f"&& cut -d ' ' -f 3 {log}.*"
+    )
+    times = [int(line) / 1e6 for line in docker("exec", raw, "bash", "-c", script).split()]
+    centiles = quantiles(times, n=100)
+    return Sample(CONNECTIONS / (sum(times) / len(times)), centiles[49], centiles[98])
+
+
+def _copy(lab: Lab, runner: Runner) -> Sample:
+    done = json.loads(docker("exec", f"{lab.name}-raw", "copy", f"/sql/{runner.path}"))
+    return Sample(1 / done["seconds"], done["seconds"], done["seconds"], done["bytes"])
+
+
+def boot(lab: Lab, name: str) -> Sample:
+    """From `docker run` to the first 200, with nothing to migrate."""
+    start = time.time()
+    container = contestants.start(lab, name, "boot")
+    took = contestants.wait(lab, name, "boot") - start
+    lab.stop(container)
+    return Sample(1 / took, took, took)
+
+
+def memory(lab: Lab, name: str, requests: int) -> Sample:
+    """PSS of all processes of a fresh container after so many requests."""
+    container = contestants.start(lab, name, "memory")
+    contestants.wait(lab, name, "memory")
+    urls = [contestants.url(lab, name, path, "memory") for path in REQUESTS]
+    done = lab.client("many", str(requests), str(CONNECTIONS), *urls)
+    if done["errors"]:
+        raise LabError(f"{name}: {done['errors']} of {requests} requests failed")
+    used = lab.memory(container)["pss"]
+    lab.stop(container)
+    # Its reciprocal is the "speed", so that less is better as it is everywhere else.
+    return Sample(1 / used, memory=used)
+
+
+def growth(lab: Lab, runner: Runner, bound: float) -> tuple[int, dict]:
+    """How many bytes the processes grow at most during one download, and the answer to it."""
+    container = f"{lab.name}-{runner.contestant}"
+    before = lab.memory(container, "reset")["rss"]
+    answer = lab.client("get", url(lab, runner), str(bound), runner.accept)
+    return max(lab.memory(container)["peak"] - before, 0), answer
+
+
+def served_meanwhile(lab: Lab, stream: Runner, other: Runner) -> tuple[Sample, bool]:
+    """Answers to one more client during a stream, and whether the stream outlasted them."""
+    running = lab.client_in_background("get", url(lab, stream), "120", stream.accept)
+    try:
+        time.sleep(0.5)  # it is under way; the bench measures, so no condition to wait for
+        answers = _rate(lab, other, 2, connections=1)
+        outlasted = running.poll() is None
+        running.communicate(timeout=180)
+    finally:
+        running.kill()
+        running.wait()
+    return answers, outlasted

@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# As the start of its own image: describe the tables, then serve; workers for one core.
+set -euo pipefail
+
+pygeoapi openapi generate "$PYGEOAPI_CONFIG" --output-file "$PYGEOAPI_OPENAPI"
+exec gunicorn pygeoapi.flask_app:APP --bind 0.0.0.0:8000 --workers 1 \
+  --worker-class gthread --threads 4 --timeout 600

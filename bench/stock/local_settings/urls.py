@@ -1,0 +1,1 @@
+from places.urls import urlpatterns  # noqa: F401

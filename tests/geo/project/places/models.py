@@ -1,0 +1,48 @@
+"""Points, lines and polygons; one model in a second database, one table without an SRID."""
+
+from django.contrib.gis.db import models
+
+
+class Stop(models.Model):
+    name = models.TextField()
+    lines = models.IntegerField(null=True)
+    fare = models.DecimalField(max_digits=6, decimal_places=2, null=True)
+    opened = models.DateTimeField(null=True)
+    rating = models.FloatField(null=True)
+    open_now = models.BooleanField(default=True)
+    geom = models.PointField(null=True)
+
+    class Meta:
+        ordering = ["id"]
+
+
+class Parcel(models.Model):
+    """Stored in NAD83(HARN) / Oregon North, feet: a projected system."""
+
+    owner = models.TextField()
+    use = models.CharField(max_length=20)
+    shape = models.MultiPolygonField(srid=2913)
+
+    class Meta:
+        ordering = ["id"]
+
+
+class Route(models.Model):
+    number = models.IntegerField(unique=True)
+    path = models.LineStringField()
+
+    class Meta:
+        in_db = "transit"
+        ordering = ["id"]
+
+
+class Survey(models.Model):
+    """A table of a data scientist's: its geometry column declares no SRID."""
+
+    label = models.TextField()
+    geom = models.GeometryField(srid=4326)
+
+    class Meta:
+        managed = False
+        db_table = "survey"
+        ordering = ["id"]

@@ -1,0 +1,199 @@
+"""The map pages in a real browser: they show the API's own tiles, and ask nobody else.
+
+Screenshots go to tests/screenshots/, to be looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.geo.conftest import Api
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = "/usr/bin/chromium"  # Debian's; bin/test installs it
+SCREENSHOTS = Path(__file__).parents[1] / "screenshots"
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    # What a page asks of any other host fails, and is seen.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
+# How many of the canvas's pixels are of the colour of points, lines or polygons.
+COLOURED = """(colour) => {
+    const canvas = document.querySelector(".tile-map-view canvas");
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let found = 0;
+    for (let i = 0; i < data.length; i += 4)
+        if (colour.every((value, part) => data[i + part] === value)) found++;
+    return found;
+}"""
+POINT, LINE = (11, 110, 79), (31, 95, 168)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, api: Api) -> Iterator[Callable[..., Page]]:
+    """Opens a page; at the end of the test nothing may have gone wrong on it."""
+    problems, contexts = [], []
+    origin = api.url("")
+
+    def leaves(url: str) -> None:
+        address = urlsplit(url)
+        if address.scheme not in ("data", "blob") and not url.startswith(origin):
+            problems.append(f"leaves the machine: {url}")
+
+    def open_page(path: str, size: dict = DESKTOP, **options) -> Page:
+        contexts.append(browser.new_context(viewport=size, **options))
+        page = contexts[-1].new_page()
+        page.on("console", lambda m: m.type == "error" and problems.append(m.text))
+        page.on("pageerror", lambda error: problems.append(f"exception: {error}"))
+        page.on("request", lambda request: leaves(request.url))
+        page.goto(api.url(path))
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not problems, "\n".join(problems)
+
+
+def drawn(page: Page) -> int:
+    """How many features the map shows, as soon as it shows them."""
+    page.wait_for_selector("[data-features]:not([data-features='0'])")
+    return int(page.locator("[data-features]").get_attribute("data-features"))
+
+
+def picture(page: Page, name: str) -> None:
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+
+
+def test_map_shows_the_features(visit, api: Api):
+    page = visit("/tiles/stops/map/")
+    assert drawn(page) == int(api.sql("SELECT count(*) FROM places_stop"))
+    assert page.evaluate(COLOURED, POINT) > 1000
+    assert page.title() == "Map of stops"
+    picture(page, "map")
+
+
+def test_map_shows_the_filtered_features_only(visit, api: Api):
+    page = visit("/tiles/stops/map/?lines=3&limit=2")
+    assert drawn(page) == int(api.sql("SELECT count(*) FROM places_stop WHERE lines = 3"))
+    assert "lines=3" in page.locator("main").inner_text()
+
+
+def test_map_shows_lines_of_another_database(visit):
+    page = visit("/tiles/routes/map/")
+    assert drawn(page) == 50
+    assert page.evaluate(COLOURED, LINE) > 1000
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_map_fits_a_phone(visit, scheme: str):
+    page = visit("/tiles/parcels/map/", PHONE, color_scheme=scheme)
+    assert drawn(page) == 200
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    assert page.locator(".tile-map").get_attribute("data-scheme") == scheme
+    picture(page, f"map-phone-{scheme}")
+
+
+def test_properties_are_shown_as_text(visit, api: Api):
+    api.sql(
+        "INSERT INTO places_stop (name, open_now, geom) VALUES ('<img src=x onerror=alert(1)>', "
+        "true, ST_SetSRID(ST_MakePoint(20, 20), 4326))"
+    )
+    try:
+        page = visit("/tiles/stops/map/?name=<img src=x onerror=alert(1)>")
+        assert drawn(page) == 1
+        box = page.locator(".tile-map-view").bounding_box()
+        middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.mouse.move(*middle)
+        facts = page.locator(".tile-map-facts")
+        facts.get_by_text("<img src=x onerror=alert(1)>").wait_for()
+        page.mouse.click(*middle)
+        page.mouse.move(box["x"] + 80, box["y"] + 80)
+        assert "onerror" in facts.inner_text()  # a click keeps it
+        assert facts.locator("img").count() == 0
+    finally:
+        api.sql("DELETE FROM places_stop WHERE name LIKE '<img%'")
+
+
+def test_map_works_by_keyboard(visit):
+    page = visit("/tiles/stops/map/?name=Stop 7")
+    assert drawn(page) == 1
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.className") == "tile-map-view":
+            break
+    page.keyboard.press("Enter")  # what is in the middle
+    page.locator(".tile-map-facts dd", has_text="Stop 7").wait_for()
+    picture(page, "map-keyboard")
+    for _ in range(8):
+        page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(150)  # its animation
+    page.wait_for_selector("[data-features='0']", state="attached")
+
+
+def test_map_tells_that_a_login_is_needed(visit, api: Api):
+    answer = api.get("/tiles/secrets/map/")
+    assert answer.status_code == 403
+    assert "Authentication credentials were not provided" in answer.text
+
+
+def test_browsable_api_shows_the_same_filtered_features_on_a_map(visit, api: Api):
+    page = visit("/tiles/stops/?lines=3&limit=2")
+    assert drawn(page) == int(api.sql("SELECT count(*) FROM places_stop WHERE lines = 3"))
+    assert page.evaluate(COLOURED, POINT) > 1000
+    picture(page, "map-browsable-api")
+    page.get_by_role("link", name="Larger map").click()
+    page.wait_for_url("**/tiles/stops/map/?lines=3")
+    drawn(page)
+
+
+def test_browsable_api_of_one_feature_has_no_map(api: Api):
+    first = api.sql("SELECT min(id) FROM places_stop")
+    answer = api.get(f"/tiles/stops/{first}/", headers={"Accept": "text/html"})
+    assert answer.status_code == 200
+    assert "data-tilejson" not in answer.text
+
+
+def test_browsable_api_on_a_phone_is_not_wider_than_the_screen_by_its_map(visit):
+    page = visit("/tiles/stops/", PHONE)
+    drawn(page)
+    assert page.locator(".tile-map").bounding_box()["width"] <= PHONE["width"]
+
+
+def test_start_page_links_to_the_maps(visit):
+    page = visit("/")
+    row = page.locator("tr", has=page.get_by_role("link", name="/tiles/stops/", exact=True))
+    picture(page, "landing-maps")
+    row.get_by_role("link", name="Map").click()
+    page.wait_for_url("**/tiles/stops/map/")
+    drawn(page)
+
+
+def test_pages_have_no_inline_script_of_ours(api: Api):
+    answer = api.get("/tiles/stops/map/").text
+    scripts = [part.split(">")[0] for part in answer.split("<script")[1:]]
+    assert len(scripts) == 2
+    assert all("src=" in script for script in scripts)
+    assert "onclick" not in answer

@@ -1,0 +1,500 @@
+"""The fast path writes, byte for byte, what djangorestframework-gis writes without it."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import decimal
+import json
+import math
+import pickle
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import django
+import orjson
+import pytest
+from django.conf import settings
+from hypothesis import HealthCheck, example, given
+from hypothesis import settings as hypothesis
+from hypothesis import strategies as st
+
+from backend import geolibs
+
+if not settings.configured:
+    _gdal, _geos = geolibs.locate()
+    settings.configure(
+        GDAL_LIBRARY_PATH=_gdal,
+        GEOS_LIBRARY_PATH=_geos,
+        INSTALLED_APPS=[
+            "django.contrib.contenttypes",
+            "django.contrib.auth",
+            "django.contrib.gis",
+            "rest_framework",
+            "rest_framework_gis",
+        ],
+        USE_TZ=True,
+    )
+    django.setup()
+
+from django.contrib.gis.db import models
+from django.contrib.gis.geos import GEOSGeometry, LineString, MultiPoint, Point, Polygon
+from django.utils.translation import gettext_lazy
+from rest_framework import serializers
+from rest_framework.renderers import JSONRenderer
+from rest_framework.utils.encoders import JSONEncoder
+from rest_framework_gis.fields import (
+    GeoJsonDict,
+    GeometryField,
+    GeometrySerializerMethodField,
+)
+from rest_framework_gis.serializers import GeoFeatureModelSerializer
+
+from backend.geo import fast
+
+
+class Place(models.Model):
+    name = models.TextField()
+    geom = models.GeometryField()
+    area = models.GeometryField(null=True)
+
+    class Meta:
+        app_label = "tests"
+        managed = False
+
+
+@contextmanager
+def fast_path() -> Iterator[None]:
+    """With the three methods replaced, and put back at the end."""
+    places = (
+        (GeometryField, "to_representation"),
+        (GeometrySerializerMethodField, "to_representation"),
+        (JSONRenderer, "render"),
+    )
+    before = [getattr(owner, name) for owner, name in places]
+    fast.install()
+    assert JSONRenderer.render is fast._render
+    try:
+        yield
+    finally:
+        for (owner, name), method in zip(places, before, strict=True):
+            setattr(owner, name, method)
+
+
+def context(renderer: JSONRenderer | None = None) -> dict:
+    return {"request": SimpleNamespace(accepted_renderer=renderer or JSONRenderer())}
+
+
+def rendered(make: Callable[[], Any], accepted: str | None = None, renderer=None) -> Any:
+    """The bytes of the document that ``make`` makes, or that it is an error."""
+    renderer = renderer or JSONRenderer()
+    try:
+        return renderer.render(make(), accepted, {})
+    except (TypeError, ValueError, KeyError):
+        # Which of a document's errors comes first is not promised.
+        return "an error"
+
+
+def assert_same(make: Callable[[], Any], accepted: str | None = None, renderer=None) -> None:
+    stock = rendered(make, accepted, renderer)
+    with fast_path():
+        assert rendered(make, accepted, renderer) == stock
+
+
+def field(**options: Any) -> GeometryField:
+    serializer = type("Holder", (serializers.Serializer,), {"geom": GeometryField(**options)})
+    return serializer(context=context()).fields["geom"]
+
+
+# --- Geometries ---------------------------------------------------------------
+
+
+def decimals(low: float, high: float) -> st.SearchStrategy[float]:
+    """Numbers as people write them, of up to 15 decimals, and the doubles around them."""
+    written = st.builds(round, st.floats(low, high), st.integers(0, 15))
+    return st.builds(_neighbour, written, st.integers(-3, 3))
+
+
+def _neighbour(number: float, steps: int) -> float:
+    for _ in range(abs(steps)):
+        number = math.nextafter(number, math.copysign(math.inf, steps))
+    return number
+
+
+def with_noise(number: float, exponent: int, digit: int) -> float:
+    """What GDAL may take for noise: 45.1 + 0.000000007."""
+    return number + digit * 10.0**-exponent
+
+
+NUMBERS = st.one_of(
+    decimals(-180, 180),
+    decimals(-8, 8),
+    decimals(-2e7, 2e7),
+    st.floats(-180, 180),
+    st.floats(-1e7, 1e9),
+    st.builds(
+        with_noise, decimals(-180, 180), st.integers(5, 16), st.sampled_from([1, 9, -1, 5, 3])
+    ),
+    st.sampled_from([0.0, -0.0, 180.0, -180.0, 90.0, 179.99999999999997, 1e15, 1e16, 1e22, 1e-4]),
+    st.floats(allow_nan=False, allow_infinity=False),
+)
+
+
+def points(dimension: int) -> st.SearchStrategy[tuple]:
+    return st.tuples(*[NUMBERS] * dimension)
+
+
+def simple(dimension: int) -> st.SearchStrategy[str]:
+    """Well-known text of a geometry that is not a collection, with empty ones and empty parts."""
+    z = " Z" if dimension == 3 else ""
+
+    def text(point: tuple) -> str:
+        return " ".join(map(repr, point))
+
+    def joined(parts: list[str]) -> str:
+        return f"({', '.join(parts)})" if parts else "EMPTY"
+
+    point = points(dimension).map(text)
+    line = st.lists(point, min_size=2, max_size=6).map(joined)
+    ring = st.lists(point, min_size=3, max_size=5).map(lambda ps: joined([*ps, ps[0]]))
+    polygon = st.lists(ring, min_size=1, max_size=3).map(joined)
+    empty = st.just("EMPTY")
+    kinds = {
+        "POINT": point.map("({})".format) | empty,
+        "LINESTRING": line | empty,
+        "POLYGON": polygon | empty,
+        "MULTIPOINT": st.lists(point.map("({})".format) | empty, max_size=3).map(joined),
+        "MULTILINESTRING": st.lists(line | empty, max_size=3).map(joined),
+        "MULTIPOLYGON": st.lists(polygon | empty, max_size=3).map(joined),
+    }
+    return st.one_of(
+        *[body.map(lambda text, kind=kind: f"{kind}{z} {text}") for kind, body in kinds.items()]
+    )
+
+
+def any_geometry(dimension: int) -> st.SearchStrategy[str]:
+    z = " Z" if dimension == 3 else ""
+
+    def collected(parts: list[str]) -> str:
+        return (
+            f"GEOMETRYCOLLECTION{z} ({', '.join(parts)})"
+            if parts
+            else (f"GEOMETRYCOLLECTION{z} EMPTY")
+        )
+
+    return st.recursive(simple(dimension), lambda one: st.lists(one, max_size=3).map(collected))
+
+
+GEOMETRIES = st.one_of(any_geometry(2), any_geometry(3))
+OPTIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "precision": st.integers(0, 15),
+        "auto_bbox": st.booleans(),
+        "remove_duplicates": st.booleans(),
+    },
+)
+MANY = hypothesis(
+    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+
+
+@MANY
+@given(st.lists(GEOMETRIES, min_size=1, max_size=3), OPTIONS)
+@example(["POINT (45.1234560000001 14.420130000000004)"], {})
+@example(["POINT (-122.69900000000001 0.30000000000000004)"], {})
+@example(["POINT (1e-05 0.00001234)", "POINT (1e16 -1e-300)"], {})
+@example(["POINT (7644321.123456001 682123.1234560001)"], {})
+@example(["LINESTRING (100000000.5 -0.0, 1.0 0.0)"], {})
+@example(["POINT (5e-324 1.7976931348623157e308)"], {"auto_bbox": True})
+@example(["POINT EMPTY", "MULTIPOINT (EMPTY, (1 1))"], {"auto_bbox": True})
+@example(["MULTIPOINT (EMPTY)", "MULTIPOINT ((1 1), EMPTY)"], {})
+@example(["LINESTRING M (1 2 3, 4 5 6)", "LINESTRING ZM (1 2 3 4, 5 6 7 8)"], {})
+@example(["CIRCULARSTRING (0 0, 1 1, 2 0)"], {})
+@example(["POLYGON ((179 0, -179 0, -179 1, 179 0))"], {"precision": 0})
+def test_every_geometry_is_written_as_without_the_fast_path(texts: list[str], options: dict):
+    def make() -> list:
+        one = field(**options)
+        return [one.to_representation(GEOSGeometry(text, srid=4326)) for text in texts]
+
+    assert_same(make)
+
+
+@MANY
+@given(st.lists(NUMBERS, min_size=2, max_size=60))
+def test_every_number_is_written_as_without_the_fast_path(numbers: list[float]):
+    assert_same(
+        lambda: field().to_representation(LineString([(number, 1.5) for number in numbers]))
+    )
+
+
+@hypothesis(max_examples=60, deadline=None, derandomize=True)
+@given(simple(2), st.sampled_from([3857, 2913, 4326]))
+def test_transformed_geometry_is_the_same_and_so_is_what_is_left_of_the_value(text, srid):
+    left = []
+
+    def make() -> Any:
+        value = GEOSGeometry(text, srid=4326)
+        left.append(value)
+        try:
+            return field(transform=srid).to_representation(value)
+        except Exception as error:  # noqa: BLE001  whatever GDAL says, it must say it twice
+            return type(error).__name__
+
+    assert_same(make)
+    assert left[0].srid == left[1].srid
+    assert left[0].wkt == left[1].wkt
+
+
+# --- Serializers --------------------------------------------------------------
+
+
+class Plain(GeoFeatureModelSerializer):
+    class Meta:
+        model = Place
+        geo_field = "geom"
+        fields = ("id", "name", "geom")
+
+
+class NoId(GeoFeatureModelSerializer):
+    class Meta:
+        model = Place
+        geo_field = "geom"
+        id_field = False
+        fields = ("id", "name")
+
+
+class IdIsName(GeoFeatureModelSerializer):
+    class Meta:
+        model = Place
+        geo_field = "geom"
+        id_field = "name"
+        fields = "__all__"
+
+
+class AutoBox(GeoFeatureModelSerializer):
+    class Meta:
+        model = Place
+        geo_field = "geom"
+        auto_bbox = True
+        fields = ("id", "name")
+
+
+class BoxOfAField(GeoFeatureModelSerializer):
+    class Meta:
+        model = Place
+        geo_field = "geom"
+        bbox_geo_field = "area"
+        fields = ("id", "name")
+
+
+class NoGeometry(GeoFeatureModelSerializer):
+    class Meta:
+        model = Place
+        geo_field = None
+        fields = ("id", "name")
+
+
+class ByMethod(GeoFeatureModelSerializer):
+    centre = GeometrySerializerMethodField()
+
+    def get_centre(self, place: Place) -> Any:
+        return place.geom.centroid if place.name != "none" else None
+
+    class Meta:
+        model = Place
+        geo_field = "centre"
+        fields = ("id", "name", "geom")
+
+
+class Nested(serializers.ModelSerializer):
+    feature = Plain(source="*")
+    again = Plain(source="*")
+
+    class Meta:
+        model = Place
+        fields = ("id", "geom", "area", "feature", "again")
+
+
+class Changed(Plain):
+    """A team's own: it reads and changes what the fast path left unread."""
+
+    def to_representation(self, instance: Place) -> dict:
+        feature = super().to_representation(instance)
+        feature["geometry"]["coordinates"] = [
+            round(number) for number in feature["geometry"]["coordinates"][0][0]
+        ]
+        feature["geometry"]["crs"] = "mine"
+        return feature
+
+
+def places() -> list[Place]:
+    polygon = Polygon.from_bbox((-122.69900000000001, 45.5, -122.6, 45.600000000000001))
+    polygon.srid = 4326
+    return [
+        Place(
+            id=1, name='Kō\u2028 "quoted" \x07 \U0001f600', geom=polygon, area=polygon.buffer(0.1)
+        ),
+        Place(id=2, name="none", geom=polygon.clone(), area=None),
+    ]
+
+
+@pytest.mark.parametrize(
+    "serializer",
+    [Plain, NoId, IdIsName, AutoBox, BoxOfAField, NoGeometry, ByMethod, Nested, Changed],
+)
+def test_every_kind_of_serializer_writes_the_same(serializer):
+    assert_same(lambda: serializer(places(), many=True, context=context()).data)
+    assert_same(lambda: serializer(places()[0], context=context()).data)
+
+
+def test_null_and_ready_made_geometries_are_the_same():
+    assert_same(lambda: [field().to_representation(None), field().to_representation({"a": 1})])
+
+
+def test_what_was_written_is_read_again():
+    with fast_path():
+        document = json.loads(rendered(lambda: Plain(places()[0], context=context()).data))
+        assert document["geometry"]["coordinates"][0][0] == [-122.699, 45.5]
+        again = Plain(data=document)
+        again.is_valid(raise_exception=True)
+    assert again.validated_data["geom"].equals_exact(places()[0].geom, 1e-9)
+
+
+# --- The document around the geometries ----------------------------------------
+
+DOCUMENT = {
+    "decimal": decimal.Decimal("12.50"),
+    "time": datetime.datetime(2019, 5, 1, 12, 30, 0, 123000, tzinfo=datetime.UTC),
+    "zone": datetime.datetime(2019, 5, 1, tzinfo=datetime.timezone(datetime.timedelta(hours=-7))),
+    "date": datetime.date(2019, 5, 1),
+    "delta": datetime.timedelta(seconds=90),
+    "uuid": uuid.UUID(int=7),
+    "lazy": gettext_lazy("Monday"),
+    "text": "Kō\u2028\u2029 \x00\x7f \ud83d\ude00</script>",
+    "numbers": [1, -1.5, 1e22, 10**25, True, None],
+    1: {"nested": [{}]},
+}
+
+
+@pytest.mark.parametrize("accepted", [None, "application/json; indent=4", "application/json"])
+@pytest.mark.parametrize(
+    "change", [{}, {"compact": False}, {"ensure_ascii": True}, {"strict": False}]
+)
+def test_rest_of_the_document_is_the_same(accepted, change):
+    document = {
+        **DOCUMENT,
+        "text": DOCUMENT["text"].encode("utf-16", "surrogatepass").decode("utf-16"),
+    }
+    renderer = type("Mine", (JSONRenderer,), change)()
+
+    def make() -> Any:
+        return {**document, "places": Plain(places(), many=True, context=context(renderer)).data}
+
+    assert_same(make, accepted, renderer)
+
+
+def test_encoder_and_renderer_of_a_team_keep_their_own_ways():
+    class Shouting(JSONEncoder):
+        def encode(self, value: Any) -> str:
+            return super().encode(value).upper()
+
+    class Own(JSONRenderer):
+        def render(self, data: Any, *args: Any) -> bytes:
+            return orjson.dumps(data)
+
+    for renderer in (type("Mine", (JSONRenderer,), {"encoder_class": Shouting})(), Own()):
+        assert_same(
+            lambda renderer=renderer: Plain(places(), many=True, context=context(renderer)).data,
+            renderer=renderer,
+        )
+
+
+def test_fields_of_a_team_keep_their_own_ways():
+    class Own(GeometryField):
+        def _recursive_round(self, value: Any, precision: int) -> Any:
+            return "mine"
+
+    class Holder(serializers.Serializer):
+        geom = Own(precision=2)
+
+    value = SimpleNamespace(geom=Point(1.23456, 2))
+    with fast_path():
+        assert b'"coordinates":"mine"' in rendered(lambda: Holder(value, context=context()).data)
+
+
+# --- The dictionary in between --------------------------------------------------
+
+READS: dict[str, Callable[[dict], Any]] = {
+    "getitem": lambda one: one["coordinates"],
+    "get": lambda one: one.get("type"),
+    "in": lambda one: ("coordinates" in one, "bbox" in one),
+    "len": len,
+    "list": list,
+    "reversed": lambda one: list(reversed(one)),
+    "keys": lambda one: list(one.keys()),
+    "values": lambda one: list(one.values()),
+    "items": lambda one: list(one.items()),
+    "dict": dict,
+    "unpacked": lambda one: {**one, "a": 1},
+    "merged": lambda one: ({"a": 1} | one, one | {"a": 1}),
+    "updated": lambda one: {}.update(one),
+    "equal": lambda one: (one == dict(one), one != {}),
+    "copy": lambda one: one.copy(),
+    "copied": copy.copy,
+    "deep copy": copy.deepcopy,
+    "pickle": lambda one: pickle.loads(pickle.dumps(one)),  # noqa: S301
+    "json": json.dumps,
+    "str": str,
+    "repr": lambda one: repr(dict(one)),
+    "pop": lambda one: (one.pop("type"), dict(one)),
+    "popitem": lambda one: (one.popitem(), dict(one)),
+    "del": lambda one: (one.__delitem__("type"), dict(one)),
+    "setdefault": lambda one: (one.setdefault("type", 1), one.setdefault("new", 1)),
+    "set": lambda one: (one.__setitem__("new", 1), dict(one)),
+    "clear": lambda one: (one.clear(), dict(one)),
+    "move": lambda one: (one.move_to_end("type"), list(one)),
+}
+
+
+@pytest.mark.parametrize("read", READS.values(), ids=READS.keys())
+def test_geometry_reads_as_the_dictionary_it_stands_for(read):
+    value = Point(1.5, 2.5, srid=4326)
+    expected = read(GeoJsonDict(value.geojson))
+    with fast_path():
+        lazy = field().to_representation(value)
+    assert isinstance(lazy, fast.LazyGeoJson)
+    assert read(lazy) == expected
+
+
+def test_geometry_is_that_of_the_moment_it_was_serialized():
+    value = MultiPoint(Point(1, 2), Point(3, 4))
+    with fast_path():
+        lazy = field().to_representation(value)
+        value[0] = Point(9, 9)
+        assert lazy["coordinates"] == [[1.0, 2.0], [3.0, 4.0]]
+
+
+def test_serializer_in_c_that_goes_around_the_dictionary_fails_instead_of_writing_half():
+    with fast_path():
+        lazy = field().to_representation(Point(1, 2))
+    with pytest.raises(TypeError):
+        orjson.dumps(lazy)
+
+
+def test_unknown_release_is_left_alone_and_said(monkeypatch, caplog):
+    before = GeometryField.to_representation
+    monkeypatch.setitem(fast.REPLACED, fast._stock_render, "of another release")
+    fast.install()
+    assert GeometryField.to_representation is before
+    assert "FAST_GEOJSON has no effect: JSONRenderer.render of the installed release" in caplog.text
+
+
+def test_the_fast_path_is_taken():
+    with fast_path():
+        made = [field().to_representation(place.geom) for place in places()]
+        rendered(lambda: made)
+    assert [one._source is None for one in made] == [False, False]

@@ -22,5 +22,5 @@ tile_sql      one statement a tile
 srid          the coordinates that a column really stores; area, where they are valid
 spatial_values  what a client gives as coordinates
 counting, offset_map, keyset, page_limits  how pagination gets by without reading the table
-wkb           the text of a geometry
+wkb, lazy     the text of a geometry, from the bytes that PostGIS sent
 """

@@ -2,9 +2,10 @@
 
 ``install`` replaces three methods where they live, so that a team changes nothing:
 ``GeometryField.to_representation``, ``GeometrySerializerMethodField.to_representation``
-and ``JSONRenderer.render``. A geometry on its way to the JSON renderer is kept as WKB,
-in a dictionary that fills itself when anything reads it; the renderer reads none of
-them, and puts their text into the document by itself.
+and ``JSONRenderer.render``; and lets geometries be read late (``backend.geo.lazy``). A
+geometry on its way to the JSON renderer is kept as WKB, in a dictionary that fills itself
+when anything reads it; the renderer reads none of them, and puts their text into the
+document by itself.
 
 ``FAST_GEOJSON = False`` leaves everything as it was.
 """
@@ -20,6 +21,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from django.contrib.gis.geos import GEOSGeometry
+from django.contrib.gis.geos.geometry import GEOSGeometryBase
 from rest_framework.fields import Field
 from rest_framework.renderers import JSONRenderer
 from rest_framework.utils.encoders import JSONEncoder
@@ -29,7 +31,7 @@ from rest_framework_gis.fields import (
     GeometrySerializerMethodField,
 )
 
-from backend.geo import wkb
+from backend.geo import lazy, wkb
 
 logger = logging.getLogger("backend.geo")
 
@@ -43,6 +45,10 @@ REPLACED = {
     _stock_geometry: "4898a54e862266abdc1d77b40ec04560a6871d81861637370c1e7567e41c0b52",
     _stock_round: "5c9a4d3a2278df43b0d187aede575306a469b6508c4508acc65a78abda934c62",
     _stock_method: "7726e51931d1faf6207c449d4607a96ea09efba3158052e25da45e489d53fc41",
+    lazy.stock_converter: "72eddcdc0984be4ed059494731315b1356269364e54aaa5a1d922984640d665a",
+    lazy.stock_ptr.fget: "0fe21455f36f15b686625d53628972258c76c7bad6fd95d87776b57bc805deac",
+    GEOSGeometryBase.__init__: "c378f23dc87d7b22ce24eb6aac5c2c9711c47df88e0b7542640c71de3b753c90",
+    GEOSGeometryBase._post_init: "184f7ee8b34fa406fe1115e8889d00231624a466c6489d4df88291d882729ae7",
     _stock_render: "9a136d750c0b09d1c9c98f290caf9e8aac99872dcc1e93bf14d7fcf47f8f5ab1",
 }
 
@@ -193,6 +199,7 @@ def install() -> None:
     GeometryField.to_representation = _geometry
     GeometrySerializerMethodField.to_representation = _method
     JSONRenderer.render = _render
+    lazy.install()
 
 
 def _hash(function: Callable) -> str:

@@ -23,8 +23,11 @@ import orjson
 from django.contrib.gis.gdal import OGRGeometry
 from django.contrib.gis.geos import GEOSGeometry, Point, WKBWriter
 
+from backend.geo.lazy import unread
+
 _thread = threading.local()
 _Z = 0x80000000
+_SRID = 0x20000000
 _HEADER = struct.Struct("<BI")
 _COUNT = struct.Struct("<I")
 _NAMES = {
@@ -48,10 +51,13 @@ class NotWritableError(Exception):
 
 
 def of(geometry: GEOSGeometry) -> bytes | None:
-    """The WKB of a geometry that ``texts`` can write, None for all others:
+    """The WKB or EWKB of a geometry that ``texts`` can write, None for all others:
 
     empty points, collections, curves, and what has a measure.
     """
+    if (data := unread(geometry)) is not None:
+        _, kind = _HEADER.unpack_from(data)
+        return data if kind & ~_Z & ~_SRID in _NAMES else None
     if isinstance(geometry, Point) and geometry.empty:
         # WKB has no empty point, only one of two NaN.
         return None
@@ -109,24 +115,38 @@ class _Shape:
 
     def _geometry(self) -> tuple[int, int | list]:
         _, kind = _HEADER.unpack_from(self.data, self.position)
-        self.position += 5
+        self.position += 9 if kind & _SRID else 5
         self.dimension = 3 if kind & _Z else 2
         kind &= 0xFF
         if kind == 1:
             return kind, self._points(1)
         count = self._count()
         if kind == 2:
-            return kind, self._points(count)
+            return kind, self._line(count)
         if kind == 4:
             return kind, sum(self._geometry()[1] for _ in range(count))
         if kind == 3:
-            return kind, [self._points(self._count()) for _ in range(count)]
+            return kind, [self._ring(self._count()) for _ in range(count)]
         return kind, [self._geometry()[1] for _ in range(count)]
 
     def _count(self) -> int:
         (count,) = _COUNT.unpack_from(self.data, self.position)
         self.position += 4
         if not count:
+            raise NotWritableError
+        return count
+
+    def _line(self, count: int) -> int:
+        if count < 2:
+            raise NotWritableError  # GEOS says what is wrong with it
+        return self._points(count)
+
+    def _ring(self, count: int) -> int:
+        size = self.dimension * 8
+        self._points(count)
+        ring = self.numbers[-1]
+        # In two dimensions, as GEOS looks at it.
+        if count < 4 or ring[:16] != ring[-size:][:16]:
             raise NotWritableError
         return count
 
@@ -149,13 +169,14 @@ def _write(
     numbers = array("d")
     numbers.frombytes(b"".join(part for shape in shapes for part in shape.numbers))
     values = numbers.tolist()
-    tokens = _tokens(values, [values[axis::dimension] for axis in range(dimension)])
+    text, tokens = _tokens(values, [values[axis::dimension] for axis in range(dimension)])
     if precision is not None:
         exact = orjson.loads(b"[%b]" % b",".join(tokens))
         if None in exact:
             return
-        tokens = _split(orjson.dumps([round(value, precision) for value in exact]))
-    foreign = _foreign(tokens)
+        text = orjson.dumps([round(value, precision) for value in exact])
+        tokens = _split(text)
+    foreign = _foreign(text, tokens)
     points = list(map(b",".join, zip(*[iter(tokens)] * dimension, strict=True)))
     start = 0
     for shape in shapes:
@@ -168,10 +189,10 @@ def _write(
         bbox = b""
         if sources[shape.index][2]:
             numbers_of_it = values[(end - shape.total) * dimension : end * dimension]
-            extent = _split(orjson.dumps(_extent(numbers_of_it, dimension)))
-            if _foreign(extent):
+            extent = orjson.dumps(_extent(numbers_of_it, dimension))
+            if _foreign(extent, _split(extent)):
                 continue
-            bbox = b',"bbox":[%b]' % b",".join(extent)
+            bbox = b',"bbox":%b' % extent
         written[shape.index] = b"%b%b%b}" % (_NAMES[shape.kind], text, bbox)
 
 
@@ -185,8 +206,10 @@ def _split(text: bytes) -> list[bytes]:
     return text[1:-1].split(b",")
 
 
-def _tokens(values: list[float], axes: list[list[float]]) -> list[bytes]:
+def _tokens(values: list[float], axes: list[list[float]]) -> tuple[bytes, list[bytes]]:
     """The shortest form of that which Python reads from what GDAL writes of each value.
+
+    Also as one text, with commas between.
 
     GDAL writes ``%.15f``. It drops the last digit after five 0s, the last eight digits when the
     7th and 8th decimals and those up to the 13th are 0 (up to the 10th for large numbers),
@@ -210,9 +233,10 @@ def _tokens(values: list[float], axes: list[list[float]]) -> list[bytes]:
         doubtful = set(tokens)
     doubtful.discard(b"null")
     if not doubtful:
-        return tokens
+        return text, tokens
     instead = _read_back(list(doubtful))
-    return [instead.get(token, token) for token in tokens]
+    tokens = [instead.get(token, token) for token in tokens]
+    return b",".join(tokens), tokens
 
 
 def _read_back(numbers: list[bytes]) -> dict[bytes, bytes]:
@@ -226,9 +250,8 @@ def _read_back(numbers: list[bytes]) -> dict[bytes, bytes]:
     return dict(zip(numbers, read, strict=False))
 
 
-def _foreign(tokens: list[bytes]) -> set[bytes]:
+def _foreign(text: bytes, tokens: list[bytes]) -> set[bytes]:
     """Those that Python writes otherwise than orjson: the very small and large; and NaN."""
-    text = b",".join(tokens)
     if b"e" not in text and b"0.0000" not in text and b"null" not in text:
         return set()
     return {

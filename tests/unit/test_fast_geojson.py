@@ -8,6 +8,7 @@ import decimal
 import json
 import math
 import pickle
+import struct
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,7 +42,15 @@ if not settings.configured:
     django.setup()
 
 from django.contrib.gis.db import models
-from django.contrib.gis.geos import GEOSGeometry, LineString, MultiPoint, Point, Polygon
+from django.contrib.gis.db.backends.postgis.operations import PostGISOperations
+from django.contrib.gis.geos import (
+    GEOSException,
+    GEOSGeometry,
+    LineString,
+    MultiPoint,
+    Point,
+    Polygon,
+)
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 from rest_framework.renderers import JSONRenderer
@@ -53,7 +62,7 @@ from rest_framework_gis.fields import (
 )
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
-from backend.geo import fast
+from backend.geo import fast, lazy
 
 
 class Place(models.Model):
@@ -82,6 +91,7 @@ def fast_path() -> Iterator[None]:
     finally:
         for (owner, name), method in zip(places, before, strict=True):
             setattr(owner, name, method)
+        lazy.uninstall()
 
 
 def context(renderer: JSONRenderer | None = None) -> dict:
@@ -247,6 +257,124 @@ def test_transformed_geometry_is_the_same_and_so_is_what_is_left_of_the_value(te
     assert_same(make)
     assert left[0].srid == left[1].srid
     assert left[0].wkt == left[1].wkt
+
+
+# --- Geometries as the database gives them ---------------------------------------
+
+
+def from_database(ewkb: bytes, geom_class: type | None = None) -> GEOSGeometry:
+    """What GeoDjango makes of a geometry in a row."""
+    expression = SimpleNamespace(output_field=SimpleNamespace(geom_class=geom_class))
+    converter = PostGISOperations(None).get_geometry_converter(expression)
+    return converter(memoryview(ewkb), expression, None)
+
+
+@MANY
+@given(st.lists(GEOMETRIES, min_size=1, max_size=3), OPTIONS)
+@example(["POINT EMPTY", "MULTIPOINT (EMPTY, (1 1))", "LINESTRING EMPTY"], {})
+def test_every_geometry_of_a_row_is_written_as_without_the_fast_path(texts, options):
+    rows = [bytes(GEOSGeometry(text, srid=4326).ewkb) for text in texts]
+
+    def make() -> list:
+        one = field(**options)
+        return [one.to_representation(from_database(row)) for row in rows]
+
+    assert_same(make)
+
+
+@pytest.mark.parametrize(
+    "ewkb",
+    [
+        struct.pack("<BII2d", 1, 2, 1, 1.0, 2.0),
+        struct.pack("<BIII6d", 1, 3, 1, 3, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0),
+        struct.pack("<BIII8d", 1, 3, 1, 4, 0.0, 0.0, 1.0, 1.0, 1.0, 0.0, 5.0, 5.0),
+        struct.pack("<BII6d", 1, 8, 3, 0.0, 0.0, 1.0, 1.0, 2.0, 0.0),
+        struct.pack(">BI2d", 0, 1, 1.0, 2.0),
+        struct.pack("<BI3d", 1, 1 | 0x40000000, 1.0, 2.0, 3.0),
+        struct.pack("<BI2d", 1, 1, math.nan, 1.0),
+    ],
+    ids=["short line", "short ring", "open ring", "curve", "big endian", "measure", "NaN"],
+)
+def test_odd_geometry_of_a_row_ends_as_without_the_fast_path(ewkb):
+    def made() -> object:
+        try:
+            return rendered(lambda: [field().to_representation(from_database(ewkb))])
+        except GEOSException:
+            return "an error"
+
+    stock = made()
+    with fast_path():
+        assert made() == stock
+
+
+ASKS: dict[str, Callable[[GEOSGeometry], Any]] = {
+    "text": lambda one: one.ewkt,
+    "bytes": lambda one: bytes(one.ewkb),
+    "srid": lambda one: one.srid,
+    "set srid": lambda one: (setattr(one, "srid", 3857), one.ewkt),
+    "type": lambda one: (type(one), one.geom_type, one.geom_typeid),
+    "length": lambda one: (one.length, one.area, one.num_coords),
+    "extent": lambda one: one.extent,
+    "coordinates": lambda one: one.coords,
+    "parts": lambda one: [str(part) for part in one],
+    "iterated": lambda one: len(list(one)),
+    "clone": lambda one: one.clone().ewkt,
+    "deep copy": lambda one: copy.deepcopy(one).ewkt,
+    "pickle": lambda one: pickle.loads(pickle.dumps(one)).ewkt,  # noqa: S301
+    "equal": lambda one: (one == one.clone(), one == Point(0, 0), bool(one)),
+    "hash": lambda one: hash(one) == hash(one.clone()),
+    "transform": lambda one: (one.transform(3857), one.srid, one.num_coords),
+    "buffer": lambda one: one.buffer(1).num_coords,
+    "prepared": lambda one: one.prepared.contains(one),
+    "gdal": lambda one: one.ogr.json,
+    "normalized": lambda one: (one.normalize(), one.ewkt),
+    "coordinate sequence": lambda one: None if one._cs is None else one._cs.kml,
+    "repr": lambda one: repr(one).split(" object")[0],
+    "changed": lambda one: (one.__setitem__(0, one[0]), one.ewkt),
+}
+
+
+@pytest.mark.parametrize("ask", ASKS.values(), ids=ASKS.keys())
+@pytest.mark.parametrize(
+    "text",
+    [
+        "POINT (1 2)",
+        "POINT Z (1 2 3)",
+        "LINESTRING (0 0, 1 1, 2 5)",
+        "POLYGON ((0 0, 4 0, 4 4, 0 0))",
+        "MULTIPOINT (1 1, 2 2)",
+        "MULTIPOLYGON (((0 0, 4 0, 4 4, 0 0)))",
+    ],
+)
+def test_geometry_of_a_row_answers_as_the_one_it_stands_for(text, ask):
+    ewkb = bytes(GEOSGeometry(text, srid=4326).ewkb)
+
+    def answer() -> object:
+        try:
+            return ask(from_database(ewkb))
+        except (TypeError, AttributeError, IndexError) as error:
+            return str(error)
+
+    stock = answer()
+    with fast_path():
+        assert lazy.unread(from_database(ewkb)) == ewkb
+        assert answer() == stock
+
+
+def test_changed_geometry_of_a_row_is_written_as_it_is_now():
+    with fast_path():
+        line = from_database(bytes(LineString((0, 0), (1, 1), srid=4326).ewkb))
+        line[1] = (7, 7)
+        written = json.loads(rendered(lambda: field().to_representation(line)))
+    assert written["coordinates"] == [[0.0, 0.0], [7.0, 7.0]]
+
+
+def test_geometry_that_nothing_asks_is_never_read_into_geos(monkeypatch):
+    row = bytes(Polygon.from_bbox((0, 0, 1, 1)).ewkb)
+    with fast_path():
+        monkeypatch.setattr(lazy, "wkb_r", None)
+        document = rendered(lambda: [field().to_representation(from_database(row))])
+    assert b'"coordinates":[[[0.0,0.0],[0.0,1.0]' in document
 
 
 # --- Serializers --------------------------------------------------------------

@@ -1,0 +1,99 @@
+"""Geometries of PostGIS that become GEOS' own when something asks them.
+
+A list of features is written from the bytes that PostGIS sent (``backend.geo.wkb``); to
+read them into GEOS, and back out of it, would be most of the work. ``install`` lets
+GeoDjango's converter keep the bytes until the geometry's pointer is first needed: from
+then on, and so before any change to it, the geometry is an ordinary one.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.gis.db.backends.postgis.operations import PostGISOperations
+from django.contrib.gis.geos.geometry import GEOSGeometry, GEOSGeometryBase
+from django.contrib.gis.geos.prototypes.io import wkb_r
+from django.contrib.gis.ptr import CPointerBase
+
+_HEADER = struct.Struct("<BI")
+_FLAGS = 0xE0000000  # Z, M, SRID
+
+stock_converter = PostGISOperations.get_geometry_converter
+stock_ptr = CPointerBase.ptr
+
+
+def unread(geometry: GEOSGeometry) -> bytes | None:
+    """The EWKB of a geometry that nothing has asked yet, None for all others."""
+    return geometry.__dict__.get("_ewkb")
+
+
+def install() -> None:
+    """Replace the converter, and the two attributes by which a geometry is asked."""
+    PostGISOperations.get_geometry_converter = _get_geometry_converter
+    GEOSGeometryBase.ptr = property(_pointer, stock_ptr.fset)
+    GEOSGeometryBase._cs = _CoordinateSequence()
+
+
+def uninstall() -> None:
+    """Undo ``install``."""
+    PostGISOperations.get_geometry_converter = stock_converter
+    del GEOSGeometryBase.ptr, GEOSGeometryBase._cs
+
+
+def _get_geometry_converter(self: PostGISOperations, expression: Any) -> Callable:
+    stock = stock_converter(self, expression)
+    geom_class = expression.output_field.geom_class
+
+    def converter(value: Any, expression: Any, connection: Any) -> GEOSGeometry | None:
+        if not isinstance(value, (memoryview, bytes)):
+            return stock(value, expression, connection)
+        data = bytes(value)
+        order, kind = _HEADER.unpack_from(data)
+        known = _classes().get(kind & ~_FLAGS)
+        if order != 1 or known is None:
+            return stock(value, expression, connection)
+        geometry = GEOSGeometryBase.__new__(geom_class or known)
+        geometry._ewkb = data
+        return geometry
+
+    return converter
+
+
+def _classes() -> dict[int, type[GEOSGeometry]]:
+    """The classes by their numbers in WKB, which are not those of GEOS."""
+    if not _CLASSES:
+        # Where GeoDjango imports them, because they import its base.
+        from django.contrib.gis.geos import (
+            LineString,
+            MultiLineString,
+            MultiPoint,
+            MultiPolygon,
+            Point,
+            Polygon,
+        )
+
+        kinds = (Point, LineString, Polygon, MultiPoint, MultiLineString, MultiPolygon)
+        _CLASSES.update(enumerate(kinds, start=1))
+    return _CLASSES
+
+
+_CLASSES: dict[int, type[GEOSGeometry]] = {}
+
+
+def _pointer(self: GEOSGeometryBase) -> Any:
+    if not self._ptr and (data := self.__dict__.pop("_ewkb", None)) is not None:
+        # PostGIS' own data is trusted, as in GeoDjango's converter.
+        self._ptr = wkb_r().read(memoryview(data), max_geom_collections=None)
+    return stock_ptr.fget(self)
+
+
+class _CoordinateSequence:
+    """Stands in for the attribute that ``_post_init`` sets, until it does."""
+
+    def __get__(self, geometry: GEOSGeometryBase | None, owner: type) -> Any:
+        if geometry is None:
+            return self
+        geometry._post_init()
+        return geometry.__dict__["_cs"]

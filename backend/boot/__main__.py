@@ -69,13 +69,20 @@ def _is_our_gunicorn(command: list[str]) -> bool:
 
 
 def _serve(command: list[str]) -> None:
-    """Be gunicorn without starting Python and loading Django a second time."""
-    from gunicorn.app.wsgiapp import run
+    """Be gunicorn without starting Python and loading Django a second time.
+
+    Returns where the workers need a new Python: gevent and its like change modules that
+    Django has been loaded with by now.
+    """
+    from gunicorn.app.wsgiapp import WSGIApplication
 
     sys.stdout.flush()
-    sys.argv = command
-    run()
-    sys.exit()
+    arguments, sys.argv = sys.argv, [str(shutil.which(command[0])), *command[1:]]
+    server = WSGIApplication("%(prog)s [OPTIONS] [APP_MODULE]")
+    if server.cfg.worker_class_str in ("sync", "gthread"):
+        server.run()
+        sys.exit()
+    sys.argv = arguments
 
 
 def _become(command: list[str]) -> None:

@@ -16,7 +16,7 @@ import struct
 import threading
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 import orjson
@@ -38,8 +38,9 @@ _NAMES = {
     5: b'{"type":"MultiLineString","coordinates":',
     6: b'{"type":"MultiPolygon","coordinates":',
 }
-_SEVEN_DECIMALS = re.compile(rb"\.\d{7}")
-_SIXTEEN_DECIMALS = re.compile(rb"\.\d{16}")
+_NUMBER = re.compile(rb"-?\d[\d.e+-]*")
+_SEVEN_DECIMALS = re.compile(rb"-?\d+\.\d{7}[\de+-]*")
+_SIXTEEN_DECIMALS = re.compile(rb"-?\d+\.\d{16}[\de+-]*")
 
 
 # WKB, decimals to round to or None, with a bbox or without.
@@ -169,47 +170,50 @@ def _write(
     numbers = array("d")
     numbers.frombytes(b"".join(part for shape in shapes for part in shape.numbers))
     values = numbers.tolist()
-    text, tokens = _tokens(values, [values[axis::dimension] for axis in range(dimension)])
-    if precision is not None:
-        exact = orjson.loads(b"[%b]" % b",".join(tokens))
+    axes = [values[axis::dimension] for axis in range(dimension)]
+    doubtful = _doubtful(axes)
+    if precision is None:
+        points = list(zip(*axes, strict=True))
+    else:
+        (text,) = _read_back([orjson.dumps(values)], doubtful)
+        exact = orjson.loads(text)
         if None in exact:
             return
-        text = orjson.dumps([round(value, precision) for value in exact])
-        tokens = _split(text)
-    foreign = _foreign(text, tokens)
-    points = list(map(b",".join, zip(*[iter(tokens)] * dimension, strict=True)))
+        rounded = [round(value, precision) for value in exact]
+        points = list(zip(*[iter(rounded)] * dimension, strict=True))
+    texts = []
     start = 0
     for shape in shapes:
         end = start + shape.total
-        own = points[start:end]
+        own = iter(points[start:end])
         start = end
-        if foreign and not foreign.isdisjoint(b",".join(own).split(b",")):
-            continue
-        text = b"[%b]" % own[0] if shape.kind == 1 else _dealt(shape.counts, iter(own))
+        texts.append(orjson.dumps(next(own) if shape.kind == 1 else _dealt(shape.counts, own)))
+    if precision is None:
+        texts = _read_back(texts, doubtful)
+    start = 0
+    for shape, text in zip(shapes, texts, strict=True):
+        end = start + shape.total
         bbox = b""
         if sources[shape.index][2]:
-            numbers_of_it = values[(end - shape.total) * dimension : end * dimension]
-            extent = orjson.dumps(_extent(numbers_of_it, dimension))
-            if _foreign(extent, _split(extent)):
-                continue
+            extent = orjson.dumps(_extent(axes[0][start:end], axes[1][start:end]))
             bbox = b',"bbox":%b' % extent
-        written[shape.index] = b"%b%b%b}" % (_NAMES[shape.kind], text, bbox)
+        start = end
+        if not (_is_foreign(text) or (bbox and _is_foreign(extent))):
+            written[shape.index] = b"%b%b%b}" % (_NAMES[shape.kind], text, bbox)
 
 
-def _dealt(counts: int | list, points: Iterator[bytes]) -> bytes:
+def _dealt(counts: int | list, points: Iterator[tuple]) -> list:
     if isinstance(counts, int):
-        return b"[[%b]]" % b"],[".join(islice(points, counts))
-    return b"[%b]" % b",".join([_dealt(count, points) for count in counts])
+        return list(islice(points, counts))
+    return [_dealt(count, points) for count in counts]
 
 
-def _split(text: bytes) -> list[bytes]:
-    return text[1:-1].split(b",")
+# The places of numbers in a text.
+Spans = list[tuple[int, int]]
 
 
-def _tokens(values: list[float], axes: list[list[float]]) -> tuple[bytes, list[bytes]]:
-    """The shortest form of that which Python reads from what GDAL writes of each value.
-
-    Also as one text, with commas between.
+def _doubtful(axes: list[list[float]]) -> Callable[[bytes], Spans]:
+    """What finds the numbers that GDAL may write otherwise than in their shortest form.
 
     GDAL writes ``%.15f``. It drops the last digit after five 0s, the last eight digits when the
     7th and 8th decimals and those up to the 13th are 0 (up to the 10th for large numbers),
@@ -218,47 +222,76 @@ def _tokens(values: list[float], axes: list[list[float]]) -> tuple[bytes, list[b
     10^8 it drops noise only, if that has at most six decimals. From 8 on, two doubles are further
     apart than the 15th decimal; below, a shortest form of up to 15 decimals is written in full.
     """
-    text = orjson.dumps(values)
-    tokens = _split(text)
     limits = [(min(axis), max(axis)) for axis in axes]
     if all(low > -1000 and high < 1000 for low, high in limits):
-        doubtful = set()
-        if b"0000" in text or b"9999" in text:
-            doubtful = {token for token in tokens if b"0000" in token or b"9999" in token}
-        if any(low < 8 and high > -8 for low, high in limits) and _SIXTEEN_DECIMALS.search(text):
-            doubtful |= set(filter(_SIXTEEN_DECIMALS.search, tokens))
-    elif all(low > -1e8 and high < 1e8 for low, high in limits):
-        doubtful = set(filter(_SEVEN_DECIMALS.search, tokens))
-    else:
-        doubtful = set(tokens)
-    doubtful.discard(b"null")
-    if not doubtful:
-        return text, tokens
-    instead = _read_back(list(doubtful))
-    tokens = [instead.get(token, token) for token in tokens]
-    return b",".join(tokens), tokens
+        if any(low < 8 and high > -8 for low, high in limits):
+            return _long_or_runs
+        return _runs
+    if all(low > -1e8 and high < 1e8 for low, high in limits):
+        return _matches(_SEVEN_DECIMALS)
+    return _matches(_NUMBER)
 
 
-def _read_back(numbers: list[bytes]) -> dict[bytes, bytes]:
-    """What Python reads from that which GDAL writes of each number."""
+def _matches(pattern: re.Pattern[bytes]) -> Callable[[bytes], Spans]:
+    return lambda text: [match.span() for match in pattern.finditer(text)]
+
+
+def _runs(text: bytes) -> Spans:
+    """Numbers with four 0s or four 9s in a row. Few have them: this looks at nothing else."""
+    spans = set()
+    for run in (b"0000", b"9999"):
+        position = text.find(run)
+        while position >= 0:
+            start = max(text.rfind(b",", 0, position), text.rfind(b"[", 0, position)) + 1
+            ends = (text.find(b",", position), text.find(b"]", position))
+            end = min(end for end in ends if end >= 0)
+            spans.add((start, end))
+            position = text.find(run, end)
+    return sorted(spans)
+
+
+def _long_or_runs(text: bytes) -> Spans:
+    return sorted({*_runs(text), *_matches(_SIXTEEN_DECIMALS)(text)})
+
+
+def _read_back(texts: list[bytes], doubtful: Callable[[bytes], Spans]) -> list[bytes]:
+    """The texts with that which Python reads from what GDAL writes of each doubtful number."""
+    places = [doubtful(text) for text in texts]
+    numbers = {
+        text[start:end]: None
+        for text, spans in zip(texts, places, strict=True)
+        for start, end in spans
+    }
+    if not numbers:
+        return texts
     values = [float(number) for number in numbers]
     if len(values) % 2:
         values.append(0.0)
     line = struct.pack(f"<BII{len(values)}d", 1, 2, len(values) // 2, *values)
     pairs = orjson.loads(OGRGeometry(memoryview(line)).json)["coordinates"]
-    read = _split(orjson.dumps([value for pair in pairs for value in pair]))
-    return dict(zip(numbers, read, strict=False))
+    read = (orjson.dumps(value) for pair in pairs for value in pair)
+    instead = dict(zip(numbers, read, strict=False))
+    return [
+        _replaced(text, spans, instead) if spans else text
+        for text, spans in zip(texts, places, strict=True)
+    ]
 
 
-def _foreign(text: bytes, tokens: list[bytes]) -> set[bytes]:
-    """Those that Python writes otherwise than orjson: the very small and large; and NaN."""
-    if b"e" not in text and b"0.0000" not in text and b"null" not in text:
-        return set()
-    return {
-        token
-        for token in tokens
-        if b"e" in token or token == b"null" or token.lstrip(b"-").startswith(b"0.0000")
-    }
+def _replaced(text: bytes, spans: Spans, instead: dict[bytes, bytes]) -> bytes:
+    pieces, position = [], 0
+    for start, end in spans:
+        pieces += (text[position:start], instead[text[start:end]])
+        position = end
+    pieces.append(text[position:])
+    return b"".join(pieces)
+
+
+def _is_foreign(text: bytes) -> bool:
+    """Whether Python writes a number of it otherwise: the very small and large; and NaN."""
+    # One letter is looked for many times faster than a word.
+    if b"e" in text or b"n" in text:
+        return True
+    return b"0.0000" in text and any(sign + b"0.0000" in text for sign in (b"[", b",", b"-"))
 
 
 def _rounded(value: tuple | list | float, precision: int) -> list | float:
@@ -267,7 +300,6 @@ def _rounded(value: tuple | list | float, precision: int) -> list | float:
     return round(value, precision)
 
 
-def _extent(values: list[float], dimension: int) -> tuple[float, ...]:
+def _extent(xs: list[float], ys: list[float]) -> tuple[float, ...]:
     """xmin, ymin, xmax, ymax"""
-    xs, ys = values[0::dimension], values[1::dimension]
     return (min(xs), min(ys), max(xs), max(ys))

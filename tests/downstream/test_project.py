@@ -320,7 +320,7 @@ def test_admin_login_needs_the_right_password_and_the_forms_token(site: Site):
 
 def test_pagination_links_work_through_the_proxy(proxied: Site):
     page = proxied.get("/api/routes/?limit=3").json()
-    assert page["next"] == f"{proxied.base}/api/routes/?limit=3&offset=3"
+    assert page["next"] == f"{proxied.base}/api/routes/?limit=3&offset=3&page_after=3"
     assert proxied.base.startswith("https://")
     assert proxied.follow(page["next"]).json()["results"]["features"][0]["id"] == 4
 

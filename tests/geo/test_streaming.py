@@ -386,7 +386,10 @@ def test_error_before_the_first_row_is_an_error_and_no_stream(streams: Api) -> N
 
 
 def test_no_stream_leaves_a_transaction_or_many_connections_behind(streams: Api) -> None:
-    mine = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{streams.database}'"
+    mine = (
+        "SELECT count(*) FROM pg_stat_activity "
+        f"WHERE datname = '{streams.database}' AND backend_type = 'client backend'"
+    )
     for _ in range(5):
         features(streams.get("/streams/stops.geojson?limit=1"))
     until(lambda: streams.sql(f"{mine} AND state LIKE 'idle in %'") == "0", "no transaction", 20)

@@ -74,13 +74,17 @@ class Place(models.Model):
         app_label = "tests"
         managed = False
 
+    def shouted(self) -> str:
+        return f"{self.name}!"
+
 
 @contextmanager
 def fast_path() -> Iterator[None]:
-    """With the three methods replaced, and put back at the end."""
+    """With the four methods replaced, and put back at the end."""
     places = (
         (GeometryField, "to_representation"),
         (GeometrySerializerMethodField, "to_representation"),
+        (GeoFeatureModelSerializer, "to_representation"),
         (JSONRenderer, "render"),
     )
     before = [getattr(owner, name) for owner, name in places]
@@ -459,6 +463,56 @@ class Changed(Plain):
         return feature
 
 
+class Sources(GeoFeatureModelSerializer):
+    """Values from all the places that a field may take them from."""
+
+    title = serializers.CharField(source="name")
+    shout = serializers.CharField(source="shouted")
+    kind = serializers.CharField(source="_meta.label")
+    missing = serializers.CharField(source="nothing", default="none of it")
+    null = serializers.CharField(source="nothing", allow_null=True)
+    secret = serializers.CharField(source="name", write_only=True)
+    length = serializers.SerializerMethodField()
+    itself = serializers.PrimaryKeyRelatedField(source="*", read_only=True)
+    called = serializers.CharField(source="area")
+
+    def get_length(self, place: Place) -> int:
+        return len(place.name)
+
+    class Meta:
+        model = Place
+        geo_field = "geom"
+        id_field = "title"
+        fields = (
+            *("id", "title", "shout", "kind", "missing", "null", "secret", "length", "itself"),
+            "called",
+        )
+
+
+class OwnProperties(Plain):
+    def get_properties(self, instance: Place, fields: list) -> dict:
+        return {"mine": [field.field_name for field in fields]}
+
+
+class OwnField(Plain):
+    class Upper(serializers.CharField):
+        def get_attribute(self, instance: Place) -> str:
+            return instance.name.upper()
+
+    name = Upper()
+
+
+class OtherFields(Plain):
+    """Its fields differ from one feature to the next."""
+
+    def to_representation(self, instance: Place) -> dict:
+        if instance.id == 2:
+            self.fields.pop("name")
+            self.fields["number"] = serializers.IntegerField(source="id")
+            self.Meta = type("Meta", (self.Meta,), {"id_field": "number"})
+        return super().to_representation(instance)
+
+
 def places() -> list[Place]:
     polygon = Polygon.from_bbox((-122.69900000000001, 45.5, -122.6, 45.600000000000001))
     polygon.srid = 4326
@@ -472,11 +526,34 @@ def places() -> list[Place]:
 
 @pytest.mark.parametrize(
     "serializer",
-    [Plain, NoId, IdIsName, AutoBox, BoxOfAField, NoGeometry, ByMethod, Nested, Changed],
+    [
+        *(Plain, NoId, IdIsName, AutoBox, BoxOfAField, NoGeometry, ByMethod, Nested, Changed),
+        *(Sources, OwnProperties, OwnField, OtherFields),
+    ],
 )
 def test_every_kind_of_serializer_writes_the_same(serializer):
     assert_same(lambda: serializer(places(), many=True, context=context()).data)
     assert_same(lambda: serializer(places()[0], context=context()).data)
+
+
+def test_values_that_are_no_models_or_lack_an_attribute_are_the_same():
+    def named(value: Any) -> Place:
+        place = places()[0]
+        place.name = value
+        return place
+
+    class Sized(Plain):
+        size = serializers.IntegerField(source="name")
+
+        class Meta(Plain.Meta):
+            fields = ("size", "geom")
+
+    given = {"id": 1, "name": "a dictionary", "geom": places()[0].geom}
+    assert_same(lambda: Plain([given, SimpleNamespace(**given)], many=True, context=context()).data)
+    assert_same(lambda: Plain(named(lambda: "called"), context=context()).data)
+    assert_same(lambda: Plain(named(None), context=context()).data)
+    assert rendered(lambda: Sized(named("no number"), context=context()).data) == "an error"
+    assert_same(lambda: Sized(named("no number"), context=context()).data)
 
 
 def test_null_and_ready_made_geometries_are_the_same():
@@ -625,4 +702,7 @@ def test_the_fast_path_is_taken():
     with fast_path():
         made = [field().to_representation(place.geom) for place in places()]
         rendered(lambda: made)
+        features = Plain(places(), many=True, context=context())
+        rendered(lambda: features.data)
     assert [one._source is None for one in made] == [False, False]
+    assert features.child._readers

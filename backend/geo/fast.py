@@ -57,6 +57,7 @@ REPLACED = {
     get_attribute: "317c25d7087ede4d921f81bf5489ff306d18c01ad05a8dc64333d7a2a0da8970",
     lazy.stock_converter: "72eddcdc0984be4ed059494731315b1356269364e54aaa5a1d922984640d665a",
     lazy.stock_ptr.fget: "0fe21455f36f15b686625d53628972258c76c7bad6fd95d87776b57bc805deac",
+    lazy.stock_srid.fget: "9ae59a218f45af4c2b1e11370eaf11633d996cabccb568231e2d7a4389c53f3c",
     GEOSGeometryBase.__init__: "c378f23dc87d7b22ce24eb6aac5c2c9711c47df88e0b7542640c71de3b753c90",
     GEOSGeometryBase._post_init: "184f7ee8b34fa406fe1115e8889d00231624a466c6489d4df88291d882729ae7",
     _stock_render: "9a136d750c0b09d1c9c98f290caf9e8aac99872dcc1e93bf14d7fcf47f8f5ab1",

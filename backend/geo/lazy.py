@@ -18,10 +18,13 @@ from django.contrib.gis.geos.prototypes.io import wkb_r
 from django.contrib.gis.ptr import CPointerBase
 
 _HEADER = struct.Struct("<BI")
-_FLAGS = 0xE0000000  # Z, M, SRID
+_WITH_SRID = struct.Struct("<BIi")
+_SRID = 0x20000000
+_FLAGS = 0xC0000000 | _SRID  # Z, M
 
 stock_converter = PostGISOperations.get_geometry_converter
 stock_ptr = CPointerBase.ptr
+stock_srid = GEOSGeometryBase.srid
 
 
 def unread(geometry: GEOSGeometry) -> bytes | None:
@@ -30,15 +33,20 @@ def unread(geometry: GEOSGeometry) -> bytes | None:
 
 
 def install() -> None:
-    """Replace the converter, and the two attributes by which a geometry is asked."""
+    """Replace the converter, and the attributes by which a geometry is asked.
+
+    One of them is its SRID, which a model asks of every geometry that it is given.
+    """
     PostGISOperations.get_geometry_converter = _get_geometry_converter
     GEOSGeometryBase.ptr = property(_pointer, stock_ptr.fset)
+    GEOSGeometryBase.srid = property(_srid, stock_srid.fset)
     GEOSGeometryBase._cs = _CoordinateSequence()
 
 
 def uninstall() -> None:
     """Undo ``install``."""
     PostGISOperations.get_geometry_converter = stock_converter
+    GEOSGeometryBase.srid = stock_srid
     del GEOSGeometryBase.ptr, GEOSGeometryBase._cs
 
 
@@ -87,6 +95,13 @@ def _pointer(self: GEOSGeometryBase) -> Any:
         # PostGIS' own data is trusted, as in GeoDjango's converter.
         self._ptr = wkb_r().read(memoryview(data), max_geom_collections=None)
     return stock_ptr.fget(self)
+
+
+def _srid(self: GEOSGeometryBase) -> int | None:
+    if (data := unread(self)) is None:
+        return stock_srid.fget(self)
+    _, kind = _HEADER.unpack_from(data)
+    return (_WITH_SRID.unpack_from(data)[2] or None) if kind & _SRID else None
 
 
 class _CoordinateSequence:

@@ -28,8 +28,7 @@ urlpatterns = [path("state/", state)]
 
 # Not those of autovacuum, which comes to every database.
 _CLIENTS = (
-    "SELECT count(*) FROM pg_stat_activity "
-    "WHERE datname = '{}' AND backend_type = 'client backend'"
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND backend_type = 'client backend'"
 )
 
 

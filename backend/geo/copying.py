@@ -26,6 +26,8 @@ AHEAD = 4
 # compiles first and takes twice the time; without, it reads the index, from the first
 # row on. And a stream leaves the other cores to other requests.
 AT_ONCE = "SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0"
+# A database may be set to write floats rounded.
+EXACT = "SET LOCAL extra_float_digits = 1"
 # Seconds after which what there is of a chunk is sent; rows may come slowly.
 PATIENCE = 0.1
 # Seconds between looks whether the client is still there, while rows are waited for.
@@ -77,7 +79,9 @@ class Copy:
 
     def start(self) -> None:
         """Send the query and wait for its first row, or its end."""
-        self._wrapper = _connection(self._using)
+        limit = f"SET LOCAL statement_timeout = {self._milliseconds}"
+        # One statement, one way to the server and back.
+        self._wrapper = _begun(self._using, f"BEGIN READ ONLY; {limit}; {AT_ONCE}; {EXACT}")
         try:
             self._thread = threading.Thread(target=self._copy, name="stream", daemon=True)
             self._thread.start()
@@ -111,11 +115,12 @@ class Copy:
         if self._wrapper is None:
             return
         if self._thread is not None:
-            while self._thread.is_alive():
+            while not self._ended:
                 # Again and again: one that comes before the query has begun is lost.
                 with contextlib.suppress(psycopg2.Error):  # its connection is broken
                     self._wrapper.connection.cancel()
                 self._thread.join(LOOK)
+            self._thread.join()
         wrapper, self._wrapper = self._wrapper, None
         if self._ended and self.error is None:
             _keep(wrapper)
@@ -132,14 +137,8 @@ class Copy:
     def _copy(self) -> None:
         try:
             with self._wrapper.connection.cursor() as cursor:
-                cursor.execute("BEGIN READ ONLY")
-                cursor.execute(f"SET LOCAL statement_timeout = {self._milliseconds}")
-                cursor.execute(AT_ONCE)
-                # A database may be set to write floats rounded.
-                cursor.execute("SET LOCAL extra_float_digits = 1")
                 statement = cursor.mogrify(self._statement, self._params)
                 cursor.copy_expert(statement, self)
-                cursor.execute("COMMIT")
             self._flush()
         # Whatever it is, it belongs to the request's thread, which raises it.
         except Exception as error:  # noqa: BLE001
@@ -168,28 +167,44 @@ class Copy:
                     raise ClientGoneError
 
 
-def _connection(using: str) -> BaseDatabaseWrapper:
-    """An open connection apart from those of the requests' threads."""
+def _begun(using: str, begin: str) -> BaseDatabaseWrapper:
+    """A connection apart from those of the requests' threads, with ``begin`` done."""
     kept = _kept[os.getpid(), using]
     while kept:
         with contextlib.suppress(IndexError):  # another thread took the last
             wrapper = kept.pop()
-            if _young(wrapper) and wrapper.is_usable():
-                return wrapper
+            if _young(wrapper):
+                # The server may have ended it since.
+                with contextlib.suppress(psycopg2.Error):
+                    _execute(wrapper, begin)
+                    return wrapper
             wrapper.close()
     wrapper = connections[using].copy()
     # A server may close the response in another thread than the one that began it.
     wrapper.inc_thread_sharing()
-    wrapper.connect()
+    try:
+        wrapper.connect()
+        with wrapper.wrap_database_errors:
+            _execute(wrapper, begin)
+    except BaseException:
+        wrapper.close()
+        raise
     return wrapper
 
 
 def _keep(wrapper: BaseDatabaseWrapper) -> None:
     kept = _kept[os.getpid(), wrapper.alias]
     if _young(wrapper) and len(kept) < KEPT:
-        kept.append(wrapper)
-    else:
-        wrapper.close()
+        with contextlib.suppress(psycopg2.Error):
+            _execute(wrapper, "COMMIT")
+            kept.append(wrapper)
+            return
+    wrapper.close()
+
+
+def _execute(wrapper: BaseDatabaseWrapper, statement: str) -> None:
+    with wrapper.connection.cursor() as cursor:
+        cursor.execute(statement)
 
 
 def _young(wrapper: BaseDatabaseWrapper) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from dataclasses import dataclass
 
 from django.contrib.gis.db.models.fields import BaseSpatialField
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db import OperationalError, connections, models
 from django.db.models import F, Func
 from rest_framework import serializers, status
@@ -178,8 +179,12 @@ class Layer:
         return fields[name].source.replace(".", "__")
 
     def _geometry_field(self) -> BaseSpatialField:
-        rows = self.queryset.query.clone()  # the path may add joins
-        return F(self._geometry_path()).resolve_expression(rows).output_field
+        path, rows = self._geometry_path(), self.queryset.query
+        if path not in rows.annotations:
+            with contextlib.suppress(FieldDoesNotExist):
+                return rows.get_meta().get_field(path)
+        # The path may add joins.
+        return F(path).resolve_expression(rows.clone()).output_field
 
     def _query(self, rows: models.QuerySet) -> FeatureQuery:
         return feature_query(self.serializer, rows.order_by(), self.geometry, self.fields)
@@ -213,7 +218,8 @@ class Layer:
         self, query: FeatureQuery, stored: srid.Storage, place: srid.Place, z: int, limit: str
     ) -> tuple[str, list, str]:
         """The geometry in EPSG:3857, simplified; the parameters of that; the rows it reads."""
-        shape, column = _showable(query.geometry.label, stored), query.geometry
+        column = query.geometry
+        shape = _showable(column, stored, place)
         simplify = z < self.simplify_below and "POINT" not in _kind(column)
         params = []
         if simplify and place.side:
@@ -257,15 +263,23 @@ def _kind(column: Column) -> str:
     return getattr(column.model_field, "geom_type", "GEOMETRY")
 
 
-def _showable(shape: str, stored: srid.Storage) -> str:
+def _showable(column: Column, stored: srid.Storage, place: srid.Place) -> str:
     """With its SRID, and without what lies where EPSG:3857 has no place."""
-    if stored.geography:
-        shape += "::geometry"
-    if stored.srid == 4326:
+    shape = f"{column.label}::geometry" if stored.geography else column.label
+    if stored.srid == 4326 and not _lies_in(place.box, SHOWABLE, column, stored):
         world = f"ST_MakeEnvelope({', '.join(map(str, SHOWABLE))}, {stored.label})"
         clipped = f"ST_ClipByBox2D({shape}, {world})"
         shape = f"CASE WHEN {shape} @ {world} THEN {shape} ELSE {clipped} END"
     return shape if stored.label == stored.srid else f"ST_SetSRID({shape}, {stored.srid})"
+
+
+def _lies_in(
+    box: tuple[float, ...] | None, area: tuple[float, ...], column: Column, stored: srid.Storage
+) -> bool:
+    """Whether all that is read by ``box`` lies in ``area``: only a point lies in its own box."""
+    if box is None or stored.geography or _kind(column) != "POINT":
+        return False
+    return box[0] >= area[0] and box[1] >= area[1] and box[2] <= area[2] and box[3] <= area[3]
 
 
 def _simplified(kind: str, shape: str, tolerance: float) -> tuple[str, list]:

@@ -27,7 +27,7 @@ else:
 # Below it the headers weigh more than what is saved.
 SMALLEST = 500  # bytes
 # Best first where a client accepts several alike. The levels are those after which a
-# page of GeoJSON gets hardly smaller and markedly slower: bench/compression.
+# page of GeoJSON gets hardly smaller and markedly slower; bench/compression measures them.
 ENCODINGS: dict[str, Callable[[bytes], bytes]] = {
     "zstd": lambda body: zstd.compress(body, level=1),
     "br": lambda body: brotli.compress(body, quality=3),

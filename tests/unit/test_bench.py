@@ -1,0 +1,60 @@
+"""The arithmetic of bench/run."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.measure import Sample
+from bench.report import TIMES, Results, markdown, ratios
+
+BOUNDS = {"list": 60.0, "lines-200000": 60.0, "deep-page": 60.0}
+
+
+def results(case: str, **speeds: list[float]) -> Results:
+    """Of runners named as in bench/cases.py, with _ for a space."""
+    found = Results()
+    for name, values in speeds.items():
+        for value in values:
+            runner = name.replace("_", " ").replace("1 000", "1,000")
+            found.add(case, runner, f"title of {runner}", Sample(speed=value, p50=0.5))
+    return found
+
+
+def test_ratio_is_that_of_each_round_and_its_median():
+    (found,) = ratios(results("list", ours=[30, 10, 60], y2019=[10, 10, 10]), BOUNDS)
+    assert found.values == (3, 1, 6)
+    assert found.median == 3
+    assert found.reached is True
+    assert found.target == f"at least 2.5{TIMES}"
+
+
+def test_what_was_measured_once_stands_against_all_rounds():
+    (found,) = ratios(results("list", ours=[20, 30, 40], y2019=[10]), BOUNDS)
+    assert found.values == (2, 3, 4)
+
+
+@pytest.mark.parametrize(("speed", "reached"), [(1, True), (0.1, None)])
+def test_what_did_not_finish_gives_a_bound(speed, reached):
+    (found,) = ratios(results("lines-200000", ours_streamed=[speed], stock=[0]), BOUNDS)
+    assert found.bound
+    assert found.median == pytest.approx(speed * 60)
+    assert found.reached is reached
+
+
+def test_time_is_the_inverse_of_speed():
+    measured = results("deep-page", ours_1_million_rows=[50], ours_1_000_rows=[100])
+    (found,) = ratios(measured, BOUNDS)
+    assert found.values == (2,)
+    assert found.reached is False
+    assert found.target == f"at most 1.5{TIMES}"
+
+
+def test_report_has_the_ratios_and_says_what_was_refused():
+    measured = results("list", ours=[20.0], y2019=[10.0])
+    measured.refused["detail"] = "the bodies differ"
+    text = markdown(measured, ratios(measured, BOUNDS), BOUNDS)
+    two = f"2.00{TIMES}"
+    ratio = f"| **{two}** | {two} | {two} | 1 | at least 2.5{TIMES} | **not reached** |"
+    assert f"| List of 10, against 2019 {ratio}" in text
+    assert "| title of ours | 20 | 500 ms |" in text
+    assert "- detail: the bodies differ" in text

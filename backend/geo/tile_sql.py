@@ -27,6 +27,9 @@ PIXELS = 1024
 # What EPSG:3857 can show, in degrees: a little more than its square, short of the poles,
 # which have no place in it.
 SHOWABLE = (-180, -86, 180, 86)
+# PostGIS' functions are priced high, so that PostgreSQL may take a tile of a thousand points for
+# a statement worth compiling: each time anew, ten times as long as it then runs.
+NO_JIT = "SET LOCAL jit = off; "
 CANCELED = "57014"  # https://www.postgresql.org/docs/current/errcodes-appendix.html
 CORNERS = "SELECT ST_XMin(e), ST_YMin(e), ST_XMax(e), ST_YMax(e)"
 # Not of views and partitioned tables, which have neither index nor statistics of their own.
@@ -247,6 +250,7 @@ class Layer:
     def _run(self, sql: str, params: tuple) -> tuple | None:
         """The first row. Statements sent in one message are one transaction to SET LOCAL."""
         limit = f"SET LOCAL statement_timeout = {self.timeout * 1000}; " if self.timeout else ""
+        limit += NO_JIT
         try:
             with connections[self.using].cursor() as cursor:
                 cursor.execute(limit + sql, params)

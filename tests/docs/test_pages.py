@@ -97,3 +97,12 @@ def test_a_block_without_a_comment_is_found(tmp_path: Path) -> None:
     page.write_text(f"Text.\n\n{plain}\n{run}\n    indented\n")
     assert [snippet.kind for snippet in snippets.read(page, tmp_path)] == ["", "run"]
     assert snippets.indented(page) == [12]
+
+
+def test_ratios_of_the_readme_are_those_that_were_measured() -> None:
+    measured = (ROOT / "bench/results.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| .+ \| \*\*.+\*\* \|$", readme, re.MULTILINE)
+    assert len(rows) > 8
+    missing = [row for row in rows if f"\n{row.removesuffix('|').rstrip()}" not in measured]
+    assert not missing, "bench/run writes them to bench/results.md"

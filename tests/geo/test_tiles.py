@@ -349,6 +349,12 @@ def _nodes(plan: dict):
         yield from _nodes(child)
 
 
+def test_tile_is_no_statement_that_postgresql_compiles(api: Api):
+    assert api.sql("SHOW jit") == "on"
+    features = tile(api, "compilers", DOWNTOWN)
+    assert {feature.properties["compiler"] for feature in features} == {"off"}
+
+
 def test_statement_past_the_time_limit_is_answered_with_503(api: Api):
     code = """
 from backend.geo.tile_sql import TileTimeout

@@ -1,9 +1,11 @@
 """Viewsets whose answers are vector tiles."""
 
+from django.db import models
+from django.db.models import Func, Value
 from django.urls import include, path
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.routers import DefaultRouter, SimpleRouter
-from rest_framework.serializers import ModelSerializer
+from rest_framework.serializers import CharField, ModelSerializer
 from rest_framework.viewsets import ReadOnlyModelViewSet
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
@@ -71,6 +73,24 @@ class Samples(Stops):
     tile_max_features = 100
 
 
+class CompilerSerializer(GeoFeatureModelSerializer):
+    compiler = CharField()
+
+    class Meta:
+        model = Stop
+        geo_field = "geom"
+        fields = ["id", "compiler", "geom"]
+
+
+class Compilers(TilesMixin, ReadOnlyModelViewSet):
+    """What the statement of a tile itself sees of PostgreSQL's compiler."""
+
+    queryset = Stop.objects.annotate(
+        compiler=Func(Value("jit"), function="current_setting", output_field=models.CharField())
+    )
+    serializer_class = CompilerSerializer
+
+
 router = DefaultRouter()
 router.register("stops", Stops, "tile-stop")
 router.register("parcels", Parcels, "tile-parcel")
@@ -78,6 +98,7 @@ router.register("routes", Routes, "tile-route")
 router.register("surveys", Surveys, "tile-survey")
 router.register("secrets", Secrets, "tile-secret")
 router.register("samples", Samples, "tile-sample")
+router.register("compilers", Compilers, "tile-compiler")
 simple = SimpleRouter()
 simple.register("stops", Stops, "simple-stop")
 urlpatterns = [*router.urls, path("simple/", include(simple.urls))]

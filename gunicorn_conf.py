@@ -13,12 +13,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from backend import limits, overrides
 from backend.environment import current
 from backend.errors import explained
+from backend.server import draining, handover, hooks
 
 with explained():
     _env = current()
     bind = f"0.0.0.0:{_env['PORT']}"
     workers = _env["WEB_CONCURRENCY"] or limits.workers()
     threads = _env["WEB_THREADS"]
+    _drain_seconds = _env["DRAIN_SECONDS"]
 
 worker_class = "gthread"
 # One copy of the application in memory, shared by the workers until they write to it.
@@ -26,8 +28,8 @@ preload_app = True
 # A worker that does not report for this long is replaced. With gthread a long
 # request does not keep it from reporting.
 timeout = 30
-# Seconds that running requests get to finish after SIGTERM. Docker kills after 10
-# unless told otherwise: docker stop -t, stop_grace_period.
+# Seconds that running requests get to finish after SIGTERM and DRAIN_SECONDS. Docker kills after
+# 10 unless told otherwise: docker stop -t, stop_grace_period.
 graceful_timeout = 30
 # Longer than the idle time of the proxies in front (60 s at nginx and AWS), so that
 # it is never this side that closes a connection just as a request comes in.
@@ -58,12 +60,31 @@ def when_ready(server):
     # collector, whose marks would copy their pages into every worker.
     gc.collect()
     gc.freeze()
+    draining.take_over(server, _drain_seconds)
 
+
+on_starting = handover.take
+post_worker_init = draining.prepare
+pre_request = draining.begin
+post_request = draining.end
+worker_exit = draining.cut
+# A team's hook of one of these names runs too, and not instead.
+_OURS = {
+    "on_starting": on_starting,
+    "when_ready": when_ready,
+    "post_worker_init": post_worker_init,
+    "pre_request": pre_request,
+    "post_request": post_request,
+    "worker_exit": worker_exit,
+}
 
 with explained():
     _team = overrides.load("gunicorn_conf")
 if _team is not None:
-    globals().update({k: v for k, v in vars(_team).items() if not k.startswith("_")})
+    _theirs = {k: v for k, v in vars(_team).items() if not k.startswith("_")}
+    for _name in _OURS.keys() & _theirs.keys():
+        _theirs[_name] = hooks.join(_name, _OURS[_name], _theirs[_name])
+    globals().update(_theirs)
 
 if isinstance(worker_class, str) and worker_class.startswith(("gevent", "eventlet")):
     # Every greenlet would keep a connection of its own, until the server has none left.

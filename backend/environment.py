@@ -230,6 +230,15 @@ VARIABLES = (
         maximum=1024,
     ),
     Variable("WEB_THREADS", "integer", 4, "Threads a worker.", "Server", minimum=1, maximum=1024),
+    Variable(
+        "DRAIN_SECONDS",
+        "integer",
+        0,
+        "Seconds that a container goes on accepting after SIGTERM, with `/health/ready` at 503: "
+        "longer than a proxy takes to notice.",
+        "Server",
+        maximum=3600,
+    ),
     Variable("DB_WAIT", "boolean", True, "At start, wait until every database answers.", "Start"),
     Variable(
         "DB_WAIT_TIMEOUT", "integer", 60, "Seconds to wait for each database.", "Start", minimum=1

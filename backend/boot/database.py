@@ -15,7 +15,8 @@ from django.db.migrations.state import ProjectState
 
 from backend.boot.log import say
 from backend.errors import StartupError, explain, one_line
-from backend.health.checks import has_managed_models, migrations_pending
+from backend.health import phase
+from backend.health.checks import OK, PENDING, UNREACHABLE, has_managed_models, migrations_pending
 
 # What waiting does not mend. libpq gives such errors no code, only its text.
 REFUSED = re.compile(
@@ -30,6 +31,7 @@ def wait(timeout: int) -> None:
     ``timeout`` is in seconds, for each of them. Raises StartupError with the
     last real error when it is over, and at once when the server refuses the login.
     """
+    phase.enter(phase.WAITING)
     for alias in settings.DATABASES:
         _wait_for(alias, timeout)
 
@@ -40,9 +42,11 @@ def _wait_for(alias: str, timeout: int) -> None:
         attempt += 1
         try:
             connection.ensure_connection()
+            phase.checks[alias] = OK
             say(f"database {_describe(alias)} answers")
             return
         except DatabaseError as error:
+            phase.checks[alias] = UNREACHABLE
             reason = one_line(error)
             if not isinstance(error, OperationalError):
                 # No connection was tried: an option is wrong, which waiting does not mend.
@@ -79,6 +83,7 @@ def migrate() -> None:
 
     Raises StartupError with the migration's own error.
     """
+    phase.enter(phase.MIGRATING)
     if settings.DEBUG:
         try:
             _warn_about_missing_migrations()
@@ -92,7 +97,9 @@ def migrate() -> None:
                 say(f"database '{alias}' is up to date")
             else:
                 say(f"migrating database '{alias}'")
+                phase.checks[alias] = PENDING
                 call_command("migrate", database=alias, interactive=False, skip_checks=True)
+                phase.checks[alias] = OK
         except Exception as error:
             raise _failed(alias, error) from error
 

@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 from backend.boot.log import say
 from backend.environment import Environment
 from backend.errors import StartupError, one_line
+from backend.health import phase
 
 
 def create(env: Environment) -> None:
@@ -34,6 +35,7 @@ def create(env: Environment) -> None:
             "DJANGO_SUPERUSER_USERNAME is set, and django.contrib.auth is not in INSTALLED_APPS.",
             "Add it to INSTALLED_APPS, or unset the DJANGO_SUPERUSER_ variables.",
         )
+    phase.enter(phase.SUPERUSER)
     users = get_user_model()
     try:
         users._default_manager.get_by_natural_key(username)

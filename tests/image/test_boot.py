@@ -204,7 +204,7 @@ def test_each_step_can_be_switched_off(containers, tmp_path):
     off = {"DB_WAIT": "false", "MIGRATE": "off", "COLLECTSTATIC": "0"}
     container = containers.start(
         env={**NOBODY, **off}, mounts={tmp_path: "/code/local_settings"}
-    ).wait_until_ready("/health/live")
+    ).wait_until_serving()
     log = container.logs()
     assert "boot: ready to serve" in log
     assert not re.search("waiting|answers|migrat|static", log)

@@ -20,7 +20,8 @@ with explained():
     workers = _env["WEB_CONCURRENCY"] or limits.workers()
     threads = _env["WEB_THREADS"]
 
-worker_class = "gthread"
+# gthread, with a thread kept free for probes.
+worker_class = "backend.worker.Worker"
 # One copy of the application in memory, shared by the workers until they write to it.
 preload_app = True
 # A worker that does not report for this long is replaced. With gthread a long

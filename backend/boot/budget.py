@@ -71,8 +71,13 @@ def flags(config: Config, env: Environment) -> list[str]:
     """
     if config.worker_class_str.startswith(("gevent", "eventlet")):
         return []
+    enforce = env["DB_CONNECTION_BUDGET"] == "ENFORCE"
+    if not env["DB_WAIT"]:
+        if enforce:
+            say("WARNING: connections are not counted: DB_CONNECTION_BUDGET needs DB_WAIT")
+        return []
     load = Load(env["REPLICAS"], config.workers, config.threads, _kept_for_streams())
-    threads = _fit(load, enforce=env["DB_CONNECTION_BUDGET"] == "ENFORCE")
+    threads = _fit(load, enforce=enforce)
     return ["--threads", str(threads)] if threads < load.threads else []
 
 

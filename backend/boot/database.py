@@ -37,7 +37,10 @@ def wait(timeout: int) -> None:
 
 
 def answers(alias: str) -> bool:
-    """Whether a database can be connected to now; a line in the log says why not."""
+    """Whether a database can be connected to now; a line in the log says why not.
+
+    The connection is kept for what the start does next.
+    """
     connection = connections[alias].copy()
     if connection.vendor == "postgresql":
         connection.settings_dict["OPTIONS"]["connect_timeout"] = ONE_LOOK
@@ -46,8 +49,8 @@ def answers(alias: str) -> bool:
     except DatabaseError as error:
         say(f"WARNING: the optional database {describe(alias)} does not answer: {one_line(error)}")
         return False
-    finally:
-        connection.close()
+    connections[alias].close()
+    connections[alias] = connection
     return True
 
 

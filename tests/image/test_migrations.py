@@ -47,6 +47,12 @@ def test_a_container_that_dies_while_migrating_frees_the_lock_for_the_next(
         says(second, WAITING)
         assert re.search(WAITING, second.logs())[2] == first.inspect()["Config"]["Hostname"]
         assert MIGRATING not in second.logs()
+        holder = (
+            "FROM pg_stat_activity WHERE application_name LIKE 'migrate %' AND state = 'idle in"
+        )
+        horizon = f"SELECT backend_xmin IS NULL AND backend_xid IS NULL {holder} transaction'"
+        assert "f" not in postgis.sql(horizon, database), "it holds VACUUM back"
+        assert "t" in postgis.sql(horizon, database)
         docker("kill", first.name)
         says(second, MIGRATING)
     second.wait_until_ready()

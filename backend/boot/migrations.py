@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.loader import MigrationLoader
@@ -148,8 +148,11 @@ def _try(connection: BaseDatabaseWrapper) -> bool:
     try:
         _execute(connection, "BEGIN ISOLATION LEVEL READ COMMITTED")
         in_transaction = connection.connection.info.transaction_status == IN_TRANSACTION
-    except DatabaseError as error:
-        if "statement pooling" not in str(error):
+    except OperationalError:
+        # PgBouncer that pools statements closes the connection, and says why in its own
+        # log only.
+        connection.close()
+        if not _is_pooler(connection):
             raise
         in_transaction = False
     if not in_transaction:
@@ -162,6 +165,12 @@ def _try(connection: BaseDatabaseWrapper) -> bool:
     _execute(connection, SET, [json.dumps(names), list(names)])
     (row,) = _execute(connection, "SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
     return row[0]
+
+
+def _is_pooler(connection: BaseDatabaseWrapper) -> bool:
+    """Whether the process that answers is not the one that was connected to."""
+    (row,) = _execute(connection, "SELECT pg_backend_pid()")
+    return row[0] != connection.connection.info.backend_pid
 
 
 def _held(connection: BaseDatabaseWrapper) -> str:

@@ -58,7 +58,7 @@ REST_FRAMEWORK = {**REST_FRAMEWORK, "DEFAULT_PERMISSION_CLASSES": []}
 """
 # Everything that names our handler and our middleware is replaced.
 REPLACING = """
-INSTALLED_APPS = ["rest_framework"]
+INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "rest_framework"]
 MIDDLEWARE = []
 REST_FRAMEWORK = {"UNAUTHENTICATED_USER": None, "DEFAULT_AUTHENTICATION_CLASSES": []}
 """

@@ -48,7 +48,8 @@ def project(folder: Path, operation: str) -> dict[Path, str]:
         "stops/migrations/0001_initial.py": FIRST.format(operation=operation),
         "stops/migrations/0002_index.py": SECOND,
         # Few applications, so that little but the project's own is migrated.
-        "local_settings/settings.py": 'INSTALLED_APPS = ["stops"]\n',
+        "local_settings/settings.py": "INSTALLED_APPS = "
+        '["django.contrib.contenttypes", "django.contrib.auth", "stops"]\n',
         "local_settings/urls.py": "urlpatterns = []\n",
     }
     write(folder, files)

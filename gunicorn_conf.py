@@ -22,7 +22,8 @@ with explained():
     threads = _env["WEB_THREADS"]
     _drain_seconds = _env["DRAIN_SECONDS"]
 
-worker_class = "gthread"
+# gthread, with a thread kept free for probes.
+worker_class = "backend.worker.Worker"
 # One copy of the application in memory, shared by the workers until they write to it.
 preload_app = True
 # A worker that does not report for this long is replaced. With gthread a long

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from backend.boot import configuration, data, database, listening, static, superuser
+from backend.boot import (
+    budget,
+    configuration,
+    data,
+    database,
+    listening,
+    migrations,
+    static,
+    superuser,
+)
 from backend.boot.log import say
 from backend.environment import current
 from backend.errors import StartupError, explained
@@ -22,6 +31,9 @@ if TYPE_CHECKING:
     from gunicorn.app.wsgiapp import WSGIApplication
 
 STARTED = time.monotonic()
+# Workers of threads. gevent and its like change modules that Django has been loaded with by now:
+# they need a new Python.
+IN_PROCESS = ("sync", "gthread", "backend.worker.Worker")
 SERVER = ["gunicorn", "backend.wsgi", "-c", "gunicorn_conf.py"]
 
 
@@ -37,14 +49,17 @@ def main(arguments: list[str]) -> None:
             # From here on somebody answers: alive, and not ready.
             listener = server and listening.listen(server.cfg, settings.FORCE_SCRIPT_NAME or "")
             prepare()
+            fewer = budget.flags(server.cfg, current()) if server else []
+        if fewer:
+            # They win over gunicorn's files.
+            command = [*command, *fewer]
+            server = _gunicorn(command)
         if listener:
             listener.hand_over()
         # The server has no use for it, and the environment of a process can be read for as
         # long as that lives: so it needs a new one.
         had_password = os.environ.pop("DJANGO_SUPERUSER_PASSWORD", None)
-        # gevent and its like change modules that Django has been loaded with by now: they need
-        # a new Python.
-        if server and not had_password and server.cfg.worker_class_str in ("sync", "gthread"):
+        if server and not had_password and server.cfg.worker_class_str in IN_PROCESS:
             # Without starting Python and loading Django a second time.
             server.run()
             sys.exit()
@@ -67,7 +82,7 @@ def prepare() -> None:
     if env["DB_WAIT"]:
         database.wait(env["DB_WAIT_TIMEOUT"])
     if env["MIGRATE"]:
-        database.migrate()
+        migrations.migrate(env["MIGRATE_LOCK_TIMEOUT"])
     if env["COLLECTSTATIC"]:
         static.collect()
     superuser.create(env)

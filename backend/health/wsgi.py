@@ -21,8 +21,8 @@ class HealthApplication:
     """``/health/live``, ``/health/ready`` and ``/health/``; everything else is Django's.
 
     - live: 200 while the process answers.
-    - ready: 200 when every database answers and its migrations are in, else 503, as it is while
-      this container drains; JSON with ``phase``, ``since`` when, and ``checks``.
+    - ready: 200 when every required database answers and its migrations are in, else 503, as it is
+      while this container drains; JSON with ``status``, ``phase``, ``since`` when, and ``checks``.
     - ``/health/``: the same for people. A URL of the team's own that begins with
       ``health`` keeps its place; a catch-all does not take ours.
     """
@@ -63,11 +63,18 @@ class HealthApplication:
 
 
 def _phase(states: list[DatabaseState]) -> phase.Phase:
-    """The phase that the databases' states mean, or that this container is draining."""
-    found = {state.state for state in states}
+    """The phase that the required databases mean, or that this container is draining."""
+    found = {state.state for state in states if state.required}
     if UNREACHABLE in found:
         return phase.enter(phase.WAITING)
     return phase.enter(phase.PENDING if PENDING in found else phase.READY)
+
+
+def _word(now: phase.Phase, states: list[DatabaseState]) -> str:
+    """How the API is as a whole; an optional database does not keep it from being ready."""
+    if now.name != phase.READY:
+        return "not ready"
+    return "ready" if all(state.ok for state in states) else "degraded"
 
 
 def _status(now: phase.Phase) -> HTTPStatus:
@@ -77,6 +84,7 @@ def _status(now: phase.Phase) -> HTTPStatus:
 def _json(states: list[DatabaseState]) -> tuple[HTTPStatus, str, bytes]:
     now = _phase(states)
     document = {
+        "status": _word(now, states),
         "phase": now.name,
         "since": now.since,
         "checks": {f"database:{state.alias}": state.state for state in states},
@@ -90,9 +98,9 @@ def _page(states: list[DatabaseState], prefix: str) -> tuple[HTTPStatus, str, by
     now = _phase(states)
     values = {
         "name": settings.PROJECT_NAME,
+        "status": _word(now, states),
         "phase": now.name,
         "databases": states,
-        "ready": now.name == phase.READY,
         "home": f"{prefix}/",
     }
     return _status(now), "text/html; charset=utf-8", render("health.html", values).encode()

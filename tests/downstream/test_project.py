@@ -246,7 +246,7 @@ def test_health_names_every_database(site: Site):
         assert answer.status_code == 200
         document = answer.json()
         assert document.pop("since").endswith("Z")
-        assert document == {"phase": "ready", "checks": every}
+        assert document == {"status": "ready", "phase": "ready", "checks": every}
         assert answer.headers["Cache-Control"] == "no-store"
 
 

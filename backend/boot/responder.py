@@ -47,7 +47,8 @@ def answer(head: bytes, prefix: str = "") -> bytes:
             status, document = HTTPStatus.OK, {"status": "live", "phase": now.name}
         case "/health/ready" | "/health":
             states = {f"database:{alias}": state for alias, state in phase.checks.copy().items()}
-            document = {"phase": now.name, "since": now.since, "checks": states}
+            document = {"status": "not ready", "phase": now.name, "since": now.since}
+            document["checks"] = states
         case _:
             document = {"detail": f"This API is starting ({now.name}). Ask again in a moment."}
     return _response(status, document, body=method != b"HEAD")

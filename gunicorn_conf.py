@@ -39,10 +39,8 @@ if os.access("/dev/shm", os.W_OK):  # noqa: S108
 control_socket_disable = True
 
 accesslog = "-"
-if _env["BEHIND_PROXY"]:
-    access_log_format = (
-        '%({x-forwarded-for}i)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'
-    )
+# Text or JSON, the request's id, nothing secret: docs/production.md says what a line has.
+logger_class = _logger_class = "backend.logs.server.Logger"
 
 
 def when_ready(server):
@@ -64,6 +62,10 @@ with explained():
     _team = overrides.load("gunicorn_conf")
 if _team is not None:
     globals().update({k: v for k, v in vars(_team).items() if not k.startswith("_")})
+
+if globals().get("statsd_host") and logger_class == _logger_class:
+    # gunicorn has a logger for it, and takes that when none is named.
+    del logger_class
 
 if isinstance(worker_class, str) and worker_class.startswith(("gevent", "eventlet")):
     # Every greenlet would keep a connection of its own, until the server has none left.

@@ -12,7 +12,8 @@ from pathlib import Path
 from backend.boot import configuration, data, database, static, superuser
 from backend.boot.log import say
 from backend.environment import current
-from backend.errors import StartupError, explained
+from backend.errors import StartupError, exit_with, explained
+from backend.logs import console
 
 SERVER = ["gunicorn", "backend.wsgi", "-c", "gunicorn_conf.py"]
 
@@ -24,6 +25,7 @@ def main(arguments: list[str]) -> None:
         # As the first process of a container, Python would otherwise ignore it.
         signal.signal(signal.SIGTERM, _stop)
         with explained():
+            console.start()
             prepare()
         # The server has no use for it, and the environment of a process can be read for as
         # long as that lives: so it needs a new one.
@@ -90,13 +92,12 @@ def _become(command: list[str]) -> None:
     try:
         os.execvp(command[0], command)  # noqa: S606  to become it is the point
     except OSError as error:
-        print(
+        exit_with(
             StartupError(
                 f"The command '{command[0]}' cannot be run: {error.strerror}.",
                 "Check its spelling; the image runs commands such as 'bash', "
                 "'python manage.py shell', or gunicorn flags such as '--workers 2'.",
-            ),
-            file=sys.stderr,
+            )
         )
         # As shells do: 127 not found, 126 found and not runnable.
         sys.exit(127 if isinstance(error, FileNotFoundError) else 126)

@@ -96,6 +96,9 @@ def complete(settings: dict[str, Any], env: Environment) -> None:
             middleware.index(SECURITY) + 1 if SECURITY in middleware else 0, WHITENOISE
         )
         settings["MIDDLEWARE"] = middleware
+    if isinstance(settings.get("LOGGING"), dict):
+        # Python's own default silences gunicorn, whose loggers are there before.
+        settings["LOGGING"].setdefault("disable_existing_loggers", False)
     settings["STATIC_URL"] = _below(env["PATH_PREFIX"], settings["STATIC_URL"])
     for database in settings["DATABASES"].values():
         _complete_database(database, env)

@@ -17,6 +17,7 @@ import warnings
 from types import TracebackType
 from typing import Any, TextIO
 
+from backend.environment import current
 from backend.logs import formatters, request_id
 
 _serving = False
@@ -43,7 +44,7 @@ def start() -> None:
     if _serving:
         return
     _serving = True
-    as_json = formatters.current()["LOG_FORMAT"] == "json"
+    as_json = current()["LOG_FORMAT"] == "json"
     request_id.tag_records()
     # Not logging.captureWarnings, which loses what is warned of before LOGGING is read.
     warnings.showwarning = _warn

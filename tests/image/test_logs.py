@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from tests.conftest import PostGIS
 from tests.support.broken import write
 from tests.support.containers import Container, Containers, docker, until
 from tests.support.projects import assert_two_lines
@@ -178,13 +177,12 @@ def test_every_line_of_a_json_container_is_an_object_from_boot_to_stop(
 @pytest.mark.parametrize(
     ("command", "options", "begin"),
     [
-        ([], ["--env", "POSTGRES_HOST=db"], "POSTGRES_HOST is set, and neither"),
         ([], ["--env", "PORT=none"], "The environment variable PORT is 'none'"),
         ([], ["--cap-drop", "ALL"], "The container runs as root and may not give it up"),
         (["pyhton"], [], "The command 'pyhton' cannot be run"),
         (["python", "manage.py", "check"], ["--env", "DEBUG=x"], "The environment variable DEBUG"),
     ],
-    ids=["settings", "variable", "entrypoint", "command", "manage.py"],
+    ids=["variable", "entrypoint", "command", "manage.py"],
 )
 def test_a_start_that_fails_ends_with_one_event_that_has_the_fix(
     containers: Containers, command: list[str], options: list[str], begin: str
@@ -218,7 +216,7 @@ def test_a_commands_result_is_not_touched_by_the_log(containers: Containers) -> 
 
 
 def test_a_request_id_is_taken_or_made_returned_and_in_every_line(
-    containers: Containers, postgis: PostGIS, tmp_path: Path
+    containers: Containers, tmp_path: Path
 ) -> None:
     api = start(containers, tmp_path, DEBUG="true")
     # A page, a probe, a file that the kernel sends, a 404 and an error.
@@ -233,7 +231,7 @@ def test_a_request_id_is_taken_or_made_returned_and_in_every_line(
 
     made = [api.get("/count/").headers["X-Request-ID"] for _ in range(2)]
     assert made[0] != made[1]
-    for unsafe in ("a b", "a" * 129, '{"a": 1}', "\x1b[31mred", "a, b"):
+    for unsafe in ("a b", "a" * 129, '{"a": 1}', "a, b"):
         replaced = api.get("/count/", headers={"X-Request-ID": unsafe}).headers["X-Request-ID"]
         assert re.fullmatch(r"[0-9a-f]{32}", replaced)
         assert unsafe not in api.logs()

@@ -42,10 +42,8 @@ if os.access("/dev/shm", os.W_OK):  # noqa: S108
 control_socket_disable = True
 
 accesslog = "-"
-if _env["BEHIND_PROXY"]:
-    access_log_format = (
-        '%({x-forwarded-for}i)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'
-    )
+# Text or JSON, the request's id, nothing secret: docs/production.md says what a line has.
+logger_class = _logger_class = "backend.logs.server.Logger"
 
 
 def when_ready(server):
@@ -86,6 +84,10 @@ if _team is not None:
     for _name in _OURS.keys() & _theirs.keys():
         _theirs[_name] = hooks.join(_name, _OURS[_name], _theirs[_name])
     globals().update(_theirs)
+
+if globals().get("statsd_host") and logger_class == _logger_class:
+    # gunicorn has a logger for it, and takes that when none is named.
+    del logger_class
 
 if isinstance(worker_class, str) and worker_class.startswith(("gevent", "eventlet")):
     # Every greenlet would keep a connection of its own, until the server has none left.

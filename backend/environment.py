@@ -104,6 +104,22 @@ VARIABLES = (
         choices=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
     ),
     Variable(
+        "LOG_FORMAT",
+        "choice",
+        "text",
+        "Form of every line of the log: for people, or one JSON object each.",
+        "Application",
+        choices=("text", "json"),
+    ),
+    Variable(
+        "LOG_CLIENT_ADDRESS",
+        "choice",
+        "truncated",
+        "Clients' addresses in the log: without the last 8 bits (of IPv6: 64), whole, or not.",
+        "Application",
+        choices=("truncated", "full", "none"),
+    ),
+    Variable(
         "SECRET_STORE",
         "store",
         None,
@@ -432,8 +448,9 @@ def parse(variable: Variable, text: str) -> Any:
                 if variable.minimum <= number <= variable.maximum:
                     return number
         case "choice":
-            if text.upper() in variable.choices:
-                return text.upper()
+            for choice in variable.choices:
+                if text.upper() == choice.upper():
+                    return choice
         case "list":
             return [item.strip() for item in read(text, list) if item.strip()]
         case "origins":

@@ -11,6 +11,7 @@ from backend import geolibs as _geolibs
 from backend import overrides as _overrides
 from backend import required as _required
 from backend.environment import current as _current_environment
+from backend.logs.request_id import tag_records as _tag_records
 
 # --- The environment ---------------------------------------------------------
 
@@ -95,7 +96,7 @@ CORS_ALLOWED_ORIGINS = _env["CORS_ALLOWED_ORIGINS"]
 # what anybody sees.
 CORS_ALLOW_ALL_ORIGINS = not CORS_ALLOWED_ORIGINS
 # What scripts of other origins may read besides the usual: marks of our pages and tiles.
-CORS_EXPOSE_HEADERS = ["ETag", "X-Count", "X-Tile-Sample"]
+CORS_EXPOSE_HEADERS = ["ETag", "X-Count", "X-Request-ID", "X-Tile-Sample"]
 CSRF_TRUSTED_ORIGINS = _env["CSRF_TRUSTED_ORIGINS"]
 FORCE_SCRIPT_NAME = _env["PATH_PREFIX"] or None
 if _env["BEHIND_PROXY"]:
@@ -148,13 +149,17 @@ SWAGGER_SETTINGS = {
 
 # --- Logging: to the console, where the container's engine collects it --------
 
+_tag_records()
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+        # In the form of LOG_FORMAT.
+        "line": {"()": "backend.logs.formatters.formatter"},
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {
+        "console": {"class": "backend.logs.console.ConsoleHandler", "formatter": "line"},
+    },
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         "backend": {"level": _env["LOG_LEVEL"]},
@@ -163,6 +168,13 @@ LOGGING = {
         "django.db.backends": {"level": "DEBUG" if DEBUG else "INFO"},
     },
 }
+if _env["LOG_FORMAT"] == "json":
+    # runserver's lines; as text they keep the colours that Django gives them.
+    LOGGING["loggers"]["django.server"] = {
+        "handlers": ["console"],
+        "level": "INFO",
+        "propagate": False,
+    }
 
 # --- The team's settings, last -----------------------------------------------
 

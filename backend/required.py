@@ -94,6 +94,9 @@ def complete(settings: dict[str, Any], env: Environment) -> None:
     _append(settings, "DATABASE_ROUTERS", ROUTER)
     _insert_below(settings, SECURITY, WHITENOISE)
     _insert_below(settings, CORS, UNAVAILABLE)
+    if isinstance(settings.get("LOGGING"), dict):
+        # Python's own default silences gunicorn, whose loggers are there before.
+        settings["LOGGING"].setdefault("disable_existing_loggers", False)
     settings["STATIC_URL"] = _below(env["PATH_PREFIX"], settings["STATIC_URL"])
     for database in settings["DATABASES"].values():
         _complete_database(database, env)

@@ -24,8 +24,9 @@ from backend.boot import (
 )
 from backend.boot.log import say
 from backend.environment import current
-from backend.errors import StartupError, explained
+from backend.errors import StartupError, exit_with, explained
 from backend.health import phase
+from backend.logs import console
 
 if TYPE_CHECKING:
     from gunicorn.app.wsgiapp import WSGIApplication
@@ -44,6 +45,7 @@ def main(arguments: list[str]) -> None:
         # As the first process of a container, Python would otherwise ignore it.
         signal.signal(signal.SIGTERM, _stop)
         with explained():
+            console.start()
             configuration.load()
             server = _gunicorn(command)
             # From here on somebody answers: alive, and not ready.
@@ -112,13 +114,12 @@ def _become(command: list[str]) -> None:
     try:
         os.execvp(command[0], command)  # noqa: S606  to become it is the point
     except OSError as error:
-        print(
+        exit_with(
             StartupError(
                 f"The command '{command[0]}' cannot be run: {error.strerror}.",
                 "Check its spelling; the image runs commands such as 'bash', "
                 "'python manage.py shell', or gunicorn flags such as '--workers 2'.",
-            ),
-            file=sys.stderr,
+            )
         )
         # As shells do: 127 not found, 126 found and not runnable.
         sys.exit(127 if isinstance(error, FileNotFoundError) else 126)

@@ -39,6 +39,7 @@ ACCEPTED = [
     ("PROJECT_NAME", " Two words ", " Two words "),
     ("PROJECT_NAME", "$DEBUG", "$DEBUG"),
     ("LOG_LEVEL", "warning", "WARNING"),
+    ("LOG_FORMAT", "JSON", "json"),
     ("ALLOWED_HOSTS", "$HOME", ["$HOME"]),
     ("ALLOWED_HOSTS", "a.org, b.org,", ["a.org", "b.org"]),
     ("CORS_ALLOWED_ORIGINS", "https://a.org/, http://b:3000,", ["https://a.org", "http://b:3000"]),
@@ -170,9 +171,9 @@ def test_empty_entry_of_the_store_is_an_unset_one():
 def test_every_variable_can_be_given_as_a_file(tmp_path):
     samples = {name: text for name, text, _ in ACCEPTED} | {"DATABASE_URL": "postgis://u@db/n"}
     for variable in VARIABLES:
-        text = samples.get(variable.name) or next(
-            samples[name] for name in samples if TABLE[name].kind == variable.kind
-        )
+        of_its_kind = (samples[name] for name in samples if TABLE[name].kind == variable.kind)
+        text = samples.get(variable.name, variable.choices[-1] if variable.choices else None)
+        text = text or next(of_its_kind)
         file = tmp_path / variable.name
         file.write_text(f"{text}\n")
         given_as_file = Environment({f"{variable.name}_FILE": str(file)})[variable.name]

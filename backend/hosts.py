@@ -10,7 +10,7 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
 from backend.landing import render
-from backend.pages import POLICY
+from backend.pages import HEADERS, POLICY
 
 # Django's own name for it, which teams may have silenced or raised already.
 logger = logging.getLogger("django.security.DisallowedHost")
@@ -41,7 +41,11 @@ def _refusal(request: HttpRequest) -> HttpResponse:
     detail = "The API is not published under it. Its log says what to set, if it should be."
     if "text/html" in request.headers.get("Accept", ""):
         page = render("refusal.html", {"name": title, "detail": detail})
-        headers = {"Content-Security-Policy": POLICY}
-        return HttpResponse(page, status=400, headers=headers)
-    document = json.dumps({"detail": f"{title}. {detail}"})
-    return HttpResponse(document, "application/json", status=400)
+        answer = HttpResponse(page, status=400, headers={"Content-Security-Policy": POLICY})
+    else:
+        document = json.dumps({"detail": f"{title}. {detail}"})
+        answer = HttpResponse(document, "application/json", status=400)
+    # What the middleware below would have added.
+    for name, value in (*HEADERS, ("Content-Length", str(len(answer.content)))):
+        answer[name] = value
+    return answer

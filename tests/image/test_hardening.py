@@ -135,7 +135,7 @@ def test_secrets_are_in_no_log_no_answer_and_no_command_line(
         "/health/ready": 503,
         "/health/": 503,
         "/": 200,
-        "/swagger/?format=openapi": 200,
+        "/swagger.json": 200,
     }
     answers = []
     for path, status in pages.items():

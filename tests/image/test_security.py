@@ -286,7 +286,7 @@ def _exchange(api: Container, request: bytes) -> str:
         f"GET /{'a' * 8200} HTTP/1.1\r\nHost: localhost\r\n\r\n",
         f"GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: {'a' * 8200}\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: localhost\r\n" + "X-Many: a\r\n" * 101 + "\r\n",
-        f"GET /swagger.json?{'&'.join(['a=1'] * 1001)} HTTP/1.1\r\nHost: localhost\r\n"
+        f"GET /echo/?{'&'.join(['a=1'] * 1001)} HTTP/1.1\r\nHost: localhost\r\n"
         "Connection: close\r\n\r\n",
     ],
     ids=["line", "header", "headers", "parameters"],

@@ -35,6 +35,11 @@ graceful_timeout = 30
 # Longer than the idle time of the proxies in front (60 s at nginx and AWS), so that
 # it is never this side that closes a connection just as a request comes in.
 keepalive = 75
+# A request's first line (8 kB hold a filter by a polygon of some 200 points), the number of its
+# headers, and the size of each in bytes; bodies are bounded by MAX_UPLOAD_SIZE.
+limit_request_line = 8190
+limit_request_fields = 100
+limit_request_field_size = 8190
 # The workers' heartbeat files: on a disk they can block a worker.
 if os.access("/dev/shm", os.W_OK):  # noqa: S108
     worker_tmp_dir = "/dev/shm"  # noqa: S108

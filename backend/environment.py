@@ -45,6 +45,7 @@ class Variable:
 FORMS = {
     "boolean": "true or false (also yes/no, on/off, 1/0)",
     "integer": "a whole number",
+    "size": "a number of bytes, or of kB, MB or GB: 500kB, 100MB (or of KiB, MiB or GiB: 64MiB)",
     "text": "any text",
     "list": "values separated by commas",
     "choice": "one of the listed words",
@@ -55,6 +56,10 @@ FORMS = {
     "prefix": "a path that starts with a slash and does not end with one: /api",
     "store": "an absolute path of a folder, or ssm:/path/of/parameters",
 }
+
+# Of bytes. By the standards: k, M and G count in thousands, Ki, Mi and Gi in 1024.
+UNITS = {"": 1, **{unit: 1000**n for n, unit in enumerate("KMG", 1)}}
+UNITS |= {f"{unit}I": 1024**n for n, unit in enumerate("KMG", 1)}
 
 VARIABLES = (
     Variable(
@@ -220,7 +225,15 @@ VARIABLES = (
         minimum=1,
         maximum=10_000,
     ),
-    Variable("ALLOWED_HOSTS", "list", ["*"], "Host names this API may be asked under.", "HTTP"),
+    Variable(
+        "ALLOWED_HOSTS",
+        "list",
+        [],
+        "Host names this API is asked under: `api.example.org`, `.example.org` with all below it, "
+        "`*` for any. Unset: `localhost`, `127.0.0.1`, `[::1]` and the container's own host name; "
+        "any with `DEBUG=true`.",
+        "HTTP",
+    ),
     Variable(
         "CORS_ALLOWED_ORIGINS",
         "origins",
@@ -240,8 +253,28 @@ VARIABLES = (
         "boolean",
         False,
         "A proxy of yours ends HTTPS and sets `X-Forwarded-Proto`, `X-Forwarded-Host` and "
-        "`X-Forwarded-For`. Only when clients cannot reach the container around it.",
+        "`X-Forwarded-For`. Only when clients cannot reach the container around it. Cookies then "
+        "go over HTTPS only.",
         "HTTP",
+    ),
+    Variable(
+        "HSTS_SECONDS",
+        "integer",
+        3600,
+        "With `BEHIND_PROXY`: how long a browser asks this host by HTTPS only; 0 says nothing. "
+        "An hour mends itself; set 31536000 (a year) when HTTPS is there to stay.",
+        "HTTP",
+    ),
+    Variable(
+        "MAX_UPLOAD_SIZE",
+        "size",
+        100_000_000,
+        "Most bytes that the body of a request may have, files included; more is answered with "
+        "413. JSON and forms have a bound of their own, 10 MB: `DATA_UPLOAD_MAX_MEMORY_SIZE` in "
+        "your settings.",
+        "HTTP",
+        minimum=1,
+        maximum=10**15,
     ),
     Variable(
         "MAX_PAGE_SIZE",
@@ -447,6 +480,11 @@ def parse(variable: Variable, text: str) -> Any:
                 number = read(text, int)
                 if variable.minimum <= number <= variable.maximum:
                     return number
+        case "size":
+            if found := re.fullmatch(r"(\d{1,15}) ?(|[KMG]I?)B?", text.upper(), re.ASCII):
+                number = int(found[1]) * UNITS[found[2]]
+                if variable.minimum <= number <= variable.maximum:
+                    return number
         case "choice":
             for choice in variable.choices:
                 if text.upper() == choice.upper():
@@ -522,6 +560,8 @@ def _shown_default(variable: Variable) -> str:
         return str(variable.default).lower()
     if isinstance(variable.default, list):
         return ",".join(variable.default)
+    if variable.kind == "size":
+        return f"{variable.default // UNITS['M']}MB"
     return str(variable.default)
 
 

@@ -42,7 +42,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    # First: a preflight request is answered before anything can redirect or refuse it.
+    "backend.hosts.HostMiddleware",
+    # So early: a preflight request is answered before anything can redirect or refuse it.
     "corsheaders.middleware.CorsMiddleware",
     # Around all others, whose own queries can fail too.
     "backend.unavailable.UnavailableMiddleware",
@@ -90,7 +91,7 @@ IGNORED_DATABASES = _env["IGNORED_DATABASES"]
 
 # --- HTTP --------------------------------------------------------------------
 
-ALLOWED_HOSTS = _env["ALLOWED_HOSTS"]
+ALLOWED_HOSTS = _required.allowed_hosts(_env)
 CORS_ALLOWED_ORIGINS = _env["CORS_ALLOWED_ORIGINS"]
 # An open API by default; without credentials, a page of another origin sees only
 # what anybody sees.
@@ -102,6 +103,19 @@ FORCE_SCRIPT_NAME = _env["PATH_PREFIX"] or None
 if _env["BEHIND_PROXY"]:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     USE_X_FORWARDED_HOST = True
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SECURE_HSTS_SECONDS = _env["HSTS_SECONDS"]
+    # Of `check --deploy`: what is not for an API in a container to decide. Redirects to HTTPS are
+    # the proxy's, and a neighbour may ask without it (W008); subdomains and the browsers' own
+    # list concern other services of the domain (W005, W021).
+    SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
+# Bytes. The first is kept by backend.bodies for every body, the second by Django for forms and
+# by backend.bodies for JSON, which takes about ten times its size in memory when it is parsed.
+MAX_UPLOAD_SIZE = _env["MAX_UPLOAD_SIZE"]
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10_000_000
+# Parameters of a query or a form; files of a form. Django's defaults, said aloud.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+DATA_UPLOAD_MAX_NUMBER_FILES = 100
 
 # --- Static files ------------------------------------------------------------
 

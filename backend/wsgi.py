@@ -8,6 +8,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.urls import get_resolver, set_script_prefix
 
+from backend.bodies import BodyLimits
 from backend.health.wsgi import HealthApplication
 from backend.logs.request_id import RequestIdApplication
 
@@ -34,7 +35,7 @@ connection_created.connect(_limit_statements)
 # late for STATIC_URL, which is computed once, when WhiteNoise is loaded.
 set_script_prefix(settings.FORCE_SCRIPT_NAME or "/")
 # The id is outermost: a probe's line, a 404 and an error have it too.
-application = RequestIdApplication(HealthApplication(get_wsgi_application()))
+application = RequestIdApplication(HealthApplication(BodyLimits(get_wsgi_application())))
 # Load every view now, once, before the workers are forked: the first request is
 # as fast as the next, the memory is shared, and a broken URLconf stops the start.
 get_resolver().reverse_dict  # noqa: B018  the property does the work

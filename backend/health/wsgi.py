@@ -12,6 +12,7 @@ from django.urls import Resolver404, get_resolver
 
 from backend.health import phase
 from backend.health.checks import PENDING, UNREACHABLE, DatabaseState, database_states
+from backend.pages import HEADERS, POLICY
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -43,8 +44,10 @@ class HealthApplication:
             ("Content-Type", content_type),
             ("Content-Length", str(len(body))),
             ("Cache-Control", "no-store"),
-            ("X-Content-Type-Options", "nosniff"),
+            *HEADERS,
         ]
+        if content_type.startswith("text/html"):
+            headers.append(("Content-Security-Policy", POLICY))
         start_response(f"{status.value} {status.phrase}", headers)
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 

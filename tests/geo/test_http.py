@@ -114,7 +114,7 @@ def test_second_database_has_a_version_of_its_own(own: Api):
         ("/http/stops/?limit=21", {}),
         ("/http/stops/?limit=20&lines=1", {}),
         (STOPS, {"Accept": "text/html"}),
-        (STOPS, {"Host": "other.example.org"}),
+        (STOPS, {"Host": "other.localhost"}),
         (STOPS, {"Authorization": "Basic bm9ib2R5"}),
     ],
     ids=["page", "filter", "format", "host", "login"],

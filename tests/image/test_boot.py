@@ -348,13 +348,6 @@ def test_root_that_may_not_give_itself_up_stops_the_boot(containers):
 # What is run instead of the server, or with it
 
 
-def test_any_user_of_group_0_serves_without_capabilities_on_a_read_only_root(containers):
-    options = ["--user", "12345:0", "--cap-drop", "ALL", "--read-only", "--tmpfs", "/tmp"]
-    container = containers.start(options=options, mounts={containers.volume(): "/data"})
-    container.wait_until_ready()
-    assert {process["uid"] for process in container.processes()} == {"12345"}
-
-
 def test_a_command_is_run_at_once_as_the_applications_user(containers):
     done = containers.run("bash", "-c", 'id -u; echo "$HOME" "$0"; exit 7', "an argument; echo no")
     assert done.stdout == "1001\n/home/app an argument; echo no\n"

@@ -7,6 +7,7 @@ a team can compose texts of it. In doubt a value is masked.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
@@ -33,6 +34,7 @@ HARMLESS = {
 }
 # Their first level is names of a team's choice: the alias 'passenger_census' hides nothing.
 BY_ALIAS = {"DATABASES", "CACHES", "STORAGES"}
+WORDS = re.compile(r"[A-Za-z_. -]+")
 # Shorter ones are words of everyday: masked by their name, not looked for everywhere.
 LOOKED_FOR = 6  # characters
 
@@ -59,12 +61,7 @@ class Masker:
     """Makes values plain and masks them; it knows the secrets that it must not let through."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        forms = {
-            form
-            for secret in secrets
-            for form in (secret, secret.strip(), quote(secret, safe=""), quote_plus(secret))
-            if len(form) >= LOOKED_FOR
-        }
+        forms = {form for secret in secrets for form in _forms(secret) if len(form) >= LOOKED_FOR}
         # The longest first: a secret can be part of another.
         self.known = sorted(forms, key=len, reverse=True)
 
@@ -111,6 +108,12 @@ class Masker:
         return f"<{type(value).__module__}.{type(value).__qualname__}>"
 
 
+def _forms(secret: str) -> Iterator[str]:
+    """How a secret may be written inside another text."""
+    yield from (secret, secret.strip(), quote(secret, safe=""), quote_plus(secret))
+    yield from (re.escape(secret), json.dumps(secret)[1:-1], repr(secret)[1:-1])
+
+
 def _without_password(found: re.Match[str]) -> str:
     scheme, user, colon, rest = found.groups()
     if colon:
@@ -153,11 +156,12 @@ def _secrets(value: Any, name: str, masked: bool = False) -> Iterator[str]:
                 yield from _secrets(item, inner, masked)
         case list() | tuple() | set() | frozenset():
             for item in value:
-                yield from _secrets(item, "", masked)
+                yield from _secrets(item, name, masked)
         case bytes():
             yield from _secrets(value.decode("utf-8", "backslashreplace"), name, masked)
         case str() | int() if not isinstance(value, bool):
-            if masked:
+            # Below such a name words are most often kinds and names: "type": "apiKey".
+            if hidden(name) or (masked and not WORDS.fullmatch(str(value))):
                 yield str(value)
             yield from _passwords(str(value))
 

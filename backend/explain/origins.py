@@ -122,15 +122,17 @@ class Tracer:
             return
         seen = {*seen, module.__name__}
         found: list[Origin] = []
+        extended = False
         for binding in reversed(source.of(file, name)):
             if binding.module:
                 imported = self._imported(module, binding, name, seen)
                 if imported is None:
                     continue
                 found += imported or [Origin("override", file=str(file), line=binding.line)]
-            elif not found and binding.contradicts(value):
+            elif not extended and binding.contradicts(value):
                 continue
             else:
+                extended = extended or binding.extends
                 found.append(Origin("override", file=str(file), line=binding.line))
                 found += self._read_by_the_team(binding)
             if binding.certain and not binding.extends:
@@ -150,7 +152,8 @@ class Tracer:
         if binding.imported == "*" and there not in getattr(other, "__all__", dir(other)):
             return None
         if dotted in (OURS, settings.SETTINGS_MODULE):
-            return list(self._ours(there))
+            # They have the team's own names too by now.
+            return list(self._ours(there)) if self._has(there) else None
         return list(self._in_module(other, there, getattr(other, there), seen))
 
     def _read_by_the_team(self, binding: source.Binding) -> Iterator[Origin]:
@@ -176,14 +179,20 @@ class Tracer:
         if not any(read):
             yield Origin("default", unset, str(self.ours), found[-1].line)
 
+    def _has(self, name: str) -> bool:
+        """Whether a file of ours gives ``name`` a value."""
+        return name in source.bindings(self.ours)
+
     def _variables(self, name: str, seen: set[str]) -> list[str]:
         """The variables of the table that a statement of ours makes ``name`` from."""
         if name in seen:
             return []
         seen.add(name)
-        found = [*FROM_WHOLE_ENVIRONMENT.get(name, ()), *COMPLETED_FROM.get(name, ())]
-        if name == "DATABASES":
-            found += self.env.database_urls().values()
+        found = list(COMPLETED_FROM.get(name, ()))
+        if name in FROM_WHOLE_ENVIRONMENT:
+            whole = [*FROM_WHOLE_ENVIRONMENT[name], *self.env.database_urls().values()]
+            if any(map(self.env.source, whole)):
+                return [*whole, *found]
         for binding in source.of(self.ours, name):
             for expression in binding.expressions:
                 found += sorted(source.read_by_key(expression, "_env"))
@@ -204,16 +213,20 @@ class DjangoTracer(Tracer):
 
     def __init__(self, env: Environment) -> None:
         found = overrides.find("settings")
+        self.generated = overrides.ROOT / "backend" / "settings.py"
         super().__init__(
             env,
             overrides.ROOT / "backend" / "hacko_settings.py",
             sys.modules.get(found[0]) if found else None,
         )
 
+    def _has(self, name: str) -> bool:
+        return super()._has(name) or name in source.bindings(self.generated)
+
     def _ours(self, name: str) -> Iterator[Origin]:
-        generated = overrides.ROOT / "backend" / "settings.py"
-        if name not in source.bindings(self.ours) and name in source.bindings(generated):
-            yield Origin("default", None, str(generated), source.of(generated, name)[-1].line)
+        if self._has(name) and not super()._has(name):
+            line = source.bindings(self.generated)[name][-1].line
+            yield Origin("default", None, str(self.generated), line)
         else:
             yield from super()._ours(name)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import runpy
 import shlex
 from pathlib import Path
@@ -26,7 +27,7 @@ def settings(env: Environment, command: list[str] | None = None) -> dict[str, tu
     """
     flags = _flags(running_flags() if command is None else command)
     from_environment = _flags(shlex.split(env.raw.get("GUNICORN_CMD_ARGS", "")))
-    file = overrides.ROOT / flags.get("config", CONFIGURATION)
+    file = _file(flags.get("config", CONFIGURATION))
     values = runpy.run_path(str(file))
     found = overrides.find("gunicorn_conf")
     team = overrides.load("gunicorn_conf") if found and file.name == CONFIGURATION else None
@@ -76,6 +77,14 @@ def _flags(words: list[str]) -> dict[str, Any]:
     return {
         name: value for name, value in vars(known).items() if value is not None and name != "args"
     }
+
+
+def _file(config: str) -> Path:
+    """The file that ``--config`` names, in each of its three forms."""
+    if config.startswith("python:"):
+        found = importlib.util.find_spec(config.removeprefix("python:"))
+        return Path(str(found and found.origin))
+    return overrides.ROOT / config.removeprefix("file:")
 
 
 def _option(config: Config, name: str) -> str:

@@ -49,7 +49,7 @@ def everywhere(secret: str) -> dict[str, object]:
         "COPY": secret,
         "GREETING": (f"Hello, {secret}!", lazystr(secret), secret.encode()),
         "BY_NAME": {f"client {secret}": 1, "of": {secret}},
-        "FILE": Path("/srv") / secret.replace("/", ""),
+        "FILE": Path("/srv") / secret if "/" not in secret else None,
         "PATTERN": re.compile(re.escape(secret)),
         "CLIENT": Client(secret),
         "ERROR": ValueError(secret),
@@ -74,16 +74,10 @@ def test_no_secret_is_in_the_output(one, other):
     settings = {**everywhere(one), "NESTED": {"a": [everywhere(other)]}}
     masker = for_process(env, settings)
     shown = {name: report.Entry(masker.plain(value, name), ()) for name, value in settings.items()}
-    shown["PATTERN"] = report.Entry(None, ())  # escaped; its own test is below
-    shown["NESTED"].value["a"][0].pop("PATTERN")
     entries = {"settings": shown, "environment": report._variables(env, masker)}
     for output in (report.as_text(entries, False), report.as_json(entries, False)):
         assert MARK not in output
         assert "passenger_census" in output
-
-
-def test_secret_in_a_regular_expression_is_masked_as_it_is_written():
-    assert Masker(["a-secret"]).plain(re.compile("^a-secret$")) == f"^{MASK}$"
 
 
 SHOWN = [

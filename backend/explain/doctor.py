@@ -135,7 +135,7 @@ def as_text(found: list[Finding]) -> str:
     counts = {level: sum(one.level == level for one in found) for level in LEVELS}
     verdict = "not ready for production" if counts[PROBLEM] else "ready for production"
     lines.append(
-        f"{verdict}: {counts[PROBLEM]} problems, {counts[WARNING]} warnings, {counts[OK]} ok"
+        f"{verdict}; problems: {counts[PROBLEM]}, warnings: {counts[WARNING]}, ok: {counts[OK]}"
     )
     return "\n".join(lines)
 

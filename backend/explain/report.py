@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.db import connections
 
 from backend import __version__, overrides
 from backend.environment import ALIAS_URL, TABLE, Environment, Variable
@@ -73,6 +74,7 @@ def entries(env: Environment, masker: Masker, command: list[str] | None = None) 
 
 def _django_settings() -> dict[str, Any]:
     """What the settings module says, which is not every setting that Django knows."""
+    connections.settings  # noqa: B018  puts Django's own defaults into DATABASES
     module = sys.modules[settings.SETTINGS_MODULE]
     return {name: getattr(settings, name) for name in sorted(vars(module)) if name.isupper()}
 

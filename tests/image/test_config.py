@@ -86,7 +86,7 @@ def test_no_secret_is_in_any_output(containers, tmp_path):
         "import os\nfrom backend.hacko_settings import *\n"
         f"BROKER = 'amqp://user:{encoded}@queue/1'\n"
         "GREETING = ['Hello ' + os.environ['MAP_TOKEN']]\n"
-        "DATABASES['default']['OPTIONS']['sslpassword'] = os.environ['MAP_TOKEN']\n"
+        "DATABASES['default']['OPTIONS'] = {'sslpassword': os.environ['MAP_TOKEN']}\n"
     )
     key = "of-the-tests-7Zx'q-and-as-long-as-django-wants-it-" * 2
     write(tmp_path, {SETTINGS: team, "store/POSTGRES_PASSWORD": secret, "key": key})

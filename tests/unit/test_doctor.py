@@ -122,6 +122,6 @@ def test_text_ends_with_the_worst_and_the_verdict():
         "ok       b: good",
         "problem  a: bad",
         "         FIX: mend it",
-        "not ready for production: 1 problems, 0 warnings, 1 ok",
+        "not ready for production; problems: 1, warnings: 0, ok: 1",
     ]
     assert doctor.worst([]) == OK

@@ -33,7 +33,7 @@ def load() -> None:
     say(f"image {__version__}, Django {django.__version__}, {_overrides_found()}")
     _middleware()
     _urls()
-    _gunicorn()
+    check_gunicorn()
     _system_checks()
 
 
@@ -116,7 +116,7 @@ def _without_patterns(error: Exception) -> StartupError | None:
     )
 
 
-def _gunicorn() -> None:
+def check_gunicorn() -> None:
     """Check the values as gunicorn will, which alone would show a traceback."""
     from gunicorn.config import Config
 

@@ -14,8 +14,8 @@ from django.conf import settings
 from django.core import checks
 
 from backend.boot.configuration import sentence
-from backend.environment import Environment
-from backend.errors import explain, one_line
+from backend.environment import TABLE, Environment
+from backend.errors import StartupError, explain, one_line
 from backend.explain import databases, files, machine, server, servers
 from backend.explain.findings import LEVELS, OK, PROBLEM, WARNING, Finding
 from backend.explain.masking import for_process
@@ -65,11 +65,18 @@ def _alone(subject: str, check: Callable[[], Iterable[Finding]]) -> list[Finding
 
 
 def _environment(env: Environment) -> Iterator[Finding]:
+    unreadable = []
+    for name in TABLE:
+        try:
+            env[name]
+        except StartupError as error:
+            unreadable.append(Finding(PROBLEM, "environment", error.problem, error.fix))
+    yield from unreadable
     misspelt = env.misspelt()
     for name, meant in misspelt.items():
         message = f"{name} is set and means nothing here."
         yield Finding(WARNING, "environment", message, f"Did you mean {meant}? Else unset it.")
-    if not misspelt:
+    if not misspelt and not unreadable:
         yield Finding(OK, "environment", "every variable can be read, and none looks misspelt")
 
 

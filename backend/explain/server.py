@@ -12,7 +12,8 @@ from typing import Any
 from gunicorn.config import Config
 
 from backend import overrides
-from backend.environment import Environment
+from backend.boot.configuration import check_gunicorn
+from backend.environment import TABLE, Environment
 from backend.explain.origins import Origin, Tracer
 
 CONFIGURATION = "gunicorn_conf.py"
@@ -24,7 +25,12 @@ def settings(env: Environment, command: list[str] | None = None) -> dict[str, tu
     """Name to value and origins, for what is set and what bounds the server.
 
     ``command`` is the server's flags; None reads those of the container's first process.
+    Raises StartupError for what gunicorn_conf.py itself would end the process for.
     """
+    for name in TABLE:
+        env[name]
+    overrides.load("gunicorn_conf")
+    check_gunicorn()
     flags = _flags(running_flags() if command is None else command)
     from_environment = _flags(shlex.split(env.raw.get("GUNICORN_CMD_ARGS", "")))
     file = _file(flags.get("config", CONFIGURATION))

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from backend.environment import Environment
 from backend.explain import databases, doctor, machine, servers
 from backend.explain.databases import Examination, Facts
 from backend.explain.findings import OK, PROBLEM, WARNING, Finding
@@ -103,6 +104,13 @@ def test_memory_is_judged_by_the_workers(tmp_path, memory, workers, level, fix):
     (tmp_path / "memory.max").write_text(memory)
     found = list(machine.memory_and_cpu(workers, tmp_path))
     assert [(one.level, one.fix) for one in found if one.subject == "memory"] == [(level, fix)]
+
+
+def test_value_that_cannot_be_read_is_a_problem_and_the_others_are_still_read():
+    env = Environment({"PORT": "http", "WEB_THREADS": "many", "DEBUGG": "true"})
+    found = list(doctor._environment(env))
+    assert [finding.level for finding in found] == [PROBLEM, PROBLEM, WARNING]
+    assert "PORT is 'http'" in found[0].message
 
 
 def test_check_that_fails_is_a_finding_beside_those_it_had():

@@ -12,7 +12,7 @@ from backend import environment
 from backend.environment import TABLE, Environment
 from backend.explain import origins, report, server, source
 from tests.support.broken import write
-from tests.support.projects import run
+from tests.support.projects import assert_two_lines, run
 
 ROOT = Path(environment.__file__).resolve().parent.parent
 SETTINGS = "local_settings/settings.py"
@@ -188,6 +188,37 @@ def test_databases_name_the_variables_that_make_them_and_dotenv(project):
     }
     assert asked.origins("DEBUG") == ["environment DEBUG"]
     assert asked.value("LAND_DATABASE_URL", "environment").startswith("postgis://u:***")
+
+
+@pytest.mark.parametrize(
+    ("files", "env", "place", "says"),
+    [
+        ({}, {"PORT": "http"}, "The environment variable PORT", "is 'http'"),
+        (
+            {"local_settings/gunicorn_conf.py": "\nworkers = 'many'\n"},
+            {},
+            "local_settings/gunicorn_conf.py, line 2",
+            "workers = 'many'",
+        ),
+        (
+            {"local_settings/gunicorn_conf.py": "\n\n1 / 0\n"},
+            {},
+            "local_settings/gunicorn_conf.py, line 3",
+            "ZeroDivisionError",
+        ),
+    ],
+)
+def test_what_cannot_be_read_ends_config_with_two_lines_and_is_a_finding_of_doctor(
+    project, files, env, place, says
+):
+    write(project, files)
+    place = f"{project}/{place}" if files else place
+    assert_two_lines(run(project, "manage.py", "config", **env).stderr, place, says, "")
+    done = run(project, "manage.py", "doctor", **env)
+    assert done.returncode == 1
+    assert done.stderr == ""
+    [line] = [line for line in done.stdout.splitlines() if place in line and "problem" in line][:1]
+    assert says in line
 
 
 def test_every_setting_made_from_the_whole_environment_says_which_variables():

@@ -12,7 +12,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -384,11 +384,15 @@ class Environment:
     """
 
     def __init__(
-        self, environ: Mapping[str, str] | None = None, store: Mapping[str, str] | None = None
+        self,
+        environ: Mapping[str, str] | None = None,
+        store: Mapping[str, str] | None = None,
+        dotenv: Set[str] = frozenset(),
     ) -> None:
         source = os.environ if environ is None else environ
         self.raw = {name: value for name, value in source.items() if value.strip()}
         self.store = {name: value for name, value in (store or {}).items() if value.strip()}
+        self.dotenv = dotenv  # names that `.env` gave, for who asks where a value came from
 
     def __getitem__(self, name: str) -> Any:
         """The parsed value of a variable of the table, its default when it is unset."""
@@ -407,6 +411,20 @@ class Environment:
         if file is not None:
             return _read_value(f"{name}_FILE", Path(file))
         return self.raw.get(name) or self.store.get(name)
+
+    def source(self, name: str) -> tuple[str, str] | None:
+        """What ``text`` reads the variable from and which one, None when it is unset.
+
+        ``("environment", NAME)``, ``(".env", NAME)``, ``("file", path)`` for ``NAME_FILE``, or
+        ``("secret store", SECRET_STORE)``.
+        """
+        if self.text(name) is None:
+            return None
+        if file := self.raw.get(f"{name}_FILE"):
+            return "file", file
+        if name in self.raw:
+            return (".env" if name in self.dotenv else "environment"), name
+        return "secret store", self["SECRET_STORE"]
 
     def database_urls(self) -> dict[str, str]:
         """Alias to variable name, for every ``<ALIAS>_DATABASE_URL`` that is set."""
@@ -437,17 +455,16 @@ def current(root: Path = ROOT) -> Environment:
     """This process's environment: with ``.env`` in debug mode, else with the secret store."""
     env = Environment()
     if env["DEBUG"]:
-        _read_dotenv(root / ".env")
-        return Environment()
+        return Environment(dotenv=_read_dotenv(root / ".env"))
     if store := env["SECRET_STORE"]:
         return Environment(store=secret_store.read(store))
     return env
 
 
-def _read_dotenv(file: Path) -> None:
+def _read_dotenv(file: Path) -> set[str]:
     """Put the variables of a ``.env`` file into ``os.environ``, where those of a team belong too.
 
-    What is set already wins; what is set to nothing does not.
+    What is set already wins; what is set to nothing does not. Returns the names it gave.
     """
 
     class Reader(environ.Env):
@@ -456,7 +473,7 @@ def _read_dotenv(file: Path) -> None:
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
-        return
+        return set()
     except (OSError, UnicodeDecodeError) as error:
         raise StartupError(
             f"{file} cannot be read: {error}.", "Make it a readable file of NAME=value lines."
@@ -464,6 +481,7 @@ def _read_dotenv(file: Path) -> None:
     Reader.read_env(io.StringIO(text))
     unset = {name for name in Reader.ENVIRON if not os.environ.get(name, "").strip()}
     os.environ.update({name: Reader.ENVIRON[name] for name in unset})
+    return unset
 
 
 def parse(variable: Variable, text: str) -> Any:

@@ -35,7 +35,7 @@ def load() -> None:
     say(f"image {__version__}, Django {django.__version__}, {_overrides_found()}")
     _middleware()
     _urls()
-    _gunicorn()
+    check_gunicorn()
     _system_checks()
 
 
@@ -118,7 +118,7 @@ def _without_patterns(error: Exception) -> StartupError | None:
     )
 
 
-def _gunicorn() -> None:
+def check_gunicorn() -> None:
     """Check the values as gunicorn will, which alone would show a traceback."""
     from gunicorn.config import Config
 
@@ -165,16 +165,17 @@ def _system_checks() -> None:
     errors = [message for message in messages if message.is_serious()]
     for message in messages:
         if message not in errors and message.level >= checks.WARNING:
-            say(f"WARNING: {_sentence(message)} {one_line(message.hint or '')}".rstrip())
+            say(f"WARNING: {sentence(message)} {one_line(message.hint or '')}".rstrip())
     if errors:
         others = f" And {len(errors) - 1} more." if len(errors) > 1 else ""
         hint = errors[0].hint or "Correct what it names."
         raise StartupError(
-            _sentence(errors[0]) + others, f"{one_line(hint)} All of them: python manage.py check"
+            sentence(errors[0]) + others, f"{one_line(hint)} All of them: python manage.py check"
         )
 
 
-def _sentence(message: checks.CheckMessage) -> str:
+def sentence(message: checks.CheckMessage) -> str:
+    """What a system check says, with the model and the line that it says it of."""
     subject = message.obj
     place = getattr(getattr(subject, "_meta", None), "label", None) or subject
     file = _file_of(subject)

@@ -79,7 +79,7 @@ def _serve(command: list[str]) -> None:
     sys.stdout.flush()
     arguments, sys.argv = sys.argv, [str(shutil.which(command[0])), *command[1:]]
     server = WSGIApplication("%(prog)s [OPTIONS] [APP_MODULE]")
-    if server.cfg.worker_class_str in ("sync", "gthread"):
+    if server.cfg.worker_class_str in ("sync", "gthread", "backend.worker.Worker"):
         server.run()
         sys.exit()
     sys.argv = arguments

@@ -21,7 +21,7 @@ with explained():
     workers = _env["WEB_CONCURRENCY"] or limits.workers()
     threads = _env["WEB_THREADS"]
 
-# Threads (gthread) that a slow client cannot hold by half a request.
+# gthread, whose threads no half of a request holds, with one more for probes.
 worker_class = "backend.worker.Worker"
 # Connections a worker keeps, threads or not; half of the files it may open, where those
 # are few, because an answer needs some too: Docker's default is 1024 on some hosts.

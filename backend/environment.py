@@ -160,8 +160,49 @@ VARIABLES = (
         "STATEMENT_TIMEOUT",
         "integer",
         300,
-        "Seconds that one query of a request may take on PostgreSQL; 0: any time.",
+        "Seconds that one query of a request may take on PostgreSQL; 0: any time. Not through a "
+        "[pooler](production.md#connections).",
         "Database",
+    ),
+    Variable(
+        "REQUIRED_DATABASES",
+        "list",
+        [],
+        "Aliases without which this API is not ready. Named in no list: `default`, and every "
+        "alias that a model's `in_db` names.",
+        "Database",
+    ),
+    Variable(
+        "OPTIONAL_DATABASES",
+        "list",
+        [],
+        "Aliases without which it is degraded, and ready. Named in no list: all others.",
+        "Database",
+    ),
+    Variable(
+        "IGNORED_DATABASES",
+        "list",
+        [],
+        "Aliases that neither the start nor the health pages ask; nor are they migrated.",
+        "Database",
+    ),
+    Variable(
+        "DB_CONNECTION_BUDGET",
+        "choice",
+        "WARN",
+        "At start, when this API may open more connections than PostgreSQL has slots: `warn`, "
+        "`enforce` (fewer threads, so that they fit), or `off`.",
+        "Database",
+        choices=("WARN", "ENFORCE", "OFF"),
+    ),
+    Variable(
+        "REPLICAS",
+        "integer",
+        1,
+        "Containers of this API that run at the same time, for `DB_CONNECTION_BUDGET`.",
+        "Database",
+        minimum=1,
+        maximum=10_000,
     ),
     Variable("ALLOWED_HOSTS", "list", ["*"], "Host names this API may be asked under.", "HTTP"),
     Variable(
@@ -230,11 +271,28 @@ VARIABLES = (
         maximum=1024,
     ),
     Variable("WEB_THREADS", "integer", 4, "Threads a worker.", "Server", minimum=1, maximum=1024),
-    Variable("DB_WAIT", "boolean", True, "At start, wait until every database answers.", "Start"),
+    Variable(
+        "DB_WAIT", "boolean", True, "At start, wait until every required database answers.", "Start"
+    ),
     Variable(
         "DB_WAIT_TIMEOUT", "integer", 60, "Seconds to wait for each database.", "Start", minimum=1
     ),
-    Variable("MIGRATE", "boolean", True, "At start, apply migrations.", "Start"),
+    Variable(
+        "MIGRATE",
+        "boolean",
+        True,
+        "At start, apply migrations. When it is false: `python manage.py migrate_databases`, once "
+        "for each release.",
+        "Start",
+    ),
+    Variable(
+        "MIGRATE_LOCK_TIMEOUT",
+        "integer",
+        600,
+        "Seconds to wait, for each database, while another container migrates it.",
+        "Start",
+        minimum=1,
+    ),
     Variable(
         "COLLECTSTATIC", "boolean", True, "At start, collect static files if they changed.", "Start"
     ),

@@ -43,6 +43,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     # First: a preflight request is answered before anything can redirect or refuse it.
     "corsheaders.middleware.CorsMiddleware",
+    # Around all others, whose own queries can fail too.
+    "backend.unavailable.UnavailableMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # Below WhiteNoise, whose files are compressed already.
@@ -81,6 +83,9 @@ SPATIALITE_LIBRARY_PATH = _geolibs.spatialite()
 
 DATABASES = _required.databases(_env, DATA_DIR, spatialite=bool(SPATIALITE_LIBRARY_PATH))
 DATABASE_ROUTERS = ["backend.router.ModelDatabaseRouter"]
+REQUIRED_DATABASES = _env["REQUIRED_DATABASES"]
+OPTIONAL_DATABASES = _env["OPTIONAL_DATABASES"]
+IGNORED_DATABASES = _env["IGNORED_DATABASES"]
 
 # --- HTTP --------------------------------------------------------------------
 
@@ -122,6 +127,7 @@ REST_FRAMEWORK = {
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticatedOrReadOnly"],
     "DEFAULT_VERSIONING_CLASS": "rest_framework.versioning.AcceptHeaderVersioning",
+    "EXCEPTION_HANDLER": "backend.unavailable.exception_handler",
 }
 
 MAX_PAGE_SIZE = _env["MAX_PAGE_SIZE"]

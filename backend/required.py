@@ -18,6 +18,8 @@ POSTGRESQL_ENGINES = (
 ROUTER = "backend.router.ModelDatabaseRouter"
 WHITENOISE = "whitenoise.middleware.WhiteNoiseMiddleware"
 SECURITY = "django.middleware.security.SecurityMiddleware"
+CORS = "corsheaders.middleware.CorsMiddleware"
+UNAVAILABLE = "backend.unavailable.UnavailableMiddleware"
 
 
 def databases(env: Environment, data_dir: Path, *, spatialite: bool) -> dict[str, dict[str, Any]]:
@@ -90,12 +92,8 @@ def complete(settings: dict[str, Any], env: Environment) -> None:
     _append(settings, "INSTALLED_APPS", "backend")
     _append(settings, "INSTALLED_APPS", "django.contrib.staticfiles")
     _append(settings, "DATABASE_ROUTERS", ROUTER)
-    middleware = list(settings["MIDDLEWARE"])
-    if WHITENOISE not in middleware:
-        middleware.insert(
-            middleware.index(SECURITY) + 1 if SECURITY in middleware else 0, WHITENOISE
-        )
-        settings["MIDDLEWARE"] = middleware
+    _insert_below(settings, SECURITY, WHITENOISE)
+    _insert_below(settings, CORS, UNAVAILABLE)
     settings["STATIC_URL"] = _below(env["PATH_PREFIX"], settings["STATIC_URL"])
     for database in settings["DATABASES"].values():
         _complete_database(database, env)
@@ -138,6 +136,14 @@ def _append(settings: dict[str, Any], name: str, value: str) -> None:
         settings[name] = [*settings[name], value]
 
 
+def _insert_below(settings: dict[str, Any], above: str, middleware: str) -> None:
+    """Put a middleware that is missing right below another, first where that is missing too."""
+    names = list(settings["MIDDLEWARE"])
+    if middleware not in names:
+        names.insert(names.index(above) + 1 if above in names else 0, middleware)
+        settings["MIDDLEWARE"] = names
+
+
 def _complete_database(database: dict[str, Any], env: Environment) -> None:
     if database.get("ENGINE") not in POSTGRESQL_ENGINES:
         return
@@ -147,10 +153,14 @@ def _complete_database(database: dict[str, Any], env: Environment) -> None:
     database.setdefault("CONN_HEALTH_CHECKS", True)
     options = database.setdefault("OPTIONS", {})
     options.setdefault("connect_timeout", 5)
-    # A server that vanished is noticed after 30 + 3 x 10 s, not after the kernel's two hours.
-    options.setdefault("keepalives_idle", 30)
-    options.setdefault("keepalives_interval", 10)
+    # A server that vanished is noticed after 10 s, not after the kernel's two hours: without
+    # an answer to what was sent by tcp_user_timeout (in ms; it takes the place of
+    # keepalives_count on Linux, which other systems go by), in silence by the keepalives.
+    # Not less: that long a server may leave unread what a large INSERT sends.
+    options.setdefault("keepalives_idle", 5)
+    options.setdefault("keepalives_interval", 2)
     options.setdefault("keepalives_count", 3)
+    options.setdefault("tcp_user_timeout", 10_000)
 
 
 def _secret_key(settings: dict[str, Any], env: Environment) -> str:

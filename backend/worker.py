@@ -1,9 +1,12 @@
-"""gunicorn's worker of threads, of which slow clients hold none.
+"""gunicorn's worker of threads, of which slow clients hold none and probes have one more.
 
 gunicorn's own (``gthread``) reads a request in the thread that will answer it, and waits
 there for as long as the client likes: as many halves of a request as there are threads, and
 nobody else is served. Here the one thread that watches all sockets collects the headers; a
 thread is taken when they are in. https://docs.gunicorn.org/en/stable/deploy.html
+
+With all threads waiting for a database that is silent, a probe would wait behind them, and
+a container that only has to wait would be killed for it. Probes then get a thread apart.
 
 A body is still read by the thread, because the view decides whether it wants it: a client
 that stalls there, or does not take its answer, is let go after ``STALLED``.
@@ -17,12 +20,15 @@ import selectors
 import socket
 import struct
 import time
+from concurrent import futures
 from functools import partial
 
 from gunicorn import http
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine
 from gunicorn.http2 import negotiation
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
+
+from backend.environment import current
 
 # Seconds from the first byte of a request to the end of its headers. nginx gives 60,
 # Apache 20 and more while bytes come; ours are a kilobyte, and no proxy needs a second.
@@ -33,10 +39,17 @@ STALLED = 30
 HEADERS_LIMIT = 64 * 1024
 
 TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+PROBES = tuple(
+    f"{method} {prefix}/health/{page}{end}".encode()
+    for method in ("GET", "HEAD")
+    for prefix in {"", current()["PATH_PREFIX"]}
+    for page in ("live", "ready")
+    for end in (" ", "/ ", "?")
+)
 
 
 class Worker(ThreadWorker):
-    """``gthread`` whose threads only meet requests with all their headers."""
+    """``gthread`` whose threads only meet requests with all their headers, probes first."""
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
@@ -44,6 +57,11 @@ class Worker(ThreadWorker):
         # (time.monotonic).
         self.incoming: dict[TConn, float] = {}
         self.next_look = 0.0
+        self.busy = 0
+
+    def init_process(self) -> None:
+        self.probe_pool = futures.ThreadPoolExecutor(max_workers=1)
+        super().init_process()
 
     def accept(self, listener: socket.socket) -> None:
         # At the limit gunicorn stops accepting; then thousands of silent connections would
@@ -59,7 +77,7 @@ class Worker(ThreadWorker):
         one that becomes readable, and for one whose next request has been read already.
         """
         if not self._speaks_plain_http(conn):
-            super().enqueue_req(conn)
+            self._hand_over(conn)
             return
         if conn.parser is None:
             conn.parser = http.get_parser(self.cfg, conn.sock, conn.client)
@@ -86,7 +104,7 @@ class Worker(ThreadWorker):
         buffer.write(data or b"")
         head = buffer.getvalue()
         if head.find(b"\r\n\r\n", max(known - 3, 0)) >= 0:
-            self._hand_over(conn)
+            self._hand_over(conn, head)
         elif len(head) > self._limit():
             conn.parser = _TooLarge(head)
             self._hand_over(conn)
@@ -112,9 +130,17 @@ class Worker(ThreadWorker):
         if self.incoming.pop(conn, None) is not None:
             self.poller.unregister(conn.sock)
 
-    def _hand_over(self, conn: TConn) -> None:
+    def _hand_over(self, conn: TConn, head: bytes = b"") -> None:
         self._forget(conn)
-        super().enqueue_req(conn)
+        probe = self.busy >= self.cfg.threads and head.startswith(PROBES)
+        pool = self.probe_pool if probe else self.tpool
+        self.busy += pool is self.tpool
+        future = pool.submit(self.handle, conn)
+        future.add_done_callback(partial(self.method_queue.defer, self._finish, conn, pool))
+
+    def _finish(self, conn: TConn, pool: futures.Executor, future: futures.Future) -> None:
+        self.busy -= pool is self.tpool
+        self.finish_request(conn, future)
 
     def _close(self, conn: TConn) -> None:
         self._forget(conn)

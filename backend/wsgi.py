@@ -13,12 +13,19 @@ from backend.health.wsgi import HealthApplication
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
 
 
+# Not through a pooler, which answers with the number of a process that is not the server's:
+# what is set for a session there stays with whoever is lent the connection next.
+LIMIT = """
+SELECT CASE WHEN pg_backend_pid() = %s THEN set_config('statement_timeout', %s, false) END
+"""
+
+
 def _limit_statements(connection: BaseDatabaseWrapper, **_: object) -> None:
     """Here, and not in DATABASES, because migrations may take their time."""
     limit = getattr(settings, "STATEMENT_TIMEOUT", 0)
     if limit and connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('statement_timeout', %s, false)", [f"{limit}s"])
+            cursor.execute(LIMIT, [connection.connection.info.backend_pid, f"{limit}s"])
 
 
 connection_created.connect(_limit_statements)

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from backend.boot import configuration, data, database, static, superuser
+from backend.boot import budget, configuration, data, database, migrations, static, superuser
 from backend.boot.log import say
 from backend.environment import current
 from backend.errors import StartupError, explained
@@ -25,6 +25,7 @@ def main(arguments: list[str]) -> None:
         signal.signal(signal.SIGTERM, _stop)
         with explained():
             prepare()
+            command = [*command, *_fewer_threads(command)]
         # The server has no use for it, and the environment of a process can be read for as
         # long as that lives: so it needs a new one.
         had_password = os.environ.pop("DJANGO_SUPERUSER_PASSWORD", None)
@@ -51,7 +52,7 @@ def prepare() -> None:
     if env["DB_WAIT"]:
         database.wait(env["DB_WAIT_TIMEOUT"])
     if env["MIGRATE"]:
-        database.migrate()
+        migrations.migrate(env["MIGRATE_LOCK_TIMEOUT"])
     if env["COLLECTSTATIC"]:
         static.collect()
     superuser.create(env)
@@ -66,6 +67,19 @@ def _stop(signal_number: int, frame: object) -> None:
 def _is_our_gunicorn(command: list[str]) -> bool:
     found = shutil.which(command[0])
     return found is not None and Path(found) == Path(sys.executable).with_name("gunicorn")
+
+
+def _fewer_threads(command: list[str]) -> list[str]:
+    """A flag for gunicorn, which wins over its files, when the database asks for it."""
+    env = current()
+    if env["DB_CONNECTION_BUDGET"] == "OFF" or not _is_our_gunicorn(command):
+        return []
+    from gunicorn.app.wsgiapp import WSGIApplication
+
+    arguments, sys.argv = sys.argv, command
+    config = WSGIApplication("%(prog)s [OPTIONS] [APP_MODULE]").cfg
+    sys.argv = arguments
+    return budget.flags(config, env)
 
 
 def _serve(command: list[str]) -> None:

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ObjectDoesNotExist
 from django.core.management import CommandError, call_command
+from django.db import DatabaseError
 
 from backend.boot.log import say
 from backend.environment import Environment
@@ -40,6 +41,12 @@ def create(env: Environment) -> None:
     except ObjectDoesNotExist:
         _create(users, username, password, env["DJANGO_SUPERUSER_EMAIL"])
         say(f"superuser '{username}' created")
+    except DatabaseError as error:
+        raise StartupError(
+            f"The superuser cannot be looked for: {one_line(error)}",
+            "Create it when the default database answers and is migrated (DB_WAIT, MIGRATE), or "
+            "unset the DJANGO_SUPERUSER_ variables.",
+        ) from error
     else:
         say(f"superuser '{username}' exists and is left as it is")
 

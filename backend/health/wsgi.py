@@ -20,8 +20,8 @@ class HealthApplication:
     """``/health/live``, ``/health/ready`` and ``/health/``; everything else is Django's.
 
     - live: 200 while the process answers.
-    - ready: 200 when every database answers and its migrations are in, else 503;
-      JSON with ``phase`` and ``checks``.
+    - ready: 200 when every required database answers and its migrations are in, else
+      503; JSON with ``status``, ``phase`` and ``checks``.
     - ``/health/``: the same for people. A URL of the team's own that begins with
       ``health`` keeps its place; a catch-all does not take ours.
     """
@@ -61,13 +61,20 @@ class HealthApplication:
         return None
 
 
+def _word(states: list[DatabaseState]) -> str:
+    """How the API is as a whole; an optional database does not keep it from being ready."""
+    if all(state.ok for state in states):
+        return "ready"
+    return "degraded" if all(state.ok for state in states if state.required) else "not ready"
+
+
 def _status(states: list[DatabaseState]) -> HTTPStatus:
-    ready = all(state.ok for state in states)
-    return HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
+    not_ready = _word(states) == "not ready"
+    return HTTPStatus.SERVICE_UNAVAILABLE if not_ready else HTTPStatus.OK
 
 
 def _phase(states: list[DatabaseState]) -> str:
-    found = {state.state for state in states}
+    found = {state.state for state in states if state.required}
     if UNREACHABLE in found:
         return "waiting-for-database"
     return "migrations-pending" if PENDING in found else "ready"
@@ -75,6 +82,7 @@ def _phase(states: list[DatabaseState]) -> str:
 
 def _json(states: list[DatabaseState]) -> tuple[HTTPStatus, str, bytes]:
     document = {
+        "status": _word(states),
         "phase": _phase(states),
         "checks": {f"database:{state.alias}": state.state for state in states},
     }
@@ -86,9 +94,9 @@ def _page(states: list[DatabaseState], prefix: str) -> tuple[HTTPStatus, str, by
 
     values = {
         "name": settings.PROJECT_NAME,
+        "status": _word(states),
         "phase": _phase(states),
         "databases": states,
-        "ready": _phase(states) == "ready",
         "home": f"{prefix}/",
     }
     return _status(states), "text/html; charset=utf-8", render("health.html", values).encode()

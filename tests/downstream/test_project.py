@@ -244,7 +244,7 @@ def test_health_names_every_database(site: Site):
     for path in ("/health/ready", "/health/"):
         answer = site.get(path)
         assert answer.status_code == 200
-        assert answer.json() == {"phase": "ready", "checks": every}
+        assert answer.json() == {"status": "ready", "phase": "ready", "checks": every}
         assert answer.headers["Cache-Control"] == "no-store"
 
 

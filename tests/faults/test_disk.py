@@ -16,8 +16,6 @@ FILL = (
     "dd if=/dev/zero of={folder}/fill bs=64k 2>/dev/null; "
     "dd if=/dev/zero of={folder}/fill2 bs=512 2>/dev/null"
 )
-    "dd if=/dev/zero of={folder}/fill bs=64k 2>/dev/null; dd if=/dev/zero of={folder}/fill2 bs=512"
-)
 
 
 def fill(container: Container, folder: str) -> None:

@@ -1,0 +1,47 @@
+"""Replicas that start together on an empty database."""
+
+from __future__ import annotations
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.conftest import PostGIS
+from tests.support.containers import Container, Containers
+from tests.support.migrating import APPLIED, MIGRATING, project
+
+ROUNDS = int(os.environ.get("ROUNDS", "20"))
+REPLICAS = 4
+
+
+def test_of_four_replicas_on_an_empty_database_exactly_one_migrates_and_all_become_ready(
+    postgis: PostGIS, tmp_path
+):
+    # Half a second of work, so that the others come while it is done.
+    mounts = project(tmp_path, 'migrations.RunSQL("SELECT pg_sleep(0.5)")')
+    waited, times = 0, []
+    for _ in range(ROUNDS):
+        database, containers = postgis.database(), Containers()
+        env = postgis.env(database, WEB_CONCURRENCY="1", COLLECTSTATIC="false")
+        options = ["--network", postgis.network]
+
+        def replica(_: int) -> Container:
+            container = containers.start(env=env, mounts=mounts, options=options)  # noqa: B023
+            return container.wait_until_ready()
+
+        started = time.monotonic()
+        try:
+            with ThreadPoolExecutor(REPLICAS) as pool:
+                replicas = list(pool.map(replica, range(REPLICAS)))
+                times.append(time.monotonic() - started)
+            logs = [container.logs() for container in replicas]
+            assert [MIGRATING in log for log in logs].count(True) == 1, "\n\n".join(logs)
+            assert postgis.sql(APPLIED, database) == "2"
+            waited += sum("waiting for the migration lock" in log for log in logs)
+        finally:
+            with ThreadPoolExecutor(REPLICAS) as pool:
+                list(pool.map(Container.remove, containers.started))
+    print(
+        f"\n{ROUNDS} rounds of {REPLICAS} replicas: {ROUNDS} migrated, {waited} waited for the "
+        f"lock, {ROUNDS * REPLICAS} became ready, in {max(times):.1f} s at most"
+    )

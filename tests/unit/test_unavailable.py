@@ -1,0 +1,64 @@
+"""Which errors of a database are outages, and what a client may know of them."""
+
+import psycopg2
+import pytest
+from django.db import IntegrityError, InterfaceError, OperationalError
+
+from backend import unavailable
+
+
+class Coded(psycopg2.OperationalError):
+    """An error of the server's; psycopg2 lets nobody else set its code."""
+
+    pgcode = None
+
+
+def error(text: str, code: str | None = None, kind: type[Exception] = OperationalError):
+    """As Django raises it: with the driver's own as its cause."""
+    found = kind(text)
+    found.__cause__ = Coded(text)
+    found.__cause__.pgcode = code
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _settings(monkeypatch):
+    monkeypatch.setattr(unavailable, "settings", type("Settings", (), {"STATEMENT_TIMEOUT": 7}))
+
+
+@pytest.mark.parametrize(
+    ("found", "text"),
+    [
+        (error('connection to server at "db" failed: Connection refused'), "NO_ANSWER"),
+        (error("server closed the connection unexpectedly"), "NO_ANSWER"),
+        (error("connection already closed", kind=InterfaceError), "NO_ANSWER"),
+        (error("terminating connection due to administrator command", "57P01"), "NO_ANSWER"),
+        (error("the database system is starting up", "57P03"), "NO_ANSWER"),
+        (error("connection failure", "08006"), "NO_ANSWER"),
+        (error("sorry, too many clients already", "53300"), "NO_SLOT"),
+        (error("FATAL: remaining connection slots are reserved for roles"), "NO_SLOT"),
+        (error("FATAL: sorry, too many clients already"), "NO_SLOT"),
+        (error("canceling statement due to statement timeout", "57014"), "TOO_SLOW"),
+        (error("canceling statement due to user request", "57014"), "CANCELED"),
+    ],
+    ids=str,
+)
+def test_an_outage_is_explained(found, text):
+    assert unavailable.explanation(found) == getattr(unavailable, text).format(seconds=7)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        error("deadlock detected", "40P01"),
+        error("out of memory", "53200"),
+        error("duplicate key", "23505", IntegrityError),
+        error("only protocol 3 supported", kind=InterfaceError),
+        OperationalError("no such table: stops"),
+        ValueError("connection already closed"),
+        None,
+    ],
+    ids=str,
+)
+def test_any_other_error_is_none(found):
+    assert unavailable.explanation(found) is None

@@ -2,11 +2,14 @@
 
 In REST framework's views by ``exception_handler``, in the format the client asked for;
 everywhere else, and where a team has a handler of its own, by ``UnavailableMiddleware``.
+
+So is a body whose client stalls or leaves: a 408, in which nobody has to look for a fault.
 """
 
 from __future__ import annotations
 
 import logging
+import sqlite3
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +18,7 @@ from django.conf import settings
 from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError
 from django.dispatch import receiver
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 
 from backend.errors import one_line
 
@@ -25,10 +28,13 @@ RETRY_AFTER = 5  # seconds; a restarted PostgreSQL answers again within them
 NO_ANSWER = "A database that this request needs does not answer. Try again in a few seconds."
 NO_SLOT = "A database that this request needs has no free connection. Try again in a few seconds."
 TOO_SLOW = "The database needed more than {seconds} s for this request."
+NO_ROOM = "The disk of a database that this request writes to is full. Reading goes on."
+UNREADABLE = "The body of this request did not come to its end."
 CANCELED = "The database was told to give up this request. Try again."
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 QUERY_CANCELED = "57014"
 TOO_MANY_CONNECTIONS = "53300"
+DISK_FULL = "53100"
 # admin_shutdown, crash_shutdown, cannot_connect_now, idle_session_timeout,
 # idle_in_transaction_session_timeout; and all of class 08, connection exceptions.
 ENDED = ("57P01", "57P02", "57P03", "57P05", "25P03", "08")
@@ -41,11 +47,15 @@ def explanation(error: BaseException | None) -> str | None:
 
     It names no host, no user and no SQL.
     """
+    if isinstance(error, UnreadablePostError):
+        return UNREADABLE
     if isinstance(error, InterfaceError):
         return NO_ANSWER if "closed" in str(error) else None
     if not isinstance(error, OperationalError):
         return None
     cause = error.__cause__
+    if getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+        return NO_ROOM
     if not hasattr(cause, "pgcode") and not hasattr(cause, "sqlstate"):
         return None  # of another database than PostgreSQL
     code = getattr(cause, "pgcode", None) or getattr(cause, "sqlstate", None)
@@ -53,6 +63,8 @@ def explanation(error: BaseException | None) -> str | None:
         seconds = getattr(settings, "STATEMENT_TIMEOUT", 0)
         timed_out = seconds and "statement timeout" in str(error)
         return TOO_SLOW.format(seconds=seconds) if timed_out else CANCELED
+    if code == DISK_FULL:
+        return NO_ROOM
     if code == TOO_MANY_CONNECTIONS or any(text in str(error) for text in FULL):
         return NO_SLOT
     # Without a code it is libpq's own: there is no connection, or no more.
@@ -73,7 +85,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Any:
         return views.exception_handler(error, context)
     _log(error)
     unavailable = exceptions.APIException(detail)
-    unavailable.status_code = 503
+    unavailable.status_code = _status(error)
     unavailable.wait = RETRY_AFTER  # becomes the header Retry-After
     return views.exception_handler(unavailable, context)
 
@@ -105,8 +117,12 @@ def _remember(sender: object, request: HttpRequest | None = None, **_: object) -
 def _answer(error: BaseException) -> HttpResponse:
     _log(error)
     headers = {"Retry-After": str(RETRY_AFTER), "Cache-Control": "no-store"}
-    return JsonResponse({"detail": explanation(error)}, status=503, headers=headers)
+    return JsonResponse({"detail": explanation(error)}, status=_status(error), headers=headers)
+
+
+def _status(error: BaseException) -> int:
+    return 408 if isinstance(error, UnreadablePostError) else 503
 
 
 def _log(error: BaseException) -> None:
-    logger.warning("answered with 503: %s", one_line(error))
+    logger.warning("answered with %s: %s", _status(error), one_line(error))

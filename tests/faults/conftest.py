@@ -139,20 +139,24 @@ def mounts(folder: Path) -> dict[str | Path, str]:
     }
 
 
-@pytest.fixture
-def own_postgis(containers: Containers, network: str) -> PostGIS:
-    """A server to be hurt."""
-    return start_postgis(containers, network)
+@pytest.fixture(scope="session")
+def own_postgis(network: str) -> Iterator[PostGIS]:
+    """A server to be hurt, and to be healed by the same test."""
+    started = Containers()
+    yield start_postgis(started, network)
+    started.clean()
 
 
-@pytest.fixture
-def api(containers: Containers, own_postgis: PostGIS, project_folder: Path) -> Container:
-    """The project on a database of ``own_postgis``, with two workers and one note."""
-    return containers.start(
+@pytest.fixture(scope="session")
+def api(own_postgis: PostGIS, project_folder: Path) -> Iterator[Container]:
+    """The project on a database of ``own_postgis``, with two workers: one for all faults."""
+    started = Containers()
+    yield started.start(
         env=own_postgis.env(own_postgis.database(), WEB_CONCURRENCY="2"),
         mounts=mounts(project_folder),
         options=["--network", own_postgis.network],
     ).wait_until_ready()
+    started.clean()
 
 
 @pytest.fixture(scope="session")

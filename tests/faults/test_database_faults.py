@@ -31,9 +31,11 @@ def recovers(
     with load.running():
         until(lambda: load.good_answers > 50, "the load is served")
         hurt()
-        until(lambda: status(ready) != 200, "ready says no", HUNG)
-        assert status(live, timeout=HUNG) == 200
-        heal()
+        try:
+            until(lambda: status(ready) != 200, "ready says no", HUNG)
+            assert status(live) == 200
+        finally:
+            heal()
         healed = time.monotonic()
         until(lambda: load.first_good_since(healed), "served again", HUNG)
         recovered = load.first_good_since(healed)

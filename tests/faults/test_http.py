@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import requests
 
-from tests.conftest import PostGIS
 from tests.faults.conftest import HUNG, Report
 from tests.faults.test_clients import address
 from tests.support.containers import Container
@@ -156,15 +157,21 @@ def status_of(where: tuple[str, int], sent: bytes) -> int | None:
     return int(got.split(None, 2)[1]) if got.startswith(b"HTTP/1.1 ") else None
 
 
-def serves_as_before(api: Container, pids: list[str], log: str = "") -> None:
+@contextmanager
+def serves_as_before(api: Container) -> Iterator[None]:
+    """The body kills no process and leaves no traceback."""
+    pids, log = [row["pid"] for row in api.processes()], api.logs()
+    yield
     assert requests.get(api.url("/api/notes/"), timeout=HUNG).status_code == 200
     assert [row["pid"] for row in api.processes()] == pids
-    assert "Traceback" not in api.logs()[len(log) :]
+    lines = api.logs().splitlines()[len(log.splitlines()) :]
+    assert not [line for line in lines if "Traceback" in line or "/smuggled" in line]
 
 
 def test_malformed_http_is_refused_and_kills_no_worker(api: Container, report: Report) -> None:
-    where, pids = address(api), [row["pid"] for row in api.processes()]
-    found = {name: status_of(where, sent) for name, (sent, _) in MALFORMED.items()}
+    where = address(api)
+    with serves_as_before(api):
+        found = {name: status_of(where, sent) for name, (sent, _) in MALFORMED.items()}
     # A byte of it may be lost with the reset of a connection that was not read to its end.
     wrong = {
         name: found[name]
@@ -172,42 +179,35 @@ def test_malformed_http_is_refused_and_kills_no_worker(api: Container, report: R
         if found[name] not in (expected, None) and (expected or found[name] >= 500)
     }
     assert not wrong
-    serves_as_before(api, pids)
-    assert "/smuggled" not in api.logs()
     report.add("malformed and oversized HTTP", "4xx or 501, no worker dies", **counts(found))
 
 
 def test_random_bytes_kill_no_worker(api: Container, report: Report) -> None:
-    where, pids = address(api), [row["pid"] for row in api.processes()]
+    where, found = address(api), {}
     chance = random.Random(4)  # noqa: S311  the same bytes in each run
-    found = {}
-    for number in range(300):
-        sent = chance.randbytes(chance.randrange(1, 2000))
-        if number % 3:  # a whole request with some bytes replaced
-            sent = bytearray(POST + JSON + b'Content-Length: 14\r\n\r\n{"text": "one"}')
-            for _ in range(chance.randrange(1, 8)):
-                sent[chance.randrange(len(sent))] = chance.randrange(256)
-        found[str(number)] = status_of(where, bytes(sent))
+    with serves_as_before(api):
+        for number in range(300):
+            sent = chance.randbytes(chance.randrange(1, 2000))
+            if number % 3:  # a whole request with some bytes replaced
+                sent = bytearray(POST + JSON + b'Content-Length: 15\r\n\r\n{"text": "one"}')
+                for _ in range(chance.randrange(1, 8)):
+                    sent[chance.randrange(len(sent))] = chance.randrange(256)
+            found[str(number)] = status_of(where, bytes(sent))
     assert [status for status in found.values() if status and status >= 500 and status != 501] == []
-    serves_as_before(api, pids)
     report.add("300 times random bytes", "4xx or 501, no worker dies", **counts(found))
 
 
-def test_odd_requests_to_real_endpoints_are_never_a_500(
-    api: Container, own_postgis: PostGIS, report: Report
-) -> None:
-    where, pids = address(api), [row["pid"] for row in api.processes()]
-    found = {path: status_of(where, get(path)) for path in PATHS}
+def test_odd_requests_to_real_endpoints_are_never_a_500(api: Container, report: Report) -> None:
+    where = address(api)
+    asked = {path: get(path) for path in PATHS}
     for path in ("/api/notes/", "/admin/login/", "/swagger/", "/health/ready"):
-        for headers in HEADERS:
-            found[f"{path} {headers}"] = status_of(where, get(path, headers))
-    for kind, body in BODIES:
-        found[f"{kind} {body[:60]!r}"] = status_of(where, post("/api/notes/", kind, body))
-        found[f"login {kind} {body[:60]!r}"] = status_of(where, post("/admin/login/", kind, body))
-    assert {
-        request: status for request, status in found.items() if not status or status >= 500
-    } == {}
-    serves_as_before(api, pids)
+        asked |= {f"{path} {headers}": get(path, headers) for headers in HEADERS}
+    for path in ("/api/notes/", "/admin/login/"):
+        asked |= {f"{path} {kind} {body[:60]!r}": post(path, kind, body) for kind, body in BODIES}
+    with serves_as_before(api):
+        found = {name: status_of(where, sent) for name, sent in asked.items()}
+    wrong = {name: status for name, status in found.items() if not status or status >= 500}
+    assert not wrong
     report.add("odd paths, headers and bodies", "an answer below 500", **counts(found))
 
 

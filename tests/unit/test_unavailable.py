@@ -3,6 +3,7 @@
 import psycopg2
 import pytest
 from django.db import IntegrityError, InterfaceError, OperationalError
+from django.http import UnreadablePostError
 
 from backend import unavailable
 
@@ -40,6 +41,8 @@ def _settings(monkeypatch):
         (error("FATAL: sorry, too many clients already"), "NO_SLOT"),
         (error("canceling statement due to statement timeout", "57014"), "TOO_SLOW"),
         (error("canceling statement due to user request", "57014"), "CANCELED"),
+        (error("could not extend file: No space left on device", "53100"), "NO_ROOM"),
+        (UnreadablePostError(11, "Resource temporarily unavailable"), "UNREADABLE"),
     ],
     ids=str,
 )

@@ -3,7 +3,8 @@
 In REST framework's views by ``exception_handler``, in the format the client asked for;
 everywhere else, and where a team has a handler of its own, by ``UnavailableMiddleware``.
 
-So is a body whose client stalls or leaves: a 408, in which nobody has to look for a fault.
+What a client did wrong and Django would answer with a 500 goes the same ways: see
+``backend.client_errors``.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from django.conf import settings
 from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError
 from django.dispatch import receiver
-from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from backend.client_errors import answer_to
 from backend.errors import one_line
 
 logger = logging.getLogger("backend.unavailable")
@@ -29,7 +31,6 @@ NO_ANSWER = "A database that this request needs does not answer. Try again in a 
 NO_SLOT = "A database that this request needs has no free connection. Try again in a few seconds."
 TOO_SLOW = "The database needed more than {seconds} s for this request."
 NO_ROOM = "The disk of a database that this request writes to is full. Reading goes on."
-UNREADABLE = "The body of this request did not come to its end."
 CANCELED = "The database was told to give up this request. Try again."
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 QUERY_CANCELED = "57014"
@@ -47,8 +48,6 @@ def explanation(error: BaseException | None) -> str | None:
 
     It names no host, no user and no SQL.
     """
-    if isinstance(error, UnreadablePostError):
-        return UNREADABLE
     if isinstance(error, InterfaceError):
         return NO_ANSWER if "closed" in str(error) else None
     if not isinstance(error, OperationalError):
@@ -76,18 +75,25 @@ def is_outage(error: BaseException) -> bool:
     return explanation(error) in (NO_ANSWER, NO_SLOT)
 
 
+def _status_and_detail(error: BaseException | None) -> tuple[int, str] | None:
+    detail = explanation(error)
+    return (503, detail) if detail else error and answer_to(error)
+
+
 def exception_handler(error: Exception, context: dict[str, Any]) -> Any:
     """REST framework's EXCEPTION_HANDLER: its own, and a 503 for a database's outage."""
     from rest_framework import exceptions, views
 
-    detail = explanation(error)
-    if detail is None:
+    found = _status_and_detail(error)
+    if found is None:
         return views.exception_handler(error, context)
-    _log(error)
-    unavailable = exceptions.APIException(detail)
-    unavailable.status_code = _status(error)
-    unavailable.wait = RETRY_AFTER  # becomes the header Retry-After
-    return views.exception_handler(unavailable, context)
+    status, detail = found
+    _log(status, error)
+    answered = exceptions.APIException(detail)
+    answered.status_code = status
+    if status == 503:
+        answered.wait = RETRY_AFTER  # becomes the header Retry-After
+    return views.exception_handler(answered, context)
 
 
 class UnavailableMiddleware:
@@ -104,25 +110,24 @@ class UnavailableMiddleware:
         return _answer(error) if error is not None and response.status_code == 500 else response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        return _answer(error) if explanation(error) else None
+        return _answer(error) if _status_and_detail(error) else None
 
 
 @receiver(got_request_exception)
 def _remember(sender: object, request: HttpRequest | None = None, **_: object) -> None:
     error = sys.exception()
-    if request is not None and explanation(error):
+    if request is not None and _status_and_detail(error):
         request._unavailable = error
 
 
 def _answer(error: BaseException) -> HttpResponse:
-    _log(error)
-    headers = {"Retry-After": str(RETRY_AFTER), "Cache-Control": "no-store"}
-    return JsonResponse({"detail": explanation(error)}, status=_status(error), headers=headers)
+    status, detail = _status_and_detail(error)
+    _log(status, error)
+    headers = {"Cache-Control": "no-store"}
+    if status == 503:
+        headers["Retry-After"] = str(RETRY_AFTER)
+    return JsonResponse({"detail": detail}, status=status, headers=headers)
 
 
-def _status(error: BaseException) -> int:
-    return 408 if isinstance(error, UnreadablePostError) else 503
-
-
-def _log(error: BaseException) -> None:
-    logger.warning("answered with %s: %s", _status(error), one_line(error))
+def _log(status: int, error: BaseException) -> None:
+    logger.warning("answered with %s: %s", status, one_line(error))

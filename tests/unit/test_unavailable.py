@@ -3,7 +3,6 @@
 import psycopg2
 import pytest
 from django.db import IntegrityError, InterfaceError, OperationalError
-from django.http import UnreadablePostError
 
 from backend import unavailable
 
@@ -42,7 +41,6 @@ def _settings(monkeypatch):
         (error("canceling statement due to statement timeout", "57014"), "TOO_SLOW"),
         (error("canceling statement due to user request", "57014"), "CANCELED"),
         (error("could not extend file: No space left on device", "53100"), "NO_ROOM"),
-        (UnreadablePostError(11, "Resource temporarily unavailable"), "UNREADABLE"),
     ],
     ids=str,
 )

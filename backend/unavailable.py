@@ -2,11 +2,15 @@
 
 In REST framework's views by ``exception_handler``, in the format the client asked for;
 everywhere else, and where a team has a handler of its own, by ``UnavailableMiddleware``.
+
+What a client did wrong and Django would answer with a 500 goes the same ways: see
+``backend.client_errors``.
 """
 
 from __future__ import annotations
 
 import logging
+import sqlite3
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +21,7 @@ from django.db import InterfaceError, OperationalError
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from backend.client_errors import answer_to
 from backend.errors import one_line
 
 logger = logging.getLogger("backend.unavailable")
@@ -25,10 +30,12 @@ RETRY_AFTER = 5  # seconds; a restarted PostgreSQL answers again within them
 NO_ANSWER = "A database that this request needs does not answer. Try again in a few seconds."
 NO_SLOT = "A database that this request needs has no free connection. Try again in a few seconds."
 TOO_SLOW = "The database needed more than {seconds} s for this request."
+NO_ROOM = "The disk of a database that this request writes to is full. Reading goes on."
 CANCELED = "The database was told to give up this request. Try again."
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 QUERY_CANCELED = "57014"
 TOO_MANY_CONNECTIONS = "53300"
+DISK_FULL = "53100"
 # admin_shutdown, crash_shutdown, cannot_connect_now, idle_session_timeout,
 # idle_in_transaction_session_timeout; and all of class 08, connection exceptions.
 ENDED = ("57P01", "57P02", "57P03", "57P05", "25P03", "08")
@@ -46,6 +53,8 @@ def explanation(error: BaseException | None) -> str | None:
     if not isinstance(error, OperationalError):
         return None
     cause = error.__cause__
+    if getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+        return NO_ROOM
     if not hasattr(cause, "pgcode") and not hasattr(cause, "sqlstate"):
         return None  # of another database than PostgreSQL
     code = getattr(cause, "pgcode", None) or getattr(cause, "sqlstate", None)
@@ -53,6 +62,8 @@ def explanation(error: BaseException | None) -> str | None:
         seconds = getattr(settings, "STATEMENT_TIMEOUT", 0)
         timed_out = seconds and "statement timeout" in str(error)
         return TOO_SLOW.format(seconds=seconds) if timed_out else CANCELED
+    if code == DISK_FULL:
+        return NO_ROOM
     if code == TOO_MANY_CONNECTIONS or any(text in str(error) for text in FULL):
         return NO_SLOT
     # Without a code it is libpq's own: there is no connection, or no more.
@@ -64,18 +75,25 @@ def is_outage(error: BaseException) -> bool:
     return explanation(error) in (NO_ANSWER, NO_SLOT)
 
 
+def _status_and_detail(error: BaseException | None) -> tuple[int, str] | None:
+    detail = explanation(error)
+    return (503, detail) if detail else error and answer_to(error)
+
+
 def exception_handler(error: Exception, context: dict[str, Any]) -> Any:
     """REST framework's EXCEPTION_HANDLER: its own, and a 503 for a database's outage."""
     from rest_framework import exceptions, views
 
-    detail = explanation(error)
-    if detail is None:
+    found = _status_and_detail(error)
+    if found is None:
         return views.exception_handler(error, context)
-    _log(error)
-    unavailable = exceptions.APIException(detail)
-    unavailable.status_code = 503
-    unavailable.wait = RETRY_AFTER  # becomes the header Retry-After
-    return views.exception_handler(unavailable, context)
+    status, detail = found
+    _log(status, error)
+    answered = exceptions.APIException(detail)
+    answered.status_code = status
+    if status == 503:
+        answered.wait = RETRY_AFTER  # becomes the header Retry-After
+    return views.exception_handler(answered, context)
 
 
 class UnavailableMiddleware:
@@ -92,21 +110,24 @@ class UnavailableMiddleware:
         return _answer(error) if error is not None and response.status_code == 500 else response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        return _answer(error) if explanation(error) else None
+        return _answer(error) if _status_and_detail(error) else None
 
 
 @receiver(got_request_exception)
 def _remember(sender: object, request: HttpRequest | None = None, **_: object) -> None:
     error = sys.exception()
-    if request is not None and explanation(error):
+    if request is not None and _status_and_detail(error):
         request._unavailable = error
 
 
 def _answer(error: BaseException) -> HttpResponse:
-    _log(error)
-    headers = {"Retry-After": str(RETRY_AFTER), "Cache-Control": "no-store"}
-    return JsonResponse({"detail": explanation(error)}, status=503, headers=headers)
+    status, detail = _status_and_detail(error)
+    _log(status, error)
+    headers = {"Cache-Control": "no-store"}
+    if status == 503:
+        headers["Retry-After"] = str(RETRY_AFTER)
+    return JsonResponse({"detail": detail}, status=status, headers=headers)
 
 
-def _log(error: BaseException) -> None:
-    logger.warning("answered with 503: %s", one_line(error))
+def _log(status: int, error: BaseException) -> None:
+    logger.warning("answered with %s: %s", status, one_line(error))

@@ -1,22 +1,44 @@
-"""gunicorn's gthread worker, with a thread kept free for probes.
+"""gunicorn's worker of threads, of which slow clients hold none and probes have one more.
 
-With all threads waiting for a database that is silent, a probe would wait behind them,
-and a container that only has to wait would be killed for it.
+gunicorn's own (``gthread``) reads a request in the thread that will answer it, and waits
+there for as long as the client likes: as many halves of a request as there are threads, and
+nobody else is served. Here the one thread that watches all sockets collects the headers; a
+thread is taken when they are in. https://docs.gunicorn.org/en/stable/deploy.html
+
+With all threads waiting for a database that is silent, a probe would wait behind them, and
+a container that only has to wait would be killed for it. Probes then get a thread apart.
+
+A body is still read by the thread, because the view decides whether it wants it: a client
+that stalls there, or does not take its answer, is let go after ``STALLED``.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import selectors
 import socket
+import struct
 import time
 from concurrent import futures
 from functools import partial
 
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn import http
+from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine
+from gunicorn.http2 import negotiation
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from backend.environment import current
 
+# Seconds from the first byte of a request to the end of its headers. nginx gives 60,
+# Apache 20 and more while bytes come; ours are a kilobyte, and no proxy needs a second.
+HEADERS_TIMEOUT = 10
+# Seconds in which a client sends nothing of its body, or takes nothing of its answer.
+STALLED = 30
+# Bytes of one request's line and headers; nginx takes 32 KiB.
+HEADERS_LIMIT = 64 * 1024
+
+TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 PROBES = tuple(
     f"{method} {prefix}/health/{page}{end}".encode()
     for method in ("GET", "HEAD")
@@ -27,27 +49,91 @@ PROBES = tuple(
 
 
 class Worker(ThreadWorker):
-    """Answers probes at once; every other request takes its turn, as in gthread."""
+    """``gthread`` whose threads only meet requests with all their headers, probes first."""
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        # Connections without all of their headers, oldest first, and when each is given up
+        # (time.monotonic).
+        self.incoming: dict[TConn, float] = {}
+        self.next_look = 0.0
+        self.busy = 0
 
     def init_process(self) -> None:
-        self.busy = 0
         self.probe_pool = futures.ThreadPoolExecutor(max_workers=1)
         super().init_process()
 
-    def enqueue_req(self, conn: TConn) -> None:
-        """Submit a connection to the threads.
+    def accept(self, listener: socket.socket) -> None:
+        # At the limit gunicorn stops accepting; then thousands of silent connections would
+        # lock everybody out. The oldest of them makes room instead.
+        if self.nr_conns >= self.worker_connections - 1 and self.incoming:
+            self._close(next(iter(self.incoming)))
+        super().accept(listener)
 
-        When there is none free, look first at what is asked, as soon as the client has
-        said it.
+    def enqueue_req(self, conn: TConn) -> None:
+        """Give a connection to a thread, or wait for the rest of its headers.
+
+        Called in the thread that watches the sockets: for a new connection, for a kept
+        one that becomes readable, and for one whose next request has been read already.
         """
-        pool = self.tpool
-        if self.busy >= self.cfg.threads and self.alive:
-            start = _peek(conn)
-            if start is None:
-                self._await_request(conn)
-                return
-            if start.startswith(PROBES):
-                pool = self.probe_pool
+        if not self._speaks_plain_http(conn):
+            self._hand_over(conn)
+            return
+        if conn.parser is None:
+            conn.parser = http.get_parser(self.cfg, conn.sock, conn.client)
+            conn.data_ready = True
+            limit = struct.pack("@ll", STALLED, 0)
+            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+        self._receive(conn)
+
+    def _speaks_plain_http(self, conn: TConn) -> bool:
+        other = self.cfg.is_ssl or self.cfg.protocol != "http"
+        return not other and not negotiation.prior_knowledge_allowed(self.cfg, conn.client)
+
+    def _receive(self, conn: TConn, _socket: object = None) -> None:
+        conn.sock.setblocking(False)
+        try:
+            data = conn.sock.recv(HEADERS_LIMIT)
+        except BlockingIOError:
+            data = None
+        except OSError:
+            data = b""
+        buffer = conn.parser.unreader.buf
+        known = buffer.seek(0, os.SEEK_END)
+        buffer.write(data or b"")
+        head = buffer.getvalue()
+        if head.find(b"\r\n\r\n", max(known - 3, 0)) >= 0:
+            self._hand_over(conn, head)
+        elif len(head) > self._limit():
+            conn.parser = _TooLarge(head)
+            self._hand_over(conn)
+        elif data == b"":
+            self._close(conn)
+        else:
+            self._wait(conn, begun=bool(head), first_bytes=not known)
+
+    def _limit(self) -> int:
+        # A team may allow one header more than that.
+        return max(HEADERS_LIMIT, self.cfg.limit_request_line + self.cfg.limit_request_field_size)
+
+    def _wait(self, conn: TConn, *, begun: bool, first_bytes: bool) -> None:
+        if conn not in self.incoming:
+            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._receive, conn))
+        elif not first_bytes:
+            return
+        # A proxy opens connections ahead of their first request, and a browser does.
+        patience = HEADERS_TIMEOUT if begun else max(self.cfg.keepalive, HEADERS_TIMEOUT)
+        self.incoming[conn] = time.monotonic() + patience
+
+    def _forget(self, conn: TConn) -> None:
+        if self.incoming.pop(conn, None) is not None:
+            self.poller.unregister(conn.sock)
+
+    def _hand_over(self, conn: TConn, head: bytes = b"") -> None:
+        self._forget(conn)
+        probe = self.busy >= self.cfg.threads and head.startswith(PROBES)
+        pool = self.probe_pool if probe else self.tpool
         self.busy += pool is self.tpool
         future = pool.submit(self.handle, conn)
         future.add_done_callback(partial(self.method_queue.defer, self._finish, conn, pool))
@@ -56,19 +142,42 @@ class Worker(ThreadWorker):
         self.busy -= pool is self.tpool
         self.finish_request(conn, future)
 
-    def _await_request(self, conn: TConn) -> None:
-        # As gthread does with clients that are slow to begin.
-        conn.sock.setblocking(False)
-        conn.timeout = time.monotonic() + self.cfg.keepalive
-        self.pending_conns.append(conn)
-        readable = partial(self.on_pending_socket_readable, conn)
-        self.poller.register(conn.sock, selectors.EVENT_READ, readable)
+    def _close(self, conn: TConn) -> None:
+        self._forget(conn)
+        self.nr_conns -= 1
+        conn.close()
+
+    def murder_pending(self) -> None:
+        """Give up those that are late; gunicorn calls it after each round of events."""
+        super().murder_pending()
+        now = time.monotonic()
+        if now < self.next_look:
+            return
+        self.next_look = now + 1
+        if not self.alive:
+            latest = now + STOP_KEEPALIVE_LINGER
+            self.incoming = {conn: min(end, latest) for conn, end in self.incoming.items()}
+        for conn in [conn for conn, end in self.incoming.items() if end < now]:
+            if conn.parser.unreader.buf.getbuffer().nbytes:
+                with contextlib.suppress(OSError):
+                    conn.sock.send(TIMED_OUT)
+            self._close(conn)
+
+    def handle_request(self, req: http.Request, conn: TConn) -> bool:
+        try:
+            return super().handle_request(req, conn)
+        except BlockingIOError:
+            self.log.info("Client %s stalled for %s s and was let go.", conn.client, STALLED)
+            return False
 
 
-def _peek(conn: TConn) -> bytes | None:
-    """What the client has sent so far, left in place; None while that is nothing."""
-    if conn.initialized and conn.parser.unreader.buf.getvalue():
-        return b""  # read already, behind the request before it
-    with contextlib.suppress(BlockingIOError):
-        return conn.sock.recv(256, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-    return None
+class _TooLarge:
+    """In place of a connection's parser: its request is refused as gunicorn refuses one."""
+
+    def __init__(self, head: bytes) -> None:
+        self.head = head
+
+    def __next__(self) -> None:
+        if b"\r\n" in self.head:
+            raise LimitRequestHeaders("limit request headers")
+        raise LimitRequestLine(len(self.head), HEADERS_LIMIT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,13 +87,15 @@ def network() -> Iterator[str]:
     docker("network", "rm", name, check=False)
 
 
-def start_postgis(started: Containers, network: str, *flags: str) -> PostGIS:
-    """A PostGIS server of its own, ready for connections."""
+def start_postgis(
+    started: Containers, network: str, *flags: str, options: Sequence[str] = ()
+) -> PostGIS:
+    """A PostGIS server of its own, ready for connections; ``options`` are docker run's."""
     container = started.start(
         *flags,
         image=POSTGIS_IMAGE,
         env={"POSTGRES_USER": PostGIS.user, "POSTGRES_PASSWORD": PostGIS.password},
-        options=["--network", network],
+        options=["--network", network, *options],
     )
     server = PostGIS(container, network)
     ready = ("exec", container.name, "pg_isready", "--quiet", "--host", "127.0.0.1")

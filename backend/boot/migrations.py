@@ -36,6 +36,9 @@ from backend.health import phase
 from backend.health.checks import OK, PENDING, has_managed_models, migrations_pending
 from backend.unavailable import is_outage
 
+# SQLite's words, then the kernel's, which PostgreSQL repeats.
+DISK_IS_FULL = ("disk is full", "disk I/O error", "No space left on device")
+
 LOCK = int.from_bytes(b"migrate!", "big")
 # For the transaction that holds the lock: no timeout ends it, and the server notices
 # within 15 + 3 x 5 s that its container is gone. Asked of pg_settings, because
@@ -199,6 +202,8 @@ def _failed(alias: str, error: Exception) -> StartupError:
             f"Grant {settings.DATABASES[alias]['USER']} the right to create tables there, or set "
             "MIGRATE=false when somebody else migrates this database."
         )
+    elif any(text in str(error) for text in DISK_IS_FULL):
+        fix = "Free space on the disk of the database, or give its volume more, and start again."
     elif is_outage(error):
         fix = "Start again when the database answers; what was not finished was rolled back."
     return StartupError(f"Migrating database '{alias}' failed. {explained.problem}", fix)

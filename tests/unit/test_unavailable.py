@@ -40,6 +40,7 @@ def _settings(monkeypatch):
         (error("FATAL: sorry, too many clients already"), "NO_SLOT"),
         (error("canceling statement due to statement timeout", "57014"), "TOO_SLOW"),
         (error("canceling statement due to user request", "57014"), "CANCELED"),
+        (error("could not extend file: No space left on device", "53100"), "NO_ROOM"),
     ],
     ids=str,
 )

@@ -24,6 +24,7 @@ FROM_WHOLE_ENVIRONMENT = {
         *("DATABASE_URL", "POSTGRES_NAME", "POSTGRES_DB", "POSTGRES_USER", "POSTGRES_PASSWORD"),
         *("POSTGRES_HOST", "POSTGRES_PORT"),
     ),
+    "ALLOWED_HOSTS": ("ALLOWED_HOSTS",),
 }
 # What backend/required.py puts into settings after the team, out of which variables.
 COMPLETED_FROM = {"DATABASES": ("CONN_MAX_AGE",), "STATIC_URL": ("PATH_PREFIX",)}
@@ -190,7 +191,8 @@ class Tracer:
         seen.add(name)
         found = list(COMPLETED_FROM.get(name, ()))
         if name in FROM_WHOLE_ENVIRONMENT:
-            whole = [*FROM_WHOLE_ENVIRONMENT[name], *self.env.database_urls().values()]
+            urls = self.env.database_urls().values() if name == "DATABASES" else ()
+            whole = [*FROM_WHOLE_ENVIRONMENT[name], *urls]
             if any(map(self.env.source, whole)):
                 return [*whole, *found]
         for binding in source.of(self.ours, name):

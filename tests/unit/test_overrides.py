@@ -163,7 +163,7 @@ from django.test import Client
 from backend.wsgi import application
 from django.core.checks.registry import registry
 print("backend" in settings.INSTALLED_APPS)
-print(settings.MIDDLEWARE[:2], settings.DATABASE_ROUTERS)
+print(settings.MIDDLEWARE[:3], settings.DATABASE_ROUTERS)
 print("check_alias_is_known" in {check.__name__ for check in registry.get_checks()})
 print(Client(SERVER_NAME="localhost").get("/").status_code)
 body = application({"PATH_INFO": "/health/live", "REQUEST_METHOD": "GET"}, lambda *answer: None)
@@ -171,8 +171,8 @@ print(b"".join(body))
 """
     assert shell(project, code).splitlines() == [
         "True",
-        "['backend.hosts.HostMiddleware', 'whitenoise.middleware.WhiteNoiseMiddleware'] "
-        "['backend.router.ModelDatabaseRouter']",
+        "['backend.hosts.HostMiddleware', 'backend.unavailable.UnavailableMiddleware', "
+        "'whitenoise.middleware.WhiteNoiseMiddleware'] ['backend.router.ModelDatabaseRouter']",
         "True",
         "200",
         'b\'{"status": "live"}\\n\'',

@@ -24,7 +24,7 @@ FROM_WHOLE_ENVIRONMENT = {
         *("DATABASE_URL", "POSTGRES_NAME", "POSTGRES_DB", "POSTGRES_USER", "POSTGRES_PASSWORD"),
         *("POSTGRES_HOST", "POSTGRES_PORT"),
     ),
-    "ALLOWED_HOSTS": ("ALLOWED_HOSTS",),
+    "ALLOWED_HOSTS": ("ALLOWED_HOSTS", "DEBUG"),
 }
 # What backend/required.py puts into settings after the team, out of which variables.
 COMPLETED_FROM = {"DATABASES": ("CONN_MAX_AGE",), "STATIC_URL": ("PATH_PREFIX",)}

@@ -90,10 +90,12 @@ def permissions() -> Iterator[Finding]:
 
 
 def _writable(name: str, folder: Path, uid: int) -> Finding:
-    if not folder.is_dir():
-        message = f"{name} is {folder}, which is no folder."
-        return Finding(PROBLEM, "files", message, f"Make it, or correct {name}.")
-    if not os.access(folder, os.W_OK | os.X_OK):
+    # One that is not there yet is made when it is needed, where that is allowed.
+    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    if not existing.is_dir():
+        message = f"{name} is {folder}, and {existing} is a file."
+        return Finding(PROBLEM, "files", message, f"Correct {name}.")
+    if not os.access(existing, os.W_OK | os.X_OK):
         return Finding(
             PROBLEM,
             "files",

@@ -110,7 +110,7 @@ class Masker:
 
 def _forms(secret: str) -> Iterator[str]:
     """How a secret may be written inside another text."""
-    yield from (secret, secret.strip(), quote(secret, safe=""), quote_plus(secret))
+    yield from (secret, secret.strip(), quote(secret), quote(secret, safe=""), quote_plus(secret))
     yield from (re.escape(secret), json.dumps(secret)[1:-1], repr(secret)[1:-1])
 
 

@@ -4,7 +4,7 @@ import json
 import re
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import pytest
 from django.utils.functional import lazystr
@@ -78,6 +78,21 @@ def test_no_secret_is_in_the_output(one, other):
     for output in (report.as_text(entries, False), report.as_json(entries, False)):
         assert MARK not in output
         assert "passenger_census" in output
+
+
+SECRET = "a 'secret' /\"ü\\"
+FORMS = [SECRET, quote(SECRET), quote(SECRET, safe=""), quote_plus(SECRET)]
+FORMS += [re.escape(SECRET), json.dumps(SECRET)[1:-1], repr(SECRET)[1:-1]]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_known_secret_is_found_in_every_written_form(form):
+    assert Masker([SECRET]).text(f"of {form} and") == f"of {MASK} and"
+
+
+def test_names_alone_hide_what_is_below_them():
+    settings = {"API_TOKEN": MARK, "A": {"password": MARK}, "KEYS": [{"client": (MARK,)}]}
+    assert MARK not in json.dumps({name: Masker().plain(settings[name], name) for name in settings})
 
 
 SHOWN = [

@@ -37,10 +37,17 @@ class Phase:
         return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-# Two words of 64 bits, each read and written at once: the phase as milliseconds since 1970 times
-# 256, plus its number; and since when it is draining, 0 for "it is not". Draining has a word of
-# its own because a worker that just looked at its databases must not overwrite it.
-_words = memoryview(mmap.mmap(-1, 16)).cast("Q")
+def _shared() -> memoryview:
+    """Two words of 64 bits, each read and written at once.
+
+    The phase, as milliseconds since 1970 times 256 plus its number; and since when it is draining,
+    0 for "it is not". Draining has a word of its own because a worker that just looked at its
+    databases must not overwrite it.
+    """
+    return memoryview(mmap.mmap(-1, 16)).cast("Q")
+
+
+_words = _shared()
 
 
 def enter(name: str) -> Phase:

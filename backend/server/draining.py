@@ -6,13 +6,9 @@ a request was cut.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import select
 import signal
-import socket
-import struct
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -26,28 +22,13 @@ if TYPE_CHECKING:
 # Seconds that the master gives the workers beyond graceful_timeout. They look at the clock once
 # a second; killed at the very moment they could not say which requests they cut.
 EXTRA_GRACE = 3
-# Seconds without a new connection after which the last one has come: those on their way need a
-# round trip of the network. And the most that this may take.
-QUIET, ENOUGH = 0.1, 1.0
 # Seconds for a client that connected and has said nothing, as gunicorn gives an idle one.
 SILENCE = 2.0
 # Requests that a line of the log names.
 NAMED = 5
 
-# A classic BPF program over the TCP header: drop a SYN without ACK, let everything else pass.
-_NO_NEW_CONNECTIONS = (
-    (0x30, 0, 0, 13),  # load the byte with the flags
-    (0x54, 0, 0, 0x12),  # keep SYN and ACK
-    (0x15, 0, 1, 0x02),  # SYN alone?
-    (0x06, 0, 0, 0),  # yes: drop
-    (0x06, 0, 0, 0xFFFFFFFF),  # no: pass
-)
-_SO_ATTACH_FILTER = 26  # asm-generic/socket.h
-
 # What this worker is answering, by request: the monotonic time of its start.
 _running: dict[Request, float] = {}
-# Sockets that gunicorn was given live on when it ends.
-_given_sockets = False
 
 
 def take_over(server: Arbiter, seconds: int) -> None:
@@ -55,8 +36,6 @@ def take_over(server: Arbiter, seconds: int) -> None:
 
     A second SIGTERM ends the draining.
     """
-    global _given_sockets
-    _given_sockets = server.systemd or any(isinstance(each, int) for each in server.address)
     stop = server.handle_term
 
     def handle_term() -> None:
@@ -132,31 +111,10 @@ def _accept_the_last(worker: Worker) -> None:
     next server.
     """
     listeners = [listener for listener in worker.sockets if listener.sock is not None]
-    for listener in listeners:
-        _let_nobody_start(listener.sock)
-    limit = time.monotonic() + ENOUGH
-    while time.monotonic() < limit:
-        found, _, _ = select.select(listeners, [], [], QUIET)
-        if not found:
-            break
+    while found := select.select(listeners, [], [], 0)[0]:
         for listener in found:
             worker.accept(listener)
     for listener in listeners:
         listener.close()
     for connection in worker.pending_conns:
         connection.timeout = min(connection.timeout, time.monotonic() + SILENCE)
-
-
-def _let_nobody_start(listener: socket.socket) -> None:
-    """Drop the first packet of new connections, which then try again and are refused.
-
-    Between the last accept and the close another handshake could end, whose client would be
-    reset with its request sent. Those that began before are let through.
-    """
-    inet = listener.family in (socket.AF_INET, socket.AF_INET6)
-    if _given_sockets or not inet or sys.platform != "linux":
-        return
-    code = b"".join(struct.pack("HBBI", *instruction) for instruction in _NO_NEW_CONNECTIONS)
-    buffer = ctypes.create_string_buffer(code, len(code))
-    program = struct.pack("HP", len(_NO_NEW_CONNECTIONS), ctypes.addressof(buffer))
-    listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)

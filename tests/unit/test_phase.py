@@ -10,9 +10,7 @@ from backend.health import phase
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch):
-    import mmap
-
-    monkeypatch.setattr(phase, "_words", memoryview(mmap.mmap(-1, 16)).cast("Q"))
+    monkeypatch.setattr(phase, "_words", phase._shared())
 
 
 def test_since_is_when_it_began_and_stays(monkeypatch):

@@ -163,7 +163,7 @@ from django.test import Client
 from backend.wsgi import application
 from django.core.checks.registry import registry
 print("backend" in settings.INSTALLED_APPS)
-print(settings.MIDDLEWARE[0], settings.DATABASE_ROUTERS)
+print(settings.MIDDLEWARE[:2], settings.DATABASE_ROUTERS)
 print("check_alias_is_known" in {check.__name__ for check in registry.get_checks()})
 print(Client().get("/").status_code)
 body = application({"PATH_INFO": "/health/live", "REQUEST_METHOD": "GET"}, lambda *answer: None)
@@ -171,7 +171,8 @@ print(b"".join(body))
 """
     assert shell(project, code).splitlines() == [
         "True",
-        "whitenoise.middleware.WhiteNoiseMiddleware ['backend.router.ModelDatabaseRouter']",
+        "['backend.unavailable.UnavailableMiddleware', "
+        "'whitenoise.middleware.WhiteNoiseMiddleware'] ['backend.router.ModelDatabaseRouter']",
         "True",
         "200",
         'b\'{"status": "live"}\\n\'',

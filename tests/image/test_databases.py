@@ -193,6 +193,11 @@ def test_after_a_restart_of_postgresql_the_service_recovers_without_stale_connec
     ready = container.get("/health/ready")
     assert (ready.status_code, ready.json()["status"]) == (503, "not ready")
     docker("start", server.host)
+    accepts = ("exec", server.host, "pg_isready", "--quiet", "--host", "127.0.0.1")
+    until(lambda: docker(*accepts, check=False).returncode == 0, "PostgreSQL is back")
+    # Most threads have not noticed anything yet.
+    answers = in_parallel(4, container, "/slow/0.2/")
+    assert [answer.status_code for answer in answers] == [200] * 4
     recovers(container, "restart")
 
 

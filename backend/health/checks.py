@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from django.apps import apps
 from django.db import DatabaseError, connections, router
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 
 from backend.databases import Need, aliases, need_of
@@ -75,9 +74,9 @@ def has_managed_models(alias: str) -> bool:
     )
 
 
-def migrations_pending(alias: str, connection: BaseDatabaseWrapper | None = None) -> bool:
+def migrations_pending(alias: str) -> bool:
     """Whether a migration on disk is not applied to ``alias``."""
-    executor = MigrationExecutor(connection or connections[alias])
+    executor = MigrationExecutor(connections[alias])
     return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
@@ -130,10 +129,18 @@ class Probe:
             self.connection.close_if_unusable_or_obsolete()
 
     def _migrations(self) -> str:
-        if self.alias not in _migrated:
-            if has_managed_models(self.alias) and migrations_pending(self.alias, self.connection):
+        if self.alias in _migrated:
+            return OK
+        # Django reads the table of migrations through the thread's connection, whichever it
+        # was given: one more to open, and with gevent that of another greenlet.
+        of_thread = connections[self.alias]
+        connections[self.alias] = self.connection
+        try:
+            if has_managed_models(self.alias) and migrations_pending(self.alias):
                 return PENDING
-            _migrated.add(self.alias)
+        finally:
+            connections[self.alias] = of_thread
+        _migrated.add(self.alias)
         return OK
 
 

@@ -129,7 +129,7 @@ def test_an_ignored_database_is_never_asked_and_lists_decide_over_models(
     container = api(containers, postgis, tmp_path, **env, **needs)
     ready = container.get("/health/ready").json()
     assert list(ready["checks"]) == ["database:default", "database:land"]
-    assert "census" not in container.logs()
+    assert "'census'" not in container.logs()
     needs = {**postgis.env("postgres"), "REQUIRED_DATABASES": "census", **env}
     done = containers.run(env=needs, options=["--network", postgis.network])
     assert done.returncode == 1
@@ -168,7 +168,13 @@ def recovers(container: Container, fault: str) -> None:
     for _ in range(5):
         answers = in_parallel(4, container, "/slow/0.05/")
         assert [answer.status_code for answer in answers] == [200] * 4
-    assert container.get("/health/ready").status_code == 200
+    until(lambda: asked(container), "the health page reaches the database too")
+
+
+def asked(container: Container) -> bool:
+    """Whether the health page reached the database, which nobody has migrated."""
+    checks = container.get("/health/ready").json()["checks"]
+    return checks == {"database:default": "migrations pending"}
 
 
 def warmed(container: Container) -> Container:
@@ -187,6 +193,11 @@ def test_after_a_restart_of_postgresql_the_service_recovers_without_stale_connec
     ready = container.get("/health/ready")
     assert (ready.status_code, ready.json()["status"]) == (503, "not ready")
     docker("start", server.host)
+    accepts = ("exec", server.host, "pg_isready", "--quiet", "--host", "127.0.0.1")
+    until(lambda: docker(*accepts, check=False).returncode == 0, "PostgreSQL is back")
+    # Most threads have not noticed anything yet.
+    answers = in_parallel(4, container, "/slow/0.2/")
+    assert [answer.status_code for answer in answers] == [200] * 4
     recovers(container, "restart")
 
 
@@ -272,7 +283,7 @@ def test_an_enforced_budget_lowers_the_threads_so_that_no_request_is_turned_away
     assert ": 6 threads a worker instead" in container.logs()
     answers = [answer for _ in range(3) for answer in in_parallel(16, container, "/slow/0.3/")]
     assert Counter(answer.status_code for answer in answers) == {200: 48}
-    assert container.get("/health/ready").status_code == 200
+    assert asked(container)
 
 
 def test_a_budget_that_cannot_be_kept_stops_the_start_and_says_what_to_do(

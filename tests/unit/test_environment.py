@@ -26,6 +26,7 @@ def refusal(name: str, value: str) -> StartupError:
 # Values
 
 ACCEPTED = [
+    ("DB_CONNECTION_BUDGET", "enforce", "ENFORCE"),
     ("DEBUG", "true", True),
     ("DEBUG", " YES ", True),
     ("DEBUG", "on", True),

@@ -5,6 +5,8 @@ import pytest
 from django.db import IntegrityError, InterfaceError, OperationalError
 
 from backend import unavailable
+from tests.support.broken import write
+from tests.support.projects import shell
 
 
 class Coded(psycopg2.OperationalError):
@@ -63,3 +65,30 @@ def test_an_outage_is_explained(found, text):
 )
 def test_any_other_error_is_none(found):
     assert unavailable.explanation(found) is None
+
+
+BROKEN = """
+from django.db import InterfaceError
+
+def broken(get_response):
+    def middleware(request):
+        get_response(request)
+        raise InterfaceError("connection already closed")
+    return middleware
+"""
+
+
+def test_an_outage_in_another_middleware_is_a_503_too(project):
+    """Such as a session that cannot be saved: Django has made a 500 of it by then."""
+    settings = (
+        "from backend.hacko_settings import *\n"
+        'MIDDLEWARE = [*MIDDLEWARE, "local_settings.broken.broken"]\n'
+    )
+    write(project, {"local_settings/settings.py": settings, "local_settings/broken.py": BROKEN})
+    code = """
+from django.test import Client
+answer = Client(raise_request_exception=False).get("/no/such/page/")
+print(answer.status_code, answer.headers["Retry-After"], answer.json())
+"""
+    said = shell(project, code).splitlines()[-1]
+    assert said == f"503 5 {{'detail': '{unavailable.NO_ANSWER}'}}"

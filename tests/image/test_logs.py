@@ -59,11 +59,18 @@ def count(request):
     return HttpResponse(User.objects.filter(username=request.GET.get("q", "")).count())
 
 
+def crash(request):
+    thread = threading.Thread(target=lambda: 1 / 0)
+    thread.start()
+    thread.join()
+    return HttpResponse()
+
+
 def die(request):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-views = (boom, tell, meet, count, die)
+views = (boom, tell, meet, count, crash, die)
 urlpatterns = [path(f"{view.__name__}/", view) for view in views]
 """
 # As a team writes it: nothing of ours is left in it.
@@ -127,6 +134,7 @@ def test_every_line_of_a_json_container_is_an_object_from_boot_to_stop(
     assert api.get("/boom/", headers={"X-Request-ID": "of-boom"}).status_code == 500
     assert api.get("/nowhere/%0a{%22forged%22:1}?token=hush").status_code == 404
     assert api.get("/tell/", headers={"X-Request-ID": "of-tell"}).text == "of-tell"
+    assert api.get("/crash/").status_code == 200
     assert b" 400 " in send(api, b"\x1b[31m GARBAGE\n{}\r\n\r\n")
     send(api, b'GET /"\xff\x1b[31m HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
     with pytest.raises(requests.ConnectionError):
@@ -164,6 +172,8 @@ def test_every_line_of_a_json_container_is_an_object_from_boot_to_stop(
     (error,) = [event["exception"] for event in of_boom if "exception" in event]
     assert (error["type"], error["message"]) == ("ValueError", "first line\nsecond line")
     assert "/code/local_settings/urls.py" in error["traceback"]
+    (crash,) = [event["exception"] for event in found if event["logger"] == "python"]
+    assert crash["type"] == "ZeroDivisionError"
     access = of_boom[-1]
     assert (access["method"], access["path"], access["status"]) == ("GET", "/boom/", 500)
     assert access["bytes"] > 0 < access["duration"] < 60

@@ -57,7 +57,7 @@ RUN find . -type d \( -name tests -o -name test -o -name testing \) -not -path '
     && find pip -name __pycache__ -prune -exec rm -rf {} + \
     && rm -rf pip/_vendor/distlib/*.exe pytz/zoneinfo backports/zstd/_cffi backports/zstd/tarfile* \
     && strip --strip-unneeded _brotli*.so yaml/*.so rpds/*.so \
-    && chmod -R go-w /opt/venv
+    && find /opt/venv ! -type l -perm /022 -exec chmod go-w {} +
 
 # ---------------------------------------------------------------------------
 # geo-libraries: GDAL, GEOS and PROJ, which the pyogrio wheel has as one library
@@ -76,7 +76,7 @@ RUN set -- /tmp/wheel/pyogrio.libs/libgdal* \
     && cp -r /tmp/wheel/pyogrio/proj_data /opt/geo/share/proj \
     && cp -r /tmp/wheel/pyogrio-*.dist-info/licenses /opt/geo/share/licenses \
     && rm -f /opt/geo/share/*/vcpkg* /opt/geo/share/gdal/nitf_spec.xml /opt/geo/share/gdal/ecw_cs.wkt \
-    && chmod -R go-w /opt/geo
+    && find /opt/geo ! -type l -perm /022 -exec chmod go-w {} +
 
 # ---------------------------------------------------------------------------
 # postgresql-tools: psql and its like, without the wrappers that need Perl
@@ -136,7 +136,7 @@ COPY backend ./backend
 # Byte code, because the application's user cannot write it; then the static files of
 # the packages, so that a start collects only when a team adds some. The one test that
 # the libraries load is here, because an image without them must not be built.
-RUN chmod -R go-w /code \
+RUN find /code ! -type l -perm /022 -exec chmod go-w {} + \
     && python -m compileall -q backend manage.py gunicorn_conf.py \
     && setpriv --reuid 1001 --regid 0 --clear-groups python -m backend.boot.static \
     && chmod -R g=u /data \

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backend.environment import VARIABLES, Variable
-from tests.faults.conftest import Report
+from tests.faults.conftest import HUNG, Report
 from tests.support.containers import IMAGE, LABEL, Containers, docker, until
 
 SECRET = "sesame-open-7391"
@@ -184,8 +184,12 @@ STARTS = [
 def test_whole_starts_serve_or_stop_with_two_lines(containers: Containers, report: Report) -> None:
     stopped = 0
     for environment in STARTS:
-        container = containers.start(env=environment)
-        until(lambda c=container: not c.running or "Booting worker" in c.logs(), str(environment))
+        container = containers.start(env={"COLLECTSTATIC": "no", **environment})
+        until(
+            lambda c=container: not c.running or "Booting worker" in c.logs(),
+            str(environment),
+            2 * HUNG,
+        )
         state = container.inspect()["State"]
         output = docker("logs", container.name).stderr if not state["Running"] else ""
         check(0 if state["Running"] else state["ExitCode"], output, environment)

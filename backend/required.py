@@ -16,6 +16,10 @@ POSTGRESQL_ENGINES = (
     "django.db.backends.postgresql",
     "django.contrib.gis.db.backends.postgis",
 )
+SQLITE_ENGINES = (
+    "django.db.backends.sqlite3",
+    "django.contrib.gis.db.backends.spatialite",
+)
 ROUTER = "backend.router.ModelDatabaseRouter"
 WHITENOISE = "whitenoise.middleware.WhiteNoiseMiddleware"
 SECURITY = "django.middleware.security.SecurityMiddleware"
@@ -177,6 +181,10 @@ def _insert_below(settings: dict[str, Any], above: str, middleware: str) -> None
 
 
 def _complete_database(database: dict[str, Any], env: Environment) -> None:
+    if database.get("ENGINE") in SQLITE_ENGINES:
+        # The last connection to close takes the write-ahead log's index with it, which
+        # cannot be made again on a full disk, and without which nothing can be read.
+        database.setdefault("CONN_MAX_AGE", None if env["CONN_MAX_AGE"] else 0)
     if database.get("ENGINE") not in POSTGRESQL_ENGINES:
         return
     database.setdefault("CONN_MAX_AGE", env["CONN_MAX_AGE"])

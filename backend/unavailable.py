@@ -36,6 +36,8 @@ CANCELED = "The database was told to give up this request. Try again."
 QUERY_CANCELED = "57014"
 TOO_MANY_CONNECTIONS = "53300"
 DISK_FULL = "53100"
+# The second for the index of the write-ahead log. https://www.sqlite.org/rescode.html
+SQLITE_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
 # admin_shutdown, crash_shutdown, cannot_connect_now, idle_session_timeout,
 # idle_in_transaction_session_timeout; and all of class 08, connection exceptions.
 ENDED = ("57P01", "57P02", "57P03", "57P05", "25P03", "08")
@@ -53,7 +55,7 @@ def explanation(error: BaseException | None) -> str | None:
     if not isinstance(error, OperationalError):
         return None
     cause = error.__cause__
-    if getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+    if getattr(cause, "sqlite_errorcode", None) in SQLITE_FULL:
         return NO_ROOM
     if not hasattr(cause, "pgcode") and not hasattr(cause, "sqlstate"):
         return None  # of another database than PostgreSQL

@@ -65,7 +65,8 @@ def test_jumps_of_the_clock_lose_no_request_no_worker_and_no_session(
         image=image_with_clock,
         env=postgis.env(postgis.database(), WEB_CONCURRENCY="1", **superuser),
         mounts=mounts(project_folder),
-        options=["--network", postgis.network],
+        # As root, libfaketime would make its semaphore before the entry point gives root up.
+        options=["--network", postgis.network, "--user", "1001:0"],
     ).wait_until_ready()
     notes, pid = api.url("/api/notes/"), api.url("/pid")
     before, session = requests.get(pid, timeout=HUNG).text, log_in(api)

@@ -69,7 +69,8 @@ def flags(config: Config, env: Environment) -> list[str]:
     StartupError when they do not do for one thread a worker. Nothing is counted for
     workers without threads: their greenlets keep no connections.
     """
-    if config.worker_class_str.startswith(("gevent", "eventlet")):
+    greenlets = config.worker_class_str.startswith(("gevent", "eventlet"))
+    if greenlets or env["DB_CONNECTION_BUDGET"] == "OFF":
         return []
     enforce = env["DB_CONNECTION_BUDGET"] == "ENFORCE"
     if not env["DB_WAIT"]:

@@ -87,7 +87,7 @@ def test_an_outage_in_another_middleware_is_a_503_too(project):
     write(project, {"local_settings/settings.py": settings, "local_settings/broken.py": BROKEN})
     code = """
 from django.test import Client
-answer = Client(raise_request_exception=False).get("/no/such/page/")
+answer = Client(raise_request_exception=False, SERVER_NAME="localhost").get("/no/such/page/")
 print(answer.status_code, answer.headers["Retry-After"], answer.json())
 """
     said = shell(project, code).splitlines()[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from backend.environment import VARIABLES, Variable
 from tests.faults.conftest import HUNG, Report
 from tests.support.containers import IMAGE, LABEL, Container, Containers, docker, until
 
+EXAMPLES = int(os.environ.get("EXAMPLES", "60"))
 SECRET = "sesame-open-7391"
 VALID = {
     "boolean": ["true", "false", "YES", "off", "1", " no "],
@@ -121,7 +123,7 @@ tried = {"sent": 0, "stopped": 0}
 
 
 @settings(
-    max_examples=60,
+    max_examples=EXAMPLES,
     deadline=None,
     derandomize=True,
     database=None,

@@ -84,7 +84,7 @@ def api(
         mounts={folder / "local_settings": "/code/local_settings:ro"},
         options=["--network", postgis.network],
     )
-    return container.wait_until_ready("/health/live")
+    return container.wait_until_serving()
 
 
 def assert_unavailable(answer: requests.Response, detail: str) -> None:

@@ -98,7 +98,7 @@ def test_with_migrate_off_ready_says_pending_until_the_one_command_has_run(
     database = postgis.database()
     mounts = project(tmp_path, "migrations.RunPython(migrations.RunPython.noop)")
     env = postgis.env(database, MIGRATE="no")
-    api = started(containers, postgis, mounts, env).wait_until_ready("/health/live")
+    api = started(containers, postgis, mounts, env).wait_until_serving()
     answer = api.get("/health/ready")
     assert answer.status_code == 503
     assert answer.json()["status"] == "not ready"

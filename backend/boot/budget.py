@@ -77,7 +77,7 @@ def flags(config: Config, env: Environment) -> list[str]:
         if enforce:
             say("WARNING: connections are not counted: DB_CONNECTION_BUDGET needs DB_WAIT")
         return []
-    load = Load(env["REPLICAS"], config.workers, config.threads, _kept_for_streams())
+    load = Load(env["REPLICAS"], config.workers, config.threads, kept_for_streams())
     threads = _fit(load, enforce=enforce)
     return ["--threads", str(threads)] if threads < load.threads else []
 
@@ -117,7 +117,7 @@ def threads_that_fit(load: Load, server: Server) -> int:
     return server.slots // processes - load.streams - PROBES
 
 
-def _kept_for_streams() -> int:
+def kept_for_streams() -> int:
     # Loaded with the team's views by now, where one of them streams.
     copying = sys.modules.get("backend.geo.copying")
     return copying.KEPT if copying else 0

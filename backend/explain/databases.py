@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from django.apps import apps
-from django.conf import settings
 from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 
+from backend.databases import Need, aliases, need_of
 from backend.errors import explain, one_line
 from backend.explain.findings import OK, PROBLEM, WARNING, Finding
 from backend.health.checks import has_managed_models
@@ -78,11 +78,15 @@ class Examination:
     def add(self, level: str, message: str, fix: str = "") -> None:
         self.findings.append(Finding(level, f"database {self.alias}", message, fix))
 
+    def cannot_be_used(self, message: str, fix: str) -> None:
+        """A problem, but of an optional database, without which the API serves."""
+        self.add(PROBLEM if need_of(self.alias) == Need.REQUIRED else WARNING, message, fix)
+
 
 def examine_all(patience: float = PATIENCE) -> list[Examination]:
-    """Every alias at the same time, each within ``patience`` seconds."""
+    """Every alias that is not ignored, all at once, each within ``patience`` seconds."""
     running = []
-    for alias in settings.DATABASES:
+    for alias in aliases(Need.REQUIRED, Need.OPTIONAL):
         examination = Examination(alias)
         # A daemon, so that one that hangs does not keep the process from ending.
         thread = threading.Thread(target=_examine, args=(examination,), daemon=True)
@@ -95,8 +99,7 @@ def examine_all(patience: float = PATIENCE) -> list[Examination]:
         if thread.is_alive():
             # A new one: the thread may still write to the old.
             examination = Examination(examination.alias)
-            examination.add(
-                PROBLEM,
+            examination.cannot_be_used(
                 f"It did not answer within {patience:g} s.",
                 "Check that the server is not paused or overloaded, and that nothing between "
                 "here and there drops packets.",
@@ -114,8 +117,7 @@ def _examine(examination: Examination) -> None:
         else:
             _examine_sqlite(examination, connection)
     except DatabaseError as error:
-        examination.add(
-            PROBLEM,
+        examination.cannot_be_used(
             f"It cannot be used: {one_line(error)}",
             "Check that the server runs, and that host, port, name, user and password are right.",
         )
@@ -229,7 +231,7 @@ def clock(alias: str, facts: Facts) -> Iterator[Finding]:
 
 
 def _migrations(examination: Examination, connection: BaseDatabaseWrapper) -> Iterator[Finding]:
-    alias, subject = examination.alias, f"database {examination.alias}"
+    subject = f"database {examination.alias}"
     if not examination.migrates:
         yield Finding(OK, subject, "has no managed models: nothing to migrate")
         return
@@ -246,7 +248,7 @@ def _migrations(examination: Examination, connection: BaseDatabaseWrapper) -> It
             PROBLEM,
             subject,
             f"Migrations are pending: {pending[0]}{others}.",
-            f"Run python manage.py migrate --database={alias}, or start a server with MIGRATE=true",
+            "Run python manage.py migrate_databases, or start a server with MIGRATE=true.",
         )
     else:
         yield Finding(OK, subject, "is up to date with the migrations")

@@ -13,6 +13,7 @@ from pathlib import Path
 from django.conf import settings
 from django.core import checks
 
+from backend.boot import budget
 from backend.boot.configuration import sentence
 from backend.environment import TABLE, Environment
 from backend.errors import StartupError, explain, one_line
@@ -28,6 +29,10 @@ FIXES = {
     "python -c 'import secrets; print(secrets.token_urlsafe(50))'",
     "security.W018": "Set DEBUG=false.",
     "security.W020": "Set ALLOWED_HOSTS to the names this API is reached under.",
+    **dict.fromkeys(
+        ("security.W004", "security.W008", "security.W012", "security.W016"),
+        "Set BEHIND_PROXY=true where a proxy of yours ends HTTPS.",
+    ),
 }
 ADVICE = (
     "Set it in local_settings/settings.py, or name {id} in SILENCED_SYSTEM_CHECKS where it does "
@@ -102,7 +107,8 @@ def _databases_and_limits(env: Environment) -> Iterator[Finding]:
     yield from servers.shared_migrations(examinations)
     values = {name: value for name, (value, _) in server.settings(env).items()}
     workers, threads = values["workers"], values["threads"]
-    yield from servers.connection_budget(examinations, workers, threads)
+    load = budget.Load(env["REPLICAS"], workers, threads, budget.kept_for_streams())
+    yield from servers.connection_budget(examinations, load)
     yield from machine.memory_and_cpu(workers)
     yield from machine.open_files(values["worker_connections"], threads, len(examinations))
 

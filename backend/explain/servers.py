@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from backend.boot.budget import Load
 from backend.explain.databases import Examination
 from backend.explain.findings import OK, PROBLEM, WARNING, Finding
 
@@ -28,20 +29,18 @@ def shared_migrations(examinations: list[Examination]) -> Iterator[Finding]:
             )
 
 
-def connection_budget(
-    examinations: list[Examination], workers: int, threads: int
-) -> Iterator[Finding]:
-    """Connections that this container's threads may keep, against the slots of each server."""
+def connection_budget(examinations: list[Examination], load: Load) -> Iterator[Finding]:
+    """Connections that this API may keep, against the slots of each server; as at the start."""
     servers: dict[str, list[Examination]] = {}
     for examination in examinations:
         if examination.facts:
             servers.setdefault(examination.facts.server, []).append(examination)
     for found in servers.values():
         facts, aliases = found[0].facts, [examination.alias for examination in found]
-        need, slots = workers * threads * len(found), facts.max_connections - facts.reserved
+        need, slots = load.per_database * len(found), facts.max_connections - facts.reserved
         arithmetic = (
-            f"{workers} workers x {threads} threads x {len(found)} databases "
-            f"({', '.join(aliases)}) = {need} connections of one container; the server has "
+            f"{load} x {len(found)} databases ({', '.join(aliases)}) = {need} connections; the "
+            f"server has "
             f"{slots} (max_connections {facts.max_connections} - {facts.reserved} reserved)"
         )
         if need <= slots:

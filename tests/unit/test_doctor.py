@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from backend.boot.budget import Load
 from backend.environment import Environment
 from backend.explain import databases, doctor, machine, servers
 from backend.explain.databases import Examination, Facts
@@ -81,14 +82,16 @@ def test_aliases_that_share_the_table_of_migrations_are_a_problem():
 
 def test_connections_are_counted_for_each_server():
     both = [examined("default"), examined("census")]
-    [finding] = servers.connection_budget(both, workers=2, threads=4)
+    load = Load(replicas=1, workers=2, threads=3, streams=0)
+    [finding] = servers.connection_budget(both, load)
     assert (finding.level, "= 16 connections" in finding.message) == (OK, True)
-    [finding] = servers.connection_budget(both, workers=3, threads=4)
+    [finding] = servers.connection_budget(both, replace(load, replicas=2))
     assert finding.level == WARNING
-    assert "3 workers x 4 threads x 2 databases (default, census) = 24" in finding.message
+    arithmetic = "2 replicas x 2 workers x (3 threads + 1 for probes) x 2 databases"
+    assert f"{arithmetic} (default, census) = 32 connections" in finding.message
     assert "17 (max_connections 20 - 3 reserved)" in finding.message
     two = [examined("default"), examined("census", server="another")]
-    assert [one.level for one in servers.connection_budget(two, 2, 8)] == [OK, OK]
+    assert [one.level for one in servers.connection_budget(two, load)] == [OK, OK]
 
 
 @pytest.mark.parametrize(

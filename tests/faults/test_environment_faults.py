@@ -30,6 +30,7 @@ VALID = {
         f"postgres://user:{SECRET}@db.invalid/name?sslmode=require&options=-c%20search_path%3Da",
     ],
     "path": ["/data", "/tmp/new/folder", "/tmp"],
+    "size": ["500kB", "10 MB", "64MiB", "1000000"],
     "prefix": ["/api", "/a/b/"],
     "store": ["/run", "/run/secrets", "ssm:/a/b"],
 }

@@ -103,7 +103,9 @@ class Worker(ThreadWorker):
         known = buffer.seek(0, os.SEEK_END)
         buffer.write(data or b"")
         head = buffer.getvalue()
-        if head.find(b"\r\n\r\n", max(known - 3, 0)) >= 0:
+        # What came with the request before it has not been looked at yet.
+        looked_at = max(known - 3, 0) if conn in self.incoming else 0
+        if head.find(b"\r\n\r\n", looked_at) >= 0:
             self._hand_over(conn, head)
         elif len(head) > self._limit():
             conn.parser = _TooLarge(head)

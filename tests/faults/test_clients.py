@@ -114,6 +114,19 @@ def test_half_a_request_behind_a_whole_one_holds_no_thread(sqlite_api: Container
             assert answer(client).startswith(b"HTTP/1.1 200 ")
 
 
+def test_requests_that_come_together_are_all_answered(sqlite_api: Container) -> None:
+    """The body that nobody reads is what makes the server read ahead."""
+    body = b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+    unread = b"PUT /api/notes/987654321/ HTTP/1.1\r\nHost: localhost\r\n" + body
+    last = b"GET /pid HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    with socket.create_connection(address(sqlite_api), timeout=HUNG) as client:
+        client.sendall(unread * 5 + last)
+        got = b""
+        while data := client.recv(65536):
+            got += data
+    assert (got.count(b"HTTP/1.1 404 "), got.count(b"HTTP/1.1 200 ")) == (5, 1), got
+
+
 def answer(client: socket.socket) -> bytes:
     """One answer with a Content-Length, or what came until the server closed."""
     got = b""

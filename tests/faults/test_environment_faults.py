@@ -66,7 +66,7 @@ ALIAS = st.tuples(
     st.sampled_from(VALID["database URL"] + INVALID),
 )
 ENVIRONMENTS = st.lists(
-    st.one_of(*[names_and_values(variable) for variable in VARIABLES], ALIAS), max_size=8
+    st.one_of(*[names_and_values(variable) for variable in VARIABLES], ALIAS), max_size=4
 ).map(dict)
 
 

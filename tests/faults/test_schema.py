@@ -7,8 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import requests
+
 from tests.conftest import PostGIS
-from tests.faults.conftest import Report
+from tests.faults.conftest import HUNG, Report
 from tests.geo.conftest import start_api
 from tests.support.containers import Containers
 
@@ -56,3 +58,18 @@ def test_nothing_that_the_published_schema_suggests_is_answered_with_a_500(
     sent = re.search(r"(\d+) generated", done.stdout)
     assert sent
     report.add("schemathesis over the schema", "no 5xx", sent=int(sent[1]), failed=0, lost=0)
+
+
+def test_features_that_are_sent_without_properties_are_refused_in_words(
+    containers: Containers, postgis: PostGIS
+) -> None:
+    api = start_api(containers, postgis, **LOGIN)
+    url, login = api.url("/pages/features/"), tuple(LOGIN.values())
+    for properties, field in ((None, "name"), (7, "properties"), ([], "properties")):
+        feature = {"type": "Feature", "geometry": None, "properties": properties}
+        answer = requests.post(url, json=feature, auth=login, timeout=HUNG)
+        assert answer.status_code == 400, answer.text
+        assert field in answer.json()
+    assert requests.post(url, json=7, auth=login, timeout=HUNG).status_code == 400
+    feature["properties"] = {"name": "Stop"}
+    assert requests.post(url, json=feature, auth=login, timeout=HUNG).status_code == 201

@@ -33,6 +33,9 @@ from backend.environment import current
 # Seconds from the first byte of a request to the end of its headers. nginx gives 60,
 # Apache 20 and more while bytes come; ours are a kilobyte, and no proxy needs a second.
 HEADERS_TIMEOUT = 10
+# Seconds from the connection to the first byte where connections run out: a way around the
+# world.
+FIRST_BYTES_TIMEOUT = 0.2
 # Seconds in which a client sends nothing of its body, or takes nothing of its answer.
 STALLED = 30
 # Bytes of one request's line and headers; nginx takes 32 KiB.
@@ -53,9 +56,9 @@ class Worker(ThreadWorker):
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        # Connections without all of their headers, oldest first, and when each is given up
-        # (time.monotonic).
-        self.incoming: dict[TConn, float] = {}
+        # Connections without all of their headers, oldest first; when each came and when it is
+        # given up (time.monotonic).
+        self.incoming: dict[TConn, tuple[float, float]] = {}
         self.next_look = 0.0
         self.busy = 0
 
@@ -65,9 +68,13 @@ class Worker(ThreadWorker):
 
     def accept(self, listener: socket.socket) -> None:
         # At the limit gunicorn stops accepting; then thousands of silent connections would
-        # lock everybody out. The oldest of them makes room instead.
+        # lock everybody out. The oldest of them makes room instead, once it had the time
+        # that a client needs for its first bytes; until then the next ones wait.
         if self.nr_conns >= self.worker_connections - 1 and self.incoming:
-            self._close(next(iter(self.incoming)))
+            oldest, (came, _) = next(iter(self.incoming.items()))
+            if time.monotonic() < came + FIRST_BYTES_TIMEOUT:
+                return
+            self._close(oldest)
         super().accept(listener)
 
     def enqueue_req(self, conn: TConn) -> None:
@@ -91,7 +98,12 @@ class Worker(ThreadWorker):
         other = self.cfg.is_ssl or self.cfg.protocol != "http"
         return not other and not negotiation.prior_knowledge_allowed(self.cfg, conn.client)
 
-    def _receive(self, conn: TConn, _socket: object = None) -> None:
+    def _readable(self, conn: TConn, _socket: object) -> None:
+        # One that made room in this very round of events is closed by now.
+        if conn in self.incoming:
+            self._receive(conn)
+
+    def _receive(self, conn: TConn) -> None:
         conn.sock.setblocking(False)
         try:
             data = conn.sock.recv(HEADERS_LIMIT)
@@ -121,12 +133,14 @@ class Worker(ThreadWorker):
 
     def _wait(self, conn: TConn, *, begun: bool, first_bytes: bool) -> None:
         if conn not in self.incoming:
-            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._receive, conn))
+            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._readable, conn))
         elif not first_bytes:
             return
         # A proxy opens connections ahead of their first request, and a browser does.
         patience = HEADERS_TIMEOUT if begun else max(self.cfg.keepalive, HEADERS_TIMEOUT)
-        self.incoming[conn] = time.monotonic() + patience
+        now = time.monotonic()
+        came, _ = self.incoming.get(conn, (now, now))
+        self.incoming[conn] = (came, now + patience)
 
     def _forget(self, conn: TConn) -> None:
         if self.incoming.pop(conn, None) is not None:
@@ -158,8 +172,10 @@ class Worker(ThreadWorker):
         self.next_look = now + 1
         if not self.alive:
             latest = now + STOP_KEEPALIVE_LINGER
-            self.incoming = {conn: min(end, latest) for conn, end in self.incoming.items()}
-        for conn in [conn for conn, end in self.incoming.items() if end < now]:
+            self.incoming = {
+                conn: (came, min(end, latest)) for conn, (came, end) in self.incoming.items()
+            }
+        for conn in [conn for conn, (_, end) in self.incoming.items() if end < now]:
             if conn.parser.unreader.buf.getbuffer().nbytes:
                 with contextlib.suppress(OSError):
                     conn.sock.send(TIMED_OUT)

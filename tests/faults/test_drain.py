@@ -19,6 +19,7 @@ from pathlib import Path
 import requests
 
 from tests.conftest import PostGIS
+from tests.faults.conftest import Report
 from tests.support.broken import write
 from tests.support.containers import Container, Containers, docker, until
 
@@ -333,7 +334,7 @@ def states(proxy: Container) -> list[str]:
 
 
 def test_rolling_two_replicas_under_load_fails_no_request(
-    containers: Containers, postgis: PostGIS, tmp_path: Path, capsys
+    containers: Containers, postgis: PostGIS, tmp_path: Path, report: Report
 ):
     mounts = settings(tmp_path)
     env = postgis.env(postgis.database(), DRAIN_SECONDS="1", WEB_THREADS="8", WEB_CONCURRENCY="1")
@@ -355,7 +356,6 @@ def test_rolling_two_replicas_under_load_fails_no_request(
     until(both_are_up, "the proxy sees both replicas")
     host, port = docker("port", proxy.name, "8000/tcp").stdout.splitlines()[0].split(":")
     load = Load((host, int(port)))
-    started = time.monotonic()
     try:
         load.start(load.kept, 4)
         load.start(load.fresh, 2)
@@ -371,13 +371,10 @@ def test_rolling_two_replicas_under_load_fails_no_request(
         until(lambda: load.sent > ROLLED, "all requests", patience=600)
     finally:
         load.stop()
-    with capsys.disabled():
-        print(
-            f"\nrolled two replicas in {time.monotonic() - started:.0f} s: "
-            f"{load.sent} requests sent, {len(load.failures)} failed; "
-            f"{load.last_phases['stream', 'draining']} streams and "
-            f"{load.last_phases['upload', 'draining']} uploads ended in a draining replica"
-        )
+    streams, uploads = (load.last_phases[kind, "draining"] for kind in ("stream", "upload"))
+    promised = f"no request fails ({streams} streams, {uploads} uploads ended while draining)"
+    counts = {"sent": load.sent, "failed": len(load.failures), "lost": 0}
+    report.add("two replicas rolled behind haproxy", promised, **counts)
     assert not load.failures, Counter(load.failures).most_common(5)
     assert load.sent >= ROLLED
     assert load.last_phases["stream", "draining"] >= 2

@@ -109,12 +109,19 @@ def configure() -> Iterator[Callable[[dict[str, str]], tuple[int, str]]]:
 
 
 def check(code: int, output: str, environment: dict[str, str]) -> None:
-    """Boots without an error, or stops with the two lines."""
+    """Boots without an error, or stops with the two lines; one event of them in JSON."""
     debug = environment.get("DEBUG", "").strip().lower() == "true"  # its traceback is designed
     assert debug or "Traceback" not in output, output
     assert SECRET not in output, output
     if code != 0:
         assert code == 1, output
+        last = output.splitlines()[-1]
+        if last.startswith("{"):
+            event = json.loads(last)
+            assert event["level"] == "CRITICAL", output
+            assert event["message"], output
+            assert event["fix"], output
+            return
         error, fix = output.splitlines()[-2:]
         assert error.startswith("ERROR: "), output
         assert fix.startswith("FIX:   "), output

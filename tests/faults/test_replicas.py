@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import requests
 
 from tests.conftest import PostGIS
+from tests.faults.conftest import Report
 from tests.support.containers import Container, Containers, until
 from tests.support.migrating import APPLIED, MIGRATING, project
 
@@ -26,7 +27,7 @@ def is_ready(address: str) -> bool:
 
 
 def test_of_four_replicas_on_an_empty_database_exactly_one_migrates_and_all_become_ready(
-    postgis: PostGIS, tmp_path
+    postgis: PostGIS, tmp_path, report: Report
 ):
     # Half a second of work, so that the others come while it is done.
     mounts = project(tmp_path, 'migrations.RunSQL("SELECT pg_sleep(0.5)")')
@@ -56,7 +57,8 @@ def test_of_four_replicas_on_an_empty_database_exactly_one_migrates_and_all_beco
         finally:
             with ThreadPoolExecutor(REPLICAS) as pool:
                 list(pool.map(Container.remove, containers.started))
-    print(
-        f"\n{ROUNDS} rounds of {REPLICAS} replicas: {ROUNDS} migrated, {waited} waited for the "
-        f"lock, {ROUNDS * REPLICAS} became ready, in {max(times):.1f} s at most"
+    promised = f"one migrates, all become ready ({waited} waited for the lock)"
+    counts = {"sent": ROUNDS * REPLICAS, "failed": 0, "lost": 0}
+    report.add(
+        f"{REPLICAS} replicas at once, {ROUNDS} rounds", promised, None, max(times), **counts
     )

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from tests.support.broken import write
-from tests.support.containers import Container, Containers
+from tests.support.containers import Container, Containers, docker
 from tests.support.projects import assert_two_lines
 
 STRONG = "key-Zq8vX2mP7rT4wY9kL3nB6cD1fG5hJ0sA-key-Zq8vX2mP7rT4w"
@@ -126,8 +126,9 @@ def test_behind_tls_cookies_are_secure_and_browsers_told_to_stay(containers: Con
     assert "Secure" in answer.headers["Set-Cookie"]
     plain = container.get("/admin/login/", headers={**FORWARDED, "X-Forwarded-Proto": "http"})
     assert "Strict-Transport-Security" not in plain.headers
-    check = ("python", "manage.py", "check", "--deploy", "--fail-level", "WARNING")
-    assert "System check identified no issues" in container.exec(*check)
+    found = docker("exec", container.name, "python", "manage.py", "check", "--deploy").stderr
+    # SQLite, which this container has; nothing that a proxy's HTTPS would leave open.
+    assert re.findall(r"\((\w+\.[EWI]\d+)\)", found) == ["backend.W003"]
     changed = {"HSTS_SECONDS": "31536000"}
     code = "from django.conf import settings; print(settings.SECURE_HSTS_SECONDS)"
     shell = ("python", "manage.py", "shell", "--verbosity", "0", "-c", code)

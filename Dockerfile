@@ -56,7 +56,8 @@ RUN find . -type d \( -name tests -o -name test -o -name testing \) -not -path '
     && find . -path '*/static/*' \( -name '*.js' -o -name '*.css' \) -exec sed -i -E 's,^(//|/\*)# sourceMappingURL=[^ ]*( ?\*/)?$,,' {} + \
     && find pip -name __pycache__ -prune -exec rm -rf {} + \
     && rm -rf pip/_vendor/distlib/*.exe pytz/zoneinfo backports/zstd/_cffi backports/zstd/tarfile* \
-    && strip --strip-unneeded _brotli*.so yaml/*.so rpds/*.so
+    && strip --strip-unneeded _brotli*.so yaml/*.so rpds/*.so \
+    && find /opt/venv ! -type l -perm /022 -exec chmod go-w {} +
 
 # ---------------------------------------------------------------------------
 # geo-libraries: GDAL, GEOS and PROJ, which the pyogrio wheel has as one library
@@ -74,7 +75,8 @@ RUN set -- /tmp/wheel/pyogrio.libs/libgdal* \
     && cp -r /tmp/wheel/pyogrio/gdal_data /opt/geo/share/gdal \
     && cp -r /tmp/wheel/pyogrio/proj_data /opt/geo/share/proj \
     && cp -r /tmp/wheel/pyogrio-*.dist-info/licenses /opt/geo/share/licenses \
-    && rm -f /opt/geo/share/*/vcpkg* /opt/geo/share/gdal/nitf_spec.xml /opt/geo/share/gdal/ecw_cs.wkt
+    && rm -f /opt/geo/share/*/vcpkg* /opt/geo/share/gdal/nitf_spec.xml /opt/geo/share/gdal/ecw_cs.wkt \
+    && find /opt/geo ! -type l -perm /022 -exec chmod go-w {} +
 
 # ---------------------------------------------------------------------------
 # postgresql-tools: psql and its like, without the wrappers that need Perl
@@ -94,12 +96,14 @@ RUN apt-get update \
 FROM debian:trixie-slim AS runtime
 
 # python3, without its own tests and help texts; what psql needs beyond it; and the
-# authorities that HTTPS is checked against.
+# authorities that HTTPS is checked against. su, mount, passwd and their like keep working for
+# root alone: no program may raise the rights of who calls it.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends python3 libpq5 ca-certificates \
     && rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/log/*.log /var/log/apt \
-        /usr/lib/python3.*/test /usr/lib/python3.*/pydoc_data /usr/lib/python3.*/lib-dynload/_test*
+        /usr/lib/python3.*/test /usr/lib/python3.*/pydoc_data /usr/lib/python3.*/lib-dynload/_test* \
+    && find / -xdev -type f -perm /6000 -exec chmod ug-s {} +
 
 # The application's user. Group 0, so that a platform that gives the container a UID of
 # its own choice, always with group 0, can write to the same folders.
@@ -128,16 +132,20 @@ COPY manage.py gunicorn_conf.py ./
 COPY bin ./bin
 COPY backend ./backend
 
+# The application's group may have been given write access by the umask of who cloned this.
 # Byte code, because the application's user cannot write it; then the static files of
 # the packages, so that a start collects only when a team adds some. The one test that
 # the libraries load is here, because an image without them must not be built.
-RUN python -m compileall -q backend manage.py gunicorn_conf.py \
+RUN find /code ! -type l -perm /022 -exec chmod go-w {} + \
+    && python -m compileall -q backend manage.py gunicorn_conf.py \
     && setpriv --reuid 1001 --regid 0 --clear-groups python -m backend.boot.static \
     && chmod -R g=u /data \
     && python -c "from django.contrib.gis import gdal, geos; print('GDAL', gdal.gdal_full_version(), 'GEOS', geos.geos_version())"
 
 EXPOSE 8000
-HEALTHCHECK --interval=5s --timeout=3s --start-period=10m --retries=3 CMD ["/code/bin/healthcheck"]
+# "starting" until the server answers, however long migrations take: a failure before the first
+# success counts only after the start period.
+HEALTHCHECK --interval=5s --timeout=3s --start-period=24h --retries=3 CMD ["/code/bin/healthcheck"]
 ENTRYPOINT ["/code/bin/docker-entrypoint.sh"]
 CMD ["gunicorn", "backend.wsgi", "-c", "gunicorn_conf.py"]
 

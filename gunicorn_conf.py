@@ -5,6 +5,7 @@ https://docs.gunicorn.org/en/stable/settings.html
 
 import gc
 import os
+import resource
 import sys
 from pathlib import Path
 
@@ -13,25 +14,37 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from backend import limits, overrides
 from backend.environment import current
 from backend.errors import explained
+from backend.server import draining, handover, hooks
 
 with explained():
     _env = current()
     bind = f"0.0.0.0:{_env['PORT']}"
     workers = _env["WEB_CONCURRENCY"] or limits.workers()
     threads = _env["WEB_THREADS"]
+    _drain_seconds = _env["DRAIN_SECONDS"]
 
-worker_class = "gthread"
+# gthread, whose threads no half of a request holds, with one more for probes.
+worker_class = "backend.worker.Worker"
+# Connections a worker keeps, threads or not; half of the files it may open, where those
+# are few, because an answer needs some too: Docker's default is 1024 on some hosts.
+_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+worker_connections = 1000 if _files == resource.RLIM_INFINITY else min(1000, _files // 2)
 # One copy of the application in memory, shared by the workers until they write to it.
 preload_app = True
 # A worker that does not report for this long is replaced. With gthread a long
 # request does not keep it from reporting.
 timeout = 30
-# Seconds that running requests get to finish after SIGTERM. Docker kills after 10
-# unless told otherwise: docker stop -t, stop_grace_period.
+# Seconds that running requests get to finish after SIGTERM and DRAIN_SECONDS. Docker kills after
+# 10 unless told otherwise: docker stop -t, stop_grace_period.
 graceful_timeout = 30
 # Longer than the idle time of the proxies in front (60 s at nginx and AWS), so that
 # it is never this side that closes a connection just as a request comes in.
 keepalive = 75
+# A request's first line (8 kB hold a filter by a polygon of some 200 points), the number of its
+# headers, and the size of each in bytes; bodies are bounded by MAX_UPLOAD_SIZE.
+limit_request_line = 8190
+limit_request_fields = 100
+limit_request_field_size = 8190
 # The workers' heartbeat files: on a disk they can block a worker.
 if os.access("/dev/shm", os.W_OK):  # noqa: S108
     worker_tmp_dir = "/dev/shm"  # noqa: S108
@@ -39,10 +52,8 @@ if os.access("/dev/shm", os.W_OK):  # noqa: S108
 control_socket_disable = True
 
 accesslog = "-"
-if _env["BEHIND_PROXY"]:
-    access_log_format = (
-        '%({x-forwarded-for}i)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'
-    )
+# Text or JSON, the request's id, nothing secret: docs/production.md says what a line has.
+logger_class = _logger_class = "backend.logs.server.Logger"
 
 
 def when_ready(server):
@@ -58,12 +69,35 @@ def when_ready(server):
     # collector, whose marks would copy their pages into every worker.
     gc.collect()
     gc.freeze()
+    draining.take_over(server, _drain_seconds)
 
+
+on_starting = handover.take
+post_worker_init = draining.prepare
+pre_request = draining.begin
+post_request = draining.end
+worker_exit = draining.cut
+# A team's hook of one of these names runs too, and not instead.
+_OURS = {
+    "on_starting": on_starting,
+    "when_ready": when_ready,
+    "post_worker_init": post_worker_init,
+    "pre_request": pre_request,
+    "post_request": post_request,
+    "worker_exit": worker_exit,
+}
 
 with explained():
     _team = overrides.load("gunicorn_conf")
 if _team is not None:
-    globals().update({k: v for k, v in vars(_team).items() if not k.startswith("_")})
+    _theirs = {k: v for k, v in vars(_team).items() if not k.startswith("_")}
+    for _name in _OURS.keys() & _theirs.keys():
+        _theirs[_name] = hooks.join(_name, _OURS[_name], _theirs[_name])
+    globals().update(_theirs)
+
+if globals().get("statsd_host") and logger_class == _logger_class:
+    # gunicorn has a logger for it, and takes that when none is named.
+    del logger_class
 
 if isinstance(worker_class, str) and worker_class.startswith(("gevent", "eventlet")):
     # Every greenlet would keep a connection of its own, until the server has none left.

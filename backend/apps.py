@@ -15,9 +15,13 @@ class BackendConfig(AppConfig):
     verbose_name = "Base image"
 
     def ready(self) -> None:
-        from backend import checks  # noqa: F401  registers the system checks
+        from backend import checks, deploy_checks  # noqa: F401  registers the system checks
 
-        if getattr(settings, "FAST_GEOJSON", False) and apps.is_installed("rest_framework_gis"):
-            from backend.geo import fast
+        if apps.is_installed("rest_framework_gis"):
+            from backend.geo import features
 
-            fast.install()
+            features.install()
+            if getattr(settings, "FAST_GEOJSON", False):
+                from backend.geo import fast
+
+                fast.install()

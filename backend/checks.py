@@ -12,6 +12,7 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import models
 
+from backend.databases import SETTINGS, Need, listed
 from backend.router import alias_of, declared_alias
 
 
@@ -109,4 +110,36 @@ def _no_geometry(field: models.Field, alias: str, engine: str) -> Error:
         f"Set ENGINE of '{alias}' to 'django.contrib.gis.db.backends.postgis'.",
         field,
         "backend.E004",
+    )
+
+
+@register()
+def check_needs_of_databases(**kwargs: Any) -> list[CheckMessage]:
+    """REQUIRED_, OPTIONAL_ and IGNORED_DATABASES name known aliases, each in one list."""
+    messages = []
+    named: dict[str, str] = {}
+    for need in Need:
+        for alias in listed(need):
+            setting = SETTINGS[need]
+            if alias not in settings.DATABASES:
+                messages.append(_unknown_database(setting, alias))
+            elif named.setdefault(alias, setting) != setting:
+                messages.append(
+                    Error(
+                        f"The database '{alias}' is in {named[alias]} and in {setting}.",
+                        "Name it in one of them.",
+                        id="backend.E006",
+                    )
+                )
+    return messages
+
+
+def _unknown_database(setting: str, alias: str) -> Error:
+    close = difflib.get_close_matches(alias.lower(), settings.DATABASES, n=1)
+    known = ", ".join(f"'{name}'" for name in settings.DATABASES)
+    guess = f"Did you mean '{close[0]}'? " if close else ""
+    return Error(
+        f"{setting} names '{alias}', which is not in DATABASES.",
+        f"{guess}DATABASES knows {known}; {alias.upper()}_DATABASE_URL adds '{alias.lower()}'.",
+        id="backend.E005",
     )

@@ -3,9 +3,11 @@
 from django.conf import settings
 from drf_yasg import openapi
 from drf_yasg.generators import OpenAPISchemaGenerator
-from drf_yasg.renderers import ReDocRenderer
+from drf_yasg.renderers import ReDocRenderer, SwaggerUIRenderer
 from drf_yasg.views import get_schema_view
 from rest_framework import permissions
+
+from backend.pages import policy_with_scripts
 
 
 class RelativeSchemaGenerator(OpenAPISchemaGenerator):
@@ -23,10 +25,23 @@ class RelativeSchemaGenerator(OpenAPISchemaGenerator):
         return document
 
 
+class OwnSwaggerRenderer(SwaggerUIRenderer):
+    """Swagger UI, which may ask other hosts only by HTTPS: those that an API logs in at."""
+
+    def render(self, swagger, accepted_media_type=None, renderer_context=None):
+        policy = policy_with_scripts(connect="'self' https:")
+        renderer_context["response"]["Content-Security-Policy"] = policy
+        return super().render(swagger, accepted_media_type, renderer_context)
+
+
 class OwnReDocRenderer(ReDocRenderer):
     """ReDoc without what it would load from the internet."""
 
     template = "backend/redoc.html"
+
+    def render(self, swagger, accepted_media_type=None, renderer_context=None):
+        renderer_context["response"]["Content-Security-Policy"] = policy_with_scripts()
+        return super().render(swagger, accepted_media_type, renderer_context)
 
 
 _view = get_schema_view(
@@ -35,6 +50,6 @@ _view = get_schema_view(
     permission_classes=[permissions.AllowAny],
     generator_class=RelativeSchemaGenerator,
 )
-swagger = _view.with_ui("swagger", cache_timeout=0)
+swagger = _view.as_cached_view(renderer_classes=(OwnSwaggerRenderer, *_view.renderer_classes))
 redoc = _view.as_cached_view(renderer_classes=(OwnReDocRenderer, *_view.renderer_classes))
 schema = _view.without_ui(cache_timeout=0)

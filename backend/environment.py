@@ -12,7 +12,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -45,6 +45,7 @@ class Variable:
 FORMS = {
     "boolean": "true or false (also yes/no, on/off, 1/0)",
     "integer": "a whole number",
+    "size": "a number of bytes, or of kB, MB or GB: 500kB, 100MB (or of KiB, MiB or GiB: 64MiB)",
     "text": "any text",
     "list": "values separated by commas",
     "choice": "one of the listed words",
@@ -55,6 +56,10 @@ FORMS = {
     "prefix": "a path that starts with a slash and does not end with one: /api",
     "store": "an absolute path of a folder, or ssm:/path/of/parameters",
 }
+
+# Of bytes. By the standards: k, M and G count in thousands, Ki, Mi and Gi in 1024.
+UNITS = {"": 1, **{unit: 1000**n for n, unit in enumerate("KMG", 1)}}
+UNITS |= {f"{unit}I": 1024**n for n, unit in enumerate("KMG", 1)}
 
 VARIABLES = (
     Variable(
@@ -102,6 +107,22 @@ VARIABLES = (
         "Least severe level that is logged.",
         "Application",
         choices=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
+    ),
+    Variable(
+        "LOG_FORMAT",
+        "choice",
+        "text",
+        "Form of every line of the log: for people, or one JSON object each.",
+        "Application",
+        choices=("text", "json"),
+    ),
+    Variable(
+        "LOG_CLIENT_ADDRESS",
+        "choice",
+        "truncated",
+        "Clients' addresses in the log: without the last 8 bits (of IPv6: 64), whole, or not.",
+        "Application",
+        choices=("truncated", "full", "none"),
     ),
     Variable(
         "SECRET_STORE",
@@ -160,10 +181,59 @@ VARIABLES = (
         "STATEMENT_TIMEOUT",
         "integer",
         300,
-        "Seconds that one query of a request may take on PostgreSQL; 0: any time.",
+        "Seconds that one query of a request may take on PostgreSQL; 0: any time. Not through a "
+        "[pooler](production.md#connections).",
         "Database",
     ),
-    Variable("ALLOWED_HOSTS", "list", ["*"], "Host names this API may be asked under.", "HTTP"),
+    Variable(
+        "REQUIRED_DATABASES",
+        "list",
+        [],
+        "Aliases without which this API is not ready. Named in no list: `default`, and every "
+        "alias that a model's `in_db` names.",
+        "Database",
+    ),
+    Variable(
+        "OPTIONAL_DATABASES",
+        "list",
+        [],
+        "Aliases without which it is degraded, and ready. Named in no list: all others.",
+        "Database",
+    ),
+    Variable(
+        "IGNORED_DATABASES",
+        "list",
+        [],
+        "Aliases that neither the start nor the health pages ask; nor are they migrated.",
+        "Database",
+    ),
+    Variable(
+        "DB_CONNECTION_BUDGET",
+        "choice",
+        "WARN",
+        "At start, when this API may open more connections than PostgreSQL has slots: `warn`, "
+        "`enforce` (fewer threads, so that they fit), or `off`.",
+        "Database",
+        choices=("WARN", "ENFORCE", "OFF"),
+    ),
+    Variable(
+        "REPLICAS",
+        "integer",
+        1,
+        "Containers of this API that run at the same time, for `DB_CONNECTION_BUDGET`.",
+        "Database",
+        minimum=1,
+        maximum=10_000,
+    ),
+    Variable(
+        "ALLOWED_HOSTS",
+        "list",
+        [],
+        "Host names this API is asked under: `api.example.org`, `.example.org` with all below it, "
+        "`*` for any. Unset: `localhost`, `127.0.0.1`, `[::1]` and the container's own host name; "
+        "any with `DEBUG=true`.",
+        "HTTP",
+    ),
     Variable(
         "CORS_ALLOWED_ORIGINS",
         "origins",
@@ -183,8 +253,28 @@ VARIABLES = (
         "boolean",
         False,
         "A proxy of yours ends HTTPS and sets `X-Forwarded-Proto`, `X-Forwarded-Host` and "
-        "`X-Forwarded-For`. Only when clients cannot reach the container around it.",
+        "`X-Forwarded-For`. Only when clients cannot reach the container around it. Cookies then "
+        "go over HTTPS only.",
         "HTTP",
+    ),
+    Variable(
+        "HSTS_SECONDS",
+        "integer",
+        3600,
+        "With `BEHIND_PROXY`: how long a browser asks this host by HTTPS only; 0 says nothing. "
+        "An hour mends itself; set 31536000 (a year) when HTTPS is there to stay.",
+        "HTTP",
+    ),
+    Variable(
+        "MAX_UPLOAD_SIZE",
+        "size",
+        100_000_000,
+        "Most bytes that the body of a request may have, files included; more is answered with "
+        "413. JSON and forms have a bound of their own, 10 MB: `DATA_UPLOAD_MAX_MEMORY_SIZE` in "
+        "your settings.",
+        "HTTP",
+        minimum=1,
+        maximum=10**15,
     ),
     Variable(
         "MAX_PAGE_SIZE",
@@ -230,11 +320,37 @@ VARIABLES = (
         maximum=1024,
     ),
     Variable("WEB_THREADS", "integer", 4, "Threads a worker.", "Server", minimum=1, maximum=1024),
-    Variable("DB_WAIT", "boolean", True, "At start, wait until every database answers.", "Start"),
+    Variable(
+        "DRAIN_SECONDS",
+        "integer",
+        0,
+        "Seconds that a container goes on accepting after SIGTERM, with `/health/ready` at 503: "
+        "longer than a proxy takes to notice.",
+        "Server",
+        maximum=3600,
+    ),
+    Variable(
+        "DB_WAIT", "boolean", True, "At start, wait until every required database answers.", "Start"
+    ),
     Variable(
         "DB_WAIT_TIMEOUT", "integer", 60, "Seconds to wait for each database.", "Start", minimum=1
     ),
-    Variable("MIGRATE", "boolean", True, "At start, apply migrations.", "Start"),
+    Variable(
+        "MIGRATE",
+        "boolean",
+        True,
+        "At start, apply migrations. When it is false: `python manage.py migrate_databases`, once "
+        "for each release.",
+        "Start",
+    ),
+    Variable(
+        "MIGRATE_LOCK_TIMEOUT",
+        "integer",
+        600,
+        "Seconds to wait, for each database, while another container migrates it.",
+        "Start",
+        minimum=1,
+    ),
     Variable(
         "COLLECTSTATIC", "boolean", True, "At start, collect static files if they changed.", "Start"
     ),
@@ -268,11 +384,15 @@ class Environment:
     """
 
     def __init__(
-        self, environ: Mapping[str, str] | None = None, store: Mapping[str, str] | None = None
+        self,
+        environ: Mapping[str, str] | None = None,
+        store: Mapping[str, str] | None = None,
+        dotenv: Set[str] = frozenset(),
     ) -> None:
         source = os.environ if environ is None else environ
         self.raw = {name: value for name, value in source.items() if value.strip()}
         self.store = {name: value for name, value in (store or {}).items() if value.strip()}
+        self.dotenv = dotenv  # names that `.env` gave, for who asks where a value came from
 
     def __getitem__(self, name: str) -> Any:
         """The parsed value of a variable of the table, its default when it is unset."""
@@ -291,6 +411,20 @@ class Environment:
         if file is not None:
             return _read_value(f"{name}_FILE", Path(file))
         return self.raw.get(name) or self.store.get(name)
+
+    def source(self, name: str) -> tuple[str, str] | None:
+        """What ``text`` reads the variable from and which one, None when it is unset.
+
+        ``("environment", NAME)``, ``(".env", NAME)``, ``("file", path)`` for ``NAME_FILE``, or
+        ``("secret store", SECRET_STORE)``.
+        """
+        if self.text(name) is None:
+            return None
+        if file := self.raw.get(f"{name}_FILE"):
+            return "file", file
+        if name in self.raw:
+            return (".env" if name in self.dotenv else "environment"), name
+        return "secret store", self["SECRET_STORE"]
 
     def database_urls(self) -> dict[str, str]:
         """Alias to variable name, for every ``<ALIAS>_DATABASE_URL`` that is set."""
@@ -321,17 +455,16 @@ def current(root: Path = ROOT) -> Environment:
     """This process's environment: with ``.env`` in debug mode, else with the secret store."""
     env = Environment()
     if env["DEBUG"]:
-        _read_dotenv(root / ".env")
-        return Environment()
+        return Environment(dotenv=_read_dotenv(root / ".env"))
     if store := env["SECRET_STORE"]:
         return Environment(store=secret_store.read(store))
     return env
 
 
-def _read_dotenv(file: Path) -> None:
+def _read_dotenv(file: Path) -> set[str]:
     """Put the variables of a ``.env`` file into ``os.environ``, where those of a team belong too.
 
-    What is set already wins; what is set to nothing does not.
+    What is set already wins; what is set to nothing does not. Returns the names it gave.
     """
 
     class Reader(environ.Env):
@@ -340,7 +473,7 @@ def _read_dotenv(file: Path) -> None:
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
-        return
+        return set()
     except (OSError, UnicodeDecodeError) as error:
         raise StartupError(
             f"{file} cannot be read: {error}.", "Make it a readable file of NAME=value lines."
@@ -348,6 +481,7 @@ def _read_dotenv(file: Path) -> None:
     Reader.read_env(io.StringIO(text))
     unset = {name for name in Reader.ENVIRON if not os.environ.get(name, "").strip()}
     os.environ.update({name: Reader.ENVIRON[name] for name in unset})
+    return unset
 
 
 def parse(variable: Variable, text: str) -> Any:
@@ -364,9 +498,15 @@ def parse(variable: Variable, text: str) -> Any:
                 number = read(text, int)
                 if variable.minimum <= number <= variable.maximum:
                     return number
+        case "size":
+            if found := re.fullmatch(r"(\d{1,15}) ?(|[KMG]I?)B?", text.upper(), re.ASCII):
+                number = int(found[1]) * UNITS[found[2]]
+                if variable.minimum <= number <= variable.maximum:
+                    return number
         case "choice":
-            if text.upper() in variable.choices:
-                return text.upper()
+            for choice in variable.choices:
+                if text.upper() == choice.upper():
+                    return choice
         case "list":
             return [item.strip() for item in read(text, list) if item.strip()]
         case "origins":
@@ -438,6 +578,8 @@ def _shown_default(variable: Variable) -> str:
         return str(variable.default).lower()
     if isinstance(variable.default, list):
         return ",".join(variable.default)
+    if variable.kind == "size":
+        return f"{variable.default // UNITS['M']}MB"
     return str(variable.default)
 
 

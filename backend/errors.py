@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 import sysconfig
@@ -37,9 +38,19 @@ def one_line(text: object) -> str:
 
 
 def exit_with(error: StartupError) -> int:
-    """Print the two lines (in debug mode the traceback before them) and return exit code 1."""
-    if error.__cause__ is not None and os.environ.get("DEBUG", "").lower() == "true":
-        traceback.print_exception(error.__cause__)
+    """Print the two lines (in debug mode the traceback before them) and return exit code 1.
+
+    With LOG_FORMAT=json they are one event, with the fields ``message`` and ``fix``.
+    """
+    # Only now: what they import raises the errors of this module.
+    from backend.logs import console, formatters
+
+    cause = error.__cause__ if os.environ.get("DEBUG", "").lower() == "true" else None
+    if formatters.is_json():
+        console.emit("boot", logging.CRITICAL, error.problem, cause, fix=error.fix)
+        return 1
+    if cause is not None:
+        traceback.print_exception(cause)
     print(error, file=sys.stderr, flush=True)
     return 1
 

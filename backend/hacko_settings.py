@@ -11,6 +11,7 @@ from backend import geolibs as _geolibs
 from backend import overrides as _overrides
 from backend import required as _required
 from backend.environment import current as _current_environment
+from backend.logs.request_id import tag_records as _tag_records
 
 # --- The environment ---------------------------------------------------------
 
@@ -41,8 +42,11 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    # First: a preflight request is answered before anything can redirect or refuse it.
+    "backend.hosts.HostMiddleware",
+    # So early: a preflight request is answered before anything can redirect or refuse it.
     "corsheaders.middleware.CorsMiddleware",
+    # Around all others, whose own queries can fail too.
+    "backend.unavailable.UnavailableMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # Below WhiteNoise, whose files are compressed already.
@@ -81,21 +85,37 @@ SPATIALITE_LIBRARY_PATH = _geolibs.spatialite()
 
 DATABASES = _required.databases(_env, DATA_DIR, spatialite=bool(SPATIALITE_LIBRARY_PATH))
 DATABASE_ROUTERS = ["backend.router.ModelDatabaseRouter"]
+REQUIRED_DATABASES = _env["REQUIRED_DATABASES"]
+OPTIONAL_DATABASES = _env["OPTIONAL_DATABASES"]
+IGNORED_DATABASES = _env["IGNORED_DATABASES"]
 
 # --- HTTP --------------------------------------------------------------------
 
-ALLOWED_HOSTS = _env["ALLOWED_HOSTS"]
+ALLOWED_HOSTS = _required.allowed_hosts(_env)
 CORS_ALLOWED_ORIGINS = _env["CORS_ALLOWED_ORIGINS"]
 # An open API by default; without credentials, a page of another origin sees only
 # what anybody sees.
 CORS_ALLOW_ALL_ORIGINS = not CORS_ALLOWED_ORIGINS
 # What scripts of other origins may read besides the usual: marks of our pages and tiles.
-CORS_EXPOSE_HEADERS = ["ETag", "X-Count", "X-Tile-Sample"]
+CORS_EXPOSE_HEADERS = ["ETag", "X-Count", "X-Request-ID", "X-Tile-Sample"]
 CSRF_TRUSTED_ORIGINS = _env["CSRF_TRUSTED_ORIGINS"]
 FORCE_SCRIPT_NAME = _env["PATH_PREFIX"] or None
 if _env["BEHIND_PROXY"]:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     USE_X_FORWARDED_HOST = True
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SECURE_HSTS_SECONDS = _env["HSTS_SECONDS"]
+    # Of `check --deploy`: what is not for an API in a container to decide. Redirects to HTTPS are
+    # the proxy's, and a neighbour may ask without it (W008); subdomains and the browsers' own
+    # list concern other services of the domain (W005, W021).
+    SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
+# Bytes. The first is kept by backend.bodies for every body, the second by Django for forms and
+# by backend.bodies for JSON, which takes about ten times its size in memory when it is parsed.
+MAX_UPLOAD_SIZE = _env["MAX_UPLOAD_SIZE"]
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10_000_000
+# Parameters of a query or a form; files of a form. Django's defaults, said aloud.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+DATA_UPLOAD_MAX_NUMBER_FILES = 100
 
 # --- Static files ------------------------------------------------------------
 
@@ -122,6 +142,7 @@ REST_FRAMEWORK = {
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticatedOrReadOnly"],
     "DEFAULT_VERSIONING_CLASS": "rest_framework.versioning.AcceptHeaderVersioning",
+    "EXCEPTION_HANDLER": "backend.unavailable.exception_handler",
 }
 
 MAX_PAGE_SIZE = _env["MAX_PAGE_SIZE"]
@@ -142,13 +163,17 @@ SWAGGER_SETTINGS = {
 
 # --- Logging: to the console, where the container's engine collects it --------
 
+_tag_records()
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+        # In the form of LOG_FORMAT.
+        "line": {"()": "backend.logs.formatters.formatter"},
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {
+        "console": {"class": "backend.logs.console.ConsoleHandler", "formatter": "line"},
+    },
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         "backend": {"level": _env["LOG_LEVEL"]},
@@ -157,6 +182,13 @@ LOGGING = {
         "django.db.backends": {"level": "DEBUG" if DEBUG else "INFO"},
     },
 }
+if _env["LOG_FORMAT"] == "json":
+    # runserver's lines; as text they keep the colours that Django gives them.
+    LOGGING["loggers"]["django.server"] = {
+        "handlers": ["console"],
+        "level": "INFO",
+        "propagate": False,
+    }
 
 # --- The team's settings, last -----------------------------------------------
 

@@ -15,6 +15,7 @@ from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve,
 from rest_framework.schemas.generators import EndpointEnumerator
 
 from backend.health.checks import database_states
+from backend.pages import POLICY
 
 # Of our own, because a team may have replaced TEMPLATES.
 _FOLDER = Path(__file__).parent / "templates" / "backend"
@@ -60,7 +61,8 @@ def landing_page(request: HttpRequest) -> HttpResponse:
                 ],
                 "links": [link for link in links if link[2]],
             },
-        )
+        ),
+        headers={"Content-Security-Policy": POLICY},
     )
 
 

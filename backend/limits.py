@@ -45,6 +45,29 @@ def workers(cgroup: Path = CGROUP) -> int:
     return max(count, 1)
 
 
+def shortage(count: int, cgroup: Path = CGROUP) -> str | None:
+    """What to say of ``count`` workers that the memory does not carry, or that are few for it."""
+    memory = memory_bytes(cgroup)
+    if memory is None:
+        return None
+    needed = MASTER_MEMORY + count * WORKER_MEMORY
+    limit = f"the memory limit of {memory // MIB} MiB"
+    if memory < needed:
+        return (
+            f"WARNING: {_workers(count)} may take {needed // MIB} MiB, above {limit}: the kernel "
+            "then kills one with the request it answers. Raise the limit"
+            + (", or lower WEB_CONCURRENCY." if count > 1 else ".")
+        )
+    cores = math.ceil(cpu_cores(cgroup))
+    if count == workers(cgroup) < cores:
+        return f"{_workers(count)} for {cores} cores: {limit} carries no more"
+    return None
+
+
+def _workers(count: int) -> str:
+    return "1 worker" if count == 1 else f"{count} workers"
+
+
 def _numbers(file: Path) -> list[int]:
     """The numbers in a control file; empty when it is absent or says "max"."""
     try:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import socket
 from pathlib import Path
 from typing import Any
 
-from backend import overrides
+from backend import overrides, secret_keys
 from backend.environment import Environment
 from backend.errors import StartupError
 
@@ -15,9 +16,34 @@ POSTGRESQL_ENGINES = (
     "django.db.backends.postgresql",
     "django.contrib.gis.db.backends.postgis",
 )
+SQLITE_ENGINES = (
+    "django.db.backends.sqlite3",
+    "django.contrib.gis.db.backends.spatialite",
+)
 ROUTER = "backend.router.ModelDatabaseRouter"
 WHITENOISE = "whitenoise.middleware.WhiteNoiseMiddleware"
 SECURITY = "django.middleware.security.SecurityMiddleware"
+CORS = "corsheaders.middleware.CorsMiddleware"
+UNAVAILABLE = "backend.unavailable.UnavailableMiddleware"
+HOSTS = "backend.hosts.HostMiddleware"
+MAKE_A_KEY = (
+    "Set DJANGO_SECRET_KEY to a long random text, the same for every container of this API: "
+    "python -c 'import secrets; print(secrets.token_urlsafe(50))'"
+)
+
+
+def allowed_hosts(env: Environment) -> list[str]:
+    """Django's ALLOWED_HOSTS out of the environment.
+
+    Unset, in production: the names under which only this machine or a neighbour asks. A foreign
+    name is dangerous in two ways: a page can make a browser ask under its own name, which it
+    lets lead here (DNS rebinding), and what a request calls the host ends up in the links of
+    an answer that a cache may keep. These names lead to no other machine, and nobody can
+    register them.
+    """
+    if env["ALLOWED_HOSTS"] or env["DEBUG"]:
+        return env["ALLOWED_HOSTS"] or ["*"]
+    return ["localhost", ".localhost", "127.0.0.1", "[::1]", socket.gethostname()]
 
 
 def databases(env: Environment, data_dir: Path, *, spatialite: bool) -> dict[str, dict[str, Any]]:
@@ -83,24 +109,32 @@ def _sqlite(data_dir: Path, spatialite: bool) -> dict[str, Any]:
 def complete(settings: dict[str, Any], env: Environment) -> None:
     """Put what the image needs below, or add it after, what the settings now say.
 
-    Raises StartupError for a real database without a secret key, and for a setting
-    that is no list or dictionary where Django takes one.
+    Raises StartupError for a real database without a secret key or with a public one, and
+    for a setting that is no list or dictionary where Django takes one.
     """
     _check_shapes(settings)
     _append(settings, "INSTALLED_APPS", "backend")
     _append(settings, "INSTALLED_APPS", "django.contrib.staticfiles")
     _append(settings, "DATABASE_ROUTERS", ROUTER)
-    middleware = list(settings["MIDDLEWARE"])
-    if WHITENOISE not in middleware:
-        middleware.insert(
-            middleware.index(SECURITY) + 1 if SECURITY in middleware else 0, WHITENOISE
-        )
-        settings["MIDDLEWARE"] = middleware
+    _insert_below(settings, SECURITY, WHITENOISE)
+    _insert_below(settings, CORS, UNAVAILABLE)
+    if isinstance(settings.get("LOGGING"), dict):
+        # Python's own default silences gunicorn, whose loggers are there before.
+        settings["LOGGING"].setdefault("disable_existing_loggers", False)
+    if HOSTS not in settings["MIDDLEWARE"]:
+        settings["MIDDLEWARE"] = [HOSTS, *settings["MIDDLEWARE"]]
     settings["STATIC_URL"] = _below(env["PATH_PREFIX"], settings["STATIC_URL"])
     for database in settings["DATABASES"].values():
         _complete_database(database, env)
+    real = _real_database(settings, env)
     if not settings.get("SECRET_KEY"):
-        settings["SECRET_KEY"] = _secret_key(settings, env)
+        settings["SECRET_KEY"] = _secret_key(settings, real)
+    elif real and secret_keys.is_public(str(settings["SECRET_KEY"])):
+        raise StartupError(
+            f"{_place_of_key(settings, env)} is a key that stands in public samples and guides, "
+            f"and the database '{real}' is a real one: anybody can forge a login with it.",
+            MAKE_A_KEY,
+        )
 
 
 def _check_shapes(settings: dict[str, Any]) -> None:
@@ -138,7 +172,19 @@ def _append(settings: dict[str, Any], name: str, value: str) -> None:
         settings[name] = [*settings[name], value]
 
 
+def _insert_below(settings: dict[str, Any], above: str, middleware: str) -> None:
+    """Put a middleware that is missing right below another, first where that is missing too."""
+    names = list(settings["MIDDLEWARE"])
+    if middleware not in names:
+        names.insert(names.index(above) + 1 if above in names else 0, middleware)
+        settings["MIDDLEWARE"] = names
+
+
 def _complete_database(database: dict[str, Any], env: Environment) -> None:
+    if database.get("ENGINE") in SQLITE_ENGINES:
+        # The last connection to close takes the write-ahead log's index with it, which
+        # cannot be made again on a full disk, and without which nothing can be read.
+        database.setdefault("CONN_MAX_AGE", None if env["CONN_MAX_AGE"] else 0)
     if database.get("ENGINE") not in POSTGRESQL_ENGINES:
         return
     database.setdefault("CONN_MAX_AGE", env["CONN_MAX_AGE"])
@@ -147,23 +193,35 @@ def _complete_database(database: dict[str, Any], env: Environment) -> None:
     database.setdefault("CONN_HEALTH_CHECKS", True)
     options = database.setdefault("OPTIONS", {})
     options.setdefault("connect_timeout", 5)
-    # A server that vanished is noticed after 30 + 3 x 10 s, not after the kernel's two hours.
-    options.setdefault("keepalives_idle", 30)
-    options.setdefault("keepalives_interval", 10)
+    # A server that vanished is noticed after 10 s, not after the kernel's two hours: without
+    # an answer to what was sent by tcp_user_timeout (in ms; it takes the place of
+    # keepalives_count on Linux, which other systems go by), in silence by the keepalives.
+    # Not less: that long a server may leave unread what a large INSERT sends.
+    options.setdefault("keepalives_idle", 5)
+    options.setdefault("keepalives_interval", 2)
     options.setdefault("keepalives_count", 3)
+    options.setdefault("tcp_user_timeout", 10_000)
 
 
-def _secret_key(settings: dict[str, Any], env: Environment) -> str:
-    real = [
-        alias
-        for alias, database in settings["DATABASES"].items()
-        if database.get("ENGINE") in POSTGRESQL_ENGINES
-    ]
-    if real and not settings["DEBUG"] and not env["CI"]:
+def _real_database(settings: dict[str, Any], env: Environment) -> str | None:
+    """The alias of a database whose users a guessed key would betray; None on laptops and in CI."""
+    if settings["DEBUG"] or env["CI"]:
+        return None
+    databases = settings["DATABASES"].items()
+    real = (alias for alias, database in databases if database.get("ENGINE") in POSTGRESQL_ENGINES)
+    return next(real, None)
+
+
+def _place_of_key(settings: dict[str, Any], env: Environment) -> str:
+    if settings["SECRET_KEY"] == env["DJANGO_SECRET_KEY"]:
+        return "DJANGO_SECRET_KEY"
+    return f"{overrides.place_of('SECRET_KEY', 'settings')}: SECRET_KEY"
+
+
+def _secret_key(settings: dict[str, Any], real: str | None) -> str:
+    if real:
         raise StartupError(
-            f"DJANGO_SECRET_KEY is not set, and the database '{real[0]}' is a real one.",
-            "Set DJANGO_SECRET_KEY to a long random text, the same for every container of this "
-            "API: python -c 'import secrets; print(secrets.token_urlsafe(50))'",
+            f"DJANGO_SECRET_KEY is not set, and the database '{real}' is a real one.", MAKE_A_KEY
         )
     # Made here, it lasts as long as this process; the boot keeps it for the next. Kept
     # from here it would end up in an image layer, by RUN python manage.py collectstatic.

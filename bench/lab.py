@@ -136,6 +136,7 @@ class Lab:
             "POSTGRES_PASSWORD": self.password,
             "POSTGRES_HOST": self.database,
             "DJANGO_SECRET_KEY": secrets.token_hex(32),
+            "ALLOWED_HOSTS": "*",  # the load generator asks by the container's name
         }
 
     def url(self) -> str:

@@ -7,6 +7,11 @@ readonly app_uid=1001 app_gid=0
 readonly app_home=/home/app
 
 fail() {
+  if [[ ${LOG_FORMAT:-} =~ ^[Jj][Ss][Oo][Nn]$ ]]; then
+    printf '{"time": "%s", "level": "CRITICAL", "logger": "boot", "message": "%s", "fix": "%s"}\n' \
+      "$(date --utc +%FT%T.%3NZ)" "$1" "$2"
+    exit 1
+  fi
   printf 'ERROR: %s\nFIX:   %s\n' "$1" "$2" >&2
   exit 1
 }

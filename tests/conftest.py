@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Everything below these folders needs an engine; bin/test leaves it out where none answers."""
     for item in items:
-        if {"image", "geo"} & set(item.path.parts):
+        if {"image", "geo", "faults"} & set(item.path.parts):
             item.add_marker(pytest.mark.engine)
 
 
@@ -87,13 +87,15 @@ def network() -> Iterator[str]:
     docker("network", "rm", name, check=False)
 
 
-def start_postgis(started: Containers, network: str, *flags: str) -> PostGIS:
-    """A PostGIS server of its own, ready for connections."""
+def start_postgis(
+    started: Containers, network: str, *flags: str, options: Sequence[str] = ()
+) -> PostGIS:
+    """A PostGIS server of its own, ready for connections; ``options`` are docker run's."""
     container = started.start(
         *flags,
         image=POSTGIS_IMAGE,
         env={"POSTGRES_USER": PostGIS.user, "POSTGRES_PASSWORD": PostGIS.password},
-        options=["--network", network],
+        options=["--network", network, *options],
     )
     server = PostGIS(container, network)
     ready = ("exec", container.name, "pg_isready", "--quiet", "--host", "127.0.0.1")

@@ -8,12 +8,33 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from backend.boot import configuration, data, database, static, superuser
+from django.conf import settings
+
+from backend.boot import (
+    budget,
+    configuration,
+    data,
+    database,
+    listening,
+    migrations,
+    static,
+    superuser,
+)
 from backend.boot.log import say
 from backend.environment import current
-from backend.errors import StartupError, explained
+from backend.errors import StartupError, exit_with, explained
+from backend.health import phase
+from backend.logs import console
 
+if TYPE_CHECKING:
+    from gunicorn.app.wsgiapp import WSGIApplication
+
+STARTED = time.monotonic()
+# Workers of threads. gevent and its like change modules that Django has been loaded with by now:
+# they need a new Python.
+IN_PROCESS = ("sync", "gthread", "backend.worker.Worker")
 SERVER = ["gunicorn", "backend.wsgi", "-c", "gunicorn_conf.py"]
 
 
@@ -24,12 +45,26 @@ def main(arguments: list[str]) -> None:
         # As the first process of a container, Python would otherwise ignore it.
         signal.signal(signal.SIGTERM, _stop)
         with explained():
+            console.start()
+            configuration.load()
+            server = _gunicorn(command)
+            # From here on somebody answers: alive, and not ready.
+            listener = server and listening.listen(server.cfg, settings.FORCE_SCRIPT_NAME or "")
             prepare()
+            fewer = budget.flags(server.cfg, current()) if server else []
+        if fewer:
+            # They win over gunicorn's files.
+            command = [*command, *fewer]
+            server = _gunicorn(command)
+        if listener:
+            listener.hand_over()
         # The server has no use for it, and the environment of a process can be read for as
         # long as that lives: so it needs a new one.
         had_password = os.environ.pop("DJANGO_SUPERUSER_PASSWORD", None)
-        if not had_password and _is_our_gunicorn(command):
-            _serve(command)
+        if server and not had_password and server.cfg.worker_class_str in IN_PROCESS:
+            # Without starting Python and loading Django a second time.
+            server.run()
+            sys.exit()
     _become(command)
 
 
@@ -39,23 +74,22 @@ def serves(command: list[str]) -> bool:
 
 
 def prepare() -> None:
-    """Everything that must be true before the first request.
+    """Everything that must be true before the first request; the configuration is loaded.
 
     Raises StartupError at the first thing that is not.
     """
-    started = time.monotonic()
-    configuration.load()
     data.make_folder()
     data.keep_secret_key()
     env = current()
     if env["DB_WAIT"]:
         database.wait(env["DB_WAIT_TIMEOUT"])
     if env["MIGRATE"]:
-        database.migrate()
+        migrations.migrate(env["MIGRATE_LOCK_TIMEOUT"])
     if env["COLLECTSTATIC"]:
         static.collect()
     superuser.create(env)
-    say(f"ready to serve after {time.monotonic() - started:.1f} s")
+    phase.enter(phase.READY)
+    say(f"ready to serve after {time.monotonic() - STARTED:.1f} s")
 
 
 def _stop(signal_number: int, frame: object) -> None:
@@ -63,26 +97,16 @@ def _stop(signal_number: int, frame: object) -> None:
     sys.exit(0)
 
 
-def _is_our_gunicorn(command: list[str]) -> bool:
-    found = shutil.which(command[0])
-    return found is not None and Path(found) == Path(sys.executable).with_name("gunicorn")
-
-
-def _serve(command: list[str]) -> None:
-    """Be gunicorn without starting Python and loading Django a second time.
-
-    Returns where the workers need a new Python: gevent and its like change modules that
-    Django has been loaded with by now.
-    """
+def _gunicorn(command: list[str]) -> WSGIApplication | None:
+    """gunicorn with its configuration and flags loaded; None when the command is another one."""
     from gunicorn.app.wsgiapp import WSGIApplication
 
-    sys.stdout.flush()
-    arguments, sys.argv = sys.argv, [str(shutil.which(command[0])), *command[1:]]
-    server = WSGIApplication("%(prog)s [OPTIONS] [APP_MODULE]")
-    if server.cfg.worker_class_str in ("sync", "gthread"):
-        server.run()
-        sys.exit()
-    sys.argv = arguments
+    found = shutil.which(command[0])
+    if found is None or Path(found) != Path(sys.executable).with_name("gunicorn"):
+        return None
+    # Read there by gunicorn, now and when it loads its configuration again (SIGHUP).
+    sys.argv = [found, *command[1:]]
+    return WSGIApplication("%(prog)s [OPTIONS] [APP_MODULE]")
 
 
 def _become(command: list[str]) -> None:
@@ -90,13 +114,12 @@ def _become(command: list[str]) -> None:
     try:
         os.execvp(command[0], command)  # noqa: S606  to become it is the point
     except OSError as error:
-        print(
+        exit_with(
             StartupError(
                 f"The command '{command[0]}' cannot be run: {error.strerror}.",
                 "Check its spelling; the image runs commands such as 'bash', "
                 "'python manage.py shell', or gunicorn flags such as '--workers 2'.",
-            ),
-            file=sys.stderr,
+            )
         )
         # As shells do: 127 not found, 126 found and not runnable.
         sys.exit(127 if isinstance(error, FileNotFoundError) else 126)

@@ -13,12 +13,14 @@ from pathlib import Path
 import django
 from django.conf import settings
 from django.core import checks
+from django.core.checks.security.base import check_secret_key
 from django.utils.module_loading import import_string
 
-from backend import __version__, overrides
+from backend import __version__, limits, overrides
 from backend.boot.log import say
 from backend.environment import current
 from backend.errors import StartupError, explain, one_line
+from backend.required import MAKE_A_KEY
 
 
 def load() -> None:
@@ -33,7 +35,7 @@ def load() -> None:
     say(f"image {__version__}, Django {django.__version__}, {_overrides_found()}")
     _middleware()
     _urls()
-    _gunicorn()
+    check_gunicorn()
     _system_checks()
 
 
@@ -116,7 +118,7 @@ def _without_patterns(error: Exception) -> StartupError | None:
     )
 
 
-def _gunicorn() -> None:
+def check_gunicorn() -> None:
     """Check the values as gunicorn will, which alone would show a traceback."""
     from gunicorn.config import Config
 
@@ -138,6 +140,8 @@ def _gunicorn() -> None:
     except Exception as error:
         fix = 'Correct bind, in the form "0.0.0.0:8000", or remove it and set PORT.'
         raise _bad_value("bind", values, error, fix) from error
+    if shortage := limits.shortage(config.workers):
+        say(shortage)
 
 
 def _bad_value(name: str, values: dict, error: Exception, fix: str) -> StartupError:
@@ -151,19 +155,27 @@ def _bad_value(name: str, values: dict, error: Exception, fix: str) -> StartupEr
 def _system_checks() -> None:
     """Django's and the image's system checks; warnings are shown, errors stop the start."""
     messages = [message for message in checks.run_checks() if not message.is_silenced()]
+    if not settings.DEBUG:
+        # Of the deployment checks the one that cannot wait for somebody to ask.
+        messages += [
+            checks.Warning(message.msg, MAKE_A_KEY, id=message.id)
+            for message in check_secret_key(None)
+            if not message.is_silenced()
+        ]
     errors = [message for message in messages if message.is_serious()]
     for message in messages:
         if message not in errors and message.level >= checks.WARNING:
-            say(f"WARNING: {_sentence(message)} {one_line(message.hint or '')}".rstrip())
+            say(f"WARNING: {sentence(message)} {one_line(message.hint or '')}".rstrip())
     if errors:
         others = f" And {len(errors) - 1} more." if len(errors) > 1 else ""
         hint = errors[0].hint or "Correct what it names."
         raise StartupError(
-            _sentence(errors[0]) + others, f"{one_line(hint)} All of them: python manage.py check"
+            sentence(errors[0]) + others, f"{one_line(hint)} All of them: python manage.py check"
         )
 
 
-def _sentence(message: checks.CheckMessage) -> str:
+def sentence(message: checks.CheckMessage) -> str:
+    """What a system check says, with the model and the line that it says it of."""
     subject = message.obj
     place = getattr(getattr(subject, "_meta", None), "label", None) or subject
     file = _file_of(subject)

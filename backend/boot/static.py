@@ -13,6 +13,7 @@ from django.urls import get_script_prefix
 
 from backend.boot.log import say
 from backend.errors import StartupError, one_line
+from backend.health import phase
 
 # Beside the files, so that it comes and goes with them.
 STAMP = ".collected-from"
@@ -23,6 +24,7 @@ def collect() -> None:
 
     Raises StartupError when a file cannot be processed or written.
     """
+    phase.enter(phase.COLLECTING)
     if not settings.STATIC_ROOT:
         say("STATIC_ROOT is not set: static files are not collected")
         return

@@ -9,10 +9,12 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ObjectDoesNotExist
 from django.core.management import CommandError, call_command
+from django.db import DatabaseError
 
 from backend.boot.log import say
 from backend.environment import Environment
 from backend.errors import StartupError, one_line
+from backend.health import phase
 
 
 def create(env: Environment) -> None:
@@ -34,12 +36,19 @@ def create(env: Environment) -> None:
             "DJANGO_SUPERUSER_USERNAME is set, and django.contrib.auth is not in INSTALLED_APPS.",
             "Add it to INSTALLED_APPS, or unset the DJANGO_SUPERUSER_ variables.",
         )
+    phase.enter(phase.SUPERUSER)
     users = get_user_model()
     try:
         users._default_manager.get_by_natural_key(username)
     except ObjectDoesNotExist:
         _create(users, username, password, env["DJANGO_SUPERUSER_EMAIL"])
         say(f"superuser '{username}' created")
+    except DatabaseError as error:
+        raise StartupError(
+            f"The superuser cannot be looked for: {one_line(error)}",
+            "Create it when the default database answers and is migrated (DB_WAIT, MIGRATE), or "
+            "unset the DJANGO_SUPERUSER_ variables.",
+        ) from error
     else:
         say(f"superuser '{username}' exists and is left as it is")
 

@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
 from backend.landing import render
+from backend.pages import policy_with_scripts
 
 # Of a paginator: which parameters name a page, and so nothing of what is shown.
 PAGE_PARAMETERS = (
@@ -37,6 +38,7 @@ class MapRenderer(BaseRenderer):
         if response.exception:
             page["error"] = f"{response.status_code} {response.status_text}"
             page["detail"] = (data or {}).get("detail", "")
+        response["Content-Security-Policy"] = policy_with_scripts()
         return render("map.html", page)
 
 

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import logging
+import os
+import threading
+import time
 from dataclasses import dataclass
 
 from django.apps import apps
-from django.conf import settings
 from django.db import DatabaseError, connections, router
 from django.db.migrations.executor import MigrationExecutor
+
+from backend.databases import Need, aliases, need_of
+from backend.errors import one_line
 
 logger = logging.getLogger("backend.health")
 
 OK = "ok"
 UNREACHABLE = "unreachable"
 PENDING = "migrations pending"
+# Seconds that a page waits for a database; a probe itself gives up after 1 to 3. One
+# that was not well when it was last asked is waited for less, so that an optional
+# database which swallows packets does not make every probe late.
+PATIENCE = 2.0
+PATIENCE_WITH_THE_SICK = 0.25
 
 # Migrations do not become unapplied, and reading them costs 0.1 s: asked until in.
 _migrated: set[str] = set()
@@ -27,6 +37,7 @@ class DatabaseState:
     alias: str
     kind: str
     state: str
+    required: bool = True
 
     @property
     def ok(self) -> bool:
@@ -34,10 +45,24 @@ class DatabaseState:
 
 
 def database_states() -> list[DatabaseState]:
-    """The state of every configured database, in the order of DATABASES."""
+    """The state of every database that is not ignored, in the order of DATABASES.
+
+    They are asked at the same time, and nobody waits longer than PATIENCE: a database
+    that is paused answers neither yes nor no.
+    """
+    asked = aliases(Need.REQUIRED, Need.OPTIONAL)
+    probes = [_probe(alias) for alias in asked]
+    for probe in probes:
+        probe.ask()
+    started = time.monotonic()
     return [
-        DatabaseState(alias, connections[alias].display_name, _state(alias))
-        for alias in settings.DATABASES
+        DatabaseState(
+            probe.alias,
+            probe.connection.display_name,
+            probe.answer(started),
+            need_of(probe.alias) == Need.REQUIRED,
+        )
+        for probe in probes
     ]
 
 
@@ -55,20 +80,75 @@ def migrations_pending(alias: str) -> bool:
     return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
-def _state(alias: str) -> str:
-    connection = connections[alias]
-    # Django does this at the start and the end of a request, which this is not.
-    connection.close_if_unusable_or_obsolete()
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-        if alias not in _migrated:
-            if has_managed_models(alias) and migrations_pending(alias):
+class Probe:
+    """Asks one database how it is: in a thread and a connection of its own, one at a time.
+
+    However many pages ask, and however long the database is silent, it costs no thread
+    of the server more than PATIENCE.
+    """
+
+    def __init__(self, alias: str) -> None:
+        self.alias = alias
+        self.connection = connections[alias].copy()
+        # Each question comes from a new thread.
+        self.connection.inc_thread_sharing()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._state = OK
+
+    def ask(self) -> None:
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():
+                name = f"health of {self.alias}"
+                self._thread = threading.Thread(target=self._ask, name=name, daemon=True)
+                self._thread.start()
+
+    def answer(self, started: float) -> str:
+        """The state, within PATIENCE of the time ``started`` (in seconds, monotonic)."""
+        thread = self._thread
+        patience = PATIENCE if self._state == OK else PATIENCE_WITH_THE_SICK
+        thread.join(max(0.0, started + patience - time.monotonic()))
+        if thread.is_alive():
+            if self._state == OK:
+                logger.warning("database '%s': no answer within %s s", self.alias, patience)
+            self._state = UNREACHABLE
+        return self._state
+
+    def _ask(self) -> None:
+        state = UNREACHABLE
+        # Django does this at the start and the end of a request, which this is not.
+        self.connection.close_if_unusable_or_obsolete()
+        try:
+            with self.connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+            state = self._migrations()
+        except DatabaseError as error:
+            logger.warning("database '%s': %s", self.alias, one_line(error))
+        finally:
+            self._state = state
+            self.connection.close_if_unusable_or_obsolete()
+
+    def _migrations(self) -> str:
+        if self.alias in _migrated:
+            return OK
+        # Django reads the table of migrations through the thread's connection, whichever it
+        # was given: one more to open, and with gevent that of another greenlet.
+        of_thread = connections[self.alias]
+        connections[self.alias] = self.connection
+        try:
+            if has_managed_models(self.alias) and migrations_pending(self.alias):
                 return PENDING
-            _migrated.add(alias)
+        finally:
+            connections[self.alias] = of_thread
+        _migrated.add(self.alias)
         return OK
-    except DatabaseError as error:
-        logger.warning("database '%s': %s", alias, " ".join(str(error).split()))
-        return UNREACHABLE
-    finally:
-        connection.close_if_unusable_or_obsolete()
+
+
+# For each process and database: a fork must not share them.
+_probes: dict[tuple[int, str], Probe] = {}
+
+
+def _probe(alias: str) -> Probe:
+    key = os.getpid(), alias
+    # Of two threads that come first at the same time both get the same one.
+    return _probes.get(key) or _probes.setdefault(key, Probe(alias))

@@ -10,7 +10,9 @@ from typing import Any
 from django.conf import settings
 from django.urls import Resolver404, get_resolver
 
+from backend.health import phase
 from backend.health.checks import PENDING, UNREACHABLE, DatabaseState, database_states
+from backend.pages import HEADERS, POLICY
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -20,8 +22,8 @@ class HealthApplication:
     """``/health/live``, ``/health/ready`` and ``/health/``; everything else is Django's.
 
     - live: 200 while the process answers.
-    - ready: 200 when every database answers and its migrations are in, else 503;
-      JSON with ``phase`` and ``checks``.
+    - ready: 200 when every required database answers and its migrations are in, else 503, as it is
+      while this container drains; JSON with ``status``, ``phase``, ``since`` when, and ``checks``.
     - ``/health/``: the same for people. A URL of the team's own that begins with
       ``health`` keeps its place; a catch-all does not take ours.
     """
@@ -42,8 +44,10 @@ class HealthApplication:
             ("Content-Type", content_type),
             ("Content-Length", str(len(body))),
             ("Cache-Control", "no-store"),
-            ("X-Content-Type-Options", "nosniff"),
+            *HEADERS,
         ]
+        if content_type.startswith("text/html"):
+            headers.append(("Content-Security-Policy", POLICY))
         start_response(f"{status.value} {status.phrase}", headers)
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
@@ -61,37 +65,48 @@ class HealthApplication:
         return None
 
 
-def _status(states: list[DatabaseState]) -> HTTPStatus:
-    ready = all(state.ok for state in states)
-    return HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
-
-
-def _phase(states: list[DatabaseState]) -> str:
-    found = {state.state for state in states}
+def _phase(states: list[DatabaseState]) -> phase.Phase:
+    """The phase that the required databases mean, or that this container is draining."""
+    found = {state.state for state in states if state.required}
     if UNREACHABLE in found:
-        return "waiting-for-database"
-    return "migrations-pending" if PENDING in found else "ready"
+        return phase.enter(phase.WAITING)
+    return phase.enter(phase.PENDING if PENDING in found else phase.READY)
+
+
+def _word(now: phase.Phase, states: list[DatabaseState]) -> str:
+    """How the API is as a whole; an optional database does not keep it from being ready."""
+    if now.name != phase.READY:
+        return "not ready"
+    return "ready" if all(state.ok for state in states) else "degraded"
+
+
+def _status(now: phase.Phase) -> HTTPStatus:
+    return HTTPStatus.OK if now.name == phase.READY else HTTPStatus.SERVICE_UNAVAILABLE
 
 
 def _json(states: list[DatabaseState]) -> tuple[HTTPStatus, str, bytes]:
+    now = _phase(states)
     document = {
-        "phase": _phase(states),
+        "status": _word(now, states),
+        "phase": now.name,
+        "since": now.since,
         "checks": {f"database:{state.alias}": state.state for state in states},
     }
-    return _status(states), "application/json", json.dumps(document).encode() + b"\n"
+    return _status(now), "application/json", json.dumps(document).encode() + b"\n"
 
 
 def _page(states: list[DatabaseState], prefix: str) -> tuple[HTTPStatus, str, bytes]:
     from backend.landing import render
 
+    now = _phase(states)
     values = {
         "name": settings.PROJECT_NAME,
-        "phase": _phase(states),
+        "status": _word(now, states),
+        "phase": now.name,
         "databases": states,
-        "ready": _phase(states) == "ready",
         "home": f"{prefix}/",
     }
-    return _status(states), "text/html; charset=utf-8", render("health.html", values).encode()
+    return _status(now), "text/html; charset=utf-8", render("health.html", values).encode()
 
 
 def _team_has_health() -> bool:

@@ -212,6 +212,22 @@ def test_redoc_lists_the_endpoints(visit, anywhere: Site):
         window.picture("redoc", whole=False)
 
 
+@pytest.mark.parametrize("path", ["/", "/health/", "/swagger/", "/redoc/"])
+def test_own_pages_run_no_script_that_is_not_a_file_of_theirs(visit, site: Site, path: str):
+    window = visit(site)
+    page = window.open(path)
+    page.evaluate("""() => {
+        const injected = document.createElement("script");
+        injected.textContent = "document.title = 'taken over'";
+        document.body.append(injected);
+    }""")
+    assert page.title() != "taken over"
+    # The browser reports what it refused, and nothing else.
+    (problem,) = window.problems
+    assert "Content Security Policy" in problem
+    window.problems.clear()
+
+
 def test_admin_logs_in_through_its_form(visit, anywhere: Site):
     window = visit(anywhere)
     page = window.open("/admin/")

@@ -20,7 +20,7 @@ using = sys.argv[2]
 answers = []
 for path in paths:
     with CaptureQueriesContext(connections[using]) as captured:
-        response = Client().get(path)
+        response = Client(SERVER_NAME="localhost").get(path)
     assert response.status_code == 200, (path, response.content)
     plans = []
     for query in captured:

@@ -363,7 +363,9 @@ def test_query_past_the_timeout_breaks_the_stream_off_and_says_so_in_the_log(str
             body += chunk
     assert body.startswith(b'{"type":"FeatureCollection"')
     assert not body.rstrip().endswith(b"]}")
-    line = r"ERROR backend\.geo\.streaming: /streams/slow\.geojson broke off after \d+ rows: "
+    line = (
+        r"ERROR backend\.geo\.streaming \[\w+\]: /streams/slow\.geojson broke off after \d+ rows: "
+    )
     assert re.search(
         line + "canceling statement due to statement timeout", streams.container.logs()
     )

@@ -273,7 +273,9 @@ def test_url_in_tilejson_works_with_each_router(api: Api, path: str):
 def test_urls_are_right_behind_a_proxy_that_serves_below_a_path(
     containers: Containers, postgis: PostGIS
 ):
-    api = start_api(containers, postgis, PATH_PREFIX="/geo", BEHIND_PROXY="true")
+    api = start_api(
+        containers, postgis, PATH_PREFIX="/geo", BEHIND_PROXY="true", ALLOWED_HOSTS="example.org"
+    )
     outside = {"X-Forwarded-Host": "example.org", "X-Forwarded-Proto": "https"}
     (url,) = api.get("/tiles/stops/tiles/?lines=3", headers=outside).json()["tiles"]
     assert url == "https://example.org/geo/tiles/stops/tiles/{z}/{x}/{y}.mvt?lines=3"

@@ -48,7 +48,7 @@ def test_no_connection_is_open_before_the_fork_and_each_worker_keeps_its_own(
         env=postgis.env(database, WEB_CONCURRENCY="1", WEB_THREADS="1"),
         mounts={_local_settings(tmp_path, urls=URLS): "/code/local_settings:ro"},
         options=["--network", postgis.network],
-    ).wait_until_ready("/health/live")
+    ).wait_until_serving()
     query = _CLIENTS.format(database)
     assert postgis.sql(query) == "0"
     for _ in range(5):

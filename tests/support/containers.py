@@ -111,17 +111,25 @@ class Container:
         self, path: str = "/health/ready", patience: float = PATIENCE
     ) -> Container:
         """Return when ``path`` answers 200; fail with the log when the container ends before."""
+        return self._wait_for(path, lambda answer: answer.status_code == 200, patience)
 
+    def wait_until_serving(self, patience: float = PATIENCE) -> Container:
+        """Return when the server itself answers, whatever its databases do."""
+        return self._wait_for("/health/live", lambda answer: "phase" not in answer.text, patience)
+
+    def _wait_for(
+        self, path: str, condition: Callable[[requests.Response], bool], patience: float
+    ) -> Container:
         def answers() -> bool:
             if not self.running:
                 raise AssertionError(f"{self.name} ended:\n{self.logs()}")
             try:
-                return self.get(path).status_code == 200
+                return condition(self.get(path))
             except requests.ConnectionError:
                 return False
 
         try:
-            until(answers, f"{self.name}{path} answers 200", patience)
+            until(answers, f"{self.name}{path} answers as it should", patience)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.logs()}") from None
         return self

@@ -26,6 +26,7 @@ def refusal(name: str, value: str) -> StartupError:
 # Values
 
 ACCEPTED = [
+    ("DB_CONNECTION_BUDGET", "enforce", "ENFORCE"),
     ("DEBUG", "true", True),
     ("DEBUG", " YES ", True),
     ("DEBUG", "on", True),
@@ -39,9 +40,15 @@ ACCEPTED = [
     ("PROJECT_NAME", " Two words ", " Two words "),
     ("PROJECT_NAME", "$DEBUG", "$DEBUG"),
     ("LOG_LEVEL", "warning", "WARNING"),
+    ("LOG_FORMAT", "JSON", "json"),
     ("ALLOWED_HOSTS", "$HOME", ["$HOME"]),
     ("ALLOWED_HOSTS", "a.org, b.org,", ["a.org", "b.org"]),
     ("CORS_ALLOWED_ORIGINS", "https://a.org/, http://b:3000,", ["https://a.org", "http://b:3000"]),
+    ("MAX_UPLOAD_SIZE", "2500000", 2_500_000),
+    ("MAX_UPLOAD_SIZE", " 500kB ", 500_000),
+    ("MAX_UPLOAD_SIZE", "100 MB", 100_000_000),
+    ("MAX_UPLOAD_SIZE", "64MiB", 64 * 2**20),
+    ("MAX_UPLOAD_SIZE", "2g", 2_000_000_000),
     ("DATA_DIR", "/srv/data", Path("/srv/data")),
     ("PATH_PREFIX", "/api/v2/", "/api/v2"),
     ("SECRET_STORE", "/run/secrets", "/run/secrets"),
@@ -66,6 +73,9 @@ REFUSED = [
     ("LOG_LEVEL", "LOUD", "DEBUG or INFO or WARNING or ERROR or CRITICAL"),
     ("CORS_ALLOWED_ORIGINS", "example.org", "each with its scheme: https://example.org"),
     ("CSRF_TRUSTED_ORIGINS", "https://a.org/path", "origins separated by commas"),
+    ("MAX_UPLOAD_SIZE", "0", "a number of bytes"),
+    ("MAX_UPLOAD_SIZE", "1.5GB", "or of kB, MB or GB: 500kB, 100MB"),
+    ("MAX_UPLOAD_SIZE", "10TB", "a number of bytes"),
     ("DATA_DIR", "data", "an absolute path"),
     ("PATH_PREFIX", "api", "a path that starts with a slash"),
     ("PATH_PREFIX", "/", "a path that starts with a slash"),
@@ -170,9 +180,9 @@ def test_empty_entry_of_the_store_is_an_unset_one():
 def test_every_variable_can_be_given_as_a_file(tmp_path):
     samples = {name: text for name, text, _ in ACCEPTED} | {"DATABASE_URL": "postgis://u@db/n"}
     for variable in VARIABLES:
-        text = samples.get(variable.name) or next(
-            samples[name] for name in samples if TABLE[name].kind == variable.kind
-        )
+        of_its_kind = (samples[name] for name in samples if TABLE[name].kind == variable.kind)
+        text = samples.get(variable.name, variable.choices[-1] if variable.choices else None)
+        text = text or next(of_its_kind)
         file = tmp_path / variable.name
         file.write_text(f"{text}\n")
         given_as_file = Environment({f"{variable.name}_FILE": str(file)})[variable.name]

@@ -163,15 +163,16 @@ from django.test import Client
 from backend.wsgi import application
 from django.core.checks.registry import registry
 print("backend" in settings.INSTALLED_APPS)
-print(settings.MIDDLEWARE[0], settings.DATABASE_ROUTERS)
+print(settings.MIDDLEWARE[:3], settings.DATABASE_ROUTERS)
 print("check_alias_is_known" in {check.__name__ for check in registry.get_checks()})
-print(Client().get("/").status_code)
+print(Client(SERVER_NAME="localhost").get("/").status_code)
 body = application({"PATH_INFO": "/health/live", "REQUEST_METHOD": "GET"}, lambda *answer: None)
 print(b"".join(body))
 """
     assert shell(project, code).splitlines() == [
         "True",
-        "whitenoise.middleware.WhiteNoiseMiddleware ['backend.router.ModelDatabaseRouter']",
+        "['backend.hosts.HostMiddleware', 'backend.unavailable.UnavailableMiddleware', "
+        "'whitenoise.middleware.WhiteNoiseMiddleware'] ['backend.router.ModelDatabaseRouter']",
         "True",
         "200",
         'b\'{"status": "live"}\\n\'',
@@ -192,7 +193,7 @@ def test_teams_urls_come_first_and_ours_after_them(project):
     )
     code = """
 from django.test import Client
-client = Client()
+client = Client(SERVER_NAME="localhost")
 for path in ("/", "/absent", "/swagger.json"):
     print(client.get(path).content[:6])
 """

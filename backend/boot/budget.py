@@ -1,0 +1,153 @@
+"""Whether PostgreSQL has as many connections to give as this API may open."""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import DatabaseError, connections
+
+from backend.boot.log import say
+from backend.databases import Need, aliases
+from backend.environment import Environment
+from backend.errors import StartupError, one_line
+
+if TYPE_CHECKING:
+    from gunicorn.config import Config
+
+# Each worker asks how a database is in a connection of its own: backend.health.checks.
+PROBES = 1
+# The settings are read as text, because reserved_connections is new in PostgreSQL 16.
+SLOTS = """
+SELECT pg_backend_pid(), current_setting('max_connections')::int,
+    current_setting('superuser_reserved_connections')::int
+    + coalesce(current_setting('reserved_connections', true)::int, 0)
+"""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A PostgreSQL server: how many connections it has for this API's databases there."""
+
+    place: str
+    databases: int
+    most: int
+    reserved: int
+
+    @property
+    def slots(self) -> int:
+        return self.most - self.reserved
+
+
+@dataclass(frozen=True)
+class Load:
+    """What each database may be asked for by all containers of this API."""
+
+    replicas: int
+    workers: int
+    threads: int
+    streams: int  # connections kept for streams, in each worker
+
+    @property
+    def per_database(self) -> int:
+        return self.replicas * self.workers * (self.threads + self.streams + PROBES)
+
+    def __str__(self) -> str:
+        parts = [f"{self.threads} threads", f"{PROBES} for probes"]
+        if self.streams:
+            parts.insert(1, f"{self.streams} for streams")
+        return f"{self.replicas} replicas x {self.workers} workers x ({' + '.join(parts)})"
+
+
+def flags(config: Config, env: Environment) -> list[str]:
+    """Flags for gunicorn: none, or fewer threads with DB_CONNECTION_BUDGET=enforce.
+
+    A line in the log has the arithmetic when the server has too few connections. Raises
+    StartupError when they do not do for one thread a worker. Nothing is counted for
+    workers without threads: their greenlets keep no connections.
+    """
+    greenlets = config.worker_class_str.startswith(("gevent", "eventlet"))
+    if greenlets or env["DB_CONNECTION_BUDGET"] == "OFF":
+        return []
+    enforce = env["DB_CONNECTION_BUDGET"] == "ENFORCE"
+    if not env["DB_WAIT"]:
+        if enforce:
+            say("WARNING: connections are not counted: DB_CONNECTION_BUDGET needs DB_WAIT")
+        return []
+    load = Load(env["REPLICAS"], config.workers, config.threads, kept_for_streams())
+    threads = _fit(load, enforce=enforce)
+    return ["--threads", str(threads)] if threads < load.threads else []
+
+
+def _fit(load: Load, *, enforce: bool) -> int:
+    allowed = load.threads
+    for server in _servers():
+        needed = load.per_database * server.databases
+        if needed <= server.slots:
+            continue
+        arithmetic = (
+            f"{load} x {server.databases} databases = {needed} connections to {server.place}, "
+            f"which has {server.slots} (max_connections {server.most} - {server.reserved} reserved)"
+        )
+        if not enforce:
+            say(
+                f"WARNING: {arithmetic}. Beyond them requests are answered with 503. Lower "
+                "WEB_THREADS or WEB_CONCURRENCY, raise max_connections, or set "
+                "DB_CONNECTION_BUDGET=enforce."
+            )
+            continue
+        fitting = threads_that_fit(load, server)
+        if fitting < 1:
+            raise StartupError(
+                f"The connections do not do for one thread a worker: {arithmetic}.",
+                "Lower WEB_CONCURRENCY or the number of replicas (REPLICAS), raise "
+                "max_connections, or set DB_CONNECTION_BUDGET=warn.",
+            )
+        say(f"{arithmetic}: {fitting} threads a worker instead")
+        allowed = min(allowed, fitting)
+    return allowed
+
+
+def threads_that_fit(load: Load, server: Server) -> int:
+    """The most threads a worker for which the server has connections; below 1 for none."""
+    processes = load.replicas * load.workers * server.databases
+    return server.slots // processes - load.streams - PROBES
+
+
+def kept_for_streams() -> int:
+    # Loaded with the team's views by now, where one of them streams.
+    copying = sys.modules.get("backend.geo.copying")
+    return copying.KEPT if copying else 0
+
+
+def _servers() -> list[Server]:
+    """Those that answered the wait, each asked once, on the connection the wait has opened."""
+    places: defaultdict[str, list[str]] = defaultdict(list)
+    for alias in aliases(Need.REQUIRED, Need.OPTIONAL):
+        if connections[alias].vendor == "postgresql":
+            database = settings.DATABASES[alias]
+            places[f"{database['HOST'] or 'localhost'}:{database['PORT'] or 5432}"].append(alias)
+    return [server for place, found in places.items() if (server := _server(place, found))]
+
+
+def _server(place: str, found: list[str]) -> Server | None:
+    opened = [connections[alias] for alias in found if connections[alias].connection is not None]
+    if not opened:
+        return None
+    try:
+        with opened[0].cursor() as cursor:
+            cursor.execute(SLOTS)
+            pid, most, reserved = cursor.fetchone()
+    except DatabaseError as error:
+        say(f"WARNING: {place} does not tell its number of connections: {one_line(error)}")
+        return None
+    if pid != opened[0].connection.info.backend_pid:
+        say(
+            f"{place} is a pooler: DB_CONNECTION_BUDGET and STATEMENT_TIMEOUT are for connections "
+            "to PostgreSQL itself, set limits of their like in the pooler"
+        )
+        return None
+    return Server(place, len(found), most, reserved)

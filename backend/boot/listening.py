@@ -1,0 +1,81 @@
+"""Binds gunicorn's sockets before gunicorn runs, and hands them over without closing them.
+
+A connection that comes between preparing and serving waits in their backlog.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from typing import TYPE_CHECKING
+
+from backend.boot.responder import Responder
+from backend.errors import StartupError, one_line
+from backend.server import handover
+
+if TYPE_CHECKING:
+    from gunicorn.config import Config
+
+
+class Listening:
+    """The sockets of gunicorn's ``bind``, answered on until they are handed over."""
+
+    def __init__(self, config: Config, prefix: str) -> None:
+        self._sockets = _bind(config)
+        for listener in self._sockets:
+            # A migration may start programs, which have no business with it.
+            listener.set_inheritable(False)
+        self._responder = Responder(self._sockets, prefix)
+
+    def hand_over(self) -> None:
+        """Answer no more, and leave the sockets to gunicorn."""
+        self._responder.stop()
+        handover.give([listener.detach() for listener in self._sockets])
+
+
+def listen(config: Config, prefix: str) -> Listening | None:
+    """Listen where gunicorn with ``config`` will; None where gunicorn must do it itself.
+
+    That is so for sockets that it is given, with TLS, with one socket a worker (reuse_port), as a
+    daemon, without this image's gunicorn_conf.py, and when it is only asked for its
+    configuration. ``prefix`` is PATH_PREFIX.
+
+    Raises StartupError when an address cannot be listened at.
+    """
+    itself = (
+        config.is_ssl,
+        config.reuse_port,
+        config.daemon,
+        config.check_config,
+        config.print_config,
+        inspect.unwrap(config.on_starting) is not handover.take,
+        any(isinstance(address, int) for address in config.address),
+        os.environ.get("LISTEN_PID") == str(os.getpid()),
+    )
+    return None if any(itself) else Listening(config, prefix)
+
+
+class _Complaints(list):
+    """A log for gunicorn's function, which tries five times, for five seconds."""
+
+    def error(self, message: str, *arguments: object) -> None:
+        self.append(message % arguments if arguments else message)
+
+    def debug(self, message: str) -> None:
+        """That it will try again."""
+
+
+def _bind(config: Config) -> list:
+    from gunicorn.sock import create_sockets
+
+    complaints = _Complaints()
+    try:
+        return [listener.sock for listener in create_sockets(config, complaints)]
+    except (SystemExit, OSError, ValueError) as error:
+        # The last one has no reason; the one before it has.
+        reason = complaints[-2] if len(complaints) > 1 else error
+        raise StartupError(
+            f"The server cannot listen: {one_line(reason)}.",
+            "Stop the program that listens there, or choose another address: PORT, or bind in "
+            "gunicorn_conf.py.",
+        ) from error

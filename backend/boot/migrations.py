@@ -1,0 +1,228 @@
+"""Applies migrations, in one container at a time.
+
+Containers that start together agree by an advisory lock in the database. It is bound to
+a transaction that stays open while the migrations run in another connection: through a
+pooler that lends out a server's connection for a transaction, a lock of the session
+would stay behind with whoever is lent it next.
+https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
+
+Idle and without a snapshot, that transaction holds back neither VACUUM nor
+CREATE INDEX CONCURRENTLY.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import socket
+import time
+from collections.abc import Iterator
+
+from django.apps import apps
+from django.conf import settings
+from django.core.management import call_command
+from django.db import DatabaseError, OperationalError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.autodetector import MigrationAutodetector
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.state import ProjectState
+
+from backend.boot import database
+from backend.boot.log import say
+from backend.databases import Need, aliases, need_of
+from backend.errors import StartupError, explain
+from backend.health import phase
+from backend.health.checks import OK, PENDING, has_managed_models, migrations_pending
+from backend.unavailable import is_outage
+
+# SQLite's words, then the kernel's, which PostgreSQL repeats.
+DISK_IS_FULL = ("disk is full", "disk I/O error", "No space left on device")
+
+LOCK = int.from_bytes(b"migrate!", "big")
+# For the transaction that holds the lock: no timeout ends it, and the server notices
+# within 15 + 3 x 5 s that its container is gone. Asked of pg_settings, because
+# transaction_timeout is new in PostgreSQL 17.
+SETTINGS = {
+    "statement_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "transaction_timeout": "0",
+    "tcp_keepalives_idle": "15",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
+SET = "SELECT set_config(name, %s::json ->> name, true) FROM pg_settings WHERE name = ANY(%s)"
+# A pooler has the server's connection, and its name, in its own hands; and a role without
+# the right to see others' activity sees neither name nor time.
+HOLDER = """
+SELECT to_char(xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), application_name
+FROM pg_locks JOIN pg_stat_activity USING (pid)
+WHERE locktype = 'advisory' AND granted AND objsubid = 1
+AND classid = %s AND objid = %s
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+IN_TRANSACTION = 2  # libpq's PQTRANS_INTRANS
+# Seconds between two attempts, uneven so that containers do not keep step.
+PAUSE = (0.2, 0.5)
+REPEAT = 10  # seconds after which the log says again what is waited for
+
+
+def migrate(lock_timeout: int, *, every: bool = False) -> None:
+    """Apply migrations to each database that has managed models.
+
+    ``lock_timeout`` is in seconds, for each of them. An optional database that does not
+    answer is left out, unless ``every``. Raises StartupError with the migration's own
+    error, and when another container holds the lock for longer.
+    """
+    phase.enter(phase.MIGRATING)
+    if settings.DEBUG:
+        try:
+            _warn_about_missing_migrations()
+        except Exception as error:
+            raise explain(error) from error
+    for alias in aliases(Need.REQUIRED, Need.OPTIONAL):
+        if not has_managed_models(alias):
+            say(f"database '{alias}' has no managed models: nothing to migrate")
+        elif every or need_of(alias) == Need.REQUIRED or database.answers(alias):
+            try:
+                _migrate(alias, lock_timeout)
+            except StartupError:
+                raise
+            except Exception as error:
+                raise _failed(alias, error) from error
+
+
+def _migrate(alias: str, lock_timeout: int) -> None:
+    if not migrations_pending(alias):
+        say(f"database '{alias}' is up to date")
+        return
+    phase.checks[alias] = PENDING
+    with _locked(alias, lock_timeout):
+        if not migrations_pending(alias):
+            say(f"database '{alias}' was migrated by another container")
+        else:
+            say(f"migrating database '{alias}'")
+            call_command("migrate", database=alias, interactive=False, skip_checks=True)
+    phase.checks[alias] = OK
+
+
+@contextlib.contextmanager
+def _locked(alias: str, timeout: int) -> Iterator[None]:
+    """Hold the migration lock of a PostgreSQL database; others have none to hold.
+
+    SQLite keeps its file whole by itself: of two containers on one volume, the second
+    meets the tables of the first, and stops.
+    """
+    if connections[alias].vendor != "postgresql":
+        yield
+        return
+    connection = connections[alias].copy()
+    try:
+        _acquire(connection, timeout)
+        yield
+        try:
+            _execute(connection, "COMMIT")
+        except DatabaseError as error:
+            say(f"WARNING: the migration lock of '{alias}' was lost while migrating: {error}")
+    finally:
+        connection.close()
+
+
+def _acquire(connection: BaseDatabaseWrapper, timeout: int) -> None:
+    started, said = time.monotonic(), float("-inf")
+    while not _try(connection):
+        held = _held(connection)
+        _execute(connection, "ROLLBACK")
+        waited = time.monotonic() - started
+        if waited >= timeout:
+            raise StartupError(
+                f"The migration lock of '{connection.alias}', {held}, was not free within "
+                f"{timeout} s.",
+                "If that migration is still at work, set MIGRATE_LOCK_TIMEOUT to more seconds; "
+                "if it hangs, look in pg_stat_activity for what it waits for.",
+            )
+        if time.monotonic() - said >= REPEAT:
+            said = time.monotonic()
+            say(
+                f"waiting for the migration lock of '{connection.alias}', {held}, "
+                f"{waited:.0f} of {timeout} s"
+            )
+        time.sleep(min(random.uniform(*PAUSE), timeout - waited))  # noqa: S311  no secret
+
+
+def _try(connection: BaseDatabaseWrapper) -> bool:
+    """Begin a transaction; whether it has the lock now."""
+    try:
+        _execute(connection, "BEGIN ISOLATION LEVEL READ COMMITTED")
+        in_transaction = connection.connection.info.transaction_status == IN_TRANSACTION
+    except OperationalError:
+        # PgBouncer that pools statements closes the connection, and says why in its own
+        # log only.
+        connection.close()
+        if not _is_pooler(connection):
+            raise
+        in_transaction = False
+    if not in_transaction:
+        raise StartupError(
+            f"The database '{connection.alias}' is reached through a pooler that pools "
+            "statements, so that migrations can neither be locked nor undone.",
+            "Set its pool_mode to transaction or session, or connect to PostgreSQL itself.",
+        )
+    names = {**SETTINGS, "application_name": f"migrate {socket.gethostname()}"[:63]}
+    _execute(connection, SET, [json.dumps(names), list(names)])
+    (row,) = _execute(connection, "SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+    return row[0]
+
+
+def _is_pooler(connection: BaseDatabaseWrapper) -> bool:
+    """Whether the process that answers is not the one that was connected to."""
+    (row,) = _execute(connection, "SELECT pg_backend_pid()")
+    return row[0] != connection.connection.info.backend_pid
+
+
+def _held(connection: BaseDatabaseWrapper) -> str:
+    """Since when the lock is held and by whom, as far as the server tells."""
+    rows = _execute(connection, HOLDER, [LOCK >> 32, LOCK & 0xFFFFFFFF])
+    since, name = rows[0] if rows else (None, None)
+    by = name.removeprefix("migrate ") if name else "somebody unknown"
+    return f"held since {since} UTC by {by}" if since else f"held by {by}"
+
+
+def _execute(connection: BaseDatabaseWrapper, statement: str, params: list | None = None) -> list:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        return cursor.fetchall() if cursor.description else []
+
+
+def _failed(alias: str, error: Exception) -> StartupError:
+    explained = explain(error)
+    fix = "Correct the migration or the data it meets; it was rolled back where the database can."
+    if "permission denied" in str(error):
+        fix = (
+            f"Grant {settings.DATABASES[alias]['USER']} the right to create tables there, or set "
+            "MIGRATE=false when somebody else migrates this database."
+        )
+    elif any(text in str(error) for text in DISK_IS_FULL):
+        fix = "Free space on the disk of the database, or give its volume more, and start again."
+    elif is_outage(error):
+        fix = "Start again when the database answers; what was not finished was rolled back."
+    return StartupError(f"Migrating database '{alias}' failed. {explained.problem}", fix)
+
+
+def _warn_about_missing_migrations() -> None:
+    """Say which applications have model changes without a migration. Nothing is written."""
+    loader = MigrationLoader(None, ignore_no_migrations=True)
+    detector = MigrationAutodetector(loader.project_state(), ProjectState.from_apps(apps))
+    changes = detector.changes(graph=loader.graph)
+    for app_label in sorted(changes.keys() & loader.migrated_apps):
+        say(
+            f"WARNING: '{app_label}' has model changes without a migration; "
+            f"run python manage.py makemigrations {app_label}"
+        )
+    for app_label in sorted(loader.unmigrated_apps):
+        found = apps.get_app_config(app_label).get_models()
+        if any(model._meta.managed and not model._meta.proxy for model in found):
+            say(
+                f"WARNING: '{app_label}' has models and no migrations; "
+                f"run python manage.py makemigrations {app_label}"
+            )

@@ -1,0 +1,52 @@
+"""Which databases this API needs, can do without, and leaves alone.
+
+REQUIRED_DATABASES, OPTIONAL_DATABASES and IGNORED_DATABASES name aliases. For one in
+none of them: ``default`` and every alias that a model's ``in_db`` names is required,
+any other is optional.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+
+from django.apps import apps
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS
+
+from backend.router import declared_alias
+
+
+class Need(enum.StrEnum):
+    """What becomes of the API when a database does not answer."""
+
+    REQUIRED = "required"  # not ready
+    OPTIONAL = "optional"  # ready, and degraded
+    IGNORED = "ignored"  # never asked
+
+
+SETTINGS = {need: f"{need.upper()}_DATABASES" for need in Need}
+
+
+def listed(need: Need) -> list[str]:
+    """The aliases that the setting of ``need`` names."""
+    return list(getattr(settings, SETTINGS[need], ()))
+
+
+def need_of(alias: str) -> Need:
+    """How much the API needs the database ``alias``."""
+    for need in Need:
+        if alias in listed(need):
+            return need
+    wanted = alias == DEFAULT_DB_ALIAS or alias in _named_by_models()
+    return Need.REQUIRED if wanted else Need.OPTIONAL
+
+
+def aliases(*needs: Need) -> list[str]:
+    """The aliases of these needs, in the order of DATABASES."""
+    return [alias for alias in settings.DATABASES if need_of(alias) in needs]
+
+
+@functools.cache  # models do not change after they are loaded, and probes ask often
+def _named_by_models() -> frozenset[str]:
+    return frozenset(filter(None, map(declared_alias, apps.get_models())))

@@ -1,0 +1,42 @@
+"""System checks for production: ``manage.py check --deploy`` and ``manage.py doctor`` run them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+from django.core.checks import CheckMessage, Tags, register
+
+
+@register(Tags.security, deploy=True)
+def check_hosts_are_named(**kwargs: Any) -> list[CheckMessage]:
+    """Production names the hosts it may be asked under."""
+    if settings.DEBUG or "*" not in settings.ALLOWED_HOSTS:
+        return []
+    return [
+        checks.Warning(
+            "ALLOWED_HOSTS has '*': a request may name any host, and links and redirects repeat "
+            "it.",
+            "Set ALLOWED_HOSTS to the names this API is reached under, or let only a proxy that "
+            "checks them reach it.",
+            id="backend.W002",
+        )
+    ]
+
+
+@register(Tags.security, deploy=True)
+def check_production_has_a_server(**kwargs: Any) -> list[CheckMessage]:
+    """Production does not keep its data in a SQLite file."""
+    if settings.DEBUG:
+        return []
+    return [
+        checks.Warning(
+            f"The database '{alias}' is SQLite, in a file of one container.",
+            "Set POSTGRES_NAME, POSTGRES_USER, POSTGRES_PASSWORD and POSTGRES_HOST, or "
+            "DATABASE_URL; docs/environment.md has the forms.",
+            id="backend.W003",
+        )
+        for alias, database in settings.DATABASES.items()
+        if "sqlite" in database["ENGINE"] or "spatialite" in database["ENGINE"]
+    ]

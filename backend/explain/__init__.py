@@ -1,0 +1,3 @@
+"""What is in force and where it came from (``manage.py config``), and whether it is right
+(``manage.py doctor``).
+"""

@@ -1,0 +1,153 @@
+"""Reads from a Python file where a name gets its value."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Binding:
+    """A statement that gives a name its value, or changes it."""
+
+    line: int
+    extends: bool  # it builds on what the name held before
+    certain: bool  # it stands in no branch
+    expressions: tuple[ast.expr, ...] = ()  # the value, and the conditions it stands under
+    module: str = ""  # where an import takes it from, with its leading dots
+    imported: str = ""  # its name there; "*" for a star import
+
+    def contradicts(self, value: object) -> bool:
+        """Whether it stands in a branch that was not taken: it says another plain value."""
+        if self.certain or self.extends or self.module or not self.expressions:
+            return False
+        try:
+            return ast.literal_eval(self.expressions[0]) != value
+        except ValueError:
+            return False
+
+
+@cache
+def bindings(file: Path) -> dict[str, list[Binding]]:
+    """Name to its bindings at the file's top level, in order; star imports are under ``*``."""
+    found: dict[str, list[Binding]] = {}
+    for statement, tests, certain in _statements(ast.parse(file.read_bytes()).body):
+        for name, binding in _bound(statement, tests, certain):
+            found.setdefault(name, []).append(binding)
+    return found
+
+
+def of(file: Path, name: str) -> list[Binding]:
+    """What binds ``name`` in ``file``, and what may by a star import; in the file's order."""
+    both = [*bindings(file).get(name, []), *bindings(file).get("*", [])]
+    return sorted(both, key=lambda binding: binding.line)
+
+
+def names_in(expression: ast.expr) -> set[str]:
+    return {node.id for node in ast.walk(expression) if isinstance(node, ast.Name)}
+
+
+def read_by_key(expression: ast.expr, *holders: str) -> set[str]:
+    """Every X of ``holder["X"]``, ``holder.get("X")`` and ``holder("X")``."""
+    found = set()
+    for node in ast.walk(expression):
+        match node:
+            case ast.Subscript(value=holder, slice=ast.Constant(value=str(key))):
+                pass
+            case ast.Call(
+                func=ast.Attribute(value=holder, attr="get"),
+                args=[ast.Constant(value=str(key)), *_],
+            ):
+                pass
+            case ast.Call(func=holder, args=[ast.Constant(value=str(key)), *_]):
+                pass
+            case _:
+                continue
+        if ast.unparse(holder) in holders:
+            found.add(key)
+    return found
+
+
+def _statements(
+    body: list[ast.stmt], tests: tuple[ast.expr, ...] = (), certain: bool = True
+) -> Iterator[tuple[ast.stmt, tuple[ast.expr, ...], bool]]:
+    """Every statement that runs at the top level: not the bodies of functions and classes."""
+    for statement in body:
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            continue
+        yield statement, tests, certain
+        inner = certain and isinstance(statement, ast.With)
+        under = (*tests, statement.test) if isinstance(statement, (ast.If, ast.While)) else tests
+        blocks = [getattr(statement, field, []) for field in ("body", "orelse", "finalbody")]
+        blocks += [part.body for part in getattr(statement, "handlers", [])]
+        blocks += [part.body for part in getattr(statement, "cases", [])]
+        for block in blocks:
+            yield from _statements(block, under, inner)
+
+
+def _bound(
+    statement: ast.stmt, tests: tuple[ast.expr, ...], certain: bool
+) -> Iterator[tuple[str, Binding]]:
+    def binding(extends: bool, *values: ast.expr, **more: str) -> Binding:
+        return Binding(statement.lineno, extends, certain, (*values, *tests), **more)
+
+    match statement:
+        case ast.Assign(targets=targets, value=value):
+            yield from _assigned(targets, value, binding)
+        case ast.AnnAssign(target=target, value=value) if value is not None:
+            yield from _assigned([target], value, binding)
+        case ast.AugAssign(target=target, value=value):
+            yield _root(target), binding(True, value)
+        case ast.Delete(targets=targets):
+            for target in targets:
+                yield _root(target), binding(True)
+        case ast.ImportFrom(module=module, names=names, level=level):
+            source = "." * level + (module or "")
+            for alias in names:
+                bound = alias.asname or alias.name
+                yield bound, binding(False, module=source, imported=alias.name)
+        case ast.For(target=target, iter=values):
+            # for database in DATABASES.values(): database[...] = ...
+            for name in names_in(values):
+                yield name, binding(True)
+            for name in names_in(target):
+                yield name, binding(False)
+        case ast.Expr(value=ast.Call() as call):
+            for name in _changed_by(call):
+                yield name, binding(True, call)
+
+
+def _assigned(targets: list[ast.expr], value: ast.expr, binding) -> Iterator[tuple[str, Binding]]:
+    for target in targets:
+        if isinstance(target, (ast.Tuple, ast.List)):
+            parts = value.elts if isinstance(value, (ast.Tuple, ast.List)) else []
+            if len(parts) == len(target.elts):
+                for one, part in zip(target.elts, parts, strict=True):
+                    yield from _assigned([one], part, binding)
+            else:
+                # Which part of the value it gets is not known: the value is not looked at.
+                names = set().union(*map(names_in, target.elts))
+                yield from ((name, binding(False)) for name in sorted(names))
+        elif isinstance(target, ast.Name):
+            yield target.id, binding(target.id in names_in(value), value)
+        else:
+            yield _root(target), binding(True, value)
+
+
+def _root(target: ast.expr) -> str:
+    """X of X["default"].options[0]; empty when there is no name at the root."""
+    while isinstance(target, (ast.Subscript, ast.Attribute, ast.Starred)):
+        target = target.value
+    return target.id if isinstance(target, ast.Name) else ""
+
+
+def _changed_by(call: ast.Call) -> set[str]:
+    """The names that a call as a statement may change: X of X.append(...) and of add(X)."""
+    if isinstance(call.func, ast.Name) and hasattr(builtins, call.func.id):
+        return set()
+    arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
+    return {_root(call.func), *map(_root, arguments)} - {""}

@@ -1,0 +1,51 @@
+"""What a request under a host name that is not in ALLOWED_HOSTS is told."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+
+from django.core.exceptions import DisallowedHost
+from django.http import HttpRequest, HttpResponse
+
+from backend.landing import render
+from backend.pages import HEADERS, POLICY
+
+# Django's own name for it, which teams may have silenced or raised already.
+logger = logging.getLogger("django.security.DisallowedHost")
+
+
+class HostMiddleware:
+    """Answers a request under a foreign host name with 400, and says in one line what to set.
+
+    First of all middleware: without it Django logs the same sentence with a traceback, and
+    only where something asks for the host.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        try:
+            request.get_host()
+        except DisallowedHost as error:
+            # Django's sentence: it names the header, the host, quoted, and ALLOWED_HOSTS.
+            logger.warning("%s", error, extra={"status_code": 400, "request": request})
+            return _refusal(request)
+        return self.get_response(request)
+
+
+def _refusal(request: HttpRequest) -> HttpResponse:
+    title = "This host name is not answered here"
+    detail = "The API is not published under it. Its log says what to set, if it should be."
+    if "text/html" in request.headers.get("Accept", ""):
+        page = render("refusal.html", {"name": title, "detail": detail})
+        answer = HttpResponse(page, status=400, headers={"Content-Security-Policy": POLICY})
+    else:
+        document = json.dumps({"detail": f"{title}. {detail}"})
+        answer = HttpResponse(document, "application/json", status=400)
+    # What the middleware below would have added.
+    for name, value in (*HEADERS, ("Content-Length", str(len(answer.content)))):
+        answer[name] = value
+    return answer

@@ -1,0 +1,129 @@
+"""One event as text or as a JSON object.
+
+Of our own: python-json-logger (alive, small) would need as much code around it for the
+time, the exception and the names of the fields as stands here, and does no text.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import time
+from typing import Any
+
+from backend.environment import current
+from backend.errors import StartupError
+from backend.logs.masking import MASK, is_secret
+
+# What ends a line or speaks to a terminal: C0, DEL, C1 (without tab), and the two
+# separators of lines and paragraphs that Unicode has.
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+INDENT = "\n    "
+# What every record has; anything else was given with extra=.
+STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {
+    *("message", "asctime", "taskName", "request_id"),
+    # Django's: its text has the query string.
+    "request",
+}
+
+
+def is_json() -> bool:
+    """Whether LOG_FORMAT says so; also while the environment is what cannot be read."""
+    try:
+        return current()["LOG_FORMAT"] == "json"
+    except StartupError:
+        return os.environ.get("LOG_FORMAT", "").strip().lower() == "json"
+
+
+def formatter() -> logging.Formatter:
+    """The formatter that LOG_FORMAT names, for LOGGING and gunicorn."""
+    return JSONFormatter() if is_json() else TextFormatter()
+
+
+def rfc3339(seconds: float) -> str:
+    """A time in seconds since the epoch as RFC 3339, in UTC, to the millisecond."""
+    # Cut off, not rounded: .9996 is no thousand milliseconds.
+    milliseconds = int(seconds * 1000) % 1000
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{milliseconds:03d}Z"
+
+
+def one_event(text: str) -> str:
+    """Text that cannot pass for a further line: what follows the first is indented."""
+    return CONTROL.sub(_escape, text.rstrip("\n")).replace("\n", INDENT)
+
+
+def quoted(text: str) -> str:
+    """Text inside double quotes on one line, as web servers write a request."""
+    text = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{CONTROL.sub(_escape, text)}"'
+
+
+def _escape(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape").decode("ascii")
+
+
+def _request_id(record: logging.LogRecord) -> str | None:
+    found = record.__dict__.get("request_id")
+    return None if found == "-" else found
+
+
+class TextFormatter(logging.Formatter):
+    """``TIME LEVEL LOGGER [REQUEST ID]: MESSAGE``, a traceback indented below it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = record.getMessage()
+        if record.exc_info and record.exc_info[0]:
+            text += "\n" + self.formatException(record.exc_info)
+        if record.stack_info:
+            text += "\n" + record.stack_info
+        found = _request_id(record)
+        logger = f"{record.name} [{found}]" if found else record.name
+        return f"{rfc3339(record.created)} {record.levelname} {logger}: {one_event(text)}"
+
+
+def combined(fields: dict[str, Any], request_id: str | None) -> str:
+    """A request in the combined format of web servers, then its seconds and its id.
+
+    User, referer and user agent, which that format has places for, are left out.
+    """
+    uri = f"{fields['path']}?{fields['query']}" if fields["query"] else fields["path"]
+    request = quoted(f"{fields['method']} {uri} {fields['protocol']}")
+    return (
+        f"{fields['address'] or '-'} - - [{time.strftime('%d/%b/%Y:%H:%M:%S %z')}] {request} "
+        f'{fields["status"]} {fields["bytes"]} "-" "-" {fields["duration"]:.3f} '
+        f"{request_id or '-'}"
+    )
+
+
+class JSONFormatter(logging.Formatter):
+    """A JSON object on one line; what a logger was given with ``extra=`` is in it too."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields: dict[str, Any] = {
+            "time": rfc3339(record.created),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            "request_id": _request_id(record),
+            "process": record.process,
+        }
+        for name, value in vars(record).items():
+            if name not in STANDARD and name not in fields:
+                fields[name] = MASK if is_secret(name) else value
+        if record.exc_info and record.exc_info[0]:
+            fields["exception"] = self._exception(record.exc_info)
+        if record.stack_info:
+            fields["stack"] = record.stack_info
+        # In ASCII, so that no reader takes a character for the end of a line.
+        return json.dumps(fields, default=str, skipkeys=True)
+
+    def _exception(self, info: Any) -> dict[str, str]:
+        kind, error, _ = info
+        module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+        return {
+            "type": f"{module}{kind.__qualname__}",
+            "message": str(error),
+            "traceback": self.formatException(info),
+        }

@@ -1,0 +1,66 @@
+"""What a log must not keep: secrets in addresses, and who asked."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import re
+from urllib.parse import unquote_plus
+
+MASK = "***"
+# Parts of names, or with ^ and $ whole words of them. "code" and "state" are OAuth's;
+# postal_code is none of them.
+SECRET_NAME = re.compile(
+    r"token|secret|passw|passphrase|pwd|signature|credential|jwt|api-?_?key|session_?(id|key)"
+    r"|(^|[_.\[-])(auth|authorization|cookie|key|sig|otp|pin|session)\]?$|^(code|state)$",
+    re.IGNORECASE,
+)
+# 203.0.113.7:4711 and [2001:db8::7]:4711, as some load balancers write X-Forwarded-For.
+WITH_PORT = re.compile(r"\[([^]]+)\](?::\d+)?|([^:]+):\d+")
+
+
+def is_secret(name: str) -> bool:
+    """Whether what has this name is not for a log."""
+    return SECRET_NAME.search(name) is not None
+
+
+def mask_query(query: str) -> str:
+    """A query string with the values of secret parameters replaced by ``***``."""
+    return "&".join(_mask(parameter) for parameter in query.split("&")) if query else query
+
+
+def _mask(parameter: str) -> str:
+    name, equals, value = parameter.partition("=")
+    # Decoded, as the application reads it: t%6Fken is token.
+    return f"{name}={MASK}" if value and is_secret(unquote_plus(name)) else name + equals + value
+
+
+def mask_uri(uri: str) -> str:
+    """A path or URL with its query string masked."""
+    path, mark, query = uri.partition("?")
+    return path + mark + mask_query(query)
+
+
+def client_address(address: str, keep: str) -> str | None:
+    """A client's address as a log may have it; None for none, and for what is no address.
+
+    ``keep`` is ``full``, ``none``, or ``truncated``: without an IPv4 address' last 8 bits,
+    an IPv6 address' last 64, which tell the members of one household apart.
+    """
+    return None if keep == "none" else _address(address, keep == "full")
+
+
+# Of the last clients only: parsing costs as much as all the rest of a line.
+@functools.lru_cache(maxsize=1024)
+def _address(text: str, full: bool) -> str | None:
+    if match := WITH_PORT.fullmatch(text):
+        text = match[1] or match[2]
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    address = getattr(address, "ipv4_mapped", None) or address
+    if full:
+        return str(address)
+    bits = 24 if address.version == 4 else 64
+    return str(ipaddress.ip_network((int(address), bits), strict=False).network_address)

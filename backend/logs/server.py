@@ -1,0 +1,100 @@
+"""gunicorn's logger: its lines and the access log in the form of LOG_FORMAT."""
+
+from __future__ import annotations
+
+import logging
+import re
+from datetime import timedelta
+from typing import Any
+
+from gunicorn import glogging
+from gunicorn.config import Config
+
+from backend.environment import current
+from backend.logs import console, formatters, request_id
+from backend.logs.masking import client_address, mask_uri
+
+# gunicorn's words for what it could not read (workers/base.py); they repeat the client's.
+INVALID = re.compile(r"Invalid request from ip=(\S*): (.*)", re.DOTALL)
+URI = re.compile(r"\S*\?\S*")
+LONGEST = 200
+
+
+class Logger(glogging.Logger):
+    """A team's ``access_log_format`` is kept in text, where it says what is written."""
+
+    def setup(self, cfg: Config) -> None:
+        console.start()
+        env = current()
+        self.behind_proxy = env["BEHIND_PROXY"]
+        self.client_address = env["LOG_CLIENT_ADDRESS"]
+        self.as_json = formatters.is_json()
+        own = cfg.access_log_format != cfg.settings["access_log_format"].default
+        self.teams_format = own and not self.as_json
+        super().setup(cfg)
+
+    def _set_handler(
+        self, log: logging.Logger, output: str | None, fmt: logging.Formatter, stream: Any = None
+    ) -> None:
+        # As text, a line of the access log is a whole line already.
+        if log is self.error_log or self.as_json:
+            fmt = formatters.formatter()
+        if output != "-":
+            super()._set_handler(log, output, fmt, stream)
+            return
+        if handler := self._get_gunicorn_handler(log):
+            log.removeHandler(handler)
+        handler = console.ConsoleHandler()
+        handler.setFormatter(fmt)
+        handler._gunicorn = True  # type: ignore[attr-defined]  by which gunicorn finds it
+        log.addHandler(handler)
+
+    def access(self, resp: Any, req: Any, environ: dict, request_time: timedelta) -> None:
+        """One line a request, after its answer was sent; also for one that could not be read."""
+        if self.teams_format:
+            super().access(resp, req, environ, request_time)
+        elif self.access_log_enabled:
+            method, uri = environ["REQUEST_METHOD"], environ.get("RAW_URI", "")
+            path, _, query = mask_uri(uri).partition("?")
+            status = int(str(resp.status).split(None, 1)[0])
+            fields = {
+                "method": method,
+                "path": path,
+                "query": query,
+                "protocol": environ["SERVER_PROTOCOL"],
+                "status": status,
+                "bytes": getattr(resp, "sent", 0),
+                "duration": round(request_time.total_seconds(), 6),
+                "address": self._address(environ),
+            }
+            if self.as_json:
+                self.access_log.info("%s %s %d", method, path, status, extra=fields)
+            else:
+                self.access_log.info("%s", formatters.combined(fields, request_id.current()))
+
+    def _address(self, environ: dict) -> str | None:
+        address = environ.get("REMOTE_ADDR", "")
+        if self.behind_proxy:
+            # The last one is the proxy's word; those before it are whatever it was told.
+            forwarded = environ.get("HTTP_X_FORWARDED_FOR", address)
+            address = forwarded.rpartition(",")[2].strip()
+        return client_address(address, self.client_address)
+
+    def info(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        # gunicorn's own doings, of no request: a worker that answers in its main thread
+        # would write the last one's id.
+        request_id.leave()
+        super().info(msg, *args, **kwargs)
+
+    def warning(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        if match := INVALID.fullmatch(msg):
+            request_id.leave()
+            address = client_address(match[1], self.client_address) or "-"
+            said = URI.sub(lambda uri: mask_uri(uri[0]), match[2])[:LONGEST]
+            msg, args = "Invalid request from %s: %s", (address, said)
+        super().warning(msg, *args, **kwargs)
+
+    def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        # "Error handling request %s %s", method, uri
+        masked = [mask_uri(arg) if isinstance(arg, str) else arg for arg in args]
+        super().exception(msg, *masked, **kwargs)

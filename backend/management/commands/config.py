@@ -1,0 +1,25 @@
+"""What is in force, and where each value comes from."""
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from backend.environment import current
+from backend.explain import report
+
+
+class Command(BaseCommand):
+    help = (
+        "Prints every setting in force, its value (secrets masked) and its origin: the image, a "
+        "variable, a file, the secret store, or the line of local_settings that says so."
+    )
+    # It tells why something is wrong, so nothing that is wrong keeps it from running.
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--changed", action="store_true", help="only what differs from the image's defaults"
+        )
+        parser.add_argument("--json", action="store_true", help="for programs")
+
+    def handle(self, *, changed: bool, json: bool, **options: object) -> str:
+        write = report.as_json if json else report.as_text
+        return write(report.collect(current()), changed)

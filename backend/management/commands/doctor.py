@@ -1,0 +1,35 @@
+"""Whether what runs is right for production, and what to do where it is not."""
+
+import sys
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from backend.environment import current
+from backend.explain import doctor
+from backend.explain.findings import LEVELS, PROBLEM, WARNING
+
+
+class Command(BaseCommand):
+    help = (
+        "Checks databases, migrations, static files, permissions, clocks, limits and Django's "
+        "deployment checks, and says what to do for each finding. Exit code 1 when one of them "
+        "is a problem."
+    )
+    # They are among what it reports.
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="for programs")
+        parser.add_argument(
+            "--fail-level",
+            choices=(WARNING, PROBLEM),
+            default=PROBLEM,
+            help="least level that makes the exit code 1 (default: problem)",
+        )
+
+    def handle(self, *, json: bool, fail_level: str, **options: object) -> None:
+        doctor.become_the_server()
+        found = doctor.run(current())
+        self.stdout.write(doctor.as_json(found) if json else doctor.as_text(found))
+        if LEVELS.index(doctor.worst(found)) >= LEVELS.index(fail_level):
+            sys.exit(1)

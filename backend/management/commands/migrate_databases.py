@@ -1,0 +1,26 @@
+"""Migrates every database of the API: the release step for MIGRATE=false.
+
+Waits for each, takes its migration lock, and applies its migrations, as a start does.
+The exit code is 0 when all are migrated.
+"""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from backend.boot import database, migrations
+from backend.databases import Need, aliases
+from backend.environment import current
+from backend.errors import explained
+from backend.health.checks import has_managed_models
+
+
+class Command(BaseCommand):
+    help = "Waits for each database, locks it and applies its migrations, in turn."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        env = current()
+        with explained():
+            for alias in filter(has_managed_models, aliases(Need.REQUIRED, Need.OPTIONAL)):
+                database.wait_for(alias, env["DB_WAIT_TIMEOUT"])
+            migrations.migrate(env["MIGRATE_LOCK_TIMEOUT"], every=True)

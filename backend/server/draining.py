@@ -1,0 +1,120 @@
+"""From SIGTERM to the end: not ready, still accepting, then gunicorn's own graceful stop.
+
+What gunicorn's stop would lose is kept here: connections that wait in the backlog, the reason why
+a request was cut.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from typing import TYPE_CHECKING
+
+from backend.health import phase
+
+if TYPE_CHECKING:
+    from gunicorn.arbiter import Arbiter
+    from gunicorn.http.message import Request
+    from gunicorn.workers.base import Worker
+
+# Seconds that the master gives the workers beyond graceful_timeout. They look at the clock once
+# a second; killed at the very moment they could not say which requests they cut.
+EXTRA_GRACE = 3
+# Seconds for a client that connected and has said nothing, as gunicorn gives an idle one.
+SILENCE = 2.0
+# Requests that a line of the log names.
+NAMED = 5
+
+# What this worker is answering, by request: the monotonic time of its start.
+_running: dict[Request, float] = {}
+
+
+def take_over(server: Arbiter, seconds: int) -> None:
+    """From gunicorn's hook when_ready: make SIGTERM drain for ``seconds`` before it stops.
+
+    A second SIGTERM ends the draining.
+    """
+    stop = server.handle_term
+
+    def handle_term() -> None:
+        if server.reexec_pid or server.master_pid:
+            # After SIGUSR2: another gunicorn serves on the same sockets.
+            stop()
+        if phase.draining() or not seconds:
+            phase.drain()
+            server.cfg.set("graceful_timeout", server.cfg.graceful_timeout + EXTRA_GRACE)
+            stop()
+        phase.drain()
+        server.log.info("Draining: not ready, and still accepting for %d s", seconds)
+        signal.signal(signal.SIGALRM, lambda *_: server.signal(signal.SIGTERM, None))
+        signal.alarm(seconds)
+
+    server.handle_term = handle_term
+
+
+def prepare(worker: Worker) -> None:
+    """From gunicorn's hook post_worker_init: make a gthread worker's stop lose no connection."""
+    set_accept_enabled = getattr(worker, "set_accept_enabled", None)
+    if set_accept_enabled is None:
+        return
+
+    def stop_accepting(enabled: bool) -> None:
+        set_accept_enabled(enabled)
+        # A worker that only restarts has others beside it, who accept in its place.
+        if phase.draining() and not worker.alive:
+            _accept_the_last(worker)
+
+    worker.set_accept_enabled = stop_accepting
+
+
+def begin(worker: Worker, request: Request) -> None:
+    """gunicorn's hook pre_request. While draining, each answer is the last of its connection."""
+    _running[request] = time.monotonic()
+    if phase.draining():
+        request.force_close()
+
+
+def end(worker: Worker, request: Request, environ: dict, response: object) -> None:
+    """gunicorn's hook post_request."""
+    _running.pop(request, None)
+
+
+def cut(server: Arbiter, worker: Worker) -> None:
+    """gunicorn's hook worker_exit: say which requests did not end in time, and end them.
+
+    Without it Python would wait for their threads, until the master kills this worker.
+    """
+    running = sorted(_running.copy().items(), key=lambda item: item[1])
+    if not running or not phase.draining():
+        return
+    now = time.monotonic()
+    # Without the query, which may hold a token.
+    names = [f"{each.method} {each.path} ({now - start:.0f} s)" for each, start in running]
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    worker.log.error(
+        "Cut after the grace period of %d s: %d request(s): %s%s",
+        worker.cfg.graceful_timeout,
+        len(names),
+        ", ".join(names[:NAMED]),
+        more,
+    )
+    os._exit(0)
+
+
+def _accept_the_last(worker: Worker) -> None:
+    """Accept whoever is connected by now, and close this worker's listening sockets.
+
+    Left open and not accepted from, as gunicorn does, they would let clients connect and wait,
+    only to be reset when the worker ends. Closed, a client is refused, and a proxy takes the
+    next server.
+    """
+    listeners = [listener for listener in worker.sockets if listener.sock is not None]
+    while found := select.select(listeners, [], [], 0)[0]:
+        for listener in found:
+            worker.accept(listener)
+    for listener in listeners:
+        listener.close()
+    for connection in worker.pending_conns:
+        connection.timeout = min(connection.timeout, time.monotonic() + SILENCE)

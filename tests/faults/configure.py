@@ -1,0 +1,54 @@
+"""Runs in a container: loads the configuration under many environments, each in a child.
+
+Reads one JSON object of variables a line, writes one of ``code`` and ``output`` a line.
+"""
+
+import json
+import os
+import sys
+
+sys.path.insert(0, "/code")
+
+# Loaded once, before the children: what reads no settings.
+import django.contrib.auth.hashers
+import django.core.management
+import django.forms
+import django.test  # noqa: F401
+import gunicorn.app.wsgiapp  # noqa: F401
+from django.conf import settings
+
+from backend.errors import explained
+
+
+def configure() -> None:
+    """The boot up to the first database."""
+    from backend.boot import configuration, data
+
+    with explained():
+        configuration.load()
+        data.make_folder()
+        data.keep_secret_key()
+
+
+def child(variables: dict[str, str], output: int) -> None:
+    os.environ.clear()
+    os.environ.update(variables)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    sys.argv = ["gunicorn"]
+    configure()
+
+
+assert not settings.configured
+for line in sys.stdin:
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if not pid:
+        os.close(reading)
+        child(json.loads(line), writing)
+        sys.exit(0)
+    os.close(writing)
+    with os.fdopen(reading, encoding="utf-8", errors="replace") as output:
+        text = output.read()
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    print(json.dumps({"code": code, "output": text}), flush=True)

@@ -1,0 +1,169 @@
+"""What the fault tests share: the API under fault, and the table printed at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import PostGIS, start_postgis
+from tests.support.containers import Container, Containers
+from tests.support.load import Load
+
+# Seconds after which something that should come back counts as hung.
+HUNG = 60
+
+# One view that asks the database and one that writes to it.
+PROJECT = {
+    "local_settings/settings.py": (
+        "from backend.hacko_settings import *\n\n"
+        'INSTALLED_APPS += ["notes"]\n'
+        'REST_FRAMEWORK["DEFAULT_PERMISSION_CLASSES"] = []\n'
+    ),
+    "local_settings/urls.py": (
+        "from django.urls import include, path\n"
+        "from rest_framework.routers import DefaultRouter\n"
+        "from notes.views import Notes, pid\n\n"
+        "router = DefaultRouter()\n"
+        'router.register("notes", Notes)\n'
+        'urlpatterns = [path("api/", include(router.urls)), path("pid", pid)]\n'
+    ),
+    "notes/__init__.py": "",
+    "notes/models.py": (
+        "from django.db import models\n\n\n"
+        "class Note(models.Model):\n"
+        '    text = models.TextField()\n\n    class Meta:\n        ordering = ["id"]\n'
+    ),
+    "notes/migrations/__init__.py": "",
+    "notes/migrations/0001_initial.py": (
+        "from django.db import migrations, models\n\n\n"
+        "class Migration(migrations.Migration):\n"
+        "    initial = True\n"
+        '    operations = [migrations.CreateModel("Note", [\n'
+        '        ("id", models.BigAutoField(primary_key=True)), ("text", models.TextField()),\n'
+        '    ], options={"ordering": ["id"]})]\n'
+    ),
+    "notes/views.py": (
+        "import os\n\nfrom django.http import HttpResponse\n"
+        "from rest_framework import serializers, viewsets\n"
+        "from notes.models import Note\n\n\n"
+        "class NoteSerializer(serializers.ModelSerializer):\n"
+        "    class Meta:\n        model = Note\n"
+        '        fields = ["id", "text"]\n\n\n'
+        "class Notes(viewsets.ModelViewSet):\n"
+        "    queryset = Note.objects.all()\n"
+        "    serializer_class = NoteSerializer\n\n\n"
+        "def pid(request):\n    return HttpResponse(str(os.getpid()))\n"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table. Counts are requests; ``recovered`` is in seconds."""
+
+    fault: str
+    promised: str
+    sent: int | str = ""
+    failed: int | str = ""
+    lost: int | str = ""
+    recovered: float | str = ""
+
+
+class Report:
+    """Collects what the fault tests measured."""
+
+    rows: list[Row]
+
+    def __init__(self) -> None:
+        self.rows = []
+
+    def add(
+        self,
+        fault: str,
+        promised: str,
+        load: Load | None = None,
+        recovered: float | None = None,
+        **counts: int,
+    ) -> None:
+        """One line: counts of a load, or ``sent``, ``failed`` and ``lost`` by themselves."""
+        if load is not None:
+            counts = {"sent": load.sent, "failed": load.failed, "lost": load.lost}
+        seconds = "" if recovered is None else round(recovered, 2)
+        self.rows.append(Row(fault, promised, **counts, recovered=seconds))
+
+
+_report = Report()
+
+
+@pytest.fixture(scope="session")
+def report() -> Report:
+    return _report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The table of faults, below the results."""
+    if not _report.rows:
+        return
+    head = ("fault", "promised", "sent", "failed", "lost", "recovered (s)")
+    lines = [head, *(tuple(map(str, astuple(row))) for row in _report.rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    terminalreporter.section("faults")
+    for line in lines:
+        cells = [
+            cell.ljust(width) if column < 2 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        terminalreporter.write_line("  ".join(cells).rstrip())
+
+
+@pytest.fixture(scope="session")
+def project_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A team's project with one model, readable for the container's user."""
+    folder = tmp_path_factory.mktemp("faults")
+    for name, text in PROJECT.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return folder
+
+
+def mounts(folder: Path) -> dict[str | Path, str]:
+    return {
+        folder / "local_settings": "/code/src_files/local_settings:ro",
+        folder / "notes": "/code/notes:ro",
+    }
+
+
+@pytest.fixture(scope="session")
+def own_postgis(network: str) -> Iterator[PostGIS]:
+    """A server to be hurt, and to be healed by the same test."""
+    started = Containers()
+    yield start_postgis(started, network)
+    started.clean()
+
+
+@pytest.fixture(scope="session")
+def api(own_postgis: PostGIS, project_folder: Path) -> Iterator[Container]:
+    """The project on a database of ``own_postgis``, with two workers: one for all faults."""
+    started = Containers()
+    yield started.start(
+        env=own_postgis.env(own_postgis.database(), WEB_CONCURRENCY="2"),
+        mounts=mounts(project_folder),
+        options=["--network", own_postgis.network],
+    ).wait_until_ready()
+    started.clean()
+
+
+@pytest.fixture(scope="session")
+def sqlite_api(project_folder: Path) -> Iterator[Container]:
+    """The project on SQLite, one worker: for faults that clients are."""
+    started = Containers()
+    yield started.start(
+        env={"WEB_CONCURRENCY": "1"}, mounts=mounts(project_folder)
+    ).wait_until_ready()
+    started.clean()

@@ -1,0 +1,194 @@
+"""Clients that are slow on purpose, while others are served."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from tests.faults.conftest import HUNG, Report, mounts
+from tests.support.containers import Container, Containers, until
+from tests.support.load import Load
+
+HALF_OPEN = 2000
+# By turns: silent, one byte, half a line, half the headers, headers that lack their last byte.
+HALVES = (
+    b"",
+    b"G",
+    b"GET /api/no",
+    b"GET /api/notes/ HTTP/1.1\r\nHost: localhost\r\nX-Long: ",
+    b"GET /api/notes/ HTTP/1.1\r\nHost: localhost\r\n\r",
+)
+
+
+def address(container: Container) -> tuple[str, int]:
+    parts = urlsplit(container.url())
+    return str(parts.hostname), int(parts.port or 0)
+
+
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    """Let this process open as many sockets as the test needs."""
+    before, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = HALF_OPEN + 1000
+    if before != resource.RLIM_INFINITY and before < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before, hard))
+
+
+def half_open(stack: contextlib.ExitStack, where: tuple[str, int]) -> list[socket.socket]:
+    """Connections that begin a request and never end it."""
+    clients = []
+    for number in range(HALF_OPEN):
+        client = stack.enter_context(socket.create_connection(where, timeout=HUNG))
+        with contextlib.suppress(OSError):  # an early one was closed to make room
+            client.sendall(HALVES[number % len(HALVES)])
+        clients.append(client)
+    return clients
+
+
+def test_thousands_of_half_open_requests_do_not_keep_others_from_being_served(
+    sqlite_api: Container, many_files: None, report: Report
+) -> None:
+    notes, where = sqlite_api.url("/api/notes/"), address(sqlite_api)
+    load = Load(lambda: notes)
+    with contextlib.ExitStack() as stack, load.running():
+        half_open(stack, where)
+        until(lambda: load.good_answers > 200, "the load is served")
+        began = time.monotonic()
+        assert requests.get(notes, timeout=HUNG).status_code == 200
+        took = time.monotonic() - began
+    assert (load.failed, load.lost, load.refused) == (0, 0, 0), load.bad
+    assert load.longest() < HUNG / 2
+    report.add(f"{HALF_OPEN} half-open requests", "others are served", load, took)
+
+
+def test_a_worker_with_few_files_survives_more_connections_than_it_may_open(
+    containers: Containers, project_folder: Path, many_files: None, report: Report
+) -> None:
+    api = containers.start(
+        env={"WEB_CONCURRENCY": "1"},
+        mounts=mounts(project_folder),
+        options=["--ulimit", "nofile=256:256"],
+    ).wait_until_ready()
+    notes, pid, where = api.url("/api/notes/"), api.url("/pid"), address(api)
+    before = requests.get(pid, timeout=HUNG).text
+    load = Load(lambda: notes)
+    with contextlib.ExitStack() as stack, load.running():
+        half_open(stack, where)
+        until(lambda: load.good_answers > 200, "the load is served")
+    assert (load.failed, load.lost, load.refused) == (0, 0, 0), load.bad
+    assert requests.get(pid, timeout=HUNG).text == before
+    report.add(f"{HALF_OPEN} connections, 256 files", "others are served", load)
+
+
+def test_request_that_comes_byte_by_byte_is_answered(sqlite_api: Container) -> None:
+    with socket.create_connection(address(sqlite_api), timeout=HUNG) as client:
+        for _ in range(2):  # the second one on the same, kept connection
+            for byte in b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n":
+                client.sendall(bytes([byte]))
+            assert answer(client).startswith(b"HTTP/1.1 200 ")
+
+
+def test_half_a_request_behind_a_whole_one_holds_no_thread(sqlite_api: Container) -> None:
+    whole = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with contextlib.ExitStack() as stack:
+        clients = [
+            stack.enter_context(socket.create_connection(address(sqlite_api), timeout=HUNG))
+            for _ in range(16)
+        ]
+        for client in clients:
+            client.sendall(whole + whole[:20])
+            assert answer(client).startswith(b"HTTP/1.1 200 ")
+        assert sqlite_api.get("/api/notes/").status_code == 200
+        for client in clients:
+            client.sendall(whole[20:])
+            assert answer(client).startswith(b"HTTP/1.1 200 ")
+
+
+def test_requests_that_come_together_are_all_answered(sqlite_api: Container) -> None:
+    """The body that nobody reads is what makes the server read ahead."""
+    body = b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+    unread = b"PUT /api/notes/987654321/ HTTP/1.1\r\nHost: localhost\r\n" + body
+    last = b"GET /pid HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    with socket.create_connection(address(sqlite_api), timeout=HUNG) as client:
+        client.sendall(unread * 5 + last)
+        got = b""
+        while data := client.recv(65536):
+            got += data
+    assert (got.count(b"HTTP/1.1 404 "), got.count(b"HTTP/1.1 200 ")) == (5, 1), got
+
+
+def answer(client: socket.socket) -> bytes:
+    """One answer with a Content-Length, or what came until the server closed."""
+    got = b""
+    while True:
+        head, end, body = got.partition(b"\r\n\r\n")
+        fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:] if line)
+        if end and len(body) >= int(fields.get(b"content-length", 0)):
+            return got
+        data = client.recv(65536)
+        if not data:
+            return got
+        got += data
+
+
+# In a team's gunicorn_conf.py, so that the test need not wait for as long as clients may.
+IMPATIENT = "from backend import worker\n\nworker.HEADERS_TIMEOUT = worker.STALLED = 1\n"
+
+
+@pytest.fixture
+def impatient_api(containers: Containers, project_folder: Path, tmp_path: Path) -> Container:
+    folder = tmp_path / "local_settings"
+    folder.mkdir()
+    for file in (project_folder / "local_settings").glob("*.py"):
+        (folder / file.name).write_text(file.read_text())
+    (folder / "gunicorn_conf.py").write_text(IMPATIENT)
+    files = {
+        folder: "/code/src_files/local_settings:ro",
+        project_folder / "notes": "/code/notes:ro",
+    }
+    return containers.start(env={"WEB_CONCURRENCY": "1"}, mounts=files).wait_until_ready()
+
+
+def test_headers_that_do_not_come_are_answered_with_408(impatient_api: Container) -> None:
+    with socket.create_connection(address(impatient_api), timeout=HUNG) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost:")
+        assert answer(client).startswith(b"HTTP/1.1 408 ")
+
+
+def test_stalled_bodies_and_unread_answers_give_their_threads_back(
+    impatient_api: Container, report: Report
+) -> None:
+    """More of both than there are threads."""
+    where, notes = address(impatient_api), impatient_api.url("/api/notes/")
+    text = "x" * 1_000_000
+    for _ in range(10):
+        assert requests.post(notes, json={"text": text}, timeout=HUNG).status_code == 201
+    stalled = (
+        b"POST /api/notes/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b'Content-Length: 100\r\n\r\n{"te'
+    )
+    greedy = b"GET /api/notes/ HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with contextlib.ExitStack() as stack:
+        for request in (stalled, greedy):
+            for _ in range(8):
+                client = stack.enter_context(socket.create_connection(where, timeout=HUNG))
+                client.sendall(request)
+        began = time.monotonic()
+        answered = requests.get(notes + "?limit=1", timeout=HUNG)
+        took = time.monotonic() - began
+        assert answered.status_code == 200
+    assert " 500 " not in impatient_api.logs()
+    assert "Traceback" not in impatient_api.logs()
+    report.add(
+        "16 stalled bodies and unread answers", "let go after 30 s (here 1 s)", recovered=took
+    )

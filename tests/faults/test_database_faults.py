@@ -1,0 +1,140 @@
+"""A database that dies, restarts, freezes or cannot be reached, and comes back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import requests
+
+from tests.conftest import PostGIS
+from tests.faults.conftest import HUNG, Report
+from tests.support.containers import Container, docker, until
+from tests.support.load import Load
+
+# Requests over all workers and threads in which a stale connection would show.
+AFTERWARDS = 100
+
+
+def recovers(
+    api: Container,
+    report: Report,
+    fault: str,
+    hurt: Callable[[], object],
+    heal: Callable[[], object],
+) -> None:
+    """Under load: ``hurt`` turns ready to 503 and answers to 503; after ``heal`` all is well."""
+    notes, ready, live = (
+        api.url(path) for path in ("/api/notes/", "/health/ready", "/health/live")
+    )
+    load = Load(lambda: notes)
+    with load.running():
+        until(lambda: load.good_answers > 50, "the load is served")
+        hurt()
+        try:
+            until(lambda: status(ready) != 200, "ready says no", HUNG)
+            assert status(live) == 200
+        finally:
+            heal()
+        healed = time.monotonic()
+        until(lambda: load.first_good_since(healed), "served again", HUNG)
+        recovered = load.first_good_since(healed)
+        until(lambda: status(ready) == 200, "ready says yes", HUNG)
+    assert load.failed == 0, load.bad
+    afterwards = Load(lambda: notes)
+    with afterwards.running(clients=8, pause=0):
+        until(lambda: afterwards.sent >= AFTERWARDS, "the load is served")
+    assert (afterwards.failed, afterwards.lost, afterwards.refused) == (0, 0, 0), afterwards.bad
+    assert api.inspect()["RestartCount"] == 0
+    report.add(fault, "503 meanwhile, never 500; recovers by itself", load, recovered)
+
+
+def status(url: str, timeout: float = 5) -> int | None:
+    """The status of an answer; None when there is none in time."""
+    try:
+        return requests.get(url, timeout=timeout).status_code
+    except requests.RequestException:
+        return None
+
+
+def test_killed_backend_of_postgresql(api: Container, own_postgis: PostGIS, report: Report) -> None:
+    """PostgreSQL then ends every other connection too, and recovers from its log."""
+    notes = api.url("/api/notes/")
+    load = Load(lambda: notes)
+    with load.running():
+        until(lambda: load.good_answers > 50, "the load is served")
+        victim = own_postgis.sql(
+            "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' "
+            "AND pid <> pg_backend_pid() LIMIT 1"
+        )
+        own_postgis.container.exec("bash", "-c", f"kill -9 {victim}")
+        killed = time.monotonic()
+        until(lambda: load.first_good_since(killed + 0.2), "served again", HUNG)
+        recovered = load.first_good_since(killed + 0.2)
+    assert load.failed == 0, load.bad
+    assert load.lost == 0, load.bad
+    report.add("kill -9 of a backend of PostgreSQL", "503 while it recovers", load, recovered)
+
+
+def test_ended_connections_are_replaced_without_an_error(
+    api: Container, own_postgis: PostGIS, report: Report
+) -> None:
+    notes = api.url("/api/notes/")
+    load = Load(lambda: notes)
+    with load.running(clients=8, pause=0):
+        until(lambda: load.good_answers > 50, "the load is served")
+    own_postgis.sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    )
+    afterwards = Load(lambda: notes)
+    with afterwards.running(clients=8, pause=0):
+        until(lambda: afterwards.sent >= AFTERWARDS, "the load is served")
+    assert (afterwards.failed, afterwards.lost, afterwards.refused) == (0, 0, 0), afterwards.bad
+    report.add("all idle connections ended by the server", "nobody notices", afterwards)
+
+
+def test_killed_postgresql(api: Container, own_postgis: PostGIS, report: Report) -> None:
+    name = own_postgis.host
+    recovers(
+        api,
+        report,
+        "kill -9 of PostgreSQL",
+        lambda: docker("kill", name),
+        lambda: docker("start", name),
+    )
+
+
+def test_restarted_postgresql(api: Container, own_postgis: PostGIS, report: Report) -> None:
+    name = own_postgis.host
+    recovers(
+        api,
+        report,
+        "PostgreSQL stopped and started",
+        lambda: docker("stop", name),
+        lambda: docker("start", name),
+    )
+
+
+def test_paused_postgresql(api: Container, own_postgis: PostGIS, report: Report) -> None:
+    name = own_postgis.host
+    recovers(
+        api,
+        report,
+        "PostgreSQL frozen (docker pause)",
+        lambda: docker("pause", name),
+        lambda: docker("unpause", name),
+    )
+
+
+def test_network_to_postgresql_cut_and_healed(
+    api: Container, own_postgis: PostGIS, report: Report
+) -> None:
+    name, network = own_postgis.host, own_postgis.network
+    recovers(
+        api,
+        report,
+        "network to PostgreSQL cut",
+        lambda: docker("network", "disconnect", network, name),
+        lambda: docker("network", "connect", network, name),
+    )

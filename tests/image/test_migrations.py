@@ -1,0 +1,192 @@
+"""Migrations of containers that start together, and as a step of a release."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from backend.boot.migrations import LOCK
+from tests.conftest import PostGIS
+from tests.support.containers import LABEL, Container, Containers, docker, until
+from tests.support.migrating import (
+    APPLIED,
+    MIGRATING,
+    WAIT_AT_THE_GATE,
+    held,
+    project,
+)
+from tests.support.projects import assert_two_lines
+
+PGBOUNCER = Path(__file__).parent.parent / "support/pgbouncer"
+WAITING = r"boot: waiting for the migration lock of 'default', held since (\S+ \S+) UTC by (\S+), "
+
+
+def started(
+    containers: Containers, postgis: PostGIS, mounts: dict, env: dict[str, str]
+) -> Container:
+    env = {**env, "WEB_CONCURRENCY": "1", "COLLECTSTATIC": "false"}
+    return containers.start(env=env, mounts=mounts, options=["--network", postgis.network])
+
+
+def says(container: Container, text: str) -> None:
+    until(lambda: re.search(text, container.logs()) or not container.running, text)
+    assert re.search(text, container.logs()), container.logs()
+
+
+def test_a_container_that_dies_while_migrating_frees_the_lock_for_the_next(
+    containers, postgis: PostGIS, tmp_path
+):
+    database = postgis.database()
+    mounts = project(tmp_path, WAIT_AT_THE_GATE)
+    with held(postgis, database):
+        first = started(containers, postgis, mounts, postgis.env(database))
+        says(first, MIGRATING)
+        second = started(containers, postgis, mounts, postgis.env(database))
+        says(second, WAITING)
+        assert re.search(WAITING, second.logs())[2] == first.inspect()["Config"]["Hostname"]
+        assert MIGRATING not in second.logs()
+        holder = (
+            "FROM pg_stat_activity WHERE application_name LIKE 'migrate %' AND state = 'idle in"
+        )
+        horizon = f"SELECT backend_xmin IS NULL AND backend_xid IS NULL {holder} transaction'"
+        assert "f" not in postgis.sql(horizon, database), "it holds VACUUM back"
+        assert "t" in postgis.sql(horizon, database)
+        docker("kill", first.name)
+        says(second, MIGRATING)
+    second.wait_until_ready()
+    assert postgis.sql(APPLIED, database) == "2"
+
+
+def test_a_failing_migration_stops_every_container_with_its_error_and_leaves_no_lock(
+    containers, postgis: PostGIS, tmp_path
+):
+    database = postgis.database()
+    mounts = project(tmp_path, 'migrations.RunSQL("SELECT pg_sleep(0.5); SELECT 1 / 0")')
+    both = [started(containers, postgis, mounts, postgis.env(database)) for _ in range(2)]
+    for container in both:
+        assert container.exit_code() == 1
+        error = "ERROR: Migrating database 'default' failed."
+        assert re.search(f"{error}.* division by zero", container.logs()), container.logs()
+        assert "ready to serve" not in container.logs()
+    locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+    assert postgis.sql(locks, database) == "0"
+    assert postgis.sql("SELECT to_regclass('stops_stop') IS NULL", database) == "t"
+
+
+def test_waiting_for_the_lock_is_bounded_and_says_who_holds_it(
+    containers, postgis: PostGIS, tmp_path
+):
+    database = postgis.database()
+    with held(postgis, database, LOCK):
+        done = containers.run(
+            env=postgis.env(database, MIGRATE_LOCK_TIMEOUT="1"),
+            mounts=project(tmp_path, WAIT_AT_THE_GATE),
+            options=["--network", postgis.network],
+        )
+    assert done.returncode == 1
+    assert re.search(WAITING, done.stdout)[2] == "gate"
+    place = "The migration lock of 'default', held since"
+    assert_two_lines(done.stderr, place, "not free within 1 s", "MIGRATE_LOCK_TIMEOUT")
+
+
+def test_with_migrate_off_ready_says_pending_until_the_one_command_has_run(
+    containers, postgis: PostGIS, tmp_path
+):
+    database = postgis.database()
+    mounts = project(tmp_path, "migrations.RunPython(migrations.RunPython.noop)")
+    env = postgis.env(database, MIGRATE="no")
+    api = started(containers, postgis, mounts, env).wait_until_serving()
+    answer = api.get("/health/ready")
+    assert answer.status_code == 503
+    assert answer.json()["status"] == "not ready"
+    assert answer.json()["phase"] == "migrations-pending"
+    assert answer.json()["checks"] == {"database:default": "migrations pending"}
+
+    release = ["python", "manage.py", "migrate_databases"]
+    place = ["--network", postgis.network]
+    done = containers.run(*release, env=env, mounts=mounts, options=place)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert MIGRATING in done.stdout.splitlines()
+    api.wait_until_ready()
+
+
+def test_the_one_command_fails_when_a_database_does_not_answer(containers, tmp_path):
+    nobody = "postgis://api:hush@127.0.0.1/api"
+    env = {"DATABASE_URL": nobody, "DJANGO_SECRET_KEY": "k" * 50, "DB_WAIT_TIMEOUT": "1"}
+    mounts = project(tmp_path, "migrations.RunPython(migrations.RunPython.noop)")
+    done = containers.run("python", "manage.py", "migrate_databases", env=env, mounts=mounts)
+    assert done.returncode == 1
+    place = "The database 'default' (127.0.0.1:5432/api) did not answer within 1 s"
+    assert_two_lines(done.stderr, place, "Connection refused", "DB_WAIT_TIMEOUT")
+
+
+# ---------------------------------------------------------------------------
+# Behind a pooler
+
+
+@pytest.fixture(scope="module")
+def pgbouncer() -> Iterator[str]:
+    """Its image."""
+    name = "backend-docker-django-pgbouncer:test"
+    docker("build", "--quiet", "--label", LABEL, "--tag", name, PGBOUNCER)
+    yield name
+    docker("rmi", "--force", name, check=False)
+
+
+def pooled(
+    containers: Containers, postgis: PostGIS, image: str, folder: Path, mode: str
+) -> Container:
+    """PgBouncer in front of the server, with one pool mode."""
+    (folder / "test.ini").write_text(
+        f"[databases]\n* = host={postgis.host} user={postgis.user} password={postgis.password}\n"
+        "[pgbouncer]\nlisten_addr = *\nlisten_port = 5432\nauth_type = any\n"
+        f"pool_mode = {mode}\ndefault_pool_size = 4\n"
+    )
+    container = containers.start(
+        image=image,
+        mounts={folder / "test.ini": "/etc/pgbouncer/test.ini:ro"},
+        options=["--network", postgis.network],
+    )
+    until(lambda: "process up" in container.logs(), "pgbouncer is up")
+    return container
+
+
+def test_behind_a_pooler_of_transactions_one_container_migrates_and_no_timeout_leaks(
+    containers, postgis: PostGIS, tmp_path, pgbouncer
+):
+    pooler = pooled(containers, postgis, pgbouncer, tmp_path, "transaction")
+    database = postgis.database()
+    mounts = project(tmp_path, WAIT_AT_THE_GATE)
+    env = postgis.env(database, POSTGRES_HOST=pooler.name)
+    with held(postgis, database):
+        first = started(containers, postgis, mounts, env)
+        says(first, MIGRATING)
+        second = started(containers, postgis, mounts, env)
+        says(second, WAITING)
+        assert re.search(WAITING, second.logs())[2] == first.inspect()["Config"]["Hostname"]
+    for container in (first, second):
+        container.wait_until_ready()
+        assert f"boot: {pooler.name}:5432 is a pooler" in container.logs()
+    assert MIGRATING not in second.logs()
+    assert postgis.sql(APPLIED, database) == "2"
+    # In every connection that the pooler keeps to the server.
+    shown = ["psql", "--no-align", "--tuples-only", "--host", pooler.name, "--username"]
+    shown += [postgis.user, "--command", "SHOW statement_timeout", database]
+    assert {first.exec(*shown).strip() for _ in range(8)} == {"0"}
+
+
+def test_behind_a_pooler_of_statements_migrating_is_refused(
+    containers, postgis: PostGIS, tmp_path, pgbouncer
+):
+    pooler = pooled(containers, postgis, pgbouncer, tmp_path, "statement")
+    done = containers.run(
+        env=postgis.env(postgis.database(), POSTGRES_HOST=pooler.name),
+        mounts=project(tmp_path, "migrations.RunPython(migrations.RunPython.noop)"),
+        options=["--network", postgis.network],
+    )
+    assert done.returncode == 1
+    place = "The database 'default' is reached through a pooler that pools statements"
+    assert_two_lines(done.stderr, place, "", "Set its pool_mode to transaction or session")

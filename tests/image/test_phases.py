@@ -1,0 +1,233 @@
+"""What a container answers from its first second, while it prepares."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.conftest import PostGIS
+from tests.support.broken import write
+from tests.support.containers import Container, Containers, docker, until
+from tests.support.projects import assert_two_lines
+
+NOBODY = {
+    "POSTGRES_HOST": "127.0.0.1",
+    "POSTGRES_NAME": "name-of-the-database",
+    "POSTGRES_USER": "name-of-the-user",
+    "POSTGRES_PASSWORD": "of-no-server",
+    "DJANGO_SECRET_KEY": "of-the-tests-and-as-long-as-django-wants-it",
+    "DB_WAIT_TIMEOUT": "300",
+}
+SUPERUSER = {"DJANGO_SUPERUSER_USERNAME": "ada", "DJANGO_SUPERUSER_PASSWORD": "never-in-a-log-7"}
+KEY = 4711  # of the advisory lock that the test's migration waits for
+MIGRATION = f"""
+from django.db import migrations
+
+class Migration(migrations.Migration):
+    initial = True
+    operations = [migrations.RunSQL("SELECT pg_advisory_xact_lock({KEY})")]
+"""
+SLOW = {
+    "slow/__init__.py": "",
+    "slow/models.py": "",
+    "slow/migrations/__init__.py": "",
+    "slow/migrations/0001_initial.py": MIGRATION,
+    "local_settings/settings.py": "from backend.hacko_settings import *\n\n"
+    'INSTALLED_APPS += ["slow"]\n',
+}
+
+
+def in_phase(container: Container, name: str) -> requests.Response:
+    """The answer of /health/ready once it names the phase."""
+
+    def answers() -> list[requests.Response]:
+        """The one answer; in a list, because an answer of 503 counts as false."""
+        assert container.running, container.logs()
+        with contextlib.suppress(requests.ConnectionError):
+            found = container.get("/health/ready")
+            return [found] if found.json()["phase"] == name else []
+        return []
+
+    return until(answers, f"phase {name}")[0]
+
+
+@contextlib.contextmanager
+def held_lock(postgis: PostGIS, database: str) -> Iterator[None]:
+    """A session that holds the lock for which the migration waits."""
+    psql = ["psql", "--quiet", "--username", postgis.user, database]
+    with subprocess.Popen(
+        ["docker", "exec", "--interactive", postgis.host, *psql],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as session:
+        session.stdin.write(f"SELECT pg_advisory_lock({KEY});\n\\echo held\n")
+        session.stdin.flush()
+        while "held" not in session.stdout.readline():
+            assert session.poll() is None
+        yield
+        session.stdin.close()
+
+
+def test_while_it_waits_it_is_alive_names_what_is_wrong_and_serves_nothing_yet(
+    containers: Containers,
+):
+    container = containers.start(env=NOBODY)
+    in_phase(container, "waiting-for-database")
+    until(lambda: container.get("/health/ready").json()["checks"], "a first attempt failed")
+    ready = container.get("/health/ready")
+    assert ready.status_code == 503
+    assert int(ready.headers["Retry-After"]) > 0
+    assert ready.json()["checks"] == {"database:default": "unreachable"}
+    assert ready.json()["since"].endswith("Z")
+    for part in ("POSTGRES_HOST", "POSTGRES_NAME", "POSTGRES_USER", "POSTGRES_PASSWORD"):
+        assert NOBODY[part] not in ready.text
+    assert container.get("/health/live").status_code == 200
+    for path in ("/", "/admin/", "/api/stops/?limit=3"):
+        answer = container.get(path)
+        assert answer.status_code == 503
+        assert int(answer.headers["Retry-After"]) > 0
+        assert "waiting-for-database" in answer.json()["detail"]
+    assert container.session.head(container.url("/health/live")).status_code == 200
+    since = container.get("/health/ready").json()["since"]
+    assert since == ready.json()["since"], "since when is not when it was asked"
+    docker("stop", "--time", "20", container.name)
+    assert container.exit_code() == 0
+
+
+def test_long_migration_is_neither_unhealthy_nor_ready(
+    containers: Containers, postgis: PostGIS, tmp_path: Path
+):
+    write(tmp_path, SLOW)
+    mounts = {tmp_path / name: f"/code/{name}" for name in ("slow", "local_settings")}
+    database = postgis.database()
+    with held_lock(postgis, database):
+        container = containers.start(
+            env=postgis.env(database),
+            mounts=mounts,
+            options=["--network", postgis.network, "--health-interval", "250ms"],
+        )
+        answer = in_phase(container, "migrating")
+        assert answer.status_code == 503
+        assert answer.json()["checks"] == {"database:default": "migrations pending"}
+
+        def health() -> dict:
+            return container.inspect()["State"]["Health"]
+
+        # Three failures in a row are what makes a container unhealthy.
+        until(lambda: len(health()["Log"]) > 3, "Docker asked more often than it tolerates")
+        assert {probe["ExitCode"] for probe in health()["Log"]} == {1}
+        assert health()["Status"] == "starting"
+        assert container.get("/health/live").status_code == 200
+        assert container.get("/health/ready").json() == answer.json()
+    answer = in_phase(container, "ready")
+    assert (answer.status_code, answer.json()["checks"]) == (200, {"database:default": "ok"})
+    until(lambda: health()["Status"] == "healthy", "healthy")
+
+
+class Asker(threading.Thread):
+    """Asks /health/live over a new connection each time, from the first answer on."""
+
+    def __init__(self, container: Container) -> None:
+        super().__init__()
+        self.url = container.url("/health/live")
+        self.answers: list[dict] = []
+        self.failures: list[Exception] = []
+        self.enough = threading.Event()
+
+    def run(self) -> None:
+        while not self.enough.is_set():
+            try:
+                answer = requests.get(self.url, headers={"Connection": "close"}, timeout=30)
+                assert answer.status_code == 200
+                self.answers.append(answer.json())
+            except (requests.ConnectionError, AssertionError) as error:
+                if self.answers:
+                    self.failures.append(error)
+
+    def has_seen_both(self) -> bool:
+        """Some answers while it prepared and, since then, 50 of the server."""
+        return "phase" in self.answers[0] and all("phase" not in a for a in self.answers[-50:])
+
+
+@pytest.mark.parametrize(
+    "env", [{}, SUPERUSER], ids=["becomes gunicorn", "execs it, for the password's sake"]
+)
+def test_no_connection_fails_between_preparing_and_serving(containers: Containers, env):
+    container = containers.start(env=env)
+    asker = Asker(container)
+    asker.start()
+    try:
+        container.wait_until_ready()
+        until(lambda: len(asker.answers) > 50 and asker.has_seen_both(), "both have answered")
+    finally:
+        asker.enough.set()
+        asker.join()
+    assert asker.failures == []
+    (line,) = [line for line in container.logs().splitlines() if "Listening at" in line]
+    assert "http://0.0.0.0:8000 (" in line
+
+
+def test_every_address_answers_a_unix_socket_too_and_survives_a_reload(containers: Containers):
+    flags = ("--bind", "0.0.0.0:8000", "--bind", "unix:/tmp/api.sock", "--workers", "1")
+    code = (
+        "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/tmp/api.sock'); "
+        "s.sendall(b'GET /health/live HTTP/1.0\\r\\n\\r\\n'); print(s.makefile().read())"
+    )
+
+    def over_unix_socket(container: Container) -> str:
+        return container.exec("python", "-c", code, check=False)
+
+    waiting = containers.start(*flags, env=NOBODY)
+    in_phase(waiting, "waiting-for-database")
+    assert '"phase": "waiting-for-database"' in over_unix_socket(waiting)
+
+    serving = containers.start(*flags).wait_until_ready()
+    assert '{"status": "live"}' in over_unix_socket(serving)
+    (line,) = [line for line in serving.logs().splitlines() if "Listening at" in line]
+    assert "http://0.0.0.0:8000,unix:/tmp/api.sock" in line
+    booted = serving.logs().count("Booting worker")
+    docker("kill", "--signal", "HUP", serving.name)
+    until(lambda: serving.logs().count("Booting worker") > booted, "the reload")
+    assert '{"status": "live"}' in over_unix_socket(serving)
+    serving.wait_until_ready()
+
+
+def test_port_in_use_stops_the_boot_and_names_it(containers: Containers):
+    other = containers.start().wait_until_ready()
+    done = containers.run(options=["--network", f"container:{other.name}"])
+    assert done.returncode == 1
+    assert_two_lines(
+        done.stderr,
+        "The server cannot listen: connection to ('0.0.0.0', 8000) failed",
+        "Address already in use",
+        "Stop the program that listens there, or choose another address: PORT",
+    )
+    assert "migrating" not in done.stdout
+
+
+@pytest.mark.parametrize("flag", ["--check-config", "--print-config"])
+def test_gunicorn_that_only_checks_listens_nowhere(containers: Containers, flag):
+    done = containers.run(flag)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_ready_goes_back_to_waiting_and_says_since_when(containers: Containers, postgis: PostGIS):
+    database = postgis.database()
+    place = ["--network", postgis.network]
+    container = containers.start(env=postgis.env(database, CONN_MAX_AGE="0"), options=place)
+    first = in_phase(container, "ready").json()["since"]
+    postgis.sql(f"ALTER DATABASE {database} RENAME TO {database}_away")
+    waiting = in_phase(container, "waiting-for-database")
+    assert waiting.status_code == 503
+    assert waiting.json()["checks"] == {"database:default": "unreachable"}
+    assert waiting.json()["since"] >= first
+    postgis.sql(f"ALTER DATABASE {database}_away RENAME TO {database}")
+    again = in_phase(container, "ready").json()["since"]
+    assert again >= waiting.json()["since"]

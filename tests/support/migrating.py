@@ -1,0 +1,76 @@
+"""A small project to migrate, and a gate at which its migration waits."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.conftest import PostGIS
+from tests.support.broken import write
+from tests.support.containers import until
+
+GATE = 42
+MIGRATING = "boot: migrating database 'default'"
+FIRST = """
+from django.db import migrations, models
+
+class Migration(migrations.Migration):
+    initial = True
+    operations = [
+        migrations.CreateModel("Stop", [("id", models.BigAutoField(primary_key=True))]),
+        {operation},
+    ]
+"""
+# Waits for every transaction that may still see the table as it was.
+SECOND = """
+from django.db import migrations
+
+class Migration(migrations.Migration):
+    atomic = False
+    dependencies = [("stops", "0001_initial")]
+    operations = [
+        migrations.RunSQL("CREATE INDEX CONCURRENTLY stops_by_id ON stops_stop (id)"),
+    ]
+"""
+WAIT_AT_THE_GATE = f'migrations.RunSQL("SELECT pg_advisory_xact_lock({GATE})")'
+APPLIED = "SELECT count(*) FROM django_migrations WHERE app = 'stops'"
+
+
+def project(folder: Path, operation: str) -> dict[Path, str]:
+    """Write it, with ``operation`` in its first migration; what a container mounts."""
+    files = {
+        "stops/__init__.py": "",
+        "stops/models.py": "from django.db import models\n\n"
+        "class Stop(models.Model):\n    id = models.BigAutoField(primary_key=True)\n",
+        "stops/migrations/__init__.py": "",
+        "stops/migrations/0001_initial.py": FIRST.format(operation=operation),
+        "stops/migrations/0002_index.py": SECOND,
+        # Few applications, so that little but the project's own is migrated.
+        "local_settings/settings.py": "INSTALLED_APPS = "
+        '["django.contrib.contenttypes", "django.contrib.auth", "stops"]\n',
+        "local_settings/urls.py": "urlpatterns = []\n",
+    }
+    write(folder, files)
+    return {folder / name: f"/code/{name}:ro" for name in ("stops", "local_settings")}
+
+
+@contextlib.contextmanager
+def held(postgis: PostGIS, database: str, lock: int = GATE) -> Iterator[None]:
+    """Hold an advisory lock in a session named gate, for as long as the body runs."""
+    command = ["docker", "exec", "--env", "PGAPPNAME=gate", postgis.host, "psql"]
+    hold = f"BEGIN; SELECT pg_advisory_xact_lock({lock}); SELECT pg_sleep(600)"
+    session = subprocess.Popen(
+        [*command, "--username", postgis.user, "--command", hold, database],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+    try:
+        until(lambda: postgis.sql(locks, database) != "0", "the gate is closed")
+        yield
+    finally:
+        name = f"application_name = 'gate' AND datname = '{database}'"
+        postgis.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {name}")
+        session.wait()

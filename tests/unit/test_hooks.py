@@ -1,0 +1,44 @@
+"""A team's gunicorn hooks beside the image's."""
+
+import inspect
+
+import pytest
+from gunicorn.config import Config
+
+from backend.server import draining, handover, hooks
+
+
+def test_theirs_runs_first_and_ours_even_when_it_fails():
+    ran = []
+
+    def theirs(server):
+        ran.append("theirs")
+        raise ValueError
+
+    def ours(server):
+        ran.append("ours")
+
+    both = hooks.join("when_ready", ours, theirs)
+    with pytest.raises(ValueError):  # noqa: PT011  only whether
+        both(None)
+    assert ran == ["theirs", "ours"]
+
+
+def test_post_request_may_take_fewer_arguments_as_gunicorn_allows():
+    seen = []
+    both = hooks.join("post_request", draining.end, lambda worker, req: seen.append(req))
+    both("worker", "request", {}, None)
+    assert seen == ["request"]
+
+
+def test_joined_hook_is_accepted_by_gunicorn_and_known_as_ours():
+    config = Config()
+    config.set("on_starting", hooks.join("on_starting", handover.take, lambda server: None))
+    assert inspect.unwrap(config.on_starting) is handover.take
+
+
+def test_hook_that_gunicorn_refuses_is_left_for_the_boot_to_report():
+    def wrong() -> None:
+        pass
+
+    assert hooks.join("when_ready", handover.take, wrong) is wrong

@@ -1,0 +1,62 @@
+"""Which secret keys are known to everybody."""
+
+import secrets
+
+import pytest
+
+from backend.secret_keys import is_public
+from tests.support.broken import write
+from tests.support.projects import assert_two_lines, run
+
+# As they stand in compose files, env samples and tutorials.
+SAMPLES = """
+changeme CHANGEME!!! change-me-in-production your_secret_key your-secret-key-here secret foo
+foobar super-secret replace-with-a-secret-key generate-a-secret-key-here your-generated-key
+local-dev-secret-key-change-in-production unsafe-development-only-secret placeholder insecure
+your-super-secret-key-goes-here-change-me django-insecure-dev-key fake-key dummy test 123456
+changeme-run-openssl-rand-hex-32 <50+-random-characters> iLik3L@amp
+""".split()
+
+
+@pytest.mark.parametrize("key", [*SAMPLES, "!!!SET DJANGO_SECRET_KEY!!!", "<not set>", "***"])
+def test_key_of_a_sample_is_public(key):
+    assert is_public(key)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *(secrets.token_urlsafe(50), secrets.token_hex(16), "k" * 50),
+        "of-the-tests-and-as-long-as-django-wants-it",
+        "correct horse battery staple",
+        "iLik3L@mp",
+    ],
+)
+def test_key_that_somebody_thought_of_or_made_is_not(key):
+    assert not is_public(key)
+
+
+REAL = {"DATABASE_URL": "postgis://u@db/n"}
+
+
+def test_public_key_is_refused_with_a_real_database_and_the_variable_named(project):
+    done = run(project, "manage.py", "check", **REAL, DJANGO_SECRET_KEY="change-me-please")
+    assert done.returncode == 1
+    place = "DJANGO_SECRET_KEY is a key that stands in public samples and guides"
+    assert_two_lines(done.stderr, place, "'default' is a real one", "secrets.token_urlsafe(50)")
+    assert "change-me-please" not in done.stderr
+
+
+def test_public_key_of_a_teams_settings_is_refused_with_its_line(project):
+    text = "import os\n\nSECRET_KEY = os.environ.get('DJANGO_SECRET_KEY', 'foo')\n"
+    write(project, {"local_settings/settings.py": text})
+    done = run(project, "manage.py", "check", **REAL)
+    assert done.returncode == 1
+    place = f"{project}/local_settings/settings.py, line 3: SECRET_KEY is a key that stands in"
+    assert_two_lines(done.stderr, place, "", "Set DJANGO_SECRET_KEY")
+
+
+@pytest.mark.parametrize("env", [{}, {**REAL, "DEBUG": "true"}, {**REAL, "CI": "true"}], ids=str)
+def test_public_key_is_let_pass_where_no_real_users_are(project, env):
+    done = run(project, "manage.py", "check", **env, DJANGO_SECRET_KEY="changeme")
+    assert done.returncode == 0, done.stderr

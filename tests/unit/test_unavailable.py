@@ -1,0 +1,94 @@
+"""Which errors of a database are outages, and what a client may know of them."""
+
+import psycopg2
+import pytest
+from django.db import IntegrityError, InterfaceError, OperationalError
+
+from backend import unavailable
+from tests.support.broken import write
+from tests.support.projects import shell
+
+
+class Coded(psycopg2.OperationalError):
+    """An error of the server's; psycopg2 lets nobody else set its code."""
+
+    pgcode = None
+
+
+def error(text: str, code: str | None = None, kind: type[Exception] = OperationalError):
+    """As Django raises it: with the driver's own as its cause."""
+    found = kind(text)
+    found.__cause__ = Coded(text)
+    found.__cause__.pgcode = code
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _settings(monkeypatch):
+    monkeypatch.setattr(unavailable, "settings", type("Settings", (), {"STATEMENT_TIMEOUT": 7}))
+
+
+@pytest.mark.parametrize(
+    ("found", "text"),
+    [
+        (error('connection to server at "db" failed: Connection refused'), "NO_ANSWER"),
+        (error("server closed the connection unexpectedly"), "NO_ANSWER"),
+        (error("connection already closed", kind=InterfaceError), "NO_ANSWER"),
+        (error("terminating connection due to administrator command", "57P01"), "NO_ANSWER"),
+        (error("the database system is starting up", "57P03"), "NO_ANSWER"),
+        (error("connection failure", "08006"), "NO_ANSWER"),
+        (error("sorry, too many clients already", "53300"), "NO_SLOT"),
+        (error("FATAL: remaining connection slots are reserved for roles"), "NO_SLOT"),
+        (error("FATAL: sorry, too many clients already"), "NO_SLOT"),
+        (error("canceling statement due to statement timeout", "57014"), "TOO_SLOW"),
+        (error("canceling statement due to user request", "57014"), "CANCELED"),
+        (error("could not extend file: No space left on device", "53100"), "NO_ROOM"),
+    ],
+    ids=str,
+)
+def test_an_outage_is_explained(found, text):
+    assert unavailable.explanation(found) == getattr(unavailable, text).format(seconds=7)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        error("deadlock detected", "40P01"),
+        error("out of memory", "53200"),
+        error("duplicate key", "23505", IntegrityError),
+        error("only protocol 3 supported", kind=InterfaceError),
+        OperationalError("no such table: stops"),
+        ValueError("connection already closed"),
+        None,
+    ],
+    ids=str,
+)
+def test_any_other_error_is_none(found):
+    assert unavailable.explanation(found) is None
+
+
+BROKEN = """
+from django.db import InterfaceError
+
+def broken(get_response):
+    def middleware(request):
+        get_response(request)
+        raise InterfaceError("connection already closed")
+    return middleware
+"""
+
+
+def test_an_outage_in_another_middleware_is_a_503_too(project):
+    """Such as a session that cannot be saved: Django has made a 500 of it by then."""
+    settings = (
+        "from backend.hacko_settings import *\n"
+        'MIDDLEWARE = [*MIDDLEWARE, "local_settings.broken.broken"]\n'
+    )
+    write(project, {"local_settings/settings.py": settings, "local_settings/broken.py": BROKEN})
+    code = """
+from django.test import Client
+answer = Client(raise_request_exception=False, SERVER_NAME="localhost").get("/no/such/page/")
+print(answer.status_code, answer.headers["Retry-After"], answer.json())
+"""
+    said = shell(project, code).splitlines()[-1]
+    assert said == f"503 5 {{'detail': '{unavailable.NO_ANSWER}'}}"

@@ -35,12 +35,11 @@ def wait(timeout: int) -> None:
     for alias in aliases(Need.REQUIRED):
         wait_for(alias, timeout)
     for alias in aliases(Need.OPTIONAL):
-        if answers(alias):
-            say(f"database {describe(alias)} answers")
+        phase.checks[alias] = OK if answers(alias) else UNREACHABLE
 
 
 def answers(alias: str) -> bool:
-    """Whether a database can be connected to now; a line in the log says why not.
+    """Whether a database can be connected to now, as a line in the log says.
 
     The connection is kept for what the start does next.
     """
@@ -54,6 +53,7 @@ def answers(alias: str) -> bool:
         return False
     connections[alias].close()
     connections[alias] = connection
+    say(f"database {describe(alias)} answers")
     return True
 
 

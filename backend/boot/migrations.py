@@ -83,13 +83,19 @@ def migrate(lock_timeout: int, *, every: bool = False) -> None:
     for alias in aliases(Need.REQUIRED, Need.OPTIONAL):
         if not has_managed_models(alias):
             say(f"database '{alias}' has no managed models: nothing to migrate")
-        elif every or need_of(alias) == Need.REQUIRED or database.answers(alias):
+        elif every or need_of(alias) == Need.REQUIRED or _is_there(alias):
             try:
                 _migrate(alias, lock_timeout)
             except StartupError:
                 raise
             except Exception as error:
                 raise _failed(alias, error) from error
+
+
+def _is_there(alias: str) -> bool:
+    """Whether an optional database answers: it is tried once a start, by whoever comes first."""
+    seen = phase.checks.get(alias)
+    return seen == OK if seen else database.answers(alias)
 
 
 def _migrate(alias: str, lock_timeout: int) -> None:

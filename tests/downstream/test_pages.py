@@ -8,40 +8,25 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page
 
 from tests.downstream.conftest import ADMIN, Project, Site
+from tests.support.browser import chromium, keep
 from tests.support.containers import until
 
 pytestmark = [pytest.mark.engine, pytest.mark.browser]
 
-CHROMIUM = "/usr/bin/chromium"  # Debian's; bin/test installs it
-SCREENSHOTS = Path(__file__).parents[1] / "screenshots"
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    # What a page asks of any other host fails, and is seen.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost",
-]
 CHANGED = "ERR_NETWORK_CHANGED"
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 375, "height": 740}
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium("localhost") as browser:
         yield browser
-        browser.close()
 
 
 class NetworkChangedError(Exception):
@@ -98,8 +83,7 @@ class Visit:
             raise NetworkChangedError if lost else error from None
 
     def picture(self, name: str, *, whole: bool = True) -> None:
-        SCREENSHOTS.mkdir(exist_ok=True)
-        self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=whole)
+        keep(self.page, name, whole=whole)
 
     def assert_fits(self) -> None:
         """Nothing is wider than the screen."""

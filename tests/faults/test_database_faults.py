@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from functools import partial
 
+import pytest
 import requests
 
 from tests.conftest import PostGIS
@@ -14,39 +15,6 @@ from tests.support.load import Load
 
 # Requests over all workers and threads in which a stale connection would show.
 AFTERWARDS = 100
-
-
-def recovers(
-    api: Container,
-    report: Report,
-    fault: str,
-    hurt: Callable[[], object],
-    heal: Callable[[], object],
-) -> None:
-    """Under load: ``hurt`` turns ready to 503 and answers to 503; after ``heal`` all is well."""
-    notes, ready, live = (
-        api.url(path) for path in ("/api/notes/", "/health/ready", "/health/live")
-    )
-    load = Load(lambda: notes)
-    with load.running():
-        until(lambda: load.good_answers > 50, "the load is served")
-        hurt()
-        try:
-            until(lambda: status(ready) != 200, "ready says no", HUNG)
-            assert status(live) == 200
-        finally:
-            heal()
-        healed = time.monotonic()
-        until(lambda: load.first_good_since(healed), "served again", HUNG)
-        recovered = load.first_good_since(healed)
-        until(lambda: status(ready) == 200, "ready says yes", HUNG)
-    assert load.failed == 0, load.bad
-    afterwards = Load(lambda: notes)
-    with afterwards.running(clients=8, pause=0):
-        until(lambda: afterwards.sent >= AFTERWARDS, "the load is served")
-    assert (afterwards.failed, afterwards.lost, afterwards.refused) == (0, 0, 0), afterwards.bad
-    assert api.inspect()["RestartCount"] == 0
-    report.add(fault, "503 meanwhile, never 500; recovers by itself", load, recovered)
 
 
 def status(url: str, timeout: float = 5) -> int | None:
@@ -94,47 +62,47 @@ def test_ended_connections_are_replaced_without_an_error(
     report.add("all idle connections ended by the server", "nobody notices", afterwards)
 
 
-def test_killed_postgresql(api: Container, own_postgis: PostGIS, report: Report) -> None:
-    name = own_postgis.host
-    recovers(
-        api,
-        report,
-        "kill -9 of PostgreSQL",
-        lambda: docker("kill", name),
-        lambda: docker("start", name),
-    )
+# Docker's commands that hurt the server, and that heal it.
+FAULTS = {
+    "kill -9 of PostgreSQL": (["kill", "{name}"], ["start", "{name}"]),
+    "PostgreSQL stopped and started": (["stop", "{name}"], ["start", "{name}"]),
+    "PostgreSQL frozen (docker pause)": (["pause", "{name}"], ["unpause", "{name}"]),
+    "network to PostgreSQL cut": (
+        ["network", "disconnect", "{network}", "{name}"],
+        ["network", "connect", "{network}", "{name}"],
+    ),
+}
 
 
-def test_restarted_postgresql(api: Container, own_postgis: PostGIS, report: Report) -> None:
-    name = own_postgis.host
-    recovers(
-        api,
-        report,
-        "PostgreSQL stopped and started",
-        lambda: docker("stop", name),
-        lambda: docker("start", name),
-    )
-
-
-def test_paused_postgresql(api: Container, own_postgis: PostGIS, report: Report) -> None:
-    name = own_postgis.host
-    recovers(
-        api,
-        report,
-        "PostgreSQL frozen (docker pause)",
-        lambda: docker("pause", name),
-        lambda: docker("unpause", name),
-    )
-
-
-def test_network_to_postgresql_cut_and_healed(
-    api: Container, own_postgis: PostGIS, report: Report
+@pytest.mark.parametrize("fault", FAULTS)
+def test_service_recovers_by_itself_from(
+    fault: str, api: Container, own_postgis: PostGIS, report: Report
 ) -> None:
-    name, network = own_postgis.host, own_postgis.network
-    recovers(
-        api,
-        report,
-        "network to PostgreSQL cut",
-        lambda: docker("network", "disconnect", network, name),
-        lambda: docker("network", "connect", network, name),
+    """Under load: the fault turns ready to 503 and answers to 503; healed, all is well."""
+    names = {"name": own_postgis.host, "network": own_postgis.network}
+    hurt, heal = (
+        partial(docker, *(word.format(**names) for word in command)) for command in FAULTS[fault]
     )
+    notes, ready, live = (
+        api.url(path) for path in ("/api/notes/", "/health/ready", "/health/live")
+    )
+    load = Load(lambda: notes)
+    with load.running():
+        until(lambda: load.good_answers > 50, "the load is served")
+        hurt()
+        try:
+            until(lambda: status(ready) != 200, "ready says no", HUNG)
+            assert status(live) == 200
+        finally:
+            heal()
+        healed = time.monotonic()
+        until(lambda: load.first_good_since(healed), "served again", HUNG)
+        recovered = load.first_good_since(healed)
+        until(lambda: status(ready) == 200, "ready says yes", HUNG)
+    assert load.failed == 0, load.bad
+    afterwards = Load(lambda: notes)
+    with afterwards.running(clients=8, pause=0):
+        until(lambda: afterwards.sent >= AFTERWARDS, "the load is served")
+    assert (afterwards.failed, afterwards.lost, afterwards.refused) == (0, 0, 0), afterwards.bad
+    assert api.inspect()["RestartCount"] == 0
+    report.add(fault, "503 meanwhile, never 500; recovers by itself", load, recovered)

@@ -6,29 +6,16 @@ Screenshots go to tests/screenshots/, to be looked at.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.geo.conftest import Api
+from tests.support.browser import chromium, keep
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = "/usr/bin/chromium"  # Debian's; bin/test installs it
-SCREENSHOTS = Path(__file__).parents[1] / "screenshots"
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    # What a page asks of any other host fails, and is seen.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-]
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 # How many of the canvas's pixels are of the colour of points, lines or polygons.
 COLOURED = """(colour) => {
@@ -44,10 +31,8 @@ POINT, LINE = (11, 110, 79), (31, 95, 168)
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium("127.0.0.1") as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -83,8 +68,7 @@ def drawn(page: Page) -> int:
 
 
 def picture(page: Page, name: str) -> None:
-    SCREENSHOTS.mkdir(exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+    keep(page, name)
 
 
 def test_map_shows_the_features(visit, api: Api):

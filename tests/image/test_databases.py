@@ -121,6 +121,13 @@ def test_an_optional_database_that_is_down_degrades_and_only_its_requests_are_50
     assert container.get("/wrong/").status_code == 500
 
 
+def test_an_optional_database_that_is_down_is_tried_once_a_start(containers):
+    """Not by the wait and again by the migrations, which are pending for all it knows."""
+    env = {"DATABASE_URL": NOWHERE, "OPTIONAL_DATABASES": "default", "COLLECTSTATIC": "no"}
+    container = containers.start(env={**env, "DJANGO_SECRET_KEY": "k7" * 25}).wait_until_serving()
+    assert container.logs().count("WARNING: the optional database 'default'") == 1
+
+
 def test_an_ignored_database_is_never_asked_and_lists_decide_over_models(
     containers, postgis: PostGIS, tmp_path
 ):

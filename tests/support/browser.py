@@ -1,0 +1,37 @@
+"""Debian's chromium for tests of pages; what a page asks of any other host fails, and is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+CHROMIUM = "/usr/bin/chromium"  # bin/test installs it
+SCREENSHOTS = Path(__file__).parents[1] / "screenshots"
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@contextmanager
+def chromium(host: str) -> Iterator[Browser]:
+    """A browser that finds no other host than ``host``."""
+    rules = f"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE {host}"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, rules])
+        yield browser
+        browser.close()
+
+
+def keep(page: Page, name: str, *, whole: bool = True) -> None:
+    """Put a screenshot into tests/screenshots/, to be looked at."""
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=whole)

@@ -20,7 +20,7 @@ DATABASES = ("--database", "census:counts", "--database", "land")
 # Words that only a project with that option has. PostGIS is every project's database.
 WORDS = {
     "geometry": re.compile(
-        r"geo(?!\.lock)|(?<!post)gis|spatial|(?<!entry)point|line_?string|polygon|\bmap\b|bbox",
+        r"geo(?!\.lock)|(?<!post)(?<!re)gis|spatial|(?<!entry)point|line_?string|polygon|\bmap\b|bbox",
         re.IGNORECASE,
     ),
     "databases": re.compile(r"in_db|\bsql/|census|database/|ReadOnly|\bland\b"),

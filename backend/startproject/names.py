@@ -96,6 +96,16 @@ def app(name: str, *, derived: bool) -> str:
     raise StartupError(f"'{name}'{origin} is no name for an app: {problem}.", f"Try: --app {good}")
 
 
+def image(name: str) -> str:
+    """What the project's image is built FROM; StartupError when it is no reference to an image."""
+    if re.fullmatch(r"[a-z0-9]+(?:[.:/@_-]+[A-Za-z0-9]+)*", name):
+        return name
+    raise StartupError(
+        f"--image: '{name}' is no name of an image.",
+        "Write it as docker pull takes it, such as hackoregoncivic/backend-docker-django:latest.",
+    )
+
+
 def databases(texts: list[str], app_name: str) -> list[Database]:
     """``ALIAS`` or ``ALIAS:SCHEMA``, each checked; StartupError for a bad or a double one."""
     found: list[Database] = []
@@ -188,7 +198,9 @@ def _clash(name: str) -> str | None:
         return "Python has a module of that name"
     if name in TAKEN:
         return "the image, Django or the project has something of that name"
-    if importlib.util.find_spec(name) is not None:
+    spec = importlib.util.find_spec(name)
+    # A folder of this repository that is no package, such as docs/, is none of the image's.
+    if spec is not None and spec.origin is not None:
         return "the image has a package of that name"
     return None
 

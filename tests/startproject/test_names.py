@@ -134,6 +134,25 @@ def test_databases_must_differ(texts: list[str], why: str) -> None:
     assert why in problem
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "hackoregoncivic/backend-docker-django",
+        "registry.example.org:5000/a/b_c:1.0-dev",
+        "a@sha256:0f",
+    ],
+)
+def test_references_to_images_are_taken(name: str) -> None:
+    assert names.image(name) == name
+
+
+@pytest.mark.parametrize("name", ["", "two words", "a\nRUN true", "Upper/case", "a:"])
+def test_what_is_no_image_is_refused(name: str) -> None:
+    problem, fix = complaint(names.image, name)
+    assert problem.startswith("--image: ")
+    assert "docker pull" in fix
+
+
 def refusal(check, name: str) -> StartupError | None:
     try:
         check(name)

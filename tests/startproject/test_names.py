@@ -64,6 +64,7 @@ def test_bad_project_names_say_what_is_allowed_and_suggest_one(name: str, sugges
         ("backend", "the image", "backend_app"),
         ("local_settings", "the project", "local_settings_app"),
         ("proxy", "the project", "proxy_app"),
+        ("template1", "the server", "template1_app"),
     ],
 )
 def test_an_app_may_not_be_called_as_anything_that_is_there(
@@ -104,6 +105,7 @@ def test_a_database_has_an_alias_and_may_have_a_schema() -> None:
         ("order", "a word of SQL's own", "order_data"),
         ("Order", "allowed are small letters", "order_data"),
         ("postgres", "the server has a database", "postgres_data"),
+        ("test_my_api", "Django's test runner", "my_api_data"),
         ("my_api", "the project's own database", "my_api_data"),
         ("census:Counts", "'Counts' is no name for a schema", "census:counts"),
         ("census:", "'' is no name for a schema", "census:open_data"),

@@ -53,8 +53,8 @@ class Reader:
     env: Mapping[str, str]
     printed: str = ""
 
-    def follow(self, page: str) -> None:
-        for snippet in snippets.read(ROOT / page, ROOT):
+    def follow(self, page: str, root: Path = ROOT) -> None:
+        for snippet in snippets.read(root / page, root):
             text = snippet.text
             for said, here in self.instead.items():
                 text = text.replace(said, here)

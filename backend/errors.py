@@ -27,7 +27,7 @@ class StartupError(Exception):
         super().__init__(problem, fix)
         self.problem = one_line(problem)
         self.fix = one_line(fix)
-        # runserver waits for a change of the file that an error names so, which no module was made of.
+        # Of a module that could not be made: runserver waits until that file changes.
         self.filename: str | None = None
 
     def __str__(self) -> str:

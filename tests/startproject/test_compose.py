@@ -557,7 +557,7 @@ def test_watch_brings_what_is_saved_and_builds_a_changed_requirement(served: Tea
         requirements = (served.folder / "requirements.txt").read_text()
         served.write("requirements.txt", f"{requirements}idna\n")
         imports = ("exec", "-T", "api", "python", "-c", "import idna")
-        until(lambda: served.compose(*BASE, *imports, check=False) == "", "idna is there")
+        until(lambda: served.compose(*BASE, *imports, check=False) == "", "idna is there", 180)
     except AssertionError as error:
         raise AssertionError(f"{error}\n{log.read_text()}") from None
     finally:

@@ -130,6 +130,7 @@ ENV PATH=/opt/venv/bin:$PATH:/home/app/.local/bin \
 WORKDIR /code
 COPY manage.py gunicorn_conf.py ./
 COPY bin ./bin
+COPY scaffold ./scaffold
 COPY backend ./backend
 
 # The application's group may have been given write access by the umask of who cloned this.

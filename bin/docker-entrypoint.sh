@@ -28,8 +28,25 @@ give_data_folder() {
   fi
 }
 
+# Programs of the image itself, which need no database and no settings of a team. What they write
+# into a mounted /project belongs to the owner of that folder: whoever typed the command.
+run_own_program() {
+  local module=$1 uid gid
+  shift
+  if [[ $EUID -ne 0 || ! -d /project ]]; then
+    exec python -m "$module" "$@"
+  fi
+  uid=$(stat --format %u /project)
+  gid=$(stat --format %g /project)
+  exec setpriv --reuid "$uid" --regid "$gid" --clear-groups -- python -m "$module" "$@"
+}
+
 main() {
   cd /code
+  case "${1:-}" in
+    startproject | upgrade) run_own_program "backend.$1" "${@:2}" ;;
+    check) run_own_program backend.contract "${@:2}" ;;
+  esac
   if [[ $EUID -ne 0 ]]; then
     # Started under a user of its own choice; one without an entry in passwd has no home.
     [[ -w ${HOME:-/} && ${HOME:-/} != / ]] || export HOME=$app_home

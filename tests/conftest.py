@@ -11,7 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.containers import LABEL, POSTGIS_IMAGE, Container, Containers, docker, until
+from tests.support.containers import (
+    IMAGE,
+    LABEL,
+    POSTGIS_IMAGE,
+    PUBLISHED,
+    PUBLISHED_POSTGIS,
+    Container,
+    Containers,
+    docker,
+    until,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -109,6 +119,29 @@ def postgis(network: str) -> Iterator[PostGIS]:
     started = Containers()
     yield start_postgis(started, network)
     started.clean()
+
+
+@pytest.fixture(scope="module")
+def published_names() -> Iterator[None]:
+    """The images under the names the pages use; afterwards those names mean what they did."""
+    before = {name: _image_id(name) for name in (PUBLISHED, PUBLISHED_POSTGIS)}
+    docker("tag", IMAGE, PUBLISHED)
+    if (
+        before[PUBLISHED_POSTGIS] is None
+        and docker("pull", "--quiet", PUBLISHED_POSTGIS, check=False).returncode
+    ):
+        docker("tag", POSTGIS_IMAGE, PUBLISHED_POSTGIS)
+    yield
+    for name, image_id in before.items():
+        if image_id:
+            docker("tag", image_id, name)
+        else:
+            docker("image", "rm", name, check=False)
+
+
+def _image_id(name: str) -> str | None:
+    done = docker("image", "inspect", "--format", "{{.Id}}", name, check=False)
+    return done.stdout.strip() if done.returncode == 0 else None
 
 
 @pytest.fixture(scope="session")

@@ -23,9 +23,8 @@ from tests.publish.test_publishing import (  # noqa: F401  fixtures: a registry 
     registry_image,
 )
 from tests.support.containers import (
-    IMAGE,
     LABEL,
-    POSTGIS_IMAGE,
+    PUBLISHED,
     docker,
     free_port,
     remove_project,
@@ -35,8 +34,6 @@ pytestmark = pytest.mark.engine
 
 ROOT = Path(__file__).resolve().parents[2]
 REPOSITORY = "https://github.com/hackoregon/backend-docker-django.git"
-PUBLISHED = "hackoregoncivic/backend-docker-django"
-POSTGIS = "postgis/postgis:17-3.5"
 PATIENCE = 300  # seconds for one block
 # Of this machine, and nothing that the application or compose would read.
 KEPT = """PATH HOME LANG TMPDIR DOCKER_HOST DOCKER_CONFIG DOCKER_CONTEXT
@@ -99,26 +96,6 @@ class Reader:
             f"{text}\n{done.stdout}\n{done.stderr or ''}"
         )
         self.folder = Path(where.read_text().strip())
-
-
-@pytest.fixture(scope="module")
-def published_names() -> Iterator[None]:
-    """The images under the names the pages use; afterwards those names mean what they did."""
-    before = {name: _image_id(name) for name in (PUBLISHED, POSTGIS)}
-    docker("tag", IMAGE, PUBLISHED)
-    if before[POSTGIS] is None and docker("pull", "--quiet", POSTGIS, check=False).returncode:
-        docker("tag", POSTGIS_IMAGE, POSTGIS)
-    yield
-    for name, image_id in before.items():
-        if image_id:
-            docker("tag", image_id, name)
-        else:
-            docker("image", "rm", name, check=False)
-
-
-def _image_id(name: str) -> str | None:
-    done = docker("image", "inspect", "--format", "{{.Id}}", name, check=False)
-    return done.stdout.strip() if done.returncode == 0 else None
 
 
 @pytest.fixture

@@ -15,6 +15,9 @@ import requests
 
 IMAGE = os.environ.get("IMAGE", "backend-docker-django:local")
 POSTGIS_IMAGE = os.environ.get("POSTGIS_IMAGE", "backend-docker-django-postgis:local")
+# The names that users know them by.
+PUBLISHED = "hackoregoncivic/backend-docker-django"
+PUBLISHED_POSTGIS = "postgis/postgis:17-3.5"
 LABEL = "backend-docker-django.test"
 PATIENCE = 60  # seconds for anything that is waited for
 

@@ -1,0 +1,87 @@
+"""Puts a project's files into their folder: all of them or none, and never over another's."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from backend.errors import StartupError
+
+
+def check_root(root: Path) -> None:
+    """StartupError unless the folder that the project's folder goes into can be written to."""
+    if not root.is_dir():
+        raise StartupError(
+            f"There is no folder {root}: nothing is mounted there.",
+            'Mount the folder you are in: docker run --rm -v "$PWD:/project" IMAGE startproject '
+            "my-api",
+        )
+    if not os.access(root, os.W_OK | os.X_OK):
+        raise StartupError(
+            f"The folder {root} may not be written to by user {os.geteuid()}.",
+            "Go to a folder of your own, and leave out --user and :ro.",
+        )
+
+
+def check_free(folder: Path, paths: list[Path]) -> None:
+    """StartupError, naming them, when files are where the project's would go."""
+    if (folder.exists() or folder.is_symlink()) and not folder.is_dir():
+        existing = [folder.name]
+    else:
+        existing = [str(path) for path in paths if (folder / path).exists()]
+    if existing:
+        raise StartupError(
+            f"{folder.name} has these files already, so nothing was written: "
+            f"{', '.join(existing)}.",
+            "Choose another name, or move them away.",
+        )
+
+
+def write(folder: Path, texts: Mapping[Path, str], modes: Mapping[Path, int]) -> None:
+    """Make the project's folder with all its files, in one step.
+
+    Raises StartupError when a file is in the way, or when the disk does not take them; then
+    nothing is left of what was written.
+    """
+    check_free(folder, list(texts))
+    made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        for path, text in texts.items():
+            file = made / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch(mode=0o600)
+            file.write_text(text, encoding="utf-8")
+            file.chmod(modes[path])
+        for inner in (made, *(path for path in made.rglob("*") if path.is_dir())):
+            inner.chmod(0o755)
+        _move(made, folder, list(texts))
+    except OSError as error:
+        raise StartupError(
+            f"{folder} could not be written: {error.strerror or error}.",
+            "Mend that and start again; nothing was left behind.",
+        ) from error
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _move(made: Path, folder: Path, paths: list[Path]) -> None:
+    """Rename the whole folder; into one that exists, file by file, and back when one fails."""
+    if not folder.exists():
+        made.rename(folder)
+        return
+    moved: list[Path] = []
+    try:
+        for path in paths:
+            for parent in reversed(path.parents[:-1]):
+                if not (folder / parent).is_dir():
+                    (folder / parent).mkdir()
+                    moved.append(folder / parent)
+            (made / path).rename(folder / path)
+            moved.append(folder / path)
+    except OSError:
+        for path in reversed(moved):
+            path.rmdir() if path.is_dir() else path.unlink()
+        raise

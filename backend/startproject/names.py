@@ -21,14 +21,15 @@ DATABASES = ("postgres", "template0", "template1", "template_postgis")
 SCHEMAS = ("public", "information_schema", "tiger", "tiger_data", "topology")
 # Of PostgreSQL 17, Appendix C: what no schema or database may be called without quotes.
 RESERVED = frozenset(
-    """all analyse analyze and any array as asc asymmetric authorization binary both case cast check
-    collate collation column concurrently constraint create cross current_catalog current_date
-    current_role current_schema current_time current_timestamp current_user deferrable desc
-    distinct do else end except false fetch for foreign freeze from full grant group having ilike in
-    initially inner intersect into is isnull join lateral leading left like limit localtime localtimestamp
-    natural not notnull null offset on only or order outer overlaps placing primary references
-    returning right select session_user similar some symmetric system_user table tablesample then to
-    trailing true union unique user using variadic verbose when where window with""".split()
+    """all analyse analyze and any array as asc asymmetric authorization binary both case cast
+    check collate collation column concurrently constraint create cross current_catalog
+    current_date current_role current_schema current_time current_timestamp current_user
+    deferrable desc distinct do else end except false fetch for foreign freeze from full grant
+    group having ilike in initially inner intersect into is isnull join lateral leading left
+    like limit localtime localtimestamp natural not notnull null offset on only or order outer
+    overlaps placing primary references returning right select session_user similar some
+    symmetric system_user table tablesample then to trailing true union unique user using
+    variadic verbose when where window with""".split()
 )
 
 
@@ -46,6 +47,10 @@ class Database:
     @property
     def model(self) -> str:
         return "".join(part.capitalize() for part in self.alias.split("_")) + "Record"
+
+    @property
+    def table(self) -> str:
+        return f"{self.alias}_record"
 
     @property
     def route(self) -> str:

@@ -199,11 +199,6 @@ def missing_package(stage: Stage) -> str:
 
 
 @provokes
-def missing_application(stage: Stage) -> str:
-    return stage.fails({SETTINGS: f'{EXTENDS}INSTALLED_APPS += ["tres"]\n'})
-
-
-@provokes
 def folder_for_file(stage: Stage) -> str:
     return stage.fails({"local_settings/settings.py/nothing": ""})
 
@@ -255,7 +250,10 @@ def no_migrations(stage: Stage) -> str:
 
 @provokes
 def table_exists(stage: Stage) -> str:
-    files = APP | {"trees/migrations/__init__.py": "", "trees/migrations/0001_initial.py": MIGRATION}
+    files = APP | {
+        "trees/migrations/__init__.py": "",
+        "trees/migrations/0001_initial.py": MIGRATION,
+    }
     stage.postgis.sql("CREATE TABLE trees_tree (id bigint)", "planted")
     return stage.fails(files, **KEY, **POSTGRES | {"POSTGRES_NAME": "planted"})
 

@@ -22,7 +22,9 @@ from pathlib import Path
 
 import yaml
 
-COMMENT = re.compile(r"<!-- (file|append|printed|not run): (.+) -->|<!-- (run|run, fails|output) -->")
+COMMENT = re.compile(
+    r"<!-- (file|append|printed|not run): (.+) -->|<!-- (run|run, fails|output) -->"
+)
 FENCE = re.compile(r"( {0,3})(`{3,}|~{3,}) *(\S*)")
 
 

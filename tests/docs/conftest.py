@@ -23,14 +23,19 @@ def new_reader(
         base = tmp_path_factory.mktemp("reader")
         for name in ("empty", "notes"):
             (base / name).mkdir()
-        port, prefix = str(free_port()), f"docs-{uuid.uuid4().hex[:12]}"
+        port, proxy, prefix = free_port(), free_port(), f"docs-{uuid.uuid4().hex[:12]}"
         instead = {
             "localhost:8000": f"localhost:{port}",
+            "localhost:8080": f"localhost:{proxy}",
             "127.0.0.1:8000:": f"127.0.0.1:{port}:",
             "/tmp/try": str(base / "try"),
         }
         env = {
-            "PORT": port,
+            # Of bin/up, then of the compose files of startproject.
+            "PORT": str(port),
+            "API_PORT": str(port),
+            "PROXY_PORT": str(proxy),
+            "POSTGRES_PORT": str(free_port()),
             # The image under test keeps its name: it is the one that is published.
             "IMAGE": f"{prefix}-base",
             # The address is real, the repository behind it is this one.

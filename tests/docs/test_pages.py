@@ -63,6 +63,13 @@ def test_links_and_named_files_exist(page: Path) -> None:
         assert (ROOT / program).is_file() or of_project.is_file(), program
 
 
+def test_readme_leads_to_every_page() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = text[: text.index("\n## ")]
+    pages = {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
+    assert pages <= set(re.findall(r"\]\(([^)\s#]+)\)", table))
+
+
 def anchors(page: Path) -> set[str]:
     """As GitHub makes them of headings."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)

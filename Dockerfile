@@ -131,6 +131,8 @@ WORKDIR /code
 COPY manage.py gunicorn_conf.py ./
 COPY bin ./bin
 COPY scaffold ./scaffold
+# For who runs the same code without a container.
+COPY requirements/django-*.lock requirements/geo.lock ./requirements/
 COPY backend ./backend
 
 # The application's group may have been given write access by the umask of who cloned this.

@@ -180,6 +180,8 @@ LOGGING = {
         # Its own console handler is for debug mode only, and mail_admins sends nothing.
         "django": {"handlers": ["console"], "level": _env["LOG_LEVEL"], "propagate": False},
         "django.db.backends": {"level": "DEBUG" if DEBUG else "INFO"},
+        # Those of migrations a second time, and at the start of every test run.
+        "django.db.backends.schema": {"level": "INFO"},
     },
 }
 if _env["LOG_FORMAT"] == "json":

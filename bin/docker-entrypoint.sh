@@ -33,6 +33,7 @@ give_data_folder() {
 run_own_program() {
   local module=$1 uid gid
   shift
+  cd /code
   if [[ $EUID -ne 0 || ! -d /project ]]; then
     exec python -m "$module" "$@"
   fi
@@ -41,12 +42,36 @@ run_own_program() {
   exec setpriv --reuid "$uid" --regid "$gid" --clear-groups -- python -m "$module" "$@"
 }
 
+# A project that is mounted for development, its own manage.py in the working directory.
+in_mounted_project() {
+  [[ $PWD == /code/src_files && -f manage.py ]]
+}
+
+# Be the developer there, to whom all files then belong that are made in it. Root's are those of
+# Docker Desktop, where any user may write to them, of rootless Docker, and of a developer who is root.
+become_developer() {
+  local uid gid
+  uid=$(stat --format %u .)
+  gid=$(stat --format %g .)
+  if [[ $uid -eq 0 ]] && setpriv --reuid "$app_uid" --regid "$app_gid" --clear-groups test -w .; then
+    uid=$app_uid
+  fi
+  # Group 0 besides, and writable for it, is how the data folder is shared with the application's
+  # user, who starts on it when the same project runs as on a server.
+  if [[ -d ${DATA_DIR:-} ]]; then
+    chgrp --recursive "$app_gid" "$DATA_DIR"
+    chmod --recursive g=u "$DATA_DIR"
+  fi
+  umask 0002
+  exec setpriv --reuid "$uid" --regid "$gid" --groups "$app_gid" -- python -m backend.boot "$@"
+}
+
 main() {
-  cd /code
   case "${1:-}" in
     startproject | upgrade) run_own_program "backend.$1" "${@:2}" ;;
     check) run_own_program backend.contract "${@:2}" ;;
   esac
+  in_mounted_project || cd /code
   if [[ $EUID -ne 0 ]]; then
     # Started under a user of its own choice; one without an entry in passwd has no home.
     [[ -w ${HOME:-/} && ${HOME:-/} != / ]] || export HOME=$app_home
@@ -57,6 +82,9 @@ main() {
   setpriv --reuid "$app_uid" --regid "$app_gid" --clear-groups true 2>/dev/null ||
     fail "The container runs as root and may not give it up (it lacks CAP_SETUID or CAP_SETGID)." \
       "Start it as the application's user: docker run --user $app_uid:$app_gid ..."
+  if in_mounted_project; then
+    become_developer "$@"
+  fi
   exec setpriv --reuid "$app_uid" --regid "$app_gid" --clear-groups -- python -m backend.boot "$@"
 }
 

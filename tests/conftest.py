@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import uuid
@@ -122,21 +123,33 @@ def postgis(network: str) -> Iterator[PostGIS]:
 
 
 @pytest.fixture(scope="module")
-def published_names() -> Iterator[None]:
-    """The images under the names the pages use; afterwards those names mean what they did."""
-    before = {name: _image_id(name) for name in (PUBLISHED, PUBLISHED_POSTGIS)}
-    docker("tag", IMAGE, PUBLISHED)
-    if (
-        before[PUBLISHED_POSTGIS] is None
-        and docker("pull", "--quiet", PUBLISHED_POSTGIS, check=False).returncode
-    ):
-        docker("tag", POSTGIS_IMAGE, PUBLISHED_POSTGIS)
+def published_postgis() -> Iterator[None]:
+    """PostGIS under the name that compose files use: pulled, or else the tests' own image."""
+    with _named(PUBLISHED_POSTGIS):
+        if _image_id(PUBLISHED_POSTGIS) is None:
+            pulled = docker("pull", "--quiet", PUBLISHED_POSTGIS, check=False)
+            if pulled.returncode:
+                docker("tag", POSTGIS_IMAGE, PUBLISHED_POSTGIS)
+        yield
+
+
+@pytest.fixture(scope="module")
+def published_names(published_postgis: None) -> Iterator[None]:
+    """The image under test and PostGIS under the names that the pages use."""
+    with _named(PUBLISHED):
+        docker("tag", IMAGE, PUBLISHED)
+        yield
+
+
+@contextlib.contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Afterwards the name means what it did."""
+    before = _image_id(name)
     yield
-    for name, image_id in before.items():
-        if image_id:
-            docker("tag", image_id, name)
-        else:
-            docker("image", "rm", name, check=False)
+    if before:
+        docker("tag", before, name)
+    else:
+        docker("image", "rm", name, check=False)
 
 
 def _image_id(name: str) -> str | None:

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 
 from django.apps import apps
+from django.core import mail
 from django.db import DatabaseError, connections, router
 from django.db.migrations.executor import MigrationExecutor
 
@@ -126,6 +127,9 @@ class Probe:
             logger.warning("database '%s': %s", self.alias, one_line(error))
         finally:
             self._state = state
+            if hasattr(mail, "outbox"):
+                # Django's test runner, which made that, cannot drop a database in use.
+                self.connection.close()
             self.connection.close_if_unusable_or_obsolete()
 
     def _migrations(self) -> str:

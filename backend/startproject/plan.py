@@ -51,7 +51,12 @@ CONDITIONS: dict[str, Callable[[Project], bool]] = {
     "database/": lambda project: bool(project.databases),
 }
 # Permissions that are not 0644: only the owner reads passwords.
-MODES = {".env": 0o600}
+MODES = {
+    ".env": 0o600,
+    "bin/native": 0o755,
+    "manage.py": 0o755,
+    "proxy/docker-entrypoint.sh": 0o755,
+}
 
 
 @dataclass(frozen=True)

@@ -122,3 +122,17 @@ def _manage(up: Up, code: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
+
+
+def test_startproject_writes_a_project_without_an_engine_too(up: Up, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [up.folder / "bin/startproject", "my-api", "--no-geometry"],
+        cwd=tmp_path,
+        env={**os.environ, **NO_ENGINE},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "my-api/my_api/models.py").is_file()

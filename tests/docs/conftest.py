@@ -43,7 +43,7 @@ def new_reader(
             "GIT_CONFIG_KEY_0": f"url.{clone}.insteadOf",
             "GIT_CONFIG_VALUE_0": REPOSITORY,
         }
-        readers.append(Reader(base / "empty", base / "notes", prefix, instead, env))
+        readers.append(Reader(base / "empty", base / "notes", instead, env, prefix))
         return readers[-1]
 
     yield new

@@ -17,11 +17,11 @@ PATIENCE = 300  # seconds for one block
 # Of this machine, and nothing that the application or compose would read.
 KEPT = """PATH HOME LANG TMPDIR DOCKER_HOST DOCKER_CONFIG DOCKER_CONTEXT
 http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY""".split()
-# Compose calls a project after its folder. So does this, with a prefix: others may test too.
+# Compose calls a project after its folder. So does this, where there is a PREFIX, with that: others
+# may test too.
 TERMINAL = """\
 trap 'pwd >"$NOTES/where"' EXIT
-export COMPOSE_PROJECT_NAME
-trap 'COMPOSE_PROJECT_NAME=$PREFIX-${PWD##*/}
+[[ -z $PREFIX ]] || trap 'export COMPOSE_PROJECT_NAME=$PREFIX-${PWD##*/}
 echo "$COMPOSE_PROJECT_NAME" >>"$NOTES/projects"' DEBUG
 """
 
@@ -35,13 +35,13 @@ class Reader:
 
     folder: Path
     notes: Path
-    prefix: str
     instead: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
+    prefix: str = ""
     printed: str = ""
 
-    def follow(self, page: str) -> None:
-        for snippet in snippets.read(ROOT / page, ROOT):
+    def follow(self, page: str, root: Path = ROOT) -> None:
+        for snippet in snippets.read(root / page, root):
             text = snippet.text
             for said, here in self.instead.items():
                 text = text.replace(said, here)

@@ -1,0 +1,147 @@
+"""Projects that the image wrote, built, started and tested as a team does it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.docs import snippets
+from tests.docs.reader import KEPT, Reader
+from tests.support.containers import IMAGE, Containers, docker, free_port, remove_project
+
+pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("published_postgis")]
+
+DEVELOPER = 1234  # a UID that neither this machine nor the image has
+
+
+@dataclass
+class Team:
+    """A folder with the project in it, and compose under a name and ports of its own."""
+
+    folder: Path
+    name: str
+    port: int
+
+    @property
+    def env(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+        # Port 0 is a free one.
+        own = {"COMPOSE_PROJECT_NAME": self.name, "API_PORT": str(self.port), "POSTGRES_PORT": "0"}
+        return {**kept, **own}
+
+    def compose(self, *arguments: str) -> str:
+        """What a compose command prints, its log included."""
+        done = docker("compose", *arguments, cwd=self.folder, env=self.env)
+        return done.stdout + done.stderr
+
+    def get(self, path: str) -> requests.Response:
+        return requests.get(f"http://localhost:{self.port}{path}", timeout=10)
+
+
+@pytest.fixture
+def startproject(containers: Containers, tmp_path: Path) -> Iterator[Callable[..., Team]]:
+    """Writes a project with the image, as a developer whose folder it is."""
+    teams = []
+
+    def write(*arguments: str) -> Team:
+        root = tmp_path / "work"
+        root.mkdir()
+        os.chown(root, DEVELOPER, DEVELOPER)
+        command = ("startproject", *arguments, "--image", IMAGE)
+        done = containers.run(*command, mounts={root: "/project"})
+        assert done.returncode == 0, done.stderr
+        teams.append(Team(root / arguments[0], f"start-{uuid.uuid4().hex[:12]}", free_port()))
+        return teams[-1]
+
+    yield write
+    for team in teams:
+        remove_project(team.name)
+        docker("image", "rm", "--force", f"{team.name}-api:development", check=False)
+
+
+def assert_own_tests_pass(printed: str, count: int) -> None:
+    assert re.search(rf"^Ran {count} tests in .+\n\nOK$", printed, re.MULTILINE), printed
+
+
+def test_a_default_project_works_as_its_readme_says(
+    startproject: Callable[..., Team], tmp_path: Path
+) -> None:
+    team = startproject("my-api")
+    owners = {(path.stat().st_uid, path.stat().st_gid) for path in team.folder.rglob("*")}
+    assert owners == {(DEVELOPER, DEVELOPER)}
+    page = team.folder / "README.md"
+    assert not [each.place for each in snippets.read(page, team.folder) if not each.kind]
+    (tmp_path / "notes").mkdir()
+    port = {"localhost:8000": f"localhost:{team.port}"}
+    reader = Reader(team.folder, tmp_path / "notes", instead=port, env=team.env)
+    reader.follow("README.md", team.folder)
+    # The other pages that it, or the program, sends people to.
+    for path in ("/", "/admin/login/", "/api/stops/map/", "/health/"):
+        assert team.get(path).status_code == 200, path
+    owners = {path.stat().st_uid for path in team.folder.rglob("*")}
+    assert owners == {DEVELOPER}, "what was made in the container is the developer's too"
+
+
+def test_a_project_with_two_databases_reads_the_tables_of_others(
+    startproject: Callable[..., Team],
+) -> None:
+    team = startproject(
+        *("city-data", "--app", "transit", "--no-proxy"),
+        *("--database", "census:counts", "--database", "land_use"),
+    )
+    assert_own_tests_pass(team.compose("run", "--rm", "api", "python", "manage.py", "test"), 18)
+    team.compose("up", "--detach", "--wait")
+    for path in ("census-records", "land-use-records"):
+        answer = team.get(f"/api/{path}/?in_bbox=-122.67,45.5,-122.65,45.52").json()
+        assert [each["id"] for each in answer["results"]["features"]] == [2]
+    log = team.compose("logs", "--no-log-prefix", "api")
+    for alias in ("census", "land_use"):
+        assert f"database '{alias}' has no managed models: nothing to migrate" in log
+
+
+def test_a_project_without_geometry_passes_its_own_tests(
+    startproject: Callable[..., Team],
+) -> None:
+    team = startproject("budget", "--no-geometry", "--database", "spending")
+    assert_own_tests_pass(team.compose("run", "--rm", "api", "python", "manage.py", "test"), 10)
+
+
+def test_what_cannot_be_written_is_two_lines(containers: Containers, tmp_path: Path) -> None:
+    (tmp_path / "my-api").mkdir()
+    (tmp_path / "my-api/.env").write_text("MINE=1\n")
+    for arguments, mounts, says in (
+        (["my-api"], {}, "There is no folder /project"),
+        (["my-api"], {tmp_path: "/project:ro"}, "may not be written to"),
+        (["my-api"], {tmp_path: "/project"}, "my-api/.env"),
+        (["tests"], {tmp_path: "/project"}, "--app tests_app"),
+    ):
+        done = containers.run("startproject", *arguments, mounts=mounts)
+        assert done.returncode == 1
+        assert re.fullmatch(r"ERROR: .+\nFIX:   .+\n", done.stderr), done.stderr
+        assert says in done.stderr
+    assert [path.name for path in tmp_path.rglob("*")] == ["my-api", ".env"]
+    assert (tmp_path / "my-api/.env").read_text() == "MINE=1\n"
+
+
+def test_from_a_clone_it_writes_into_the_folder_the_user_is_in(clone: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [clone / "bin/startproject", "my-api"],
+        cwd=tmp_path,
+        env={**os.environ, "IMAGE": (image := f"start-{uuid.uuid4().hex[:12]}")},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    docker("image", "rm", "--force", image, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "\n  cd my-api\n" in done.stdout
+    assert (tmp_path / "my-api/my_api/models.py").is_file()

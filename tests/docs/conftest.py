@@ -29,6 +29,7 @@ def new_reader(
             "localhost:8080": f"localhost:{proxy}",
             "127.0.0.1:8000:": f"127.0.0.1:{port}:",
             "/tmp/try": str(base / "try"),
+            "my-api:v1": f"{prefix}:v1",
         }
         env = {
             # Of bin/up, then of the compose files of startproject.
@@ -50,7 +51,8 @@ def new_reader(
     for reader in readers:
         for project in reader.projects():
             remove_project(project)
-        docker("image", "rm", "--force", reader.env["IMAGE"], check=False)
+        images = reader.env["IMAGE"], f"{reader.prefix}:v1"
+        docker("image", "rm", "--force", *images, check=False)
 
 
 @pytest.fixture

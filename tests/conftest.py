@@ -145,11 +145,13 @@ def published_names(published_postgis: None) -> Iterator[None]:
 def _named(name: str) -> Iterator[None]:
     """Afterwards the name means what it did."""
     before = _image_id(name)
-    yield
-    if before:
-        docker("tag", before, name)
-    else:
-        docker("image", "rm", name, check=False)
+    try:
+        yield
+    finally:
+        if before:
+            docker("tag", before, name)
+        else:
+            docker("image", "rm", name, check=False)
 
 
 def _image_id(name: str) -> str | None:

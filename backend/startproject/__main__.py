@@ -69,7 +69,7 @@ def _project(options: argparse.Namespace) -> plan.Project:
         databases=names.databases(options.database, app_name),
         geometry=not options.no_geometry,
         proxy=not options.no_proxy,
-        image=options.image,
+        image=names.image(options.image),
     )
 
 

@@ -18,7 +18,7 @@ LONGEST_SUGGESTED = LONGEST - len("_data")
 TAKEN = frozenset(
     """backend bin data local_settings manage media project proxy requirements scaffold src_files
     static test tests venv
-    admin auth contenttypes gis messages postgres sessions sites staticfiles""".split()
+    admin auth contenttypes gis messages sessions sites staticfiles""".split()
 )
 DATABASES = ("postgres", "template0", "template1", "template_postgis")
 SCHEMAS = ("public", "information_schema", "tiger", "tiger_data", "topology")
@@ -96,6 +96,16 @@ def app(name: str, *, derived: bool) -> str:
     raise StartupError(f"'{name}'{origin} is no name for an app: {problem}.", f"Try: --app {good}")
 
 
+def image(name: str) -> str:
+    """What the project's image is built FROM; StartupError when it is no reference to an image."""
+    if re.fullmatch(r"[a-z0-9]+(?:[.:/@_-]+[A-Za-z0-9]+)*", name):
+        return name
+    raise StartupError(
+        f"--image: '{name}' is no name of an image.",
+        "Write it as docker pull takes it, such as hackoregoncivic/backend-docker-django:latest.",
+    )
+
+
 def databases(texts: list[str], app_name: str) -> list[Database]:
     """``ALIAS`` or ``ALIAS:SCHEMA``, each checked; StartupError for a bad or a double one."""
     found: list[Database] = []
@@ -128,7 +138,7 @@ def _check_database(text: str, app_name: str) -> Database:
 
 
 def _better(name: str, problem: Callable[[str], str | None]) -> str:
-    good = _words(name, "_")
+    good = _words(name, "_").removeprefix("test_")
     if not good or problem(good):
         good = f"{good.removeprefix('pg_') or 'open'}_data"
     return good
@@ -145,6 +155,8 @@ def _bad_alias(alias: str, has_schema: bool, app_name: str) -> str | None:
         return "the server has a database of that name"
     if not has_schema and alias == app_name:
         return "the project's own database has that name"
+    if alias.startswith("test_"):
+        return "Django's test runner drops databases whose names begin so"
     return _not_an_identifier(alias) or _reserved(alias)
 
 
@@ -188,7 +200,11 @@ def _clash(name: str) -> str | None:
         return "Python has a module of that name"
     if name in TAKEN:
         return "the image, Django or the project has something of that name"
-    if importlib.util.find_spec(name) is not None:
+    if name in DATABASES:
+        return "the project's database would be called so, and the server has that one"
+    spec = importlib.util.find_spec(name)
+    # A folder of this repository that is no package, such as docs/, is none of the image's.
+    if spec is not None and spec.origin is not None:
         return "the image has a package of that name"
     return None
 

@@ -64,6 +64,7 @@ def test_bad_project_names_say_what_is_allowed_and_suggest_one(name: str, sugges
         ("backend", "the image", "backend_app"),
         ("local_settings", "the project", "local_settings_app"),
         ("proxy", "the project", "proxy_app"),
+        ("template1", "the server", "template1_app"),
     ],
 )
 def test_an_app_may_not_be_called_as_anything_that_is_there(
@@ -104,6 +105,7 @@ def test_a_database_has_an_alias_and_may_have_a_schema() -> None:
         ("order", "a word of SQL's own", "order_data"),
         ("Order", "allowed are small letters", "order_data"),
         ("postgres", "the server has a database", "postgres_data"),
+        ("test_my_api", "Django's test runner", "my_api_data"),
         ("my_api", "the project's own database", "my_api_data"),
         ("census:Counts", "'Counts' is no name for a schema", "census:counts"),
         ("census:", "'' is no name for a schema", "census:open_data"),
@@ -132,6 +134,25 @@ def test_bad_aliases_and_schemas_are_refused(text: str, why: str, fix: str) -> N
 def test_databases_must_differ(texts: list[str], why: str) -> None:
     problem, _ = complaint(names.databases, texts, "my_api")
     assert why in problem
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "hackoregoncivic/backend-docker-django",
+        "registry.example.org:5000/a/b_c:1.0-dev",
+        "a@sha256:0f",
+    ],
+)
+def test_references_to_images_are_taken(name: str) -> None:
+    assert names.image(name) == name
+
+
+@pytest.mark.parametrize("name", ["", "two words", "a\nRUN true", "Upper/case", "a:"])
+def test_what_is_no_image_is_refused(name: str) -> None:
+    problem, fix = complaint(names.image, name)
+    assert problem.startswith("--image: ")
+    assert "docker pull" in fix
 
 
 def refusal(check, name: str) -> StartupError | None:

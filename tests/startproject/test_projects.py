@@ -34,8 +34,8 @@ class Team:
     def env(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         # Port 0 is a free one.
-        own = {"COMPOSE_PROJECT_NAME": self.name, "API_PORT": str(self.port), "POSTGRES_PORT": "0"}
-        return {**kept, **own}
+        ports = {"API_PORT": str(self.port), "POSTGRES_PORT": "0", "PROXY_PORT": "0"}
+        return {**kept, **ports, "COMPOSE_PROJECT_NAME": self.name}
 
     def compose(self, *arguments: str) -> str:
         """What a compose command prints, its log included."""
@@ -64,7 +64,19 @@ def startproject(containers: Containers, tmp_path: Path) -> Iterator[Callable[..
     yield write
     for team in teams:
         remove_project(team.name)
-        docker("image", "rm", "--force", f"{team.name}-api:development", check=False)
+        images = (f"{team.name}-api:development", f"{team.name}-proxy")
+        docker("image", "rm", "--force", *images, check=False)
+
+
+def for_tests(page: Path, copy: Path) -> None:
+    """A copy with the comments that tests/docs/snippets.py reads, which a team has no use for."""
+    text = page.read_text(encoding="utf-8")
+    for language, comment in (("sh", "run"), ("text", "output")):
+        text = text.replace(f"```{language}\n", f"<!-- {comment} -->\n```{language}\n")
+    copy.write_text(text, encoding="utf-8")
+    found = snippets.read(copy, copy.parent)
+    assert len(found) > 4
+    assert all(each.kind for each in found)
 
 
 def assert_own_tests_pass(printed: str, count: int) -> None:
@@ -77,15 +89,16 @@ def test_a_default_project_works_as_its_readme_says(
     team = startproject("my-api")
     owners = {(path.stat().st_uid, path.stat().st_gid) for path in team.folder.rglob("*")}
     assert owners == {(DEVELOPER, DEVELOPER)}
-    page = team.folder / "README.md"
-    assert not [each.place for each in snippets.read(page, team.folder) if not each.kind]
-    (tmp_path / "notes").mkdir()
-    port = {"localhost:8000": f"localhost:{team.port}"}
-    reader = Reader(team.folder, tmp_path / "notes", instead=port, env=team.env)
-    reader.follow("README.md", team.folder)
-    # The other pages that it, or the program, sends people to.
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    for_tests(team.folder / "README.md", notes / "README.md")
+    instead = {"localhost:8000": f"localhost:{team.port}"}
+    reader = Reader(team.folder, notes, instead=instead, env=team.env)
+    reader.follow("README.md", notes)
+    # Its last command is a server's: the API is behind the proxy.
+    address = team.compose("port", "proxy", "8080").strip()
     for path in ("/", "/admin/login/", "/api/stops/map/", "/health/"):
-        assert team.get(path).status_code == 200, path
+        assert requests.get(f"http://{address}{path}", timeout=10).status_code == 200, path
     owners = {path.stat().st_uid for path in team.folder.rglob("*")}
     assert owners == {DEVELOPER}, "what was made in the container is the developer's too"
 

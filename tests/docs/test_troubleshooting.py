@@ -29,13 +29,17 @@ def printed(
     """What each of the chosen errors prints; all of them are provoked at the same time."""
     items = (item for item in request.session.items if item.module is request.module)
     names = [item.callspec.params["name"] for item in items if hasattr(item, "callspec")]
-    network = f"test-{uuid.uuid4().hex[:12]}"
+    network, started = f"test-{uuid.uuid4().hex[:12]}", Containers()
     docker("network", "create", "--label", LABEL, network)
-    stage = Stage(Containers(), postgis, network, tmp_path_factory.mktemp("stage"))
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        yield {name: pool.submit(ERRORS[name], stage) for name in names}
-    stage.close()
-    docker("network", "rm", network)
+    try:
+        stage = Stage(started, postgis, network, tmp_path_factory.mktemp("stage"))
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            yield {name: pool.submit(ERRORS[name], stage) for name in names}
+        stage.close()
+    finally:
+        started.clean()
+        docker("network", "disconnect", network, postgis.host, check=False)
+        docker("network", "rm", network)
 
 
 @pytest.mark.engine

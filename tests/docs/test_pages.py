@@ -33,7 +33,8 @@ def test_only_the_known_blocks_are_not_run(page: Path) -> None:
 def test_every_page_with_commands_is_followed() -> None:
     followed = (ROOT / "tests/docs/test_readme.py").read_text(encoding="utf-8")
     for page in PAGES:
-        if snippets.read(page, ROOT):
+        # What is printed is compared by test_troubleshooting.py.
+        if any(snippet.kind != "printed" for snippet in snippets.read(page, ROOT)):
             assert f'follow("{page.relative_to(ROOT)}")' in followed
 
 
@@ -57,7 +58,16 @@ def test_links_and_named_files_exist(page: Path) -> None:
         if anchor:
             assert anchor in anchors(linked), target
     for program in re.findall(r"`((?:bin|\.ci)/[\w.-]+)", outside_of_blocks):
-        assert (ROOT / program).is_file(), program
+        # Of this repository, or of a project that startproject writes.
+        of_project = ROOT / "scaffold" / f"{program}-tpl"
+        assert (ROOT / program).is_file() or of_project.is_file(), program
+
+
+def test_readme_leads_to_every_page() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = text[: text.index("\n## ")]
+    pages = {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
+    assert pages <= set(re.findall(r"\]\(([^)\s#]+)\)", table))
 
 
 def anchors(page: Path) -> set[str]:

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from tests.docs import snippets
-from tests.docs.test_readme import KEPT, Reader
+from tests.docs.reader import KEPT, Reader
 from tests.support.containers import IMAGE, Containers, docker, free_port, remove_project
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("published_postgis")]

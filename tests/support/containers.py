@@ -63,7 +63,8 @@ def remove_project(project: str) -> None:
         if names := docker(kind, "ls", *every, *mine).stdout.split():
             force = [] if kind == "network" else ["--force"]
             docker(kind, "rm", *force, *names, check=False)
-    docker("image", "rm", "--force", f"{project}-api", f"{project}-base", check=False)
+    images = (f"{project}-api", f"{project}-api:development", f"{project}-proxy")
+    docker("image", "rm", "--force", *images, f"{project}-base", check=False)
 
 
 class Container:

@@ -113,8 +113,8 @@ def system_checks() -> Iterator[Result]:
 def _aliases(unknown: list[checks.CheckMessage]) -> Iterator[Result]:
     for message in unknown:
         fix = (
-            f"{one_line(message.hint or '')} Here any address does, for nothing connects: "
-            "docker run --env ..._DATABASE_URL=postgis://check"
+            f"{one_line(message.hint or '')} Nothing connects here, so that any address does: "
+            "docker run --env ALIAS_DATABASE_URL=postgis://any:any@any/any"
         )
         yield Result("in_db", FAILED, configuration.sentence(message), fix)
     if not unknown:

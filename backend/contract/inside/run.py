@@ -12,7 +12,7 @@ from backend.contract.report import FAILED, OK, SKIPPED, Result
 from backend.errors import explain
 
 # Checks of a team's code, in the order in which a start loads it.
-OF_CODE = ("in_db", "system checks", "debug", "secrets in settings", "static files", "user")
+OF_CODE = ("in_db", "system checks", "debug", "secrets in settings", "static files", "permissions")
 
 
 def everything(found: Found, before: dict[str, str]) -> tuple[list[Result], dict[str, object]]:
@@ -45,7 +45,7 @@ def _of_code(facts: dict[str, object]) -> list[Result]:
         Result("settings", OK, "load, with all applications"),
         *_alone("debug", project.debug),
         *_alone("secrets in settings", lambda: project.secrets(stand_in)),
-        *_alone("user", static.permissions),
+        *_alone("permissions", static.permissions),
         *_alone("static files", static.complete),
         *_alone("migrations", models.migrations),
         *_alone("server", project.server),

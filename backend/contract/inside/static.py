@@ -49,7 +49,7 @@ def _is_not_collected() -> bool:
 def permissions() -> Iterator[Result]:
     """The application writes where its data goes, and not where its code is."""
     for finding in files.permissions():
-        yield Result("user", STATUSES[finding.level], finding.message, finding.fix)
+        yield Result("permissions", STATUSES[finding.level], finding.message, finding.fix)
 
 
 def samples() -> list[str]:

@@ -150,7 +150,9 @@ def error_in(log: str) -> tuple[str, str]:
     if errors:
         return errors[-1]
     lines = [line for line in log.splitlines() if line.strip()]
-    return (lines[-1] if lines else "the log is empty"), "Read the log: docker run IMAGE"
+    return (
+        lines[-1] if lines else "the log is empty"
+    ), "See its log, of docker run with the same flags."
 
 
 def _engine() -> str | None:

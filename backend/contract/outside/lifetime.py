@@ -87,8 +87,8 @@ class Lifetime:
                 f"Mend what {HEALTH['ready']} names, or give it more seconds: --patience.",
             )
         problem, fix = error_in(container.log())
-        if "plain SQLite" in problem or not self.surroundings.network:
-            fix += " A PostGIS server for these checks: image-test --postgis"
+        if not self.surroundings.network:
+            fix += " For these checks a PostGIS server can be had: image-test --postgis"
         return Result("start", FAILED, problem, fix)
 
     def _another_user(self) -> Result:
@@ -106,8 +106,7 @@ class Lifetime:
             if self._ready(container):
                 return Result(check, OK, f"starts with {said}")
             problem, fix = error_in(container.log())
-            message = f"does not start with {said}: {problem}"
-            return Result(check, FAILED, message, fix)
+            return Result(check, FAILED, f"does not start with {said}: {problem}", fix)
         finally:
             container.remove()
 
@@ -186,7 +185,16 @@ class Lifetime:
         connection.endheaders(b"1")
         docker("kill", "--signal", "TERM", container.name)
         path = self.facts["prefix"] + HEALTH["ready"]
-        until(lambda: container.status_of(path) != 200, NOTICED)
+        if not until(lambda: container.status_of(path) != 200, NOTICED):
+            connection.close()
+            return Result(
+                "SIGTERM",
+                FAILED,
+                f"goes on as if nothing were, {NOTICED} s after it; Docker would kill it, and cut "
+                "what is in flight.",
+                "Let no shell stand in between: CMD as a list, exec before the last command of a "
+                "script.",
+            )
         try:
             connection.send(b"23")
             answer = connection.getresponse().status
@@ -204,7 +212,7 @@ def _ending(code: int | None, answer: int | None) -> Result:
             "SIGTERM",
             FAILED,
             f"did not end within {GRACE} s; Docker would kill it, and cut what is in flight.",
-            "Let no shell stand in between: CMD as a list, exec as the last word of a script.",
+            "Leave graceful_timeout in local_settings/gunicorn_conf.py at 30, or below.",
         )
     if code:
         return Result(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.util
 import os
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,8 @@ from typing import TextIO
 from backend import __version__
 from backend.contract import archive, report
 from backend.contract.report import Impossible
+
+VENV = "/opt/venv"
 
 
 def arguments(given: Sequence[str]) -> argparse.Namespace:
@@ -41,6 +44,11 @@ def main(given: Sequence[str]) -> int:
     options = arguments(given)
     if options.print_image_test:
         return archive.print_to(sys.stdout)
+    if importlib.util.find_spec("django") is None:
+        raise Impossible(
+            f"python is {sys.executable}, which has none of the image's packages.",
+            f"Let PATH begin with {VENV}/bin, in the ENV of your Dockerfile.",
+        )
     # Only a check needs what the image carries.
     from backend.contract.inside import files, run, standins
 

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 
 from django.apps import apps
 
-from backend.contract.report import FAILED, OK, SKIPPED, Result
+from backend.contract.report import FAILED, OK, SKIPPED, WARNING, Result
 from backend.errors import explain, one_line
 
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch"}
+
+
+class _Warnings(logging.Handler):
+    """What drf-yasg only logs: exceptions of a view that it describes without."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.messages: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info and record.exc_info[1]
+        place = f" {explain(error).problem}" if error else ""
+        self.messages.add(one_line(record.getMessage()) + place)
 
 
 def schema() -> Iterator[Result]:
@@ -25,6 +39,8 @@ def schema() -> Iterator[Result]:
 
     from backend.docs import schema as view
 
+    warned = _Warnings()
+    logging.getLogger("drf_yasg").addHandler(warned)
     request = APIRequestFactory().get("/swagger.json", SERVER_NAME="localhost")
     try:
         document = json.loads(view(request, format=".json").render().content)
@@ -45,6 +61,8 @@ def schema() -> Iterator[Result]:
             "swagger_auto_schema of a view, get_schema_operation_parameters of a filter.",
         )
         return
+    for message in sorted(warned.messages):
+        yield Result("schema", WARNING, message, "The document leaves out what it would have said.")
     operations = sum(len(METHODS & path.keys()) for path in document["paths"].values())
     yield Result(
         "schema", OK, f"valid Swagger 2.0, {len(document['paths'])} paths, {operations} operations"

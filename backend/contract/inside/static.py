@@ -22,7 +22,7 @@ def complete() -> Iterator[Result]:
         yield Result(
             "static files",
             FAILED,
-            f"{type(staticfiles_storage).__name__} gives them no hashed names: browsers would keep "
+            f"{settings.STORAGES['staticfiles']['BACKEND']} gives them no hashed names: browsers would keep "
             "old ones, or ask for each again.",
             "Leave STORAGES['staticfiles'] to the image; for other storages extend it: "
             "STORAGES['default'] = {...}.",

@@ -13,10 +13,9 @@ from pathlib import Path
 from backend.contract.report import FAILED, OK, WARNING, Result
 
 # What Debian's packages and this image bring: no team's file lies here.
-OF_THE_SYSTEM = (
-    *("/bin", "/boot", "/lib", "/lib64", "/sbin", "/etc/ssl", "/opt/geo", "/code/scaffold"),
-    *("/usr/bin", "/usr/lib", "/usr/sbin", "/usr/share", "/usr/local/lib/python", "/var/lib/dpkg"),
-)
+OF_THE_SYSTEM = ("/bin", "/lib", "/sbin", "/usr/bin", "/usr/lib", "/usr/sbin", "/code/scaffold")
+# Nor does any program: it is not looked into at all.
+LEFT_OUT = {"/usr/share", "/opt/venv", "/opt/geo", "/var/lib/dpkg", "/etc/ssl", "/proc", "/sys"}
 SECRET_NAMES = re.compile(
     r"\.env(\.(?!example$|sample$|template$|dist$|md$).*)?|id_(rsa|dsa|ecdsa|ed25519)"
     r"|\.netrc|\.pgpass|\.pypirc|secret_key|credentials\.json"
@@ -75,8 +74,12 @@ def _entries(folder: str, device: int) -> Iterator[os.DirEntry]:
         return  # seen as root only, where the entry point starts this
     for entry in entries:
         yield entry
-        if entry.is_dir(follow_symlinks=False) and entry.name != ".git":
+        if entry.is_dir(follow_symlinks=False) and _is_looked_into(entry):
             yield from _entries(entry.path, device)
+
+
+def _is_looked_into(folder: os.DirEntry) -> bool:
+    return folder.path not in LEFT_OUT and folder.name != ".git"
 
 
 def _is_secret(entry: os.DirEntry) -> bool:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
+from pathlib import Path
+
+from backend.environment import ALIAS_URL, TABLE
 
 HOME = "/home/app"
 UID, GID = 1001, 0  # of the application's user
@@ -31,6 +34,7 @@ def stand_in() -> str:
     is a running container's too.
     """
     os.environ.pop("SECRET_STORE", None)
+    _mounted_files()
     if not _given(URL):
         parts = {
             "POSTGRES_NAME": "check",
@@ -47,6 +51,17 @@ def stand_in() -> str:
         return ""
     os.environ["DJANGO_SECRET_KEY"] = secrets.token_urlsafe(50)
     return os.environ["DJANGO_SECRET_KEY"]
+
+
+def _mounted_files() -> None:
+    """NAME_FILE=/run/secrets/NAME in an image names what is mounted when it runs."""
+    for name in [name for name in os.environ if name.endswith("_FILE")]:
+        plain = name.removesuffix("_FILE")
+        alias = ALIAS_URL.fullmatch(plain)
+        if (alias or plain in TABLE) and not Path(os.environ[name]).exists():
+            del os.environ[name]
+            if alias:
+                os.environ[plain] = f"postgis://check:check@{HOST}/{alias[1].lower()}"
 
 
 def _given(name: str) -> bool:

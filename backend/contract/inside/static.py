@@ -22,8 +22,8 @@ def complete() -> Iterator[Result]:
         yield Result(
             "static files",
             FAILED,
-            f"{settings.STORAGES['staticfiles']['BACKEND']} gives them no hashed names: browsers would keep "
-            "old ones, or ask for each again.",
+            f"{settings.STORAGES['staticfiles']['BACKEND']} gives them no hashed names: browsers "
+            "would keep old ones, or ask for each again.",
             "Leave STORAGES['staticfiles'] to the image; for other storages extend it: "
             "STORAGES['default'] = {...}.",
         )

@@ -6,6 +6,7 @@ import http.client
 import io
 import subprocess
 import tarfile
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from backend.contract.report import FAILED, OK, SKIPPED, WARNING, Result
 
 OTHER_USER = "12345:0"
 GRACE = 35  # seconds: gunicorn's graceful_timeout of 30, and some for the rest
+# Seconds for each further start: so many times what the first took, and at least so many.
+TIMES, AT_LEAST = 5, 20
 NOTICED = 10  # seconds after SIGTERM in which a server stops saying that it is ready
 PLACE = "src_files/local_settings/settings.py"  # looked for first, whatever the image has
 BROKEN = b"INSTALLED_APPS = this_name_is_not_defined\n"
@@ -37,21 +40,27 @@ AFTER_A_START = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Lifetime:
-    """An image, what it is started with, and for how many seconds a start is waited for."""
+    """An image, what it is started with, and for how many seconds a start is waited for.
+
+    ``first`` is how many the first start took.
+    """
 
     image: Image
     surroundings: Surroundings
     facts: dict[str, Any]
     patience: float
+    first: float = 0
 
     def checks(self) -> list[Result]:
         """All checks that start the image."""
         container = self._start()
         try:
-            if not self._ready(container):
+            began = time.monotonic()
+            if not self._ready(container, self.patience):
                 return [self._did_not_start(container), *_skipped()]
+            self.first = time.monotonic() - began
             port = self.facts["port"]
             results = [Result("start", OK, f"ready, and answers on port {port}")]
             with ThreadPoolExecutor(4) as others:
@@ -69,13 +78,17 @@ class Lifetime:
         flags = (*self.surroundings.flags(), *flags)
         return Container.start(self.image.name, flags, self.facts["port"], self.facts["headers"])
 
-    def _ready(self, container: Container) -> bool:
+    def _patience_with_others(self) -> float:
+        """They run beside each other, and have less to do than the first start."""
+        return min(self.patience, max(AT_LEAST, TIMES * self.first))
+
+    def _ready(self, container: Container, patience: float) -> bool:
         path = self.facts["prefix"] + HEALTH["ready"]
 
         def ended_or_ready() -> bool:
             return container.status_of(path) == 200 or not container.running()
 
-        return until(ended_or_ready, self.patience) and container.status_of(path) == 200
+        return until(ended_or_ready, patience) and container.status_of(path) == 200
 
     def _did_not_start(self, container: Container) -> Result:
         if container.running():
@@ -103,7 +116,7 @@ class Lifetime:
     def _variant(self, check: str, said: str, *flags: str) -> Result:
         container = self._start(*flags)
         try:
-            if self._ready(container):
+            if self._ready(container, self._patience_with_others()):
                 return Result(check, OK, f"starts with {said}")
             problem, fix = error_in(container.log())
             return Result(check, FAILED, f"does not start with {said}: {problem}", fix)
@@ -135,7 +148,9 @@ class Lifetime:
         flags = ("--name", container, "--label", LABEL, *self.surroundings.flags())
         try:
             return docker(
-                *("run", *flags, self.image.name, *command), check=False, timeout=self.patience
+                *("run", *flags, self.image.name, *command),
+                check=False,
+                timeout=self._patience_with_others(),
             )
         except subprocess.TimeoutExpired:
             return None
@@ -151,7 +166,7 @@ class Lifetime:
             docker("cp", "-", f"{container}:/code", data=_archive(PLACE, BROKEN))
             docker("start", container)
             try:
-                code = int(docker("wait", container, timeout=self.patience).stdout)
+                code = int(docker("wait", container, timeout=self._patience_with_others()).stdout)
             except subprocess.TimeoutExpired:
                 code = 0
             log = docker("logs", container, check=False)

@@ -39,7 +39,7 @@ def build(images: Containers, pool: ThreadPoolExecutor) -> Callable[..., Future[
 @pytest.fixture(scope="module", autouse=True)
 def legacy(build: Callable[..., Future[Report]]) -> Future[Report]:
     """The child of 2019. Of all it takes longest: it is first."""
-    return build(DOWNSTREAM / "legacy", *POSTGIS)
+    return build(DOWNSTREAM / "legacy", *POSTGIS, "--patience", "60")
 
 
 @pytest.fixture(scope="module", autouse=True)

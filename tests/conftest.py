@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Everything below these folders needs an engine; bin/test leaves it out where none answers."""
     for item in items:
-        if {"image", "geo", "faults"} & set(item.path.parts):
+        if {"image", "geo", "faults", "contract"} & set(item.path.parts):
             item.add_marker(pytest.mark.engine)
 
 

@@ -9,6 +9,7 @@ import re
 import runpy
 import sys
 from pathlib import Path
+from typing import Any
 
 import django
 from django.conf import settings
@@ -31,10 +32,10 @@ def load() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
     for name, meant in current().misspelt().items():
         say(f"WARNING: {name} is set and means nothing here; did you mean {meant}?")
-    _applications()
+    load_applications()
     say(f"image {__version__}, Django {django.__version__}, {_overrides_found()}")
-    _middleware()
-    _urls()
+    load_middleware()
+    load_urls()
     check_gunicorn()
     _system_checks()
 
@@ -45,7 +46,8 @@ def _overrides_found() -> str:
     return f"overrides: {', '.join(files)}" if files else "no local_settings"
 
 
-def _applications() -> None:
+def load_applications() -> None:
+    """Settings and INSTALLED_APPS. Raises StartupError, as the two below."""
     try:
         django.setup()
     except StartupError:
@@ -87,7 +89,7 @@ def _line_with_text_of(message: str, file: Path) -> int | None:
     return line
 
 
-def _middleware() -> None:
+def load_middleware() -> None:
     """Import what only the server would: MIDDLEWARE names its classes as text too."""
     try:
         for name in settings.MIDDLEWARE:
@@ -96,7 +98,7 @@ def _middleware() -> None:
         raise _locate(explain(error)) from error
 
 
-def _urls() -> None:
+def load_urls() -> None:
     try:
         from django.urls import get_resolver
 
@@ -118,8 +120,8 @@ def _without_patterns(error: Exception) -> StartupError | None:
     )
 
 
-def check_gunicorn() -> None:
-    """Check the values as gunicorn will, which alone would show a traceback."""
+def check_gunicorn() -> dict[str, Any]:
+    """Check the values as gunicorn will, which alone would show a traceback; what they are."""
     from gunicorn.config import Config
 
     values = runpy.run_path(str(overrides.ROOT / "gunicorn_conf.py"))
@@ -142,6 +144,7 @@ def check_gunicorn() -> None:
         raise _bad_value("bind", values, error, fix) from error
     if shortage := limits.shortage(config.workers):
         say(shortage)
+    return values
 
 
 def _bad_value(name: str, values: dict, error: Exception, fix: str) -> StartupError:

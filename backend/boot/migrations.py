@@ -222,18 +222,25 @@ def _failed(alias: str, error: Exception) -> StartupError:
 
 def _warn_about_missing_migrations() -> None:
     """Say which applications have model changes without a migration. Nothing is written."""
+    for app_label, lacks, _ in missing():
+        say(f"WARNING: '{app_label}' {lacks}; run python manage.py makemigrations {app_label}")
+
+
+def missing() -> Iterator[tuple[str, str, list[str]]]:
+    """Application, what it lacks, and what a migration would do; no database is asked."""
     loader = MigrationLoader(None, ignore_no_migrations=True)
     detector = MigrationAutodetector(loader.project_state(), ProjectState.from_apps(apps))
     changes = detector.changes(graph=loader.graph)
     for app_label in sorted(changes.keys() & loader.migrated_apps):
-        say(
-            f"WARNING: '{app_label}' has model changes without a migration; "
-            f"run python manage.py makemigrations {app_label}"
-        )
+        operations = [
+            operation.describe()
+            for migration in changes[app_label]
+            for operation in migration.operations
+        ]
+        yield app_label, "has model changes without a migration", operations
     for app_label in sorted(loader.unmigrated_apps):
         found = apps.get_app_config(app_label).get_models()
-        if any(model._meta.managed and not model._meta.proxy for model in found):
-            say(
-                f"WARNING: '{app_label}' has models and no migrations; "
-                f"run python manage.py makemigrations {app_label}"
-            )
+        made = [model for model in found if model._meta.managed and not model._meta.proxy]
+        if made:
+            operations = [f"Create model {model.__name__}" for model in made]
+            yield app_label, "has models and no migrations", operations

@@ -115,6 +115,10 @@ class GeoAutoSchema(SwaggerAutoSchema):
 
     def get_query_parameters(self) -> list[openapi.Parameter]:
         parameters = super().get_query_parameters()
+        for parameter in parameters:
+            # djangorestframework-gis writes the word of OpenAPI 3, which Swagger 2.0 forbids here.
+            if "example" in parameter:
+                parameter["x-example"] = parameter.pop("example")
         if self.method.upper() != "GET":
             return parameters
         if isinstance(self.view, SparseFieldsMixin):

@@ -151,10 +151,10 @@ class Containers:
         self.volumes: list[str] = []
         self.images: list[str] = []
 
-    def build(self, folder: Path) -> str:
+    def build(self, folder: Path, *flags: str) -> str:
         """Build the Dockerfile in ``folder``; the image's name."""
         name = f"test-{uuid.uuid4().hex[:12]}"
-        docker("build", "--tag", name, folder)
+        docker("build", "--tag", name, *flags, folder)
         self.images.append(name)
         return name
 

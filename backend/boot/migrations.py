@@ -203,7 +203,12 @@ def _execute(connection: BaseDatabaseWrapper, statement: str, params: list | Non
 def _failed(alias: str, error: Exception) -> StartupError:
     explained = explain(error)
     fix = "Correct the migration or the data it meets; it was rolled back where the database can."
-    if "permission denied" in str(error):
+    if 'extension "postgis"' in str(error):
+        fix = (
+            "Run CREATE EXTENSION postgis; in that database as a superuser, on a server that has "
+            "PostGIS, such as that of the image postgis/postgis."
+        )
+    elif "permission denied" in str(error):
         fix = (
             f"Grant {settings.DATABASES[alias]['USER']} the right to create tables there, or set "
             "MIGRATE=false when somebody else migrates this database."

@@ -82,9 +82,10 @@ def report(project: plan.Project, paths: list[Path]) -> str:
         "Next:",
         "",
         f"  cd {project.project_name}",
-        "  docker compose up",
+        "  docker compose up --detach --wait",
+        "  docker compose exec api python manage.py loaddata example",
         "",
-        "and open http://localhost:8000. The passwords are in .env; README.md says the rest.",
+        "Then open http://localhost:8000. Passwords are in .env; README.md says the rest.",
     ]
     return "\n".join(lines)
 

@@ -6,29 +6,33 @@ import importlib.util
 import keyword
 import re
 import sys
+import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from backend.errors import StartupError
 
 LONGEST = 40  # PostgreSQL's 63 bytes must hold `test_`, the name and a suffix
+LONGEST_SUGGESTED = LONGEST - len("_data")
 # Folders of a project, of the image's /code, and labels of Django's own applications.
 TAKEN = frozenset(
     """backend bin data local_settings manage media project proxy requirements scaffold src_files
-    static tests venv
+    static test tests venv
     admin auth contenttypes gis messages postgres sessions sites staticfiles""".split()
 )
 DATABASES = ("postgres", "template0", "template1", "template_postgis")
 SCHEMAS = ("public", "information_schema", "tiger", "tiger_data", "topology")
 # Of PostgreSQL 17, Appendix C: what no schema or database may be called without quotes.
 RESERVED = frozenset(
-    """all analyse analyze and any array as asc asymmetric authorization binary both case cast check
-    collate collation column concurrently constraint create cross current_catalog current_date
-    current_role current_schema current_time current_timestamp current_user deferrable desc
-    distinct do else end except false fetch for foreign freeze from full grant group having ilike in
-    initially inner intersect into is isnull join lateral leading left like limit localtime localtimestamp
-    natural not notnull null offset on only or order outer overlaps placing primary references
-    returning right select session_user similar some symmetric system_user table tablesample then to
-    trailing true union unique user using variadic verbose when where window with""".split()
+    """all analyse analyze and any array as asc asymmetric authorization binary both case cast
+    check collate collation column concurrently constraint create cross current_catalog
+    current_date current_role current_schema current_time current_timestamp current_user
+    deferrable desc distinct do else end except false fetch for foreign freeze from full grant
+    group having ilike in initially inner intersect into is isnull join lateral leading left
+    like limit localtime localtimestamp natural not notnull null offset on only or order outer
+    overlaps placing primary references returning right select session_user similar some
+    symmetric system_user table tablesample then to trailing true union unique user using
+    variadic verbose when where window with""".split()
 )
 
 
@@ -46,6 +50,10 @@ class Database:
     @property
     def model(self) -> str:
         return "".join(part.capitalize() for part in self.alias.split("_")) + "Record"
+
+    @property
+    def table(self) -> str:
+        return f"{self.alias}_record"
 
     @property
     def route(self) -> str:
@@ -67,8 +75,8 @@ def project(name: str) -> str:
     if re.fullmatch(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*", name) and len(name) <= LONGEST:
         return name
     raise StartupError(
-        f"'{name}' is no name for a project: small letters, digits and single hyphens, a letter "
-        f"first, at most {LONGEST}.",
+        f"'{name}' is no name for a project: allowed are small letters, digits and single hyphens, "
+        f"a letter first, at most {LONGEST} of them.",
         f"Try: startproject {good}",
     )
 
@@ -78,46 +86,56 @@ def app(name: str, *, derived: bool) -> str:
 
     Raises StartupError when Python or Django would not take it, or would take another for it.
     """
-    problem = _not_an_identifier(name) or _clash(name)
+    problem = _bad_app(name)
     if problem is None:
         return name
     origin = ", made from the project's name," if derived else ""
     good = _words(name, "_") or "my_app"
-    if good == name:
-        good = f"{name}_app"
-    raise StartupError(
-        f"'{name}'{origin} is no name for an app: {problem}.", f"Try: --app {_free(good)}"
-    )
+    if _bad_app(good):
+        good = f"{good}_app"
+    raise StartupError(f"'{name}'{origin} is no name for an app: {problem}.", f"Try: --app {good}")
 
 
 def databases(texts: list[str], app_name: str) -> list[Database]:
     """``ALIAS`` or ``ALIAS:SCHEMA``, each checked; StartupError for a bad or a double one."""
     found: list[Database] = []
     for text in texts:
-        alias, colon, schema = text.partition(":")
-        _check_database(text, "alias", alias, _bad_alias(alias, bool(colon), app_name))
-        if colon:
-            _check_database(text, "schema", schema, _bad_schema(schema))
-        database = Database(alias, schema)
+        database = _check_database(text, app_name)
         for other in found:
             _check_different(database, other)
         found.append(database)
     return found
 
 
-def _check_database(text: str, kind: str, name: str, problem: str | None) -> None:
-    if problem is None:
-        return
-    good = _words(name, "_") or ("census" if kind == "alias" else "public_data")
-    if good == name:
-        good = f"{name}_data"
+def _check_database(text: str, app_name: str) -> Database:
     alias, colon, schema = text.partition(":")
-    example = f"{alias}:{good}" if kind == "schema" else f"{good}{colon}{schema}"
-    raise StartupError(
-        f"--database {text}: '{name}' is no name for {'an' if kind == 'alias' else 'a'} {kind}: "
-        f"{problem}.",
-        f"Try: --database {example}",
-    )
+
+    def bad_alias(name: str) -> str | None:
+        return _bad_alias(name, bool(colon), app_name)
+
+    if problem := bad_alias(alias):
+        good = _better(alias, bad_alias)
+        raise StartupError(
+            f"--database {text}: '{alias}' is no name for an alias: {problem}.",
+            f"Try: --database {good}{colon}{schema}",
+        )
+    if colon and (problem := _bad_schema(schema)):
+        raise StartupError(
+            f"--database {text}: '{schema}' is no name for a schema: {problem}.",
+            f"Try: --database {alias}:{_better(schema, _bad_schema)}",
+        )
+    return Database(alias, schema)
+
+
+def _better(name: str, problem: Callable[[str], str | None]) -> str:
+    good = _words(name, "_")
+    if not good or problem(good):
+        good = f"{good.removeprefix('pg_') or 'open'}_data"
+    return good
+
+
+def _bad_app(name: str) -> str | None:
+    return _not_an_identifier(name) or _clash(name)
 
 
 def _bad_alias(alias: str, has_schema: bool, app_name: str) -> str | None:
@@ -153,7 +171,7 @@ def _check_different(database: Database, other: Database) -> None:
 
 def _not_an_identifier(name: str) -> str | None:
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name):
-        return "small letters, digits and single underscores, a letter first"
+        return "allowed are small letters, digits and single underscores, a letter first"
     if len(name) > LONGEST:
         return f"it has more than {LONGEST} characters"
     if keyword.iskeyword(name) or keyword.issoftkeyword(name):
@@ -177,11 +195,7 @@ def _clash(name: str) -> str | None:
 
 def _words(name: str, between: str) -> str:
     """What is left of a name when it is written as names are; empty when nothing is."""
-    spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name).lower()
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", plain).lower()
     words = re.findall(r"[a-z0-9]+", spaced)
-    return between.join(words).lstrip("0123456789" + between)[:LONGEST].rstrip(between)
-
-
-def _free(name: str) -> str:
-    """The name, with a suffix where it is taken too."""
-    return name if _not_an_identifier(name) is None and _clash(name) is None else f"{name}_app"
+    return between.join(words).lstrip("0123456789" + between)[:LONGEST_SUGGESTED].rstrip(between)

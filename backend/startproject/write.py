@@ -28,16 +28,20 @@ def check_root(root: Path) -> None:
 
 def check_free(folder: Path, paths: list[Path]) -> None:
     """StartupError, naming them, when files are where the project's would go."""
-    if (folder.exists() or folder.is_symlink()) and not folder.is_dir():
-        existing = [folder.name]
-    else:
-        existing = [str(path) for path in paths if (folder / path).exists()]
-    if existing:
+    in_the_way = [path for path in paths if os.path.lexists(folder / path)]
+    # What should become a folder, and is a file.
+    parents = {parent for path in paths for parent in path.parents}
+    in_the_way += [path for path in parents if _is_no_folder(folder / path)]
+    if in_the_way:
+        names = sorted(str(Path(folder.name) / path) for path in in_the_way)
         raise StartupError(
-            f"{folder.name} has these files already, so nothing was written: "
-            f"{', '.join(existing)}.",
-            "Choose another name, or move them away.",
+            f"There already, so nothing was written: {', '.join(names)}.",
+            "Choose another name for the project, or move them away.",
         )
+
+
+def _is_no_folder(path: Path) -> bool:
+    return os.path.lexists(path) and not path.is_dir()
 
 
 def write(folder: Path, texts: Mapping[Path, str], modes: Mapping[Path, int]) -> None:

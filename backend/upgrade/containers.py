@@ -67,7 +67,7 @@ def _dockerfile(path: str, text: str) -> Iterator[Finding]:
                 path,
                 number,
                 f"ENTRYPOINT is a script of the project. {OWN_ENTRYPOINT}",
-                "Delete the line, and the script with it.",
+                "Delete the line, and the script with its COPY.",
             )
         elif word.upper() == "CMD":
             yield from _steps(path, number, re.sub(r'[\[\],"]', " ", rest))

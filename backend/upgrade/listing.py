@@ -147,6 +147,8 @@ def settings(source: Source) -> Iterator[Finding]:
             yield from _unsure_debug(source, statement)
         elif name == "INSTALLED_APPS":
             yield from _health_apps(source, statement)
+        elif name in ("STATIC_ROOT", "MEDIA_ROOT"):
+            yield from _written_folder(source, name, statement)
 
 
 def _true_or_false(node: ast.expr) -> bool:
@@ -162,6 +164,19 @@ def _unsure_debug(source: Source, statement: ast.Assign) -> Iterator[Finding]:
             "for true.",
             'Delete the line, the image reads DEBUG; or write os.environ.get("DEBUG", '
             '"").lower() == "true".',
+        )
+
+
+def _written_folder(source: Source, name: str, statement: ast.Assign) -> Iterator[Finding]:
+    texts = [str(constant(node)) for node in ast.walk(statement.value)]
+    names = {node.id for node in ast.walk(statement.value) if isinstance(node, ast.Name)}
+    if {"BASE_DIR", "__file__"} & names or any(text.startswith("/code") for text in texts):
+        yield Finding(
+            source.path,
+            statement.lineno,
+            f"{name} lies beside the code, where the application may not write: it is not root any "
+            "more.",
+            "Delete the line: the image writes into /data, for which a volume is made.",
         )
 
 

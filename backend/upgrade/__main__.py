@@ -15,6 +15,7 @@ from backend.upgrade.run import Result, Run
 
 MOUNTED = Path("/project")
 TO_DO = 1  # exit code of --check
+SHOWN = 5  # of the files that git does not track
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -103,6 +104,9 @@ def _report(result: Result, *, written: bool) -> str:
     for title, listed in (("By hand:", by_hand), ("Good to know:", notes)):
         if listed:
             lines += [title, *(_indented(finding) for finding in listed), ""]
+    if result.untracked:
+        some = ", ".join(result.untracked[:SHOWN]) + (" ..." if result.untracked[SHOWN:] else "")
+        lines += [f"Not looked at, because git does not track them: {some}", ""]
     if not result.changes and not by_hand:
         return "\n".join([*lines, "Nothing to do."])
     verb = "rewritten" if written else "to rewrite"

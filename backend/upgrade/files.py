@@ -19,10 +19,16 @@ FOREIGN = {
 LARGEST = 1_000_000  # bytes; nobody writes such a source file by hand
 
 
-def paths(root: Path, index: Index | None) -> list[str]:
-    """The files to look at, relative to ``root``, with slashes: in a repository what git tracks."""
+def paths(root: Path, index: Index | None) -> tuple[list[str], list[str]]:
+    """The files to look at, relative to ``root``, with slashes, and those that are left out.
+
+    In a repository they are those that git tracks: the others may be anything, and not the team's.
+    """
     found = sorted(_walk(root))
-    return [path for path in found if index is None or path in index.hashes]
+    if index is None:
+        return found, []
+    tracked = [path for path in found if path in index.hashes]
+    return tracked, [path for path in found if path not in index.hashes]
 
 
 def _walk(root: Path) -> Iterator[str]:

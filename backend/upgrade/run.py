@@ -29,6 +29,8 @@ class Change:
 class Result:
     changes: dict[str, Change]
     findings: list[Finding]
+    # Python files that were not looked at, because git does not track them.
+    untracked: list[str]
 
     def diff(self) -> Iterator[str]:
         for path, change in self.changes.items():
@@ -43,7 +45,7 @@ class Result:
 class Run:
     def __init__(self, root: Path, index: Index | None) -> None:
         self.root = root
-        self.paths = files.paths(root, index)
+        self.paths, self.untracked = files.paths(root, index)
         self.changes: dict[str, Change] = {}
         self.findings: list[Finding] = []
 
@@ -68,7 +70,8 @@ class Run:
             self.findings += check(sources)
         self._other_files()
         changed = {path: self.changes[path] for path in sorted(self.changes)}
-        return Result(changed, sorted(set(self.findings)))
+        untracked = [path for path in self.untracked if path.endswith(".py")]
+        return Result(changed, sorted(set(self.findings)), untracked)
 
     def _sources(self) -> Iterator[tuple[str, Source]]:
         for path in self.paths:

@@ -16,7 +16,14 @@ import pytest
 import requests
 from tests.docs import snippets
 from tests.docs.reader import Reader
-from tests.support.containers import IMAGE, Containers, docker
+from tests.support.containers import (
+    IMAGE,
+    POSTGIS_IMAGE,
+    PUBLISHED,
+    PUBLISHED_POSTGIS,
+    Containers,
+    docker,
+)
 from tests.upgrade.by_hand import BY_HAND, git, move_data
 from tests.upgrade.conftest import copy_of_old_project
 
@@ -47,6 +54,7 @@ class Team(Reader):
             for edit in BY_HAND:
                 edit.apply(self.folder)
             move_data(self.folder)
+            put(self.folder / "docker-compose.yml", PUBLISHED_POSTGIS, POSTGIS_IMAGE)
             git(self.folder, "add", "--all")
         super().run(snippet, text)
         self.rewritten = self.rewritten or text.strip().endswith(" upgrade")
@@ -62,13 +70,21 @@ class Team(Reader):
         return f"http://localhost:{self.env['PORT']}{path}"
 
 
+def put(file: Path, old: str, new: str) -> None:
+    file.write_text(file.read_text().replace(old, new))
+
+
 @pytest.fixture(scope="module")
-def moved(new_reader: Callable[[], Reader], published_names: None) -> Team:
+def moved(new_reader: Callable[[], Reader]) -> Team:
     """The page, followed to its end: the project serves."""
     reader = new_reader()
     project = copy_of_old_project(reader.folder)
     (project / ".env").write_text(SETTINGS)
-    team = Team(project, reader.notes, reader.prefix, reader.instead, reader.env)
+    # By its own name: the published one may mean another image in another test's run.
+    instead = {**reader.instead, PUBLISHED: IMAGE}
+    put(project / "DOCKERFILE", PUBLISHED, IMAGE)
+    git(project, "commit", "--quiet", "--all", "--message", "The image under test")
+    team = Team(project, reader.notes, reader.prefix, instead, reader.env)
     team.follow("docs/upgrading.md")
     return team
 

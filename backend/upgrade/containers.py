@@ -82,9 +82,11 @@ def _script(path: str, text: str) -> Iterator[Finding]:
 
 def _steps(path: str, number: int, line: str) -> Iterator[Finding]:
     try:
-        words = [PurePosixPath(word).name for word in shlex.split(line, comments=True)]
+        texts = shlex.split(line, comments=True)
     except ValueError:  # a quote that another line closes
-        words = [PurePosixPath(word).name for word in line.split()]
+        texts = [line]
+    # Once more, for what is quoted: sh -c "python manage.py migrate".
+    words = [PurePosixPath(word).name for text in texts for word in text.split()]
     if words[:1] in (["echo"], ["printf"]):
         return
     for step, said in STEPS.items():

@@ -15,6 +15,10 @@ from backend.errors import StartupError
 HEADER = 12  # bytes: DIRC, version, number of entries
 STAT = 40  # bytes of times, inode, mode, owner and size before the hash
 EXTENDED = 0x4000  # a flag: two more bytes of flags follow
+UNREADABLE = StartupError(
+    "The git index of the project has a form that this program does not read.",
+    "Run `git update-index --no-split-index` and `git sparse-checkout disable`, and start again.",
+)
 
 
 class Index:
@@ -47,11 +51,8 @@ class Index:
 
     def _read(self, data: bytes) -> dict[str, bytes]:
         version = int.from_bytes(data[4:8])
-        if data[:4] != b"DIRC" or version not in (2, 3, 4) or self._is_split(data):
-            raise StartupError(
-                "The git index of the project has a form that this program does not read.",
-                "Run `git update-index --no-split-index --index-version 2`, and start again.",
-            )
+        if data[:4] != b"DIRC" or version not in (2, 3, 4):
+            raise UNREADABLE
         size = hashlib.new(self._algorithm, usedforsecurity=False).digest_size
         found: dict[str, bytes] = {}
         position, path = HEADER, b""
@@ -73,11 +74,12 @@ class Index:
                 # Padded with zeros, at least one, to a multiple of eight.
                 position = start + (end - start) // 8 * 8 + 8
             found[path.decode("utf-8", "surrogateescape")] = content
+        while position < len(data) - size:
+            # A small letter marks what must be understood, such as the rest being in another file.
+            if data[position : position + 1].islower():
+                raise UNREADABLE
+            position += 8 + int.from_bytes(data[position + 4 : position + 8])
         return found
-
-    @staticmethod
-    def _is_split(data: bytes) -> bool:
-        return b"link" in data[-200:]
 
 
 def _offset(data: bytes, position: int) -> tuple[int, int]:

@@ -196,7 +196,7 @@ def test_its_extra_route_serves_and_knows_ajax(moved: Team, client: requests.Ses
 
 def test_nobody_writes_without_a_login(moved: Team):
     answer = requests.post(moved.address("/trees/neighborhoods/"), json={"name": "A"}, timeout=30)
-    assert answer.status_code == 401
+    assert answer.status_code == 403
 
 
 def test_its_documentation_has_its_paths_and_its_filters_parameters(moved: Team):

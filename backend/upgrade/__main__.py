@@ -89,7 +89,14 @@ def _write(root: Path, result: Result) -> None:
             "Mount the folder without :ro, and give it to yourself: sudo chown -R $(id -u) .",
         )
     for path, change in result.changes.items():
-        files.write(root / path, change.after.encode())
+        try:
+            files.write(root / path, change.after.encode())
+        except OSError as error:
+            raise StartupError(
+                f"{path} cannot be written: {error.strerror}. It is as it was, and so are those "
+                "after it.",
+                "Mend that and run this again: it goes on from here.",
+            ) from error
 
 
 def _report(result: Result, *, written: bool) -> str:

@@ -168,6 +168,22 @@ def test_files_keep_owner_and_mode_and_a_second_run_changes_nothing(containers, 
     assert "0 files rewritten" in again.stdout
 
 
+def test_a_folder_that_cannot_be_written_is_an_error_of_two_lines(containers, old_project):
+    done = containers.run("upgrade", mounts={old_project: "/project:ro"})
+    assert done.returncode == 1
+    assert re.fullmatch(
+        r"ERROR: .*cannot be written by the owner.* Nothing was changed\.\nFIX: .*:ro.*\n",
+        done.stderr,
+    )
+    assert git(old_project, "diff") == ""
+
+
+def test_without_a_project_it_says_how_to_mount_one(containers: Containers):
+    done = containers.run("upgrade")
+    assert done.returncode == 1
+    assert done.stderr.startswith("ERROR: There is no project at /project.\nFIX: ")
+
+
 # --- After ------------------------------------------------------------------------------
 
 

@@ -73,7 +73,7 @@ CARRIED = {
 }
 # Replaced by what the image brings; commented out.
 REPLACED = {
-    "psycopg2": "it needs a compiler; the image has psycopg2-binary",
+    "psycopg2": "from source it needs a compiler; the image has psycopg2-binary",
     "coreapi": "it does not import on Python 3.13, and REST framework no longer uses it",
     "coreapi-cli": "it needs coreapi, which does not import on Python 3.13",
     "coreschema": "nothing uses it without coreapi",
@@ -105,7 +105,7 @@ DEAD = {
 # imported: their release notes, or the first files for cp313 on PyPI.
 FIRST_FOR_PYTHON = {
     "cffi": "1.17.0",
-    "fiona": "1.10.1",
+    "fiona": "1.10.0",
     "gevent": "24.10.1",
     "greenlet": "3.1.0",
     "jinja2": "3.1.0",
@@ -118,7 +118,7 @@ FIRST_FOR_PYTHON = {
     "pyproj": "3.7.0",
     "pytest": "8.2.0",
     "pyyaml": "6.0.2",
-    "scikit-learn": "1.6.0",
+    "scikit-learn": "1.5.2",
     "scipy": "1.14.1",
     "shapely": "2.0.6",
     "geopandas": "1.0.0",

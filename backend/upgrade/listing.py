@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Callable, Iterator
 
-from backend.upgrade import advice, installed
+from backend.upgrade import advice, installed, requirements
 from backend.upgrade.findings import Finding
 from backend.upgrade.source import Source, assignments, constant, keyword, meta, walk_with_handlers
 
@@ -321,6 +321,23 @@ def worker_class(source: Source) -> Iterator[Finding]:
             )
 
 
+def requirements_of_setup(source: Source) -> Iterator[Finding]:
+    """Pins in setup.py, which stop `pip install -e` as those of requirements.txt do."""
+    if not source.path.endswith("setup.py"):
+        return
+    for call in ast.walk(source.tree):
+        listed = keyword(call, "install_requires") if isinstance(call, ast.Call) else None
+        for node in listed.elts if isinstance(listed, (ast.List, ast.Tuple)) else []:
+            text = constant(node)
+            if isinstance(text, str) and (reason := requirements.in_the_way(text)):
+                yield Finding(
+                    source.path,
+                    node.lineno,
+                    f"install_requires names {text}: {reason}.",
+                    "Delete it, or its version.",
+                )
+
+
 RULES: list[Rule] = [
     gone_names,
     gone_classes_in_settings,
@@ -331,4 +348,5 @@ RULES: list[Rule] = [
     spatial_ref_sys,
     leftovers,
     worker_class,
+    requirements_of_setup,
 ]

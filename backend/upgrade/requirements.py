@@ -25,7 +25,7 @@ def rewrite(text: str) -> tuple[str, list[str]]:
     for number, line in enumerate(lines):
         continues = reason and number and lines[number - 1].rstrip().endswith("\\")
         if not continues:
-            reason = _in_the_way(line)
+            reason = in_the_way(line)
             if reason:
                 done.append(f"{line.strip()}: {reason}")
                 body = line.rstrip("\r\n")
@@ -36,8 +36,8 @@ def rewrite(text: str) -> tuple[str, list[str]]:
     return "".join(lines), done
 
 
-def _in_the_way(line: str) -> str:
-    """Why a line is to be commented out, empty when it is not."""
+def in_the_way(line: str) -> str:
+    """Why a requirement is to be left out, empty when it is not."""
     name, specifier = _parse(line)
     if name in advice.REPLACED:
         return advice.REPLACED[name]

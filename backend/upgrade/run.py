@@ -7,7 +7,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backend.upgrade import containers, files, listing, projects, requirements, rewrites
+from backend.upgrade import (
+    containers,
+    files,
+    listing,
+    projects,
+    requirements,
+    rewrites,
+    templates,
+)
 from backend.upgrade.findings import Finding
 from backend.upgrade.git import Index
 from backend.upgrade.source import Edit, Source
@@ -133,5 +141,7 @@ class Run:
                 after, done = requirements.rewrite(text)
                 self._note(path, text, after, done)
                 self.findings += requirements.list_findings(path, after)
+            elif path.endswith(".html"):
+                self.findings += templates.list_findings(path, text)
             else:
                 self.findings += containers.list_findings(path, text)

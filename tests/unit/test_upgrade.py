@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from backend.errors import StartupError
+from backend.startproject.__main__ import main as startproject
 from backend.upgrade import advice, requirements, rewrites
 from backend.upgrade.__main__ import main
 from backend.upgrade.findings import Finding
@@ -62,6 +63,12 @@ def test_each_place_of_the_list_is_mended_by_its_edit_and_none_is_left(tmp_path:
 @pytest.mark.parametrize("project", ["tests/downstream/project", "tests/geo/project", "bench/ours"])
 def test_a_project_of_today_has_nothing_to_do(project: str, capsys: pytest.CaptureFixture):
     assert main(["--check", str(ROOT / project)]) == 0
+    assert capsys.readouterr().out.strip().endswith("Nothing to do.")
+
+
+def test_a_project_of_startproject_has_nothing_to_do(tmp_path: Path, capsys: pytest.CaptureFixture):
+    startproject(["my-api", "--database", "census", "--into", str(tmp_path)])
+    assert main(["--check", str(tmp_path / "my-api")]) == 0
     assert capsys.readouterr().out.strip().endswith("Nothing to do.")
 
 
@@ -212,7 +219,7 @@ def test_requirements_are_commented_out_with_the_reason_and_the_rest_stays():
     assert text == (
         "# Django >= 2.2, < 3 ; python_version > '3'  # the framework  # the image brings it\n"
         "djangorestframework\n"
-        "# PsycoPG2  # it needs a compiler; the image has psycopg2-binary\n"
+        "# PsycoPG2  # from source it needs a compiler; the image has psycopg2-binary\n"
         "numpy==2.2.0\n"
         "# psutil==5.6.3 \\\n#     --hash=sha256:aa \\\n#     --hash=sha256:bb\n"
         "-e ./app"
@@ -247,6 +254,9 @@ def test_what_is_said_to_be_in_the_image_is_in_its_requirements():
         ("urls.py", "r.register('a', A, 'x')\nr.register('b', B, basename='x')\n", 2, "is taken"),
         ("requirements.txt", "\nPandas==0.25.1\n", 2, "pandas 0.25.1 does not run"),
         ("requirements.txt", "git+https://example.org/a.git\n", 1, "no git"),
+        ("setup.py", "setup(\n  install_requires=['a', 'Django<3'])\n", 2, "names Django<3"),
+        ("a.html", "<p>\n{% load i18n staticfiles %}\n", 2, "library staticfiles"),
+        ("a.html", "{% ifequal a 'b' %}{% endif %}\n", 1, "tag ifequal"),
         ("start.sh", "cd /code && python ./manage.py  makemigrations a\n", 1, "at start writes"),
         ("Dockerfile", "FROM a\nCMD [\"gunicorn\", \"a\"]\n", 2, "starts gunicorn itself"),
         ("a.yml", "services:\n  a:\n    command: sh -c 'manage.py migrate'\n", 3, "migrates"),
@@ -276,6 +286,8 @@ def test_what_only_the_team_can_change_is_listed_with_its_line(
         ("requirements.txt", "# pandas==0.25.1\npandas\nnumpy>=1.16\n"),
         ("start.sh", "echo manage.py migrate\nmanage.py migrate_databases\n"),
         ("Dockerfile", 'ENTRYPOINT ["/code/bin/docker-entrypoint.sh"]\n'),
+        ("a.html", "{% load static %}{{ staticfiles }}{# ifequal #}\n"),
+        ("setup.py", "setup(install_requires=['Django', 'a<3'])\n"),
         ("a.yml", "on: {push: [a]}\njobs:\n  - {{ template }}\n"),
     ],
 )

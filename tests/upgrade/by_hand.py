@@ -72,6 +72,16 @@ BY_HAND = [
         ],
     ),
     ByHand(
+        f"{APPS}/setup.py",
+        "install_requires names Django>=2.2,<3",
+        [("        'Django>=2.2,<3',\n", "")],
+    ),
+    ByHand(
+        f"{APPS}/trees/templates/trees/index.html",
+        "library staticfiles does not exist",
+        [("load staticfiles", "load static")],
+    ),
+    ByHand(
         f"{APPS}/trees/__init__.py",
         "pkg_resources is not there",
         [

@@ -196,6 +196,11 @@ def test_its_api_serves_what_is_written(moved: Team, client: requests.Session):
     assert names(requests.get(moved.address("/trees/2018/oaks/"), timeout=30)) == ["Oak", "Ash"]
 
 
+def test_its_template_serves(moved: Team):
+    page = requests.get(moved.address("/trees/"), timeout=30).text
+    assert re.search(r'href="/trees/static/admin/css/base\.[0-9a-f]+\.css"', page)
+
+
 def test_its_filters_are_no_longer_ignored(moved: Team, client: requests.Session):
     filtered = requests.get(moved.address("/trees/trees/?alive=true"), timeout=30)
     assert names(filtered) == ["Oak"]

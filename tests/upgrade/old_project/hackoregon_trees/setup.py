@@ -13,6 +13,7 @@ setup(
     include_package_data=True,
     zip_safe=False,
     install_requires=[
+        'Django>=2.2,<3',
         'djangorestframework',
         'djangorestframework-gis'
     ],

@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Callable, Iterator
 
-from django_upgrade.data import FIXERS
 from django_upgrade.data import Settings as DjangoUpgradeSettings
 from django_upgrade.main import apply_fixers
 
@@ -19,11 +18,6 @@ TARGET = (5, 2)
 # url() becomes re_path() below, and not path(): its converters would hand a view the number 4
 # where it had the text "4", and its anchors are not those of every old pattern.
 LEFT_OUT = {"django_urls"}
-# A migration is history. It must be importable; what it says of the database stays.
-IN_MIGRATIONS = {
-    *("compatibility_imports", "on_delete", "utils_encoding", "utils_http", "utils_text"),
-    *("utils_timezone", "utils_translation"),
-}
 MODELS = ("django.db.models", "django.contrib.gis.db.models")
 AJAX = '{}.headers.get("x-requested-with") == "XMLHttpRequest"'
 
@@ -41,8 +35,7 @@ def rewrite(path: str, text: str) -> tuple[str, list[str]]:
 
 def django_upgrade(source: Source) -> list[Edit]:
     """What Django renamed or moved, by django-upgrade"""
-    only = IN_MIGRATIONS if source.is_migration else set(FIXERS) - LEFT_OUT
-    settings = DjangoUpgradeSettings(target_version=TARGET, only_fixers=only)
+    settings = DjangoUpgradeSettings(target_version=TARGET, skip_fixers=LEFT_OUT)
     text = apply_fixers(source.text, settings, source.path)
     return [] if text == source.text else [Edit(0, len(source.text), text)]
 
@@ -81,7 +74,7 @@ def _renamed(source: Source, old: str, new: str) -> Iterator[Edit]:
 
 def null_booleans(source: Source) -> list[Edit]:
     """NullBooleanField is BooleanField with null"""
-    if source.is_migration:
+    if source.is_migration:  # it is history, and Django still reads it there
         return []
     arguments = {f"{module}.NullBooleanField": ("null", "blank") for module in MODELS}
     arguments["rest_framework.serializers.NullBooleanField"] = ("allow_null",)

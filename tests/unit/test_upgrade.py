@@ -14,6 +14,7 @@ from backend.upgrade.__main__ import main
 from backend.upgrade.findings import Finding
 from backend.upgrade.git import Index
 from backend.upgrade.run import Run
+from backend.upgrade.source import Edit, Source
 from tests.upgrade.by_hand import BY_HAND, MAKEMIGRATIONS, git, move_data
 from tests.upgrade.conftest import copy_of_old_project
 
@@ -101,6 +102,11 @@ def test_a_project_of_startproject_has_nothing_to_do(tmp_path: Path, capsys: pyt
             "urls.py",
             "from django.conf.urls import url as u\nu('a', b)\n",
             "from django.urls import re_path as u\nu('a', b)\n",
+        ),
+        (  # path() would hand the view a number in the place of a text
+            "urls.py",
+            "from django.conf.urls import url\nurl(r'^(?P<year>[0-9]+)/$', b)\n",
+            "from django.urls import re_path\nre_path(r'^(?P<year>[0-9]+)/$', b)\n",
         ),
         ("urls.py", "def url(a):\n    return a\nurl('a')\n", None),
         (
@@ -205,6 +211,24 @@ def test_a_file_is_rewritten_where_it_means_the_same(path: str, before: str, aft
     assert text == (before if after is None else after)
     assert bool(done) is (after is not None)
     assert rewrites.rewrite(path, text) == (text, [])
+
+
+def test_rewriting_goes_on_until_nothing_changes(repository: Path, monkeypatch: pytest.MonkeyPatch):
+    """So that a second run changes nothing more, whatever one rule leaves to those before it."""
+
+    def last(source: Source) -> list[Edit]:
+        """Renames what a rule before it looks for."""
+        return [Edit(0, 1, "b")] if source.text.startswith("c") else []
+
+    def first(source: Source) -> list[Edit]:
+        """Renames what is renamed after it."""
+        return [Edit(0, 1, "a")] if source.text.startswith("b") else []
+
+    monkeypatch.setattr(rewrites, "RULES", [first, last])
+    write(repository, {"c.py": "c = 1\n"})
+    git(repository, "add", "--all")
+    main([str(repository)])
+    assert (repository / "c.py").read_text() == "a = 1\n"
 
 
 def test_requirements_are_commented_out_with_the_reason_and_the_rest_stays():

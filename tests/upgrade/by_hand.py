@@ -215,7 +215,9 @@ BY_HAND = [
 # Mended by `manage.py makemigrations`, with its place and what the list says of it.
 MAKEMIGRATIONS = [
     ByHand(f"{APPS}/parks/models.py", "the app 'parks' has no migrations"),
-    ByHand(f"{MIGRATIONS}/0001_initial.py", "in the last migration that names it"),
+    ByHand(f"{MIGRATIONS}/0001_initial.py", "tree.alive is a NullBooleanField in the last"),
+    ByHand(f"{MIGRATIONS}/0001_initial.py", "tree.evergreen is a NullBooleanField in the last"),
+    ByHand(f"{MIGRATIONS}/0001_initial.py", "tree.details is a JSONField in the last"),
 ]
 
 

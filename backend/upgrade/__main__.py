@@ -41,10 +41,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Rewrites a project of the 2019 image where that is safe, and lists the rest.",
     )
     parser.add_argument("--check", "--dry-run", action="store_true", help="write nothing, print "
-    "the "
-        "differences; exit code 1 when there is something to do")  # fmt: skip
-    parser.add_argument("--force", action="store_true", help="write without git, or over changes "
-        "that git does not hold")  # fmt: skip
+    "the differences; exit code 1 when there is something to do")  # fmt: skip
+    parser.add_argument("--force", action="store_true", help="write without git, or over "
+        "changes that git does not hold")  # fmt: skip
     parser.add_argument("folder", nargs="?", type=Path, default=MOUNTED, help=argparse.SUPPRESS)
     return parser
 
@@ -66,11 +65,9 @@ def _refuse_what_could_be_lost(root: Path, index: Index | None, result: Result) 
     if index is None:
         raise StartupError(
             "The project is no git repository, so nothing could bring back what is rewritten. "
-            "Nothing "
-            "was changed.",
+            "Nothing was changed.",
             "Mount the top folder of the repository, or run `git init && git add .`; --check "
-            "shows the "
-            "changes, and --force makes them without git.",
+            "shows the changes, and --force makes them without git.",
         )
     unsaved = [path for path in result.changes if not index.holds(path, (root / path).read_bytes())]
     if unsaved:
@@ -90,7 +87,7 @@ def _write(root: Path, result: Result) -> None:
         )
     for path, change in result.changes.items():
         try:
-            files.write(root / path, change.after.encode())
+            files.write(root / path, change.after)
         except OSError as error:
             raise StartupError(
                 f"{path} cannot be written: {error.strerror}. It is as it was, and so are those "

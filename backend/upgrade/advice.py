@@ -19,14 +19,12 @@ NAMES = {
     "rest_framework.documentation": SWAGGER,
     "rest_framework.schemas.coreapi": SWAGGER,
     "rest_framework.renderers.CoreJSONRenderer": SWAGGER,
-    "rest_framework.compat": "Names of rest_framework.compat are private and come and go: import "
-    "the "
-    "package itself, in a try where it is optional.",
+    "rest_framework.compat": "Names of rest_framework.compat are private and come and go: "
+    "import the package itself, in a try where it is optional.",
     "rest_framework.compat.coreapi": PARAMETERS,
     "rest_framework.compat.coreschema": PARAMETERS,
     "rest_framework.decorators.list_route": "It is action(detail=False), with url_path= for an "
-    "underscore "
-    "in the name.",
+    "underscore in the name.",
     "rest_framework.decorators.detail_route": "It is action(detail=True).",
     "rest_framework.filters.DjangoFilterBackend": "Import it from django_filters.rest_framework.",
     "django.contrib.gis.admin.GeoModelAdmin": "It is GISModelAdmin.",
@@ -49,15 +47,15 @@ NAMES = {
     "django.utils.lru_cache": "It is functools.lru_cache.",
     "django.utils.encoding.python_2_unicode_compatible": "Delete it, with its decorators.",
     "django.core.urlresolvers": "It is django.urls.",
-    "django.contrib.auth.middleware.SessionAuthenticationMiddleware": "Delete it: Django does it "
-    "itself.",
+    "django.contrib.auth.middleware.SessionAuthenticationMiddleware": "Delete it: Django does "
+    "it itself.",
     "django.contrib.postgres.fields.JSONField": "It is django.db.models.JSONField.",
     "psycopg2": "It is in the image.",
 }
 # Imports that no longer work, though no package of the image tells.
 DEAD_IMPORTS = {
-    "rest_framework_swagger": "rest_framework_swagger does not import on Django 4 and later, and "
-    "nobody maintains it",
+    "rest_framework_swagger": "rest_framework_swagger needs coreapi, which does not import on "
+    "Python 3.13, and nobody maintains it",
     "coreapi": "coreapi is not in the image, does not import on Python 3.13, and REST framework "
     "no longer uses it",
     "coreschema": "coreschema is not in the image, and REST framework no longer uses it",
@@ -82,8 +80,8 @@ REPLACED = {
 }
 # Not to be used, and for the team to decide.
 DEAD = {
-    "psycopg": "Delete it: Django takes psycopg 3 when both are installed, and the image is made "
-    "with psycopg2.",
+    "psycopg": "Delete it: Django takes psycopg 3 when both are installed, and the image is "
+    "made with psycopg2.",
     "psycogreen": "Delete it: it is for gevent, and the image's workers are threads.",
     "django-rest-framework": "Delete it: the package is djangorestframework, which the image has.",
     "pygdal": "Delete it: the image has GDAL for GeoDjango. For osgeo, use pyogrio or rasterio.",

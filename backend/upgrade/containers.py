@@ -27,8 +27,8 @@ STEPS = {
     ),
     ("manage.py", "collectstatic"): (
         "The image collects static files at its start, when they changed.",
-        "Delete the line; `RUN python manage.py collectstatic --noinput` in the Dockerfile makes "
-        "starts faster.",
+        "Delete the line; `RUN python manage.py collectstatic --noinput` in the Dockerfile "
+        "makes starts faster.",
     ),
     ("manage.py", "createsuperuser"): (
         "The image makes the superuser of DJANGO_SUPERUSER_USERNAME and DJANGO_SUPERUSER_PASSWORD.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
 import stat
@@ -49,12 +50,14 @@ def _walk(root: Path) -> Iterator[str]:
                 yield file.relative_to(root).as_posix()
 
 
-def write(file: Path, content: bytes) -> None:
-    """Put ``content`` in the place of a file at once, with its mode and, where allowed, its owner.
+def write(file: Path, text: str) -> None:
+    """Put ``text`` in the place of a file at once, with its mode and, where allowed, its owner.
 
-    Raises OSError; the file is then as it was.
+    A byte order mark stays. Raises OSError; the file is then as it was.
     """
     before = file.stat()
+    marked = file.read_bytes().startswith(codecs.BOM_UTF8)
+    content = text.encode("utf-8-sig" if marked else "utf-8")
     number, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:
         with os.fdopen(number, "wb") as new:

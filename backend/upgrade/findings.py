@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+from backend.upgrade import advice, installed
 
 
 @dataclass(frozen=True, order=True)
@@ -20,3 +23,13 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.path}, line {self.line}: {self.problem}\n    FIX: {self.fix}"
+
+
+def gone(path: str, line: int, name: str, for_advice: str) -> Iterator[Finding]:
+    """One finding when a full name is not there any more, with the advice for it."""
+    dead = advice.DEAD_IMPORTS.get(name.partition(".")[0])
+    if dead or not installed.exists(name):
+        fix = advice.about(for_advice) or (
+            "Look for its new place in the release notes of its package."
+        )
+        yield Finding(path, line, f"{dead or f'{name} does not exist any more'}.", fix)

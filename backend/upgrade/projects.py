@@ -10,6 +10,8 @@ from pathlib import PurePosixPath
 from backend.upgrade.findings import Finding
 from backend.upgrade.source import Edit, Source, assignments, constant, keyword, meta
 
+Field = tuple[str, str, str]  # folder of the migrations, model, field, in small letters
+Place = tuple[str, int, str]  # path, line, full name of the field's class
 SETTINGS = "local_settings/settings.py"
 AUTO_FIELD = """
 # Primary keys as the migrations have them; the image's own default is BigAutoField.
@@ -110,12 +112,10 @@ def missing_migrations(sources: Mapping[str, Source]) -> Iterator[Finding]:
                 path,
                 model.lineno,
                 f"The model {model.name} has a table of its own, and the app '{app.name}' has no "
-                "migrations: "
-                "the start no longer makes them.",
+                "migrations: the start no longer makes them.",
                 f"Run `python manage.py makemigrations {app.name}` once and commit what it "
-                "writes. Where the "
-                f"tables exist already, start once with `python manage.py migrate {app.name} "
-                "--fake-initial`.",
+                "writes. Where the tables exist already, start once with `python manage.py "
+                f"migrate {app.name} --fake-initial`.",
             )
 
 
@@ -133,48 +133,62 @@ def _is_managed(source: Source, node: ast.stmt) -> bool:
 
 
 def retired_fields(sources: Mapping[str, Source]) -> Iterator[Finding]:
-    """Fields whose last word in the migrations is a class that Django keeps for history only."""
-    last: dict[tuple[str, str, str], tuple[str, int, str]] = {}
-    for path, source in sorted(sources.items()):
-        if not source.is_migration:
-            continue
-        app = str(PurePosixPath(path).parent)
-        for operation in ast.walk(source.tree):
-            if isinstance(operation, ast.Call):
-                for model, field, node in _fields(operation):
-                    name = source.dotted(node.func) if isinstance(node, ast.Call) else ""
-                    last[app, model, field] = (path, node.lineno, name)
-    for (app, model, field), (path, line, name) in last.items():
+    """Fields that the migrations end with, of a class that Django keeps for history only."""
+    fields: dict[Field, Place] = {}
+    for _, source in sorted(sources.items()):
+        if source.is_migration:
+            for operation in ast.walk(source.tree):
+                if isinstance(operation, ast.Call) and isinstance(operation.func, ast.Attribute):
+                    _follow(fields, source, operation, operation.func.attr)
+    for (folder, model, field), (path, line, name) in fields.items():
         kind = name.rpartition(".")[2]
         if kind == "NullBooleanField" or (kind == "JSONField" and "postgres" in name):
+            app = PurePosixPath(folder).parent.name
             yield Finding(
                 path,
                 line,
-                f"{model}.{field} is a {kind} in the last migration that names it, which Django "
-                "keeps "
+                f"{model}.{field} is a {kind} at the end of the migrations, which Django keeps "
                 "for history only; the model says otherwise.",
-                f"Run `python manage.py makemigrations {PurePosixPath(app).parent.name}` and "
-                "commit what it writes. "
-                "It changes no column.",
+                f"Run `python manage.py makemigrations {app}` and commit what it writes. It "
+                "changes no column.",
             )
 
 
-def _fields(operation: ast.Call) -> Iterator[tuple[str, str, ast.expr]]:
-    name = operation.func.attr if isinstance(operation.func, ast.Attribute) else ""
-    if name == "CreateModel" and isinstance(fields := keyword(operation, "fields"), ast.List):
-        for pair in fields.elts:
-            if isinstance(pair, ast.Tuple) and len(pair.elts) == 2:
-                yield (
-                    str(constant(keyword(operation, "name"))).lower(),
-                    str(constant(pair.elts[0])),
-                    pair.elts[1],
-                )
-    elif name in ("AddField", "AlterField") and (field := keyword(operation, "field")):
-        yield (
-            str(constant(keyword(operation, "model_name"))).lower(),
-            str(constant(keyword(operation, "name"))),
-            field,
-        )
+def _follow(fields: dict[Field, Place], source: Source, operation: ast.Call, kind: str) -> None:
+    """What one operation of a migration does to the fields there are."""
+    folder = str(PurePosixPath(source.path).parent)
+
+    def said(name: str) -> str:
+        return str(constant(keyword(operation, name))).lower()
+
+    def put(model: str, field: str, node: ast.expr) -> None:
+        name = source.dotted(node.func) if isinstance(node, ast.Call) else ""
+        fields[folder, model, field] = (source.path, node.lineno, name)
+
+    def move(old: tuple[str, str], new: tuple[str, str]) -> None:
+        if place := fields.pop((folder, *old), None):
+            fields[folder, *new] = place
+
+    match kind:
+        case "CreateModel":
+            listed = keyword(operation, "fields")
+            for pair in listed.elts if isinstance(listed, ast.List) else []:
+                if isinstance(pair, ast.Tuple) and len(pair.elts) == 2:
+                    put(said("name"), str(constant(pair.elts[0])).lower(), pair.elts[1])
+        case "AddField" | "AlterField":
+            if node := keyword(operation, "field"):
+                put(said("model_name"), said("name"), node)
+        case "RemoveField":
+            fields.pop((folder, said("model_name"), said("name")), None)
+        case "RenameField":
+            move((said("model_name"), said("old_name")), (said("model_name"), said("new_name")))
+        case "DeleteModel" | "RenameModel":
+            gone = said("name") if kind == "DeleteModel" else said("old_name")
+            for _, model, field in [key for key in fields if key[:2] == (folder, gone)]:
+                if kind == "RenameModel":
+                    move((model, field), (said("new_name"), field))
+                else:
+                    del fields[folder, model, field]
 
 
 def same_basenames(sources: Mapping[str, Source]) -> Iterator[Finding]:
@@ -193,8 +207,7 @@ def same_basenames(sources: Mapping[str, Source]) -> Iterator[Finding]:
                     path,
                     call.lineno,
                     f"The basename '{name}' is taken by {first[name]}: one router refuses to "
-                    "start, and of "
-                    "two routers one hides the other's URL names.",
+                    "start, and of two routers one hides the other's URL names.",
                     f'Give one of them a name of its own: register(..., basename="other-{name}").',
                 )
             else:

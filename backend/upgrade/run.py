@@ -26,7 +26,7 @@ ProjectRule = Callable[[Mapping[str, Source]], dict[str, list[Edit]]]
 
 @dataclass
 class Change:
-    """A file's text before and after, and what was done to it, in words."""
+    """A file's text before and after, without a byte order mark, and in words what was done."""
 
     before: str
     after: str
@@ -86,12 +86,11 @@ class Run:
             if path.endswith(".py") and (text := self._read(path)) is not None:
                 source = Source(path, text)
                 try:
-                    compile(source.tree, path, "exec", dont_inherit=True)
-                except (SyntaxError, ValueError) as error:
-                    line = getattr(error, "lineno", None) or 1
+                    source.tree  # noqa: B018  parsed once, and kept
+                except SyntaxError as error:
                     self._list(
                         path,
-                        line,
+                        error.lineno or 1,
                         f"Python 3.13 cannot read it: {error}.",
                         "Correct it, and run this again.",
                     )
@@ -100,7 +99,7 @@ class Run:
 
     def _read(self, path: str) -> str | None:
         try:
-            return (self.root / path).read_bytes().decode()
+            return (self.root / path).read_bytes().decode("utf-8-sig")
         except UnicodeDecodeError:
             if path.endswith(".py"):
                 self._list(path, 1, "It is not UTF-8.", "Save it as UTF-8, and run this again.")

@@ -319,6 +319,37 @@ def test_what_works_is_not_listed(tmp_path: Path, path: str, text: str):
     assert findings(write(tmp_path, {path: text})) == []
 
 
+CREATED = """from django.db import migrations, models
+operations = [
+    migrations.CreateModel(name='Tree', fields=[('Alive', models.NullBooleanField())]),
+    migrations.RenameModel(old_name='Tree', new_name='Oak'),
+    migrations.RenameField(model_name='oak', old_name='alive', new_name='dead'),
+]
+"""
+
+
+@pytest.mark.parametrize(
+    ("operation", "listed"),
+    [
+        ("AlterField(model_name='oak', name='x', field=models.CharField())", ["oak.dead"]),
+        ("AlterField(model_name='oak', name='dead', field=models.BooleanField())", []),
+        ("RemoveField(model_name='oak', name='dead')", []),
+        ("DeleteModel(name='Oak')", []),
+        (
+            "AddField(model_name='a', name='b', field=models.NullBooleanField())",
+            ["a.b", "oak.dead"],
+        ),
+    ],
+)
+def test_a_field_of_history_is_listed_while_the_migrations_end_with_it(
+    tmp_path: Path, operation: str, listed: list[str]
+):
+    later = CREATED.partition("[")[0] + f"[migrations.{operation}]\n"
+    files = {"a/migrations/0001.py": CREATED, "a/migrations/0002.py": later}
+    found = findings(write(tmp_path, files))
+    assert sorted(each.problem.split()[0] for each in found) == listed
+
+
 # --- Nothing is lost ----------------------------------------------------------------------
 
 OLD = {"app/a.py": "from django.conf.urls import url\n"}
@@ -376,6 +407,13 @@ def test_an_index_in_an_unknown_form_is_an_error_of_two_lines(repository: Path):
     git(repository, "update-index", "--split-index")
     with pytest.raises(StartupError, match="git index"):
         main([str(repository)])
+
+
+def test_a_byte_order_mark_and_the_ends_of_lines_stay(repository: Path):
+    (repository / "app/a.py").write_bytes(b"\xef\xbb\xbf" + OLD["app/a.py"].encode()[:-1] + b"\r\n")
+    git(repository, "-c", "core.autocrlf=true", "add", "--all")
+    assert main([str(repository)]) == 0
+    assert (repository / "app/a.py").read_bytes() == b"\xef\xbb\xbf" + NEW.encode()[:-1] + b"\r\n"
 
 
 def test_links_are_not_followed(repository: Path, tmp_path_factory: pytest.TempPathFactory):

@@ -190,7 +190,7 @@ BY_HAND = [
     ),
     ByHand(
         "local_settings/urls.py",
-        "rest_framework_swagger does not import",
+        "rest_framework_swagger needs coreapi",
         [
             (
                 "from rest_framework_swagger.views import get_swagger_view",
@@ -215,9 +215,9 @@ BY_HAND = [
 # Mended by `manage.py makemigrations`, with its place and what the list says of it.
 MAKEMIGRATIONS = [
     ByHand(f"{APPS}/parks/models.py", "the app 'parks' has no migrations"),
-    ByHand(f"{MIGRATIONS}/0001_initial.py", "tree.alive is a NullBooleanField in the last"),
-    ByHand(f"{MIGRATIONS}/0001_initial.py", "tree.evergreen is a NullBooleanField in the last"),
-    ByHand(f"{MIGRATIONS}/0001_initial.py", "tree.details is a JSONField in the last"),
+    ByHand(f"{MIGRATIONS}/0001_initial.py", "tree.alive is a NullBooleanField at the end"),
+    ByHand(f"{MIGRATIONS}/0001_initial.py", "tree.evergreen is a NullBooleanField at the end"),
+    ByHand(f"{MIGRATIONS}/0001_initial.py", "tree.details is a JSONField at the end"),
 ]
 
 

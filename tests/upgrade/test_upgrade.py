@@ -146,18 +146,18 @@ def upgrade(containers: Containers, project: Path, *arguments: str):
 
 
 def test_files_keep_owner_and_mode_and_a_second_run_changes_nothing(containers, old_project):
-    """Owned by somebody who is not root; one file may be read by its owner only."""
+    """Owned by somebody who is not root; one file may be read by its group, not by all."""
     chown = ("chown", "-R", "1234:1234", "/project")
     containers.run(*chown[1:], options=["--entrypoint", "chown"], mounts={old_project: "/project"})
     settings = old_project / "local_settings/settings.py"
-    settings.chmod(0o600)
+    settings.chmod(0o640)
 
     first = upgrade(containers, old_project)
     assert first.returncode == 0, first.stderr
     after = git(old_project, "diff")
     assert "+DEBUG = (os.environ.get('DEBUG', \"\").lower()" in after
     status = settings.stat()
-    assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (1234, 1234, 0o600)
+    assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (1234, 1234, 0o640)
     source = [path for path in old_project.rglob("*") if ".git" not in path.parts]
     assert {path.lstat().st_uid for path in source} == {1234}
     assert git(old_project, "ls-files", "--others") == ""

@@ -11,6 +11,7 @@ import yaml
 
 from backend.upgrade.findings import Finding
 
+LARGEST_SCRIPT = 100_000  # bytes; nobody writes a larger one by hand
 OWN_ENTRYPOINT = (
     "The image's own entry point is left out: it waits for the databases, migrates each once, "
     "collects static files, makes the superuser, gives up root and starts gunicorn."
@@ -49,11 +50,19 @@ DEAD_IMAGES = {
 }
 
 
+def may_be_one(path: str, size: int) -> bool:
+    """Whether a file of that name and size in bytes is worth reading."""
+    name = PurePosixPath(path).name.lower()
+    if "." not in name and "dockerfile" not in name:
+        return size <= LARGEST_SCRIPT  # a script without a suffix, or data
+    return "dockerfile" in name or name.endswith((".yml", ".yaml", ".sh"))
+
+
 def list_findings(path: str, text: str) -> Iterator[Finding]:
     name = PurePosixPath(path).name.lower()
     if "dockerfile" in name:
         yield from _dockerfile(path, text)
-    elif name.endswith((".yml", ".yaml")) and not name.startswith("."):
+    elif name.endswith((".yml", ".yaml")):
         yield from _compose(path, text)
     elif name.endswith(".sh") or re.match(r"#! ?/(usr/)?bin/(env )?(ba)?sh", text):
         yield from _script(path, text)

@@ -17,7 +17,6 @@ FOREIGN = {
     *(".git", ".hg", ".svn", ".tox", ".nox", ".eggs", ".mypy_cache", ".pytest_cache"),
     *("node_modules", "bower_components", "site-packages", "__pycache__", "build", "dist"),
 }
-LARGEST = 1_000_000  # bytes; nobody writes such a source file by hand
 
 
 def paths(root: Path, index: Index | None) -> tuple[list[str], list[str]]:
@@ -44,9 +43,8 @@ def _walk(root: Path) -> Iterator[str]:
         ]
         for name in names:
             file = here / name
-            status = file.lstat()
             # No links: what they lead to may lie outside of the project.
-            if stat.S_ISREG(status.st_mode) and status.st_size <= LARGEST:
+            if stat.S_ISREG(file.lstat().st_mode):
                 yield file.relative_to(root).as_posix()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from backend.upgrade import (
     containers,
@@ -101,7 +101,7 @@ class Run:
         try:
             return (self.root / path).read_bytes().decode("utf-8-sig")
         except UnicodeDecodeError:
-            if path.endswith(".py"):
+            if PurePosixPath(path).suffix:  # without one it may be a program or data
                 self._list(path, 1, "It is not UTF-8.", "Save it as UTF-8, and run this again.")
         except PermissionError:
             self._list(
@@ -134,13 +134,15 @@ class Run:
 
     def _other_files(self) -> None:
         for path in self.paths:
-            if path.endswith(".py") or (text := self._read(path)) is None:
-                continue
             if requirements.is_requirements(path):
-                after, done = requirements.rewrite(text)
-                self._note(path, text, after, done)
-                self.findings += requirements.list_findings(path, after)
+                self._requirements(path)
             elif path.endswith(".html"):
-                self.findings += templates.list_findings(path, text)
-            else:
-                self.findings += containers.list_findings(path, text)
+                self.findings += templates.list_findings(path, self._read(path) or "")
+            elif containers.may_be_one(path, (self.root / path).stat().st_size):
+                self.findings += containers.list_findings(path, self._read(path) or "")
+
+    def _requirements(self, path: str) -> None:
+        text = self._read(path) or ""
+        after, done = requirements.rewrite(text)
+        self._note(path, text, after, done)
+        self.findings += requirements.list_findings(path, after)

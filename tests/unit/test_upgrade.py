@@ -281,6 +281,8 @@ def test_what_is_said_to_be_in_the_image_is_in_its_requirements():
         ("setup.py", "setup(\n  install_requires=['a', 'Django<3'])\n", 2, "names Django<3"),
         ("a.html", "<p>\n{% load i18n staticfiles %}\n", 2, "library staticfiles"),
         ("a.html", "{% ifequal a 'b' %}{% endif %}\n", 1, "tag ifequal"),
+        ("bin/start", "#!/usr/bin/env bash\nexec gunicorn a\n", 2, "starts gunicorn"),
+        ("bin/DOCKERFILE", "ENTRYPOINT /code/run\n", 1, "ENTRYPOINT is a script"),
         ("start.sh", "cd /code && python ./manage.py  makemigrations a\n", 1, "at start writes"),
         ("Dockerfile", "FROM a\nCMD [\"gunicorn\", \"a\"]\n", 2, "starts gunicorn itself"),
         ("a.yml", "services:\n  a:\n    command: sh -c 'manage.py migrate'\n", 3, "migrates"),

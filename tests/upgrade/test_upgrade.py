@@ -147,8 +147,8 @@ def upgrade(containers: Containers, project: Path, *arguments: str):
 
 def test_files_keep_owner_and_mode_and_a_second_run_changes_nothing(containers, old_project):
     """Owned by somebody who is not root; one file may be read by its group, not by all."""
-    chown = ("chown", "-R", "1234:1234", "/project")
-    containers.run(*chown[1:], options=["--entrypoint", "chown"], mounts={old_project: "/project"})
+    give = ("-R", "1234:1234", "/project")
+    containers.run(*give, options=["--entrypoint", "chown"], mounts={old_project: "/project"})
     settings = old_project / "local_settings/settings.py"
     settings.chmod(0o640)
 

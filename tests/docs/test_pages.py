@@ -31,7 +31,8 @@ def test_only_the_known_blocks_are_not_run(page: Path) -> None:
 
 
 def test_every_page_with_commands_is_followed() -> None:
-    followed = (ROOT / "tests/docs/test_readme.py").read_text(encoding="utf-8")
+    tests = ("tests/docs/test_readme.py", "tests/upgrade/test_upgrade.py")
+    followed = "".join((ROOT / test).read_text(encoding="utf-8") for test in tests)
     for page in PAGES:
         # What is printed is compared by test_troubleshooting.py.
         if any(snippet.kind != "printed" for snippet in snippets.read(page, ROOT)):

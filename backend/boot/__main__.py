@@ -80,6 +80,7 @@ def prepare() -> None:
     """
     data.make_folder()
     data.keep_secret_key()
+    data.make_media_folder()
     env = current()
     if env["DB_WAIT"]:
         database.wait(env["DB_WAIT_TIMEOUT"])

@@ -35,7 +35,8 @@ def install() -> None:
     media.js = (*map(_own, media.js), "backend/map-base.js", "backend/map-widget.js")
     OpenLayersWidget.template_name = OSMWidget.template_name = TEMPLATE
     # Django's default is a place in France, which a map without streets does not show.
-    OSMWidget.default_lon, OSMWidget.default_lat, OSMWidget.default_zoom = 0, 20, 1
+    # None: the world.
+    OSMWidget.default_lon = OSMWidget.default_lat = OSMWidget.default_zoom = None
 
 
 def _own(url: str) -> str:

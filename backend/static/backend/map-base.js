@@ -17,6 +17,13 @@ const backendMap = (() => {
     return schemes.includes("dark") && (DARK.matches || !schemes.includes("light")) ? "dark" : "light";
   }
 
+  // A vector tile's feature knows its type by itself.
+  const kind = (feature) => {
+    const type = (feature.getType ? feature : feature.getGeometry()).getType();
+    return type.includes("Point") ? "point" : type.includes("Line") ? "line" : "polygon";
+  };
+
+  // By kind and whether it is the chosen one: "point false".
   function styles(colours) {
     const made = {};
     for (const name of ["point", "line", "polygon"]) {
@@ -94,5 +101,5 @@ const backendMap = (() => {
     target.setAttribute("aria-label", text);
   }
 
-  return { COLOURS, DARK, scheme, styles, background, controls, name };
+  return { COLOURS, DARK, scheme, kind, styles, background, controls, name };
 })();

@@ -5,6 +5,7 @@
 
   const DEGREES = "EPSG:4326";
   const DECIMALS = 6; // a finger's breadth
+  const WORLD = [-170, -58, 180, 76]; // where land is that people live on
   const PAIR = /^\s*(-?[\d.]+)\s*[,;\s]\s*(-?[\d.]+)\s*$/;
 
   // The geometry that a text means, in degrees. Throws where it means none.
@@ -25,7 +26,13 @@
       this.element = element;
       this.text = element.querySelector("input.geometry-text");
       this.problem = element.querySelector(".geometry-problem");
-      this.featureOverlay.setStyle(() => Object.values(backendMap.styles(backendMap.COLOURS[backendMap.scheme(element)])).find((style) => style.getImage()));
+      const styles = backendMap.styles(backendMap.COLOURS[backendMap.scheme(element)]);
+      this.featureOverlay.setStyle((feature) => styles[`${backendMap.kind(feature)} false`]);
+      const extent = ol.extent.createEmpty();
+      this.featureCollection.forEach((feature) => ol.extent.extend(extent, feature.getGeometry().getExtent()));
+      if (!ol.extent.isEmpty(extent) || this.featureCollection.getLength()) this.goTo(extent);
+      // Without a place of the team's choice, the world.
+      else if (!element.dataset.zoom) this.goTo(ol.proj.transformExtent(WORLD, DEGREES, this.map.getView().getProjection()));
       backendMap.name(this.map.getTargetElement(), element.dataset.mapLabel);
       this.text?.addEventListener("change", () => this.take());
       this.text?.addEventListener("keydown", (event) => {
@@ -45,6 +52,10 @@
         controls: backendMap.controls(),
         view: new ol.View({ projection, zoom: this.options.default_zoom, maxZoom: 22 }),
       });
+    }
+
+    goTo(extent) {
+      this.map.getView().fit(extent, { padding: [24, 24, 24, 24], minResolution: 1 });
     }
 
     serializeFeatures() {
@@ -79,7 +90,7 @@
         if (!geometry.getExtent().every(Number.isFinite)) throw new Error("no place on the map");
         this.featureCollection.clear();
         this.featureCollection.push(new ol.Feature(geometry));
-        this.map.getView().fit(geometry, { padding: [24, 24, 24, 24], minResolution: 1 });
+        this.goTo(geometry.getExtent());
       } catch {
         this.text.value = typed;
         this.text.setAttribute("aria-invalid", "true");
@@ -108,9 +119,8 @@
       map_id: `${field}_map`,
       map_srid: Number(mapSrid),
       name,
-      // Without a place of the team's choice, the world.
       default_lon: Number(lon || 0),
-      default_lat: Number(lat || 20),
+      default_lat: Number(lat || 0),
       default_zoom: Number(zoom || 1),
     });
   }

@@ -8,11 +8,6 @@
   const NEAR = [[0, 0], [4, 0], [-4, 0], [0, 4], [0, -4]];
   const MERCATOR = "EPSG:3857";
 
-  // A vector tile's feature knows its type by itself.
-  const kind = (feature) => {
-    const type = (feature.getType ? feature : feature.getGeometry()).getType();
-    return type.includes("Point") ? "point" : type.includes("Line") ? "line" : "polygon";
-  };
   const key = (feature) => feature && (feature.getId() ?? JSON.stringify(values(feature)));
 
   function values(feature) {
@@ -85,7 +80,7 @@
     let made = backendMap.styles(backendMap.COLOURS[element.dataset.scheme]);
     let chosen = null;
     let pinned = false;
-    const style = (feature) => made[`${kind(feature)} ${chosen !== null && key(feature) === chosen}`];
+    const style = (feature) => made[`${backendMap.kind(feature)} ${chosen !== null && key(feature) === chosen}`];
     const { layer, seen, projection, extent } = element.features
       ? ofFeatures(element.features, style)
       : await ofTiles(element.dataset.tilejson, style);

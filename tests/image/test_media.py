@@ -139,11 +139,17 @@ def test_uploads_are_served_in_development_and_kept_for_production(
         assert production.get(path).status_code == 404
     said = [line for line in production.logs().splitlines() if "MEDIA_ROOT" in line]
     assert len(said) == 1
-    assert "WARNING backend.media: /media/ is asked for" in said[0]
+    assert "WARNING backend.media" in said[0]
+    assert ": /media/ is asked for, and with DEBUG=false" in said[0]
     assert "Let it serve the folder /data/media (MEDIA_ROOT) there" in said[0]
     assert production.exec("stat", "--format", "%s", file).strip() == str(len(LARGE))
-    # Beside files of another user.
-    upload(production, "tree.png", b"another")
+    save = (
+        "from django.core.files.base import ContentFile; "
+        "from django.core.files.storage import default_storage; "
+        f"print(default_storage.save('{path.removeprefix('/media/')}', ContentFile(b'another')))"
+    )
+    saved = production.exec("python", "manage.py", "shell", "-v", "0", "--command", save)
+    assert saved.startswith("photos/20"), "another UID with group 0 writes beside it"
 
 
 def test_start_says_that_uploads_will_fail_and_the_doctor_names_it(

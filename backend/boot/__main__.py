@@ -79,6 +79,7 @@ def prepare() -> None:
     Raises StartupError at the first thing that is not.
     """
     data.make_folder()
+    data.find_temporary_folder()
     data.keep_secret_key()
     data.make_media_folder()
     env = current()

@@ -29,6 +29,21 @@ def make_folder() -> None:
         raise _unwritable(folder, "Permission denied")
 
 
+def find_temporary_folder() -> None:
+    """Under --read-only without a tmpfs at /tmp, large uploads pass through the data folder.
+
+    The rest of this process, and what it becomes, find it by TMPDIR.
+    """
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        folder = settings.DATA_DIR / "tmp"
+        with contextlib.suppress(OSError):  # uploads up to 2.5 MB need none
+            folder.mkdir(exist_ok=True)
+            folder.chmod(0o2770)
+            os.environ["TMPDIR"] = str(folder)
+
+
 def keep_secret_key() -> None:
     """Keep a generated key in the data folder, so that sessions survive a restart.
 

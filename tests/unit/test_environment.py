@@ -83,7 +83,11 @@ REFUSED = [
     ("PATH_PREFIX", "/", "a path that starts with a slash"),
     ("MAP_TILE_URL", "https://a.org/tiles/", "an address with {z}, {x} and {y}"),
     ("MAP_TILE_URL", "/{z}/{x}/{y}.png", "an address with {z}, {x} and {y}"),
-    ("MAP_TILE_URL", "https://a.org; script-src *;/{z}/{x}/{y}", "an address with {z}, {x} and {y}"),
+    (
+        "MAP_TILE_URL",
+        "https://a.org; script-src *;/{z}/{x}/{y}",
+        "an address with {z}, {x} and {y}",
+    ),
     ("SECRET_STORE", "vault", "an absolute path of a folder, or ssm:/path/of/parameters"),
 ]
 

@@ -108,7 +108,7 @@ RUN apt-get update \
 # The application's user. Group 0, so that a platform that gives the container a UID of
 # its own choice, always with group 0, can write to the same folders.
 RUN useradd --uid 1001 --gid 0 --create-home --home-dir /home/app --shell /bin/bash app \
-    && install --directory --owner 1001 --group 0 --mode 2775 /data \
+    && install --directory --owner 1001 --group 0 --mode 2775 /data /data/media \
     && chmod 0775 /home/app
 
 COPY --link --from=postgresql-tools /opt/tools /usr/local/bin/

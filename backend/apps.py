@@ -17,6 +17,15 @@ class BackendConfig(AppConfig):
     def ready(self) -> None:
         from backend import checks, deploy_checks  # noqa: F401  registers the system checks
 
+        if apps.is_installed("django.contrib.gis"):
+            from backend.geo import widgets
+
+            widgets.install()
+        if apps.is_installed("rest_framework"):
+            from rest_framework.renderers import BrowsableAPIRenderer
+
+            # It extends REST framework's own, or what a team has in its place.
+            BrowsableAPIRenderer.template = "backend/api.html"
         if apps.is_installed("rest_framework_gis"):
             from backend.geo import features
 

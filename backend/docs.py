@@ -28,6 +28,8 @@ class RelativeSchemaGenerator(OpenAPISchemaGenerator):
 class OwnSwaggerRenderer(SwaggerUIRenderer):
     """Swagger UI, which may ask other hosts only by HTTPS: those that an API logs in at."""
 
+    template = "backend/swagger.html"
+
     def render(self, swagger, accepted_media_type=None, renderer_context=None):
         policy = policy_with_scripts(connect="'self' https:")
         renderer_context["response"]["Content-Security-Policy"] = policy

@@ -134,6 +134,16 @@ WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (
     *("woff", "woff2", "map"),
 )
 
+# --- Files that users upload -------------------------------------------------
+
+# backend.media serves them in debug mode; in production a proxy does.
+MEDIA_URL = "media/"
+MEDIA_ROOT = DATA_DIR / "media"
+# Readable by the proxy, whose user is another one. Writable by group 0, for a container with a
+# UID of the platform's choice that gets the same volume.
+FILE_UPLOAD_PERMISSIONS = 0o664
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o2775
+
 # --- The API -----------------------------------------------------------------
 
 REST_FRAMEWORK = {
@@ -150,6 +160,10 @@ EXACT_COUNT_LIMIT = _env["EXACT_COUNT_LIMIT"]
 STATEMENT_TIMEOUT = _env["STATEMENT_TIMEOUT"]
 COMPRESS_RESPONSES = _env["COMPRESS_RESPONSES"]
 FAST_GEOJSON = _env["FAST_GEOJSON"]
+
+# Below the data on maps; see backend.geo.background.
+MAP_TILE_URL = _env["MAP_TILE_URL"]
+MAP_TILE_ATTRIBUTION = _env["MAP_TILE_ATTRIBUTION"]
 
 SWAGGER_SETTINGS = {
     # Features and geometry as GeoJSON, sparse fields, the formats of a stream.

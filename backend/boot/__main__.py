@@ -79,7 +79,9 @@ def prepare() -> None:
     Raises StartupError at the first thing that is not.
     """
     data.make_folder()
+    data.find_temporary_folder()
     data.keep_secret_key()
+    data.make_media_folder()
     env = current()
     if env["DB_WAIT"]:
         database.wait(env["DB_WAIT_TIMEOUT"])

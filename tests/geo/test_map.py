@@ -178,6 +178,6 @@ def test_start_page_links_to_the_maps(visit):
 def test_pages_have_no_inline_script_of_ours(api: Api):
     answer = api.get("/tiles/stops/map/").text
     scripts = [part.split(">")[0] for part in answer.split("<script")[1:]]
-    assert len(scripts) == 2
+    assert len(scripts) == 3
     assert all("src=" in script for script in scripts)
     assert "onclick" not in answer

@@ -16,7 +16,7 @@ from rest_framework.exceptions import APIException
 from rest_framework_gis.fields import GeometryField
 
 from backend.geo import srid
-from backend.geo.expressions import literal, value
+from backend.geo.expressions import identifier, literal, value
 from backend.geo.sql import Column, FeatureQuery, feature_query
 
 EXTENT = 4096  # units along a tile's side, https://github.com/mapbox/vector-tile-spec
@@ -170,10 +170,7 @@ class Layer:
 
     def _geometry_path(self) -> str:
         fields = self.serializer.fields
-        name = self.geometry or getattr(self.serializer.Meta, "geo_field", None)
-        if name is None:
-            found = (name for name, field in fields.items() if isinstance(field, GeometryField))
-            name = next(found, None)
+        name = geometry_name(self.serializer, self.geometry)
         if name not in fields:
             raise ImproperlyConfigured(
                 f"{type(self.serializer).__name__} shows no geometry. Add a GeometryField to its "
@@ -205,11 +202,9 @@ class Layer:
         with_id = query.id and isinstance(query.id.model_field, models.IntegerField)
         if with_id:
             selected.append(f"{query.id.label} AS {key}")
-        quote = connections[self.using].ops.quote_name
         others = query.properties if with_id or not query.id else (query.id, *query.properties)
         for column in others:
-            name = quote(column.name).replace("%", "%%")
-            selected.append(f"{_property(column)} AS {name}")
+            selected.append(f"{_property(column)} AS {identifier(column.name)}")
         arguments = [literal(self.name), str(EXTENT), f"'{shape}'"] + [f"'{key}'"] * bool(with_id)
         return (
             f"SELECT ST_AsMVT(tile, {', '.join(arguments)}) FILTER (WHERE {shape} IS NOT NULL), "  # noqa: S608
@@ -260,6 +255,14 @@ class Layer:
             if CANCELED not in (getattr(cause, "sqlstate", None), getattr(cause, "pgcode", None)):
                 raise
             raise TileTimeout(self.timeout) from error
+
+
+def geometry_name(serializer: serializers.BaseSerializer, chosen: str | None) -> str | None:
+    """The field that is drawn: the chosen one, the serializer's own, or the first there is."""
+    if name := chosen or getattr(serializer.Meta, "geo_field", None):
+        return name
+    fields = serializer.fields.items()
+    return next((name for name, field in fields if isinstance(field, GeometryField)), None)
 
 
 def _kind(column: Column) -> str:

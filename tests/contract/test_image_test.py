@@ -39,7 +39,7 @@ def build(images: Containers, pool: ThreadPoolExecutor) -> Callable[..., Future[
 @pytest.fixture(scope="module", autouse=True)
 def legacy(build: Callable[..., Future[Report]]) -> Future[Report]:
     """The child of 2019. Of all it takes longest: it is first."""
-    return build(DOWNSTREAM / "legacy", *POSTGIS, "--patience", "60")
+    return build(DOWNSTREAM / "legacy", *POSTGIS)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -57,6 +57,17 @@ def rooted(
         "ENTRYPOINT python manage.py migrate; gunicorn backend.wsgi -c gunicorn_conf.py; true\n"
     )
     return build(write(tmp_path_factory.mktemp("rooted"), {"Dockerfile": dockerfile}))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cutting(
+    build: Callable[..., Future[Report]], tmp_path_factory: pytest.TempPathFactory
+) -> Future[Report]:
+    """A server that an entry point of its own kills, and calls that a success."""
+    start = "/code/bin/docker-entrypoint.sh & server=$!; wait $server"
+    script = f"trap 'kill -9 $server; exit 0' TERM; {start}"
+    dockerfile = f'FROM {IMAGE}\nENTRYPOINT ["bash", "-c", "{script}"]\n'
+    return build(write(tmp_path_factory.mktemp("cutting"), {"Dockerfile": dockerfile}))
 
 
 def test_image_itself_keeps_the_contract(tmp_path: Path):
@@ -169,10 +180,17 @@ def test_root_a_shell_as_first_process_and_a_port_nobody_exposed_are_named(
     report = rooted.result()
     assert report.checks("failed") == {"processes", "broken settings", "SIGTERM"}, report.text
     assert report.checks("warning") == {"entry point", "ports"}
-    assert "The application runs as root." in report.said("processes")
+    assert "Some of them run as root; the UIDs are 0." in report.said("processes")
     assert "does not stop the start" in report.said("broken settings")
     assert "10 s after it; Docker would kill it" in report.said("SIGTERM")
     assert "listens on 8001, and 8000 is exposed" in report.said("ports")
+
+
+def test_end_that_cuts_what_is_in_flight_is_named(cutting: Future[Report]):
+    report = cutting.result()
+    assert report.checks("failed") == {"SIGTERM", "processes"}, report.text + report.errors
+    assert "the UIDs are 0, 1001." in report.said("processes")
+    assert "ended with 0, and cut the request in flight." in report.said("SIGTERM")
 
 
 def test_child_of_2019_is_told_what_it_does_itself(legacy: Future[Report]):
@@ -187,9 +205,12 @@ def test_child_of_2019_is_told_what_it_does_itself(legacy: Future[Report]):
 
 
 def test_nothing_is_left_behind(
-    legacy: Future[Report], transit: Future[Report], rooted: Future[Report]
+    legacy: Future[Report],
+    transit: Future[Report],
+    rooted: Future[Report],
+    cutting: Future[Report],
 ):
-    for future in (legacy, transit, rooted):
+    for future in (legacy, transit, rooted, cutting):
         future.result()
     mine = ("--quiet", "--filter", "label=backend-docker-django.image-test")
     for command in LEFT:

@@ -29,7 +29,7 @@ from backend.contract.report import FAILED, OK, SKIPPED, WARNING, Result
 OTHER_USER = "12345:0"
 GRACE = 35  # seconds: gunicorn's graceful_timeout of 30, and some for the rest
 # Seconds for each further start: so many times what the first took, and at least so many.
-TIMES, AT_LEAST = 5, 20
+TIMES, AT_LEAST = 3, 15
 NOTICED = 10  # seconds after SIGTERM in which a server stops saying that it is ready
 PLACE = "src_files/local_settings/settings.py"  # looked for first, whatever the image has
 BROKEN = b"INSTALLED_APPS = this_name_is_not_defined\n"

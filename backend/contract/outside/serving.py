@@ -34,7 +34,8 @@ def user(container: Container) -> Result:
     users = container.users()
     if users and "0" not in users:
         return Result("processes", OK, f"run as UID {', '.join(users)}, none as root")
-    return Result("processes", FAILED, "The application runs as root.", NEVER_ROOT)
+    said = f"Some of them run as root; the UIDs are {', '.join(users) or 'unknown'}."
+    return Result("processes", FAILED, said, NEVER_ROOT)
 
 
 def health(container: Container, prefix: str) -> Iterator[Result]:

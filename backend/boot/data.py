@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django.apps import apps
 from django.conf import settings
-from django.core.files.storage import FileSystemStorage, default_storage
+from django.core.files.storage import default_storage
 from django.db.models import FileField
 
 from backend.boot.log import say
@@ -67,7 +67,9 @@ def make_media_folder() -> None:
     Where it cannot be written, and a model has files to keep there, the log says so. The start
     goes on: everything but uploads works.
     """
-    if not settings.MEDIA_ROOT or not isinstance(default_storage, FileSystemStorage):
+    # A bucket, or no storage at all, needs no folder; it is not loaded to find out.
+    storage = settings.STORAGES.get("default", {})
+    if not settings.MEDIA_ROOT or not storage.get("BACKEND", "").endswith(".FileSystemStorage"):
         return
     folder = Path(settings.MEDIA_ROOT)
     try:

@@ -169,10 +169,12 @@ def test_start_says_that_uploads_will_fail_and_the_doctor_names_it(
     assert "MEDIA_ROOT (/code/media) cannot be written by UID 1001." in found
 
 
+@pytest.mark.parametrize("storages", ["", "STORAGES.pop('default')"])
 def test_an_api_without_uploads_says_nothing_of_a_folder_that_cannot_be_made(
-    containers: Containers, tmp_path: Path
+    containers: Containers, tmp_path: Path, storages: str
 ):
-    settings = write(tmp_path / "team", {"settings.py": 'MEDIA_ROOT = "/code/media"\n'})
+    team = f'from backend.hacko_settings import *\nMEDIA_ROOT = "/code/media"\n{storages}\n'
+    settings = write(tmp_path / "team", {"settings.py": team})
     container = containers.start(mounts={settings: "/code/local_settings:ro"}).wait_until_ready()
     assert "MEDIA_ROOT" not in container.logs()
 

@@ -42,9 +42,11 @@ run_own_program() {
   exec setpriv --reuid "$uid" --regid "$gid" --clear-groups -- python -m "$module" "$@"
 }
 
-# A project that is mounted for development, its own manage.py in the working directory.
+# A project that is mounted for development, its own manage.py in the working directory. A copied one,
+# or one without DEBUG, is no laptop's: the owner of its files, often root, serves nothing.
 in_mounted_project() {
-  [[ $PWD == /code/src_files && -f manage.py ]]
+  [[ $PWD == /code/src_files && -f manage.py && ${DEBUG:-} =~ ^([Tt][Rr][Uu][Ee]|[Yy][Ee][Ss]|[Oo][Nn]|1)$ ]] &&
+    mountpoint --quiet .
 }
 
 # Be the developer there, to whom all files then belong that are made in it. Root's are those of

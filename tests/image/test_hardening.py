@@ -62,6 +62,19 @@ def test_root_needs_two_capabilities_to_give_itself_up_and_keeps_none(containers
     assert (state["CapEff"], state["CapPrm"], state["CapAmb"]) == (NO_CAPABILITY,) * 3
 
 
+def test_without_debug_nobody_becomes_the_owner_of_a_mounted_project(
+    containers: Containers, tmp_path: Path
+):
+    """Whose owner is often root; with DEBUG it is the developer: tests/startproject."""
+    write(tmp_path, {"manage.py": "raise SystemExit('not this one')\n"})
+    tmp_path.chmod(0o755)
+    container = containers.start(
+        mounts={tmp_path: "/code/src_files"}, options=["--workdir", "/code/src_files"]
+    )
+    container.wait_until_ready()
+    assert {process["uid"] for process in container.processes()} == {"1001"}
+
+
 def test_no_program_raises_the_rights_of_who_calls_it(containers: Containers):
     find = ("find", "/", "-xdev", "-type", "f", "-perm", "/6000")
     done = containers.run(*find, options=["--entrypoint", ""])

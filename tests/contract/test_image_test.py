@@ -59,17 +59,6 @@ def rooted(
     return build(write(tmp_path_factory.mktemp("rooted"), {"Dockerfile": dockerfile}))
 
 
-@pytest.fixture(scope="module", autouse=True)
-def cutting(
-    build: Callable[..., Future[Report]], tmp_path_factory: pytest.TempPathFactory
-) -> Future[Report]:
-    """A server that an entry point of its own kills, and calls that a success."""
-    start = "/code/bin/docker-entrypoint.sh & server=$!; wait $server"
-    script = f"trap 'kill -9 $server; exit 0' TERM; {start}"
-    dockerfile = f'FROM {IMAGE}\nENTRYPOINT ["bash", "-c", "{script}"]\n'
-    return build(write(tmp_path_factory.mktemp("cutting"), {"Dockerfile": dockerfile}))
-
-
 def test_image_itself_keeps_the_contract(tmp_path: Path):
     report = image_test(IMAGE, "--junit", tmp_path / "report.xml", "--base", IMAGE)
     assert report.code == 0, report.text + report.errors
@@ -186,13 +175,6 @@ def test_root_a_shell_as_first_process_and_a_port_nobody_exposed_are_named(
     assert "listens on 8001, and 8000 is exposed" in report.said("ports")
 
 
-def test_end_that_cuts_what_is_in_flight_is_named(cutting: Future[Report]):
-    report = cutting.result()
-    assert report.checks("failed") == {"SIGTERM", "processes"}, report.text + report.errors
-    assert "the UIDs are 0, 1001." in report.said("processes")
-    assert "ended with 0, and cut the request in flight." in report.said("SIGTERM")
-
-
 def test_child_of_2019_is_told_what_it_does_itself(legacy: Future[Report]):
     report = legacy.result()
     assert report.code == 1
@@ -208,9 +190,8 @@ def test_nothing_is_left_behind(
     legacy: Future[Report],
     transit: Future[Report],
     rooted: Future[Report],
-    cutting: Future[Report],
 ):
-    for future in (legacy, transit, rooted, cutting):
+    for future in (legacy, transit, rooted):
         future.result()
     mine = ("--quiet", "--filter", "label=backend-docker-django.image-test")
     for command in LEFT:

@@ -152,10 +152,20 @@ COMPRESS_RESPONSES = _env["COMPRESS_RESPONSES"]
 FAST_GEOJSON = _env["FAST_GEOJSON"]
 
 SWAGGER_SETTINGS = {
-    # Features and geometry as GeoJSON, sparse fields, the formats of a stream.
+    # Every answer there is, who needs a login, GeoJSON, sparse fields, the formats of a stream.
     "DEFAULT_AUTO_SCHEMA_CLASS": "backend.geo.inspectors.GeoAutoSchema",
     # Swagger UI would otherwise ask a validator on the internet.
     "VALIDATOR_URL": None,
+    "SECURITY_DEFINITIONS": {
+        "Basic": {"type": "basic"},
+        # OpenAPI 2.0 knows no cookies.
+        "Session": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Cookie",
+            "description": "The cookie of a login; what writes wants the header X-CSRFToken too.",
+        },
+    },
     "USE_SESSION_AUTH": True,
     "LOGIN_URL": "admin:login",
     "LOGOUT_URL": "admin:logout",

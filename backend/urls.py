@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver
 
 from backend import overrides
 from backend.default_urls import urlpatterns as default_urlpatterns
+from backend.error_pages import handler400, handler403, handler404, handler500  # noqa: F401
 from backend.errors import StartupError
 
 _team = overrides.load("urls")

@@ -170,10 +170,7 @@ class Layer:
 
     def _geometry_path(self) -> str:
         fields = self.serializer.fields
-        name = self.geometry or getattr(self.serializer.Meta, "geo_field", None)
-        if name is None:
-            found = (name for name, field in fields.items() if isinstance(field, GeometryField))
-            name = next(found, None)
+        name = geometry_name(self.serializer, self.geometry)
         if name not in fields:
             raise ImproperlyConfigured(
                 f"{type(self.serializer).__name__} shows no geometry. Add a GeometryField to its "
@@ -260,6 +257,14 @@ class Layer:
             if CANCELED not in (getattr(cause, "sqlstate", None), getattr(cause, "pgcode", None)):
                 raise
             raise TileTimeout(self.timeout) from error
+
+
+def geometry_name(serializer: serializers.BaseSerializer, chosen: str | None) -> str | None:
+    """The field that is drawn: the chosen one, the serializer's own, or the first there is."""
+    if name := chosen or getattr(serializer.Meta, "geo_field", None):
+        return name
+    fields = serializer.fields.items()
+    return next((name for name, field in fields if isinstance(field, GeometryField)), None)
 
 
 def _kind(column: Column) -> str:

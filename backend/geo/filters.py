@@ -38,7 +38,7 @@ _BOX = {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems":
 _LONLAT = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
 _METRES = {"type": "number", "minimum": 0, "default": DEFAULT_DISTANCE}
 _TILE = {"type": "string", "pattern": spatial_values.TILE_PATTERN}
-_GEOMETRY = {"type": "string", "format": "geometry", "maxLength": spatial_values.MOST_CHARACTERS}
+_GEOMETRY = {"type": "string", "format": "geometry"}
 PARAMETERS = {
     "in_bbox": (_BOX, f"Rows that lie at least partly in this box: {spatial_values.BBOX}."),
     "tile": (_TILE, f"Rows that lie at least partly in this map tile: {spatial_values.TILE}."),

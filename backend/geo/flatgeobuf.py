@@ -15,7 +15,6 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-from django.db import connections
 from rest_framework import exceptions, serializers
 
 from backend.geo import expressions
@@ -51,9 +50,8 @@ def statement(query: FeatureQuery) -> str:
 
     Without any feature it gives one row, for its header; its first column is NULL.
     """
-    quote = connections[query.using].ops.quote_name
     columns = [
-        f"{_attribute(column)[0]} AS {quote(column.name).replace('%', '%%')}"
+        f"{_attribute(column)[0]} AS {expressions.identifier(column.name)}"
         for column in _attributes(query)
     ]
     columns.append(f"{_geometry(query.geometry)} AS feature_geometry")

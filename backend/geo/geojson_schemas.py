@@ -43,9 +43,7 @@ class GeometryFieldInspector(FieldInspector):
             options["x_nullable"] = True  # whatever the column allows, a method may give none
         column = _column(field)
         properties, required = _members(column, sent=role_of(field).is_sent)
-        return make(
-            type=openapi.TYPE_OBJECT, properties=properties, required=required, **options
-        )
+        return make(type=openapi.TYPE_OBJECT, properties=properties, required=required, **options)
 
 
 class FeatureInspector(RoleInspector):
@@ -59,9 +57,7 @@ class FeatureInspector(RoleInspector):
             return collection(
                 self.probe_field_inspectors(field.child, openapi.Schema, use_references)
             )
-        return super().field_to_swagger_object(
-            field, swagger_object_type, use_references, **kwargs
-        )
+        return super().field_to_swagger_object(field, swagger_object_type, use_references, **kwargs)
 
     def is_mine(self, field: Any) -> bool:
         return isinstance(field, GeoFeatureModelSerializer)
@@ -92,7 +88,11 @@ class FeatureInspector(RoleInspector):
             return feature, ["type", "geometry", "properties"]
         if role is Role.PATCH:
             return feature, []
-        return feature, ["type", "properties", *(["geometry"] if meta.geo_field in required else [])]
+        return feature, [
+            "type",
+            "properties",
+            *(["geometry"] if meta.geo_field in required else []),
+        ]
 
 
 def collection(feature: Any) -> openapi.Schema:

@@ -7,19 +7,28 @@ and ``backend.geo.geojson_schemas``.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from drf_yasg import openapi
 from drf_yasg.inspectors import FieldInspector, SimpleFieldInspector, SwaggerAutoSchema
-from drf_yasg.inspectors.field import ReferencingSerializerInspector, get_queryset_from_view
+from drf_yasg.inspectors.field import (
+    ReferencingSerializerInspector,
+    SerializerMethodFieldInspector,
+    get_queryset_from_view,
+)
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
-from backend.geo.geojson_schemas import FeatureInspector, GeometryFieldInspector, with_collections
+from backend.geo.geojson_schemas import (
+    FeatureInspector,
+    GeometryFieldInspector,
+    collection,
+    with_collections,
+)
 from backend.geo.sparse_fields import SparseFieldsMixin
 from backend.geo.streaming import StreamingMixin
 from backend.geo.tiles import TilesMixin
 from backend.openapi import answers, logins
-from backend.openapi.fields import PlainFieldInspector, before
+from backend.openapi.fields import ComputedFieldInspector, PlainFieldInspector, before
 from backend.openapi.filters import DjangoFilterInspector
 from backend.openapi.serializers import Role, RoleInspector, as_role
 
@@ -50,20 +59,26 @@ def _with_ours(inspectors: list[type[FieldInspector]]) -> list[type[FieldInspect
     """Ours where a serializer's turn is: after those that work on what the others made."""
     ours = [FeatureInspector, GeometryFieldInspector, RoleInspector]
     inspectors = before(ReferencingSerializerInspector, ours, inspectors)
-    return before(SimpleFieldInspector, [PlainFieldInspector], inspectors)
+    inspectors = before(SimpleFieldInspector, [PlainFieldInspector], inspectors)
+    return before(SerializerMethodFieldInspector, [ComputedFieldInspector], inspectors)
 
 
 class GeoAutoSchema(SwaggerAutoSchema):
     """One operation: what is sent, every answer there is, who may ask, and what is spatial."""
 
-    field_inspectors = _with_ours(SwaggerAutoSchema.field_inspectors)
-    filter_inspectors = [DjangoFilterInspector, *SwaggerAutoSchema.filter_inspectors]
+    field_inspectors: ClassVar = _with_ours(SwaggerAutoSchema.field_inspectors)
+    filter_inspectors: ClassVar = [DjangoFilterInspector, *SwaggerAutoSchema.filter_inspectors]
 
     # --- What is sent
 
     def get_request_serializer(self) -> Any:
         role = Role.PATCH if self.method.upper() == "PATCH" else Role.BODY
         return as_role(super().get_request_serializer(), role)
+
+    def make_body_parameter(self, schema: Any) -> openapi.Parameter:
+        parameter = super().make_body_parameter(schema)
+        parameter.required = self.method.upper() != "PATCH"  # which may change nothing
+        return parameter
 
     def get_query_parameters(self) -> list[openapi.Parameter]:
         parameters = super().get_query_parameters()
@@ -150,15 +165,30 @@ class GeoAutoSchema(SwaggerAutoSchema):
 def _page_or_collection(page: openapi.Schema) -> openapi.Schema:
     """A page, or with format=geojson a FeatureCollection: OpenAPI 2.0 has one schema for both."""
     if page.type != openapi.TYPE_OBJECT:
-        return openapi.Schema(description="A page; or a FeatureCollection.")
+        made = openapi.Schema(openapi.TYPE_OBJECT, description="All rows; or a FeatureCollection.")
+        made.pop("type")
+        return made
     members = dict(page.properties)
-    members.setdefault("type", openapi.Schema(type="string", enum=["FeatureCollection"]))
-    feature = openapi.Schema(type=openapi.TYPE_OBJECT, required=["type", "geometry", "properties"])
-    members.setdefault("features", openapi.Schema(type=openapi.TYPE_ARRAY, items=feature))
+    for name, member in collection(_any_feature()).properties.items():
+        members.setdefault(name, member)
     return openapi.Schema(
         type=openapi.TYPE_OBJECT,
         description="A page; or with format=geojson a FeatureCollection: `type` and `features`.",
         properties=members,
+    )
+
+
+def _any_feature() -> openapi.Schema:
+    """stream_fields may make its properties others than those of a page."""
+    members = {
+        name: openapi.Schema(type=openapi.TYPE_OBJECT) for name in ("geometry", "properties")
+    }
+    members["geometry"].x_nullable = True
+    kind = openapi.Schema(type=openapi.TYPE_STRING, enum=["Feature"])
+    return openapi.Schema(
+        type=openapi.TYPE_OBJECT,
+        required=["type", "geometry", "properties"],
+        properties={"type": kind, **members},
     )
 
 

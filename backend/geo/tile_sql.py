@@ -16,7 +16,7 @@ from rest_framework.exceptions import APIException
 from rest_framework_gis.fields import GeometryField
 
 from backend.geo import srid
-from backend.geo.expressions import literal, value
+from backend.geo.expressions import identifier, literal, value
 from backend.geo.sql import Column, FeatureQuery, feature_query
 
 EXTENT = 4096  # units along a tile's side, https://github.com/mapbox/vector-tile-spec
@@ -202,11 +202,9 @@ class Layer:
         with_id = query.id and isinstance(query.id.model_field, models.IntegerField)
         if with_id:
             selected.append(f"{query.id.label} AS {key}")
-        quote = connections[self.using].ops.quote_name
         others = query.properties if with_id or not query.id else (query.id, *query.properties)
         for column in others:
-            name = quote(column.name).replace("%", "%%")
-            selected.append(f"{_property(column)} AS {name}")
+            selected.append(f"{_property(column)} AS {identifier(column.name)}")
         arguments = [literal(self.name), str(EXTENT), f"'{shape}'"] + [f"'{key}'"] * bool(with_id)
         return (
             f"SELECT ST_AsMVT(tile, {', '.join(arguments)}) FILTER (WHERE {shape} IS NOT NULL), "  # noqa: S608

@@ -28,6 +28,31 @@ class PlainFieldInspector(SimpleFieldInspector):
         return made
 
 
+class ComputedFieldInspector(FieldInspector):
+    """What is answered as it is: any value, unless a column or an annotation tells its type.
+
+    drf-yasg calls all of these strings, and JSON an object.
+    """
+
+    def field_to_swagger_object(
+        self, field: Any, swagger_object_type: type, use_references: bool, **kwargs: Any
+    ) -> Any:
+        if swagger_object_type is not openapi.Schema or not _may_be_anything(field):
+            return NotHandled
+        make, _ = self._get_partial_types(field, swagger_object_type, use_references, **kwargs)
+        made = make(type=openapi.TYPE_STRING)
+        made.pop("type")  # drf-yasg makes no schema without one
+        return made
+
+
+def _may_be_anything(field: Any) -> bool:
+    if isinstance(field, serializers.SerializerMethodField):
+        method = getattr(field.parent, field.method_name, None)
+        told = getattr(method, "_swagger_serializer", None) is not None
+        return not told and "return" not in getattr(method, "__annotations__", {})
+    return type(field) in (serializers.ReadOnlyField, serializers.JSONField)
+
+
 def _pattern(field: Any) -> str | None:
     if type(field) is serializers.DecimalField:
         if None in (field.max_digits, field.decimal_places) or field.localize:

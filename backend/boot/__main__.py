@@ -48,6 +48,8 @@ def main(arguments: list[str]) -> None:
             console.start()
             configuration.load()
             server = _gunicorn(command)
+            if server and server.cfg.worker_class_str not in IN_PROCESS:
+                configuration.check_worker_class(server.cfg)
             # From here on somebody answers: alive, and not ready.
             listener = server and listening.listen(server.cfg, settings.FORCE_SCRIPT_NAME or "")
             prepare()

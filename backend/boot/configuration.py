@@ -9,6 +9,7 @@ import re
 import runpy
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import django
 from django.conf import settings
@@ -21,6 +22,9 @@ from backend.boot.log import say
 from backend.environment import current
 from backend.errors import StartupError, explain, one_line
 from backend.required import MAKE_A_KEY
+
+if TYPE_CHECKING:
+    from gunicorn.config import Config
 
 
 def load() -> None:
@@ -144,12 +148,30 @@ def check_gunicorn() -> None:
         say(shortage)
 
 
+def check_worker_class(config: Config) -> None:
+    """Check the class that gunicorn's flags name; without its setup, which changes Python."""
+    from gunicorn.util import load_class
+
+    uri = config.settings["worker_class"].get()
+    try:
+        load_class(uri)
+    except Exception as error:
+        raise StartupError(
+            f"gunicorn's worker class {uri!r} cannot be loaded: {_reason(error)}",
+            "Correct -k (or GUNICORN_CMD_ARGS), or add the package it needs to your "
+            "requirements.txt.",
+        ) from error
+
+
 def _bad_value(name: str, values: dict, error: Exception, fix: str) -> StartupError:
-    # For a worker class gunicorn's message ends with a traceback in brackets.
-    lines = str(error).strip().rstrip("]").splitlines() or [type(error).__name__]
-    reason = lines[0] if len(lines) == 1 else f"{lines[0].rstrip(': ')}: {lines[-1]}"
     place = overrides.place_of(name, "gunicorn_conf")
-    return StartupError(f"{place}: {name} = {values[name]!r}: {one_line(reason)}", fix)
+    return StartupError(f"{place}: {name} = {values[name]!r}: {_reason(error)}", fix)
+
+
+def _reason(error: Exception) -> str:
+    # For a worker class gunicorn's message ends with a traceback in brackets.
+    lines = str(error).strip().rstrip("]").strip().splitlines() or [type(error).__name__]
+    return one_line(lines[0] if len(lines) == 1 else f"{lines[0].rstrip(': ')}: {lines[-1]}")
 
 
 def _system_checks() -> None:

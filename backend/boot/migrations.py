@@ -40,18 +40,25 @@ from backend.unavailable import is_outage
 DISK_IS_FULL = ("disk is full", "disk I/O error", "No space left on device")
 
 LOCK = int.from_bytes(b"migrate!", "big")
-# For the transaction that holds the lock: no timeout ends it, and the server notices
-# within 15 + 3 x 5 s that its container is gone. Asked of pg_settings, because
-# transaction_timeout is new in PostgreSQL 17.
+# The server notices within 15 + 3 x 5 s that a container is gone whose machine, or network,
+# vanished without a word; it would take hours, with every lock still held. The last two for a
+# server that just then sends something, or works.
+VANISHED = {
+    "tcp_keepalives_idle": "15",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+    "client_connection_check_interval": "10000",
+}
+# For the transaction that holds the lock no timeout ends it.
 SETTINGS = {
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
     "transaction_timeout": "0",
-    "tcp_keepalives_idle": "15",
-    "tcp_keepalives_interval": "5",
-    "tcp_keepalives_count": "3",
+    **VANISHED,
 }
-SET = "SELECT set_config(name, %s::json ->> name, true) FROM pg_settings WHERE name = ANY(%s)"
+# Asked of pg_settings, because transaction_timeout is new in PostgreSQL 17.
+SET = "SELECT set_config(name, %s::json ->> name, %s) FROM pg_settings WHERE name = ANY(%s)"
 # A pooler has the server's connection, and its name, in its own hands; and a role without
 # the right to see others' activity sees neither name nor time.
 HOLDER = """
@@ -108,6 +115,9 @@ def _migrate(alias: str, lock_timeout: int) -> None:
             say(f"database '{alias}' was migrated by another container")
         else:
             say(f"migrating database '{alias}'")
+            if connections[alias].vendor == "postgresql":
+                # Of the session that migrates, whose locks on tables would stay as well.
+                _set(connections[alias], VANISHED, local=False)
             call_command("migrate", database=alias, interactive=False, skip_checks=True)
     phase.checks[alias] = OK
 
@@ -175,9 +185,14 @@ def _try(connection: BaseDatabaseWrapper) -> bool:
             "Set its pool_mode to transaction or session, or connect to PostgreSQL itself.",
         )
     names = {**SETTINGS, "application_name": f"migrate {socket.gethostname()}"[:63]}
-    _execute(connection, SET, [json.dumps(names), list(names)])
+    _set(connection, names, local=True)
     (row,) = _execute(connection, "SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
     return row[0]
+
+
+def _set(connection: BaseDatabaseWrapper, values: dict[str, str], *, local: bool) -> None:
+    """Set what the server knows of ``values``; for this transaction only, or the session."""
+    _execute(connection, SET, [json.dumps(values), local, list(values)])
 
 
 def _is_pooler(connection: BaseDatabaseWrapper) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.conftest import PostGIS
 from tests.support.containers import IMAGE, Containers
+from tests.support.projects import assert_two_lines
 
 # Asks the database while it is imported, as a team's module may.
 URLS = """
@@ -62,6 +63,17 @@ def test_heartbeat_is_in_memory_and_there_is_no_control_socket(containers: Conta
     open_files = container.exec("bash", "-c", f"ls -l /proc/{worker}/fd", user="app")
     assert "/dev/shm/" in open_files
     assert container.exec("find", "/home", "/run", "/tmp", "/data", "-type", "s") == ""
+
+
+def test_worker_class_that_the_image_has_not_stops_the_start_before_it_migrates(
+    containers: Containers,
+) -> None:
+    for command, env in ((["-k", "gevent"], {}), ([], {"GUNICORN_CMD_ARGS": "-k gevent"})):
+        done = containers.run(*command, env=env)
+        assert done.returncode == 1
+        place = "gunicorn's worker class 'gevent' cannot be loaded: "
+        assert_two_lines(done.stderr, place, "gevent 24.10.1 or higher", "requirements.txt")
+        assert "migrating" not in done.stdout + done.stderr
 
 
 def test_gevent_is_possible_for_a_team_that_brings_it_and_keeps_no_connections(

@@ -1,0 +1,54 @@
+"""What gunicorn's first process does otherwise here than in gunicorn."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gunicorn.arbiter import Arbiter
+
+# It looks at its workers once a second. After a longer sleep of its own (`docker pause`, a machine
+# that was suspended or moved, no processor for it) they have slept as well.
+ASLEEP = 5  # seconds
+# For each worker to be scheduled again, and to report; it does once a second.
+WAKING = 10  # seconds
+
+
+def forgive_sleep(server: Arbiter) -> None:
+    """From gunicorn's hook when_ready: a worker is no hung one because everything stood still.
+
+    gunicorn would otherwise kill all of them, with all that they have in hand: their last report
+    is older than ``timeout`` by the clock, which does not stop for a container that does.
+    """
+    murder_workers, seen, woke = server.murder_workers, time.monotonic(), float("-inf")
+
+    def murder_hung_workers() -> None:
+        nonlocal seen, woke
+        now = time.monotonic()
+        if now - seen > ASLEEP:
+            woke = now
+            server.log.warning("Everything stood still for %.0f s; going on", now - seen)
+        seen = now
+        if now - woke > WAKING:
+            murder_workers()
+
+    server.murder_workers = murder_hung_workers
+
+
+def refuse_a_successor(server: Arbiter) -> None:
+    """From gunicorn's hook when_ready: SIGUSR2 starts no second gunicorn in a container.
+
+    It would be a child of the container's first process, and end with it.
+    """
+    if os.getpid() != 1:
+        return
+
+    def refuse() -> None:
+        server.log.error(
+            "SIGUSR2 is refused: the container ends with its first process, and would with a "
+            "successor's predecessor. Start another container, then stop this one."
+        )
+
+    server.reexec = refuse

@@ -11,7 +11,6 @@ from pathlib import Path
 import requests
 
 from backend.boot import migrations
-
 from tests.conftest import PostGIS
 from tests.faults.conftest import Report
 from tests.support.containers import Container, Containers, docker, until

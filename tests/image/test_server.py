@@ -71,7 +71,7 @@ def test_worker_class_that_the_image_has_not_stops_the_start_before_it_migrates(
     for command, env in ((["-k", "gevent"], {}), ([], {"GUNICORN_CMD_ARGS": "-k gevent"})):
         done = containers.run(*command, env=env)
         assert done.returncode == 1
-        place = "gunicorn's worker class 'gevent' cannot be loaded: "
+        place = "gunicorn's worker class 'gevent' cannot be loaded"
         assert_two_lines(done.stderr, place, "gevent 24.10.1 or higher", "requirements.txt")
         assert "migrating" not in done.stdout + done.stderr
 

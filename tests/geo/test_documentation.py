@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import requests
 from swagger_spec_validator.validator20 import validate_spec
@@ -118,3 +120,50 @@ def test_url_that_is_none_is_json_for_programs_and_a_page_for_people(api: Api, p
     page = requests.get(api.url(path), headers={"Accept": "text/html,*/*;q=0.8"}, timeout=30)
     assert page.status_code == 404
     assert page.headers["Content-Type"].startswith("text/html")
+
+
+FILTERS = """
+import json
+import django
+django.setup()
+import django_filters as f
+from backend.openapi.filters import _parameters
+class Filters(f.FilterSet):
+    lines = f.NumberFilter()
+    rating = f.RangeFilter()
+    opened = f.DateFromToRangeFilter()
+    since = f.IsoDateTimeFilter(required=True)
+    size = f.ChoiceFilter(choices=[("s", "small"), ("Large", [("l", "l"), ("xl", "xl")])])
+    sizes = f.MultipleChoiceFilter(choices=[("s", "small"), ("m", "medium")])
+    token = f.UUIDFilter()
+    ids = type("In", (f.BaseInFilter, f.NumberFilter), {})()
+    word = f.CharFilter(max_length=5)
+print("FILTERS", json.dumps([dict(each) for each in _parameters(Filters)]))
+"""
+
+
+def test_every_kind_of_filter_has_its_type(api: Api) -> None:
+    settings = "DJANGO_SETTINGS_MODULE=backend.settings"
+    said = api.container.exec("env", settings, "python", "-c", FILTERS)
+    (line,) = [line for line in said.splitlines() if line.startswith("FILTERS ")]
+    found = {each["name"]: each for each in json.loads(line.removeprefix("FILTERS "))}
+    kinds = {name: (each["type"], each.get("format")) for name, each in found.items()}
+    assert kinds == {
+        "lines": ("number", None),
+        "rating_min": ("number", None),
+        "rating_max": ("number", None),
+        "opened_after": ("string", "date"),
+        "opened_before": ("string", "date"),
+        "since": ("string", "date-time"),
+        "size": ("string", None),
+        "sizes": ("array", None),
+        "token": ("string", "uuid"),
+        "ids": ("array", None),
+        "word": ("string", None),
+    }
+    assert found["since"]["required"]
+    assert found["size"]["enum"] == ["s", "l", "xl"]
+    assert found["sizes"]["items"]["enum"] == ["s", "m"]
+    assert found["sizes"]["collectionFormat"] == "multi"
+    assert found["ids"]["items"]["type"] == "number"
+    assert found["word"]["maxLength"] == 5

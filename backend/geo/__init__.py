@@ -6,7 +6,7 @@ tiles         vector tiles and TileJSON of a viewset; maps, its page
 filters       filters that use the spatial index, stable ordering; sparse_fields
 pagination    pages that cost the same on any table; cursor
 conditional   ETag and Cache-Control without running the query
-inspectors    what drf-yasg shows of these
+inspectors    what drf-yasg shows of these; geojson_schemas, and backend.openapi for any view
 
 Without any change in a team's code:
 

@@ -11,6 +11,7 @@ import yaml
 
 from backend.upgrade.findings import Finding
 
+IMAGE = "backend-docker-django"
 LARGEST_SCRIPT = 100_000  # bytes; nobody writes a larger one by hand
 OWN_ENTRYPOINT = (
     "The image's own entry point is left out: it waits for the databases, migrates each once, "
@@ -61,7 +62,9 @@ def may_be_one(path: str, size: int) -> bool:
 def list_findings(path: str, text: str) -> Iterator[Finding]:
     name = PurePosixPath(path).name.lower()
     if "dockerfile" in name:
-        yield from _dockerfile(path, text)
+        # One that is not built on the image, such as that of a proxy, has an entry point of its own.
+        if IMAGE in text:
+            yield from _dockerfile(path, text)
     elif name.endswith((".yml", ".yaml")):
         yield from _compose(path, text)
     elif name.endswith(".sh") or re.match(r"#! ?/(usr/)?bin/(env )?(ba)?sh", text):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
+from backend import overrides
 from backend.boot import (
     budget,
     configuration,
@@ -35,7 +36,8 @@ STARTED = time.monotonic()
 # Workers of threads. gevent and its like change modules that Django has been loaded with by now:
 # they need a new Python.
 IN_PROCESS = ("sync", "gthread", "backend.worker.Worker")
-SERVER = ["gunicorn", "backend.wsgi", "-c", "gunicorn_conf.py"]
+# Its whole path: a mounted project is a working directory of its own.
+SERVER = ["gunicorn", "backend.wsgi", "-c", str(overrides.ROOT / "gunicorn_conf.py")]
 
 
 def main(arguments: list[str]) -> None:

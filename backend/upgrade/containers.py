@@ -62,7 +62,7 @@ def may_be_one(path: str, size: int) -> bool:
 def list_findings(path: str, text: str) -> Iterator[Finding]:
     name = PurePosixPath(path).name.lower()
     if "dockerfile" in name:
-        # One that is not built on the image, such as that of a proxy, has an entry point of its own.
+        # One of something else, such as a proxy, has an entry point of its own.
         if IMAGE in text:
             yield from _dockerfile(path, text)
     elif name.endswith((".yml", ".yaml")):

@@ -21,6 +21,7 @@ from tests.upgrade.conftest import copy_of_old_project
 ROOT = Path(__file__).resolve().parents[2]
 GIS = "from django.contrib.gis.db import models\n"
 OS = "import os\n"
+FROM = "FROM hackoregoncivic/backend-docker-django"
 
 
 def findings(project: Path, *, notes: bool = False) -> list[Finding]:
@@ -282,9 +283,9 @@ def test_what_is_said_to_be_in_the_image_is_in_its_requirements():
         ("a.html", "<p>\n{% load i18n staticfiles %}\n", 2, "library staticfiles"),
         ("a.html", "{% ifequal a 'b' %}{% endif %}\n", 1, "tag ifequal"),
         ("bin/start", "#!/usr/bin/env bash\nexec gunicorn a\n", 2, "starts gunicorn"),
-        ("bin/DOCKERFILE", "ENTRYPOINT /code/run\n", 1, "ENTRYPOINT is a script"),
+        ("bin/DOCKERFILE", f"{FROM}\nENTRYPOINT /code/run\n", 2, "ENTRYPOINT is a script"),
         ("start.sh", "cd /code && python ./manage.py  makemigrations a\n", 1, "at start writes"),
-        ("Dockerfile", "FROM a\nCMD [\"gunicorn\", \"a\"]\n", 2, "starts gunicorn itself"),
+        ("Dockerfile", f"{FROM}\nCMD ['gunicorn', 'a']\n", 2, "starts gunicorn itself"),
         ("a.yml", "services:\n  a:\n    command: sh -c 'manage.py migrate'\n", 3, "migrates"),
     ],
 )  # fmt: skip

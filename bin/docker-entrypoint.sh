@@ -58,14 +58,20 @@ become_developer() {
   if [[ $uid -eq 0 ]] && setpriv --reuid "$app_uid" --regid "$app_gid" --clear-groups test -w .; then
     uid=$app_uid
   fi
-  # Group 0 besides, and writable for it, is how the data folder is shared with the application's
-  # user, who starts on it when the same project runs as on a server.
-  if [[ -d ${DATA_DIR:-} ]]; then
-    chgrp --recursive "$app_gid" "$DATA_DIR"
-    chmod --recursive g=u "$DATA_DIR"
-  fi
+  share_data_folder
   umask 0002
   exec setpriv --reuid "$uid" --regid "$gid" --groups "$app_gid" -- python -m backend.boot "$@"
+}
+
+# By group 0, writable for it, with the application's user, who starts on the same data when the
+# project runs as on a server.
+share_data_folder() {
+  local folder=${DATA_DIR:-}
+  if [[ -d $folder && $folder != "$PWD"/* ]]; then
+    find "$folder" ! -type l \( ! -group "$app_gid" -o ! -perm -g=w \) \
+      -exec chgrp "$app_gid" {} + -exec chmod g=u {} + 2>/dev/null ||
+      true # it is read-only, or a file was deleted meanwhile: the boot says what it cannot write
+  fi
 }
 
 main() {
@@ -73,7 +79,11 @@ main() {
     startproject | upgrade) run_own_program "backend.$1" "${@:2}" ;;
     check) run_own_program backend.contract "${@:2}" ;;
   esac
-  in_mounted_project || cd /code
+  if in_mounted_project; then
+    export PYTHONPATH=/code${PYTHONPATH:+:$PYTHONPATH} # the image's own code, from there
+  else
+    cd /code
+  fi
   if [[ $EUID -ne 0 ]]; then
     # Started under a user of its own choice; one without an entry in passwd has no home.
     [[ -w ${HOME:-/} && ${HOME:-/} != / ]] || export HOME=$app_home

@@ -49,6 +49,11 @@ def main(arguments: list[str]) -> None:
         with explained():
             console.start()
             configuration.load()
+            if _is_root():
+                say(
+                    "WARNING: this runs as root, to whom the mounted project belongs. Give it to "
+                    "a user on the host: chown --recursive USER FOLDER"
+                )
             server = _gunicorn(command)
             if server and server.cfg.worker_class_str not in IN_PROCESS:
                 configuration.check_worker_class(server.cfg)
@@ -70,6 +75,14 @@ def main(arguments: list[str]) -> None:
             server.run()
             sys.exit()
     _become(command)
+
+
+def _is_root() -> bool:
+    """Whether this is the machine's root; that of a rootless engine is one of its users."""
+    if os.geteuid() != 0:
+        return False
+    first, outside, _ = Path("/proc/self/uid_map").read_text().splitlines()[0].split()
+    return first == outside == "0"
 
 
 def serves(command: list[str]) -> bool:

@@ -38,9 +38,17 @@ def find_temporary_folder() -> None:
         tempfile.gettempdir()
     except FileNotFoundError:
         folder = settings.DATA_DIR / "tmp"
-        with contextlib.suppress(OSError):  # uploads up to 2.5 MB need none
-            folder.mkdir(exist_ok=True)
-            folder.chmod(0o2770)
+        try:
+            # It may be of a container before, under another UID of group 0.
+            if not folder.is_dir():
+                folder.mkdir()
+                folder.chmod(0o2770)
+            reason = "" if os.access(folder, os.W_OK | os.X_OK) else "Permission denied"
+        except OSError as error:
+            reason = error.strerror
+        if reason:
+            say(f"WARNING: uploads of more than 2.5 MB will fail: {folder}: {reason}")
+        else:
             os.environ["TMPDIR"] = str(folder)
 
 

@@ -129,6 +129,7 @@ def test_uploads_are_served_in_development_and_kept_for_production(
     assert modes.split() == ["2775", "2775", "664"]
     # As a proxy does, in a container with the same volume.
     assert "tree.png" in development.exec("wc", "--bytes", file, user="65534:65534")
+    development.exec("bash", "-c", "chmod g+w /data/db.sqlite3*")
     development.remove()
 
     production = containers.start(
@@ -151,6 +152,7 @@ def test_uploads_are_served_in_development_and_kept_for_production(
     )
     saved = production.exec("python", "manage.py", "shell", "-v", "0", "--command", save)
     assert saved.startswith("photos/20"), "another UID with group 0 writes beside it"
+    assert upload(production, "large.png", LARGE), "and has a folder for what is on its way"
 
 
 def test_start_says_that_uploads_will_fail_and_the_doctor_names_it(

@@ -72,6 +72,7 @@ def when_ready(server):
     draining.take_over(server, _drain_seconds)
     arbiter.forgive_sleep(server)
     arbiter.refuse_a_successor(server)
+    arbiter.stop_new_workers_too()
 
 
 on_starting = handover.take

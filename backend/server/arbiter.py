@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 ASLEEP = 5  # seconds
 # For each worker to be scheduled again, and to report; it does once a second.
 WAKING = 10  # seconds
+# Those by which gunicorn ends a worker.
+ENDING = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
 
 
 def forgive_sleep(server: Arbiter) -> None:
@@ -52,3 +55,29 @@ def refuse_a_successor(server: Arbiter) -> None:
         )
 
     server.reexec = refuse
+
+
+def stop_new_workers_too() -> None:
+    """From gunicorn's hook when_ready: a worker that has just been forked can be stopped.
+
+    Until it sets its own handlers it has those of the first process, which put a signal into a
+    queue that nobody reads in it: a SIGTERM then was lost, and a container that was stopped as it
+    became ready was killed when its time was up. A worker has nothing in hand that early.
+    """
+    first = os.getpid()
+
+    def before() -> None:
+        if os.getpid() == first:
+            signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+
+    def in_first() -> None:
+        if os.getpid() == first:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+
+    def in_worker() -> None:
+        if os.getppid() == first:
+            for number in ENDING:
+                signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+
+    os.register_at_fork(before=before, after_in_parent=in_first, after_in_child=in_worker)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.conftest import PostGIS
-from tests.support.containers import IMAGE, Containers
+from tests.support.containers import IMAGE, Containers, docker, until
 from tests.support.projects import assert_two_lines
 
 # Asks the database while it is imported, as a team's module may.
@@ -55,6 +55,28 @@ def test_no_connection_is_open_before_the_fork_and_each_worker_keeps_its_own(
     for _ in range(5):
         assert container.get("/state/").json() == {"users": 0, "age": 60}
     assert postgis.sql(query) == "1", "one thread keeps one connection"
+
+
+def test_worker_that_has_just_been_forked_is_stopped_too(
+    containers: Containers, tmp_path: Path
+) -> None:
+    slow = """
+import pathlib
+import threading
+
+
+def post_fork(server, worker):
+    if worker.age == 2:
+        pathlib.Path("/tmp/forked").touch()
+        threading.Event().wait()
+"""
+    container = containers.start(
+        env={"WEB_CONCURRENCY": "2"},
+        mounts={_local_settings(tmp_path, gunicorn_conf=slow): "/code/local_settings:ro"},
+    ).wait_until_ready()
+    until(lambda: "forked" in container.exec("ls", "/tmp"), "the second worker is forked")
+    docker("stop", "--time", "10", container.name)
+    assert container.exit_code() == 0
 
 
 def test_heartbeat_is_in_memory_and_there_is_no_control_socket(containers: Containers) -> None:

@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.cache import patch_vary_headers
 from django.views import defaults
 
 # The first is for those who take anything.
@@ -22,8 +23,12 @@ def _page(status: int, page: Callable[..., HttpResponse]) -> Callable[..., HttpR
 
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.get_preferred_type([JSON, HTML]) == HTML:
-            return page(request, *args, **kwargs)
-        return JsonResponse({"detail": detail}, status=status)
+            response = page(request, *args, **kwargs)
+        else:
+            response = JsonResponse({"detail": detail}, status=status)
+        # A cache would give the page of a browser to a program, and the other way round.
+        patch_vary_headers(response, ["Accept"])
+        return response
 
     return answer
 

@@ -18,7 +18,7 @@ Behind them:
 
 sql           what a serializer shows of a queryset, as one SELECT; expressions, its columns
 copying       COPY out of PostgreSQL, in pieces; flatgeobuf
-tile_sql      one statement a tile
+tile_sql      one statement a tile; tile_geometry, what it draws
 srid          the coordinates that a column really stores; area, where they are valid
 spatial_values  what a client gives as coordinates
 counting, offset_map, keyset, page_limits  how pagination gets by without reading the table

@@ -28,7 +28,8 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from backend.geo.maps import MapMixin
-from backend.geo.tile_sql import Layer, geometry_name
+from backend.geo.tile_geometry import geometry_name
+from backend.geo.tile_sql import Layer
 
 MEDIA_TYPE = "application/vnd.mapbox-vector-tile"
 MOST_ZOOM = 30  # 2 cm a tile; TileJSON 3.0.0 allows no more

@@ -5,6 +5,7 @@ fields       limits of values that drf-yasg leaves out
 filters      types of django-filter's parameters
 answers      the answers that refuse, and which operation has which
 logins       who may ask
+once         warnings about a team's code that cannot be asked
 generator    the document itself
 
 ``backend.geo.inspectors`` adds what is spatial, and puts it together for drf-yasg.

@@ -15,6 +15,9 @@ from django_filters.filterset import BaseFilterSet
 from django_filters.widgets import SuffixedMultiWidget
 from drf_yasg import openapi
 from drf_yasg.inspectors import FilterInspector, NotHandled
+from drf_yasg.inspectors.field import get_queryset_from_view
+
+from backend.openapi import once
 
 # The first that fits: decimals and floats are integers to Django, moments are dates.
 TYPES: tuple[tuple[type[forms.Field] | tuple[type[forms.Field], ...], dict[str, Any]], ...] = (
@@ -25,6 +28,7 @@ TYPES: tuple[tuple[type[forms.Field] | tuple[type[forms.Field], ...], dict[str, 
     (forms.DateField, {"type": "string", "format": "date"}),
     (forms.UUIDField, {"type": "string", "format": "uuid"}),
 )
+TEXT = {"type": "string"}
 LIMITS = (
     (validators.MinValueValidator, "minimum"),
     (validators.MaxValueValidator, "maximum"),
@@ -37,33 +41,63 @@ class DjangoFilterInspector(FilterInspector):
     """The parameters of a FilterSet; drf-yasg's own have the type string, all of them."""
 
     def get_filter_parameters(self, filter_backend: Any) -> Any:
+        # A team's own, which says itself what it takes, is for drf-yasg's next inspector.
+        if hasattr(filter_backend, "get_schema_operation_parameters"):
+            return NotHandled
         if not hasattr(filter_backend, "get_filterset_class"):
             return NotHandled
-        queryset = getattr(self.view, "queryset", None)
+        queryset = get_queryset_from_view(self.view)
         filterset = filter_backend.get_filterset_class(self.view, queryset)
         if filterset is None:
             return []
-        return list(_parameters(filterset))
+        model = getattr(queryset, "model", None) or filterset._meta.model
+        return list(_parameters(filterset, model, once.name(type(self.view))))
 
 
-def _parameters(filterset: type[BaseFilterSet]) -> Iterator[openapi.Parameter]:
+def _parameters(
+    filterset: type[BaseFilterSet], model: type[models.Model] | None, view: str
+) -> Iterator[openapi.Parameter]:
+    """Of every filter of the rows of ``model``; ``view`` is named where one cannot be told."""
     for name, declared in filterset.base_filters.items():
         options = {
             "in_": openapi.IN_QUERY,
             "description": str(declared.label or ""),
             "required": bool(declared.extra.get("required")),
         }
-        if isinstance(declared, filters.QuerySetRequestMixin):
-            yield openapi.Parameter(name, **options, **_of_rows(declared))
-            continue
-        # A filter keeps the field it makes, and every request starts from these.
-        field = copy.deepcopy(declared).field
+        try:
+            kinds = dict(_kinds(name, declared, model))
+        # Of a team's own filter, or of choices that are read from a database that is down.
+        except Exception as error:  # noqa: BLE001
+            once.warn(view, f"the filter {name!r} is documented as text", error)
+            kinds = {name: TEXT}
+        for full, kind in kinds.items():
+            yield openapi.Parameter(full, **options, **kind)
+
+
+def _kinds(
+    name: str, declared: filters.Filter, model: type[models.Model] | None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The types of a filter's parameters, of which a range has two."""
+    if isinstance(declared, filters.AllValuesMultipleFilter):
+        yield name, _many(TEXT)  # whatever the column holds by now
+    elif isinstance(declared, filters.AllValuesFilter):
+        yield name, TEXT
+    elif isinstance(declared, filters.QuerySetRequestMixin):
+        yield name, _of_rows(declared)
+    else:
+        field = _field(declared, model)
         if isinstance(field.widget, SuffixedMultiWidget) and hasattr(field, "fields"):
             for suffix, part in zip(field.widget.suffixes, field.fields, strict=False):
-                full = field.widget.suffixed(name, suffix)
-                yield openapi.Parameter(full, **options, **_of_field(part))
+                yield field.widget.suffixed(name, suffix), _of_field(part)
         else:
-            yield openapi.Parameter(name, **options, **_of_field(field))
+            yield name, _of_field(field)
+
+
+def _field(declared: filters.Filter, model: type[models.Model] | None) -> forms.Field:
+    # A filter keeps the field it makes, and every request starts from these.
+    own = copy.deepcopy(declared)
+    own.model = model  # as a FilterSet does for a request
+    return own.field
 
 
 def _of_rows(declared: filters.Filter) -> dict[str, Any]:
@@ -87,7 +121,7 @@ def _of_value(field: forms.Field) -> dict[str, Any]:
     if isinstance(field, forms.ChoiceField):
         return {"type": "string", "enum": _choices(field)}
     found = next((kind for classes, kind in TYPES if isinstance(field, classes)), None)
-    found = dict(found or {"type": "string"})
+    found = dict(found or TEXT)
     numbers = found["type"] in ("number", "integer")
     for validator in field.validators:
         for kind, name in LIMITS:

@@ -43,15 +43,16 @@ def forgive_sleep(server: Arbiter) -> None:
 def refuse_a_successor(server: Arbiter) -> None:
     """From gunicorn's hook when_ready: SIGUSR2 starts no second gunicorn in a container.
 
-    It would be a child of the container's first process, and end with it.
+    It would be a child of the container's first process, and end with it; or of the only child of
+    that, which ``docker run --init`` waits for. A daemon, whose parent has that number too, may.
     """
-    if os.getpid() != 1:
+    if os.getpid() != 1 and (os.getppid() != 1 or server.cfg.daemon):
         return
 
     def refuse() -> None:
         server.log.error(
-            "SIGUSR2 is refused: the container ends with its first process, and would with a "
-            "successor's predecessor. Start another container, then stop this one."
+            "SIGUSR2 is refused: the container ends with this process, whether it has a successor "
+            "or not. Start another container, then stop this one."
         )
 
     server.reexec = refuse

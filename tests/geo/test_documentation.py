@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 import requests
 from swagger_spec_validator.validator20 import validate_spec
 
-from tests.geo.conftest import Api
+from tests.geo.conftest import DOCUMENT, Api
 
 LOGIN = [{"Session": []}, {"Basic": []}]
 
@@ -120,6 +121,8 @@ def test_url_that_is_none_is_json_for_programs_and_a_page_for_people(api: Api, p
     page = requests.get(api.url(path), headers={"Accept": "text/html,*/*;q=0.8"}, timeout=30)
     assert page.status_code == 404
     assert page.headers["Content-Type"].startswith("text/html")
+    for each in (answer, page):  # or a cache would mix them up
+        assert "Accept" in re.split(", *", each.headers["Vary"])
 
 
 FILTERS = """
@@ -127,7 +130,12 @@ import json
 import django
 django.setup()
 import django_filters as f
+from django import forms
+from django.db import OperationalError
 from backend.openapi.filters import _parameters
+from places.models import Stop
+def down():
+    raise OperationalError("connection refused")
 class Filters(f.FilterSet):
     lines = f.NumberFilter()
     rating = f.RangeFilter()
@@ -138,7 +146,13 @@ class Filters(f.FilterSet):
     token = f.UUIDFilter()
     ids = type("In", (f.BaseInFilter, f.NumberFilter), {})()
     word = f.CharFilter(max_length=5)
-print("FILTERS", json.dumps([dict(each) for each in _parameters(Filters)]))
+    name = f.AllValuesFilter()
+    names = f.AllValuesMultipleFilter(field_name="name")
+    fare = f.LookupChoiceFilter(field_class=forms.DecimalField)
+    kind = f.ChoiceFilter(choices=down)
+for _ in range(2):
+    found = list(_parameters(Filters, Stop, "places.Stops"))
+print("FILTERS", json.dumps([dict(each) for each in found]))
 """
 
 
@@ -160,6 +174,11 @@ def test_every_kind_of_filter_has_its_type(api: Api) -> None:
         "token": ("string", "uuid"),
         "ids": ("array", None),
         "word": ("string", None),
+        "name": ("string", None),
+        "names": ("array", None),
+        "fare": ("number", None),
+        "fare_lookup": ("string", None),
+        "kind": ("string", None),
     }
     assert found["since"]["required"]
     assert found["size"]["enum"] == ["s", "l", "xl"]
@@ -167,3 +186,38 @@ def test_every_kind_of_filter_has_its_type(api: Api) -> None:
     assert found["sizes"]["collectionFormat"] == "multi"
     assert found["ids"]["items"]["type"] == "number"
     assert found["word"]["maxLength"] == 5
+    assert "exact" in found["fare_lookup"]["enum"]
+    assert "enum" not in found["name"]  # whatever the rows have by then
+    (told,) = [line for line in said.splitlines() if "documented as text" in line]
+    assert "places.Stops: the filter 'kind' is documented as text: OperationalError" in told
+
+
+@pytest.fixture(scope="module")
+def peculiar(api: Api) -> tuple[dict, str]:
+    """The paths of views that want a client's request, and all that was said on the way."""
+    settings = "DJANGO_SETTINGS_MODULE=backend.settings"
+    said = api.container.exec("env", settings, "python", "-c", DOCUMENT, "peculiar")
+    (line,) = [line for line in said.splitlines() if line.startswith("DOCUMENT ")]
+    return json.loads(line.removeprefix("DOCUMENT ")), said
+
+
+def test_filters_that_differ_from_django_filters_own_are_documented(
+    peculiar: tuple[dict, str],
+) -> None:
+    document, _ = peculiar
+    assert {"name", "lines"} <= asked(document, "/all-values/").keys()
+    assert "lines" in asked(document, "/by-method/")
+    own = asked(document, "/own-words/").keys()
+    assert "near" in own
+    assert "lines" not in own
+
+
+def test_permission_is_asked_as_if_from_here_and_one_that_fails_is_told_of_once(
+    peculiar: tuple[dict, str],
+) -> None:
+    document, said = peculiar
+    assert document["paths"]["/all-values/"]["get"]["security"] == [{}, *LOGIN]
+    assert "security" not in document["paths"]["/by-method/"]["get"]
+    (told,) = [line for line in said.splitlines() if "who may ask" in line]
+    assert "places.peculiar.ByMethod: who may ask cannot be told without a request: KeyErr" in told
+    assert "Traceback" not in said

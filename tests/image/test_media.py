@@ -121,6 +121,15 @@ def test_uploads_are_served_in_development_and_kept_for_production(
     # It would run as whoever is logged in here.
     assert answer.headers["Content-Disposition"] == "attachment"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    # A path that looks like a picture, and is none when its dots are gone.
+    hidden = drawing.removeprefix(f"{development.url('')}/media/").replace("/", "%2f")
+    answer = development.get(f"/media/data:image/png,%2f..%2f..%2f{hidden}")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/svg+xml")
+    assert answer.headers["Content-Disposition"] == "attachment"
+    # A browser's own copy stays what it is, to be shown or to be saved.
+    known = {"If-Modified-Since": answer.headers["Last-Modified"]}
+    again = development.get(path, headers=known)
+    assert (again.status_code, again.headers.get("Content-Disposition")) == (304, None)
     assert development.get("/media/photos/").status_code == 404
     assert development.get("/media/../db.sqlite3").status_code == 404
     assert development.get("/media/%2e%2e/secret_key").status_code in (400, 404)

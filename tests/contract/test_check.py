@@ -205,9 +205,7 @@ def test_names_what_is_broken_and_nothing_else(broken: dict[str, Future[Report]]
 
 def test_more_than_one_secret_is_named_and_the_example_is_none(broken: dict[str, Future[Report]]):
     files = broken["secrets, setuid and a cache among the files"].result().said("secrets in files")
-    for place in (
-        *("/code/deploy.pem", "/library/k.pem", "/binaries/.env", "/code/scaffolding/.env"),
-    ):
+    for place in ("/code/deploy.pem", "/library/k.pem", "/binaries/.env", "/code/scaffolding/.env"):
         assert f"{place} lies in the image" in files
     assert ".env.example" not in files
     settings = broken["debug mode, key and password in the settings"].result()

@@ -105,7 +105,11 @@ def test_a_default_project_works_as_its_readme_says(
 
 
 def ci(team: Team) -> str:
-    """What all commands of both CI files print, one after the other, where nothing was set."""
+    """What the commands of both CI files print, one after the other, where nothing was set.
+
+    Afterwards all is as before.
+    """
+    kept = (team.folder / ".env").read_bytes()
     (team.folder / ".env").unlink()
     travis = yaml.safe_load((team.folder / ".travis.yml").read_text())
     commands = [*travis["install"], *travis["script"]]
@@ -124,6 +128,8 @@ def ci(team: Team) -> str:
         check=False,
     )
     assert done.returncode == 0, done.stdout
+    team.compose("down", "--volumes")
+    (team.folder / ".env").write_bytes(kept)
     return done.stdout
 
 

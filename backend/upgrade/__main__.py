@@ -10,7 +10,7 @@ from pathlib import Path
 
 from backend.errors import StartupError, explained
 from backend.upgrade import files
-from backend.upgrade.git import Index
+from backend.upgrade.git import Index, elsewhere
 from backend.upgrade.run import Result, Run
 
 MOUNTED = Path("/project")
@@ -62,6 +62,13 @@ def _refuse_what_could_be_lost(root: Path, index: Index | None, result: Result) 
     """Only what git can bring back is written over. Raises StartupError before anything is."""
     if not result.changes:
         return
+    if index is None and (place := elsewhere(root)):
+        raise StartupError(
+            f"The project is a git worktree or a submodule: its repository lies in {place}, which "
+            "is not mounted, so it cannot be seen what git holds. Nothing was changed.",
+            "Run this in a clone of its own (git clone), or with --force, which also writes over "
+            "changes that git does not hold.",
+        )
     if index is None:
         raise StartupError(
             "The project is no git repository, so nothing could bring back what is rewritten. "

@@ -82,6 +82,16 @@ class Index:
         return found
 
 
+def elsewhere(root: Path) -> str:
+    """Where the repository of a worktree or submodule lies, as its file ``.git`` has it; else "".
+
+    https://git-scm.com/docs/gitrepository-layout
+    """
+    file = root / ".git"
+    text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+    return text.removeprefix("gitdir:").strip() if text.startswith("gitdir:") else ""
+
+
 def _offset(data: bytes, position: int) -> tuple[int, int]:
     """A number of variable length, as in pack files, and where it ends."""
     value = data[position] & 127

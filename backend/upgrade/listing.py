@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from backend.upgrade import advice, installed, listing_settings, requirements
 from backend.upgrade.findings import Finding, gone
-from backend.upgrade.source import Source, constant, keyword, meta, walk_with_handlers
+from backend.upgrade.source import (
+    Source,
+    assignments,
+    constant,
+    keyword,
+    meta,
+    of_module,
+    walk_with_handlers,
+)
 
 Rule = Callable[[Source], Iterator[Finding]]
 
@@ -48,15 +56,18 @@ def _names(source: Source, node: ast.AST) -> Iterator[tuple[str, str]]:
             yield from ((name, name) for name in names)
         else:  # one finding for a module that is gone, not one for each of its names
             yield node.module, names[0] if names else node.module
-    elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-        module = source.origins.get(node.value.id)
-        if (
-            module
-            and node.value.id not in source.bound_otherwise
-            and installed.exists(module)
-            and not _is_dead(module)
-        ):
-            yield f"{module}.{node.attr}", f"{module}.{node.attr}"
+    elif isinstance(node, ast.Attribute) and (root := _root(node)) in source.origins:
+        name = source.dotted(node)
+        module = name.rpartition(".")[0]
+        if root not in source.bound_otherwise and installed.exists(module) and not _is_dead(module):
+            yield name, name
+
+
+def _root(node: ast.expr) -> str:
+    """The name that attributes begin with; empty where that is another expression."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _is_dead(name: str) -> bool:
@@ -87,14 +98,19 @@ def files_read_at_import(source: Source) -> Iterator[Finding]:
     """A file of the mounted folder that must be there for the module to be imported."""
     if source.path.endswith("setup.py") or source.is_migration:
         return
+    values: dict[str, list[ast.expr]] = {}
+    for name, statement in assignments(of_module(source.tree.body)):
+        values.setdefault(name, []).append(statement.value)
     for node in _at_import(source.tree):
         if isinstance(node, ast.Call) and (path := _read_path(source, node)) is not None:
-            texts = [
-                str(constant(part)) for part in ast.walk(path) if isinstance(constant(part), str)
-            ]
-            names = {part.id for part in ast.walk(path) if isinstance(part, ast.Name)}
-            relative = isinstance(path, ast.Constant) and not texts[0].startswith("/")
-            if relative or "BASE_DIR" in names or any(text.startswith(MOUNTED) for text in texts):
+            parts = list(_with_values(path, values))
+            texts = [text for part in parts if isinstance(text := constant(part), str)]
+            names = {part.id for part in parts if isinstance(part, ast.Name)}
+            if (
+                _is_relative(source, path, values)
+                or "BASE_DIR" in names
+                or any(text.startswith(MOUNTED) for text in texts)
+            ):
                 yield Finding(
                     source.path,
                     node.lineno,
@@ -106,8 +122,40 @@ def files_read_at_import(source: Source) -> Iterator[Finding]:
                 )
 
 
+def _with_values(node: ast.expr, values: Mapping[str, list[ast.expr]]) -> Iterator[ast.AST]:
+    """A node with all below it, and with what its names stand for in the module."""
+    waiting: list[ast.AST] = [node]
+    seen: set[str] = set()
+    while waiting:
+        part = waiting.pop()
+        yield part
+        waiting.extend(ast.iter_child_nodes(part))
+        if isinstance(part, ast.Name) and part.id not in seen:
+            seen.add(part.id)
+            waiting.extend(values.get(part.id, []))
+
+
+def _is_relative(source: Source, path: ast.expr, values: Mapping[str, list[ast.expr]]) -> bool:
+    """Whether a path is a text that does not begin with /, also by a name or in Path()."""
+    for node in [path, *(values.get(path.id, []) if isinstance(path, ast.Name) else [])]:
+        text = constant(_unwrapped(source, node))
+        if isinstance(text, str) and not text.startswith("/"):
+            return True
+    return False
+
+
+def _unwrapped(source: Source, node: ast.expr) -> ast.expr:
+    if isinstance(node, ast.Call) and source.dotted(node.func) == "pathlib.Path" and node.args:
+        return node.args[0]
+    return node
+
+
 def _at_import(tree: ast.Module) -> Iterator[ast.AST]:
-    """What runs when the module is imported: no bodies of functions, nothing below __main__."""
+    """What runs when the module is imported, with the functions of its own that it calls then.
+
+    Nothing below __main__.
+    """
+    functions = {n.name: n for n in of_module(tree.body) if isinstance(n, ast.FunctionDef)}
     waiting: list[ast.AST] = list(tree.body)
     while waiting:
         node = waiting.pop()
@@ -117,6 +165,9 @@ def _at_import(tree: ast.Module) -> Iterator[ast.AST]:
             constant(each) for each in ast.walk(node.test)
         }:
             continue
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            called = functions.pop(node.func.id, None)
+            waiting.extend(called.body if called else [])
         yield node
         waiting.extend(ast.iter_child_nodes(node))
 
@@ -129,10 +180,7 @@ def _read_path(source: Source, call: ast.Call) -> ast.expr | None:
         writes = name.endswith("open") and set(str(constant(mode) or "r")) & set("wax")
         return None if writes else call.args[0]
     if isinstance(call.func, ast.Attribute) and call.func.attr in READING:
-        path = call.func.value
-        if isinstance(path, ast.Call) and source.dotted(path.func) == "pathlib.Path" and path.args:
-            return path.args[0]
-        return path
+        return _unwrapped(source, call.func.value)
     return None
 
 
@@ -192,6 +240,14 @@ def leftovers(source: Source) -> Iterator[Finding]:
                 "NullBooleanField does not exist any more.",
                 "It is BooleanField(null=True, blank=True).",
             )
+    if "django.conf.urls" in source.stars and len(source.stars) == 1 and source.lacks("url"):
+        first = next(n for n in ast.walk(source.tree) if isinstance(n, ast.Name) and n.id == "url")
+        yield Finding(
+            source.path,
+            first.lineno,
+            "django.conf.urls.url does not exist any more.",
+            advice.about("django.conf.urls.url"),
+        )
 
 
 def requirements_of_setup(source: Source) -> Iterator[Finding]:

@@ -6,8 +6,9 @@ import ast
 import re
 from collections.abc import Iterator
 
+from backend.environment import TRUE
 from backend.upgrade.findings import Finding, gone
-from backend.upgrade.source import Source, assignments, constant
+from backend.upgrade.source import Source, assignments, constant, of_module
 
 DOTTED_CLASS = re.compile(r"[a-z_]\w*(\.[a-z_]\w*)*\.[A-Z]\w*")
 
@@ -24,14 +25,13 @@ def gone_classes_in_settings(source: Source) -> Iterator[Finding]:
 
 def lost_permissions(source: Source) -> Iterator[Finding]:
     """REST_FRAMEWORK replaced as a whole, without a permission."""
-    for name, statement in assignments(source.tree.body):
-        value = statement.value
+    for name, statement in assignments(of_module(source.tree.body)):
+        keys = _all_keys(statement.value)
         if (
             name == "REST_FRAMEWORK"
             and source.is_settings
-            and isinstance(value, ast.Dict)
-            and None not in value.keys
-            and "DEFAULT_PERMISSION_CLASSES" not in [constant(key) for key in value.keys]
+            and keys is not None
+            and "DEFAULT_PERMISSION_CLASSES" not in keys
         ):
             yield Finding(
                 source.path,
@@ -44,11 +44,22 @@ def lost_permissions(source: Source) -> Iterator[Finding]:
             )
 
 
+def _all_keys(value: ast.expr | None) -> list[object] | None:
+    """The keys of a dict that stands there whole; None for one that extends another."""
+    if isinstance(value, ast.Dict) and None not in value.keys:
+        return [constant(key) for key in value.keys]
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "dict":
+        names = [each.arg for each in value.keywords]
+        if not value.args and None not in names:
+            return names
+    return None
+
+
 def settings(source: Source) -> Iterator[Finding]:
     """Settings that are read no more, and an app that goes on working."""
     if not source.is_settings:
         return
-    for name, statement in assignments(source.tree.body):
+    for name, statement in assignments(of_module(source.tree.body)):
         if name == "MIDDLEWARE_CLASSES":
             yield Finding(
                 source.path, statement.lineno, "MIDDLEWARE_CLASSES is not read any more.",
@@ -68,22 +79,25 @@ def settings(source: Source) -> Iterator[Finding]:
 
 
 def _true_or_false(node: ast.expr) -> bool:
-    return isinstance(node, (ast.Compare, ast.BoolOp)) or isinstance(constant(node), bool)
+    if isinstance(node, ast.BoolOp):  # its value is that of one of its parts
+        return all(_true_or_false(part) for part in node.values)
+    return isinstance(node, ast.Compare) or isinstance(constant(node), bool)
 
 
-def _unsure_debug(source: Source, statement: ast.Assign) -> Iterator[Finding]:
+def _unsure_debug(source: Source, statement: ast.Assign | ast.AnnAssign) -> Iterator[Finding]:
     if "DEBUG" in {constant(node) for node in ast.walk(statement.value)}:
         yield Finding(
             source.path,
             statement.lineno,
             "DEBUG is read from the environment in a way that may fail, or take the text "
             "'false' for true.",
-            'Delete the line, the image reads DEBUG; or write os.environ.get("DEBUG", '
-            '"").lower() == "true".',
+            f"Delete the line: the image reads DEBUG, and takes {', '.join(TRUE)} for true.",
         )
 
 
-def _written_folder(source: Source, name: str, statement: ast.Assign) -> Iterator[Finding]:
+def _written_folder(
+    source: Source, name: str, statement: ast.Assign | ast.AnnAssign
+) -> Iterator[Finding]:
     texts = [str(constant(node)) for node in ast.walk(statement.value)]
     names = {node.id for node in ast.walk(statement.value) if isinstance(node, ast.Name)}
     if {"BASE_DIR", "__file__"} & names or any(text.startswith("/code") for text in texts):
@@ -96,7 +110,7 @@ def _written_folder(source: Source, name: str, statement: ast.Assign) -> Iterato
         )
 
 
-def _health_apps(source: Source, statement: ast.Assign) -> Iterator[Finding]:
+def _health_apps(source: Source, statement: ast.Assign | ast.AnnAssign) -> Iterator[Finding]:
     for node in ast.walk(statement.value):
         if constant(node) == "health_check.db":
             yield Finding(
@@ -114,7 +128,7 @@ def worker_class(source: Source) -> Iterator[Finding]:
     """gevent in the server's configuration, which the image of 2019 had."""
     if not source.path.endswith("gunicorn_conf.py"):
         return
-    for name, statement in assignments(source.tree.body):
+    for name, statement in assignments(of_module(source.tree.body)):
         if name == "worker_class" and constant(statement.value) in ("gevent", "eventlet"):
             yield Finding(
                 source.path,

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from django_upgrade.data import Settings as DjangoUpgradeSettings
 from django_upgrade.main import apply_fixers
 
-from backend.upgrade.source import Edit, Source, assignments, constant, keyword
+from backend.environment import TRUE
+from backend.upgrade.source import Edit, Source, assignments, constant, keyword, of_module
 
 Rule = Callable[[Source], list[Edit]]
 
@@ -19,6 +20,7 @@ TARGET = (5, 2)
 # where it had the text "4", and its anchors are not those of every old pattern.
 LEFT_OUT = {"django_urls"}
 MODELS = ("django.db.models", "django.contrib.gis.db.models")
+OF_SETUPTOOLS = ("Extension", "find_namespace_packages", "find_packages", "setup")
 AJAX = '{}.headers.get("x-requested-with") == "XMLHttpRequest"'
 
 
@@ -47,10 +49,12 @@ def url_patterns(source: Source) -> list[Edit]:
         if not isinstance(node, ast.ImportFrom) or node.module != "django.conf.urls":
             continue
         for number, alias in enumerate(node.names):
-            if alias.name != "url":
+            star = alias.name == "*" and source.lacks("url")
+            if alias.name != "url" and not star:
                 continue
-            # Where the file uses the name for something else too, the import alone changes.
+            # Where the name may be something else's too, the import alone changes.
             free = not alias.asname and not {"url", "re_path"} & source.bound_otherwise
+            free = free and not (star and len(source.stars) > 1)
             new = "re_path" if free else f"re_path as {alias.asname or 'url'}"
             before = source.line_before(node, f"from django.urls import {new}")
             if {each.name for each in node.names} <= {"include", "url"}:
@@ -58,7 +62,8 @@ def url_patterns(source: Source) -> list[Edit]:
                 edits.append(Edit(module, module + len("django.conf.urls"), "django.urls"))
                 edits.append(source.replace(alias, new))
             elif before:
-                edits += [before, source.without(node.names, number)]
+                edits.append(before)
+                edits += [] if star else [source.without(node.names, number)]
             else:
                 continue
             if free:
@@ -127,7 +132,7 @@ def filters_of_views(source: Source) -> list[Edit]:
     """Views say filterset_class and filterset_fields; django-filter ignores the old names"""
     names = {"filter_class": "filterset_class", "filter_fields": "filterset_fields"}
     return [
-        source.rename(statement.targets[0], name, names[name])
+        source.rename(statement, name, names[name])
         for node in ast.walk(source.tree)
         if isinstance(node, ast.ClassDef) and _is_view(source, node)
         for name, statement in assignments(node.body)
@@ -166,11 +171,11 @@ def _asks_for_ajax(source: Source, node: ast.AST) -> bool:
 
 
 def debug(source: Source) -> list[Edit]:
-    """DEBUG is true when the variable says so, and false for "false" or without it"""
+    """DEBUG is true for the words that the image takes for true, and false for others or none"""
     if not source.is_settings:
         return []
     edits = []
-    for name, statement in assignments(source.tree.body):
+    for name, statement in assignments(of_module(source.tree.body)):
         value = statement.value
         if name != "DEBUG":
             continue
@@ -179,8 +184,8 @@ def debug(source: Source) -> list[Edit]:
         if _reads_debug(source, value):
             default = _as_text(value.args[1] if len(value.args) > 1 else None)
             if default is not None:
-                text = f'os.environ.get("DEBUG", "{default}").lower() == "true"'
-                text = text.replace("os.environ.get", source.segment(value.func), 1)
+                words = ", ".join(f'"{word}"' for word in TRUE)
+                text = f'{source.segment(value.func)}("DEBUG", "{default}").lower() in ({words})'
                 edits.append(source.replace(statement.value, text))
             continue
         for node in ast.walk(value):
@@ -248,28 +253,24 @@ def storages(source: Source) -> list[Edit]:
         source.replace(
             statement.value, json.dumps("whitenoise.storage.CompressedManifestStaticFilesStorage")
         )
-        for name, statement in assignments(source.tree.body)
+        for name, statement in assignments(of_module(source.tree.body))
         if name == "STATICFILES_STORAGE" and constant(statement.value) in old
     ]
 
 
 def setup_import(source: Source) -> list[Edit]:
-    """setup.py imports the setuptools that it uses"""
-    if not source.path.endswith("setup.py") or "setuptools" in source.origins:
+    """setup.py imports what it uses of setuptools"""
+    if not source.path.endswith("setup.py"):
         return []
-    uses = any(
-        isinstance(node, ast.Name) and node.id == "setuptools" for node in ast.walk(source.tree)
-    )
-    first = next(
-        (
-            n
-            for n in source.tree.body
-            if isinstance(n, (ast.Import, ast.ImportFrom))
-            and getattr(n, "module", "") != "__future__"
-        ),
-        None,
-    )
-    edit = source.line_before(first, "import setuptools") if uses and first else None
+    given = "setuptools" in source.stars
+    names = [name for name in OF_SETUPTOOLS if source.lacks(name) and not given]
+    new = [f"from setuptools import {', '.join(names)}"] if names else []
+    new += ["import setuptools"] if source.lacks("setuptools") else []
+    body = [node for node in source.tree.body if getattr(node, "module", "") != "__future__"]
+    imports = [node for node in body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    # Without imports: before the code, after its docstring.
+    first = next(iter(imports or body[ast.get_docstring(source.tree) is not None :]), None)
+    edit = source.line_before(first, source.newline.join(new)) if new and first else None
     return [edit] if edit else []
 
 

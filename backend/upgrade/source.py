@@ -72,6 +72,28 @@ class Source:
                 names.add(node.name)
         return names
 
+    @cached_property
+    def stars(self) -> set[str]:
+        """The modules of which all names are imported, relative ones with their dots."""
+        return {
+            "." * node.level + (node.module or "")
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"
+        }
+
+    def lacks(self, name: str) -> bool:
+        """Whether a name is used that the module does not bind, but perhaps by ``import *``."""
+        used = False
+        for node in ast.walk(self.tree):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                if name in {each.asname or each.name.partition(".")[0] for each in node.names}:
+                    return False
+            elif isinstance(node, ast.Name) and node.id == name:
+                used = used or isinstance(node.ctx, ast.Load)
+        bound = {getattr(node, "name", "") for node in of_module(self.tree.body)}
+        bound |= {each for each, _ in assignments(of_module(self.tree.body))}
+        return used and name not in bound
+
     def dotted(self, node: ast.expr) -> str:
         """The full name of ``models.CharField`` or of ``CharField``; empty for other nodes."""
         parts: list[str] = []
@@ -185,11 +207,29 @@ def constant(node: ast.AST | None) -> object:
     return node.value if isinstance(node, ast.Constant) else None
 
 
-def assignments(body: Sequence[ast.stmt]) -> Iterator[tuple[str, ast.Assign]]:
-    """The plain ``name = value`` among statements."""
+def assignments(body: Iterable[ast.stmt]) -> Iterator[tuple[str, ast.Assign | ast.AnnAssign]]:
+    """The plain ``name = value`` and ``name: type = value`` among statements."""
     for statement in body:
-        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-            yield statement.targets[0].id, statement
+        if isinstance(statement, ast.Assign):
+            target = statement.targets[0]
+        elif isinstance(statement, ast.AnnAssign) and statement.value:
+            target = statement.target
+        else:
+            continue
+        if isinstance(target, ast.Name):
+            yield target.id, statement
+
+
+def of_module(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements that bind names of a module: also those below if, try, with, for and match."""
+    for statement in body:
+        yield statement
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            continue
+        inner = [statement, *getattr(statement, "handlers", []), *getattr(statement, "cases", [])]
+        for part in inner:
+            for name in ("body", "orelse", "finalbody"):
+                yield from of_module(getattr(part, name, []))
 
 
 def meta(model: ast.ClassDef) -> dict[str, ast.expr]:

@@ -65,6 +65,9 @@ class TreeAdmin(admin.ModelAdmin):
             ".env.example": "DJANGO_SECRET_KEY=\n",
             "deploy.pem": "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n",
         },
+        # Beside folders of the system, whose names are the beginning of theirs.
+        "RUN mkdir /library /binaries scaffolding && cp deploy.pem /library/k.pem "
+        "&& cp .env /binaries/.env && cp .env scaffolding/.env\n"
         "RUN chmod u+s /usr/bin/env && mkdir -p /root/.cache/pip "
         "&& head -c 2000000 /dev/zero > /root/.cache/pip/x\n",
     ),
@@ -202,7 +205,8 @@ def test_names_what_is_broken_and_nothing_else(broken: dict[str, Future[Report]]
 
 def test_more_than_one_secret_is_named_and_the_example_is_none(broken: dict[str, Future[Report]]):
     files = broken["secrets, setuid and a cache among the files"].result().said("secrets in files")
-    assert "/code/deploy.pem lies in the image" in files
+    for place in ("/code/deploy.pem", "/library/k.pem", "/binaries/.env", "/code/scaffolding/.env"):
+        assert f"{place} lies in the image" in files
     assert ".env.example" not in files
     settings = broken["debug mode, key and password in the settings"].result()
     assert "the password of the database 'survey' stands in" in settings.said("secrets in settings")

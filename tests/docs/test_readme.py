@@ -47,6 +47,28 @@ def test_first_evening_works_as_it_says(evening: Reader) -> None:
     assert evening.folder.name == "my-api"
 
 
+# Commands of tables and of the text. What does not end by itself gets an end: input, or a signal.
+EVERY_DAY = {
+    """docker compose logs --follow api >"$NOTES/log" & following=$!
+    until grep --max-count 1 boot: "$NOTES/log"; do sleep 0.2; done
+    kill $following""": "boot:",
+    "docker compose logs api": "boot:",
+    "docker compose ps --all": "api",
+    "docker compose run --rm api python manage.py shell <<< 'print(6 * 7)'": "42",
+    "docker compose run --rm api bash <<< 'echo $PWD'": "/code/src_files",
+    "docker compose run --rm api python manage.py startapp NAME && ls NAME": "models.py",
+    "docker compose exec api python manage.py dbshell <<< 'SELECT 6 * 7'": "42",
+    "docker compose exec db psql --username my_api my_api <<< 'SELECT 6 * 7'": "42",
+}
+
+
+def test_commands_of_every_day_work_as_they_stand_in_the_pages(evening: Reader) -> None:
+    for command, answer in EVERY_DAY.items():
+        evening.run(snippets.Snippet("every day", 1, "sh", "", "run"), command)
+        assert answer in evening.printed, command
+    shutil.rmtree(evening.folder / "NAME")
+
+
 def test_spatial_works_as_it_says(evening: Reader) -> None:
     evening.follow("docs/spatial.md")
 
@@ -57,6 +79,11 @@ def test_static_and_media_work_as_they_say(evening: Reader) -> None:
 
 def test_testing_works_as_it_says(evening: Reader) -> None:
     evening.follow("docs/testing.md")
+    given = "docker run --rm --env SURVEY_DATABASE_URL=postgis://any:any@any/any my-api:v1 check"
+    here = given.replace("my-api:v1", evening.instead["my-api:v1"])
+    evening.run(snippets.Snippet("docs/testing.md", 1, "sh", "", "run"), here)
+    assert "in_db: " in evening.printed
+    assert "survey" in evening.printed
 
 
 def test_settings_work_as_they_say(evening: Reader) -> None:

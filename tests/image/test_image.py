@@ -102,7 +102,10 @@ def test_postgresql_tools_work_and_dbshell_reaches_the_database(
     commands = """
         pg_isready --host $POSTGRES_HOST &&
         export PGPASSWORD=$POSTGRES_PASSWORD &&
-        pg_dump --host $POSTGRES_HOST --username $POSTGRES_USER $POSTGRES_NAME &&
+        export PGHOST=$POSTGRES_HOST PGUSER=$POSTGRES_USER &&
+        pg_dump --no-owner $POSTGRES_NAME &&
+        pg_dump --format=custom $POSTGRES_NAME >/tmp/dump &&
+        pg_restore --clean --if-exists --exit-on-error --dbname $POSTGRES_NAME /tmp/dump &&
         echo 'SELECT postgis_lib_version();' | python manage.py dbshell &&
         head -c 2 $(command -v psql)
     """

@@ -323,6 +323,8 @@ def test_same_app_runs_outside_of_containers_with_the_same_env(team: Team) -> No
         },
     )
     outside.run("bin/native", "migrate", "--check")
+    shown = outside.run("bin/native", "shell", "--verbosity", "0", "--command", "print(6 * 7)")
+    assert shown.stdout.splitlines()[-1] == "42"
     server = subprocess.Popen(
         ["bin/native", "runserver", outside.env["NATIVE_PORT"]],
         cwd=team.folder,

@@ -21,6 +21,9 @@ from tests.upgrade.conftest import copy_of_old_project
 ROOT = Path(__file__).resolve().parents[2]
 GIS = "from django.contrib.gis.db import models\n"
 OS = "import os\n"
+WORDS = '("true", "on", "ok", "y", "yes", "1")'
+PLACE = "P = os.path.join('/code/src_files', 'x.json')\n"
+SETUP = "from setuptools import setup\n"
 FROM = "FROM hackoregoncivic/backend-docker-django"
 
 
@@ -111,6 +114,20 @@ def test_a_project_of_startproject_has_nothing_to_do(tmp_path: Path, capsys: pyt
         ),
         ("urls.py", "def url(a):\n    return a\nurl('a')\n", None),
         (
+            "urls.py",
+            "from django.conf.urls import *\nurlpatterns = [url('a', include(b))]\n",
+            "from django.urls import re_path\nfrom django.conf.urls import *\n"
+            "urlpatterns = [re_path('a', include(b))]\n",
+        ),
+        (  # the name may come from the other module
+            "urls.py",
+            "from django.conf.urls import *\nfrom a import *\nurl('a', b)\n",
+            "from django.urls import re_path as url\nfrom django.conf.urls import *\n"
+            "from a import *\nurl('a', b)\n",
+        ),
+        ("urls.py", "from django.conf.urls import *\nfrom .a import url\nurl('a', b)\n", None),
+        ("urls.py", "from django.conf.urls import *\ndef url():\n    pass\nurl()\n", None),
+        (
             "app/models.py",
             f"{GIS}class A(models.Model):\n    b = models.NullBooleanField(default=(None))  # "
             "why\n",
@@ -152,12 +169,18 @@ def test_a_project_of_startproject_has_nothing_to_do(tmp_path: Path, capsys: pyt
         (
             "settings.py",
             f"{OS}DEBUG = bool(os.environ.get('DEBUG'))\n",
-            f'{OS}DEBUG = os.environ.get("DEBUG", "").lower() == "true"\n',
+            f'{OS}DEBUG = os.environ.get("DEBUG", "").lower() in {WORDS}\n',
         ),
         (
             "settings.py",
             f"{OS}DEBUG = os.getenv('DEBUG', True)\n",
-            f'{OS}DEBUG = os.getenv("DEBUG", "true").lower() == "true"\n',
+            f'{OS}DEBUG = os.getenv("DEBUG", "true").lower() in {WORDS}\n',
+        ),
+        (
+            "settings.py",
+            f"{OS}if a:\n    DEBUG: bool = bool(os.getenv('DEBUG'))\nelse:\n    DEBUG = True\n",
+            f'{OS}if a:\n    DEBUG: bool = os.getenv("DEBUG", "").lower() in {WORDS}\n'
+            "else:\n    DEBUG = True\n",
         ),
         (
             "settings.py",
@@ -195,6 +218,21 @@ def test_a_project_of_startproject_has_nothing_to_do(tmp_path: Path, capsys: pyt
             '"""Ours."""\nimport setuptools\nfrom setuptools import setup\n'
             "setup(packages=setuptools.find_packages())\n",
         ),
+        (
+            "a/setup.py",
+            "from os import path\nfrom setuptools import setup\n"
+            "setup(packages=find_namespace_packages(include=['t.*']))\n",
+            "from setuptools import find_namespace_packages\nfrom os import path\n"
+            "from setuptools import setup\n"
+            "setup(packages=find_namespace_packages(include=['t.*']))\n",
+        ),
+        (
+            "a/setup.py",
+            '"""Ours."""\nsetup(packages=setuptools.find_packages())\n',
+            '"""Ours."""\nfrom setuptools import setup\nimport setuptools\n'
+            "setup(packages=setuptools.find_packages())\n",
+        ),
+        ("a/setup.py", "from setuptools import *\nsetup(packages=find_packages())\n", None),
         (
             "a/urls.py",
             "from django.conf.urls import url\r\n# Größe\r\nurl('ä', b)\r\n",
@@ -275,11 +313,26 @@ def test_what_is_said_to_be_in_the_image_is_in_its_requirements():
         ("settings.py", "MIDDLEWARE_CLASSES = []\n", 1, "MIDDLEWARE_CLASSES is not read"),
         ("settings.py", "MIDDLEWARE = [\n'django.middleware.http.Cache']\n", 2, "does not exist"),
         ("settings.py", "import a\nREST_FRAMEWORK = {'PAGE_SIZE': 3}\n", 2, "no DEFAULT_"),
+        ("settings.py", "if a:\n    REST_FRAMEWORK = {'PAGE_SIZE': 3}\n", 2, "no DEFAULT_"),
+        ("settings.py", "try:\n    a\nfinally:\n    REST_FRAMEWORK = {}\n", 4, "no DEFAULT_"),
+        ("settings.py", "try:\n    a\nexcept B:\n    REST_FRAMEWORK = {}\n", 4, "no DEFAULT_"),
+        ("settings.py", "with a:\n    REST_FRAMEWORK: dict = {}\n", 2, "no DEFAULT_"),
+        ("settings.py", "REST_FRAMEWORK = dict(PAGE_SIZE=3)\n", 1, "no DEFAULT_"),
+        ("settings.py", "if a:\n    DEBUG = bool(int(e['DEBUG']))\n", 2, "may fail"),
+        ("settings.py", "DEBUG = e.get('DEBUG') or False\n", 1, "may fail"),
+        ("settings.py", "if a:\n    MIDDLEWARE_CLASSES = []\n", 2, "MIDDLEWARE_CLASSES"),
+        ("urls.py", "a; from django.conf.urls import *\nurl('a', b)\n", 2, "urls.url does not"),
+        ("urls.py", "import django.conf.urls\ndjango.conf.urls.url('a')\n", 2, "urls.url does not"),
+        ("a.py", f"{PLACE}with open(P) as file:\n    pass\n", 2, "P is read"),
+        ("a.py", f"{PLACE}Q = f'{{P}}/x'\nif a:\n    open(Q)\n", 4, "Q is read"),
+        ("a.py", f"{PLACE}def f():\n    return open(P)\nX = f()\n", 3, "P is read"),
+        ("a.py", "try:\n    P = 'x.json'\nfinally:\n    open(P)\n", 4, "P is read"),
+        ("a.py", "from pathlib import Path\nP = Path('x')\nP.read_text()\n", 3, "P is read"),
         ("a.py", "import pandas as p\nclass A:\n    b = p.read_csv('x.csv')\n", 3, "is read"),
         ("urls.py", "r.register('a', A, 'x')\nr.register('b', B, basename='x')\n", 2, "is taken"),
         ("requirements.txt", "\nPandas==0.25.1\n", 2, "pandas 0.25.1 does not run"),
         ("requirements.txt", "git+https://example.org/a.git\n", 1, "no git"),
-        ("setup.py", "setup(\n  install_requires=['a', 'Django<3'])\n", 2, "names Django<3"),
+        ("setup.py", f"{SETUP}setup(install_requires=['a', 'Django<3'])\n", 2, "names Django<3"),
         ("a.html", "<p>\n{% load i18n staticfiles %}\n", 2, "library staticfiles"),
         ("a.html", "{% ifequal a 'b' %}{% endif %}\n", 1, "tag ifequal"),
         ("bin/start", "#!/usr/bin/env bash\nexec gunicorn a\n", 2, "starts gunicorn"),
@@ -308,6 +361,10 @@ def test_what_only_the_team_can_change_is_listed_with_its_line(
         ("a.py", "def f():\n    return open('data.json')\n"),
         ("a.py", "from pathlib import Path\nX = (Path(__file__).parent / 'x').read_text()\n"),
         ("a.py", "X = open('/tmp/x', 'w')\n"),
+        ("a.py", f"{PLACE}def f():\n    return open(P)\n"),
+        ("a.py", "P = 'x'\nQ = Path(__file__).parent / P\nopen(Q)\nopen(0)\n"),
+        ("settings.py", "if a:\n    REST_FRAMEWORK = dict(REST_FRAMEWORK, PAGE_SIZE=3)\n"),
+        ("settings.py", "def f():\n    REST_FRAMEWORK = {}\n"),
         ("settings.py", "REST_FRAMEWORK = {**REST_FRAMEWORK, 'PAGE_SIZE': 3}\n"),
         ("settings.py", "LOGGING = {'loggers': {'django.request': {}}}\n"),
         ("requirements.txt", "# pandas==0.25.1\npandas\nnumpy>=1.16\n"),
@@ -392,6 +449,22 @@ def test_without_a_repository_nothing_is_written(tmp_path: Path):
         main([str(tmp_path)])
     assert main(["--check", str(tmp_path)]) == 1
     assert (tmp_path / "app/a.py").read_text() == OLD["app/a.py"]
+
+
+def test_a_worktree_is_told_that_its_repository_is_elsewhere(repository: Path, tmp_path: Path):
+    git(repository, "commit", "--quiet", "--message", "2019")
+    tree = tmp_path / "tree"
+    git(repository, "worktree", "add", "--quiet", str(tree))
+    with pytest.raises(
+        StartupError, match="worktree or a submodule: its repository lies in"
+    ) as said:
+        main([str(tree)])
+    assert "git init" not in str(said.value)
+    assert str(repository / ".git/worktrees/tree") in str(said.value)
+    assert (tree / "app/a.py").read_text() == OLD["app/a.py"]
+    assert main(["--check", str(tree)]) == 1
+    assert main(["--force", str(tree)]) == 0
+    assert (tree / "app/a.py").read_text() == NEW
 
 
 def test_files_that_git_does_not_track_are_left_alone_and_named(

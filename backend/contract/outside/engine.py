@@ -136,12 +136,44 @@ class Container:
             return None
 
     def users(self) -> list[str]:
-        """The UIDs of its processes."""
-        rows = docker("top", self.name, "-eo", "uid,pid,args", check=False).stdout.splitlines()[1:]
-        return sorted({row.split()[0] for row in rows if "healthcheck" not in row})
+        """The UIDs of its processes, as the container has them; empty where nothing can be read.
+
+        Not by docker top: it shows the host's UIDs, and on a rootless engine root has another
+        one there. https://docs.docker.com/engine/security/userns-remap/
+        """
+        read = ("exec", "--user", "0", self.name, "sh", "-c", "cat /proc/[0-9]*/status")
+        # One that ends meanwhile is an error of cat, and no matter.
+        return users_of(docker(*read, check=False).stdout)
 
     def remove(self) -> None:
         docker("rm", "--force", "--volumes", self.name, check=False)
+
+
+def users_of(statuses: str) -> list[str]:
+    """The UIDs (real, effective, saved, of files) of the first process and of all below it.
+
+    ``statuses`` is several /proc/PID/status one after another. What docker exec started, such as
+    the health check, has no parent inside, and is left out with its children.
+    https://man7.org/linux/man-pages/man5/proc_pid_status.5.html
+    """
+    parents: dict[str, str] = {}
+    uids: dict[str, set[str]] = {}
+    number = ""
+    for line in statuses.splitlines():
+        key, _, value = line.partition(":")
+        if key == "Pid":
+            number = value.strip()
+        elif key == "PPid":
+            parents[number] = value.strip()
+        elif key == "Uid":
+            uids[number] = set(value.split())
+
+    def is_of_the_first(process: str) -> bool:
+        while process in parents and process != "1":
+            process = parents[process]
+        return process == "1"
+
+    return sorted({uid for process in uids if is_of_the_first(process) for uid in uids[process]})
 
 
 def error_in(log: str) -> tuple[str, str]:

@@ -239,6 +239,7 @@ def test_requirements_are_commented_out_with_the_reason_and_the_rest_stays():
         "PsycoPG2\n"
         "numpy==2.2.0\n"
         "psutil==5.6.3 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n"
+        "Django[argon2]==2.2.1\n"
         "-e ./app"
     )
     assert text == (
@@ -247,6 +248,7 @@ def test_requirements_are_commented_out_with_the_reason_and_the_rest_stays():
         "# PsycoPG2  # from source it needs a compiler; the image has psycopg2-binary\n"
         "numpy==2.2.0\n"
         "# psutil==5.6.3 \\\n#     --hash=sha256:aa \\\n#     --hash=sha256:bb\n"
+        "Django[argon2]==2.2.1\n"
         "-e ./app"
     )
     assert len(done) == 3
@@ -278,6 +280,7 @@ def test_what_is_said_to_be_in_the_image_is_in_its_requirements():
         ("a.py", "import pandas as p\nclass A:\n    b = p.read_csv('x.csv')\n", 3, "is read"),
         ("urls.py", "r.register('a', A, 'x')\nr.register('b', B, basename='x')\n", 2, "is taken"),
         ("requirements.txt", "\nPandas==0.25.1\n", 2, "pandas 0.25.1 does not run"),
+        ("requirements.txt", "a\nDjango[argon2]==2.2.1\n", 2, "django[argon2] has a version"),
         ("requirements.txt", "git+https://example.org/a.git\n", 1, "no git"),
         ("setup.py", "setup(\n  install_requires=['a', 'Django<3'])\n", 2, "names Django<3"),
         ("a.html", "<p>\n{% load i18n staticfiles %}\n", 2, "library staticfiles"),
@@ -310,7 +313,7 @@ def test_what_only_the_team_can_change_is_listed_with_its_line(
         ("a.py", "X = open('/tmp/x', 'w')\n"),
         ("settings.py", "REST_FRAMEWORK = {**REST_FRAMEWORK, 'PAGE_SIZE': 3}\n"),
         ("settings.py", "LOGGING = {'loggers': {'django.request': {}}}\n"),
-        ("requirements.txt", "# pandas==0.25.1\npandas\nnumpy>=1.16\n"),
+        ("requirements.txt", "# pandas==0.25.1\npandas\nnumpy>=1.16\nDjango[argon2]; a == 'b'\n"),
         ("start.sh", "echo manage.py migrate\nmanage.py migrate_databases\n"),
         ("Dockerfile", 'ENTRYPOINT ["/code/bin/docker-entrypoint.sh"]\n'),
         ("a.html", "{% load static %}{{ staticfiles }}{# ifequal #}\n"),

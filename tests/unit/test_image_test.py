@@ -1,9 +1,13 @@
-"""What ``bin/image-test`` shows of an image's history."""
+"""What ``bin/image-test`` shows of an image's history, and engines that it cannot use."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from backend.contract.outside import engine
+from backend.contract.outside.command import main
 from backend.contract.outside.image import Step
 
 
@@ -39,3 +43,46 @@ def test_an_instruction_is_shown_without_its_secrets(instruction: str, readable:
     assert "7Zx" not in shown
     assert readable is None or shown == readable
     assert readable is not None or "***" in shown
+
+
+@pytest.fixture
+def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Puts a script in the place of the docker command."""
+
+    def put(script: str) -> None:
+        (tmp_path / "docker").write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "docker").chmod(0o755)
+
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    engine.endpoint.cache_clear()
+    yield put
+    engine.endpoint.cache_clear()
+
+
+@pytest.mark.parametrize("by", ["DOCKER_HOST", "context"])
+def test_an_engine_behind_ssh_is_refused_unless_no_port_is_asked(
+    docker, by: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    said = "ssh://me@far"
+    docker(f'[ "$1" = context ] && echo {said if by == "context" else "unix:///x"} || exit 1')
+    if by == "DOCKER_HOST":
+        monkeypatch.setenv(by, said)
+    assert main(["my-api"]) == 2
+    assert "another machine, ssh://me@far: no port" in capsys.readouterr().err
+    assert main(["--no-start", "my-api"]) == 2
+    assert "No Docker engine answers" in capsys.readouterr().err
+
+
+def test_a_context_of_another_machine_is_asked_there(docker):
+    docker("echo tcp://far.example:2375")
+    assert (engine._host(), engine._local()) == ("far.example", "")
+
+
+def test_a_command_that_does_not_end_is_two_lines(docker):
+    docker("exec sleep 60")
+    with pytest.raises(engine.TookTooLong) as raised:
+        engine.docker("history", "my-api", timeout=0.2)
+    assert str(raised.value).startswith(
+        "ERROR: docker history my-api did not end within 0.2 s.\nFIX: "
+    )

@@ -19,7 +19,7 @@ def rename_filters(sources: Mapping[str, Source]) -> dict[str, list[Edit]]:
     edits: dict[str, list[Edit]] = {}
     for source, name, statement in _old_names(sources):
         if name not in used:
-            edit = source.rename(statement.targets[0], name, NAMES[name])
+            edit = source.rename(statement, name, NAMES[name])
             edits.setdefault(source.path, []).append(edit)
     return edits
 
@@ -37,7 +37,7 @@ def used_filters(sources: Mapping[str, Source]) -> Iterator[Finding]:
             )
 
 
-def _old_names(sources: Mapping[str, Source]) -> Iterator[tuple[Source, str, ast.Assign]]:
+def _old_names(sources: Mapping[str, Source]) -> Iterator[tuple[Source, str, ast.stmt]]:
     """What views of REST framework say under an old name, and not under the new one too."""
     classes = [
         (source, node)

@@ -92,7 +92,7 @@ WORKDIR /tmp
         assert said.count(place) == 1, said
     assert said.count("has a value") == 4
     assert "hunter" not in report.text
-    assert "3.0 MB on top of" in report.said("size")
+    assert "3.2 MB on top of" in report.said("size")
     assert "RUN MAIL_PASSWORD=*** head" in report.said("size")
     assert "RUN : pip install" in report.said("size")
     assert "<- 3.0 MB of it are a cache" in report.said("size")

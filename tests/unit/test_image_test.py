@@ -23,7 +23,7 @@ from backend.contract.outside.image import Step
             "RUN pip install git+https://***@host/a",
         ),
         ("RUN /bin/sh -c A_TOKEN=q7Zx\\ q7Zx'q 7Zx' make", "RUN A_TOKEN=*** make"),
-        ("RUN /bin/sh -c make --api-key=\"q7Zx\" OPTIONS='--token=q7Zx -v'", None),
+        ("RUN /bin/sh -c make --api-key=\"q7Zx\" OPTIONS='-v --token=q7Zx' A='B_TOKEN=q7Zx'", None),
         ("RUN /bin/sh -c make --password q7Zx all", "RUN make --password *** all"),
         ("RUN /bin/sh -c curl -H 'Authorization: Bearer q7Zx' x", None),
         ("RUN |1 KEY=q7Zx /bin/bash -o pipefail -ec make a", "RUN make a"),

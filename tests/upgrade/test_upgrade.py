@@ -84,7 +84,7 @@ def moved(new_reader: Callable[[], Reader]) -> Team:
     instead = {**reader.instead, PUBLISHED: IMAGE}
     put(project / "DOCKERFILE", PUBLISHED, IMAGE)
     git(project, "commit", "--quiet", "--all", "--message", "The image under test")
-    team = Team(project, reader.notes, reader.prefix, instead, reader.env)
+    team = Team(project, reader.notes, instead, reader.env, reader.prefix)
     team.follow("docs/upgrading.md")
     return team
 

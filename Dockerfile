@@ -131,8 +131,9 @@ WORKDIR /code
 COPY manage.py gunicorn_conf.py ./
 COPY bin ./bin
 COPY scaffold ./scaffold
-# For who runs the same code without a container.
-COPY requirements/django-*.lock requirements/geo.lock ./requirements/
+# For who runs the same code without a container: what this image has, and no other series.
+ARG DJANGO_SERIES
+COPY requirements/django-${DJANGO_SERIES}.lock requirements/geo.lock ./requirements/
 COPY backend ./backend
 
 # The application's group may have been given write access by the umask of who cloned this.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -48,31 +47,40 @@ def write(folder: Path, texts: Mapping[Path, str], modes: Mapping[Path, int]) ->
     """Make the project's folder with all its files, in one step.
 
     Raises StartupError when a file is in the way, or when the disk does not take them; then
-    nothing is left of what was written.
+    nothing is left of what was written, or it is named.
     """
     check_free(folder, list(texts))
-    made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        for path, text in texts.items():
-            file = made / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.touch(mode=0o600)
-            file.write_text(text, encoding="utf-8")
-            file.chmod(modes[path])
-        for inner in (made, *(path for path in made.rglob("*") if path.is_dir())):
-            inner.chmod(0o755)
-        _move(made, folder, list(texts))
+        # Where all of it became the project's folder, it has nothing left to remove.
+        with tempfile.TemporaryDirectory(
+            prefix=f".{folder.name}-", dir=folder.parent, ignore_cleanup_errors=True
+        ) as made:
+            _fill(Path(made), texts, modes)
+            _move(Path(made), folder, list(texts))
     except OSError as error:
         raise StartupError(
             f"{folder} could not be written: {error.strerror or error}.",
             "Mend that and start again; nothing was left behind.",
         ) from error
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
+
+
+def _fill(made: Path, texts: Mapping[Path, str], modes: Mapping[Path, int]) -> None:
+    for path, text in texts.items():
+        file = made / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(text, encoding="utf-8")
+        file.chmod(modes[path])
+    for inner in (made, *(path for path in made.rglob("*") if path.is_dir())):
+        inner.chmod(0o755)
 
 
 def _move(made: Path, folder: Path, paths: list[Path]) -> None:
-    """Rename the whole folder; into one that exists, file by file, and back when one fails."""
+    """Rename the whole folder; into one that exists, file by file, and back when one fails.
+
+    Raises OSError when one fails, and StartupError, naming them, when some then cannot be taken
+    away again.
+    """
     if not folder.exists():
         made.rename(folder)
         return
@@ -85,7 +93,20 @@ def _move(made: Path, folder: Path, paths: list[Path]) -> None:
                     moved.append(folder / parent)
             (made / path).rename(folder / path)
             moved.append(folder / path)
-    except OSError:
-        for path in reversed(moved):
-            path.rmdir() if path.is_dir() else path.unlink()
+    except OSError as error:
+        if left := [str(path) for path in reversed(moved) if not _removed(path)]:
+            raise StartupError(
+                f"{folder} could not be written: {error.strerror or error}. Left there: "
+                f"{', '.join(left)}.",
+                "Mend that, remove what was left, and start again.",
+            ) from error
         raise
+
+
+def _removed(path: Path) -> bool:
+    """Whether it could be: a folder may have got files of others meanwhile."""
+    try:
+        path.rmdir() if path.is_dir() else path.unlink()
+    except OSError:
+        return False
+    return True

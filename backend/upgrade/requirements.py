@@ -10,7 +10,9 @@ from backend.upgrade import advice
 from backend.upgrade.findings import Finding
 
 # PEP 508, as far as requirements are written by hand: a name, extras, a specifier.
-REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)\s*(\[[^\]]*\])?\s*(?P<specifier>[^#;\\]*)")
+REQUIREMENT = re.compile(
+    r"(?P<name>[A-Za-z0-9][\w.-]*)\s*(?P<extras>\[[^\]]*\])?\s*(?P<specifier>[^#;\\]*)"
+)
 PIN = re.compile(r"(?:==|<=|~=|<)\s*(\d+(?:\.\d+)*)")
 
 
@@ -25,7 +27,7 @@ def rewrite(text: str) -> tuple[str, list[str]]:
     for number, line in enumerate(lines):
         continues = reason and number and lines[number - 1].rstrip().endswith("\\")
         if not continues:
-            reason = in_the_way(line)
+            reason = "" if _extras(line) else in_the_way(line)
             if reason:
                 done.append(f"{line.strip()}: {reason}")
                 body = line.rstrip("\r\n")
@@ -37,7 +39,7 @@ def rewrite(text: str) -> tuple[str, list[str]]:
 
 
 def in_the_way(line: str) -> str:
-    """Why a requirement is to be left out, empty when it is not."""
+    """Why a requirement cannot stay as it is, empty when it can."""
     name, specifier = _parse(line)
     if name in advice.REPLACED:
         return advice.REPLACED[name]
@@ -54,6 +56,12 @@ def _parse(line: str) -> tuple[str, str]:
     return re.sub(r"[-_.]+", "-", found["name"]).lower(), found["specifier"].strip()
 
 
+def _extras(line: str) -> str:
+    """The extras of a package that the image brings without them, with their brackets."""
+    found = REQUIREMENT.match(line.strip())
+    return (found["extras"] or "") if found and _parse(line)[0] in advice.CARRIED else ""
+
+
 def list_findings(path: str, text: str) -> Iterator[Finding]:
     for number, line in enumerate(text.splitlines(), 1):
         name, specifier = _parse(line)
@@ -65,6 +73,14 @@ def list_findings(path: str, text: str) -> Iterator[Finding]:
                 "Take the release from PyPI, or the archive of a commit: "
                 "https://.../archive/COMMIT.tar.gz",
             )  # fmt: skip
+        elif (extras := _extras(line)) and (reason := in_the_way(line)):
+            yield Finding(
+                path,
+                number,
+                f"{name}{extras} has a version: {reason}, though maybe not its extras.",
+                f"Delete it where nothing uses {extras}; else write {name}{extras} without version "
+                "and hashes.",
+            )
         elif name in advice.DEAD:
             yield Finding(path, number, f"{name} has no place in the image.", advice.DEAD[name])
         elif (

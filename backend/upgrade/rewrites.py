@@ -128,26 +128,6 @@ def base_names(source: Source) -> list[Edit]:
     ]
 
 
-def filters_of_views(source: Source) -> list[Edit]:
-    """Views say filterset_class and filterset_fields; django-filter ignores the old names"""
-    names = {"filter_class": "filterset_class", "filter_fields": "filterset_fields"}
-    return [
-        source.rename(statement, name, names[name])
-        for node in ast.walk(source.tree)
-        if isinstance(node, ast.ClassDef) and _is_view(source, node)
-        for name, statement in assignments(node.body)
-        if name in names and names[name] not in dict(assignments(node.body))
-    ]
-
-
-def _is_view(source: Source, node: ast.ClassDef) -> bool:
-    bases = [source.dotted(base).rpartition(".")[2] for base in node.bases]
-    says = dict(assignments(node.body))
-    return bool({"queryset", "serializer_class"} & says.keys()) or any(
-        base.endswith(("View", "ViewSet")) for base in bases
-    )
-
-
 def ajax(source: Source) -> list[Edit]:
     """request.is_ajax() is a look at its headers"""
     edits = []
@@ -294,7 +274,6 @@ RULES: list[Rule] = [
     null_booleans,
     relations,
     base_names,
-    filters_of_views,
     ajax,
     debug,
     swagger_app,

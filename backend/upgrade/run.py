@@ -15,6 +15,7 @@ from backend.upgrade import (
     requirements,
     rewrites,
     templates,
+    views,
 )
 from backend.upgrade.findings import Finding
 from backend.upgrade.git import Index
@@ -64,7 +65,7 @@ class Run:
             before = {path: source.text for path, source in sources.items()}
             for path, source in sources.items():
                 sources[path] = self._rewritten(source)
-            for rule in (projects.keep_primary_keys, projects.setup_packages):
+            for rule in (projects.keep_primary_keys, projects.setup_packages, views.rename_filters):
                 self._apply(sources, rule)
             if all(source.text == before[path] for path, source in sources.items()):
                 break
@@ -74,6 +75,7 @@ class Run:
             projects.missing_migrations,
             projects.retired_fields,
             projects.same_basenames,
+            views.used_filters,
         ):
             self.findings += check(sources)
         self._other_files()

@@ -99,7 +99,7 @@ FROM {IMAGE}
 ARG PACKAGES_TOKEN=hunter-21
 ENV DJANGO_SECRET_KEY=hunter-22
 ENV DJANGO_SUPERUSER_PASSWORD= SECRET_STORE=/run/secrets POSTGRES_PASSWORD_FILE=/run/x
-RUN MAIL_PASSWORD=hunter-23 true && echo https://me:hunter-24@example.org/simple
+RUN MAIL_PASSWORD=hunter-23 head -c 200000 /dev/zero > /big && echo https://me:hunter-24@example.org
 RUN : pip install && mkdir -p /root/.cache/pip && head -c 3000000 /dev/zero > /root/.cache/pip/x
 RUN ln -s /usr/bin/python3 /usr/local/bin/python
 ENV PATH=/usr/local/bin:$PATH
@@ -116,7 +116,8 @@ WORKDIR /tmp
         assert said.count(place) == 1, said
     assert said.count("has a value") == 4
     assert "hunter" not in report.text
-    assert "3.0 MB on top of" in report.said("size")
+    assert "3.2 MB on top of" in report.said("size")
+    assert "RUN MAIL_PASSWORD=*** head" in report.said("size")
     assert "RUN : pip install" in report.said("size")
     assert "<- 3.0 MB of it are a cache" in report.said("size")
 

@@ -95,6 +95,13 @@ def test_carries_what_it_promises_and_never_psycopg_3(containers: Containers) ->
     assert not {"psycopg", "fiona", "gevent"} & installed
 
 
+def test_lock_files_are_of_its_own_series_of_django_alone(containers: Containers) -> None:
+    """Who runs the same code without a container installs what they say."""
+    show = "ls requirements; python -c 'import django; print(\"%d.%d\" % django.VERSION[:2])'"
+    *files, series = containers.run("bash", "-c", show).stdout.split()
+    assert files == [f"django-{series}.lock", "geo.lock"]
+
+
 def test_postgresql_tools_work_and_dbshell_reaches_the_database(
     containers: Containers, postgis: PostGIS
 ) -> None:

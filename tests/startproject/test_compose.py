@@ -293,7 +293,23 @@ def test_files_made_in_the_container_are_the_developers(team: Team) -> None:
     team.write("local_settings/settings.py", settings)
 
 
+# Of a file that neither the image nor the volume had when they were made.
+NEW_FILE = """
+from django.templatetags.static import static
+from django.test import SimpleTestCase
+
+
+class NewFileTests(SimpleTestCase):
+    def test_a_page_can_link_to_it(self):
+        self.assertEqual(static("new.css"), "/static/new.css")
+"""
+
+
 def test_its_tests_run_in_the_container_with_django_and_with_pytest(team: Team) -> None:
+    app = team.folder.name.replace("-", "_")
+    team.write(f"{app}/tests/test_new_file.py", NEW_FILE)
+    (team.folder / app / "static").mkdir()
+    team.write(f"{app}/static/new.css", "a { color: red }")
     said = team.api("python", "manage.py", "test")
     found = int(re.search(r"^Ran (\d+) tests? in", said, re.MULTILINE)[1])
     assert found > 5

@@ -153,14 +153,6 @@ def test_a_project_of_startproject_has_nothing_to_do(tmp_path: Path, capsys: pyt
         ),
         (
             "views.py",
-            "class A(ReadOnlyModelViewSet):\n    filter_class = F; filter_fields = "
-            "['filter_class']\n",
-            "class A(ReadOnlyModelViewSet):\n"
-            "    filterset_class = F; filterset_fields = ['filter_class']\n",
-        ),
-        ("views.py", "class A(Coffee):\n    filter_class = F\n", None),
-        (
-            "views.py",
             "if not request.is_ajax() and x.is_ajax():\n    y = self.request.is_ajax()\n",
             'if not (request.headers.get("x-requested-with") == "XMLHttpRequest") and '
             "x.is_ajax():\n"
@@ -252,6 +244,60 @@ def test_a_file_is_rewritten_where_it_means_the_same(path: str, before: str, aft
     assert rewrites.rewrite(path, text) == (text, [])
 
 
+VIEW = "class A(ReadOnlyModelViewSet):\n    filter_class = F; filter_fields = ['filter_class']\n"
+RENAMED = VIEW.replace("filter_class =", "filterset_class =").replace("r_fields", "rset_fields")
+# Of Django, with a base class as django-tables2 teaches it.
+TABLE = "class B(SingleTableView):\n    queryset = B\n    filter_class = None\n"
+BOTH = VIEW.replace("filter_fields", "filterset_class = G; filterset_fields")
+OTHER = "class A(B):\n    filter_fields = 1\n"
+
+
+def renamed(folder: Path, files: dict[str, str]) -> dict[str, str]:
+    write(folder, files)
+    changes = Run(folder, Index.of(folder)).result().changes
+    return {path: change.after for path, change in changes.items()}
+
+
+@pytest.mark.parametrize(
+    ("files", "after"),
+    [
+        ({"a.py": VIEW, "b.py": TABLE}, {"a.py": RENAMED}),
+        (
+            {"a.py": OTHER, "b.py": "class B(RetrieveAPIView): x = 1\n"},
+            {"a.py": OTHER.replace("r_f", "rset_f")},
+        ),
+        ({"a.py": OTHER, "b.py": "class B(Coffee): x = 1\n"}, {}),
+        ({"a.py": BOTH}, {}),
+    ],
+)
+def test_filters_are_renamed_in_views_of_rest_framework(
+    tmp_path: Path, files: dict[str, str], after: dict[str, str]
+):
+    assert renamed(tmp_path, files) == after
+    assert findings(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "x = self.filter_class(request.GET)\n",
+        "x = getattr(view, 'filter_class', None)\n",
+        "x = A.as_view(filter_class=F)\n",
+        "class C(View):\n    filter_class = F\n    x = [filter_class]\n",
+    ],
+)
+def test_a_filter_that_other_code_reads_is_listed_and_not_renamed(tmp_path: Path, use: str):
+    half = VIEW.replace("r_fields", "rset_fields")
+    assert renamed(tmp_path, {"a.py": VIEW, "b.py": use}) == {"a.py": half}
+    (found,) = findings(tmp_path)
+    line = len(use.splitlines())
+    assert (found.path, found.line) == ("a.py", 2)
+    assert (
+        found.problem == f"django-filter no longer reads filter_class, and b.py, line {line} does."
+    )
+    assert "filterset_class" in found.fix
+
+
 def test_rewriting_goes_on_until_nothing_changes(repository: Path, monkeypatch: pytest.MonkeyPatch):
     """So that a second run changes nothing more, whatever one rule leaves to those before it."""
 
@@ -277,6 +323,7 @@ def test_requirements_are_commented_out_with_the_reason_and_the_rest_stays():
         "PsycoPG2\n"
         "numpy==2.2.0\n"
         "psutil==5.6.3 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n"
+        "Django[argon2]==2.2.1\n"
         "-e ./app"
     )
     assert text == (
@@ -285,6 +332,7 @@ def test_requirements_are_commented_out_with_the_reason_and_the_rest_stays():
         "# PsycoPG2  # from source it needs a compiler; the image has psycopg2-binary\n"
         "numpy==2.2.0\n"
         "# psutil==5.6.3 \\\n#     --hash=sha256:aa \\\n#     --hash=sha256:bb\n"
+        "Django[argon2]==2.2.1\n"
         "-e ./app"
     )
     assert len(done) == 3
@@ -331,6 +379,7 @@ def test_what_is_said_to_be_in_the_image_is_in_its_requirements():
         ("a.py", "import pandas as p\nclass A:\n    b = p.read_csv('x.csv')\n", 3, "is read"),
         ("urls.py", "r.register('a', A, 'x')\nr.register('b', B, basename='x')\n", 2, "is taken"),
         ("requirements.txt", "\nPandas==0.25.1\n", 2, "pandas 0.25.1 does not run"),
+        ("requirements.txt", "a\nDjango[argon2]==2.2.1\n", 2, "django[argon2] has a version"),
         ("requirements.txt", "git+https://example.org/a.git\n", 1, "no git"),
         ("setup.py", f"{SETUP}setup(install_requires=['a', 'Django<3'])\n", 2, "names Django<3"),
         ("a.html", "<p>\n{% load i18n staticfiles %}\n", 2, "library staticfiles"),
@@ -367,7 +416,7 @@ def test_what_only_the_team_can_change_is_listed_with_its_line(
         ("settings.py", "def f():\n    REST_FRAMEWORK = {}\n"),
         ("settings.py", "REST_FRAMEWORK = {**REST_FRAMEWORK, 'PAGE_SIZE': 3}\n"),
         ("settings.py", "LOGGING = {'loggers': {'django.request': {}}}\n"),
-        ("requirements.txt", "# pandas==0.25.1\npandas\nnumpy>=1.16\n"),
+        ("requirements.txt", "# pandas==0.25.1\npandas\nnumpy>=1.16\nDjango[argon2]; a == 'b'\n"),
         ("start.sh", "echo manage.py migrate\nmanage.py migrate_databases\n"),
         ("Dockerfile", 'ENTRYPOINT ["/code/bin/docker-entrypoint.sh"]\n'),
         ("a.html", "{% load static %}{{ staticfiles }}{# ifequal #}\n"),

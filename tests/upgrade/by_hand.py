@@ -211,6 +211,11 @@ BY_HAND = [
         "pytest-django 3.5.1 does not run",
         [("pytest-django==3.5.1", "pytest-django>=4.9.0")],
     ),
+    ByHand(
+        "requirements/production.txt",
+        "gunicorn[gevent] has a version",
+        [("gunicorn[gevent]==19.9.0\n", "")],
+    ),
 ]
 # Mended by `manage.py makemigrations`, with its place and what the list says of it.
 MAKEMIGRATIONS = [

@@ -80,7 +80,7 @@ def main(given: Sequence[str]) -> int:
 
 def run(options: argparse.Namespace) -> list[Result]:
     """All results. Raises Impossible where nothing can be checked."""
-    engine.require()
+    engine.require(ports=not options.no_start)
     found = image.find(options.image)
     with ExitStack() as stack:
         postgis = options.postgis_image if options.postgis and not options.no_start else None

@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import urlsplit
 
 from backend.contract.report import Impossible
@@ -18,12 +19,27 @@ LABEL = "backend-docker-django.image-test"
 LOOK_AGAIN = 0.1  # seconds
 
 
+class TookTooLong(Impossible):
+    """A docker command did not end in its time."""
+
+
 def docker(
     *arguments: str, check: bool = True, data: bytes | None = None, timeout: float = 600
 ) -> subprocess.CompletedProcess:
-    """Run the docker command. Raises Impossible, with what it said, when it fails."""
+    """Run the docker command, for at most ``timeout`` seconds.
+
+    Raises Impossible, with what it said, when it fails, and TookTooLong.
+    """
     command = ["docker", *arguments]
-    done = subprocess.run(command, capture_output=True, check=False, input=data, timeout=timeout)
+    try:
+        done = subprocess.run(
+            command, capture_output=True, check=False, input=data, timeout=timeout
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TookTooLong(
+            f"docker {' '.join(arguments[:2])} did not end within {timeout:g} s.",
+            "See what keeps the Docker engine: docker ps, docker system df, its log.",
+        ) from error
     done.stdout = done.stdout.decode(errors="replace")
     done.stderr = done.stderr.decode(errors="replace")
     if check and done.returncode:
@@ -34,9 +50,18 @@ def docker(
     return done
 
 
-def require() -> None:
-    """Raises Impossible where no engine answers."""
+def require(*, ports: bool) -> None:
+    """Raises Impossible where no engine answers, or where its published ``ports`` cannot be asked.
+
+    Through ssh docker brings commands to another machine, and its ports not to this one.
+    """
     try:
+        if ports and endpoint().startswith("ssh://"):
+            raise Impossible(
+                f"The Docker engine is on another machine, {endpoint()}: no port of it can be "
+                "asked through ssh.",
+                "Run this program on that machine, or look without a start: --no-start",
+            )
         answers = docker("info", check=False, timeout=60).returncode == 0
     except FileNotFoundError:
         answers = False
@@ -132,7 +157,7 @@ class Container:
         """Wait for its end; None when that does not come."""
         try:
             return int(docker("wait", self.name, timeout=patience).stdout)
-        except subprocess.TimeoutExpired:
+        except TookTooLong:
             return None
 
     def users(self) -> list[str]:
@@ -187,13 +212,22 @@ def error_in(log: str) -> tuple[str, str]:
     ), "See its log, of docker run with the same flags."
 
 
+@cache
+def endpoint() -> str:
+    """Where docker finds the engine: what DOCKER_HOST says, else its context."""
+    if host := os.environ.get("DOCKER_HOST"):
+        return host
+    shown = docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}", check=False)
+    return shown.stdout.strip()
+
+
 def _engine() -> str | None:
     """The engine's host where it is reached over the network, as in some CI."""
-    return urlsplit(os.environ.get("DOCKER_HOST", "")).hostname if _is_remote() else None
+    return urlsplit(endpoint()).hostname if _is_remote() else None
 
 
 def _is_remote() -> bool:
-    return os.environ.get("DOCKER_HOST", "").startswith("tcp://")
+    return endpoint().startswith("tcp://")
 
 
 def _host() -> str:

@@ -16,14 +16,22 @@ PYTHON = "/opt/venv/bin/python"
 # The base's last instruction that leaves a mark in the history of every image on top of it.
 MARK = "LABEL org.opencontainers.image.title=backend-docker-django "
 SECRET = re.compile(
-    r"SECRET|PASSWORD|PASSWD|PASSPHRASE|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY|CREDENTIAL",
+    r"SECRET|PASSWORD|PASSWD|PASSPHRASE|TOKEN|API[_-]?KEY|ACCESS[_-]KEY|PRIVATE[_-]KEY|CREDENTIAL",
     re.IGNORECASE,
 )
 NO_SECRET = ("SECRET_STORE",)
 # user:password@ in a URL, where the password is no variable.
 LOGIN = re.compile(r"\b[a-z][\w+.-]*://[^\s:/?#@$]*:[^\s/@$]+@", re.IGNORECASE)
-PAIR = re.compile(r"""([A-Za-z_][A-Za-z0-9_]*)=("[^"]*"|'[^']*'|[^\s"';&|]*)""")
-SHELL = re.compile(r"(?:/bin/)?(?:ba|da)?sh (?:-\w+ )*-\w*c ")
+# Who logs in, password or not: a token may stand in either place, and an @ in the password.
+USER_IN_URL = re.compile(r"(?<=://)[^\s/?#]*@")
+# --token abc, --api-key="abc", Authorization: Bearer abc
+OPTION = re.compile(
+    rf"""(--[\w-]*(?:{SECRET.pattern})[\w-]*[\s=]+|Authorization:\s*\w+\s+)"""
+    r"""("[^"$][^"]*"|'[^']*'|[^\s"'$][^\s"']*)""",
+    re.IGNORECASE,
+)
+PAIR = re.compile(r"""([A-Za-z_][A-Za-z0-9_]*)=((?:"[^"]*"|'[^']*'|\\.|[^\s"';&|\\])*)""")
+SHELL = re.compile(r"(?:/bin/)?(?:ba|da)?sh (?:-o \w+ |-\w+ )*-\w*c ")
 
 
 @dataclass(frozen=True)
@@ -35,11 +43,11 @@ class Step:
 
     @property
     def readable(self) -> str:
-        """As it stands in the Dockerfile, on one line."""
+        """As it stands in the Dockerfile, on one line, and without its secrets."""
         text = re.sub(r"\s*# buildkit$|^/bin/sh -c #\(nop\)\s*", "", self.instruction)
         if text.startswith("RUN") or SHELL.match(text):
             text = f"RUN {SHELL.split(text, 1)[-1]}"
-        return " ".join(text.split())
+        return " ".join(_masked(text).split())
 
 
 @dataclass(frozen=True)
@@ -208,6 +216,16 @@ def _is_secret(name: str, value: str) -> bool:
 def _is_value(value: str) -> bool:
     plain = value.strip("\"'")
     return bool(plain) and not plain.startswith("$")
+
+
+def _masked(text: str) -> str:
+    def mask(pair: re.Match[str]) -> str:
+        name, value = pair.groups()
+        secret = SECRET.search(name) and _is_value(value)
+        # A value may be pairs again: OPTIONS="--token=abc".
+        return f"{name}={'***' if secret else PAIR.sub(mask, value)}"
+
+    return PAIR.sub(mask, OPTION.sub(r"\1***", USER_IN_URL.sub("***@", text)))
 
 
 def _leak(what: str, status: str) -> Result:

@@ -16,6 +16,7 @@ from backend.contract.outside import serving
 from backend.contract.outside.engine import (
     LABEL,
     Container,
+    TookTooLong,
     docker,
     error_in,
     name,
@@ -152,7 +153,7 @@ class Lifetime:
                 check=False,
                 timeout=self._patience_with_others(),
             )
-        except subprocess.TimeoutExpired:
+        except TookTooLong:
             return None
         finally:
             docker("rm", "--force", "--volumes", container, check=False)
@@ -167,7 +168,7 @@ class Lifetime:
             docker("start", container)
             try:
                 code = int(docker("wait", container, timeout=self._patience_with_others()).stdout)
-            except subprocess.TimeoutExpired:
+            except TookTooLong:
                 code = 0
             log = docker("logs", container, check=False)
         finally:

@@ -17,7 +17,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="startproject",
         usage="startproject NAME [--app NAME] [--database ALIAS[:SCHEMA]]... "
-        "[--no-geometry] [--no-proxy]",
+        "[--no-geometry] [--no-proxy] [--image IMAGE]",
         description="Write a new project: an API of your own that runs with docker compose up.",
         epilog="Nothing is ever overwritten.",
         allow_abbrev=False,
@@ -36,7 +36,13 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--no-geometry", action="store_true", help="without points, lines, polygons")
     made.add_argument("--no-proxy", action="store_true", help="without nginx in front")
-    made.add_argument("--image", default=plan.IMAGE, help="what it is built FROM (%(default)s)")
+    made.add_argument(
+        "--image",
+        metavar="IMAGE",
+        default=plan.IMAGE,
+        help="what its Dockerfile is built FROM, such as this one under the tag that you pulled, "
+        "which it cannot know (default: %(default)s)",
+    )
     made.add_argument("--into", type=Path, default=MOUNTED, help=argparse.SUPPRESS)
     return made
 
@@ -86,6 +92,7 @@ def report(project: plan.Project, paths: list[Path]) -> str:
         "  docker compose exec api python manage.py loaddata example",
         "",
         "Then open http://localhost:8000. Passwords are in .env; README.md says the rest.",
+        f"It is built FROM {project.image}: its Dockerfile says so.",
     ]
     return "\n".join(lines)
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from backend.errors import StartupError
 
 LONGEST = 40  # PostgreSQL's 63 bytes must hold `test_`, the name and a suffix
-LONGEST_SUGGESTED = LONGEST - len("_data")
+# It stands twice in a line of the project's code, which has 100 columns: its own CI counts them.
+LONGEST_ALIAS = 24
 # Folders of a project, of the image's /code, and labels of Django's own applications.
 TAKEN = frozenset(
     """backend bin data local_settings manage media project proxy requirements scaffold src_files
@@ -22,6 +23,7 @@ TAKEN = frozenset(
 )
 DATABASES = ("postgres", "template0", "template1", "template_postgis")
 SCHEMAS = ("public", "information_schema", "tiger", "tiger_data", "topology")
+ROLES = ("none", "public")  # besides those that begin with pg_
 # Of PostgreSQL 17, Appendix C: what no schema or database may be called without quotes.
 RESERVED = frozenset(
     """all analyse analyze and any array as asc asymmetric authorization binary both case cast
@@ -61,6 +63,7 @@ class Database:
 
     @property
     def url_variable(self) -> str:
+        """Says where it is when it is not on the project's own server."""
         return f"{self.alias.upper()}_DATABASE_URL"
 
     @property
@@ -90,7 +93,7 @@ def app(name: str, *, derived: bool) -> str:
     if problem is None:
         return name
     origin = ", made from the project's name," if derived else ""
-    good = _words(name, "_") or "my_app"
+    good = _unprefixed(_words(name, "_")) or "my_app"
     if _bad_app(good):
         good = f"{good}_app"
     raise StartupError(f"'{name}'{origin} is no name for an app: {problem}.", f"Try: --app {good}")
@@ -124,7 +127,7 @@ def _check_database(text: str, app_name: str) -> Database:
         return _bad_alias(name, bool(colon), app_name)
 
     if problem := bad_alias(alias):
-        good = _better(alias, bad_alias)
+        good = _better(alias, bad_alias, LONGEST_ALIAS)
         raise StartupError(
             f"--database {text}: '{alias}' is no name for an alias: {problem}.",
             f"Try: --database {good}{colon}{schema}",
@@ -137,14 +140,24 @@ def _check_database(text: str, app_name: str) -> Database:
     return Database(alias, schema)
 
 
-def _better(name: str, problem: Callable[[str], str | None]) -> str:
-    good = _words(name, "_").removeprefix("test_")
+def _better(name: str, problem: Callable[[str], str | None], longest: int = LONGEST) -> str:
+    good = _words(name, "_", longest).removeprefix("test_")
     if not good or problem(good):
-        good = f"{good.removeprefix('pg_') or 'open'}_data"
+        good = f"{_unprefixed(good) or 'open'}_data"
     return good
 
 
+def _unprefixed(name: str) -> str:
+    """Without what Django's tests and PostgreSQL keep for themselves at the start of a name."""
+    return re.sub(r"^((test|pg)(_|$)|[0-9_])+", "", name)
+
+
 def _bad_app(name: str) -> str | None:
+    """An app's name is also that of its database and of the role that owns it."""
+    if name.startswith("test_"):
+        return "its database would be called so, and Django's test runner drops such ones"
+    if name.startswith("pg_") or name in ROLES:
+        return "the database's user would be called so, and PostgreSQL keeps that for itself"
     return _not_an_identifier(name) or _clash(name)
 
 
@@ -157,7 +170,7 @@ def _bad_alias(alias: str, has_schema: bool, app_name: str) -> str | None:
         return "the project's own database has that name"
     if alias.startswith("test_"):
         return "Django's test runner drops databases whose names begin so"
-    return _not_an_identifier(alias) or _reserved(alias)
+    return _not_an_identifier(alias, LONGEST_ALIAS) or _reserved(alias)
 
 
 def _bad_schema(schema: str) -> str | None:
@@ -181,11 +194,11 @@ def _check_different(database: Database, other: Database) -> None:
         )
 
 
-def _not_an_identifier(name: str) -> str | None:
+def _not_an_identifier(name: str, longest: int = LONGEST) -> str | None:
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name):
         return "allowed are small letters, digits and single underscores, a letter first"
-    if len(name) > LONGEST:
-        return f"it has more than {LONGEST} characters"
+    if len(name) > longest:
+        return f"it has more than {longest} characters"
     if keyword.iskeyword(name) or keyword.issoftkeyword(name):
         return "it is a word of Python's own"
     return None
@@ -209,9 +222,13 @@ def _clash(name: str) -> str | None:
     return None
 
 
-def _words(name: str, between: str) -> str:
-    """What is left of a name when it is written as names are; empty when nothing is."""
+def _words(name: str, between: str, longest: int = LONGEST) -> str:
+    """What is left of a name when it is written as names are; empty when nothing is.
+
+    A suffix such as ``_data`` still fits.
+    """
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", plain).lower()
     words = re.findall(r"[a-z0-9]+", spaced)
-    return between.join(words).lstrip("0123456789" + between)[:LONGEST_SUGGESTED].rstrip(between)
+    room = longest - len("_data")
+    return between.join(words).lstrip("0123456789" + between)[:room].rstrip(between)

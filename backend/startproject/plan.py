@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -73,24 +74,30 @@ class Planned:
 
 
 def files(project: Project, scaffold: Path = SCAFFOLD) -> list[Planned]:
-    """Every file of the project, in the order of their paths.
+    """Every file of the project, in the order of their paths, which all differ.
 
-    ``app_name`` in a path is replaced. A path with ``database_alias`` stands for a file of each
-    of the databases, whose template knows it as ``database``.
+    ``app_name`` in a path is replaced. A path with ``ALIAS`` stands for a file of each of the
+    databases, whose template knows it as ``database``. Raises RuntimeError when two templates
+    are for the same file.
     """
     planned = []
     for template in sorted(path for path in scaffold.rglob("*") if path.is_file()):
         name = template.relative_to(scaffold).as_posix().removesuffix(SUFFIX)
         if all(wanted(project) for path, wanted in CONDITIONS.items() if name.startswith(path)):
             planned += _for_each_database(name, template, project)
-    return sorted(planned, key=lambda each: each.path)
+    planned.sort(key=lambda each: each.path)
+    for first, second in itertools.pairwise(planned):
+        if first.path == second.path:
+            raise RuntimeError(f"{first.template} and {second.template} both make {first.path}")
+    return planned
 
 
 def _for_each_database(name: str, template: Path, project: Project) -> Iterator[Planned]:
     name = name.replace("app_name", project.app_name)
-    if "database_alias" not in name:
+    # In capitals, which no app's name has.
+    if "ALIAS" not in name:
         yield Planned(Path(name), template, {})
         return
     for database in project.databases:
-        path = Path(name.replace("database_alias", database.alias))
+        path = Path(name.replace("ALIAS", database.alias))
         yield Planned(path, template, {"database": database})

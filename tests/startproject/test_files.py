@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import itertools
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given, reject, settings
+from hypothesis import strategies as st
 
+from backend.startproject import names, plan
 from backend.startproject.__main__ import main
+from tests.support.containers import docker
 
 ROOT = Path(__file__).resolve().parents[2]
 DATABASES = ("--database", "census:counts", "--database", "land")
@@ -107,7 +115,7 @@ def test_no_file_has_traces_of_its_template(projects: dict[frozenset[str], Path]
     for project in projects.values():
         for name, text in files(project).items():
             place = f"{project}/{name}"
-            assert "app_name" not in place and "database_alias" not in place  # noqa: PT018
+            assert "app_name" not in place and "ALIAS" not in place  # noqa: PT018
             assert not re.search(r"\{%|%\}|\{#|\{\{ ", text), place
             assert text == "" or text[0] != "\n", place
             assert text == "" or re.search(r"[^\n]\n\Z", text), place
@@ -161,15 +169,72 @@ def test_only_its_owner_reads_env_and_only_programs_can_be_run(tmp_path: Path) -
     assert {stat.S_IMODE(path.stat().st_mode) for path in (project, project / "my_api")} == {0o755}
 
 
-def test_env_is_ignored_by_git_and_by_docker(tmp_path: Path) -> None:
+def test_env_is_ignored_by_git(tmp_path: Path) -> None:
     project = write(tmp_path, "my-api")
     subprocess.run(["git", "init", "--quiet", project], check=True)
     status = ["git", "-C", project, "status", "--porcelain", "--untracked-files=all"]
     listed = subprocess.run(status, capture_output=True, text=True, check=True).stdout
     assert "?? .env.example\n" in listed
     assert "?? .env\n" not in listed
-    # Nothing but what is named gets into the image.
-    assert (project / ".dockerignore").read_text().splitlines()[1] == "*"
+
+
+@pytest.mark.engine
+def test_docker_is_sent_what_the_dockerfile_copies_and_nothing_else(tmp_path: Path) -> None:
+    project = write(tmp_path, "my-api")
+    (project / "my_api/__pycache__").mkdir()
+    (project / "my_api/__pycache__/models.cpython-313.pyc").touch()
+    sent = tmp_path / "sent"
+    docker(
+        *("build", "--quiet", "--output", sent, "--file", "-", project),
+        input="FROM scratch\nCOPY . /\n",
+    )
+    expected = {
+        name
+        for name in files(project)
+        if name.startswith(("my_api/", "local_settings/", "requirements"))
+        and "__pycache__" not in name
+    }
+    assert set(files(sent)) == expected
+    assert "my_api/models.py" in expected
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("option", ["--proxy", "--no-proxy"])
+def test_migrations_are_one_container_that_takes_no_port(tmp_path: Path, option: str) -> None:
+    """However many APIs there are, and beside them: ``--profile migrate up``."""
+    project = write(tmp_path, "my-api", *([] if option == "--proxy" else [option]))
+    for compose in (["--file", "docker-compose.yml"], []):
+        command = ["compose", *compose, "--profile", "migrate", "config", "--format", "json"]
+        env = {**os.environ, "REPLICAS": "3"}
+        services = json.loads(docker(*command, cwd=project, env=env).stdout)["services"]
+        migrate = services["migrate"]
+        assert migrate.get("deploy", {}).get("replicas", 1) == 1
+        assert not migrate.get("ports")
+        assert migrate["command"][-1] == "migrate_databases"
+        assert migrate["environment"]["POSTGRES_HOST"] == "db"
+
+
+def test_without_a_python_that_does_bin_native_says_how_to_get_one(tmp_path: Path) -> None:
+    project = write(tmp_path, "my-api")
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("bash", "dirname"):
+        (programs / name).symlink_to(shutil.which(name))
+    # As where there is a Python 3.9, or one without Debian's python3-venv.
+    (programs / "python3").write_text(f"#!{programs}/bash\nexit 1\n")
+    (programs / "python3").chmod(0o755)
+    done = subprocess.run(
+        [programs / "bash", project / "bin/native", "migrate"],
+        env={"PATH": str(programs)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert re.fullmatch(
+        r"ERROR: No Python 3\.11 or later with venv was found\.\nFIX:   .+\n", done.stderr
+    )
+    assert not (project / ".venv").exists()
 
 
 def test_it_says_what_it_wrote_and_what_to_type(
@@ -181,6 +246,50 @@ def test_it_says_what_it_wrote_and_what_to_type(
         assert f"\n  {name}\n" in said
     assert said.startswith(f"Wrote {len(files(project))} files into my-api:")
     assert "\n  cd my-api\n  docker compose up --detach --wait\n" in said
+    assert "\nIt is built FROM hackoregoncivic/backend-docker-django" in said
+
+
+def test_an_alias_called_as_a_file_of_the_app_takes_none_of_its_files(tmp_path: Path) -> None:
+    plain = files(write(tmp_path, "plain"))
+    more = files(write(tmp_path, "more", "--database", "api", "--database", "project"))
+    for name in ("test_api", "test_project"):
+        assert more[f"more/tests/{name}.py"] == plain[f"plain/tests/{name}.py"].replace(
+            "plain", "more"
+        )
+    assert {"more/tests/test_database_api.py", "more/tests/test_database_project.py"} <= {*more}
+
+
+def test_two_templates_for_the_same_file_are_a_mistake_of_the_scaffold(tmp_path: Path) -> None:
+    for name in ("settings", "settings-tpl"):
+        (tmp_path / name).touch()
+    with pytest.raises(RuntimeError, match="both make settings"):
+        plan.files(plan.Project("my-api", "my_api", []), tmp_path)
+
+
+@given(
+    chosen=st.lists(
+        st.from_regex(r"[a-z][a-z0-9]{0,11}(_[a-z0-9]{1,12}){0,2}", fullmatch=True),
+        min_size=2,
+        max_size=5,
+        unique_by=lambda name: name.replace("_", ""),
+    )
+)
+@example(chosen=["a" * names.LONGEST, *(letter * names.LONGEST_ALIAS for letter in "bcd")])
+@example(chosen=["a", "b", "c"])
+@settings(max_examples=12, deadline=None)
+def test_whatever_it_is_called_the_project_passes_its_own_linters(chosen: list[str]) -> None:
+    """Names of every length that is allowed: lines may not become too long, nor fit into one."""
+    app, *aliases = chosen
+    # Each second one is a schema.
+    databases = [f"{alias}:s{alias}" if n % 2 else alias for n, alias in enumerate(aliases)]
+    options = [part for database in databases for part in ("--database", database)]
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        try:
+            project = write(Path(folder), "my-api", "--app", app, *options)
+        except SystemExit:
+            reject()
+        run("ruff", "check", "--no-cache", "--extend-select", "E501", folder=project)
+        run("ruff", "format", "--no-cache", "--check", folder=project)
 
 
 def failure(capsys: pytest.CaptureFixture[str], folder: Path, *arguments: str) -> str:

@@ -65,6 +65,11 @@ def test_bad_project_names_say_what_is_allowed_and_suggest_one(name: str, sugges
         ("local_settings", "the project", "local_settings_app"),
         ("proxy", "the project", "proxy_app"),
         ("template1", "the server", "template1_app"),
+        ("test_data", "Django's test runner", "data_app"),
+        ("test_2_pg_json", "Django's test runner", "json_app"),
+        ("pg_data", "PostgreSQL", "data_app"),
+        ("public", "PostgreSQL", "public_app"),
+        ("none", "PostgreSQL", "none_app"),
     ],
 )
 def test_an_app_may_not_be_called_as_anything_that_is_there(
@@ -79,7 +84,7 @@ def test_an_app_may_not_be_called_as_anything_that_is_there(
 def test_an_app_that_got_its_name_from_the_project_says_so() -> None:
     problem, fix = complaint(names.app, "test", derived=True)
     assert "'test', made from the project's name, is no name for an app" in problem
-    assert fix == "Try: --app test_app"
+    assert fix == "Try: --app my_app"
 
 
 def test_a_database_has_an_alias_and_may_have_a_schema() -> None:
@@ -113,6 +118,8 @@ def test_a_database_has_an_alias_and_may_have_a_schema() -> None:
         ("census:public", "PostgreSQL or PostGIS has it", "census:public_data"),
         ("census:pg_counts", "PostgreSQL or PostGIS has it", "census:counts_data"),
         ("census:user", "a word of SQL's own", "census:user_data"),
+        ("a" * 25, "more than 24 characters", f"--database {'a' * 19}"),
+        (f"census:{'a' * 41}", "more than 40 characters", f"census:{'a' * 35}"),
     ],
 )
 def test_bad_aliases_and_schemas_are_refused(text: str, why: str, fix: str) -> None:

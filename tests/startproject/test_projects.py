@@ -156,11 +156,66 @@ def test_a_project_with_two_databases_reads_the_tables_of_others(
         assert f"database '{alias}' has no managed models: nothing to migrate" in log
 
 
-def test_a_project_without_geometry_passes_its_own_tests(
+def travis(file: str) -> list[str]:
+    steps = yaml.safe_load(file)
+    return [*steps["install"], *steps["script"]]
+
+
+def github(file: str) -> list[str]:
+    (job,) = yaml.safe_load(file)["jobs"].values()
+    # What `uses:` names is GitHub's own.
+    return [step["run"] for step in job["steps"] if "run" in step]
+
+
+TRAVIS, GITHUB = (".travis.yml", travis), (".github/workflows/test.yml", github)
+
+
+@pytest.mark.parametrize(
+    ("options", "ci", "count"),
+    [
+        (["--no-proxy"], TRAVIS, 12),
+        (["--no-geometry"], GITHUB, 7),
+        (["--no-geometry", "--no-proxy"], TRAVIS, 7),
+        (["--no-geometry", "--database", "spending"], GITHUB, 10),
+        (["--no-geometry", "--no-proxy", "--database", "spending:year"], TRAVIS, 10),
+    ],
+    ids=["no proxy", "no geometry", "neither", "no geometry, database", "neither, schema"],
+)
+def test_each_set_of_options_passes_in_ci_and_serves(
     startproject: Callable[..., Team],
+    options: list[str],
+    ci: tuple[str, Callable[[str], list[str]]],
+    count: int,
 ) -> None:
-    team = startproject("budget", "--no-geometry", "--database", "spending")
-    assert_own_tests_pass(team.compose("run", "--rm", "api", "python", "manage.py", "test"), 10)
+    """The sets that the two tests above and test_compose.py leave; as a clone, without .env."""
+    team = startproject("budget", *options)
+    (team.folder / ".env").unlink()
+    name, read = ci
+    commands = read((team.folder / name).read_text())
+    assert len(commands) == 6
+    done = subprocess.run(
+        ["bash", "-e", "-c", "\n".join(commands)],
+        cwd=team.folder,
+        env=team.env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert_own_tests_pass(done.stderr, count)
+    # What .env.example leaves to be filled in, and nobody in CI needs.
+    with (team.folder / ".env").open("a") as file:
+        file.write("DJANGO_SUPERUSER_PASSWORD=only-here\n")
+    team.compose("up", "--detach", "--wait")
+    paths = [
+        "/api/stops/",
+        "/",
+        "/api/spending-records/" if "--database" in options else "/health/",
+    ]
+    for path in paths:
+        assert team.get(path).status_code == 200, path
 
 
 def test_what_cannot_be_written_is_two_lines(containers: Containers, tmp_path: Path) -> None:
@@ -181,10 +236,11 @@ def test_what_cannot_be_written_is_two_lines(containers: Containers, tmp_path: P
 
 
 def test_from_a_clone_it_writes_into_the_folder_the_user_is_in(clone: Path, tmp_path: Path) -> None:
+    image = f"start-{uuid.uuid4().hex[:12]}"
     done = subprocess.run(
         [clone / "bin/startproject", "my-api"],
         cwd=tmp_path,
-        env={**os.environ, "IMAGE": (image := f"start-{uuid.uuid4().hex[:12]}")},
+        env={**os.environ, "IMAGE": image},
         capture_output=True,
         text=True,
         timeout=600,
@@ -194,3 +250,6 @@ def test_from_a_clone_it_writes_into_the_folder_the_user_is_in(clone: Path, tmp_
     assert done.returncode == 0, done.stderr
     assert "\n  cd my-api\n" in done.stdout
     assert (tmp_path / "my-api/my_api/models.py").is_file()
+    # Not what another clone, or a registry, has under a name of its own.
+    assert (tmp_path / "my-api/Dockerfile").read_text().startswith(f"ARG IMAGE={image}\n")
+    assert f"\nIt is built FROM {image}" in done.stdout

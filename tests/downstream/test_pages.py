@@ -75,14 +75,19 @@ def test_every_page_says_what_is_what_to_who_cannot_see(visit, site: Site, admin
     assert not any(found.values()), found
 
 
-@pytest.mark.parametrize("path", ["/", "/api/stops/", "/admin/transit/district/3/change/"])
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/health/", "/swagger/", "/redoc/", "/api/stops/", "/admin/transit/district/3/change/"],
+)
 def test_tab_leads_through_a_page_in_its_order_and_shows_where_it_is(
     visit, site: Site, admin: Site, path: str
 ):
     page = visit(site, storage_state=session_of(admin)).open(path)
     controls = (
         "main a, main button, .tile-map-view, .response-map summary, .dj_map, .geometry-text, "
-        ".clear_features a, .submit-row input"
+        ".clear_features a, .submit-row input, "
+        ".opblock-summary-control, .authorize, #download-url-input, "
+        ".search-input, [role=menuitem][data-item-id^=tag]"
     )
     missed = page.evaluate(
         """controls => {
@@ -113,6 +118,19 @@ def test_tab_leads_through_a_page_in_its_order_and_shows_where_it_is(
             break
         assert found[:2] == [True, True], found[2]
     assert page.evaluate("[...missed].map(element => element.outerHTML)") == []
+
+
+def test_documentation_of_the_api_works_by_keyboard(visit, site: Site):
+    page = visit(site).open("/swagger/")
+    operation = page.locator(".opblock-get", has_text="/routes/").first
+    operation.locator(".opblock-summary-control").press("Enter")
+    operation.get_by_role("button", name="Try it out").press("Enter")
+    operation.get_by_role("button", name="Execute").press("Enter")
+    operation.locator(".live-responses-table .response", has_text="Holgate").wait_for()
+    page = visit(site).open("/redoc/")
+    page.get_by_role("menuitem", name="routes", exact=True).press("Enter")
+    page.get_by_role("menuitem", name="routes_list").press("Enter")
+    page.wait_for_url("**/redoc/#tag/routes/operation/routes_list")
 
 
 def test_health_page_is_green(visit, site: Site):

@@ -84,9 +84,9 @@ def test_tab_leads_through_a_page_in_its_order_and_shows_where_it_is(
 ):
     page = visit(site, storage_state=session_of(admin)).open(path)
     controls = (
-        "main a, main button, .tile-map-view, .response-map summary, .dj_map, .geometry-text, "
-        ".clear_features a, .submit-row input, "
-        ".opblock-summary-control, .authorize, #download-url-input, "
+        "main a[href], main button:not([tabindex='-1']), .tile-map-view, .response-map summary, "
+        ".dj_map, .geometry-text, .clear_features a, .submit-row input, "
+        ".opblock-summary-control, button.authorize, #download-url-input, "
         ".search-input, [role=menuitem][data-item-id^=tag]"
     )
     missed = page.evaluate(

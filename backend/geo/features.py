@@ -34,13 +34,16 @@ def _to_internal_value(self: GeoFeatureModelSerializer, data: Any) -> Any:
 
 
 def _bound_field(self: GeoFeatureModelSerializer, name: str) -> BoundField:
-    """A field of a form, with its value out of the feature that ``data`` is."""
+    """A field of a form, with the row's value: the stock one takes members of the feature.
+
+    ``type`` of every feature is "Feature", and most fields are no member of it at all.
+    """
     bound = _stock_bound_field(self, name)
-    properties = self.data.get("properties")
-    if bound.value is None and isinstance(properties, Mapping):
-        is_geometry = name == self.Meta.geo_field
-        bound.value = self.data.get("geometry") if is_geometry else properties.get(name)
-    return bound
+    if self.instance is None or getattr(self, "_errors", None):
+        return bound  # an empty form, or one as it was sent
+    if not hasattr(self, "_row"):
+        self._row = ModelSerializer.to_representation(self, self.instance)
+    return type(bound)(self.fields[name], self._row.get(name), bound.errors)
 
 
 def install() -> None:

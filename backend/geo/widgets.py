@@ -13,6 +13,7 @@ from pathlib import Path
 
 from django.contrib import gis
 from django.contrib.gis.forms.widgets import OpenLayersWidget, OSMWidget
+from django.utils.html import format_html
 
 logger = logging.getLogger("backend.geo")
 
@@ -22,6 +23,9 @@ SCRIPT = Path(gis.__file__).parent / "static/gis/js/OLMapWidget.js"
 # the widget may be made in another way, and is left alone.
 KNOWN = "25d649b57e043ffa6986c8f1b3b12765d7c718cd6ce59b27d4c437f090d4d094"
 TEMPLATE = "backend/map_widget.html"
+# OSMWidget's longitude, latitude and zoom where a team sets none. They stay on the class, for
+# templates of a team's own that extend Django's.
+DJANGOS_PLACE = (5, 47, 12)
 
 
 def install() -> None:
@@ -34,9 +38,17 @@ def install() -> None:
     media.css = {"all": (*styles, "backend/map-widget.css")}
     media.js = (*map(_own, media.js), "backend/map-base.js", "backend/map-widget.js")
     OpenLayersWidget.template_name = OSMWidget.template_name = TEMPLATE
-    # Django's default is a place in France, which a map without streets does not show.
-    # None: the world.
-    OSMWidget.default_lon = OSMWidget.default_lat = OSMWidget.default_zoom = None
+
+
+def place_attributes(*place: float | str | None) -> str:
+    """``data-lon``, ``data-lat`` and ``data-zoom`` where a map begins, or nothing: the world.
+
+    Django's own place is one in France, which a map without streets does not show. Widgets other
+    than OSMWidget have none: a template then gives empty strings.
+    """
+    if place == DJANGOS_PLACE or None in place or "" in place:
+        return ""
+    return format_html('data-lon="{}" data-lat="{}" data-zoom="{}"', *map(str, place))
 
 
 def _own(url: str) -> str:

@@ -23,9 +23,9 @@ Open = Callable[..., Visit]
 class Drawing:
     """The map of a form's field, and the mouse over it."""
 
-    def __init__(self, page: Page, field: str) -> None:
+    def __init__(self, page: Page, field: str, widget: str = "") -> None:
         self.page = page
-        self.widget = f"geodjango_{field}"
+        self.widget = widget or f"geodjango_{field}"
         self.element = page.locator(f"#id_{field}_map")
         self.text = page.locator(f"#id_{field}_as_text")
         page.wait_for_function(f"window.{self.widget}?.map.getCoordinateFromPixel([1, 1])")
@@ -101,26 +101,57 @@ def test_point_is_drawn_in_a_plain_model_admin(form: Open, project: Project):
     assert json.loads(saved)["coordinates"] == pytest.approx(clicked, abs=near)
 
 
-def test_line_is_moved_with_the_mouse(form: Open, project: Project):
+@pytest.fixture
+def route(project: Project) -> Iterator[str]:
+    """Its form; the route and its stops are deleted afterwards."""
     shape = "ST_GeomFromText('LINESTRING(-122.7 45.5, -122.6 45.5, -122.5 45.5)', 4326)"
     project.sql("db", f"INSERT INTO passenger_census.routes VALUES (99, 'New', 'bus', {shape})")  # noqa: S608
-    try:
-        window = form("route/99/change/")
-        page = window.page
-        drawing = Drawing(page, "geom")
-        middle, up = (0.5, 0.5), (0.5, 0.25)
-        drawing.drag(middle, up)
-        window.picture("admin-line")
-        wanted, near = drawing.degrees(*up), drawing.width_of(3)
-        save(page)
-        saved = project.sql(
-            "db", "SELECT ST_AsGeoJSON(geom, 9) FROM passenger_census.routes WHERE number = 99"
-        )
-        line = json.loads(saved)["coordinates"]
-        assert line[1] == pytest.approx(wanted, abs=near)
-        assert line[0] + line[2] == pytest.approx([-122.7, 45.5, -122.5, 45.5], abs=1e-7)
-    finally:
-        project.sql("db", "DELETE FROM passenger_census.routes WHERE number = 99")
+    yield "route/99/change/"
+    for where in ("stops WHERE rte = 99", "routes WHERE number = 99"):
+        project.sql("db", f"DELETE FROM passenger_census.{where}")  # noqa: S608
+
+
+def test_line_is_moved_with_the_mouse(form: Open, project: Project, route: str):
+    window = form(route)
+    page = window.page
+    drawing = Drawing(page, "geom")
+    middle, up = (0.5, 0.5), (0.5, 0.25)
+    drawing.drag(middle, up)
+    window.picture("admin-line")
+    wanted, near = drawing.degrees(*up), drawing.width_of(3)
+    save(page)
+    saved = project.sql(
+        "db", "SELECT ST_AsGeoJSON(geom, 9) FROM passenger_census.routes WHERE number = 99"
+    )
+    line = json.loads(saved)["coordinates"]
+    assert line[1] == pytest.approx(wanted, abs=near)
+    assert line[0] + line[2] == pytest.approx([-122.7, 45.5, -122.5, 45.5], abs=1e-7)
+
+
+def test_rows_that_are_added_to_a_form_have_maps_of_their_own(
+    form: Open, project: Project, route: str
+):
+    window = form(route)
+    page = window.page
+    for row in range(3):
+        page.get_by_role("button", name="Add another Stop").click()
+        page.locator(f"#id_stops-{row}-name").fill(f"Row {row}")
+        page.locator(f"#id_stops-{row}-boardings").fill("1")
+    # The admin numbers the other rows again, to which their maps belong as before.
+    page.locator("#stops-0").get_by_role("button", name="Remove").click()
+    drawing = Drawing(page, "stops-0-geom", "geodjango_stops_1_geom")
+    (clicked,), near = drawing.click((0.2, 0.45)), drawing.width_of(2)
+    drawing = Drawing(page, "stops-1-geom", "geodjango_stops_2_geom")
+    drawing.text.fill("-122.6, 45.5")
+    drawing.text.press("Enter")
+    window.picture("admin-rows")
+    save(page)
+    places = "json_object_agg(name, ST_AsGeoJSON(geom)::json -> 'coordinates')"
+    saved = project.sql("db", f"SELECT {places} FROM passenger_census.stops WHERE rte = 99")  # noqa: S608
+    assert json.loads(saved) == {
+        "Row 1": pytest.approx(clicked, abs=near),
+        "Row 2": pytest.approx([-122.6, 45.5], abs=1e-7),
+    }
 
 
 @pytest.fixture
@@ -185,6 +216,27 @@ def test_place_is_typed_without_a_mouse(form: Open, project: Project):
     save(page)
     saved = "SELECT ST_AsText(place, 6) FROM django.transit_report WHERE stop_id = 8"
     assert project.sql("db", saved) == "POINT(-122.68 45.52)"
+
+
+def test_text_that_is_no_place_keeps_the_form_from_being_saved(
+    form: Open, project: Project, admin: Site
+):
+    place = {"type": "Point", "coordinates": [-122.66, 45.5]}
+    made = admin.post("/api/reports/", {"stop_id": 10, "text": "Typed", "place": place}).json()
+    window = form(f"report/{made['id']}/change/")
+    page = window.page
+    drawing = Drawing(page, "place")
+    for typed in ("Portland", "LINESTRING(1 2, 3 4)", "POINT(45.5 -122.6)"):
+        drawing.text.fill(typed)
+        page.get_by_role("button", name="Save", exact=True).click()
+        assert "This is no Point" in page.locator(".geometry-problem").inner_text()
+        assert focused(page, drawing.text)
+        assert drawing.text.input_value() == typed
+    window.picture("admin-no-place")
+    drawing.text.fill("-122.6, 45.5")
+    save(page)
+    saved = "SELECT ST_AsText(place, 6) FROM django.transit_report WHERE stop_id = 10"
+    assert project.sql("db", saved) == "POINT(-122.6 45.5)"
 
 
 def focused(page: Page, element: Locator) -> bool:

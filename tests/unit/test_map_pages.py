@@ -29,9 +29,12 @@ from django.test import Client
 settings.ALLOWED_HOSTS = ["*"]
 print(Client(headers={"accept": "text/html"}).get("/here/").content.decode())
 """
-# Without collected files; and the backend's templates are then found after REST framework's.
-TEAM = """
+# Without collected files.
+STORAGES = """
 STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+"""
+# The backend's templates are then found after REST framework's.
+TEAM = f"""{STORAGES}
 INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "rest_framework"]
 """
 
@@ -91,9 +94,14 @@ class OwnTemplate(forms.OpenLayersWidget):
     template_name = "own.html"
 
 
+class OnDjangosTemplate(forms.OSMWidget):
+    template_name = "gis/openlayers-osm.html"
+
+
 print(json.dumps({
     "osm": forms.OSMWidget({"geom_type": "POINT"}).render("place", None, {"id": "id_place"}),
     "own": Own({"geom_type": "POINT"}).render("place", None, {"id": "id_place"}),
+    "on_djangos": OnDjangosTemplate().render("place", None, {"id": "id_place"}),
     "template": OwnTemplate.template_name,
     "media": str(forms.OSMWidget().media + forms.OpenLayersWidget().media),
     "policy": policy_with_scripts(images=tile_origin()),
@@ -102,8 +110,7 @@ print(json.dumps({
 
 
 def widget(project: Path, **env: str) -> dict[str, str]:
-    storages = TEAM.partition("INSTALLED")[0]
-    write(project, {"local_settings/settings.py": storages})
+    write(project, {"local_settings/settings.py": STORAGES})
     return json.loads(shell(project, WIDGET, **env))
 
 
@@ -111,7 +118,7 @@ def test_widgets_of_forms_ask_no_other_host(project: Path):
     made = widget(project)
     assert "//" not in made["media"] + made["osm"]
     assert "data-land=" in made["osm"]
-    assert 'data-lon=""' in made["osm"]
+    assert "data-lon" not in made["osm"]
     assert "example.org" not in made["policy"]
 
 
@@ -119,6 +126,8 @@ def test_widget_of_a_team_keeps_its_place_and_its_template(project: Path):
     made = widget(project)
     assert 'data-lon="-122.6" data-lat="45.5" data-zoom="11"' in made["own"]
     assert made["template"] == "own.html"
+    # What such a template writes into a script is a number.
+    assert "options['default_lon'] = 5;" in made["on_djangos"]
 
 
 def test_tile_server_is_on_maps_and_allowed_by_their_policy(project: Path):
@@ -128,3 +137,62 @@ def test_tile_server_is_on_maps_and_allowed_by_their_policy(project: Path):
     assert "data-land" not in made["osm"]
     (pictures,) = [part for part in made["policy"].split("; ") if part.startswith("img-src")]
     assert pictures.split()[-1] == "https://*.tiles.example.org"
+
+
+FORM = """
+import json
+from types import SimpleNamespace
+from django.contrib.gis.db import models
+from django.contrib.gis.geos import Point
+from rest_framework import serializers
+from rest_framework_gis.serializers import GeoFeatureModelSerializer
+
+
+class Bridge(models.Model):
+    slug = models.SlugField(primary_key=True)
+    type = models.TextField()
+    properties = models.JSONField()
+    geom = models.PointField()
+
+    class Meta:
+        app_label = "ours"
+
+
+class Owner(serializers.Serializer):
+    city = serializers.CharField()
+
+
+class BridgeSerializer(GeoFeatureModelSerializer):
+    owner = Owner()
+
+    class Meta:
+        model = Bridge
+        geo_field = "geom"
+        fields = ["slug", "type", "properties", "owner"]
+
+
+def values(serializer):
+    # Of the form's fields, as its templates get them.
+    fields = [*serializer]
+    fields += fields.pop([field.name for field in fields].index("owner"))
+    return {field.name: str(field.as_form_field().value) for field in fields}
+
+
+bridge = Bridge(slug="steel", type="lift", properties={"decks": 2}, geom=Point(1, 2))
+bridge.owner = SimpleNamespace(city="Portland")
+sent = {"slug": "no slug", "type": "swing", "properties": {"decks": 1}}
+changed = BridgeSerializer(bridge, sent)
+changed.is_valid()
+print(json.dumps([values(BridgeSerializer(bridge)), values(changed)]))
+"""
+
+
+def test_form_of_a_feature_has_the_row_where_fields_are_named_like_its_members(project: Path):
+    write(project, {"local_settings/settings.py": STORAGES})
+    row, refused = json.loads(shell(project, FORM))
+    assert json.loads(row.pop("geom")) == {"type": "Point", "coordinates": [1, 2]}
+    assert json.loads(row.pop("properties")) == {"decks": 2}
+    assert row == {"slug": "steel", "type": "lift", "owner.city": "Portland"}
+    # What was sent, to be corrected.
+    assert (refused["slug"], refused["type"]) == ("no slug", "swing")
+    assert json.loads(refused["properties"]) == {"decks": 1}

@@ -21,9 +21,12 @@
   }
 
   class GeometryMap extends MapWidget {
-    constructor(element, options) {
+    constructor(element, area, options) {
       super(options);
+      // It changes where the admin numbers its rows again, because one was removed.
+      Object.defineProperty(this.options, "id", { get: () => area.id });
       this.element = element;
+      this.area = area;
       this.text = element.querySelector("input.geometry-text");
       this.problem = element.querySelector(".geometry-problem");
       const styles = backendMap.styles(backendMap.COLOURS[backendMap.scheme(element)]);
@@ -33,13 +36,14 @@
       if (!ol.extent.isEmpty(extent) || this.featureCollection.getLength()) this.goTo(extent);
       // Without a place of the team's choice, the world.
       else if (!element.dataset.zoom) this.goTo(ol.proj.transformExtent(WORLD, DEGREES, this.map.getView().getProjection()));
-      backendMap.name(this.map.getTargetElement(), element.dataset.mapLabel);
+      backendMap.name(this.map.getTargetElement(), element.dataset.mapLabel.replace("{name}", options.name));
       this.text?.addEventListener("change", () => this.take());
       this.text?.addEventListener("keydown", (event) => {
         if (event.key !== "Enter") return;
         event.preventDefault(); // it would send the form
         this.take();
       });
+      this.text?.form?.addEventListener("submit", (event) => this.hold(event));
       this.tell();
     }
 
@@ -71,11 +75,26 @@
     // Show the geometry of the form as text.
     tell() {
       if (!this.text) return;
-      const value = document.getElementById(this.options.id).value;
+      const { value } = this.area;
       const projections = { dataProjection: DEGREES, featureProjection: this.map.getView().getProjection(), decimals: DECIMALS };
-      this.text.value = value ? new ol.format.WKT().writeGeometry(new ol.format.GeoJSON().readGeometry(value), projections) : "";
-      this.text.removeAttribute("aria-invalid");
-      this.problem.textContent = "";
+      this.told = this.text.value = value ? new ol.format.WKT().writeGeometry(new ol.format.GeoJSON().readGeometry(value), projections) : "";
+      this.complain("");
+    }
+
+    // What is wrong with the typed text, if anything.
+    complain(problem) {
+      this.text.setAttribute("aria-invalid", Boolean(problem));
+      this.text.setCustomValidity(problem);
+      this.problem.textContent = problem;
+    }
+
+    // Keep a form back that would lose what was typed: the browser does not check the admin's.
+    hold(event) {
+      if (this.text.value !== this.told) this.take();
+      if (event.defaultPrevented || !this.text.isConnected || this.text.checkValidity()) return;
+      event.preventDefault();
+      this.text.closest("details")?.setAttribute("open", "");
+      this.text.reportValidity();
     }
 
     // Put the geometry that was typed into the form.
@@ -86,15 +105,19 @@
         return;
       }
       try {
-        const geometry = this.fitting(read(typed)).transform(DEGREES, this.map.getView().getProjection());
-        if (!geometry.getExtent().every(Number.isFinite)) throw new Error("no place on the map");
+        const projection = this.map.getView().getProjection();
+        const geometry = this.fitting(read(typed));
+        const degrees = geometry.getExtent().slice();
+        geometry.transform(DEGREES, projection);
+        // A latitude that the map has not, such as a longitude in its place, would be cut to one.
+        const back = ol.proj.transformExtent(geometry.getExtent(), projection, DEGREES);
+        if (!back.every((edge, i) => Math.abs(edge - degrees[i]) < 10 ** -DECIMALS)) throw new Error("no place on the map");
         this.featureCollection.clear();
         this.featureCollection.push(new ol.Feature(geometry));
         this.goTo(geometry.getExtent());
       } catch {
         this.text.value = typed;
-        this.text.setAttribute("aria-invalid", "true");
-        this.problem.textContent = this.element.dataset.problem;
+        this.complain(this.element.dataset.problem);
       }
     }
 
@@ -111,14 +134,16 @@
     // The empty row that "Add another" copies.
     if (element.id.includes("__prefix__") || element.dataset.started) return;
     element.dataset.started = "";
-    const { geomName, field, mapSrid, name, module, lon, lat, zoom } = element.dataset;
-    window[module] = new GeometryMap(element, {
+    // The admin gives a row that it copies ids and names of its own, and changes nothing else.
+    const area = element.querySelector("textarea");
+    const { geomName, mapSrid, lon, lat, zoom } = element.dataset;
+    window[`geodjango_${area.name.replaceAll("-", "_")}`] = new GeometryMap(element, area, {
       base_layer: backendMap.background(element),
       geom_name: geomName,
-      id: field,
-      map_id: `${field}_map`,
+      id: area.id,
+      map_id: `${area.id}_map`,
       map_srid: Number(mapSrid),
-      name,
+      name: area.name,
       default_lon: Number(lon || 0),
       default_lat: Number(lat || 0),
       default_zoom: Number(zoom || 1),

@@ -1,6 +1,6 @@
 from django.contrib.gis import admin
 
-from transit.models import District, Report, Route, Zone
+from transit.models import District, Report, Route, Stop, Zone
 
 
 @admin.register(Report)
@@ -8,9 +8,15 @@ class ReportAdmin(admin.ModelAdmin):
     list_display = ["text", "stop_id", "created"]
 
 
+class StopInline(admin.StackedInline):
+    model = Stop
+    extra = 0
+
+
 @admin.register(Route)
 class RouteAdmin(admin.GISModelAdmin):
     list_display = ["number", "name", "mode"]
+    inlines = [StopInline]
 
 
 @admin.register(District)

@@ -46,6 +46,14 @@ TYPED = {
         "scaffold/.travis.yml-tpl",
         "- docker compose -f docker-compose.yml run --rm --build --no-deps api check",
     ),
+    "docker compose --profile replicas up": (
+        "tests/startproject/test_compose.py",
+        '("--profile", "replicas")',
+    ),
+    "docker compose --profile replicas up --build --detach --wait": (
+        "tests/startproject/test_compose.py",
+        '("--profile", "replicas")',
+    ),
     "docker compose --profile tools up": (
         "tests/startproject/test_compose.py",
         '"--profile", "tools", "up", ',
@@ -54,7 +62,16 @@ TYPED = {
         "tests/startproject/test_compose.py",
         '"--profile", "tools", "up", "--detach"',
     ),
+    "docker compose run --rm api ruff check": (
+        "scaffold/.travis.yml-tpl",
+        "- docker compose run --rm api ruff check",
+    ),
+    "docker compose run --rm api ruff format --check": (
+        "scaffold/.travis.yml-tpl",
+        "- docker compose run --rm api ruff format --check",
+    ),
     "docker image ls bdd-bench": ("tests/bench/test_run.py", '"image", "ls", "bdd-bench"'),
+    "docker run --init": ("tests/faults/test_processes.py", '"--init"'),
     "docker run --user ...": ("tests/image/test_hardening.py", '"--user", "12345:0"'),
     "docker run IMAGE --workers 2": ("tests/image/test_config.py", 'start("--workers", '),
     "docker run IMAGE python manage.py config": (

@@ -45,7 +45,7 @@ RUN set -- libpq-*.so.* \
 # What no running API reads: tests, translation sources, source maps (with the comments
 # that point to them, which collectstatic would follow: whole lines only, ReDoc's code has
 # the word inside a string), a second and older ReDoc, the builds of Swagger UI that
-# drf-yasg's page does not load, pip's byte code (no start imports it) and its launchers for Windows, pytz's copy of Debian's time zones, the
+# drf-yasg's page does not load, byte code of pip and django-upgrade (no start imports them), pip's launchers for Windows, pytz's copy of Debian's time zones, the
 # debugging symbols of the three wheels that ship them.
 WORKDIR /opt/venv/lib/python3.13/site-packages
 RUN find . -type d \( -name tests -o -name test -o -name testing \) -not -path './django/*' -not -path './rest_framework/*' -prune -exec rm -rf {} + \
@@ -54,7 +54,7 @@ RUN find . -type d \( -name tests -o -name test -o -name testing \) -not -path '
     && rm -f drf_yasg/static/drf-yasg/swagger-ui-dist/swagger-ui-es-bundle* drf_yasg/static/drf-yasg/swagger-ui-dist/swagger-ui.js* \
     && find . \( -path '*/static/*.map' \) -delete \
     && find . -path '*/static/*' \( -name '*.js' -o -name '*.css' \) -exec sed -i -E 's,^(//|/\*)# sourceMappingURL=[^ ]*( ?\*/)?$,,' {} + \
-    && find pip -name __pycache__ -prune -exec rm -rf {} + \
+    && find pip django_upgrade -name __pycache__ -prune -exec rm -rf {} + \
     && rm -rf pip/_vendor/distlib/*.exe pytz/zoneinfo backports/zstd/_cffi backports/zstd/tarfile* \
     && strip --strip-unneeded _brotli*.so yaml/*.so rpds/*.so \
     && find /opt/venv ! -type l -perm /022 -exec chmod go-w {} +
@@ -108,7 +108,7 @@ RUN apt-get update \
 # The application's user. Group 0, so that a platform that gives the container a UID of
 # its own choice, always with group 0, can write to the same folders.
 RUN useradd --uid 1001 --gid 0 --create-home --home-dir /home/app --shell /bin/bash app \
-    && install --directory --owner 1001 --group 0 --mode 2775 /data \
+    && install --directory --owner 1001 --group 0 --mode 2775 /data /data/media \
     && chmod 0775 /home/app
 
 COPY --link --from=postgresql-tools /opt/tools /usr/local/bin/
@@ -130,6 +130,10 @@ ENV PATH=/opt/venv/bin:$PATH:/home/app/.local/bin \
 WORKDIR /code
 COPY manage.py gunicorn_conf.py ./
 COPY bin ./bin
+COPY scaffold ./scaffold
+# For who runs the same code without a container: what this image has, and no other series.
+ARG DJANGO_SERIES
+COPY requirements/django-${DJANGO_SERIES}.lock requirements/geo.lock ./requirements/
 COPY backend ./backend
 
 # The application's group may have been given write access by the umask of who cloned this.

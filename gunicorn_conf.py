@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from backend import limits, overrides
 from backend.environment import current
 from backend.errors import explained
-from backend.server import draining, handover, hooks
+from backend.server import arbiter, draining, handover, hooks
 
 with explained():
     _env = current()
@@ -70,6 +70,9 @@ def when_ready(server):
     gc.collect()
     gc.freeze()
     draining.take_over(server, _drain_seconds)
+    arbiter.forgive_sleep(server)
+    arbiter.refuse_a_successor(server)
+    arbiter.stop_new_workers_too()
 
 
 on_starting = handover.take

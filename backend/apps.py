@@ -1,5 +1,7 @@
 """The image's own Django application."""
 
+import os
+
 from django.apps import AppConfig, apps
 from django.conf import settings
 
@@ -17,6 +19,22 @@ class BackendConfig(AppConfig):
     def ready(self) -> None:
         from backend import checks, deploy_checks  # noqa: F401  registers the system checks
 
+        if os.environ.get("RUN_MAIN") == "true":
+            from django.utils import autoreload
+
+            # runserver's process that looks for saved files, and ends when there is one. Django
+            # sleeps for a second between two looks, of which each takes 4 ms.
+            autoreload.StatReloader.SLEEP_TIME = 0.2
+
+        if apps.is_installed("django.contrib.gis"):
+            from backend.geo import widgets
+
+            widgets.install()
+        if apps.is_installed("rest_framework"):
+            from rest_framework.renderers import BrowsableAPIRenderer
+
+            # It extends REST framework's own, or what a team has in its place.
+            BrowsableAPIRenderer.template = "backend/api.html"
         if apps.is_installed("rest_framework_gis"):
             from backend.geo import features
 

@@ -2,31 +2,18 @@
 
 from django.conf import settings
 from drf_yasg import openapi
-from drf_yasg.generators import OpenAPISchemaGenerator
 from drf_yasg.renderers import ReDocRenderer, SwaggerUIRenderer
 from drf_yasg.views import get_schema_view
 from rest_framework import permissions
 
+from backend.openapi.generator import RelativeSchemaGenerator
 from backend.pages import policy_with_scripts
-
-
-class RelativeSchemaGenerator(OpenAPISchemaGenerator):
-    """Leaves host and scheme out of the document.
-
-    Both then are, by OpenAPI 2.0's own rule, those the document was served
-    under, which is right behind any proxy that ends HTTPS.
-    https://spec.openapis.org/oas/v2.0.html#fixed-fields
-    """
-
-    def get_schema(self, request=None, public=False):
-        document = super().get_schema(request, public)
-        document.pop("host", None)
-        document.pop("schemes", None)
-        return document
 
 
 class OwnSwaggerRenderer(SwaggerUIRenderer):
     """Swagger UI, which may ask other hosts only by HTTPS: those that an API logs in at."""
+
+    template = "backend/swagger.html"
 
     def render(self, swagger, accepted_media_type=None, renderer_context=None):
         policy = policy_with_scripts(connect="'self' https:")

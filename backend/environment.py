@@ -53,6 +53,7 @@ FORMS = {
     "database URL": "postgis://USER:PASSWORD@HOST:PORT/NAME "
     "(percent-encode special characters in USER and PASSWORD: @ is %40, / is %2F)",
     "path": "an absolute path",
+    "tile URL": "an address with {z}, {x} and {y}: https://tile.example.org/{z}/{x}/{y}.png",
     "prefix": "a path that starts with a slash and does not end with one: /api",
     "store": "an absolute path of a folder, or ssm:/path/of/parameters",
 }
@@ -93,11 +94,26 @@ VARIABLES = (
         "Application",
     ),
     Variable(
+        "MAP_TILE_URL",
+        "tile URL",
+        None,
+        "Server of the background on the maps of the admin, the browsable API and the map pages. "
+        "Unset, they ask no other host: outlines of the land and a grid.",
+        "Application",
+    ),
+    Variable(
+        "MAP_TILE_ATTRIBUTION",
+        "text",
+        "",
+        "What the maps say of that server's data, such as `© OpenStreetMap contributors`.",
+        "Application",
+    ),
+    Variable(
         "DATA_DIR",
         "path",
         None,
-        "Folder for what the application writes: SQLite's file, collected static files, the "
-        "generated key. `/data` in the image, `data/` beside `manage.py` elsewhere.",
+        "Folder for what the application writes: SQLite's file, collected static files, uploaded "
+        "files, the generated key. `/data` in the image, `data/` beside `manage.py` elsewhere.",
         "Application",
     ),
     Variable(
@@ -516,6 +532,11 @@ def parse(variable: Variable, text: str) -> Any:
         case "path":
             if text.startswith("/"):
                 return Path(text)
+        case "tile URL":
+            if re.fullmatch(r"https?://[^\s/;,]+/\S+", text) and re.search(
+                r"\{z\}.*\{x\}.*\{-?y\}|\{z\}.*\{-?y\}.*\{x\}", text
+            ):
+                return text
         case "prefix":
             if re.fullmatch(r"(/[\w.~-]+)+/?", text):
                 return text.rstrip("/")

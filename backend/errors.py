@@ -27,6 +27,8 @@ class StartupError(Exception):
         super().__init__(problem, fix)
         self.problem = one_line(problem)
         self.fix = one_line(fix)
+        # Of a module that could not be made: runserver waits until that file changes.
+        self.filename: str | None = None
 
     def __str__(self) -> str:
         return f"ERROR: {self.problem}\nFIX:   {self.fix}"
@@ -81,6 +83,7 @@ def explain(error: BaseException, file: Path | None = None) -> StartupError:
         message = f"ends the process with exit code {error}"
     explained_error = StartupError(f"{place}: {type(error).__name__}: {message}", _fix_for(error))
     explained_error.__cause__ = error
+    explained_error.filename = str(path) if path else None
     return explained_error
 
 

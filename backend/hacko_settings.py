@@ -134,6 +134,16 @@ WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (
     *("woff", "woff2", "map"),
 )
 
+# --- Files that users upload -------------------------------------------------
+
+# backend.media serves them in debug mode; in production a proxy does.
+MEDIA_URL = "media/"
+MEDIA_ROOT = DATA_DIR / "media"
+# Readable by the proxy, whose user is another one. Writable by group 0, for a container with a
+# UID of the platform's choice that gets the same volume.
+FILE_UPLOAD_PERMISSIONS = 0o664
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o2775
+
 # --- The API -----------------------------------------------------------------
 
 REST_FRAMEWORK = {
@@ -151,11 +161,25 @@ STATEMENT_TIMEOUT = _env["STATEMENT_TIMEOUT"]
 COMPRESS_RESPONSES = _env["COMPRESS_RESPONSES"]
 FAST_GEOJSON = _env["FAST_GEOJSON"]
 
+# Below the data on maps; see backend.geo.background.
+MAP_TILE_URL = _env["MAP_TILE_URL"]
+MAP_TILE_ATTRIBUTION = _env["MAP_TILE_ATTRIBUTION"]
+
 SWAGGER_SETTINGS = {
-    # Features and geometry as GeoJSON, sparse fields, the formats of a stream.
+    # Every answer there is, who needs a login, GeoJSON, sparse fields, the formats of a stream.
     "DEFAULT_AUTO_SCHEMA_CLASS": "backend.geo.inspectors.GeoAutoSchema",
     # Swagger UI would otherwise ask a validator on the internet.
     "VALIDATOR_URL": None,
+    "SECURITY_DEFINITIONS": {
+        "Basic": {"type": "basic"},
+        # OpenAPI 2.0 knows no cookies.
+        "Session": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Cookie",
+            "description": "The cookie of a login; what writes wants the header X-CSRFToken too.",
+        },
+    },
     "USE_SESSION_AUTH": True,
     "LOGIN_URL": "admin:login",
     "LOGOUT_URL": "admin:logout",
@@ -180,6 +204,8 @@ LOGGING = {
         # Its own console handler is for debug mode only, and mail_admins sends nothing.
         "django": {"handlers": ["console"], "level": _env["LOG_LEVEL"], "propagate": False},
         "django.db.backends": {"level": "DEBUG" if DEBUG else "INFO"},
+        # Those of migrations a second time, and at the start of every test run.
+        "django.db.backends.schema": {"level": "INFO"},
     },
 }
 if _env["LOG_FORMAT"] == "json":

@@ -123,7 +123,8 @@ def complete(settings: dict[str, Any], env: Environment) -> None:
         settings["LOGGING"].setdefault("disable_existing_loggers", False)
     if HOSTS not in settings["MIDDLEWARE"]:
         settings["MIDDLEWARE"] = [HOSTS, *settings["MIDDLEWARE"]]
-    settings["STATIC_URL"] = _below(env["PATH_PREFIX"], settings["STATIC_URL"])
+    for name in ("STATIC_URL", "MEDIA_URL"):
+        settings[name] = _below(env["PATH_PREFIX"], settings[name])
     for database in settings["DATABASES"].values():
         _complete_database(database, env)
     real = _real_database(settings, env)

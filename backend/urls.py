@@ -2,14 +2,15 @@
 
 from django.urls import URLPattern, URLResolver
 
-from backend import overrides
+from backend import media, overrides
 from backend.default_urls import urlpatterns as default_urlpatterns
+from backend.error_pages import handler400, handler403, handler404, handler500  # noqa: F401
 from backend.errors import StartupError
 
 _team = overrides.load("urls")
 
 if _team is None:
-    urlpatterns = default_urlpatterns
+    urlpatterns = [*default_urlpatterns, *media.urlpatterns()]
 else:
     if not isinstance(getattr(_team, "urlpatterns", None), (list, tuple)):
         raise StartupError(
@@ -22,7 +23,7 @@ else:
                 f"{_team.__file__}: urlpatterns[{_index}] is {_entry!r}, which is not a URL.",
                 "Make each entry with path(...) or re_path(...).",
             )
-    urlpatterns = [*_team.urlpatterns, *default_urlpatterns]
+    urlpatterns = [*_team.urlpatterns, *default_urlpatterns, *media.urlpatterns()]
     # Django looks for a team's error pages in this module.
     for _name in ("handler400", "handler403", "handler404", "handler500"):
         if hasattr(_team, _name):

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by bin/up and bin/test: works with macOS' bash 3.2 too.
+# Sourced by bin/up, bin/test and bin/startproject: works with macOS' bash 3.2 too.
 
 fail() {
   printf 'ERROR: %s\nFIX:   %s\n' "$1" "$2" >&2

@@ -28,8 +28,62 @@ give_data_folder() {
   fi
 }
 
-main() {
+# Programs of the image itself, which need no database and no settings of a team. What they write
+# into a mounted /project belongs to the owner of that folder: whoever typed the command.
+run_own_program() {
+  local module=$1 uid gid
+  shift
   cd /code
+  if [[ $EUID -ne 0 || ! -d /project ]]; then
+    exec python -m "$module" "$@"
+  fi
+  uid=$(stat --format %u /project)
+  gid=$(stat --format %g /project)
+  exec setpriv --reuid "$uid" --regid "$gid" --clear-groups -- python -m "$module" "$@"
+}
+
+# A project that is mounted for development, its own manage.py in the working directory. A copied one,
+# or one without DEBUG, is no laptop's: the owner of its files, often root, serves nothing.
+in_mounted_project() {
+  [[ $PWD == /code/src_files && -f manage.py && ${DEBUG:-} =~ ^([Tt][Rr][Uu][Ee]|[Yy][Ee][Ss]|[Oo][Nn]|1)$ ]] &&
+    mountpoint --quiet .
+}
+
+# Be the developer there, to whom all files then belong that are made in it. Root's are those of
+# Docker Desktop, where any user may write to them, of rootless Docker, and of a developer who is root.
+become_developer() {
+  local uid gid
+  uid=$(stat --format %u .)
+  gid=$(stat --format %g .)
+  if [[ $uid -eq 0 ]] && setpriv --reuid "$app_uid" --regid "$app_gid" --clear-groups test -w .; then
+    uid=$app_uid
+  fi
+  share_data_folder
+  umask 0002
+  exec setpriv --reuid "$uid" --regid "$gid" --groups "$app_gid" -- python -m backend.boot "$@"
+}
+
+# By group 0, writable for it, with the application's user, who starts on the same data when the
+# project runs as on a server.
+share_data_folder() {
+  local folder=${DATA_DIR:-}
+  if [[ -d $folder && $folder != "$PWD"/* ]]; then
+    find "$folder" ! -type l \( ! -group "$app_gid" -o ! -perm -g=w \) \
+      -exec chgrp "$app_gid" {} + -exec chmod g=u {} + 2>/dev/null ||
+      true # it is read-only, or a file was deleted meanwhile: the boot says what it cannot write
+  fi
+}
+
+main() {
+  case "${1:-}" in
+    startproject | upgrade) run_own_program "backend.$1" "${@:2}" ;;
+    check) run_own_program backend.contract "${@:2}" ;;
+  esac
+  if in_mounted_project; then
+    export PYTHONPATH=/code${PYTHONPATH:+:$PYTHONPATH} # the image's own code, from there
+  else
+    cd /code
+  fi
   if [[ $EUID -ne 0 ]]; then
     # Started under a user of its own choice; one without an entry in passwd has no home.
     [[ -w ${HOME:-/} && ${HOME:-/} != / ]] || export HOME=$app_home
@@ -40,6 +94,9 @@ main() {
   setpriv --reuid "$app_uid" --regid "$app_gid" --clear-groups true 2>/dev/null ||
     fail "The container runs as root and may not give it up (it lacks CAP_SETUID or CAP_SETGID)." \
       "Start it as the application's user: docker run --user $app_uid:$app_gid ..."
+  if in_mounted_project; then
+    become_developer "$@"
+  fi
   exec setpriv --reuid "$app_uid" --regid "$app_gid" --clear-groups -- python -m backend.boot "$@"
 }
 

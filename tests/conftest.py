@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import uuid
@@ -11,7 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.containers import LABEL, POSTGIS_IMAGE, Container, Containers, docker, until
+from tests.support.containers import (
+    IMAGE,
+    LABEL,
+    POSTGIS_IMAGE,
+    PUBLISHED,
+    PUBLISHED_POSTGIS,
+    Container,
+    Containers,
+    docker,
+    until,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -19,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Everything below these folders needs an engine; bin/test leaves it out where none answers."""
     for item in items:
-        if {"image", "geo", "faults"} & set(item.path.parts):
+        if {"image", "geo", "faults", "contract"} & set(item.path.parts):
             item.add_marker(pytest.mark.engine)
 
 
@@ -109,6 +120,43 @@ def postgis(network: str) -> Iterator[PostGIS]:
     started = Containers()
     yield start_postgis(started, network)
     started.clean()
+
+
+@pytest.fixture(scope="module")
+def published_postgis() -> Iterator[None]:
+    """PostGIS under the name that compose files use: pulled, or else the tests' own image."""
+    with _named(PUBLISHED_POSTGIS):
+        if _image_id(PUBLISHED_POSTGIS) is None:
+            pulled = docker("pull", "--quiet", PUBLISHED_POSTGIS, check=False)
+            if pulled.returncode:
+                docker("tag", POSTGIS_IMAGE, PUBLISHED_POSTGIS)
+        yield
+
+
+@pytest.fixture(scope="module")
+def published_names(published_postgis: None) -> Iterator[None]:
+    """The image under test and PostGIS under the names that the pages use."""
+    with _named(PUBLISHED):
+        docker("tag", IMAGE, PUBLISHED)
+        yield
+
+
+@contextlib.contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Afterwards the name means what it did."""
+    before = _image_id(name)
+    try:
+        yield
+    finally:
+        if before:
+            docker("tag", before, name)
+        else:
+            docker("image", "rm", name, check=False)
+
+
+def _image_id(name: str) -> str | None:
+    done = docker("image", "inspect", "--format", "{{.Id}}", name, check=False)
+    return done.stdout.strip() if done.returncode == 0 else None
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
+from backend import overrides
 from backend.boot import (
     budget,
     configuration,
@@ -35,7 +36,8 @@ STARTED = time.monotonic()
 # Workers of threads. gevent and its like change modules that Django has been loaded with by now:
 # they need a new Python.
 IN_PROCESS = ("sync", "gthread", "backend.worker.Worker")
-SERVER = ["gunicorn", "backend.wsgi", "-c", "gunicorn_conf.py"]
+# Its whole path: a mounted project is a working directory of its own.
+SERVER = ["gunicorn", "backend.wsgi", "-c", str(overrides.ROOT / "gunicorn_conf.py")]
 
 
 def main(arguments: list[str]) -> None:
@@ -47,7 +49,14 @@ def main(arguments: list[str]) -> None:
         with explained():
             console.start()
             configuration.load()
+            if _is_root():
+                say(
+                    "WARNING: this runs as root, to whom the mounted project belongs. Give it to "
+                    "a user on the host: chown --recursive USER FOLDER"
+                )
             server = _gunicorn(command)
+            if server and server.cfg.worker_class_str not in IN_PROCESS:
+                configuration.check_worker_class(server.cfg)
             # From here on somebody answers: alive, and not ready.
             listener = server and listening.listen(server.cfg, settings.FORCE_SCRIPT_NAME or "")
             prepare()
@@ -68,6 +77,14 @@ def main(arguments: list[str]) -> None:
     _become(command)
 
 
+def _is_root() -> bool:
+    """Whether this is the machine's root; that of a rootless engine is one of its users."""
+    if os.geteuid() != 0:
+        return False
+    first, outside, _ = Path("/proc/self/uid_map").read_text().splitlines()[0].split()
+    return first == outside == "0"
+
+
 def serves(command: list[str]) -> bool:
     """Whether a command answers requests, so that everything must be in place for it."""
     return Path(command[0]).name == "gunicorn" or "runserver" in command[:3]
@@ -79,7 +96,9 @@ def prepare() -> None:
     Raises StartupError at the first thing that is not.
     """
     data.make_folder()
+    data.find_temporary_folder()
     data.keep_secret_key()
+    data.make_media_folder()
     env = current()
     if env["DB_WAIT"]:
         database.wait(env["DB_WAIT_TIMEOUT"])

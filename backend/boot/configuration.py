@@ -9,6 +9,7 @@ import re
 import runpy
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import django
 from django.conf import settings
@@ -22,6 +23,9 @@ from backend.environment import current
 from backend.errors import StartupError, explain, one_line
 from backend.required import MAKE_A_KEY
 
+if TYPE_CHECKING:
+    from gunicorn.config import Config
+
 
 def load() -> None:
     """Load environment, settings, applications, URLs and gunicorn's configuration.
@@ -31,10 +35,10 @@ def load() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
     for name, meant in current().misspelt().items():
         say(f"WARNING: {name} is set and means nothing here; did you mean {meant}?")
-    _applications()
+    load_applications()
     say(f"image {__version__}, Django {django.__version__}, {_overrides_found()}")
-    _middleware()
-    _urls()
+    load_middleware()
+    load_urls()
     check_gunicorn()
     _system_checks()
 
@@ -45,7 +49,8 @@ def _overrides_found() -> str:
     return f"overrides: {', '.join(files)}" if files else "no local_settings"
 
 
-def _applications() -> None:
+def load_applications() -> None:
+    """Settings and INSTALLED_APPS. Raises StartupError, as the two below."""
     try:
         django.setup()
     except StartupError:
@@ -87,7 +92,7 @@ def _line_with_text_of(message: str, file: Path) -> int | None:
     return line
 
 
-def _middleware() -> None:
+def load_middleware() -> None:
     """Import what only the server would: MIDDLEWARE names its classes as text too."""
     try:
         for name in settings.MIDDLEWARE:
@@ -96,7 +101,7 @@ def _middleware() -> None:
         raise _locate(explain(error)) from error
 
 
-def _urls() -> None:
+def load_urls() -> None:
     try:
         from django.urls import get_resolver
 
@@ -118,8 +123,8 @@ def _without_patterns(error: Exception) -> StartupError | None:
     )
 
 
-def check_gunicorn() -> None:
-    """Check the values as gunicorn will, which alone would show a traceback."""
+def check_gunicorn() -> dict[str, Any]:
+    """Check the values as gunicorn will, which alone would show a traceback; what they are."""
     from gunicorn.config import Config
 
     values = runpy.run_path(str(overrides.ROOT / "gunicorn_conf.py"))
@@ -142,14 +147,33 @@ def check_gunicorn() -> None:
         raise _bad_value("bind", values, error, fix) from error
     if shortage := limits.shortage(config.workers):
         say(shortage)
+    return values
+
+
+def check_worker_class(config: Config) -> None:
+    """Check the class that gunicorn's flags name; without its setup, which changes Python."""
+    from gunicorn.util import load_class
+
+    uri = config.settings["worker_class"].get()
+    try:
+        load_class(uri)
+    except Exception as error:
+        raise StartupError(
+            f"gunicorn's worker class {uri!r} cannot be loaded: {_reason(error)}",
+            "Correct -k (or GUNICORN_CMD_ARGS), or add the package it needs to your "
+            "requirements.txt.",
+        ) from error
 
 
 def _bad_value(name: str, values: dict, error: Exception, fix: str) -> StartupError:
-    # For a worker class gunicorn's message ends with a traceback in brackets.
-    lines = str(error).strip().rstrip("]").splitlines() or [type(error).__name__]
-    reason = lines[0] if len(lines) == 1 else f"{lines[0].rstrip(': ')}: {lines[-1]}"
     place = overrides.place_of(name, "gunicorn_conf")
-    return StartupError(f"{place}: {name} = {values[name]!r}: {one_line(reason)}", fix)
+    return StartupError(f"{place}: {name} = {values[name]!r}: {_reason(error)}", fix)
+
+
+def _reason(error: Exception) -> str:
+    # For a worker class gunicorn's message ends with a traceback in brackets.
+    lines = str(error).strip().rstrip("]").strip().splitlines() or [type(error).__name__]
+    return one_line(lines[0] if len(lines) == 1 else f"{lines[0].rstrip(': ')}: {lines[-1]}")
 
 
 def _system_checks() -> None:

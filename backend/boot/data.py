@@ -1,4 +1,4 @@
-"""The data folder: SQLite's file, collected static files, the generated key."""
+"""The data folder: SQLite's file, collected static files, the generated key, uploaded files."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ import os
 import tempfile
 from pathlib import Path
 
+from django.apps import apps
 from django.conf import settings
+from django.core.files.storage import default_storage
+from django.db.models import FileField
 
+from backend.boot.log import say
 from backend.errors import StartupError
 
 
@@ -23,6 +27,29 @@ def make_folder() -> None:
     inside = any(str(file).startswith(f"{folder}/") for file in files)
     if inside and not os.access(folder, os.W_OK):
         raise _unwritable(folder, "Permission denied")
+
+
+def find_temporary_folder() -> None:
+    """Under --read-only without a tmpfs at /tmp, large uploads pass through the data folder.
+
+    The rest of this process, and what it becomes, find it by TMPDIR.
+    """
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        folder = settings.DATA_DIR / "tmp"
+        try:
+            # It may be of a container before, under another UID of group 0.
+            if not folder.is_dir():
+                folder.mkdir()
+                folder.chmod(0o2770)
+            reason = "" if os.access(folder, os.W_OK | os.X_OK) else "Permission denied"
+        except OSError as error:
+            reason = error.strerror
+        if reason:
+            say(f"WARNING: uploads of more than 2.5 MB will fail: {folder}: {reason}")
+        else:
+            os.environ["TMPDIR"] = str(folder)
 
 
 def keep_secret_key() -> None:
@@ -40,6 +67,41 @@ def keep_secret_key() -> None:
         new.flush()
         with contextlib.suppress(FileExistsError):
             os.link(new.name, file)
+
+
+def make_media_folder() -> None:
+    """Make MEDIA_ROOT, writable by group 0 as the data folder is.
+
+    Where it cannot be written, and a model has files to keep there, the log says so. The start
+    goes on: everything but uploads works.
+    """
+    # A bucket, or no storage at all, needs no folder; it is not loaded to find out.
+    storage = settings.STORAGES.get("default", {})
+    if not settings.MEDIA_ROOT or not storage.get("BACKEND", "").endswith(".FileSystemStorage"):
+        return
+    folder = Path(settings.MEDIA_ROOT)
+    try:
+        if not folder.is_dir():
+            folder.mkdir(parents=True)
+            folder.chmod(settings.FILE_UPLOAD_DIRECTORY_PERMISSIONS or 0o2775)
+        if os.access(folder, os.W_OK | os.X_OK):
+            return
+        reason = "Permission denied"
+    except OSError as error:
+        reason = error.strerror
+    if name := _model_with_files():
+        say(
+            f"WARNING: uploads to {name} will fail: MEDIA_ROOT, the folder {folder}, cannot be "
+            f"written by UID {os.geteuid()}: {reason}. Mount a volume at {settings.DATA_DIR}, or "
+            f"give a mounted folder to that user on the host: chown {os.geteuid()} FOLDER"
+        )
+
+
+def _model_with_files() -> str | None:
+    """The first field that keeps its files in the default storage, as APP.MODEL.FIELD."""
+    fields = (field for model in apps.get_models() for field in model._meta.get_fields())
+    kept = (str(f) for f in fields if isinstance(f, FileField) and f.storage == default_storage)
+    return next(kept, None)
 
 
 def _unwritable(folder: object, reason: str | None) -> StartupError:

@@ -40,18 +40,29 @@ from backend.unavailable import is_outage
 DISK_IS_FULL = ("disk is full", "disk I/O error", "No space left on device")
 
 LOCK = int.from_bytes(b"migrate!", "big")
-# For the transaction that holds the lock: no timeout ends it, and the server notices
-# within 15 + 3 x 5 s that its container is gone. Asked of pg_settings, because
-# transaction_timeout is new in PostgreSQL 17.
+# The server notices within 15 + 3 x 5 s that a container is gone whose machine, or network,
+# vanished without a word; it would take hours, with every lock still held. The last two for a
+# server that just then sends something, or works.
+VANISHED = {
+    "tcp_keepalives_idle": "15",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+    "client_connection_check_interval": "10000",
+}
+# For the transaction that holds the lock no timeout ends it.
 SETTINGS = {
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
     "transaction_timeout": "0",
-    "tcp_keepalives_idle": "15",
-    "tcp_keepalives_interval": "5",
-    "tcp_keepalives_count": "3",
+    **VANISHED,
 }
-SET = "SELECT set_config(name, %s::json ->> name, true) FROM pg_settings WHERE name = ANY(%s)"
+# Asked of pg_settings, because transaction_timeout is new in PostgreSQL 17; and one of them is an
+# error where the server runs on Windows.
+SET = """
+SELECT set_config(name, %s::json ->> name, %s) FROM pg_settings WHERE name = ANY(%s)
+AND (name <> 'client_connection_check_interval' OR version() !~* 'visual c|mingw|windows')
+"""
 # A pooler has the server's connection, and its name, in its own hands; and a role without
 # the right to see others' activity sees neither name nor time.
 HOLDER = """
@@ -108,6 +119,9 @@ def _migrate(alias: str, lock_timeout: int) -> None:
             say(f"database '{alias}' was migrated by another container")
         else:
             say(f"migrating database '{alias}'")
+            if connections[alias].vendor == "postgresql":
+                # Of the session that migrates, whose locks on tables would stay as well.
+                _set(connections[alias], VANISHED, local=False)
             call_command("migrate", database=alias, interactive=False, skip_checks=True)
     phase.checks[alias] = OK
 
@@ -175,9 +189,14 @@ def _try(connection: BaseDatabaseWrapper) -> bool:
             "Set its pool_mode to transaction or session, or connect to PostgreSQL itself.",
         )
     names = {**SETTINGS, "application_name": f"migrate {socket.gethostname()}"[:63]}
-    _execute(connection, SET, [json.dumps(names), list(names)])
+    _set(connection, names, local=True)
     (row,) = _execute(connection, "SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
     return row[0]
+
+
+def _set(connection: BaseDatabaseWrapper, values: dict[str, str], *, local: bool) -> None:
+    """Set what the server knows of ``values``; for this transaction only, or the session."""
+    _execute(connection, SET, [json.dumps(values), local, list(values)])
 
 
 def _is_pooler(connection: BaseDatabaseWrapper) -> bool:
@@ -203,7 +222,12 @@ def _execute(connection: BaseDatabaseWrapper, statement: str, params: list | Non
 def _failed(alias: str, error: Exception) -> StartupError:
     explained = explain(error)
     fix = "Correct the migration or the data it meets; it was rolled back where the database can."
-    if "permission denied" in str(error):
+    if 'extension "postgis"' in str(error):
+        fix = (
+            "Run CREATE EXTENSION postgis; in that database as a superuser, on a server that has "
+            "PostGIS, such as that of the image postgis/postgis."
+        )
+    elif "permission denied" in str(error):
         fix = (
             f"Grant {settings.DATABASES[alias]['USER']} the right to create tables there, or set "
             "MIGRATE=false when somebody else migrates this database."
@@ -217,18 +241,25 @@ def _failed(alias: str, error: Exception) -> StartupError:
 
 def _warn_about_missing_migrations() -> None:
     """Say which applications have model changes without a migration. Nothing is written."""
+    for app_label, lacks, _ in missing():
+        say(f"WARNING: '{app_label}' {lacks}; run python manage.py makemigrations {app_label}")
+
+
+def missing() -> Iterator[tuple[str, str, list[str]]]:
+    """Application, what it lacks, and what a migration would do; no database is asked."""
     loader = MigrationLoader(None, ignore_no_migrations=True)
     detector = MigrationAutodetector(loader.project_state(), ProjectState.from_apps(apps))
     changes = detector.changes(graph=loader.graph)
     for app_label in sorted(changes.keys() & loader.migrated_apps):
-        say(
-            f"WARNING: '{app_label}' has model changes without a migration; "
-            f"run python manage.py makemigrations {app_label}"
-        )
+        operations = [
+            operation.describe()
+            for migration in changes[app_label]
+            for operation in migration.operations
+        ]
+        yield app_label, "has model changes without a migration", operations
     for app_label in sorted(loader.unmigrated_apps):
         found = apps.get_app_config(app_label).get_models()
-        if any(model._meta.managed and not model._meta.proxy for model in found):
-            say(
-                f"WARNING: '{app_label}' has models and no migrations; "
-                f"run python manage.py makemigrations {app_label}"
-            )
+        made = [model for model in found if model._meta.managed and not model._meta.proxy]
+        if made:
+            operations = [f"Create model {model.__name__}" for model in made]
+            yield app_label, "has models and no migrations", operations

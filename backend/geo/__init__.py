@@ -6,7 +6,7 @@ tiles         vector tiles and TileJSON of a viewset; maps, its page
 filters       filters that use the spatial index, stable ordering; sparse_fields
 pagination    pages that cost the same on any table; cursor
 conditional   ETag and Cache-Control without running the query
-inspectors    what drf-yasg shows of these
+inspectors    what drf-yasg shows of these; geojson_schemas, and backend.openapi for any view
 
 Without any change in a team's code:
 
@@ -18,7 +18,7 @@ Behind them:
 
 sql           what a serializer shows of a queryset, as one SELECT; expressions, its columns
 copying       COPY out of PostgreSQL, in pieces; flatgeobuf
-tile_sql      one statement a tile
+tile_sql      one statement a tile; tile_geometry, what it draws
 srid          the coordinates that a column really stores; area, where they are valid
 spatial_values  what a client gives as coordinates
 counting, offset_map, keyset, page_limits  how pagination gets by without reading the table

@@ -52,6 +52,11 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''").replace("%", "%%") + "'"
 
 
+def identifier(name: str) -> str:
+    """A name of the developer's as a column's. Django's quote_name leaves a quote in it open."""
+    return '"' + name.replace('"', '""').replace("%", "%%") + '"'
+
+
 def feature_json(query: FeatureQuery, precision: int = PRECISION, before: str = "") -> str:
     """A SQL expression of one feature as GeoJSON, after the text ``before``."""
     parts = [literal(before + "{")]

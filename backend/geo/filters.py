@@ -37,15 +37,16 @@ PIECES = 50  # of a shape's width: an edge that is straight on one map is bent o
 _BOX = {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4}
 _LONLAT = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
 _METRES = {"type": "number", "minimum": 0, "default": DEFAULT_DISTANCE}
-_TEXT = {"type": "string"}
+_TILE = {"type": "string", "pattern": spatial_values.TILE_PATTERN}
+_GEOMETRY = {"type": "string", "format": "geometry"}
 PARAMETERS = {
     "in_bbox": (_BOX, f"Rows that lie at least partly in this box: {spatial_values.BBOX}."),
-    "tile": (_TEXT, f"Rows that lie at least partly in this map tile: {spatial_values.TILE}."),
+    "tile": (_TILE, f"Rows that lie at least partly in this map tile: {spatial_values.TILE}."),
     "point": (_LONLAT, f"Rows within `{{dist}}` metres of {spatial_values.POINT}."),
     "dist": (_METRES, "Metres from `{point}`."),
-    "intersects": (_TEXT, f"Rows that share a place with this: {spatial_values.GEOMETRY}."),
-    "contains": (_TEXT, f"Rows that contain all of this: {spatial_values.GEOMETRY}."),
-    "within": (_TEXT, f"Rows that lie wholly within this: {spatial_values.GEOMETRY}."),
+    "intersects": (_GEOMETRY, f"Rows that share a place with this: {spatial_values.GEOMETRY}."),
+    "contains": (_GEOMETRY, f"Rows that contain all of this: {spatial_values.GEOMETRY}."),
+    "within": (_GEOMETRY, f"Rows that lie wholly within this: {spatial_values.GEOMETRY}."),
 }
 ON_GEOGRAPHY = ("point", "dist")  # what PostGIS finds by the index of a geography
 
@@ -129,6 +130,8 @@ class StableOrderingFilter(OrderingFilter):
                 f"Fields to order by, with commas between: {', '.join(names)}; "
                 "with - before it, in descending order."
             )
+            terms = [sign + name for name in names for sign in ("", "-")]
+            parameter["schema"] = {"type": "array", "items": {"type": "string", "enum": terms}}
         return [parameter]
 
     def _own(self, queryset: QuerySet) -> tuple[Any, ...]:

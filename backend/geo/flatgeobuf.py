@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from typing import Any
 
-from django.db import connections
 from rest_framework import exceptions, serializers
 
 from backend.geo import expressions
@@ -50,9 +50,8 @@ def statement(query: FeatureQuery) -> str:
 
     Without any feature it gives one row, for its header; its first column is NULL.
     """
-    quote = connections[query.using].ops.quote_name
     columns = [
-        f"{_attribute(column)[0]} AS {quote(column.name).replace('%', '%%')}"
+        f"{_attribute(column)[0]} AS {expressions.identifier(column.name)}"
         for column in _attributes(query)
     ]
     columns.append(f"{_geometry(query.geometry)} AS feature_geometry")
@@ -66,6 +65,11 @@ def statement(query: FeatureQuery) -> str:
         f"COPY (SELECT feature_nulls, ({one}) FROM (SELECT 1) always "  # noqa: S608
         f"LEFT JOIN LATERAL ({rows}) feature ON true) TO STDOUT (FORMAT binary)"
     )
+
+
+def has_one_type(query: FeatureQuery) -> bool:
+    """Whether there is a geometry, and its column says of which type."""
+    return _is_of_one_type(query.geometry and query.geometry.model_field)
 
 
 def joined(chunks: Iterator[bytes], query: FeatureQuery) -> Iterator[bytes]:
@@ -146,13 +150,17 @@ def _attribute(column: Column) -> tuple[str, str]:
     return f"{column.label}::{kind}", kind
 
 
+def _is_of_one_type(source: Any) -> bool:
+    return source is not None and source.geom_type != "GEOMETRY"
+
+
 def _geometry(column: Column | None) -> str:
     """The geometry; where there is none an empty one, which is written as none.
 
     Without it a row's header would not know the type of the others.
     """
     source = column and column.model_field
-    if source is None or source.geom_type == "GEOMETRY":
+    if not _is_of_one_type(source):
         raise NoFlatGeobuf(
             "PostGIS writes FlatGeobuf of one type of geometry only, and this API does not say "
             "which it has. Ask for format=geojson."

@@ -1,34 +1,37 @@
-"""What drf-yasg needs to know to document spatial views: Features, geometry, parameters.
+"""What drf-yasg says of an API: ``SWAGGER_SETTINGS["DEFAULT_AUTO_SCHEMA_CLASS"]``.
 
-``GeoAutoSchema`` is SWAGGER_SETTINGS["DEFAULT_AUTO_SCHEMA_CLASS"]. The parameters of filters
-and pages come from their own ``get_schema_operation_parameters``, which drf-yasg reads.
+The parameters of spatial filters and of pages come from their own
+``get_schema_operation_parameters``, which drf-yasg reads; the rest is in ``backend.openapi``
+and ``backend.geo.geojson_schemas``.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-from django.contrib.gis.db.models.fields import GeometryField as GeometryColumn
-from django.core.exceptions import FieldDoesNotExist
 from drf_yasg import openapi
-from drf_yasg.inspectors import FieldInspector, NotHandled, SwaggerAutoSchema
-from drf_yasg.inspectors.field import ReferencingSerializerInspector
-from drf_yasg.utils import get_serializer_class, get_serializer_ref_name
-from rest_framework import serializers
-from rest_framework_gis.fields import GeometryField, GeometrySerializerMethodField
-from rest_framework_gis.serializers import GeoFeatureModelListSerializer, GeoFeatureModelSerializer
+from drf_yasg.inspectors import FieldInspector, SimpleFieldInspector, SwaggerAutoSchema
+from drf_yasg.inspectors.field import (
+    ReferencingSerializerInspector,
+    SerializerMethodFieldInspector,
+    get_queryset_from_view,
+)
+from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
+from backend.geo.geojson_schemas import (
+    FeatureInspector,
+    GeometryFieldInspector,
+    collection,
+    with_collections,
+)
 from backend.geo.sparse_fields import SparseFieldsMixin
+from backend.geo.streaming import StreamingMixin
+from backend.geo.tiles import TilesMixin
+from backend.openapi import answers, logins
+from backend.openapi.fields import ComputedFieldInspector, PlainFieldInspector, before
+from backend.openapi.filters import DjangoFilterInspector
+from backend.openapi.serializers import Role, RoleInspector, as_role
 
-# How often arrays are nested in the coordinates. https://www.rfc-editor.org/rfc/rfc7946#section-3.1
-DEPTH = {
-    "Point": 1,
-    "LineString": 2,
-    "MultiPoint": 2,
-    "Polygon": 3,
-    "MultiLineString": 3,
-    "MultiPolygon": 4,
-}
 COUNT_HEADER = {
     "X-Count": {
         "type": "string",
@@ -36,85 +39,53 @@ COUNT_HEADER = {
         "description": "Whether `count` is exact or PostgreSQL's estimate.",
     }
 }
-
-
-class GeometryFieldInspector(FieldInspector):
-    """Geometry as a GeoJSON object; in a form it is text."""
-
-    def field_to_swagger_object(
-        self, field: Any, swagger_object_type: type, use_references: bool, **kwargs: Any
-    ) -> Any:
-        if not isinstance(field, (GeometryField, GeometrySerializerMethodField)):
-            return NotHandled
-        make, _ = self._get_partial_types(field, swagger_object_type, use_references, **kwargs)
-        if swagger_object_type is not openapi.Schema:
-            return make(type=openapi.TYPE_STRING)
-        return make(type=openapi.TYPE_OBJECT, properties=_members(_geometry_type(field)))
-
-
-class FeatureInspector(ReferencingSerializerInspector):
-    """A GeoFeatureModelSerializer as a Feature, many of them as a FeatureCollection."""
-
-    def field_to_swagger_object(
-        self, field: Any, swagger_object_type: type, use_references: bool, **kwargs: Any
-    ) -> Any:
-        if swagger_object_type is not openapi.Schema:
-            return NotHandled
-        if isinstance(field, GeoFeatureModelListSerializer):
-            return collection(
-                self.probe_field_inspectors(field.child, openapi.Schema, use_references)
-            )
-        if not isinstance(field, GeoFeatureModelSerializer):
-            return NotHandled
-        name = get_serializer_ref_name(field)
-        if not name or not use_references:
-            return self._feature(field)
-        definitions = self.components.with_scope(openapi.SCHEMA_DEFINITIONS)
-        known = definitions.setdefault(name, lambda: self._feature(field))
-        if getattr(known, "_NP_serializer", None) is not get_serializer_class(field):
-            return self._feature(field)  # another of the same name
-        return openapi.SchemaRef(definitions, name)
-
-    def _feature(self, serializer: GeoFeatureModelSerializer) -> openapi.Schema:
-        flat = _inline(self, serializer)
-        meta = serializer.Meta
-        properties = dict(flat.properties)
-        feature: dict[str, Any] = {"type": _enum("Feature")}
-        if meta.id_field:
-            feature["id"] = properties.pop(meta.id_field)
-        geometry = properties.pop(meta.geo_field, None)
-        feature["geometry"] = geometry or openapi.Schema(type=openapi.TYPE_OBJECT, x_nullable=True)
-        if meta.auto_bbox or meta.bbox_geo_field:
-            properties.pop(meta.bbox_geo_field, None)
-            number = openapi.Items(type=openapi.TYPE_NUMBER)
-            feature["bbox"] = openapi.Schema(type=openapi.TYPE_ARRAY, items=number)
-        required = [name for name in getattr(flat, "required", None) or () if name in properties]
-        feature["properties"] = openapi.Schema(
-            type=openapi.TYPE_OBJECT, properties=properties, required=required or None
-        )
-        made = openapi.Schema(
-            type=openapi.TYPE_OBJECT,
-            properties=feature,
-            required=["type", "geometry", "properties"],
-        )
-        made._NP_serializer = get_serializer_class(serializer)
-        return made
+# https://github.com/mapbox/tilejson-spec/tree/master/3.0.0
+TILEJSON = {
+    "tilejson": {"type": "string", "enum": ["3.0.0"]},
+    "name": {"type": "string"},
+    "tiles": {"type": "array", "items": openapi.Schema(type="string"), "min_items": 1},
+    "minzoom": {"type": "integer", "minimum": 0, "maximum": 30},
+    "maxzoom": {"type": "integer", "minimum": 0, "maximum": 30},
+    "bounds": {
+        "type": "array",
+        "items": openapi.Schema(type="number"),
+        "min_items": 4,
+        "max_items": 4,
+    },
+}
 
 
 def _with_ours(inspectors: list[type[FieldInspector]]) -> list[type[FieldInspector]]:
     """Ours where a serializer's turn is: after those that work on what the others made."""
-    serializers_turn = ReferencingSerializerInspector
-    place = inspectors.index(serializers_turn) if serializers_turn in inspectors else 0
-    return [*inspectors[:place], FeatureInspector, GeometryFieldInspector, *inspectors[place:]]
+    ours = [FeatureInspector, GeometryFieldInspector, RoleInspector]
+    inspectors = before(ReferencingSerializerInspector, ours, inspectors)
+    inspectors = before(SimpleFieldInspector, [PlainFieldInspector], inspectors)
+    return before(SerializerMethodFieldInspector, [ComputedFieldInspector], inspectors)
 
 
 class GeoAutoSchema(SwaggerAutoSchema):
-    """Adds ``fields``, the formats of a stream, the collection in a page and its header."""
+    """One operation: what is sent, every answer there is, who may ask, and what is spatial."""
 
-    field_inspectors = _with_ours(SwaggerAutoSchema.field_inspectors)
+    field_inspectors: ClassVar = _with_ours(SwaggerAutoSchema.field_inspectors)
+    filter_inspectors: ClassVar = [DjangoFilterInspector, *SwaggerAutoSchema.filter_inspectors]
+
+    # --- What is sent
+
+    def get_request_serializer(self) -> Any:
+        role = Role.PATCH if self.method.upper() == "PATCH" else Role.BODY
+        return as_role(super().get_request_serializer(), role)
+
+    def make_body_parameter(self, schema: Any) -> openapi.Parameter:
+        parameter = super().make_body_parameter(schema)
+        parameter.required = self.method.upper() != "PATCH"  # which may change nothing
+        return parameter
 
     def get_query_parameters(self) -> list[openapi.Parameter]:
         parameters = super().get_query_parameters()
+        for parameter in parameters:
+            # djangorestframework-gis writes the word of OpenAPI 3, which Swagger 2.0 forbids here.
+            if "example" in parameter:
+                parameter["x-example"] = parameter.pop("example")
         if self.method.upper() != "GET":
             return parameters
         if isinstance(self.view, SparseFieldsMixin):
@@ -132,29 +103,56 @@ class GeoAutoSchema(SwaggerAutoSchema):
             )
         return parameters
 
+    def get_security(self) -> list[dict[str, list[str]]] | None:
+        told = super().get_security()
+        return logins.requirements(self.view, self.method.upper()) if told is None else told
+
+    # --- What is answered
+
+    def get_produces(self) -> list[str]:
+        # An error of a view of tiles is none.
+        return list(dict.fromkeys([*super().get_produces(), answers.JSON]))
+
+    def get_responses(self) -> openapi.Responses:
+        told = super().get_responses()
+        refusals = answers.refusals(self.view, self.method.upper(), self.components)
+        return openapi.Responses(responses={**refusals, **told})
+
+    def get_default_response_serializer(self) -> Any:
+        sparse = self.method.upper() == "GET" and isinstance(self.view, SparseFieldsMixin)
+        role = Role.PARTIAL_ANSWER if sparse else Role.ANSWER
+        return as_role(super().get_default_response_serializer(), role)
+
     def get_default_responses(self) -> dict[str, Any]:
+        if isinstance(self.view, TilesMixin) and getattr(self.view, "action", None) == "tiles":
+            return {"200": openapi.Response("TileJSON 3.0.0", _tilejson())}
         responses = super().get_default_responses()
         (status, schema), *_ = responses.items()
         if not self.has_list_response() or not isinstance(schema, openapi.Schema):
             return responses
         if isinstance(self.get_view_serializer(), GeoFeatureModelSerializer):
-            schema = _with_collections(schema)
+            schema = with_collections(schema)
         description = "A page." if self.should_page() else "All rows."
         if formats := self._formats():
             description += f" With format={' or '.join(formats)}: all rows, streamed."
         options: dict[str, Any] = {}
         if hasattr(getattr(self.view, "paginator", None), "count_query_param"):
             options["headers"] = COUNT_HEADER
-        if "geojson" in self._formats():
-            empty = {"type": "FeatureCollection", "features": []}
-            options["examples"] = {"application/geo+json": empty}
+        if "geojson" in formats:
+            schema = _page_or_collection(schema)
         return {status: openapi.Response(description, schema, **options)}
 
     def _formats(self) -> list[str]:
         """Of the streams that backend.geo.streaming gives, where the view has them."""
-        if not self.has_list_response():
+        action = getattr(self.view, "action", "list")
+        if not self.has_list_response() or action != "list":
             return []
-        return [each.format for each in getattr(self.view, "stream_renderer_classes", ())]
+        if not isinstance(self.view, StreamingMixin):
+            return []
+        queryset = get_queryset_from_view(self.view)
+        if queryset is None:  # it may depend on the request
+            return [each.format for each in self.view.stream_renderer_classes]
+        return self.view.stream_formats(queryset)
 
     def _fields_parameter(self) -> openapi.Parameter:
         serializer = self.get_view_serializer()
@@ -168,63 +166,45 @@ class GeoAutoSchema(SwaggerAutoSchema):
         )
 
 
-def collection(feature: Any) -> openapi.Schema:
-    """The schema of a FeatureCollection."""
+def _page_or_collection(page: openapi.Schema) -> openapi.Schema:
+    """A page, or with format=geojson a FeatureCollection: OpenAPI 2.0 has one schema for both."""
+    if page.type != openapi.TYPE_OBJECT:
+        made = openapi.Schema(openapi.TYPE_OBJECT, description="All rows; or a FeatureCollection.")
+        made.pop("type")
+        return made
+    members = dict(page.properties)
+    for name, member in collection(_any_feature()).properties.items():
+        members.setdefault(name, member)
     return openapi.Schema(
         type=openapi.TYPE_OBJECT,
-        required=["type", "features"],
-        properties={
-            "type": _enum("FeatureCollection"),
-            "features": openapi.Schema(type=openapi.TYPE_ARRAY, items=feature),
-        },
+        description="A page; or with format=geojson a FeatureCollection: `type` and `features`.",
+        properties=members,
     )
 
 
-def _with_collections(schema: openapi.Schema) -> openapi.Schema:
-    """``schema`` with a FeatureCollection where REST framework's own would have an array."""
-    if schema.type == openapi.TYPE_ARRAY:
-        return collection(schema["items"])
-    results = schema.properties.get("results")
-    if getattr(results, "type", None) == openapi.TYPE_ARRAY:
-        schema.properties["results"] = collection(results["items"])
-    return schema
-
-
-def _inline(inspector: Any, serializer: serializers.Serializer) -> openapi.Schema:
-    """The flat schema of the serializer's fields, without a definition of its own."""
-    properties, required = {}, []
-    for name, child in serializer.fields.items():
-        options = {"read_only": True} if child.read_only else {}
-        properties[name] = inspector.probe_field_inspectors(child, openapi.Schema, True, **options)
-        if child.required and not child.read_only:
-            required.append(name)
+def _any_feature() -> openapi.Schema:
+    """stream_fields may make its properties others than those of a page."""
+    members = {
+        name: openapi.Schema(type=openapi.TYPE_OBJECT) for name in ("geometry", "properties")
+    }
+    members["geometry"].x_nullable = True
+    kind = openapi.Schema(type=openapi.TYPE_STRING, enum=["Feature"])
     return openapi.Schema(
-        type=openapi.TYPE_OBJECT, properties=properties, required=required or None
+        type=openapi.TYPE_OBJECT,
+        required=["type", "geometry", "properties"],
+        properties={"type": kind, **members},
     )
 
 
-def _geometry_type(field: serializers.Field) -> str | None:
-    """GeoJSON's name of it, None where the column or the method may give any."""
-    model = getattr(getattr(field.parent, "Meta", None), "model", None)
-    try:
-        column = model._meta.get_field(field.source) if model else None
-    except FieldDoesNotExist:
-        return None
-    if not isinstance(column, GeometryColumn):
-        return None
-    names = {name.upper(): name for name in DEPTH}
-    return names.get(column.geom_type)
-
-
-def _members(kind: str | None) -> dict[str, openapi.Schema]:
-    if kind is None:
-        anything = openapi.Schema(type=openapi.TYPE_STRING, enum=[*DEPTH, "GeometryCollection"])
-        return {"type": anything}
-    coordinates = openapi.Schema(type=openapi.TYPE_NUMBER)
-    for _ in range(DEPTH[kind]):
-        coordinates = openapi.Schema(type=openapi.TYPE_ARRAY, items=coordinates)
-    return {"type": _enum(kind), "coordinates": coordinates}
-
-
-def _enum(value: str) -> openapi.Schema:
-    return openapi.Schema(type=openapi.TYPE_STRING, enum=[value])
+def _tilejson() -> openapi.Schema:
+    layer = {
+        "id": openapi.Schema(type="string"),
+        "fields": openapi.Schema(type="object", additional_properties={"type": "string"}),
+    }
+    layers = openapi.Schema(type="object", required=["id", "fields"], properties=layer)
+    members = {name: openapi.Schema(**schema) for name, schema in TILEJSON.items()}
+    return openapi.Schema(
+        type=openapi.TYPE_OBJECT,
+        required=["tilejson", "tiles", "vector_layers"],
+        properties={**members, "vector_layers": openapi.Schema(type="array", items=layers)},
+    )

@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
+from backend.geo import background
 from backend.landing import render
 from backend.pages import policy_with_scripts
 
@@ -35,10 +36,11 @@ class MapRenderer(BaseRenderer):
     def render(self, data: Any, media_type: str | None = None, context: dict | None = None) -> str:
         response = context["response"]
         page = {"home": get_script_prefix(), "assets": assets(), "error": None, **(data or {})}
+        page["background"] = background.attributes()
         if response.exception:
             page["error"] = f"{response.status_code} {response.status_text}"
             page["detail"] = (data or {}).get("detail", "")
-        response["Content-Security-Policy"] = policy_with_scripts()
+        response["Content-Security-Policy"] = policy_with_scripts(images=background.tile_origin())
         return render("map.html", page)
 
 
@@ -120,5 +122,6 @@ class MapMixin:
 
 def assets() -> dict[str, str]:
     """The URLs of the map's static files."""
-    names = {"ol": "ol/ol.js", "ol_style": "ol/ol.css", "script": "map.js", "style": "map.css"}
+    names = {"ol": "ol/ol.js", "ol_style": "ol/ol.css", "style": "map.css"}
+    names |= {"base": "map-base.js", "script": "map.js"}
     return {key: static(f"backend/{name}") for key, name in names.items()}

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import IntegerField, QuerySet
 from rest_framework import exceptions, pagination
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -25,6 +25,8 @@ from backend.geo.page_limits import check_limit, maximum
 
 __all__ = ["CursorPagination", "LimitOffsetPagination"]
 
+# In the documentation: clients in JavaScript keep no larger number exactly.
+LARGEST_SHOWN_OFFSET = 2**53 - 1
 LARGEST_OFFSET = 2**63 - 1  # PostgreSQL's OFFSET is a bigint
 # Fewer rows are skipped as fast as a map is asked.
 MAP_FROM_OFFSET = 5_000
@@ -122,17 +124,21 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
         limit["schema"] |= {"minimum": 1, "maximum": self._maximum()}
         if self.default_limit is not None:
             limit["schema"]["default"] = self.default_limit
-        offset["schema"] |= {"minimum": 0, "default": 0}
+        offset["schema"] |= {"minimum": 0, "maximum": LARGEST_SHOWN_OFFSET, "default": 0}
         exact = "`exact` counts every row, which takes its time on a large table; without it, "
         exact += "`count` may be an estimate, and the header X-Count says so."
+        parameters = [limit, offset, _parameter(self.count_query_param, exact, enum=["exact"])]
+        queryset, kind = getattr(view, "queryset", None), "string"
+        if isinstance(queryset, QuerySet):
+            if by_pk(queryset)[1] is None:
+                return parameters
+            kind = "integer" if isinstance(queryset.model._meta.pk, IntegerField) else kind
         position = "A position that the links of a page carry: rows {} this primary key."
-        return [
-            limit,
-            offset,
-            _parameter(self.count_query_param, exact, enum=["exact"]),
-            _parameter(self.after_query_param, position.format("after")),
-            _parameter(self.before_query_param, position.format("before")),
+        parameters += [
+            _parameter(self.after_query_param, position.format("after"), type=kind),
+            _parameter(self.before_query_param, position.format("before"), type=kind),
         ]
+        return parameters
 
     # --- Which rows
 

@@ -49,6 +49,9 @@ class SparseFieldsMixin:
     def _restrict(self, serializer: serializers.Serializer, names: list[str]) -> None:
         known = [name for name, field in serializer.fields.items() if not field.write_only]
         kept = set(names)
+        # A view of tiles says which field its answer is nothing without.
+        if drawn := getattr(self, "drawn_field", lambda _: None)(serializer):
+            kept.add(drawn)
         if isinstance(serializer, GeoFeatureModelSerializer):
             kept = _restrict_feature(serializer, kept)
         if unknown := kept - {*known, None}:

@@ -21,6 +21,7 @@ BBOX = "west,south,east,north in degrees, such as -122.7,45.5,-122.6,45.6"
 POINT = "longitude,latitude in degrees, such as -122.68,45.52"
 DISTANCE = "a number of metres from 0, such as 500"
 TILE = "zoom/x/y, such as 12/652/1465"
+TILE_PATTERN = r"^[0-9]{1,2}/[0-9]{1,10}/[0-9]{1,10}$"
 GEOMETRY = "GeoJSON or WKT in degrees, longitude first, such as POINT(-122.68 45.52)"
 MOST_CHARACTERS = 100_000
 MOST_VERTICES = 5_000
@@ -49,10 +50,10 @@ def bbox(parameter: str, text: str) -> list[Box]:
 
 def tile(parameter: str, text: str) -> list[Box]:
     """The box of a tile of the web's map, counted from its north-west corner."""
-    found = re.fullmatch(r"(\d{1,2})/(\d{1,10})/(\d{1,10})", text, re.ASCII)
-    if found is None:
+    # Not "$", which is before a last line feed too.
+    if not re.fullmatch(TILE_PATTERN.strip("^$"), text):
         raise _wrong(parameter, TILE)
-    zoom, x, y = map(int, found.groups())
+    zoom, x, y = map(int, text.split("/"))
     if zoom > DEEPEST_ZOOM or max(x, y) >= 2**zoom:
         raise _wrong(parameter, TILE, f"x and y are below 2^zoom, zoom is up to {DEEPEST_ZOOM}")
     west, east = (column / 2**zoom * 360 - 180 for column in (x, x + 1))

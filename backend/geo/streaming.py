@@ -37,7 +37,7 @@ from rest_framework.response import Response
 
 from backend.geo import expressions, flatgeobuf
 from backend.geo.copying import ClientGoneError, Copy
-from backend.geo.sql import FeatureQuery, feature_query
+from backend.geo.sql import FeatureQuery, NotInDatabase, feature_query
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +78,10 @@ class StreamRenderer(renderers.BaseRenderer):
     def wrap(self, chunks: Iterator[bytes], query: FeatureQuery) -> Iterator[bytes]:
         """The body out of the statement's output."""
         return chunks
+
+    def suits(self, query: FeatureQuery) -> bool:
+        """Whether the format has a place for these columns; for the documentation."""
+        return True
 
     def render(self, data: Any, *args: Any, **kwargs: Any) -> bytes:
         # Only for what is no stream, and StreamingMixin answers that as JSON.
@@ -140,6 +144,9 @@ class FlatGeobuf(StreamRenderer):
     def wrap(self, chunks: Iterator[bytes], query: FeatureQuery) -> Iterator[bytes]:
         return flatgeobuf.joined(chunks, query)
 
+    def suits(self, query: FeatureQuery) -> bool:
+        return flatgeobuf.has_one_type(query)
+
 
 class StreamingMixin:
     """Streams for any generic list view; it stands before the view in the bases."""
@@ -162,6 +169,14 @@ class StreamingMixin:
     def default_response_headers(self) -> dict[str, str]:
         # DRF leaves Vary out where a view has one renderer of its own.
         return {**super().default_response_headers, "Vary": "Accept"}
+
+    def stream_formats(self, queryset: models.QuerySet) -> list[str]:
+        """Those that can show the viewset's rows; none where SQL cannot give what it shows."""
+        try:
+            query = feature_query(self.get_serializer(), queryset, only=self.stream_fields)
+        except NotInDatabase:
+            return []
+        return [each.format for each in self.stream_renderer_classes if each().suits(query)]
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if isinstance(request.accepted_renderer, StreamRenderer):

@@ -13,20 +13,17 @@ from django.db import OperationalError, connections, models
 from django.db.models import F, Func
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException
-from rest_framework_gis.fields import GeometryField
 
 from backend.geo import srid
-from backend.geo.expressions import literal, value
+from backend.geo.expressions import identifier, literal, value
 from backend.geo.sql import Column, FeatureQuery, feature_query
+from backend.geo.tile_geometry import geometry_name, kind, showable, simplified
 
 EXTENT = 4096  # units along a tile's side, https://github.com/mapbox/vector-tile-spec
 BUFFER = 64  # of them beyond it
 # A tile's side in parts too small to see: half a pixel of 512, a quarter of 256. Of
 # 20,000 polygons of 50 vertices this takes half of the bytes and of the time.
 PIXELS = 1024
-# What EPSG:3857 can show, in degrees: a little more than its square, short of the poles,
-# which have no place in it.
-SHOWABLE = (-180, -86, 180, 86)
 # PostGIS' functions are priced high, so that PostgreSQL may take a tile of a thousand points for
 # a statement worth compiling: each time anew, ten times as long as it then runs.
 NO_JIT = "SET LOCAL jit = off; "
@@ -170,10 +167,7 @@ class Layer:
 
     def _geometry_path(self) -> str:
         fields = self.serializer.fields
-        name = self.geometry or getattr(self.serializer.Meta, "geo_field", None)
-        if name is None:
-            found = (name for name, field in fields.items() if isinstance(field, GeometryField))
-            name = next(found, None)
+        name = geometry_name(self.serializer, self.geometry)
         if name not in fields:
             raise ImproperlyConfigured(
                 f"{type(self.serializer).__name__} shows no geometry. Add a GeometryField to its "
@@ -205,11 +199,9 @@ class Layer:
         with_id = query.id and isinstance(query.id.model_field, models.IntegerField)
         if with_id:
             selected.append(f"{query.id.label} AS {key}")
-        quote = connections[self.using].ops.quote_name
         others = query.properties if with_id or not query.id else (query.id, *query.properties)
         for column in others:
-            name = quote(column.name).replace("%", "%%")
-            selected.append(f"{_property(column)} AS {name}")
+            selected.append(f"{_property(column)} AS {identifier(column.name)}")
         arguments = [literal(self.name), str(EXTENT), f"'{shape}'"] + [f"'{key}'"] * bool(with_id)
         return (
             f"SELECT ST_AsMVT(tile, {', '.join(arguments)}) FILTER (WHERE {shape} IS NOT NULL), "  # noqa: S608
@@ -222,11 +214,11 @@ class Layer:
     ) -> tuple[str, list, str]:
         """The geometry in EPSG:3857, simplified; the parameters of that; the rows it reads."""
         column = query.geometry
-        shape = _showable(column, stored, place)
-        simplify = z < self.simplify_below and "POINT" not in _kind(column)
+        shape = showable(column, stored, place)
+        simplify = z < self.simplify_below and "POINT" not in kind(column)
         params = []
         if simplify and place.side:
-            shape, params = _simplified(_kind(column), shape, place.side / PIXELS)
+            shape, params = simplified(kind(column), shape, place.side / PIXELS)
         if stored.srid != 3857:
             shape = f"ST_Transform({shape}, 3857)"
         if not simplify or place.side:
@@ -234,7 +226,7 @@ class Layer:
         # Behind a limit, so that it is transformed once.
         source = f"SELECT rows.*, {shape} AS moved FROM ({query.sql}) rows {limit}"  # noqa: S608
         pixel = 2 * srid.WORLD / 2**z / PIXELS
-        return (*_simplified(_kind(column), "moved", pixel), source)
+        return (*simplified(kind(column), "moved", pixel), source)
 
     def _first_sample(self, query: FeatureQuery) -> int:
         """The power of two that, by PostgreSQL's estimate, leaves few enough features."""
@@ -260,47 +252,6 @@ class Layer:
             if CANCELED not in (getattr(cause, "sqlstate", None), getattr(cause, "pgcode", None)):
                 raise
             raise TileTimeout(self.timeout) from error
-
-
-def _kind(column: Column) -> str:
-    """Such as POINT or MULTIPOLYGON; GEOMETRY for any."""
-    return getattr(column.model_field, "geom_type", "GEOMETRY")
-
-
-def _showable(column: Column, stored: srid.Storage, place: srid.Place) -> str:
-    """With its SRID, and without what lies where EPSG:3857 has no place."""
-    shape = f"{column.label}::geometry" if stored.geography else column.label
-    if stored.srid == 4326 and not _lies_in(place.box, SHOWABLE, column, stored):
-        world = f"ST_MakeEnvelope({', '.join(map(str, SHOWABLE))}, {stored.label})"
-        clipped = f"ST_ClipByBox2D({shape}, {world})"
-        shape = f"CASE WHEN {shape} @ {world} THEN {shape} ELSE {clipped} END"
-    return shape if stored.label == stored.srid else f"ST_SetSRID({shape}, {stored.srid})"
-
-
-def _lies_in(
-    box: tuple[float, ...] | None, area: tuple[float, ...], column: Column, stored: srid.Storage
-) -> bool:
-    """Whether all that is read by ``box`` lies in ``area``: only a point lies in its own box."""
-    if box is None or stored.geography or _kind(column) != "POINT":
-        return False
-    return box[0] >= area[0] and box[1] >= area[1] and box[2] <= area[2] and box[3] <= area[3]
-
-
-def _simplified(kind: str, shape: str, tolerance: float) -> tuple[str, list]:
-    """Without what is smaller than ``tolerance``; what is smaller as a whole is made visible.
-
-    ST_AsMVTGeom would drop it: a city's parcels would be gone from the map of a state.
-    """
-    box = f"ST_Expand({shape}, %s)"
-    if kind.endswith("POLYGON"):
-        speck = box
-    elif kind.endswith("LINESTRING"):
-        speck = f"ST_BoundingDiagonal({box})"
-    else:
-        speck = f"CASE ST_Dimension({shape}) WHEN 2 THEN {box} ELSE {shape} END"
-    small = f"ST_XMax({shape}) - ST_XMin({shape}) < %s AND ST_YMax({shape}) - ST_YMin({shape}) < %s"
-    simple = f"ST_Simplify({shape}, %s, true)"
-    return f"CASE WHEN {small} THEN {speck} ELSE {simple} END", [tolerance] * 4
 
 
 def _unused(name: str, names: set[str | None]) -> str:

@@ -25,8 +25,10 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
 
 from backend.geo.maps import MapMixin
+from backend.geo.tile_geometry import geometry_name
 from backend.geo.tile_sql import Layer
 
 MEDIA_TYPE = "application/vnd.mapbox-vector-tile"
@@ -121,6 +123,24 @@ class TilesMixin(MapMixin):
         response["ETag"] = etag
         return get_conditional_response(request, etag, None, response)
 
+    @classmethod
+    def path_parameter_schemas(cls) -> dict[str, dict[str, Any]]:
+        """For the OpenAPI document: what the parts of a tile's URL may be."""
+        deepest = min(cls.tile_max_zoom, MOST_ZOOM)
+        across = {"type": "integer", "minimum": 0, "maximum": 2**deepest - 1}
+        zoom = {"type": "integer", "minimum": cls.tile_min_zoom, "maximum": deepest}
+        return {
+            "z": {**zoom, "description": "Zoom."},
+            "x": {**across, "description": "Column from the west, below 2^z."},
+            "y": {**across, "description": "Row from the north, below 2^z."},
+        }
+
+    def drawn_field(self, serializer: BaseSerializer) -> str | None:
+        """The geometry's field, for the pages that draw it: ``?fields=`` does not leave it out."""
+        if getattr(self, "action", None) not in ("tiles", "tile", "map"):
+            return None
+        return geometry_name(serializer, self.tile_geometry)
+
     def get_tile_layer(self) -> Layer:
         """What the tiles show. Raises NoPostGIS."""
         queryset = self.filter_queryset(self.get_queryset())
@@ -170,14 +190,11 @@ class TilesMixin(MapMixin):
 
 
 # What drf-yasg's decorator would say, for projects that have it.
-TilesMixin.tiles._swagger_auto_schema = {"responses": {200: "TileJSON 3.0.0"}}
 TilesMixin.tile._swagger_auto_schema = {
     "responses": {
         200: f"A Mapbox vector tile, {MEDIA_TYPE}",
         204: "Nothing is in this tile",
         304: "The tile is as it was (If-None-Match)",
-        400: "There can be no such tile, or a filter is wrong",
-        503: "The database needed more than STATEMENT_TIMEOUT seconds",
     }
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -126,6 +127,9 @@ class Probe:
             logger.warning("database '%s': %s", self.alias, one_line(error))
         finally:
             self._state = state
+            if _tests_run():
+                # Their database cannot be dropped while somebody is connected to it.
+                self.connection.close()
             self.connection.close_if_unusable_or_obsolete()
 
     def _migrations(self) -> str:
@@ -142,6 +146,16 @@ class Probe:
             connections[self.alias] = of_thread
         _migrated.add(self.alias)
         return OK
+
+
+def _tests_run() -> bool:
+    """Whether Django's test runner is at work; pytest-django sets up the same.
+
+    https://docs.djangoproject.com/en/5.2/topics/testing/advanced/, setup_test_environment()
+    """
+    # Who has not imported it runs no tests, and a start should not take the time to.
+    utils = sys.modules.get("django.test.utils")
+    return utils is not None and hasattr(utils._TestState, "saved_data")
 
 
 # For each process and database: a fork must not share them.

@@ -29,3 +29,5 @@ def test_bench_measures_a_case_and_leaves_nothing_running():
     assert "| Hello, against 2019 | **" in written
     assert (ROOT / ".local/bench/results.svg").read_text().startswith("<svg")
     assert subprocess.check_output(labelled) == before
+    images = subprocess.check_output(["docker", "image", "ls", "bdd-bench"], text=True)
+    assert "bdd-bench" in images

@@ -66,7 +66,7 @@ def test_without_an_engine_it_serves_the_same_and_data_survives_a_stop(up: Up) -
     assert up("--stop", **NO_ENGINE).returncode == 0
     with pytest.raises(requests.ConnectionError):
         up.get("/health/live")
-    assert up(**NO_ENGINE, **SUPERUSER).returncode == 0
+    assert up("--native", **SUPERUSER).returncode == 0  # whether there is an engine or not
     log = (up.folder / ".local" / "api.log").read_text()
     assert "superuser 'ada' exists and is left as it is" in log
     assert "static files are unchanged" in log
@@ -122,3 +122,17 @@ def _manage(up: Up, code: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
+
+
+def test_startproject_writes_a_project_without_an_engine_too(up: Up, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [up.folder / "bin/startproject", "my-api", "--no-geometry"],
+        cwd=tmp_path,
+        env={**os.environ, **NO_ENGINE},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "my-api/my_api/models.py").is_file()

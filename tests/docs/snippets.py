@@ -7,6 +7,7 @@ The comments are invisible to readers::
     <!-- run -->                       the block is run by bash
     <!-- run, fails -->                the same, and its exit code is not 0
     <!-- output -->                    what the block before printed; `...` stands for anything
+    <!-- printed: wrong_password -->   what that function of tests/docs/provokers.py got printed
     <!-- not run: why -->              the block is only checked for syntax
 """
 
@@ -21,7 +22,9 @@ from pathlib import Path
 
 import yaml
 
-COMMENT = re.compile(r"<!-- (file|append|not run): (.+) -->|<!-- (run|run, fails|output) -->")
+COMMENT = re.compile(
+    r"<!-- (file|append|printed|not run): (.+) -->|<!-- (run|run, fails|output) -->"
+)
 FENCE = re.compile(r"( {0,3})(`{3,}|~{3,}) *(\S*)")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -31,10 +32,72 @@ def test_only_the_known_blocks_are_not_run(page: Path) -> None:
 
 
 def test_every_page_with_commands_is_followed() -> None:
-    followed = (ROOT / "tests/docs/test_readme.py").read_text(encoding="utf-8")
+    tests = ("tests/docs/test_readme.py", "tests/upgrade/test_upgrade.py")
+    read = {page for test in tests for page in followed((ROOT / test).read_text(encoding="utf-8"))}
     for page in PAGES:
-        if snippets.read(page, ROOT):
-            assert f'follow("{page.relative_to(ROOT)}")' in followed
+        # What is printed is compared by test_troubleshooting.py.
+        if any(snippet.kind != "printed" for snippet in snippets.read(page, ROOT)):
+            assert str(page.relative_to(ROOT)) in read
+
+
+def followed(module: str) -> set[str]:
+    """The pages that the tests of a module follow, in themselves or in fixtures they ask for."""
+    functions = {
+        node.name: node for node in ast.parse(module).body if isinstance(node, ast.FunctionDef)
+    }
+    waiting = [
+        name for name in functions if name.startswith("test_") and not marked(functions[name])
+    ]
+    pages, seen = set(), set()
+    while waiting:
+        name = waiting.pop()
+        if name in seen or name not in functions:
+            continue
+        seen.add(name)
+        waiting += [argument.arg for argument in functions[name].args.args]
+        pages |= {
+            str(call.args[0].value)
+            for call in ast.walk(functions[name])
+            if isinstance(call, ast.Call)
+            and isinstance(call.func, ast.Attribute)
+            and call.func.attr == "follow"
+            and isinstance(call.args[0], ast.Constant)
+        }
+    return pages
+
+
+def marked(function: ast.FunctionDef) -> bool:
+    """Whether a test may be left out: pytest.mark.skip, skipif, xfail."""
+    return any(re.search(r"mark\.(skip|xfail)", ast.unparse(d)) for d in function.decorator_list)
+
+
+@pytest.mark.parametrize(
+    ("module", "pages"),
+    [
+        ("def test_a(r):\n    r.follow('a.md')", {"a.md"}),
+        (
+            "def test_a(f):\n    pass\ndef f(g):\n    pass\ndef g(r):\n    r.follow('a.md')",
+            {"a.md"},
+        ),
+        ("# r.follow('a.md')\ndef f(r):\n    r.follow('a.md')", set()),
+        ("@pytest.mark.skip\ndef test_a(r):\n    r.follow('a.md')", set()),
+    ],
+)
+def test_a_page_counts_when_a_test_that_runs_follows_it(module: str, pages: set[str]) -> None:
+    assert followed(module) == pages
+
+
+@pytest.mark.parametrize("folder", ["backend", "tests"])
+def test_contributing_says_where_everything_is(folder: str) -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    of_django = {"management", "static", "templates", "templatetags"}
+    parts = {
+        path.name
+        for path in (ROOT / folder).iterdir()
+        if path.is_dir() and any(path.glob("*.py")) and path.name not in of_django
+    }
+    said = set(re.findall(r"`backend/(\w+)/`" if folder == "backend" else r"`(\w+)`", text))
+    assert parts <= said
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
@@ -57,7 +120,16 @@ def test_links_and_named_files_exist(page: Path) -> None:
         if anchor:
             assert anchor in anchors(linked), target
     for program in re.findall(r"`((?:bin|\.ci)/[\w.-]+)", outside_of_blocks):
-        assert (ROOT / program).is_file(), program
+        # Of this repository, or of a project that startproject writes.
+        of_project = ROOT / "scaffold" / f"{program}-tpl"
+        assert (ROOT / program).is_file() or of_project.is_file(), program
+
+
+def test_readme_leads_to_every_page() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = text[: text.index("\n## ")]
+    pages = {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
+    assert pages <= set(re.findall(r"\]\(([^)\s#]+)\)", table))
 
 
 def anchors(page: Path) -> set[str]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import re
 import shutil
-import subprocess
 import sys
 import uuid
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.docs import snippets
+from tests.docs.reader import ROOT, Reader
 from tests.publish.test_publishing import (  # noqa: F401  fixtures: a registry on loopback
     PASSWORD,
     USER,
@@ -22,136 +19,83 @@ from tests.publish.test_publishing import (  # noqa: F401  fixtures: a registry 
     registry,
     registry_image,
 )
-from tests.support.containers import (
-    IMAGE,
-    LABEL,
-    POSTGIS_IMAGE,
-    docker,
-    free_port,
-    remove_project,
-)
+from tests.support.containers import LABEL, PUBLISHED, docker
 
 pytestmark = pytest.mark.engine
 
-ROOT = Path(__file__).resolve().parents[2]
-REPOSITORY = "https://github.com/hackoregon/backend-docker-django.git"
-PUBLISHED = "hackoregoncivic/backend-docker-django"
-POSTGIS = "postgis/postgis:17-3.5"
-PATIENCE = 300  # seconds for one block
-# Of this machine, and nothing that the application or compose would read.
-KEPT = """PATH HOME LANG TMPDIR DOCKER_HOST DOCKER_CONFIG DOCKER_CONTEXT
-http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY""".split()
 
-
-@dataclass
-class Reader:
-    """Somebody who copies every block of a page into files or a terminal.
-
-    ``instead`` is what differs here from what the page says, such as a free port.
-    """
-
-    folder: Path
-    notes: Path
-    instead: Mapping[str, str]
-    env: Mapping[str, str]
-    printed: str = ""
-
-    def follow(self, page: str) -> None:
-        for snippet in snippets.read(ROOT / page, ROOT):
-            text = snippet.text
-            for said, here in self.instead.items():
-                text = text.replace(said, here)
-            match snippet.kind:
-                case "run" | "run, fails":
-                    self.run(snippet, text)
-                case "file" | "append":
-                    self.write(snippet, text)
-                case "output":
-                    assert snippets.matches(text, self.printed), (
-                        f"{snippet.place} says\n{text}\nand what was printed is\n{self.printed}"
-                    )
-
-    def write(self, snippet: snippets.Snippet, text: str) -> None:
-        file = self.folder / snippet.argument
-        if snippet.kind == "append":
-            text = f"{file.read_text(encoding='utf-8')}\n{text}"
-        file.write_text(text, encoding="utf-8")
-
-    def run(self, snippet: snippets.Snippet, text: str) -> None:
-        """In the folder where the block before left the terminal."""
-        where = self.notes / "where"
-        must_fail = snippet.kind == "run, fails"
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", f"trap 'pwd >{where}' EXIT\n{text}"],
-            cwd=self.folder,
-            env={name: os.environ[name] for name in KEPT if name in os.environ} | self.env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            # A terminal shows both; here progress would come between the lines.
-            stderr=subprocess.STDOUT if must_fail else subprocess.PIPE,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-        self.printed = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", done.stdout)  # colours and the like
-        assert (done.returncode != 0) is must_fail, (
-            f"{snippet.place}, exit code {done.returncode}:\n"
-            f"{text}\n{done.stdout}\n{done.stderr or ''}"
-        )
-        self.folder = Path(where.read_text().strip())
+@pytest.fixture(scope="module")
+def my_api(new_reader: Callable[[], Reader], published_names: None) -> Reader:
+    """Somebody in the folder `my-api` that the README makes, whose API runs."""
+    reader = new_reader()
+    reader.follow("README.md")
+    return reader
 
 
 @pytest.fixture(scope="module")
-def published_names() -> Iterator[None]:
-    """The images under the names the pages use; afterwards those names mean what they did."""
-    before = {name: _image_id(name) for name in (PUBLISHED, POSTGIS)}
-    docker("tag", IMAGE, PUBLISHED)
-    if before[POSTGIS] is None and docker("pull", "--quiet", POSTGIS, check=False).returncode:
-        docker("tag", POSTGIS_IMAGE, POSTGIS)
-    yield
-    for name, image_id in before.items():
-        if image_id:
-            docker("tag", image_id, name)
-        else:
-            docker("image", "rm", name, check=False)
+def evening(my_api: Reader) -> Reader:
+    """Somebody who spent the first evening with it; the other pages go on from there."""
+    my_api.follow("docs/first-evening.md")
+    return my_api
 
 
-def _image_id(name: str) -> str | None:
-    done = docker("image", "inspect", "--format", "{{.Id}}", name, check=False)
-    return done.stdout.strip() if done.returncode == 0 else None
+def test_readme_works_as_it_says(my_api: Reader) -> None:
+    assert my_api.folder.name == "my-api"
 
 
-@pytest.fixture
-def reader(tmp_path: Path, clone: Path) -> Iterator[Reader]:
-    """In an empty folder, with a port and a compose project of its own."""
-    folder, notes = tmp_path / "empty", tmp_path / "notes"
-    folder.mkdir()
-    notes.mkdir()
-    port, project = str(free_port()), f"docs-{uuid.uuid4().hex[:12]}"
-    yield Reader(
-        folder,
-        notes,
-        instead={
-            "localhost:8000": f"localhost:{port}",
-            "127.0.0.1:8000:": f"127.0.0.1:{port}:",
-            "/tmp/try": str(tmp_path / "try"),
-        },
-        env={
-            "PORT": port,
-            "COMPOSE_PROJECT_NAME": project,
-            # The image under test keeps its name: it is the one that is published.
-            "IMAGE": f"{project}-base",
-            # The address is real, the repository behind it is this one.
-            "GIT_CONFIG_COUNT": "1",
-            "GIT_CONFIG_KEY_0": f"url.{clone}.insteadOf",
-            "GIT_CONFIG_VALUE_0": REPOSITORY,
-        },
-    )
-    remove_project(project)
+def test_first_evening_works_as_it_says(evening: Reader) -> None:
+    assert evening.folder.name == "my-api"
 
 
-def test_readme_works_as_it_says(reader: Reader, published_names: None) -> None:
-    reader.follow("README.md")
+# Commands of tables and of the text. What does not end by itself gets an end: input, or a signal.
+EVERY_DAY = {
+    """docker compose logs --follow api >"$NOTES/log" & following=$!
+    until grep --max-count 1 boot: "$NOTES/log"; do sleep 0.2; done
+    kill $following""": "boot:",
+    "docker compose logs api": "boot:",
+    "docker compose ps --all": "api",
+    "docker compose run --rm api python manage.py shell <<< 'print(6 * 7)'": "42",
+    "docker compose run --rm api bash <<< 'echo $PWD'": "/code/src_files",
+    "docker compose run --rm api python manage.py startapp NAME && ls NAME": "models.py",
+    "docker compose exec api python manage.py dbshell <<< 'SELECT 6 * 7'": "42",
+    "docker compose exec db psql --username my_api my_api <<< 'SELECT 6 * 7'": "42",
+}
+
+
+def test_commands_of_every_day_work_as_they_stand_in_the_pages(evening: Reader) -> None:
+    for command, answer in EVERY_DAY.items():
+        evening.run(snippets.Snippet("every day", 1, "sh", "", "run"), command)
+        assert answer in evening.printed, command
+    shutil.rmtree(evening.folder / "NAME")
+
+
+def test_spatial_works_as_it_says(evening: Reader) -> None:
+    evening.follow("docs/spatial.md")
+
+
+def test_static_and_media_work_as_they_say(evening: Reader) -> None:
+    evening.follow("docs/static-and-media.md")
+
+
+def test_testing_works_as_it_says(evening: Reader) -> None:
+    evening.follow("docs/testing.md")
+    given = "docker run --rm --env SURVEY_DATABASE_URL=postgis://any:any@any/any my-api:v1 check"
+    here = given.replace("my-api:v1", evening.instead["my-api:v1"])
+    evening.run(snippets.Snippet("docs/testing.md", 1, "sh", "", "run"), here)
+    assert "in_db: " in evening.printed
+    assert "survey" in evening.printed
+
+
+def test_settings_work_as_they_say(evening: Reader) -> None:
+    evening.follow("docs/settings.md")
+
+
+def test_databases_work_as_they_say(evening: Reader) -> None:
+    evening.follow("docs/databases.md")
+
+
+def test_by_hand_works_as_it_says(reader: Reader, published_names: None) -> None:
+    reader.follow("docs/by-hand.md")
 
 
 def test_publishing_works_as_it_says(

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import requests
+from playwright.sync_api import Browser
 
+from tests.support.browser import chromium
 from tests.support.containers import IMAGE, POSTGIS_IMAGE, docker
+from tests.support.visits import Visit
 
 PROJECT = Path(__file__).parent / "project"
 FILES = ("docker-compose.yml", "docker-compose.proxy.yml")
 # What docker-compose.yml says.
 ADMIN = {"username": "admin", "password": "admin-of-a-laptop"}
+DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 ALLOWED_ORIGIN = "https://map.example.org"
 
 
@@ -148,3 +153,37 @@ def admin(site: Site) -> Site:
 @pytest.fixture(scope="session", params=[443, 8443], ids=["path kept", "path taken off"])
 def proxied(project: Project, request: pytest.FixtureRequest) -> Site:
     return project.site_behind_proxy(request.param)
+
+
+def session_of(site: Site) -> dict:
+    """Playwright's storage state of who is logged in there."""
+    cookies = [
+        {"name": cookie.name, "value": cookie.value, "domain": "localhost", "path": cookie.path}
+        for cookie in site.session.cookies
+    ]
+    return {"cookies": cookies}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium("localhost") as browser:
+        yield browser
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
+    """Opens a window; at the end of the test nothing may have gone wrong in it."""
+    with contextlib.ExitStack() as windows:
+        visits = []
+
+        def open_window(site: Site, size: dict = DESKTOP, **options) -> Visit:
+            # The proxy's certificate is made up.
+            context = browser.new_context(viewport=size, ignore_https_errors=True, **options)
+            windows.callback(context.close)
+            visits.append(Visit(context.new_page(), site.origin, site.base))
+            return visits[-1]
+
+        yield open_window
+        for visit in visits:
+            assert visit.requests
+            assert not visit.problems, "\n".join(visit.problems)

@@ -5,109 +5,30 @@ Screenshots go to tests/screenshots/, to be looked at.
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Error, Page
 
-from tests.downstream.conftest import ADMIN, Project, Site
-from tests.support.browser import chromium, keep
+from tests.downstream.conftest import ADMIN, PHONE, Project, Site, session_of
+from tests.support.browser import barriers
 from tests.support.containers import until
 
 pytestmark = [pytest.mark.engine, pytest.mark.browser]
 
-CHANGED = "ERR_NETWORK_CHANGED"
-DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 375, "height": 740}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium("localhost") as browser:
-        yield browser
-
-
-class NetworkChangedError(Exception):
-    """See Visit.open."""
-
-
-class Visit:
-    """A page of the site, and all that went wrong on it."""
-
-    def __init__(self, page: Page, site: Site) -> None:
-        self.page = page
-        self.site = site
-        self.problems: list[str] = []
-        self.requests = 0
-        page.on("console", self._console)
-        page.on("pageerror", lambda error: self.problems.append(f"exception: {error}"))
-        page.on("requestfailed", lambda r: self.problems.append(f"failed: {r.url} {r.failure}"))
-        page.on("request", lambda request: self._leaves(request.url))
-        page.on("websocket", lambda socket: self._leaves(socket.url))
-
-    def _console(self, message) -> None:
-        if message.type == "error":
-            self.problems.append(f"error: {message.text} ({message.location['url']})")
-
-    def _leaves(self, url: str) -> None:
-        self.requests += 1
-        address = urlsplit(url)
-        if address.scheme in ("data", "blob"):
-            return
-        if f"{address.scheme}://{address.netloc}" != self.site.origin:
-            self.problems.append(f"leaves the machine: {url}")
-
-    def open(self, path: str) -> Page:
-        """Open a page, again where Chromium lost its connections on the way.
-
-        It drops all of them whenever a network of the machine comes or goes, as
-        those of Docker do.
-        """
-        for _ in range(5):
-            before = len(self.problems)
-            with contextlib.suppress(NetworkChangedError):
-                self._goto(self.site.base + path)
-                if not any(CHANGED in line for line in self.problems[before:]):
-                    break
-            del self.problems[before:]
-        return self.page
-
-    def _goto(self, url: str) -> None:
-        try:
-            self.page.goto(url, wait_until="networkidle")
-        except Error as error:
-            self.page.wait_for_timeout(200)  # until Chromium shows its own page about it
-            lost = CHANGED in str(error) or "chrome-error:" in str(error)
-            raise NetworkChangedError if lost else error from None
-
-    def picture(self, name: str, *, whole: bool = True) -> None:
-        keep(self.page, name, whole=whole)
-
-    def assert_fits(self) -> None:
-        """Nothing is wider than the screen."""
-        wide = self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        assert wide <= 0, f"{wide} px wider than the screen"
-
-
-@pytest.fixture
-def visit(browser: Browser):
-    """Opens a window; at the end of the test nothing may have gone wrong in it."""
-    with contextlib.ExitStack() as windows:
-        visits = []
-
-        def open_window(site: Site, size: dict = DESKTOP, **options) -> Visit:
-            # The proxy's certificate is made up.
-            context = browser.new_context(viewport=size, ignore_https_errors=True, **options)
-            windows.callback(context.close)
-            visits.append(Visit(context.new_page(), site))
-            return visits[-1]
-
-        yield open_window
-        for visit in visits:
-            assert visit.requests
-            assert not visit.problems, "\n".join(visit.problems)
+# Every kind of page that people look at.
+PAGES = {
+    "landing": "/",
+    "health": "/health/",
+    "swagger": "/swagger/",
+    "redoc": "/redoc/",
+    "browsable-root": "/api/",
+    "browsable-list": "/api/stops/",
+    "browsable-detail": "/api/stops/1/",
+    "admin": "/admin/",
+    "admin-list": "/admin/transit/district/",
+    "admin-form": "/admin/transit/district/3/change/",
+    "admin-add": "/admin/transit/route/add/",
+}
 
 
 @pytest.fixture(params=[443, None], ids=["behind the proxy", "direct"])
@@ -128,13 +49,88 @@ def test_landing_page_shows_name_databases_and_endpoints(visit, site: Site):
     page.wait_for_url(f"{site.base}/health/")
 
 
-@pytest.mark.parametrize("path", ["/", "/health/"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_own_pages_fit_a_phone(visit, site: Site, path: str, scheme: str):
-    window = visit(site, PHONE, color_scheme=scheme)
-    window.open(path)
-    window.picture(f"{'health' if 'health' in path else 'landing'}-phone-{scheme}")
-    window.assert_fits()
+def test_every_page_fits_a_phone(visit, site: Site, admin: Site, scheme: str):
+    # As a phone: without a viewport of its own, a page is laid out 980 pixels wide.
+    options = {"is_mobile": True, "has_touch": True, "color_scheme": scheme}
+    window = visit(site, PHONE, storage_state=session_of(admin), **options)
+    # The others have no dark colours of their own.
+    names = PAGES if scheme == "light" else ("landing", "health", "admin-form")
+    for name in names:
+        window.open(PAGES[name])
+        window.picture(f"{name}-phone-{scheme}", whole=name != "redoc")
+        window.assert_fits(PHONE["width"])
+
+
+def test_every_page_says_what_is_what_to_who_cannot_see(visit, site: Site, admin: Site):
+    # How Swagger UI, and Django's breadcrumbs, choose their colours is theirs.
+    known = {"swagger": "color-contrast", "admin-list": "link-in-text-block"}
+    window, found = visit(site, storage_state=session_of(admin)), {}
+    for name, path in PAGES.items():
+        page = window.open(path)
+        if name == "admin-add":
+            page.get_by_role("button", name="Add another Stop").click()
+        found[path] = barriers(page, known.get(name))
+    found["/admin/login/"] = barriers(visit(site).open("/admin/login/"))
+    assert not any(found.values()), found
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/health/", "/swagger/", "/redoc/", "/api/stops/", "/admin/transit/district/3/change/"],
+)
+def test_tab_leads_through_a_page_in_its_order_and_shows_where_it_is(
+    visit, site: Site, admin: Site, path: str
+):
+    page = visit(site, storage_state=session_of(admin)).open(path)
+    controls = (
+        "main a[href], main button:not([tabindex='-1']), .tile-map-view, .response-map summary, "
+        ".dj_map, .geometry-text, .clear_features a, .submit-row input, "
+        ".opblock-summary-control, button.authorize, #download-url-input, "
+        ".search-input, [role=menuitem][data-item-id^=tag]"
+    )
+    missed = page.evaluate(
+        """controls => {
+            document.activeElement.blur();
+            window.missed = new Set([...document.querySelectorAll(controls)].filter(
+                element => element.checkVisibility({ visibilityProperty: true })
+            ));
+            return missed.size;
+        }""",
+        controls,
+    )
+    assert missed
+    page.evaluate("window.before = document.body")
+    for _ in range(100):
+        page.keyboard.press("Tab")
+        # None at the end; else whether it comes after the one before, can be seen, and its name.
+        found = page.evaluate("""() => {
+            const element = document.activeElement;
+            if (element === document.body) return null;
+            const follows = before.compareDocumentPosition(element) & 4;
+            const style = getComputedStyle(element);
+            const outlined = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
+            missed.delete(element);
+            window.before = element;
+            return [Boolean(follows), outlined || style.boxShadow !== "none", element.outerHTML];
+        }""")
+        if found is None:
+            break
+        assert found[:2] == [True, True], found[2]
+    assert page.evaluate("[...missed].map(element => element.outerHTML)") == []
+
+
+def test_documentation_of_the_api_works_by_keyboard(visit, site: Site):
+    page = visit(site).open("/swagger/")
+    operation = page.locator(".opblock-get", has_text="/routes/").first
+    operation.locator(".opblock-summary-control").press("Enter")
+    operation.get_by_role("button", name="Try it out").press("Enter")
+    operation.get_by_role("button", name="Execute").press("Enter")
+    operation.locator(".live-responses-table .response", has_text="Holgate").wait_for()
+    page = visit(site).open("/redoc/")
+    page.get_by_role("menuitem", name="routes", exact=True).press("Enter")
+    page.get_by_role("menuitem", name="routes_list").press("Enter")
+    page.wait_for_url("**/redoc/#tag/routes/operation/routes_list")
 
 
 def test_health_page_is_green(visit, site: Site):

@@ -32,6 +32,7 @@ VALID = {
     "path": ["/data", "/tmp/new/folder", "/tmp"],
     "size": ["500kB", "10 MB", "64MiB", "1000000"],
     "prefix": ["/api", "/a/b/"],
+    "tile URL": ["https://tile.example/{z}/{x}/{y}.png", "http://a.example:81/?t={z}-{y}-{x}"],
     "store": ["/run", "/run/secrets", "ssm:/a/b"],
 }
 INVALID = [

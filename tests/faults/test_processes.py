@@ -79,3 +79,21 @@ def test_killed_master_ends_the_container_and_the_restart_policy_brings_it_back(
     assert api.inspect()["RestartCount"] == 1
     assert requests.get(notes, timeout=HUNG).json()["results"] == [written.json()]
     report.add("kill -9 of the master", "Docker starts the container again", load, recovered)
+
+
+def test_second_gunicorn_in_a_container_is_refused_in_words(sqlite_api: Container) -> None:
+    sqlite_api.exec("bash", "-c", "kill -USR2 1")
+    until(lambda: "SIGUSR2 is refused: " in sqlite_api.logs(), "it says so")
+    masters = [row for row in sqlite_api.processes() if "gunicorn" in row["args"]]
+    assert len(masters) == 2  # the first process and its one worker
+    assert sqlite_api.get("/api/notes/").status_code == 200
+
+
+def test_second_gunicorn_below_dockers_own_init_is_refused_too(containers: Containers) -> None:
+    api = containers.start(options=["--init"], env={"WEB_CONCURRENCY": "1"}).wait_until_ready()
+    api.exec("bash", "-c", "kill -USR2 1")  # which passes it on
+    until(lambda: "SIGUSR2 is refused: " in api.logs(), "it says so")
+    assert (
+        sum("gunicorn" in row["args"] for row in api.processes() if "init" not in row["args"]) == 2
+    )
+    assert api.get("/health/live").status_code == 200

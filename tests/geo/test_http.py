@@ -187,7 +187,7 @@ def test_documentation_of_all_parts_is_valid_and_names_them(api: Api):
     assert {"lines", "in_bbox", "fields", "ordering", "limit", "format"} <= set(shown)
     assert {"geojson", "geojsonl", "csv", "fgb"} <= set(shown["format"]["enum"])
     tile = operation(document, "/http/everything/tiles/{z}/{x}/{y}/")
-    assert tile["produces"] == ["application/vnd.mapbox-vector-tile"]
+    assert tile["produces"] == ["application/vnd.mapbox-vector-tile", "application/json"]
 
 
 # --- Compression ------------------------------------------------------------------

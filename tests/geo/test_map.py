@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.geo.conftest import Api
-from tests.support.browser import chromium, keep
+from tests.support.browser import barriers, chromium, keep
 
 pytestmark = pytest.mark.browser
 
@@ -76,6 +76,7 @@ def test_map_shows_the_features(visit, api: Api):
     assert drawn(page) == int(api.sql("SELECT count(*) FROM places_stop"))
     assert page.evaluate(COLOURED, POINT) > 1000
     assert page.title() == "Map of stops"
+    assert barriers(page) == {}
     picture(page, "map")
 
 
@@ -178,6 +179,6 @@ def test_start_page_links_to_the_maps(visit):
 def test_pages_have_no_inline_script_of_ours(api: Api):
     answer = api.get("/tiles/stops/map/").text
     scripts = [part.split(">")[0] for part in answer.split("<script")[1:]]
-    assert len(scripts) == 2
+    assert len(scripts) == 3
     assert all("src=" in script for script in scripts)
     assert "onclick" not in answer

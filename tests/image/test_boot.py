@@ -111,7 +111,8 @@ def test_sigterm_while_serving_ends_with_exit_code_0(containers):
 
 def test_image_holds_no_secret_key_and_no_database(containers):
     done = containers.run("find", "/data", "-maxdepth", "1", "-mindepth", "1")
-    assert done.stdout.split() == ["/data/static"]
+    assert sorted(done.stdout.split()) == ["/data/media", "/data/static"]
+    assert containers.run("ls", "-A", "/data/media").stdout == ""
 
 
 def test_static_files_are_collected_only_when_one_changed(containers, tmp_path):

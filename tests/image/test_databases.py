@@ -249,8 +249,11 @@ def test_a_query_over_its_time_is_a_503_that_says_so(containers, postgis: PostGI
 # The server's connections
 
 
+OTHERS = "FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+
+
 @pytest.fixture(scope="module")
-def small(network: str) -> Iterator[PostGIS]:
+def small_server(network: str) -> Iterator[PostGIS]:
     """A server with few connections: 10, of which 3 are reserved."""
     started = Containers()
     few = ["-c", "max_connections=10", "-c", "superuser_reserved_connections=3"]
@@ -258,6 +261,16 @@ def small(network: str) -> Iterator[PostGIS]:
     server.sql("CREATE ROLE ordinary LOGIN PASSWORD 'ordinary'")
     yield server
     started.clean()
+
+
+@pytest.fixture
+def small(small_server: PostGIS) -> PostGIS:
+    """All of its connections are free: a container that is removed by force takes its network
+    with it, and the server may not hear of that for hours.
+    """
+    small_server.sql(f"SELECT pg_terminate_backend(pid) {OTHERS}")
+    until(lambda: small_server.sql(f"SELECT count(*) {OTHERS}") == "0", "its connections are free")
+    return small_server
 
 
 def on_small(containers: Containers, small: PostGIS, folder: Path, **env: str) -> Container:

@@ -111,6 +111,7 @@ def test_sqlite_debug_and_a_read_only_data_folder_are_problems(containers, tmp_p
     of(findings, "Nothing is collected in /data/static.")
     done = containers.run(*DOCTOR, "--json", env={"DEBUG": "true"})
     of(examine(done)[1], "security.W018")
+    of(examine(done)[1], "come from the applications' own folders", "ok")
 
 
 def test_schemas_shared_migrations_and_writable_code_are_found(

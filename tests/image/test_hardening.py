@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -60,6 +61,35 @@ def test_root_needs_two_capabilities_to_give_itself_up_and_keeps_none(containers
     assert {process["uid"] for process in container.processes()} == {"1001"}
     state = status_of(container)
     assert (state["CapEff"], state["CapPrm"], state["CapAmb"]) == (NO_CAPABILITY,) * 3
+
+
+def test_without_debug_nobody_becomes_the_owner_of_a_mounted_project(
+    containers: Containers, tmp_path: Path
+):
+    """Whose owner is often root; with DEBUG it is the developer: tests/startproject."""
+    write(tmp_path, {"manage.py": "raise SystemExit('not this one')\n"})
+    tmp_path.chmod(0o755)
+    container = containers.start(
+        mounts={tmp_path: "/code/src_files"}, options=["--workdir", "/code/src_files"]
+    )
+    container.wait_until_ready()
+    assert {process["uid"] for process in container.processes()} == {"1001"}
+
+
+def test_with_debug_its_owner_works_in_a_mounted_project(containers: Containers, tmp_path: Path):
+    write(tmp_path, {"manage.py": ""})
+    if os.geteuid() == 0:
+        os.chown(tmp_path, 1234, 1234)
+    owner = tmp_path.stat()
+    code = "import os, backend; print(os.getuid(), os.getgid(), os.getgroups(), os.getcwd())"
+    done = containers.run(
+        *("python", "-c", code),
+        env={"DEBUG": "true"},
+        # Even where what it shares cannot be given to it.
+        mounts={tmp_path: "/code/src_files", containers.volume(): "/data:ro"},
+        options=["--workdir", "/code/src_files", "--cap-drop", "CHOWN", "--cap-drop", "FOWNER"],
+    )
+    assert done.stdout == f"{owner.st_uid} {owner.st_gid} [0] /code/src_files\n", done.stderr
 
 
 def test_no_program_raises_the_rights_of_who_calls_it(containers: Containers):

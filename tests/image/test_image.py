@@ -95,6 +95,13 @@ def test_carries_what_it_promises_and_never_psycopg_3(containers: Containers) ->
     assert not {"psycopg", "fiona", "gevent"} & installed
 
 
+def test_lock_files_are_of_its_own_series_of_django_alone(containers: Containers) -> None:
+    """Who runs the same code without a container installs what they say."""
+    show = "ls requirements; python -c 'import django; print(\"%d.%d\" % django.VERSION[:2])'"
+    *files, series = containers.run("bash", "-c", show).stdout.split()
+    assert files == [f"django-{series}.lock", "geo.lock"]
+
+
 def test_postgresql_tools_work_and_dbshell_reaches_the_database(
     containers: Containers, postgis: PostGIS
 ) -> None:
@@ -102,7 +109,10 @@ def test_postgresql_tools_work_and_dbshell_reaches_the_database(
     commands = """
         pg_isready --host $POSTGRES_HOST &&
         export PGPASSWORD=$POSTGRES_PASSWORD &&
-        pg_dump --host $POSTGRES_HOST --username $POSTGRES_USER $POSTGRES_NAME &&
+        export PGHOST=$POSTGRES_HOST PGUSER=$POSTGRES_USER &&
+        pg_dump --no-owner $POSTGRES_NAME &&
+        pg_dump --format=custom $POSTGRES_NAME >/tmp/dump &&
+        pg_restore --clean --if-exists --exit-on-error --dbname $POSTGRES_NAME /tmp/dump &&
         echo 'SELECT postgis_lib_version();' | python manage.py dbshell &&
         head -c 2 $(command -v psql)
     """

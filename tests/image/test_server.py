@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.conftest import PostGIS
-from tests.support.containers import IMAGE, Containers
+from tests.support.containers import IMAGE, Containers, docker, until
+from tests.support.projects import assert_two_lines
 
 # Asks the database while it is imported, as a team's module may.
 URLS = """
@@ -56,12 +57,45 @@ def test_no_connection_is_open_before_the_fork_and_each_worker_keeps_its_own(
     assert postgis.sql(query) == "1", "one thread keeps one connection"
 
 
+def test_worker_that_has_just_been_forked_is_stopped_too(
+    containers: Containers, tmp_path: Path
+) -> None:
+    slow = """
+import pathlib
+import threading
+
+
+def post_fork(server, worker):
+    if worker.age == 2:
+        pathlib.Path("/tmp/forked").touch()
+        threading.Event().wait()
+"""
+    container = containers.start(
+        env={"WEB_CONCURRENCY": "2"},
+        mounts={_local_settings(tmp_path, gunicorn_conf=slow): "/code/local_settings:ro"},
+    ).wait_until_ready()
+    until(lambda: "forked" in container.exec("ls", "/tmp"), "the second worker is forked")
+    docker("stop", "--time", "10", container.name)
+    assert container.exit_code() == 0
+
+
 def test_heartbeat_is_in_memory_and_there_is_no_control_socket(containers: Containers) -> None:
     container = containers.start().wait_until_ready()
     worker = container.exec("bash", "-c", "cat /proc/1/task/1/children").split()[0]
     open_files = container.exec("bash", "-c", f"ls -l /proc/{worker}/fd", user="app")
     assert "/dev/shm/" in open_files
     assert container.exec("find", "/home", "/run", "/tmp", "/data", "-type", "s") == ""
+
+
+def test_worker_class_that_the_image_has_not_stops_the_start_before_it_migrates(
+    containers: Containers,
+) -> None:
+    for command, env in ((["-k", "gevent"], {}), ([], {"GUNICORN_CMD_ARGS": "-k gevent"})):
+        done = containers.run(*command, env=env)
+        assert done.returncode == 1
+        place = "gunicorn's worker class 'gevent' cannot be loaded"
+        assert_two_lines(done.stderr, place, "gevent 24.10.1 or higher", "requirements.txt")
+        assert "migrating" not in done.stdout + done.stderr
 
 
 def test_gevent_is_possible_for_a_team_that_brings_it_and_keeps_no_connections(

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"  # bin/test installs it
 SCREENSHOTS = Path(__file__).parents[1] / "screenshots"
+# What axe-core looks for: the standard, without advice.
+WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -35,3 +38,15 @@ def keep(page: Page, name: str, *, whole: bool = True) -> None:
     """Put a screenshot into tests/screenshots/, to be looked at."""
     SCREENSHOTS.mkdir(exist_ok=True)
     page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=whole)
+
+
+def barriers(page: Page, known: str | None = None) -> dict[str, list[str]]:
+    """What keeps people out who cannot see, or not well: axe-core's rules, and where each fails.
+
+    ``known`` is a rule whose failures on this page are somebody else's.
+    """
+    return {
+        found["id"]: [str(node["target"]) for node in found["nodes"]]
+        for found in Axe().run(page, options=WCAG).response["violations"]
+        if found["impact"] in ("serious", "critical") and found["id"] != known
+    }

@@ -15,6 +15,9 @@ import requests
 
 IMAGE = os.environ.get("IMAGE", "backend-docker-django:local")
 POSTGIS_IMAGE = os.environ.get("POSTGIS_IMAGE", "backend-docker-django-postgis:local")
+# The names that users know them by.
+PUBLISHED = "hackoregoncivic/backend-docker-django"
+PUBLISHED_POSTGIS = "postgis/postgis:17-3.5"
 LABEL = "backend-docker-django.test"
 PATIENCE = 60  # seconds for anything that is waited for
 
@@ -60,7 +63,8 @@ def remove_project(project: str) -> None:
         if names := docker(kind, "ls", *every, *mine).stdout.split():
             force = [] if kind == "network" else ["--force"]
             docker(kind, "rm", *force, *names, check=False)
-    docker("image", "rm", "--force", f"{project}-api", f"{project}-base", check=False)
+    images = (f"{project}-api", f"{project}-api:development", f"{project}-proxy")
+    docker("image", "rm", "--force", *images, f"{project}-base", check=False)
 
 
 class Container:
@@ -147,10 +151,10 @@ class Containers:
         self.volumes: list[str] = []
         self.images: list[str] = []
 
-    def build(self, folder: Path) -> str:
+    def build(self, folder: Path, *flags: str) -> str:
         """Build the Dockerfile in ``folder``; the image's name."""
         name = f"test-{uuid.uuid4().hex[:12]}"
-        docker("build", "--tag", name, folder)
+        docker("build", "--tag", name, *flags, folder)
         self.images.append(name)
         return name
 

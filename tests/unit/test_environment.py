@@ -51,6 +51,8 @@ ACCEPTED = [
     ("MAX_UPLOAD_SIZE", "2g", 2_000_000_000),
     ("DATA_DIR", "/srv/data", Path("/srv/data")),
     ("PATH_PREFIX", "/api/v2/", "/api/v2"),
+    ("MAP_TILE_URL", " https://a.org/{z}/{x}/{y}.png ", "https://a.org/{z}/{x}/{y}.png"),
+    ("MAP_TILE_URL", "https://{a-c}.b.org/{z}/{y}/{x}", "https://{a-c}.b.org/{z}/{y}/{x}"),
     ("SECRET_STORE", "/run/secrets", "/run/secrets"),
     ("SECRET_STORE", "ssm:/my-api", "ssm:/my-api"),
 ]
@@ -79,6 +81,13 @@ REFUSED = [
     ("DATA_DIR", "data", "an absolute path"),
     ("PATH_PREFIX", "api", "a path that starts with a slash"),
     ("PATH_PREFIX", "/", "a path that starts with a slash"),
+    ("MAP_TILE_URL", "https://a.org/tiles/", "an address with {z}, {x} and {y}"),
+    ("MAP_TILE_URL", "/{z}/{x}/{y}.png", "an address with {z}, {x} and {y}"),
+    (
+        "MAP_TILE_URL",
+        "https://a.org; script-src *;/{z}/{x}/{y}",
+        "an address with {z}, {x} and {y}",
+    ),
     ("SECRET_STORE", "vault", "an absolute path of a folder, or ssm:/path/of/parameters"),
 ]
 

@@ -1,64 +1,30 @@
-// Shows the vector tiles that an element's data-tilejson names. Nothing is asked of any
-// other host, and properties are shown as text, never as HTML.
+// Shows the vector tiles that an element's data-tilejson names, or the GeoJSON features that a
+// script put at it as `features`. Properties are shown as text, never as HTML.
 (() => {
   "use strict";
 
-  const COLOURS = {
-    light: { point: "#0b6e4f", line: "#1f5fa8", polygon: "#8a4b00", chosen: "#c2185b", halo: "#ffffff", grid: "rgba(27,39,51,.18)", ink: "#5a6b7b" },
-    dark: { point: "#5fd3a6", line: "#7db7ff", polygon: "#f0b35a", chosen: "#ff6fa5", halo: "#131d28", grid: "rgba(230,237,243,.16)", ink: "#9fb0c0" },
-  };
   const HELP = "Point at something, or move with the arrow keys and press Enter.";
   // Pixels around the pointer, because lines and points are thin.
   const NEAR = [[0, 0], [4, 0], [-4, 0], [0, 4], [0, -4]];
-  const DARK = matchMedia("(prefers-color-scheme: dark)");
+  const MERCATOR = "EPSG:3857";
 
-  // A page that is light only, as the browsable API, keeps a light map.
-  const scheme = (element) =>
-    DARK.matches && getComputedStyle(element).colorScheme.includes("dark") ? "dark" : "light";
+  const key = (feature) => feature && (feature.getId() ?? JSON.stringify(values(feature)));
 
-  const kind = (feature) => {
-    const type = feature.getType();
-    return type.includes("Point") ? "point" : type.includes("Line") ? "line" : "polygon";
-  };
-
-  function styles(colours) {
-    const made = {};
-    for (const name of ["point", "line", "polygon"]) {
-      for (const chosen of [false, true]) {
-        const colour = chosen ? colours.chosen : colours[name];
-        const width = chosen ? 3 : name === "line" ? 2 : 1;
-        const fill = new ol.style.Fill({ color: name === "polygon" ? `${colour}44` : colour });
-        const stroke = new ol.style.Stroke({ color: name === "point" ? colours.halo : colour, width: name === "point" ? 1 : width });
-        const image = new ol.style.Circle({ radius: chosen ? 7 : 4, fill, stroke });
-        made[`${name} ${chosen}`] = new ol.style.Style(
-          name === "point" ? { image, zIndex: chosen ? 2 : 1 } : { fill, stroke, zIndex: chosen ? 1 : 0 }
-        );
-      }
-    }
-    return made;
-  }
-
-  function graticule(colours) {
-    const text = (place) =>
-      new ol.style.Text({ font: "11px system-ui, sans-serif", fill: new ol.style.Fill({ color: colours.ink }), ...place });
-    return new ol.layer.Graticule({
-      strokeStyle: new ol.style.Stroke({ color: colours.grid, width: 1 }),
-      showLabels: true,
-      wrapX: false,
-      latLabelStyle: text({ textAlign: "end", offsetX: -4, textBaseline: "bottom" }),
-      lonLabelStyle: text({ textAlign: "start", offsetX: 4, textBaseline: "bottom", offsetY: -4 }),
-    });
+  function values(feature) {
+    const found = { ...feature.getProperties() };
+    if (!feature.getType) delete found[feature.getGeometryName()];
+    delete found.layer; // of OpenLayers
+    return found;
   }
 
   function show(facts, feature) {
     const list = document.createElement("dl");
-    const values = { ...(feature.getId() === undefined ? {} : { id: feature.getId() }), ...feature.getProperties() };
-    for (const [name, value] of Object.entries(values)) {
-      if (name === "layer") continue; // of OpenLayers
+    const id = feature.getId() === undefined ? {} : { id: feature.getId() };
+    for (const [name, value] of Object.entries({ ...id, ...values(feature) })) {
       const term = document.createElement("dt");
       const text = document.createElement("dd");
       term.textContent = name;
-      text.textContent = String(value);
+      text.textContent = value !== null && typeof value === "object" ? JSON.stringify(value) : String(value);
       list.append(term, text);
     }
     facts.replaceChildren(list);
@@ -79,13 +45,12 @@
   function square(bounds) {
     const [west, south, east, north] = bounds || [-180, -85, 180, 85];
     const low = (latitude) => Math.max(-85, Math.min(85, latitude));
-    return ol.proj.transformExtent([west, low(south), east, low(north)], "EPSG:4326", "EPSG:3857");
+    return ol.proj.transformExtent([west, low(south), east, low(north)], "EPSG:4326", MERCATOR);
   }
 
-  function build(element, facts, target, tilejson) {
-    let made = styles(COLOURS[element.dataset.scheme]);
-    let chosen = null;
-    let pinned = false;
+  // What is drawn, and where: the layer, the projection of the view, the extent to begin with.
+  async function ofTiles(url, style) {
+    const tilejson = await read(url);
     const source = new ol.source.VectorTile({
       format: new ol.format.MVT(),
       url: tilejson.tiles[0],
@@ -93,19 +58,40 @@
       maxZoom: tilejson.maxzoom,
       wrapX: false,
     });
-    const key = (feature) => feature && (feature.getId() ?? JSON.stringify(feature.getProperties()));
-    const layer = new ol.layer.VectorTile({
-      source,
-      style: (feature) => made[`${kind(feature)} ${chosen !== null && key(feature) === chosen}`],
-    });
-    let grid = graticule(COLOURS[element.dataset.scheme]);
+    const layer = new ol.layer.VectorTile({ source, style });
+    const seen = (extent) => layer.getFeaturesInExtent(extent);
+    return { layer, seen, projection: MERCATOR, extent: square(tilejson.bounds) };
+  }
+
+  function ofFeatures(features, style) {
+    const collection = { type: "FeatureCollection", features };
+    const [west, south, east, north] = new ol.source.Vector({ features: new ol.format.GeoJSON().readFeatures(collection) }).getExtent();
+    // GeoJSON is in degrees. Coordinates that cannot be are shown as they are, on blank paper.
+    const degrees = west >= -360 && east <= 360 && south >= -90 && north <= 90;
+    const projection = degrees ? MERCATOR : new ol.proj.Projection({ code: "plane", units: "m" });
+    const format = new ol.format.GeoJSON({ dataProjection: degrees ? "EPSG:4326" : projection, featureProjection: projection });
+    const source = new ol.source.Vector({ features: format.readFeatures(collection), wrapX: false });
+    const layer = new ol.layer.Vector({ source, style });
+    const seen = (extent) => source.getFeaturesInExtent(extent);
+    return { layer, seen, projection, extent: degrees ? square([west, south, east, north]) : source.getExtent() };
+  }
+
+  async function build(element, facts, target) {
+    let made = backendMap.styles(backendMap.COLOURS[element.dataset.scheme]);
+    let chosen = null;
+    let pinned = false;
+    const style = (feature) => made[`${backendMap.kind(feature)} ${chosen !== null && key(feature) === chosen}`];
+    const { layer, seen, projection, extent } = element.features
+      ? ofFeatures(element.features, style)
+      : await ofTiles(element.dataset.tilejson, style);
+    const plane = projection !== MERCATOR;
     const map = new ol.Map({
       target,
-      layers: [grid, layer],
-      controls: ol.control.defaults.defaults({ attribution: false }).extend([new ol.control.ScaleLine()]),
-      view: new ol.View({ projection: "EPSG:3857", center: [0, 0], zoom: 0, minZoom: 0, maxZoom: 22 }),
+      layers: plane ? [layer] : [backendMap.background(element), layer],
+      controls: backendMap.controls(),
+      view: new ol.View(plane ? { projection, center: [0, 0], resolution: 1 } : { projection, center: [0, 0], zoom: 0, maxZoom: 22 }),
     });
-    map.getView().fit(square(tilejson.bounds), { padding: [24, 24, 24, 24], maxZoom: 17 });
+    map.getView().fit(extent, { padding: [24, 24, 24, 24], minResolution: 1.2 });
 
     const at = async (pixel) => {
       for (const [right, down] of NEAR) {
@@ -137,39 +123,33 @@
     target.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && event.target === target) ask(map.getSize().map((side) => side / 2), true);
     });
-    source.on("tileloaderror", () => say(facts, "A part of the map could not be read from the API."));
+    layer.getSource().on("tileloaderror", () => say(facts, "A part of the map could not be read from the API."));
     map.on("rendercomplete", () => {
-      const seen = layer.getFeaturesInExtent(map.getView().calculateExtent());
-      element.dataset.features = new Set(seen.map(key)).size;
+      element.dataset.features = new Set(seen(map.getView().calculateExtent()).map(key)).size;
     });
-    DARK.addEventListener("change", () => {
-      element.dataset.scheme = scheme(element);
-      made = styles(COLOURS[element.dataset.scheme]);
-      map.removeLayer(grid);
-      grid = graticule(COLOURS[element.dataset.scheme]);
-      map.getLayers().insertAt(0, grid);
+    backendMap.DARK.addEventListener("change", () => {
+      element.dataset.scheme = backendMap.scheme(element);
+      made = backendMap.styles(backendMap.COLOURS[element.dataset.scheme]);
       layer.changed();
     });
   }
 
   async function start(element) {
-    element.dataset.scheme = scheme(element);
+    element.dataset.scheme = backendMap.scheme(element);
     const target = document.createElement("div");
     target.className = "tile-map-view";
-    target.tabIndex = 0;
-    target.setAttribute("role", "application");
-    target.setAttribute("aria-label", `Map of ${element.dataset.title}: arrow keys move, plus and minus zoom, Enter tells what is in the middle`);
+    backendMap.name(target, `Map of ${element.dataset.title}: arrow keys move, plus and minus zoom, Enter tells what is in the middle`);
     const facts = document.createElement("div");
     facts.className = "tile-map-facts";
     facts.setAttribute("aria-live", "polite");
     element.append(target, facts);
     try {
-      build(element, facts, target, await read(element.dataset.tilejson));
+      await build(element, facts, target);
     } catch (error) {
       say(facts, `The map cannot be shown: ${error.message}`);
       element.dataset.error = error.message;
     }
   }
 
-  document.querySelectorAll("[data-tilejson]").forEach(start);
+  document.querySelectorAll(".tile-map").forEach(start);
 })();

@@ -74,3 +74,13 @@ class Report(models.Model):
 
     def __str__(self) -> str:
         return self.text[:40]
+
+
+class Zone(models.Model):
+    """Where a fare is valid, as the county draws it: in feet of Oregon's state plane."""
+
+    name = models.TextField()
+    area = models.MultiPolygonField(srid=2913)
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,1 @@
+"""The checks that run in a container of the image."""

@@ -1,0 +1,83 @@
+"""The files, names and variables of the image that children rely on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from backend import overrides
+from backend.contract.report import FAILED, OK, WARNING, Result
+from backend.environment import ALIAS_URL, TABLE
+from backend.explain.masking import hidden
+
+PROGRAMS = ("bin/docker-entrypoint.sh", "bin/healthcheck")
+OF_SHELLS = ("PWD", "OLDPWD")  # folders, whose names sound like passwords
+NAMES = ("manage.py", "gunicorn_conf.py", "backend/wsgi.py", "backend/urls.py")
+
+
+def entry_point() -> Iterator[Result]:
+    """The image's programs are where they were, and can be run."""
+    lost = [name for name in NAMES if not (overrides.ROOT / name).is_file()]
+    lost += [name for name in PROGRAMS if not os.access(overrides.ROOT / name, os.X_OK)]
+    if lost:
+        yield Result(
+            "image's files",
+            FAILED,
+            f"{', '.join(lost)} in {overrides.ROOT} is missing, or cannot be run.",
+            "Do not COPY over /code as a whole; copy your folders one by one, with their names.",
+        )
+    else:
+        yield Result("image's files", OK, "entry point, health check and server are in place")
+
+
+def programs() -> Iterator[Result]:
+    """`python` is the one that has the image's packages, and Django knows its settings."""
+    found = shutil.which("python")
+    inside = found is not None and Path(found).is_relative_to(sys.prefix)
+    module = os.environ.get("DJANGO_SETTINGS_MODULE")
+    if not inside:
+        yield Result(
+            "python",
+            FAILED,
+            f"python is {found}, which has none of the image's packages.",
+            f"Let PATH begin with {sys.prefix}/bin: ENV PATH=/your/bin:$PATH only where your "
+            "folder has no python.",
+        )
+    elif module != "backend.settings":
+        yield Result(
+            "python",
+            FAILED,
+            f"DJANGO_SETTINGS_MODULE is {module!r}.",
+            "Remove that ENV: your settings go to local_settings/settings.py, which "
+            "backend.settings reads.",
+        )
+    else:
+        yield Result("python", OK, f"{found}, with DJANGO_SETTINGS_MODULE={module}")
+
+
+def variables(before: dict[str, str]) -> Iterator[Result]:
+    """No secret is set by the image itself, as far as a container can tell.
+
+    ``before`` is the environment before stand-ins were added.
+    """
+    secret = sorted(name for name in before if _is_secret(name) and before[name].strip())
+    if secret:
+        yield Result(
+            "secrets in variables",
+            WARNING,
+            f"{', '.join(secret)} is set; where docker run did not set it, the image holds it.",
+            "Remove it from ENV and ARG of your Dockerfile. bin/image-test tells the two apart.",
+        )
+    else:
+        yield Result("secrets in variables", OK, "no variable of the image holds one")
+
+
+def _is_secret(name: str) -> bool:
+    if name.endswith("_FILE") or name in OF_SHELLS:
+        return False
+    if name in TABLE:
+        return TABLE[name].secret
+    return bool(ALIAS_URL.fullmatch(name)) or hidden(name)

@@ -1,0 +1,34 @@
+"""What lies below the data on the image's maps: coarse outlines of the land, or a tile server."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+
+def attributes() -> SafeString:
+    """The attributes of a map's element that map-base.js reads."""
+    if settings.MAP_TILE_URL:
+        return format_html(
+            'data-tile-url="{}" data-tile-attribution="{}"',
+            settings.MAP_TILE_URL,
+            settings.MAP_TILE_ATTRIBUTION,
+        )
+    return format_html('data-land="{}"', static("backend/land/land.json"))
+
+
+def tile_origin() -> str:
+    """The origin of the tile server for a Content-Security-Policy; empty without one.
+
+    OpenLayers replaces a range in braces, ``{a-c}``, by one of its letters.
+    """
+    url = urlsplit(settings.MAP_TILE_URL or "")
+    if not url.netloc:
+        return ""
+    host = re.sub(r"^[^.]*\{[^}]*\}[^.]*", "*", url.netloc)
+    return f"{url.scheme}://{host}"

@@ -1,0 +1,62 @@
+"""The geometry of a vector tile's features: which it is, and the SQL that draws it."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+from rest_framework_gis.fields import GeometryField
+
+from backend.geo import srid
+from backend.geo.sql import Column
+
+# What EPSG:3857 can show, in degrees: a little more than its square, short of the poles,
+# which have no place in it.
+SHOWABLE = (-180, -86, 180, 86)
+
+
+def geometry_name(serializer: serializers.BaseSerializer, chosen: str | None) -> str | None:
+    """The field that is drawn: the chosen one, the serializer's own, or the first there is."""
+    if name := chosen or getattr(serializer.Meta, "geo_field", None):
+        return name
+    fields = serializer.fields.items()
+    return next((name for name, field in fields if isinstance(field, GeometryField)), None)
+
+
+def kind(column: Column) -> str:
+    """Such as POINT or MULTIPOLYGON; GEOMETRY for any."""
+    return getattr(column.model_field, "geom_type", "GEOMETRY")
+
+
+def showable(column: Column, stored: srid.Storage, place: srid.Place) -> str:
+    """With its SRID, and without what lies where EPSG:3857 has no place."""
+    shape = f"{column.label}::geometry" if stored.geography else column.label
+    if stored.srid == 4326 and not _lies_in(place.box, SHOWABLE, column, stored):
+        world = f"ST_MakeEnvelope({', '.join(map(str, SHOWABLE))}, {stored.label})"
+        clipped = f"ST_ClipByBox2D({shape}, {world})"
+        shape = f"CASE WHEN {shape} @ {world} THEN {shape} ELSE {clipped} END"
+    return shape if stored.label == stored.srid else f"ST_SetSRID({shape}, {stored.srid})"
+
+
+def _lies_in(
+    box: tuple[float, ...] | None, area: tuple[float, ...], column: Column, stored: srid.Storage
+) -> bool:
+    """Whether all that is read by ``box`` lies in ``area``: only a point lies in its own box."""
+    if box is None or stored.geography or kind(column) != "POINT":
+        return False
+    return box[0] >= area[0] and box[1] >= area[1] and box[2] <= area[2] and box[3] <= area[3]
+
+
+def simplified(geom_type: str, shape: str, tolerance: float) -> tuple[str, list]:
+    """Without what is smaller than ``tolerance``; what is smaller as a whole is made visible.
+
+    ST_AsMVTGeom would drop it: a city's parcels would be gone from the map of a state.
+    """
+    box = f"ST_Expand({shape}, %s)"
+    if geom_type.endswith("POLYGON"):
+        speck = box
+    elif geom_type.endswith("LINESTRING"):
+        speck = f"ST_BoundingDiagonal({box})"
+    else:
+        speck = f"CASE ST_Dimension({shape}) WHEN 2 THEN {box} ELSE {shape} END"
+    small = f"ST_XMax({shape}) - ST_XMin({shape}) < %s AND ST_YMax({shape}) - ST_YMin({shape}) < %s"
+    simple = f"ST_Simplify({shape}, %s, true)"
+    return f"CASE WHEN {small} THEN {speck} ELSE {simple} END", [tolerance] * 4

@@ -1,0 +1,98 @@
+"""The answers of an operation that refuse, which every view of REST framework has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from typing import Any
+
+from drf_yasg import openapi
+from rest_framework import views
+
+from backend.unavailable import exception_handler
+
+JSON = "application/json"
+ERROR = "Error"
+RETRY_AFTER = {"Retry-After": {"type": "integer", "description": "Seconds to wait."}}
+WORDS = {
+    400: "A parameter or the body is wrong; the answer names it.",
+    401: "A login is missing or wrong.",
+    403: "A login is missing, is wrong, or may not do this.",
+    404: "There is no such row, page or format.",
+    406: "None of the formats in the header Accept is to be had.",
+    408: "The body did not come to its end.",
+    413: "The body is too large.",
+    415: "The body's Content-Type is none that is read here.",
+    429: "Too many requests.",
+    503: "A database that this needs is not there, is full, or takes too long. Try again.",
+}
+NAMES = {status: HTTPStatus(status).phrase.replace(" ", "") for status in WORDS}
+WITH_BODY = ("POST", "PUT", "PATCH")
+
+
+class ResponseRef(openapi._Ref):
+    """An answer that stands in the document once, for all operations that have it."""
+
+    SCOPE = "responses"
+
+    def __init__(self, resolver: openapi.ReferenceResolver, name: str) -> None:
+        super().__init__(resolver, name, self.SCOPE, openapi.Response)
+
+
+def refusals(view: Any, method: str, components: openapi.ReferenceResolver) -> dict[str, Any]:
+    """By status, what else than success ``method`` may be answered with.
+
+    Their schema is left out where the view handles exceptions in its own way.
+    """
+    described = _handler(view) in (exception_handler, views.exception_handler)
+    found = {}
+    for status in _statuses(view, method):
+        if described and ResponseRef.SCOPE in components.scopes:
+            shared = components.with_scope(ResponseRef.SCOPE)
+            shared.setdefault(NAMES[status], lambda: _refusal(status, components))  # noqa: B023
+            found[str(status)] = ResponseRef(shared, NAMES[status])
+        else:
+            found[str(status)] = _refusal(status, components if described else None)
+    return found
+
+
+def _refusal(status: int, components: openapi.ReferenceResolver | None) -> openapi.Response:
+    options: dict[str, Any] = {}
+    if components is not None:
+        definitions = components.with_scope(openapi.SCHEMA_DEFINITIONS)
+        definitions.setdefault(ERROR, _error)
+        options["schema"] = openapi.SchemaRef(definitions, ERROR)
+    if status in (429, 503):
+        options["headers"] = RETRY_AFTER
+    return openapi.Response(WORDS[status], **options)
+
+
+def _statuses(view: Any, method: str) -> Iterator[int]:
+    yield 400
+    if view.get_authenticators():
+        # By REST framework's rule: 401 where the first way to log in says how to.
+        yield 401 if view.get_authenticate_header(view.request) else 403
+    if view.get_permissions():
+        yield 403
+    yield from (404, 406)
+    if method in WITH_BODY:
+        yield from (408, 413, 415)
+    if view.get_throttles():
+        yield 429
+    yield 503
+
+
+def _handler(view: Any) -> Callable[..., Any] | None:
+    return view.get_exception_handler() if hasattr(view, "get_exception_handler") else None
+
+
+def _error() -> openapi.Schema:
+    return openapi.Schema(
+        type=openapi.TYPE_OBJECT,
+        description=(
+            "`detail` says what is wrong; or each wrong field or parameter has a member of its "
+            "name that does."
+        ),
+        properties={"detail": openapi.Schema(type=openapi.TYPE_STRING)},
+        additional_properties=True,
+    )

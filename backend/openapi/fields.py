@@ -1,0 +1,74 @@
+"""Values of plain fields: what REST framework takes and drf-yasg does not say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_yasg import openapi
+from drf_yasg.inspectors import FieldInspector, NotHandled, SimpleFieldInspector
+from rest_framework import serializers
+
+NOT_BLANK = r"\S"
+
+
+class PlainFieldInspector(SimpleFieldInspector):
+    """Adds the digits of decimals, and that a text of blanks is no text."""
+
+    def field_to_swagger_object(
+        self, field: Any, swagger_object_type: type, use_references: bool, **kwargs: Any
+    ) -> Any:
+        pattern = _pattern(field)
+        made = NotHandled
+        if pattern:
+            made = super().field_to_swagger_object(
+                field, swagger_object_type, use_references, **kwargs
+            )
+        if made is not NotHandled and made.type == openapi.TYPE_STRING and "pattern" not in made:
+            made.pattern = pattern
+        return made
+
+
+class ComputedFieldInspector(FieldInspector):
+    """What is answered as it is: any value, unless a column or an annotation tells its type.
+
+    drf-yasg calls all of these strings, and JSON an object.
+    """
+
+    def field_to_swagger_object(
+        self, field: Any, swagger_object_type: type, use_references: bool, **kwargs: Any
+    ) -> Any:
+        if swagger_object_type is not openapi.Schema or not _may_be_anything(field):
+            return NotHandled
+        make, _ = self._get_partial_types(field, swagger_object_type, use_references, **kwargs)
+        made = make(type=openapi.TYPE_STRING)
+        made.pop("type")  # drf-yasg makes no schema without one
+        return made
+
+
+def _may_be_anything(field: Any) -> bool:
+    if isinstance(field, serializers.SerializerMethodField):
+        method = getattr(field.parent, field.method_name, None)
+        told = getattr(method, "_swagger_serializer", None) is not None
+        return not told and "return" not in getattr(method, "__annotations__", {})
+    return type(field) in (serializers.ReadOnlyField, serializers.JSONField)
+
+
+def _pattern(field: Any) -> str | None:
+    if type(field) is serializers.DecimalField:
+        if None in (field.max_digits, field.decimal_places) or field.localize:
+            return None
+        whole = field.max_digits - field.decimal_places
+        digits = rf"\d{{1,{whole}}}" if whole else "0?"
+        return rf"^-?{digits}(\.\d{{1,{field.decimal_places}}})?$"
+    is_text = type(field) is serializers.CharField
+    if is_text and not field.read_only and field.trim_whitespace and not field.allow_blank:
+        return NOT_BLANK
+    return None
+
+
+def before(
+    place: type[FieldInspector], ours: list[type[FieldInspector]], all_: list[type[FieldInspector]]
+) -> list[type[FieldInspector]]:
+    """``all_`` with ``ours`` just before ``place``, or first of all where a team left it out."""
+    index = all_.index(place) if place in all_ else 0
+    return [*all_[:index], *ours, *all_[index:]]

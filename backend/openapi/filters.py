@@ -1,0 +1,145 @@
+"""Parameters of django-filter with the types that their form fields take."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+from django import forms
+from django.core import validators
+from django.db import models
+from django_filters import filters
+from django_filters.fields import BaseCSVField
+from django_filters.filterset import BaseFilterSet
+from django_filters.widgets import SuffixedMultiWidget
+from drf_yasg import openapi
+from drf_yasg.inspectors import FilterInspector, NotHandled
+from drf_yasg.inspectors.field import get_queryset_from_view
+
+from backend.openapi import once
+
+# The first that fits: decimals and floats are integers to Django, moments are dates.
+TYPES: tuple[tuple[type[forms.Field] | tuple[type[forms.Field], ...], dict[str, Any]], ...] = (
+    ((forms.DecimalField, forms.FloatField), {"type": "number"}),
+    (forms.IntegerField, {"type": "integer"}),
+    ((forms.NullBooleanField, forms.BooleanField), {"type": "boolean"}),
+    (forms.DateTimeField, {"type": "string", "format": "date-time"}),
+    (forms.DateField, {"type": "string", "format": "date"}),
+    (forms.UUIDField, {"type": "string", "format": "uuid"}),
+)
+TEXT = {"type": "string"}
+LIMITS = (
+    (validators.MinValueValidator, "minimum"),
+    (validators.MaxValueValidator, "maximum"),
+    (validators.MinLengthValidator, "min_length"),
+    (validators.MaxLengthValidator, "max_length"),
+)
+
+
+class DjangoFilterInspector(FilterInspector):
+    """The parameters of a FilterSet; drf-yasg's own have the type string, all of them."""
+
+    def get_filter_parameters(self, filter_backend: Any) -> Any:
+        # A team's own, which says itself what it takes, is for drf-yasg's next inspector.
+        if hasattr(filter_backend, "get_schema_operation_parameters"):
+            return NotHandled
+        if not hasattr(filter_backend, "get_filterset_class"):
+            return NotHandled
+        queryset = get_queryset_from_view(self.view)
+        filterset = filter_backend.get_filterset_class(self.view, queryset)
+        if filterset is None:
+            return []
+        model = getattr(queryset, "model", None) or filterset._meta.model
+        return list(_parameters(filterset, model, once.name(type(self.view))))
+
+
+def _parameters(
+    filterset: type[BaseFilterSet], model: type[models.Model] | None, view: str
+) -> Iterator[openapi.Parameter]:
+    """Of every filter of the rows of ``model``; ``view`` is named where one cannot be told."""
+    for name, declared in filterset.base_filters.items():
+        options = {
+            "in_": openapi.IN_QUERY,
+            "description": str(declared.label or ""),
+            "required": bool(declared.extra.get("required")),
+        }
+        try:
+            kinds = dict(_kinds(name, declared, model))
+        # Of a team's own filter, or of choices that are read from a database that is down.
+        except Exception as error:  # noqa: BLE001
+            once.warn(view, f"the filter {name!r} is documented as text", error)
+            kinds = {name: TEXT}
+        for full, kind in kinds.items():
+            yield openapi.Parameter(full, **options, **kind)
+
+
+def _kinds(
+    name: str, declared: filters.Filter, model: type[models.Model] | None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The types of a filter's parameters, of which a range has two."""
+    if isinstance(declared, filters.AllValuesMultipleFilter):
+        yield name, _many(TEXT)  # whatever the column holds by now
+    elif isinstance(declared, filters.AllValuesFilter):
+        yield name, TEXT
+    elif isinstance(declared, filters.QuerySetRequestMixin):
+        yield name, _of_rows(declared)
+    else:
+        field = _field(declared, model)
+        if isinstance(field.widget, SuffixedMultiWidget) and hasattr(field, "fields"):
+            for suffix, part in zip(field.widget.suffixes, field.fields, strict=False):
+                yield field.widget.suffixed(name, suffix), _of_field(part)
+        else:
+            yield name, _of_field(field)
+
+
+def _field(declared: filters.Filter, model: type[models.Model] | None) -> forms.Field:
+    # A filter keeps the field it makes, and every request starts from these.
+    own = copy.deepcopy(declared)
+    own.model = model  # as a FilterSet does for a request
+    return own.field
+
+
+def _of_rows(declared: filters.Filter) -> dict[str, Any]:
+    """Of a filter by a related row: the type of its key, where the rows are known by now."""
+    model = getattr(declared.extra.get("queryset"), "model", None)
+    by_key = model is not None and declared.extra.get("to_field_name") in (None, "pk")
+    is_number = by_key and isinstance(model._meta.pk, models.IntegerField)
+    one = {"type": "integer" if is_number else "string"}
+    return _many(one) if isinstance(declared, filters.MultipleChoiceFilter) else one
+
+
+def _of_field(field: forms.Field) -> dict[str, Any]:
+    if isinstance(field, BaseCSVField):
+        return {"type": "array", "items": openapi.Items(**_of_value(field))}
+    if isinstance(field, forms.MultipleChoiceField):
+        return _many({"type": "string", "enum": _choices(field)})
+    return _of_value(field)
+
+
+def _of_value(field: forms.Field) -> dict[str, Any]:
+    if isinstance(field, forms.ChoiceField):
+        return {"type": "string", "enum": _choices(field)}
+    found = next((kind for classes, kind in TYPES if isinstance(field, classes)), None)
+    found = dict(found or TEXT)
+    numbers = found["type"] in ("number", "integer")
+    for validator in field.validators:
+        for kind, name in LIMITS:
+            fits = name in ("minimum", "maximum") if numbers else name.endswith("length")
+            if isinstance(validator, kind) and fits and not callable(validator.limit_value):
+                limit = validator.limit_value
+                found[name] = limit if isinstance(limit, int) else float(limit)
+    return found
+
+
+def _many(one: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": openapi.Items(**one), "collectionFormat": "multi"}
+
+
+def _choices(field: forms.ChoiceField) -> list[str]:
+    values: list[str] = []
+    for value, label in field.choices:
+        # A group has its choices where others have their label.
+        group = label if isinstance(label, (list, tuple)) else [(value, label)]
+        values += [str(each) for each, _ in group if each not in ("", None)]
+    return values

@@ -1,0 +1,30 @@
+"""What the document goes on without, because a team's own code raised: others read it too."""
+
+from __future__ import annotations
+
+import logging
+
+from backend.errors import one_line
+
+logger = logging.getLogger("backend.openapi")
+
+_told: set[tuple[str, str]] = set()
+
+
+def warn(where: str, unknown: str, error: Exception) -> None:
+    """One line without a traceback, once a process: each operation of each fetch comes here."""
+    if (where, unknown) in _told:
+        return
+    _told.add((where, unknown))
+    logger.warning(
+        "%s: %s: %s: %s. This is said once a worker.",
+        where,
+        unknown,
+        type(error).__name__,
+        one_line(error),
+    )
+
+
+def name(cls: type) -> str:
+    """Where a reader of the log finds a class."""
+    return f"{cls.__module__}.{cls.__qualname__}"

@@ -1,0 +1,104 @@
+"""Serializers as definitions: one for what is sent, one for changes, one for what is answered.
+
+drf-yasg has one definition for all of them, which then says that a client has to send what
+only the answer has, that PATCH wants every field, and that an answer has passwords in it.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+from drf_yasg import openapi
+from drf_yasg.inspectors import NotHandled
+from drf_yasg.inspectors.field import ReferencingSerializerInspector
+from drf_yasg.utils import get_serializer_class, get_serializer_ref_name
+from rest_framework import serializers
+
+
+class Role(enum.Enum):
+    """What a serializer stands for; the value is the definition's name, around its own."""
+
+    ANSWER = "{}"
+    PARTIAL_ANSWER = "Sparse{}"  # ?fields= leaves the others out
+    BODY = "{}Request"
+    PATCH = "Patched{}Request"
+
+    @property
+    def is_sent(self) -> bool:
+        return self in (Role.BODY, Role.PATCH)
+
+    @property
+    def has_required(self) -> bool:
+        return self in (Role.ANSWER, Role.BODY)
+
+
+def as_role(serializer: Any, role: Role) -> Any:
+    """``serializer``, to be documented in that role with all that is nested in it."""
+    if isinstance(serializer, serializers.BaseSerializer):
+        serializer._documented_as = role
+    return serializer
+
+
+def role_of(field: serializers.Field) -> Role:
+    return getattr(field.root, "_documented_as", Role.ANSWER)
+
+
+class RoleInspector(ReferencingSerializerInspector):
+    """A serializer as an object with the fields that its role has."""
+
+    def field_to_swagger_object(
+        self, field: Any, swagger_object_type: type, use_references: bool, **kwargs: Any
+    ) -> Any:
+        if swagger_object_type is not openapi.Schema:
+            return NotHandled
+        if not self.is_mine(field):
+            return NotHandled
+        name = self.definition_name(field)
+        if not name or not use_references:
+            return self.describe(field, **kwargs)
+        definitions = self.components.with_scope(openapi.SCHEMA_DEFINITIONS)
+        known = definitions.setdefault(name, lambda: self.describe(field))
+        if getattr(known, "_NP_serializer", None) is not get_serializer_class(field):
+            # Another of the same name. drf-yasg would answer the whole document with a 500.
+            return self.describe(field, **kwargs)
+        return openapi.SchemaRef(definitions, name)
+
+    def is_mine(self, field: Any) -> bool:
+        return isinstance(field, serializers.Serializer)
+
+    def definition_name(self, serializer: serializers.Serializer) -> str | None:
+        name = get_serializer_ref_name(serializer)
+        return name and role_of(serializer).value.format(name)
+
+    def describe(self, serializer: serializers.Serializer, **kwargs: Any) -> openapi.Schema:
+        """The schema itself."""
+        make, _ = self._get_partial_types(serializer, openapi.Schema, True, **kwargs)
+        properties, required = self.members(serializer)
+        made = make(
+            use_field_title=False,
+            type=openapi.TYPE_OBJECT,
+            properties=properties,
+            required=required or None,
+        )
+        made._NP_serializer = get_serializer_class(serializer)
+        return made
+
+    def members(
+        self, serializer: serializers.Serializer
+    ) -> tuple[dict[str, openapi.Schema], list[str]]:
+        """The schemas of the fields by name, and which of them are always there."""
+        role = role_of(serializer)
+        properties, required = {}, []
+        for field_name, child in serializer.fields.items():
+            if child.read_only if role.is_sent else child.write_only:
+                continue
+            options = {"read_only": True} if child.read_only else {}
+            schema = self.probe_field_inspectors(child, openapi.Schema, True, **options)
+            if schema is None:  # a HiddenField
+                continue
+            name = self.get_property_name(field_name)
+            properties[name] = schema
+            if child.required and role.has_required:
+                required.append(name)
+        return properties, required

@@ -1,0 +1,84 @@
+"""What gunicorn's first process does otherwise here than in gunicorn."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gunicorn.arbiter import Arbiter
+
+# It looks at its workers once a second. After a longer sleep of its own (`docker pause`, a machine
+# that was suspended or moved, no processor for it) they have slept as well.
+ASLEEP = 5  # seconds
+# For each worker to be scheduled again, and to report; it does once a second.
+WAKING = 10  # seconds
+# Those by which gunicorn ends a worker.
+ENDING = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
+
+
+def forgive_sleep(server: Arbiter) -> None:
+    """From gunicorn's hook when_ready: a worker is no hung one because everything stood still.
+
+    gunicorn would otherwise kill all of them, with all that they have in hand: their last report
+    is older than ``timeout`` by the clock, which does not stop for a container that does.
+    """
+    murder_workers, seen, woke = server.murder_workers, time.monotonic(), float("-inf")
+
+    def murder_hung_workers() -> None:
+        nonlocal seen, woke
+        now = time.monotonic()
+        if now - seen > ASLEEP:
+            woke = now
+            server.log.warning("Everything stood still for %.0f s; going on", now - seen)
+        seen = now
+        if now - woke > WAKING:
+            murder_workers()
+
+    server.murder_workers = murder_hung_workers
+
+
+def refuse_a_successor(server: Arbiter) -> None:
+    """From gunicorn's hook when_ready: SIGUSR2 starts no second gunicorn in a container.
+
+    It would be a child of the container's first process, and end with it; or of the only child of
+    that, which ``docker run --init`` waits for. A daemon, whose parent has that number too, may.
+    """
+    if os.getpid() != 1 and (os.getppid() != 1 or server.cfg.daemon):
+        return
+
+    def refuse() -> None:
+        server.log.error(
+            "SIGUSR2 is refused: the container ends with this process, whether it has a successor "
+            "or not. Start another container, then stop this one."
+        )
+
+    server.reexec = refuse
+
+
+def stop_new_workers_too() -> None:
+    """From gunicorn's hook when_ready: a worker that has just been forked can be stopped.
+
+    Until it sets its own handlers it has those of the first process, which put a signal into a
+    queue that nobody reads in it: a SIGTERM then was lost, and a container that was stopped as it
+    became ready was killed when its time was up. A worker has nothing in hand that early.
+    """
+    first = os.getpid()
+
+    def before() -> None:
+        if os.getpid() == first:
+            signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+
+    def in_first() -> None:
+        if os.getpid() == first:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+
+    def in_worker() -> None:
+        if os.getppid() == first:
+            for number in ENDING:
+                signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+
+    os.register_at_fork(before=before, after_in_parent=in_first, after_in_child=in_worker)

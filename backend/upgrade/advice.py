@@ -1,0 +1,137 @@
+"""What to do about names that are gone, and about packages in requirements: data."""
+
+from __future__ import annotations
+
+SWAGGER = (
+    "Delete it: the image serves /swagger/ and /redoc/ by itself. For a path of your own: "
+    '`from backend.docs import redoc, swagger` and path("schema/", swagger).'
+)
+PARAMETERS = (
+    "Write the parameters in get_schema_operation_parameters(self, view), which returns a list of "
+    '{"name": ..., "in": "query", "required": False, "description": ..., "schema": {"type": '
+    '"string"}}.'
+)
+SERVES_STATIC = "Delete it: the image's middleware serves static files already."
+
+# The longest beginning of a dotted name that is here says what to do.
+NAMES = {
+    "rest_framework_swagger": SWAGGER,
+    "rest_framework.documentation": SWAGGER,
+    "rest_framework.schemas.coreapi": SWAGGER,
+    "rest_framework.renderers.CoreJSONRenderer": SWAGGER,
+    "rest_framework.compat": "Names of rest_framework.compat are private and come and go: "
+    "import the package itself, in a try where it is optional.",
+    "rest_framework.compat.coreapi": PARAMETERS,
+    "rest_framework.compat.coreschema": PARAMETERS,
+    "rest_framework.decorators.list_route": "It is action(detail=False), with url_path= for an "
+    "underscore in the name.",
+    "rest_framework.decorators.detail_route": "It is action(detail=True).",
+    "rest_framework.filters.DjangoFilterBackend": "Import it from django_filters.rest_framework.",
+    "django.contrib.gis.admin.GeoModelAdmin": "It is GISModelAdmin.",
+    "django.contrib.gis.admin.OSMGeoAdmin": "It is GISModelAdmin.",
+    "rest_framework.serializers.NullBooleanField": "It is BooleanField(allow_null=True).",
+    "coreapi": PARAMETERS,
+    "coreschema": PARAMETERS,
+    "openapi_codec": SWAGGER,
+    "whitenoise.django": SERVES_STATIC,
+    "pkg_resources": "setuptools is not in the image. For a version: "
+    'importlib.metadata.version("name"); '
+    'for a file: importlib.resources.files("package"); declare_namespace() can go.',
+    "distutils.version": "Use packaging.version.Version, with 'packaging' in requirements.txt.",
+    "distutils.util.strtobool": 'For a variable: value.lower() in ("1", "on", "t", "true", "y", '
+    '"yes").',
+    "distutils": "Python no longer has distutils: use setuptools, shutil or packaging.",
+    "imp": "Use importlib: importlib.reload, importlib.util.find_spec.",
+    "django.conf.urls.url": "It is django.urls.re_path.",
+    "django.utils.six": "Python 3 has it all itself: str for six.text_type, and so on.",
+    "django.utils.lru_cache": "It is functools.lru_cache.",
+    "django.utils.encoding.python_2_unicode_compatible": "Delete it, with its decorators.",
+    "django.core.urlresolvers": "It is django.urls.",
+    "django.contrib.auth.middleware.SessionAuthenticationMiddleware": "Delete it: Django does "
+    "it itself.",
+    "django.contrib.postgres.fields.JSONField": "It is django.db.models.JSONField.",
+    "psycopg2": "It is in the image.",
+}
+# Imports that no longer work, though no package of the image tells.
+DEAD_IMPORTS = {
+    "rest_framework_swagger": "rest_framework_swagger needs coreapi, which does not import on "
+    "Python 3.13, and nobody maintains it",
+    "coreapi": "coreapi is not in the image, does not import on Python 3.13, and REST framework "
+    "no longer uses it",
+    "coreschema": "coreschema is not in the image, and REST framework no longer uses it",
+    "openapi_codec": "openapi_codec is not in the image, and nobody maintains it",
+    "pkg_resources": "pkg_resources is not there: Python 3.12 and later come without setuptools",
+}
+
+# What the image brings. A specifier in a team's requirements can only be in its way.
+CARRIED = {
+    *("django", "djangorestframework", "djangorestframework-gis", "django-cors-headers"),
+    *("django-filter", "whitenoise", "gunicorn", "psycopg2-binary", "drf-yasg", "orjson"),
+    *("django-environ", "django-health-check", "psutil"),
+}
+# Replaced by what the image brings; commented out.
+REPLACED = {
+    "psycopg2": "from source it needs a compiler; the image has psycopg2-binary",
+    "coreapi": "it does not import on Python 3.13, and REST framework no longer uses it",
+    "coreapi-cli": "it needs coreapi, which does not import on Python 3.13",
+    "coreschema": "nothing uses it without coreapi",
+    "openapi-codec": "nobody maintains it; the image has drf-yasg",
+    "django-rest-swagger": "nobody maintains it; the image has drf-yasg",
+}
+# Not to be used, and for the team to decide.
+DEAD = {
+    "psycopg": "Delete it: Django takes psycopg 3 when both are installed, and the image is "
+    "made with psycopg2.",
+    "psycogreen": "Delete it: it is for gevent, and the image's workers are threads.",
+    "django-rest-framework": "Delete it: the package is djangorestframework, which the image has.",
+    "pygdal": "Delete it: the image has GDAL for GeoDjango. For osgeo, use pyogrio or rasterio.",
+    "gdal": "Delete it: the image has GDAL for GeoDjango. For osgeo, use pyogrio or rasterio.",
+    "enum34": "Delete it: Python has enum.",
+    "futures": "Delete it: Python has concurrent.futures.",
+    "dataclasses": "Delete it: Python has dataclasses.",
+    "typing": "Delete it: Python has typing.",
+    "pathlib": "Delete it: Python has pathlib.",
+    "nose": "It does not import on Python 3.10 and later: use pytest.",
+    "django-nose": "It does not import on Python 3.10 and later: use pytest-django.",
+    "bumpversion": "Nobody maintains it: use bump-my-version.",
+    "jsonfield": "Use django.db.models.JSONField.",
+    "django-jsonfield": "Use django.db.models.JSONField.",
+    "raven": "Nobody maintains it: use sentry-sdk.",
+    "awsebcli": "Install it on the machine that deploys, not in the image.",
+}
+# The first release that runs on Python 3.13, for packages that earlier ones of cannot be built or
+# imported: their release notes, or the first files for cp313 on PyPI.
+FIRST_FOR_PYTHON = {
+    "cffi": "1.17.0",
+    "fiona": "1.10.0",
+    "gevent": "24.10.1",
+    "greenlet": "3.1.0",
+    "jinja2": "3.1.0",
+    "lxml": "5.3.0",
+    "markupsafe": "3.0.0",
+    "matplotlib": "3.9.2",
+    "numpy": "2.1.0",
+    "pandas": "2.2.3",
+    "pillow": "11.0.0",
+    "pyproj": "3.7.0",
+    "pytest": "8.2.0",
+    "pyyaml": "6.0.2",
+    "scikit-learn": "1.5.2",
+    "scipy": "1.14.1",
+    "shapely": "2.0.6",
+    "geopandas": "1.0.0",
+    "django-crispy-forms": "2.3",
+    "django-debug-toolbar": "4.4.6",
+    "django-extensions": "4.1",
+    "pytest-django": "4.9.0",
+    "pytest-xdist": "3.6.0",
+}
+
+
+def about(dotted: str) -> str:
+    """What to do about a name, empty where nothing is known of it."""
+    parts = dotted.split(".")
+    for length in range(len(parts), 0, -1):
+        if advice := NAMES.get(".".join(parts[:length])):
+            return advice
+    return ""

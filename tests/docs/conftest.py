@@ -1,0 +1,60 @@
+"""Readers of the pages, each in an empty folder of its own."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.docs.reader import REPOSITORY, Reader
+from tests.support.containers import docker, free_port, remove_project
+
+
+@pytest.fixture(scope="module")
+def new_reader(
+    tmp_path_factory: pytest.TempPathFactory, clone: Path
+) -> Iterator[Callable[[], Reader]]:
+    """Makes readers, each with a port of its own; what they started is removed in the end."""
+    readers = []
+
+    def new() -> Reader:
+        base = tmp_path_factory.mktemp("reader")
+        for name in ("empty", "notes"):
+            (base / name).mkdir()
+        port, proxy, prefix = free_port(), free_port(), f"docs-{uuid.uuid4().hex[:12]}"
+        instead = {
+            "localhost:8000": f"localhost:{port}",
+            "localhost:8080": f"localhost:{proxy}",
+            "127.0.0.1:8000:": f"127.0.0.1:{port}:",
+            "/tmp/try": str(base / "try"),
+            "my-api:v1": f"{prefix}:v1",
+        }
+        env = {
+            # Of bin/up, then of the compose files of startproject.
+            "PORT": str(port),
+            "API_PORT": str(port),
+            "PROXY_PORT": str(proxy),
+            "POSTGRES_PORT": str(free_port()),
+            # The image under test keeps its name: it is the one that is published.
+            "IMAGE": f"{prefix}-base",
+            # The address is real, the repository behind it is this one.
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": f"url.{clone}.insteadOf",
+            "GIT_CONFIG_VALUE_0": REPOSITORY,
+        }
+        readers.append(Reader(base / "empty", base / "notes", instead, env, prefix))
+        return readers[-1]
+
+    yield new
+    for reader in readers:
+        for project in reader.projects():
+            remove_project(project)
+        images = reader.env["IMAGE"], f"{reader.prefix}:v1"
+        docker("image", "rm", "--force", *images, check=False)
+
+
+@pytest.fixture
+def reader(new_reader: Callable[[], Reader]) -> Reader:
+    return new_reader()

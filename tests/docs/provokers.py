@@ -1,0 +1,357 @@
+"""Provokes each error of docs/troubleshooting.md on the image, and gives what was printed.
+
+The page says ``printed: NAME`` before a block; the function of that name is here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import requests
+
+from tests.conftest import PostGIS
+from tests.support.broken import SETTINGS, URLS, write
+from tests.support.containers import Container, Containers, docker, until
+
+KEY = {"DJANGO_SECRET_KEY": "of-the-tests-and-as-long-as-django-wants-it-" * 2}
+POSTGRES = {
+    "POSTGRES_HOST": "db",
+    "POSTGRES_NAME": "trees",
+    "POSTGRES_USER": "trees",
+    "POSTGRES_PASSWORD": "of-the-tests",
+}
+EXTENDS = "from backend.hacko_settings import *\n\n"
+APP = {SETTINGS: f'{EXTENDS}INSTALLED_APPS += ["trees"]\n', "trees/__init__.py": ""}
+MODEL = """\
+from django.db import models
+
+
+class Tree(models.Model):
+    name = models.TextField()
+"""
+GEOMETRY = """\
+from django.contrib.gis.db import models
+
+
+class Tree(models.Model):
+    place = models.PointField()
+"""
+ELSEWHERE = f"""\
+{MODEL}
+    class Meta:
+        in_db = "cencus"
+"""
+MIGRATION = """\
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    operations = [
+        migrations.CreateModel(
+            "Tree", [("id", models.BigAutoField(primary_key=True)), ("name", models.TextField())]
+        )
+    ]
+"""
+# Pages that fail in the ways a page can.
+PAGES = """\
+from django.contrib.contenttypes.models import ContentType
+from django.http import HttpResponse
+from django.templatetags.static import static
+from django.urls import path
+
+urlpatterns = [
+    path("count/", lambda request: HttpResponse(ContentType.objects.count())),
+    path("map/", lambda request: HttpResponse(static("trees/tree.css"))),
+    path("report/", lambda request: HttpResponse(len(b"x" * 2**30))),
+]
+"""
+
+ERRORS: dict[str, Callable[[Stage], str]] = {}
+
+
+def provokes(provoker: Callable[[Stage], str]) -> Callable[[Stage], str]:
+    ERRORS[provoker.__name__] = provoker
+    return provoker
+
+
+@dataclass
+class Stage:
+    """A PostGIS server called ``db``, and an API that serves on a database of its own there.
+
+    Several threads may start containers at the same time.
+    """
+
+    started: Containers
+    postgis: PostGIS
+    network: str
+    folder: Path
+    api: Container = field(init=False)
+
+    def __post_init__(self) -> None:
+        docker("network", "connect", "--alias", "db", self.network, self.postgis.host)
+        self.postgis.sql("CREATE ROLE trees LOGIN PASSWORD 'of-the-tests'")
+        for database in ("trees", "planted", "bare"):
+            self.postgis.sql(f"CREATE DATABASE {database} OWNER trees")
+        for database in ("trees", "planted"):
+            self.postgis.sql("CREATE EXTENSION postgis", database)
+        self.api = self.serve({URLS: PAGES}, env=KEY | POSTGRES).wait_until_ready()
+
+    def close(self) -> None:
+        """Leave the server as it was, which others use too."""
+        for database in ("trees", "planted", "bare"):
+            self.postgis.sql(f"DROP DATABASE {database} WITH (FORCE)")
+        self.postgis.sql("DROP ROLE trees")
+
+    def serve(
+        self, files: Mapping[str, str], *options: str, env: Mapping[str, str] | None = None
+    ) -> Container:
+        mounts = self._written(files)
+        return self.started.start(env=env, options=[*self._network(), *options], mounts=mounts)
+
+    def prepare(
+        self, files: Mapping[str, str], *options: str, env: Mapping[str, str] | None = None
+    ) -> tuple[str, str]:
+        """What a container prints that ends where the server would begin: its log, its errors."""
+        done = self.started.run(
+            "--check-config",
+            env=env,
+            options=[*self._network(), *options],
+            mounts=self._written(files),
+        )
+        return done.stdout, done.stderr
+
+    def runs(self, files: Mapping[str, str], *command: str, env: Mapping[str, str]) -> str:
+        done = self.started.run(
+            *command, env=env, options=self._network(), mounts=self._written(files)
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def fails(self, files: Mapping[str, str], *options: str, **env: str) -> str:
+        """The errors of a start with a team's ``files``, which must print some."""
+        _, errors = self.prepare(files, *options, env=env)
+        assert errors, "the start did not fail"
+        return errors
+
+    def warns(self, files: Mapping[str, str], **env: str) -> str:
+        log, errors = self.prepare(files, env=env)
+        assert not errors, errors
+        return line_with("WARNING: ", log)
+
+    def _network(self) -> list[str]:
+        return ["--network", self.network]
+
+    def _written(self, files: Mapping[str, str]) -> dict[str | Path, str]:
+        root = self.folder / uuid.uuid4().hex
+        root.mkdir()
+        write(root, dict(files))
+        return {each: f"/code/{each.name}" for each in root.iterdir()}
+
+
+def line_with(text: str, log: str) -> str:
+    (line,) = [line for line in log.splitlines() if text in line]
+    return line
+
+
+def logged(container: Container, text: str) -> str:
+    """The one line of its log with this text, as soon as it is there."""
+    until(lambda: text in container.logs(), f"{text} in the log")
+    return line_with(text, container.logs())
+
+
+# --- Variables ---------------------------------------------------------------
+
+
+@provokes
+def missing_key(stage: Stage) -> str:
+    return stage.fails({}, **POSTGRES)
+
+
+@provokes
+def public_key(stage: Stage) -> str:
+    return stage.fails({}, **POSTGRES, DJANGO_SECRET_KEY="change-me-in-production")
+
+
+@provokes
+def unreadable_value(stage: Stage) -> str:
+    return stage.fails({}, DEBUG="ture")
+
+
+@provokes
+def origin_without_scheme(stage: Stage) -> str:
+    return stage.fails({}, CORS_ALLOWED_ORIGINS="map.example.org")
+
+
+@provokes
+def misspelt_variable(stage: Stage) -> str:
+    return stage.warns({}, POSTGRES_PASWORD="x")
+
+
+@provokes
+def no_database_name(stage: Stage) -> str:
+    return stage.fails({}, POSTGRES_USER="trees", POSTGRES_HOST="db")
+
+
+# --- Your code ---------------------------------------------------------------
+
+
+@provokes
+def missing_package(stage: Stage) -> str:
+    return stage.fails({SETTINGS: f"{EXTENDS}import storages\n"})
+
+
+@provokes
+def folder_for_file(stage: Stage) -> str:
+    return stage.fails({"local_settings/settings.py/nothing": ""})
+
+
+@provokes
+def no_urlpatterns(stage: Stage) -> str:
+    return stage.fails({URLS: "from django.urls import path\n"})
+
+
+@provokes
+def unknown_alias(stage: Stage) -> str:
+    return stage.fails(APP | {"trees/models.py": ELSEWHERE})
+
+
+@provokes
+def geometry_on_sqlite(stage: Stage) -> str:
+    return stage.fails(APP | {"trees/models.py": GEOMETRY})
+
+
+# --- Databases and migrations ------------------------------------------------
+
+
+@provokes
+def wrong_password(stage: Stage) -> str:
+    return stage.fails({}, **KEY, **POSTGRES | {"POSTGRES_PASSWORD": "another"})
+
+
+@provokes
+def unknown_host(stage: Stage) -> str:
+    here = POSTGRES | {"POSTGRES_HOST": "database", "DB_WAIT_TIMEOUT": "1"}
+    return stage.fails({}, **KEY, **here)
+
+
+@provokes
+def nobody_listens(stage: Stage) -> str:
+    here = POSTGRES | {"POSTGRES_HOST": "localhost", "DB_WAIT_TIMEOUT": "1"}
+    return stage.fails({}, **KEY, **here)
+
+
+@provokes
+def no_postgis(stage: Stage) -> str:
+    return stage.fails({}, **KEY, **POSTGRES | {"POSTGRES_NAME": "bare"})
+
+
+@provokes
+def no_migrations(stage: Stage) -> str:
+    return stage.warns(APP | {"trees/models.py": MODEL}, DEBUG="true")
+
+
+@provokes
+def table_exists(stage: Stage) -> str:
+    files = APP | {
+        "trees/migrations/__init__.py": "",
+        "trees/migrations/0001_initial.py": MIGRATION,
+    }
+    stage.postgis.sql("CREATE TABLE trees_tree (id bigint)", "planted")
+    env = KEY | POSTGRES | {"POSTGRES_NAME": "planted"}
+    said = stage.fails(files, **env)
+    # As the page says where it is the same table; then a start goes well.
+    stage.runs(files, "python", "manage.py", "migrate", "--fake-initial", env=env)
+    assert stage.prepare(files, env=env)[1] == ""
+    return said
+
+
+@provokes
+def too_few_connections(stage: Stage) -> str:
+    here = POSTGRES | {"POSTGRES_NAME": "bare", "MIGRATE": "false"}
+    return stage.warns({}, **KEY, **here, REPLICAS="8", WEB_CONCURRENCY="4")
+
+
+@provokes
+def database_away(stage: Stage) -> str:
+    stage.postgis.sql(
+        "ALTER DATABASE trees ALLOW_CONNECTIONS false;"
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'trees'"
+    )
+    try:
+        answer = stage.api.get("/count/")
+    finally:
+        stage.postgis.sql("ALTER DATABASE trees ALLOW_CONNECTIONS true")
+    assert answer.status_code == 503
+    return answer.text
+
+
+# --- The container -----------------------------------------------------------
+
+
+@provokes
+def read_only_data(stage: Stage) -> str:
+    return stage.fails({}, "--volume", f"{stage.started.volume()}:/data:ro")
+
+
+@provokes
+def may_not_give_up_root(stage: Stage) -> str:
+    return stage.fails({}, "--cap-drop", "ALL")
+
+
+@provokes
+def port_in_use(stage: Stage) -> str:
+    done = docker("exec", stage.api.name, "bin/docker-entrypoint.sh", check=False)
+    return done.stderr
+
+
+@provokes
+def out_of_memory(stage: Stage) -> str:
+    limit = ("--memory", "256m", "--memory-swap", "256m")
+    api = stage.serve({URLS: PAGES}, *limit).wait_until_ready()
+    with contextlib.suppress(requests.ConnectionError):
+        api.get("/report/")
+    return logged(api, "out of memory")
+
+
+@provokes
+def missing_static_file(stage: Stage) -> str:
+    assert stage.api.get("/map/").status_code == 500
+    return logged(stage.api, "ValueError: ").strip()
+
+
+@provokes
+def unresolved_static_file(stage: Stage) -> str:
+    return stage.fails(APP | {"trees/static/trees/tree.css": 'p { background: url("oak.png") }'})
+
+
+# --- Requests ----------------------------------------------------------------
+
+
+@provokes
+def foreign_host(stage: Stage) -> str:
+    answer = stage.api.get("/", headers={"Host": "api:8000"})
+    assert answer.status_code == 400
+    return logged(stage.api, "ALLOWED_HOSTS")
+
+
+@provokes
+def foreign_origin(stage: Stage) -> str:
+    answer = stage.api.session.post(
+        stage.api.url("/admin/login/"), headers={"Origin": "https://api.example.org"}, timeout=30
+    )
+    assert answer.status_code == 403
+    return logged(stage.api, "Forbidden")
+
+
+@provokes
+def large_body(stage: Stage) -> str:
+    json = {"Content-Type": "application/json"}
+    answer = stage.api.session.post(
+        stage.api.url("/count/"), b" " * 10_000_001, headers=json, timeout=30
+    )
+    assert answer.status_code == 413
+    return answer.text

@@ -1,0 +1,146 @@
+"""Commands in the text and the tables of the pages: each is typed by a test."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.docs import snippets
+from tests.docs.test_pages import PAGES, ROOT
+
+SCAFFOLD = ROOT / "scaffold/README.md-tpl"
+PROGRAMS = re.compile(
+    r"([A-Z_]+=\S+ )*(docker|python3?|bash|sh|(bin|bench|\.ci)/[\w.-]+|curl|psql|git|cp|grep|pip"
+    r"|pg_(dump|restore|isready)|pytest|ruff)( |$)"
+)
+# Named, not to be typed like that.
+MENTIONED = {
+    *("docker compose exec", "docker exec", "docker inspect", "docker login", "docker pause"),
+    *("docker run", "docker stats", "docker stop", "git diff", "pip", "pip install"),
+    *("pip install -e", "psql", "pytest", "ruff", "python", "python manage.py ..."),
+    # What runs the tests cannot be one of them, and uv is not there.
+    *("bin/test", "bin/test tests/unit -k router", "bin/lock"),
+}
+# What types a command in words of its own.
+TYPED = {
+    ".ci/engine": (".ci/run", 'step "Engine" .ci/engine'),
+    "PORT=9000 bin/up": ("tests/bin/test_up.py", '"PORT": str(self.port)'),
+    "bash .ci/run": ("tests/publish/test_travis.py", '"bash .ci/run"'),
+    ".ci/run": ("tests/publish/test_travis.py", '"bash .ci/run"'),
+    "bench/run": ("tests/bench/test_run.py", '["bench/run", '),
+    "bench/run --only list detail": ("tests/bench/test_run.py", '"--only", "hello"'),
+    "bench/run --quick": ("tests/bench/test_run.py", '"--quick"]'),
+    "bench/run --rounds 9": ("tests/bench/test_run.py", '"--rounds", "1"'),
+    "bench/size": ("bin/test", 'step "Size" bench/size'),
+    "bin/docker-deploy.sh": ("tests/publish/test_publishing.py", "bin/docker-deploy.sh"),
+    "bin/image-test": ("tests/contract/conftest.py", 'ROOT / "bin" / "image-test"'),
+    "bin/lint": ("bin/test", 'step "Linters" bin/lint'),
+    "bin/native runserver": ("tests/startproject/test_compose.py", '["bin/native", "runserver", '),
+    "bin/native shell": ("tests/startproject/test_compose.py", '"bin/native", "shell", '),
+    "bin/test --all": (".ci/run", 'step "All checks" bin/test --all'),
+    "bin/up --native": ("tests/bin/test_up.py", 'up("--native", '),
+    "bin/up --postgis": ("tests/bin/test_up.py", 'up("--postgis")'),
+    "cp .env.example .env": ("tests/startproject/test_projects.py", '".travis.yml"'),
+    "docker compose -f docker-compose.yml run --rm --build --no-deps api check": (
+        "scaffold/.travis.yml-tpl",
+        "- docker compose -f docker-compose.yml run --rm --build --no-deps api check",
+    ),
+    "docker compose --profile replicas up": (
+        "tests/startproject/test_compose.py",
+        '("--profile", "replicas")',
+    ),
+    "docker compose --profile replicas up --build --detach --wait": (
+        "tests/startproject/test_compose.py",
+        '("--profile", "replicas")',
+    ),
+    "docker compose --profile tools up": (
+        "tests/startproject/test_compose.py",
+        '"--profile", "tools", "up", ',
+    ),
+    "docker compose --profile tools up --detach": (
+        "tests/startproject/test_compose.py",
+        '"--profile", "tools", "up", "--detach"',
+    ),
+    "docker compose run --rm api ruff check": (
+        "scaffold/.travis.yml-tpl",
+        "- docker compose run --rm api ruff check",
+    ),
+    "docker compose run --rm api ruff format --check": (
+        "scaffold/.travis.yml-tpl",
+        "- docker compose run --rm api ruff format --check",
+    ),
+    "docker image ls bdd-bench": ("tests/bench/test_run.py", '"image", "ls", "bdd-bench"'),
+    "docker run --init": ("tests/faults/test_processes.py", '"--init"'),
+    "docker run --user ...": ("tests/image/test_hardening.py", '"--user", "12345:0"'),
+    "docker run IMAGE --workers 2": ("tests/image/test_config.py", 'start("--workers", '),
+    "docker run IMAGE python manage.py config": (
+        "tests/image/test_config.py",
+        '"python", "manage.py", "config"',
+    ),
+    "docker stop --time": ("tests/image/test_boot.py", '"stop", "--time", '),
+    "pg_dump --format=custom": ("tests/image/test_image.py", "pg_dump --format=custom "),
+    "pg_dump --no-owner": ("tests/image/test_image.py", "pg_dump --no-owner "),
+    "pg_restore": ("tests/image/test_image.py", "pg_restore --"),
+    "python manage.py doctor": ("tests/image/test_doctor.py", '"python", "manage.py", "doctor"'),
+    "python manage.py migrate --fake-initial": (
+        "tests/docs/provokers.py",
+        '"manage.py", "migrate", "--fake-initial"',
+    ),
+    "python manage.py migrate parks --fake-initial": (
+        "tests/upgrade/test_upgrade.py",
+        '"migrate", "parks", "--fake-initial"',
+    ),
+    "python manage.py migrate_databases": (
+        "tests/image/test_migrations.py",
+        '"python", "manage.py", "migrate_databases"',
+    ),
+}
+
+
+def inline(page: Path) -> Iterator[tuple[str, str]]:
+    """Each command between backquotes outside of blocks, on one line, with its place."""
+    text = re.sub(
+        r"^( {0,3})(`{3,}|~{3,}).*?^ {0,3}\2 *$",
+        lambda block: "\n" * block[0].count("\n"),
+        page.read_text(encoding="utf-8").replace("{{ app_name }}", "my_api"),
+        flags=re.MULTILINE | re.DOTALL,
+    )
+    for span in re.finditer(r"(?<!`)`([^`]+)`(?!`)", text):
+        command = " ".join(span[1].split())
+        if PROGRAMS.match(command):
+            line = text.count("\n", 0, span.start()) + 1
+            yield command, f"{page.relative_to(ROOT)}, line {line}"
+
+
+def typed() -> str:
+    """What the blocks of the pages run, and what a reader types after them, in test_readme.py."""
+    blocks = [
+        snippet.text
+        for page in PAGES
+        for snippet in snippets.read(page, ROOT)
+        if snippet.kind in ("run", "run, fails")
+    ]
+    return "".join(blocks) + (ROOT / "tests/docs/test_readme.py").read_text(encoding="utf-8")
+
+
+def test_every_command_in_the_text_is_typed_by_a_test() -> None:
+    text = typed()
+    unproved = [
+        f"{place}: {command}"
+        for page in (*PAGES, SCAFFOLD)
+        for command, place in inline(page)
+        if not re.search(rf"(?<![\w-]){re.escape(command)}(?![\w-])", text)
+        and command not in MENTIONED | TYPED.keys()
+    ]
+    assert not unproved, "put it into a block that is run, or type it in a test that TYPED names"
+
+
+def test_what_is_said_to_type_a_command_does() -> None:
+    for command, (file, words) in TYPED.items():
+        assert words in (ROOT / file).read_text(encoding="utf-8"), command
+
+
+def test_no_command_is_excused_that_no_page_has() -> None:
+    found = {command for page in (*PAGES, SCAFFOLD) for command, _ in inline(page)}
+    assert MENTIONED | TYPED.keys() <= found

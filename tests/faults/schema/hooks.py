@@ -1,0 +1,156 @@
+"""What OpenAPI 2.0 has no words for, told to schemathesis: no check is off for any operation.
+
+Valid requests are made so that they keep the rules that the document says in words only. Of
+requests that break the schema and are accepted, those are let pass that the API takes by design:
+as REST framework does, an API ignores what is no page, and reads a number in quotes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import schemathesis
+from hypothesis import strategies as st
+from schemathesis import Case, HookContext, Response
+from schemathesis.core.failures import AcceptedNegativeData, Failure
+from schemathesis.core.jsonschema import make_validator
+from schemathesis.core.parameters import ParameterLocation
+from schemathesis.openapi.checks import MissingContentType
+
+# A value that is none of theirs is as if it was not given: REST framework's pages do so, and
+# django-filter's booleans. docs/spatial.md says it of limit and offset.
+IGNORED = {"limit", "offset", "count", "open_now"}
+# A stream of all rows has no pages, and its limit and offset are its own.
+OF_PAGES = {"page_after", "page_before"}
+PLACES = (
+    ParameterLocation.PATH,
+    ParameterLocation.QUERY,
+    ParameterLocation.HEADER,
+    ParameterLocation.BODY,
+)
+
+longitudes = st.floats(-180, 180)
+latitudes = st.floats(-90, 90)
+schemathesis.openapi.format("geometry", st.builds("POINT({} {})".format, longitudes, latitudes))
+
+
+@schemathesis.hook
+def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> None:
+    """Rules between values, of valid requests; and places that can be shown again.
+
+    A stored place beyond the poles ends every view that transforms it (``moved`` of
+    /streams/allkinds/), those of stock djangorestframework-gis too.
+    """
+    _keep_on_earth(case.body)
+    if case.meta is None or not case.meta.generation.mode.is_positive:
+        return
+    query, path = case.query or {}, case.path_parameters or {}
+    if {"z", "x", "y"} <= set(path):
+        across = 2 ** int(path["z"])
+        path.update({name: int(path[name]) % across for name in "xy"})
+    if len(box := _numbers(query.get("in_bbox"))) == 4:
+        west, east = (_within(180, box[0]), _within(180, box[2]))
+        south, north = sorted((_within(90, box[1]), _within(90, box[3])))
+        query["in_bbox"] = f"{west},{south},{east},{north}"
+    if len(point := _numbers(query.get("point"))) == 2:
+        query["point"] = f"{_within(180, point[0])},{_within(90, point[1])}"
+    if "dist" in query:
+        query.setdefault("point", "-122.68,45.52")
+    if "tile" in query:
+        zoom = int(str(query["tile"]).partition("/")[0]) % 31
+        query["tile"] = f"{zoom}/{2**zoom - 1}/0"
+    if case.path == "/pages/cursor/" and "ordering" in query:
+        query["ordering"] = "name"  # others may be empty, which a cursor cannot follow
+    if case.path == "/pages/listed/":  # a list, which is in no order of keys
+        query.pop("page_after", None)
+        query.pop("page_before", None)
+    if query.get("format") == "fgb":
+        query.pop("fields", None)  # they may leave out the geometry
+    # A link has one of them, and the order that it was made in.
+    if "page_after" in query or "ordering" in query:
+        query.pop("page_before", None)
+    if "ordering" in query:
+        query.pop("page_after", None)
+
+
+@schemathesis.hook
+def filter_failure(context: HookContext, failure: Failure, case: Case, response: Response) -> bool:
+    """False for what is no failure."""
+    if isinstance(failure, MissingContentType):
+        # https://www.rfc-editor.org/rfc/rfc9110#section-8.3: of content, and here is none.
+        return response.status_code not in (204, 304)
+    if isinstance(failure, AcceptedNegativeData):
+        return not (_is_ignored(case, response) or _is_read_leniently(case))
+    return True
+
+
+def _keep_on_earth(body: Any) -> None:
+    geometry = (body.get("geometry") or body.get("geom")) if isinstance(body, dict) else None
+    place = geometry.get("coordinates") if isinstance(geometry, dict) else None
+    if isinstance(place, list):
+        for index, (most, value) in enumerate(zip((180, 85), place, strict=False)):
+            if isinstance(value, (int, float)) and not isinstance(value, bool):
+                place[index] = _within(most, value)
+
+
+def _numbers(value: Any) -> list[float]:
+    """Of an array, which is one text by now in some phases."""
+    parts = value.split(",") if isinstance(value, str) else value or []
+    return [float(part) for part in parts]
+
+
+def _within(most: float, value: float) -> float:
+    return max(-most, min(most, value))
+
+
+def _is_ignored(case: Case, response: Response) -> bool:
+    """Whether all that is wrong are query parameters of which a wrong value is as none."""
+    if _is_wrong_besides(case, ParameterLocation.QUERY):
+        return False
+    data = case.meta.phase.data
+    wrong = {data.parameter, *(mutation.parameter for mutation in data.mutations)} - {None}
+    sent = parse_qs(urlsplit(response.request.url).query, keep_blank_values=True)
+    # Of several Django takes the last.
+    last = {name: values[-1] for name, values in sent.items()}
+    is_stream = last.get("format", "json") != "json"
+    ignored = IGNORED | (OF_PAGES if is_stream else set())
+    # ?fields= and ?in_bbox=,, name nothing.
+    return bool(wrong) and all(
+        name in ignored or not last.get(name, "").strip(" ,") for name in wrong
+    )
+
+
+def _is_read_leniently(case: Case) -> bool:
+    """Whether all that is wrong in a body is read as what it stands for."""
+    if not case.meta.is_negative_at(ParameterLocation.BODY):
+        return False
+    if _is_wrong_besides(case, ParameterLocation.BODY):
+        return False
+    body = case.operation.get_body_for_media_type(case.media_type)
+    if body is None:
+        return False
+    validator = make_validator(
+        body.optimized_schema, case.operation.schema.adapter.jsonschema_validator_cls
+    )
+    errors = list(validator.iter_errors(case.body))
+    return bool(errors) and all(map(_is_lenient, errors))
+
+
+def _is_lenient(error: Any) -> bool:
+    path, instance = error.instance_path, error.instance
+    # djangorestframework-gis looks at geometry and properties, whatever the type says.
+    if path == ["type"] or (not path and "type" in getattr(error.kind, "property", "")):
+        return True
+    # "Parsers MAY ignore additional elements" https://www.rfc-editor.org/rfc/rfc7946#section-3.1.1
+    geometry = instance if path[-1:] in (["geom"], ["geometry"]) else None
+    if isinstance(geometry, dict) and geometry.get("type") == "Point":
+        place = geometry.get("coordinates")
+        return isinstance(place, list) and len(place) > 2
+    # REST framework's fields read "1" as 1, 1 as "1", and false as 0.0.
+    is_scalar = isinstance(instance, (str, int, float))
+    return is_scalar and type(error.kind).__name__.endswith(("Type", "AnyOf"))
+
+
+def _is_wrong_besides(case: Case, place: ParameterLocation) -> bool:
+    return any(case.meta.is_negative_at(other) for other in set(PLACES) - {place})

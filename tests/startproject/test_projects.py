@@ -1,0 +1,255 @@
+"""Projects that the image wrote, built, started and tested as a team does it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+import yaml
+
+from tests.docs import snippets
+from tests.docs.reader import KEPT, Reader
+from tests.support.containers import IMAGE, Containers, docker, free_port, remove_project
+
+pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("published_postgis")]
+
+DEVELOPER = 1234  # a UID that neither this machine nor the image has
+
+
+@dataclass
+class Team:
+    """A folder with the project in it, and compose under a name and ports of its own."""
+
+    folder: Path
+    name: str
+    port: int
+
+    @property
+    def env(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+        # Port 0 is a free one.
+        ports = {"API_PORT": str(self.port), "POSTGRES_PORT": "0", "PROXY_PORT": "0"}
+        return {**kept, **ports, "COMPOSE_PROJECT_NAME": self.name}
+
+    def compose(self, *arguments: str) -> str:
+        """What a compose command prints, its log included."""
+        done = docker("compose", *arguments, cwd=self.folder, env=self.env)
+        return done.stdout + done.stderr
+
+    def get(self, path: str) -> requests.Response:
+        return requests.get(f"http://localhost:{self.port}{path}", timeout=10)
+
+
+@pytest.fixture
+def startproject(containers: Containers, tmp_path: Path) -> Iterator[Callable[..., Team]]:
+    """Writes a project with the image, as a developer whose folder it is."""
+    teams = []
+
+    def write(*arguments: str) -> Team:
+        root = tmp_path / "work"
+        root.mkdir()
+        os.chown(root, DEVELOPER, DEVELOPER)
+        command = ("startproject", *arguments, "--image", IMAGE)
+        done = containers.run(*command, mounts={root: "/project"})
+        assert done.returncode == 0, done.stderr
+        teams.append(Team(root / arguments[0], f"start-{uuid.uuid4().hex[:12]}", free_port()))
+        return teams[-1]
+
+    yield write
+    for team in teams:
+        remove_project(team.name)
+        images = (f"{team.name}-api:development", f"{team.name}-proxy")
+        docker("image", "rm", "--force", *images, check=False)
+
+
+def for_tests(page: Path, copy: Path) -> None:
+    """A copy with the comments that tests/docs/snippets.py reads, which a team has no use for."""
+    text = page.read_text(encoding="utf-8")
+    for language, comment in (("sh", "run"), ("text", "output")):
+        text = text.replace(f"```{language}\n", f"<!-- {comment} -->\n```{language}\n")
+    copy.write_text(text, encoding="utf-8")
+    found = snippets.read(copy, copy.parent)
+    assert len(found) > 4
+    assert all(each.kind for each in found)
+
+
+def assert_own_tests_pass(printed: str, count: int) -> None:
+    assert re.search(rf"^Ran {count} tests in .+\n\nOK$", printed, re.MULTILINE), printed
+
+
+def test_a_default_project_works_as_its_readme_says(
+    startproject: Callable[..., Team], tmp_path: Path
+) -> None:
+    team = startproject("my-api")
+    owners = {(path.stat().st_uid, path.stat().st_gid) for path in team.folder.rglob("*")}
+    assert owners == {(DEVELOPER, DEVELOPER)}
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    for_tests(team.folder / "README.md", notes / "README.md")
+    instead = {"localhost:8000": f"localhost:{team.port}"}
+    reader = Reader(team.folder, notes, instead=instead, env=team.env)
+    reader.follow("README.md", notes)
+    # Its last command is a server's: the API is behind the proxy.
+    address = team.compose("port", "proxy", "8080").strip()
+    for path in ("/", "/admin/login/", "/api/stops/map/", "/health/"):
+        assert requests.get(f"http://{address}{path}", timeout=10).status_code == 200, path
+    owners = {path.stat().st_uid for path in team.folder.rglob("*")}
+    assert owners == {DEVELOPER}, "what was made in the container is the developer's too"
+
+
+def ci(team: Team) -> str:
+    """What the commands of both CI files print, one after the other, where nothing was set.
+
+    Afterwards all is as before.
+    """
+    kept = (team.folder / ".env").read_bytes()
+    (team.folder / ".env").unlink()
+    travis = yaml.safe_load((team.folder / ".travis.yml").read_text())
+    commands = [*travis["install"], *travis["script"]]
+    github = yaml.safe_load((team.folder / ".github/workflows/test.yml").read_text())
+    steps = github["jobs"]["test"]["steps"]
+    assert [step["run"] for step in steps if "run" in step] == commands
+    done = subprocess.run(
+        ["bash", "-euxc", "\n".join(commands)],
+        cwd=team.folder,
+        env=team.env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    team.compose("down", "--volumes")
+    (team.folder / ".env").write_bytes(kept)
+    return done.stdout
+
+
+def test_a_project_with_two_databases_reads_the_tables_of_others(
+    startproject: Callable[..., Team],
+) -> None:
+    team = startproject(
+        *("city-data", "--app", "transit", "--no-proxy"),
+        *("--database", "census:counts", "--database", "land_use"),
+    )
+    printed = ci(team)
+    assert_own_tests_pass(printed, 18)
+    assert "This image (backend-docker-django" in printed
+    assert "keeps the contract; failed: 0, " in printed
+    aliases = re.search(r"^ok +in_db: (.+)$", printed, re.MULTILINE)
+    assert aliases, printed
+    assert {"census", "land_use"} <= set(re.findall(r"\w+", aliases[1]))
+    team.compose("up", "--detach", "--wait")
+    for path in ("census-records", "land-use-records"):
+        answer = team.get(f"/api/{path}/?in_bbox=-122.67,45.5,-122.65,45.52").json()
+        assert [each["id"] for each in answer["results"]["features"]] == [2]
+    log = team.compose("logs", "--no-log-prefix", "api")
+    for alias in ("census", "land_use"):
+        assert f"database '{alias}' has no managed models: nothing to migrate" in log
+
+
+def travis(file: str) -> list[str]:
+    steps = yaml.safe_load(file)
+    return [*steps["install"], *steps["script"]]
+
+
+def github(file: str) -> list[str]:
+    (job,) = yaml.safe_load(file)["jobs"].values()
+    # What `uses:` names is GitHub's own.
+    return [step["run"] for step in job["steps"] if "run" in step]
+
+
+TRAVIS, GITHUB = (".travis.yml", travis), (".github/workflows/test.yml", github)
+
+
+@pytest.mark.parametrize(
+    ("options", "ci", "count"),
+    [
+        (["--no-proxy"], TRAVIS, 12),
+        (["--no-geometry"], GITHUB, 7),
+        (["--no-geometry", "--no-proxy"], TRAVIS, 7),
+        (["--no-geometry", "--database", "spending"], GITHUB, 10),
+        (["--no-geometry", "--no-proxy", "--database", "spending:year"], TRAVIS, 10),
+    ],
+    ids=["no proxy", "no geometry", "neither", "no geometry, database", "neither, schema"],
+)
+def test_each_set_of_options_passes_in_ci_and_serves(
+    startproject: Callable[..., Team],
+    options: list[str],
+    ci: tuple[str, Callable[[str], list[str]]],
+    count: int,
+) -> None:
+    """The sets that the two tests above and test_compose.py leave; as a clone, without .env."""
+    team = startproject("budget", *options)
+    (team.folder / ".env").unlink()
+    name, read = ci
+    commands = read((team.folder / name).read_text())
+    assert len(commands) == 6
+    done = subprocess.run(
+        ["bash", "-e", "-c", "\n".join(commands)],
+        cwd=team.folder,
+        env=team.env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert_own_tests_pass(done.stderr, count)
+    # What .env.example leaves to be filled in, and nobody in CI needs.
+    with (team.folder / ".env").open("a") as file:
+        file.write("DJANGO_SUPERUSER_PASSWORD=only-here\n")
+    team.compose("up", "--detach", "--wait")
+    paths = [
+        "/api/stops/",
+        "/",
+        "/api/spending-records/" if "--database" in options else "/health/",
+    ]
+    for path in paths:
+        assert team.get(path).status_code == 200, path
+
+
+def test_what_cannot_be_written_is_two_lines(containers: Containers, tmp_path: Path) -> None:
+    (tmp_path / "my-api").mkdir()
+    (tmp_path / "my-api/.env").write_text("MINE=1\n")
+    for arguments, mounts, says in (
+        (["my-api"], {}, "There is no folder /project"),
+        (["my-api"], {tmp_path: "/project:ro"}, "may not be written to"),
+        (["my-api"], {tmp_path: "/project"}, "my-api/.env"),
+        (["tests"], {tmp_path: "/project"}, "--app tests_app"),
+    ):
+        done = containers.run("startproject", *arguments, mounts=mounts)
+        assert done.returncode == 1
+        assert re.fullmatch(r"ERROR: .+\nFIX:   .+\n", done.stderr), done.stderr
+        assert says in done.stderr
+    assert [path.name for path in tmp_path.rglob("*")] == ["my-api", ".env"]
+    assert (tmp_path / "my-api/.env").read_text() == "MINE=1\n"
+
+
+def test_from_a_clone_it_writes_into_the_folder_the_user_is_in(clone: Path, tmp_path: Path) -> None:
+    image = f"start-{uuid.uuid4().hex[:12]}"
+    done = subprocess.run(
+        [clone / "bin/startproject", "my-api"],
+        cwd=tmp_path,
+        env={**os.environ, "IMAGE": image},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    docker("image", "rm", "--force", image, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "\n  cd my-api\n" in done.stdout
+    assert (tmp_path / "my-api/my_api/models.py").is_file()
+    # Not what another clone, or a registry, has under a name of its own.
+    assert (tmp_path / "my-api/Dockerfile").read_text().startswith(f"ARG IMAGE={image}\n")
+    assert f"\nIt is built FROM {image}" in done.stdout

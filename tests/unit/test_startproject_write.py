@@ -1,0 +1,72 @@
+"""What ``startproject`` leaves behind when the disk does not take the files: nothing."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from backend.errors import StartupError
+from backend.startproject.write import write
+
+TEXTS = {Path("a/one.txt"): "1", Path("b/two.txt"): "2"}
+MODES = dict.fromkeys(TEXTS, 0o644)
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def error_of(folder: Path) -> str:
+    with pytest.raises(StartupError) as raised:
+        write(folder, TEXTS, MODES)
+    return str(raised.value)
+
+
+def fail_at(monkeypatch: pytest.MonkeyPatch, name: str, *, put: Path | None = None) -> None:
+    """The disk is full when that file gets its place; somebody may ``put`` another before."""
+    rename = Path.rename
+
+    def renamed(self: Path, target: Path) -> Path:
+        if self.name == name:
+            if put:
+                put.write_text("mine")
+            raise FULL
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", renamed)
+
+
+def test_a_disk_without_room_for_a_folder_is_two_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def full(*arguments: object, **options: object) -> str:
+        raise FULL
+
+    monkeypatch.setattr(tempfile, "mkdtemp", full)
+    assert error_of(tmp_path / "my-api") == (
+        f"ERROR: {tmp_path}/my-api could not be written: No space left on device.\n"
+        "FIX:   Mend that and start again; nothing was left behind."
+    )
+
+
+def test_what_was_moved_before_a_fault_is_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    folder = tmp_path / "my-api"
+    folder.mkdir()
+    (folder / "mine.txt").write_text("mine")
+    fail_at(monkeypatch, "two.txt")
+    assert "nothing was left behind" in error_of(folder)
+    assert sorted(tmp_path.rglob("*")) == [folder, folder / "mine.txt"]
+
+
+def test_what_cannot_be_taken_back_is_named_beside_the_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    folder = tmp_path / "my-api"
+    folder.mkdir()
+    fail_at(monkeypatch, "two.txt", put=folder / "a/mine.txt")
+    said = error_of(folder)
+    assert f"No space left on device. Left there: {folder}/a.\n" in said
+    assert sorted(tmp_path.rglob("*")) == [folder, folder / "a", folder / "a/mine.txt"]

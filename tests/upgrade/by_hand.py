@@ -1,0 +1,243 @@
+"""What a person does on old_project after `upgrade`: for each place of its list one edit."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.upgrade.findings import Finding
+
+APPS = "hackoregon_trees"
+MIGRATIONS = f"{APPS}/trees/migrations"
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """The findings in ``path`` that say ``problem`` are mended by ``swaps``, old text for new.
+
+    Without any the file is deleted.
+    """
+
+    path: str
+    problem: str
+    swaps: Sequence[tuple[str, str]] = ()
+
+    def mends(self, finding: Finding) -> bool:
+        return finding.path == self.path and self.problem in finding.problem
+
+    def apply(self, project: Path) -> None:
+        file = project / self.path
+        if not self.swaps:
+            file.unlink()
+        for old, new in self.swaps:
+            text = file.read_text()
+            assert text.count(old) == 1, f"{old!r} in\n{text}"
+            file.write_text(text.replace(old, new))
+
+
+BY_HAND = [
+    ByHand(
+        "DOCKERFILE",
+        "ENTRYPOINT is a script of the project",
+        [
+            ('\nENTRYPOINT [ "/code/src_files/bin/docker-entrypoint.sh" ]\n', ""),
+            ("COPY bin /code/src_files/bin/\n", ""),
+        ],
+    ),
+    # All that it does the image does: the steps are listed one by one, the file goes.
+    ByHand("bin/docker-entrypoint.sh", ""),
+    ByHand(
+        "docker-compose.yml",
+        "command is a script of the project",
+        [("    command: ./bin/docker-entrypoint.sh\n", "")],
+    ),
+    ByHand(
+        "docker-compose.yml",
+        "mdillon/postgis:9.6",
+        [("mdillon/postgis:9.6", "postgis/postgis:17-3.5")],
+    ),
+    ByHand(
+        f"{APPS}/parks/models.py",
+        "is read while the module is imported",
+        [
+            ("import json\n", "import json\nfrom pathlib import Path\n"),
+            (
+                "with open('/code/src_files/data/neighborhoods.json') as file:\n"
+                "    NEIGHBORHOODS = json.load(file)\n",
+                'FILE = Path(__file__).parent / "neighborhoods.json"\n'
+                "NEIGHBORHOODS = json.loads(FILE.read_text())\n",
+            ),
+        ],
+    ),
+    ByHand(
+        f"{APPS}/setup.py",
+        "install_requires names Django>=2.2,<3",
+        [("        'Django>=2.2,<3',\n", "")],
+    ),
+    ByHand(
+        f"{APPS}/trees/templates/trees/index.html",
+        "library staticfiles does not exist",
+        [("load staticfiles", "load static")],
+    ),
+    ByHand(
+        f"{APPS}/trees/__init__.py",
+        "pkg_resources is not there",
+        [
+            ("import pkg_resources\n", "from importlib.metadata import version\n"),
+            (
+                "pkg_resources.get_distribution('hackoregon_trees').version",
+                "version('hackoregon_trees')",
+            ),
+        ],
+    ),
+    ByHand(
+        f"{APPS}/trees/admin.py",
+        "GeoModelAdmin does not exist",
+        [("GeoModelAdmin", "GISModelAdmin")],
+    ),
+    ByHand(
+        f"{APPS}/trees/filters.py",
+        "coreapi is not in the image",
+        [
+            ("import coreapi\n", ""),
+            ("coreapi.Field(", "dict("),
+            ('                location="query",\n', '                **{"in": "query"},\n'),
+            ('                type="string",\n', '                schema={"type": "string"},\n'),
+        ],
+    ),
+    ByHand(
+        f"{APPS}/trees/filters.py",
+        "get_schema_fields() is not called",
+        [("get_schema_fields", "get_schema_operation_parameters")],
+    ),
+    ByHand(
+        f"{MIGRATIONS}/0002_spatialrefsys.py",
+        "claims spatial_ref_sys",
+        [
+            (
+                "'db_table': 'spatial_ref_sys',",
+                "'db_table': 'spatial_ref_sys',\n                'managed': False,",
+            )
+        ],
+    ),
+    ByHand(
+        f"{APPS}/trees/pre_existing_models.py",
+        "claims spatial_ref_sys",
+        [("db_table = 'spatial_ref_sys'", "db_table = 'spatial_ref_sys'\n        managed = False")],
+    ),
+    ByHand(
+        f"{APPS}/trees/serializers.py",
+        "unicode_to_repr does not exist",
+        [("from rest_framework.compat import unicode_to_repr\n", "")],
+    ),
+    ByHand(
+        f"{APPS}/trees/urls.py",
+        "The basename 'tree' is taken",
+        [("(r'oaks', views.TreeViewSet)", "(r'oaks', views.TreeViewSet, basename='oak')")],
+    ),
+    ByHand(
+        f"{APPS}/trees/views.py",
+        "list_route does not exist",
+        [("import list_route", "import action"), ("@list_route()", "@action(detail=False)")],
+    ),
+    ByHand(f"{APPS}/trees/wsgi.py", "whitenoise.django does not exist"),
+    ByHand(
+        "local_settings/gunicorn_conf.py",
+        "gevent is not in the image",
+        [("worker_class = 'gevent'\n", "")],
+    ),
+    ByHand(
+        "local_settings/settings.py",
+        "distutils.util does not exist",
+        [
+            ("from distutils.util import strtobool\n", ""),
+            (
+                "bool(strtobool(os.environ.get('SHOW_EMPTY', 'no')))",
+                "os.environ.get('SHOW_EMPTY', 'no').lower() == 'yes'",
+            ),
+        ],
+    ),
+    ByHand(
+        "local_settings/settings.py",
+        "STATIC_ROOT lies beside the code",
+        [("STATIC_ROOT = os.path.join(BASE_DIR, 'staticfiles')\n", "")],
+    ),
+    ByHand(
+        "local_settings/settings.py",
+        "REST_FRAMEWORK replaces the image's as a whole",
+        [
+            (
+                "REST_FRAMEWORK = {\n",
+                'REST_FRAMEWORK = {\n    "DEFAULT_PERMISSION_CLASSES": '
+                '["rest_framework.permissions.IsAuthenticatedOrReadOnly"],\n',
+            )
+        ],
+    ),
+    ByHand(
+        "local_settings/settings.py",
+        "rest_framework.schemas.coreapi.AutoSchema does not exist",
+        [('    "DEFAULT_SCHEMA_CLASS": "rest_framework.schemas.coreapi.AutoSchema",\n', "")],
+    ),
+    ByHand(
+        "local_settings/urls.py",
+        "rest_framework.documentation does not exist",
+        [
+            ("from rest_framework.documentation import include_docs_urls\n", ""),
+            ("    re_path(r'^trees/docs/', include_docs_urls(title='Trees API')),\n", ""),
+        ],
+    ),
+    ByHand(
+        "local_settings/urls.py",
+        "rest_framework_swagger needs coreapi",
+        [
+            (
+                "from rest_framework_swagger.views import get_swagger_view",
+                "from backend.docs import swagger",
+            ),
+            ("schema_view = get_swagger_view(title='Trees API')\n\n", ""),
+            ("schema_view),", "swagger),"),
+        ],
+    ),
+    ByHand(
+        "requirements/common.txt",
+        "markupsafe 1.1.1 does not run",
+        [("MarkupSafe==1.1.1", "MarkupSafe>=3.0.0")],
+    ),
+    ByHand("requirements/common.txt", "enum34 has no place", [("enum34\n", "")]),
+    ByHand(
+        "requirements/development.txt",
+        "pytest-django 3.5.1 does not run",
+        [("pytest-django==3.5.1", "pytest-django>=4.9.0")],
+    ),
+    ByHand(
+        "requirements/production.txt",
+        "gunicorn[gevent] has a version",
+        [("gunicorn[gevent]==19.9.0\n", "")],
+    ),
+]
+# Mended by `manage.py makemigrations`, with its place and what the list says of it.
+MAKEMIGRATIONS = [
+    ByHand(f"{APPS}/parks/models.py", "the app 'parks' has no migrations"),
+    ByHand(f"{MIGRATIONS}/0001_initial.py", "tree.alive is a NullBooleanField at the end"),
+    ByHand(f"{MIGRATIONS}/0001_initial.py", "tree.evergreen is a NullBooleanField at the end"),
+    ByHand(f"{MIGRATIONS}/0001_initial.py", "tree.details is a JSONField at the end"),
+]
+
+
+def move_data(project: Path) -> None:
+    """The file that is read at import goes into the app that reads it."""
+    (project / "data/neighborhoods.json").rename(project / f"{APPS}/parks/neighborhoods.json")
+
+
+def git(project: Path, *arguments: str) -> str:
+    """Run git on a project, whoever owns it, with nothing of this machine's configuration."""
+    options = ["-c", "safe.directory=*", "-c", "core.hooksPath=", "-c", "commit.gpgSign=false"]
+    author = ["-c", "user.name=Tests", "-c", "user.email=tests@example.org"]
+    return subprocess.run(
+        ["git", *options, *author, "-C", project, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout

@@ -1,0 +1,5 @@
+from django.contrib.gis import admin
+
+from trees.models import Tree
+
+admin.site.register(Tree, admin.GeoModelAdmin)

@@ -1,0 +1,5 @@
+import os
+
+from local_settings.settings import *
+
+DEBUG = bool(os.environ.get('DEBUG', True))

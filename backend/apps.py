@@ -20,11 +20,10 @@ class BackendConfig(AppConfig):
         from backend import checks, deploy_checks  # noqa: F401  registers the system checks
 
         if os.environ.get("RUN_MAIN") == "true":
-            from django.utils import autoreload
+            # runserver's process that looks for saved files, and ends when there is one.
+            from backend import reloader
 
-            # runserver's process that looks for saved files, and ends when there is one. Django
-            # sleeps for a second between two looks, of which each takes 4 ms.
-            autoreload.StatReloader.SLEEP_TIME = 0.2
+            reloader.install()
 
         if apps.is_installed("django.contrib.gis"):
             from backend.geo import widgets

@@ -312,9 +312,13 @@ def port_in_use(stage: Stage) -> str:
 def out_of_memory(stage: Stage) -> str:
     limit = ("--memory", "256m", "--memory-swap", "256m")
     api = stage.serve({URLS: PAGES}, *limit).wait_until_ready()
-    with contextlib.suppress(requests.ConnectionError):
-        api.get("/report/")
-    return logged(api, "out of memory")
+
+    def killed() -> list[str]:
+        with contextlib.suppress(requests.ConnectionError):
+            api.get("/report/")
+        return [line for line in api.logs().splitlines() if "out of memory" in line]
+
+    return until(killed, "a worker is killed for its memory")[0]
 
 
 @provokes

@@ -192,7 +192,7 @@ def test_each_set_of_options_passes_in_ci_and_serves(
     (team.folder / ".env").unlink()
     name, read = ci
     commands = read((team.folder / name).read_text())
-    assert len(commands) == 6
+    assert len(commands) == 7
     done = subprocess.run(
         ["bash", "-e", "-c", "\n".join(commands)],
         cwd=team.folder,

@@ -85,22 +85,27 @@ def migrate(lock_timeout: int, *, every: bool = False) -> None:
     answer is left out, unless ``every``. Raises StartupError with the migration's own
     error, and when another container holds the lock for longer.
     """
-    phase.enter(phase.MIGRATING)
     if settings.DEBUG:
         try:
             _warn_about_missing_migrations()
         except Exception as error:
             raise explain(error) from error
+    behind = [alias for alias in _managed(every=every) if _is_behind(alias)]
+    # Entered when the checks say which databases: none that is behind is ever "ok" in it.
+    phase.checks.update(dict.fromkeys(behind, PENDING))
+    phase.enter(phase.MIGRATING)
+    for alias in behind:
+        with _failing(alias):
+            _migrate(alias, lock_timeout)
+
+
+def _managed(*, every: bool) -> Iterator[str]:
+    """The databases that are there and have managed models."""
     for alias in aliases(Need.REQUIRED, Need.OPTIONAL):
         if not has_managed_models(alias):
             say(f"database '{alias}' has no managed models: nothing to migrate")
         elif every or need_of(alias) == Need.REQUIRED or _is_there(alias):
-            try:
-                _migrate(alias, lock_timeout)
-            except StartupError:
-                raise
-            except Exception as error:
-                raise _failed(alias, error) from error
+            yield alias
 
 
 def _is_there(alias: str) -> bool:
@@ -109,11 +114,15 @@ def _is_there(alias: str) -> bool:
     return seen == OK if seen else database.answers(alias)
 
 
+def _is_behind(alias: str) -> bool:
+    with _failing(alias):
+        if migrations_pending(alias):
+            return True
+    say(f"database '{alias}' is up to date")
+    return False
+
+
 def _migrate(alias: str, lock_timeout: int) -> None:
-    if not migrations_pending(alias):
-        say(f"database '{alias}' is up to date")
-        return
-    phase.checks[alias] = PENDING
     with _locked(alias, lock_timeout):
         if not migrations_pending(alias):
             say(f"database '{alias}' was migrated by another container")
@@ -217,6 +226,17 @@ def _execute(connection: BaseDatabaseWrapper, statement: str, params: list | Non
     with connection.cursor() as cursor:
         cursor.execute(statement, params)
         return cursor.fetchall() if cursor.description else []
+
+
+@contextlib.contextmanager
+def _failing(alias: str) -> Iterator[None]:
+    """Errors of a database's migrations, as what stops the start."""
+    try:
+        yield
+    except StartupError:
+        raise
+    except Exception as error:
+        raise _failed(alias, error) from error
 
 
 def _failed(alias: str, error: Exception) -> StartupError:

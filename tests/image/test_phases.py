@@ -7,6 +7,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -33,13 +34,37 @@ class Migration(migrations.Migration):
     initial = True
     operations = [migrations.RunSQL("SELECT pg_advisory_xact_lock({KEY})")]
 """
+TABLE_ELSEWHERE = """
+from django.db import migrations, models
+
+class Migration(migrations.Migration):
+    initial = True
+    operations = [
+        migrations.CreateModel("Count", [("id", models.AutoField(primary_key=True))],
+                               options={"in_db": "census"}),
+    ]
+"""
+MODEL_ELSEWHERE = """
+from django.db import models
+
+class Count(models.Model):
+    id = models.AutoField(primary_key=True)
+
+    class Meta:
+        in_db = "census"
+"""
+DATABASES = ("database:default", "database:census")
 SLOW = {
     "slow/__init__.py": "",
     "slow/models.py": "",
     "slow/migrations/__init__.py": "",
     "slow/migrations/0001_initial.py": MIGRATION,
+    "census/__init__.py": "",
+    "census/models.py": MODEL_ELSEWHERE,
+    "census/migrations/__init__.py": "",
+    "census/migrations/0001_initial.py": TABLE_ELSEWHERE,
     "local_settings/settings.py": "from backend.hacko_settings import *\n\n"
-    'INSTALLED_APPS += ["slow"]\n',
+    'INSTALLED_APPS += ["slow", "census"]\n',
 }
 
 
@@ -105,17 +130,20 @@ def test_long_migration_is_neither_unhealthy_nor_ready(
     containers: Containers, postgis: PostGIS, tmp_path: Path
 ):
     write(tmp_path, SLOW)
-    mounts = {tmp_path / name: f"/code/{name}" for name in ("slow", "local_settings")}
+    mounts = {tmp_path / name: f"/code/{name}" for name in ("slow", "census", "local_settings")}
     database = postgis.database()
+    login = f"{postgis.user}:{quote(postgis.password, safe='')}"
+    census = f"postgis://{login}@{postgis.host}/{postgis.database()}"
     with held_lock(postgis, database):
         container = containers.start(
-            env=postgis.env(database),
+            env=postgis.env(database, CENSUS_DATABASE_URL=census),
             mounts=mounts,
             options=["--network", postgis.network, "--health-interval", "250ms"],
         )
         answer = in_phase(container, "migrating")
         assert answer.status_code == 503
-        assert answer.json()["checks"] == {"database:default": "migrations pending"}
+        # Of both from the first answer on, also of the one whose turn is later.
+        assert answer.json()["checks"] == dict.fromkeys(DATABASES, "migrations pending")
 
         def health() -> dict:
             return container.inspect()["State"]["Health"]
@@ -127,7 +155,7 @@ def test_long_migration_is_neither_unhealthy_nor_ready(
         assert container.get("/health/live").status_code == 200
         assert container.get("/health/ready").json() == answer.json()
     answer = in_phase(container, "ready")
-    assert (answer.status_code, answer.json()["checks"]) == (200, {"database:default": "ok"})
+    assert (answer.status_code, answer.json()["checks"]) == (200, dict.fromkeys(DATABASES, "ok"))
     until(lambda: health()["Status"] == "healthy", "healthy")
 
 

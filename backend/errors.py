@@ -8,10 +8,13 @@ import os
 import sys
 import sysconfig
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 PACKAGE = Path(__file__).resolve().parent
+
+Result = TypeVar("Result")
 
 
 class StartupError(Exception):
@@ -45,9 +48,10 @@ def exit_with(error: StartupError) -> int:
     With LOG_FORMAT=json they are one event, with the fields ``message`` and ``fix``.
     """
     # Only now: what they import raises the errors of this module.
+    from backend.environment import TRUE
     from backend.logs import console, formatters
 
-    cause = error.__cause__ if os.environ.get("DEBUG", "").lower() == "true" else None
+    cause = error.__cause__ if os.environ.get("DEBUG", "").lower() in TRUE else None
     if formatters.is_json():
         console.emit("boot", logging.CRITICAL, error.problem, cause, fix=error.fix)
         return 1
@@ -64,6 +68,19 @@ def explained() -> Iterator[None]:
         yield
     except StartupError as error:
         sys.exit(exit_with(error))
+
+
+def results_of(
+    check: Callable[[], Iterable[Result]], failure: Callable[[StartupError], Result]
+) -> list[Result]:
+    """The check's results; one more, made by ``failure``, where it fails itself."""
+    results = []
+    try:
+        for result in check():
+            results.append(result)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  a team's code raises anything
+        results.append(failure(explain(error)))
+    return results
 
 
 def explain(error: BaseException, file: Path | None = None) -> StartupError:

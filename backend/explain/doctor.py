@@ -16,7 +16,7 @@ from django.core import checks
 from backend.boot import budget
 from backend.boot.configuration import sentence
 from backend.environment import TABLE, Environment
-from backend.errors import StartupError, explain, one_line
+from backend.errors import StartupError, one_line, results_of
 from backend.explain import databases, files, machine, server, servers
 from backend.explain.findings import LEVELS, OK, PROBLEM, WARNING, Finding
 from backend.explain.masking import for_process
@@ -58,15 +58,7 @@ def run(env: Environment) -> list[Finding]:
 
 
 def _alone(subject: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
-    """The check's findings; one that says so when it fails itself."""
-    found = []
-    try:
-        for finding in check():
-            found.append(finding)
-    except (Exception, SystemExit) as error:  # noqa: BLE001  a check that fails is a finding too
-        explained = explain(error)
-        found.append(Finding(PROBLEM, subject, explained.problem, explained.fix))
-    return found
+    return results_of(check, lambda error: Finding(PROBLEM, subject, error.problem, error.fix))
 
 
 def _environment(env: Environment) -> Iterator[Finding]:

@@ -104,18 +104,22 @@ def test_a_default_project_works_as_its_readme_says(
     assert owners == {DEVELOPER}, "what was made in the container is the developer's too"
 
 
-def ci(team: Team) -> str:
-    """What the commands of both CI files print, one after the other, where nothing was set.
+def travis(file: str) -> list[str]:
+    steps = yaml.safe_load(file)
+    return [*steps["install"], *steps["script"]]
 
-    Afterwards all is as before.
-    """
-    kept = (team.folder / ".env").read_bytes()
-    (team.folder / ".env").unlink()
-    travis = yaml.safe_load((team.folder / ".travis.yml").read_text())
-    commands = [*travis["install"], *travis["script"]]
-    github = yaml.safe_load((team.folder / ".github/workflows/test.yml").read_text())
-    steps = github["jobs"]["test"]["steps"]
-    assert [step["run"] for step in steps if "run" in step] == commands
+
+def github(file: str) -> list[str]:
+    (job,) = yaml.safe_load(file)["jobs"].values()
+    # What `uses:` names is GitHub's own.
+    return [step["run"] for step in job["steps"] if "run" in step]
+
+
+TRAVIS, GITHUB = (".travis.yml", travis), (".github/workflows/test.yml", github)
+
+
+def run_as_ci(team: Team, commands: list[str]) -> str:
+    """What the commands print; they stop at the first that fails."""
     done = subprocess.run(
         ["bash", "-euxc", "\n".join(commands)],
         cwd=team.folder,
@@ -128,9 +132,22 @@ def ci(team: Team) -> str:
         check=False,
     )
     assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def ci(team: Team) -> str:
+    """What the commands of both CI files print, one after the other, where nothing was set.
+
+    Afterwards all is as before.
+    """
+    kept = (team.folder / ".env").read_bytes()
+    (team.folder / ".env").unlink()
+    commands, same = (read((team.folder / name).read_text()) for name, read in (TRAVIS, GITHUB))
+    assert commands == same
+    printed = run_as_ci(team, commands)
     team.compose("down", "--volumes")
     (team.folder / ".env").write_bytes(kept)
-    return done.stdout
+    return printed
 
 
 def test_a_project_with_two_databases_reads_the_tables_of_others(
@@ -156,20 +173,6 @@ def test_a_project_with_two_databases_reads_the_tables_of_others(
         assert f"database '{alias}' has no managed models: nothing to migrate" in log
 
 
-def travis(file: str) -> list[str]:
-    steps = yaml.safe_load(file)
-    return [*steps["install"], *steps["script"]]
-
-
-def github(file: str) -> list[str]:
-    (job,) = yaml.safe_load(file)["jobs"].values()
-    # What `uses:` names is GitHub's own.
-    return [step["run"] for step in job["steps"] if "run" in step]
-
-
-TRAVIS, GITHUB = (".travis.yml", travis), (".github/workflows/test.yml", github)
-
-
 @pytest.mark.parametrize(
     ("options", "ci", "count"),
     [
@@ -193,18 +196,7 @@ def test_each_set_of_options_passes_in_ci_and_serves(
     name, read = ci
     commands = read((team.folder / name).read_text())
     assert len(commands) == 7
-    done = subprocess.run(
-        ["bash", "-e", "-c", "\n".join(commands)],
-        cwd=team.folder,
-        env=team.env,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert_own_tests_pass(done.stderr, count)
+    assert_own_tests_pass(run_as_ci(team, commands), count)
     # What .env.example leaves to be filled in, and nobody in CI needs.
     with (team.folder / ".env").open("a") as file:
         file.write("DJANGO_SUPERUSER_PASSWORD=only-here\n")

@@ -9,7 +9,7 @@ from backend.boot import configuration
 from backend.contract.inside import files, packages, places, standins
 from backend.contract.inside.files import Found
 from backend.contract.report import FAILED, OK, SKIPPED, Result
-from backend.errors import explain
+from backend.errors import StartupError, explain, results_of
 
 # Checks of a team's code, in the order in which a start loads it.
 OF_CODE = ("in_db", "system checks", "debug", "secrets in settings", "static files", "permissions")
@@ -71,8 +71,7 @@ def _load(name: str, loader: Callable[[], None]) -> Result | None:
     try:
         loader()
     except (Exception, SystemExit) as error:  # noqa: BLE001  a team's code raises anything
-        explained = explain(error)
-        return Result(name, FAILED, explained.problem, explained.fix)
+        return _failed(name, explain(error))
     return None
 
 
@@ -81,12 +80,8 @@ def _skipped(names: Iterable[str], why: str) -> list[Result]:
 
 
 def _alone(name: str, check: Callable[[], Iterable[Result]]) -> list[Result]:
-    """The check's results; one that says so when it fails itself."""
-    results = []
-    try:
-        for result in check():
-            results.append(result)
-    except (Exception, SystemExit) as error:  # noqa: BLE001  a check that fails is a result too
-        explained = explain(error)
-        results.append(Result(name, FAILED, explained.problem, explained.fix))
-    return results
+    return results_of(check, lambda error: _failed(name, error))
+
+
+def _failed(name: str, error: StartupError) -> Result:
+    return Result(name, FAILED, error.problem, error.fix)

@@ -45,7 +45,8 @@ run_own_program() {
 # A project that is mounted for development, its own manage.py in the working directory. A copied one,
 # or one without DEBUG, is no laptop's: the owner of its files, often root, serves nothing.
 in_mounted_project() {
-  [[ $PWD == /code/src_files && -f manage.py && ${DEBUG:-} =~ ^([Tt][Rr][Uu][Ee]|[Yy][Ee][Ss]|[Oo][Nn]|1)$ ]] &&
+  local debug=${DEBUG:-}
+  [[ $PWD == /code/src_files && -f manage.py && ${debug,,} =~ ^(true|on|ok|y|yes|1)$ ]] &&
     mountpoint --quiet .
 }
 

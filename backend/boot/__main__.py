@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> None:
         with explained():
             console.start()
             configuration.load()
-            if _is_root():
+            if _is_root_of_mounted_project():
                 say(
                     "WARNING: this runs as root, to whom the mounted project belongs. Give it to "
                     "a user on the host: chown --recursive USER FOLDER"
@@ -77,9 +77,9 @@ def main(arguments: list[str]) -> None:
     _become(command)
 
 
-def _is_root() -> bool:
+def _is_root_of_mounted_project() -> bool:
     """Whether this is the machine's root; that of a rootless engine is one of its users."""
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 or Path.cwd() != overrides.ROOT / "src_files":
         return False
     first, outside, _ = Path("/proc/self/uid_map").read_text().splitlines()[0].split()
     return first == outside == "0"

@@ -76,7 +76,10 @@ def test_without_debug_nobody_becomes_the_owner_of_a_mounted_project(
     assert {process["uid"] for process in container.processes()} == {"1001"}
 
 
-def test_with_debug_its_owner_works_in_a_mounted_project(containers: Containers, tmp_path: Path):
+@pytest.mark.parametrize("debug", ["true", "On", "OK", "y", "YES", "1"])
+def test_with_debug_its_owner_works_in_a_mounted_project(
+    containers: Containers, tmp_path: Path, debug: str
+):
     write(tmp_path, {"manage.py": ""})
     if os.geteuid() == 0:
         os.chown(tmp_path, 1234, 1234)
@@ -84,12 +87,26 @@ def test_with_debug_its_owner_works_in_a_mounted_project(containers: Containers,
     code = "import os, backend; print(os.getuid(), os.getgid(), os.getgroups(), os.getcwd())"
     done = containers.run(
         *("python", "-c", code),
-        env={"DEBUG": "true"},
+        env={"DEBUG": debug},
         # Even where what it shares cannot be given to it.
         mounts={tmp_path: "/code/src_files", containers.volume(): "/data:ro"},
         options=["--workdir", "/code/src_files", "--cap-drop", "CHOWN", "--cap-drop", "FOWNER"],
     )
     assert done.stdout == f"{owner.st_uid} {owner.st_gid} [0] /code/src_files\n", done.stderr
+
+
+@pytest.mark.parametrize("owner", ["0", "1234"])
+def test_mounted_project_of_root_runs_as_root_and_says_so(containers: Containers, owner: str):
+    volume = containers.volume()
+    command = ["bash", "-c", f"touch manage.py && chown --recursive {owner} ."]
+    where = {"mounts": {volume: "/code/src_files"}, "env": {"DEBUG": "true"}}
+    in_it = ["--workdir", "/code/src_files"]
+    containers.run(*command, options=[*in_it, "--entrypoint", "", "--user", "0"], **where)
+    # Neither may write where only the owner may, so that root stays root.
+    done = containers.run("--check-config", options=in_it, **where)
+    assert done.returncode == 0, done.stderr
+    warned = "WARNING: this runs as root, to whom the mounted project belongs" in done.stdout
+    assert warned is (owner == "0"), done.stdout
 
 
 def test_no_program_raises_the_rights_of_who_calls_it(containers: Containers):

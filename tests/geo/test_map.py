@@ -26,6 +26,26 @@ COLOURED = """(colour) => {
         if (colour.every((value, part) => data[i + part] === value)) found++;
     return found;
 }"""
+# The least distance between two meridians of the map's grid, in widths of the longest label.
+BETWEEN_MERIDIANS = """async (zoom) => {
+    const target = document.createElement("div");
+    target.style.cssText = "width: 1200px; height: 600px";
+    document.body.append(target);
+    const background = backendMap.background(target);
+    const center = ol.proj.fromLonLat([-122.66, 45.5]);
+    const map = new ol.Map({ target, layers: [background], view: new ol.View({ center, zoom }) });
+    await new Promise((done) => map.once("rendercomplete", done));
+    const grid = background.getLayers().getArray().at(-1);
+    const at = grid.getMeridians()
+        .map((line) => map.getPixelFromCoordinate(line.getFirstCoordinate())[0])
+        .sort((one, other) => one - other);
+    const text = document.createElement("canvas").getContext("2d");
+    text.font = "11px system-ui, sans-serif";
+    const label = 4 + text.measureText("122° 44′ 44″ W").width;
+    map.setTarget(null);
+    target.remove();
+    return Math.min(...at.slice(1).map((x, before) => x - at[before])) / label;
+}"""
 POINT, LINE = (11, 110, 79), (31, 95, 168)
 
 
@@ -84,6 +104,14 @@ def test_map_shows_the_filtered_features_only(visit, api: Api):
     page = visit("/tiles/stops/map/?lines=3&limit=2")
     assert drawn(page) == int(api.sql("SELECT count(*) FROM places_stop WHERE lines = 3"))
     assert "lines=3" in page.locator("main").inner_text()
+
+
+def test_labels_of_meridians_do_not_touch(visit):
+    page = visit("/tiles/stops/map/")
+    drawn(page)
+    for quarter in range(4 * 6, 4 * 18):  # a wheel stops at any zoom
+        between = page.evaluate(BETWEEN_MERIDIANS, quarter / 4)
+        assert 1 < between < 4, f"at zoom {quarter / 4}"
 
 
 def test_map_shows_lines_of_another_database(visit):

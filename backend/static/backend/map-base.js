@@ -45,6 +45,9 @@ const backendMap = (() => {
     const text = (place) =>
       new ol.style.Text({ font: "11px system-ui, sans-serif", fill: new ol.style.Fill({ color: colours.ink }), ...place });
     return new ol.layer.Graticule({
+      // Pixels between the corners of a cell at the equator, which is as wide elsewhere: so that the
+      // longest label fits between two meridians.
+      targetSize: 130,
       strokeStyle: new ol.style.Stroke({ color: colours.grid, width: 1 }),
       showLabels: true,
       wrapX: false,

@@ -41,7 +41,7 @@ BETWEEN_MERIDIANS = """async (zoom) => {
         .sort((one, other) => one - other);
     const text = document.createElement("canvas").getContext("2d");
     text.font = "11px system-ui, sans-serif";
-    const label = 4 + text.measureText("122° 44′ 44″ W").width;
+    const label = 4 + text.measureText("122° 44\u2032 44\u2033 W").width;
     map.setTarget(null);
     target.remove();
     return Math.min(...at.slice(1).map((x, before) => x - at[before])) / label;

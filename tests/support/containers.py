@@ -57,11 +57,11 @@ def free_port() -> int:
 
 def remove_project(project: str) -> None:
     """Everything compose made for it, however far a page came."""
-    for kind in ("container", "volume", "network"):
+    kinds = {"container": ("--force", "--volumes"), "volume": ("--force",), "network": ()}
+    for kind, force in kinds.items():
         every = ["--all"] if kind == "container" else []
         mine = ["--quiet", "--filter", f"label=com.docker.compose.project={project}"]
         if names := docker(kind, "ls", *every, *mine).stdout.split():
-            force = [] if kind == "network" else ["--force"]
             docker(kind, "rm", *force, *names, check=False)
     images = (f"{project}-api", f"{project}-api:development", f"{project}-proxy")
     docker("image", "rm", "--force", *images, f"{project}-base", check=False)

@@ -187,7 +187,7 @@ def test_redoc_lists_the_endpoints(visit, anywhere: Site):
     window = visit(anywhere)
     page = window.open("/redoc/")
     page.locator("h1", has_text="Transit of Portland").wait_for()
-    assert page.locator("[data-section-id*='stops_list']").count()
+    page.locator("[data-section-id*='stops_list']").first.wait_for(state="attached")
     if anywhere.origin.startswith("http:"):
         window.picture("redoc", whole=False)
 

@@ -10,6 +10,8 @@ from playwright.sync_api import Error, Page
 from tests.support.browser import keep
 
 CHANGED = "ERR_NETWORK_CHANGED"
+# What a page's own scripts draw last, once they have loaded all they need.
+DRAWN = {"/swagger/": ".opblock", "/redoc/": "[role=menuitem][data-item-id^=tag]"}
 
 
 class NetworkChangedError(Exception):
@@ -44,7 +46,7 @@ class Visit:
             self.problems.append(f"leaves the machine: {url}")
 
     def open(self, path: str) -> Page:
-        """Open a page, again where Chromium lost its connections on the way.
+        """Open a page, until it is drawn; again where Chromium lost its connections on the way.
 
         It drops all of them whenever a network of the machine comes or goes, as
         those of Docker do.
@@ -56,6 +58,8 @@ class Visit:
                 if not any(CHANGED in line for line in self.problems[before:]):
                     break
             del self.problems[before:]
+        if path in DRAWN:
+            self.page.wait_for_selector(DRAWN[path], state="attached")
         return self.page
 
     def _goto(self, url: str) -> None:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
+from django.utils import autoreload
 from django.utils.autoreload import StatReloader
 
 # Seconds between two looks, of which each takes 4 ms; Django's is 1.
 BETWEEN_LOOKS = 0.2
+# The exit code by which Django's outer process knows that it has to start the next one.
+RELOAD = 3
+
+_reloading = threading.Event()
 
 
 def install() -> None:
-    """Look more often, and see what was saved before the first look too.
+    """Look more often, see what was saved before the first look too, and end whatever is going on.
 
     Django takes what it sees first for what it has loaded: a file that is saved while the server
     starts was served as it had been, until it was saved once more.
@@ -31,3 +41,25 @@ def install() -> None:
 
     StatReloader.SLEEP_TIME = BETWEEN_LOOKS
     StatReloader.snapshot_files = files_with_times
+    autoreload.trigger_reload = _reload
+    # Called after what the team's code registers, which is loaded later.
+    atexit.register(_end_at_once)
+
+
+def _reload(file: Path) -> NoReturn:
+    _reloading.set()
+    autoreload.logger.info("%s changed, reloading.", file)
+    sys.exit(RELOAD)
+
+
+def _end_at_once() -> None:
+    """End without the rest of Python's own end, which is for processes with nothing left to do.
+
+    Here the server's thread is in the middle of something. Where that was setting up logging, as
+    Django does once more for a WSGI application, it and Python's end waited for each other for
+    ever.
+    """
+    if _reloading.is_set():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(RELOAD)

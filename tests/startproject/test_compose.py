@@ -274,6 +274,14 @@ def test_saved_file_is_served(team: Team) -> None:
     print(f"\nA saved file is served after {statistics.median(taken):.1f} s (median of 3)")
 
 
+def test_file_saved_again_and_again_is_served(team: Team) -> None:
+    """As by an editor that saves by itself: at any moment, also of the start before."""
+    for count in range(20):
+        time.sleep(0.1 * (count % 10 + 1))  # until it saves again
+        team.write("local_settings/views.py", VIEWS.replace("first answer", f"answer {count}"))
+    until(team.answers("/hello/", "answer 19"), "what was saved last is served")
+
+
 @pytest.mark.parametrize("path", ["local_settings/views.py", "local_settings/settings.py"])
 def test_saved_mistake_is_named_and_mended_by_saving(team: Team, path: str) -> None:
     good = (team.folder / path).read_text()

@@ -3,13 +3,40 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
+from django.utils import autoreload
 from django.utils.autoreload import StatReloader
 
 from backend import reloader
+
+# A server's thread that is in the middle of setting up logging, as the second django.setup() of a
+# WSGI application is; and a team's own code.
+BUSY = """
+import atexit, logging, pathlib, sys, threading, time
+from django.utils import autoreload
+from backend import reloader
+
+reloader.install()
+atexit.register(print, "theirs")
+busy = threading.Event()
+
+def set_up_logging():
+    with logging._lock:
+        busy.set()
+        time.sleep(3600)
+
+"""
+RELOADS = """
+autoreload.logger.info("so that this logger asks for no lock any more")
+threading.Thread(target=set_up_logging, daemon=True).start()
+busy.wait()
+autoreload.trigger_reload(pathlib.Path("views.py"))
+"""
 
 
 @pytest.mark.parametrize(
@@ -19,7 +46,8 @@ def test_file_saved_while_the_server_starts_is_noticed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, age: int, *, noticed: bool
 ) -> None:
     file, told = tmp_path / "views.py", []
-    # Both are put back after the test.
+    # All are put back after the test.
+    monkeypatch.setattr(autoreload, "trigger_reload", autoreload.trigger_reload)
     monkeypatch.setattr(StatReloader, "SLEEP_TIME", 0)
     monkeypatch.setattr(StatReloader, "snapshot_files", StatReloader.snapshot_files)
     monkeypatch.setattr(StatReloader, "watched_files", lambda self: [file])
@@ -33,3 +61,17 @@ def test_file_saved_while_the_server_starts_is_noticed(
     assert told == [file] * noticed
     next(ticks)
     assert told == [file] * noticed, "once"
+
+
+@pytest.mark.parametrize(
+    ("ends", "code"), [(RELOADS, 3), ("sys.exit(5)", 5)], ids=["saved", "otherwise"]
+)
+def test_server_ends_whatever_it_is_doing(ends: str, code: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BUSY + ends],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (code, "theirs\n"), done.stderr

@@ -9,14 +9,13 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
 
 from django.utils import autoreload
 from django.utils.autoreload import StatReloader
 
 # Seconds between two looks, of which each takes 4 ms; Django's is 1.
 BETWEEN_LOOKS = 0.2
-# The exit code by which Django's outer process knows that it has to start the next one.
+# Django's exit code, by which its outer process knows that it has to start the next one.
 RELOAD = 3
 
 _reloading = threading.Event()
@@ -41,15 +40,15 @@ def install() -> None:
 
     StatReloader.SLEEP_TIME = BETWEEN_LOOKS
     StatReloader.snapshot_files = files_with_times
-    autoreload.trigger_reload = _reload
+    trigger_reload = autoreload.trigger_reload
+
+    def reload(file: Path) -> None:
+        _reloading.set()
+        trigger_reload(file)
+
+    autoreload.trigger_reload = reload
     # Called after what the team's code registers, which is loaded later.
     atexit.register(_end_at_once)
-
-
-def _reload(file: Path) -> NoReturn:
-    _reloading.set()
-    autoreload.logger.info("%s changed, reloading.", file)
-    sys.exit(RELOAD)
 
 
 def _end_at_once() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backend import environment
+from backend import environment_pages
 from tests.docs import snippets
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -144,7 +144,7 @@ def test_readme_repeats_the_generated_table_word_for_word() -> None:
     assert marked is not None
     rows = marked[1].splitlines()
     assert len(rows) > 10
-    generated = environment.documentation().splitlines()
+    generated = environment_pages.documentation().splitlines()
     assert [row for row in rows if row not in generated] == []
 
 

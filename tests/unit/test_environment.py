@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend import environment
+from backend import environment_pages
 from backend.environment import FORMS, TABLE, VARIABLES, Environment
 from backend.errors import StartupError
 from tests.support.projects import run, shell
 
-ROOT = Path(environment.__file__).resolve().parent.parent
+ROOT = Path(environment_pages.__file__).resolve().parent.parent
 
 
 def refusal(name: str, value: str) -> StartupError:
@@ -409,16 +409,16 @@ def test_misspelt_name_is_reported_at_the_boot(project):
 @pytest.mark.parametrize(
     ("file", "written"),
     [
-        ("docs/environment.md", environment.documentation),
-        (".env.example", environment.example),
+        ("docs/environment.md", environment_pages.documentation),
+        (".env.example", environment_pages.example),
     ],
 )
 def test_written_file_is_what_the_table_writes(file, written):
-    assert (ROOT / file).read_text() == written(), f"python -m backend.environment > {file}"
+    assert (ROOT / file).read_text() == written(), f"python -m backend.environment_pages > {file}"
 
 
 def test_example_sets_nothing_and_with_every_line_switched_on_gives_the_defaults(tmp_path):
-    lines = environment.example().splitlines()
+    lines = environment_pages.example().splitlines()
     assert [line for line in lines if line and not line.startswith("#")] == []
     pairs = [line[1:].partition("=") for line in lines if line[:2].strip("# ") and "=" in line]
     given_values = {name: value for name, _, value in pairs if name in TABLE}

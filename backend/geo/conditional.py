@@ -83,8 +83,10 @@ class ConditionalMixin:
             return self.conditional_databases
         queryset = getattr(self, "queryset", None)
         aliases = {} if queryset is None else {self.get_queryset().db: None}
-        if aliases and getattr(request.user, "is_authenticated", False):
-            aliases[type(request.user)._default_manager.db] = None
+        # Of a session it is a lazy object, and of a token it may be no model at all.
+        user = getattr(request.user, "_meta", None)
+        if aliases and user is not None:
+            aliases[user.default_manager.db] = None
         return list(aliases)
 
     def handle_exception(self, exc: Exception) -> Response:

@@ -1,0 +1,10 @@
+from backend.hacko_settings import *  # noqa: F403
+
+INSTALLED_APPS += ["rest_framework.authtoken", "access"]  # noqa: F405
+REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"] = [  # noqa: F405
+    "rest_framework.authentication.SessionAuthentication",
+    "rest_framework.authentication.BasicAuthentication",
+    "rest_framework.authentication.TokenAuthentication",
+]
+# Each request of a test with a login would take a third of a second for its password.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

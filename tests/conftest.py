@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import subprocess
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,13 +24,58 @@ from tests.support.containers import (
 )
 
 ROOT = Path(__file__).resolve().parent.parent
+_BEFORE = pytest.StashKey[dict[str, str | None]]()
+# Folders and files whose tests measure the whole machine, or look for what a run left on it.
+ALONE = {"faults", "bench", "test_image_test.py"}
+# Names of images that mean the same to all processes of a run.
+SHARED_NAMES = (PUBLISHED, PUBLISHED_POSTGIS)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Everything below these folders needs an engine; bin/test leaves it out where none answers."""
+    """Mark what bin/test leaves out without an engine, and what it runs one after the other."""
     for item in items:
-        if {"image", "geo", "faults", "contract"} & set(item.path.parts):
+        parts = set(item.path.parts)
+        if {"image", "geo", "faults", "contract"} & parts:
             item.add_marker(pytest.mark.engine)
+        if ALONE & parts:
+            item.add_marker(pytest.mark.alone)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Remember what the shared names mean before any process of this run changes them."""
+    if not hasattr(session.config, "workerinput") and shutil.which("docker"):
+        session.config.stash[_BEFORE] = {name: _image_id(name) for name in SHARED_NAMES}
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Give the shared names back their meaning, when no process uses them any more."""
+    for name, before in session.config.stash.get(_BEFORE, {}).items():
+        if before == _image_id(name):
+            continue
+        if before:
+            docker("tag", before, name)
+        else:
+            docker("image", "rm", name, check=False)
+
+
+@pytest.fixture
+def figures(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Takes a line that the run prints at its end: what a test measured or counted."""
+    return lambda line: record_property("figure", line)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The figures of all tests, whichever process ran them."""
+    lines = [
+        f"{report.nodeid}: {value}"
+        for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+        for name, value in getattr(report, "user_properties", ())
+        if name == "figure" and report.when == "call"
+    ]
+    if lines:
+        terminalreporter.section("figures")
+        for line in lines:
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture
@@ -122,36 +166,19 @@ def postgis(network: str) -> Iterator[PostGIS]:
     started.clean()
 
 
-@pytest.fixture(scope="module")
-def published_postgis() -> Iterator[None]:
+@pytest.fixture(scope="session")
+def published_postgis() -> None:
     """PostGIS under the name that compose files use: pulled, or else the tests' own image."""
-    with _named(PUBLISHED_POSTGIS):
-        if _image_id(PUBLISHED_POSTGIS) is None:
-            pulled = docker("pull", "--quiet", PUBLISHED_POSTGIS, check=False)
-            if pulled.returncode:
-                docker("tag", POSTGIS_IMAGE, PUBLISHED_POSTGIS)
-        yield
+    if _image_id(PUBLISHED_POSTGIS) is None:
+        pulled = docker("pull", "--quiet", PUBLISHED_POSTGIS, check=False)
+        if pulled.returncode:
+            docker("tag", POSTGIS_IMAGE, PUBLISHED_POSTGIS)
 
 
-@pytest.fixture(scope="module")
-def published_names(published_postgis: None) -> Iterator[None]:
+@pytest.fixture(scope="session")
+def published_names(published_postgis: None) -> None:
     """The image under test and PostGIS under the names that the pages use."""
-    with _named(PUBLISHED):
-        docker("tag", IMAGE, PUBLISHED)
-        yield
-
-
-@contextlib.contextmanager
-def _named(name: str) -> Iterator[None]:
-    """Afterwards the name means what it did."""
-    before = _image_id(name)
-    try:
-        yield
-    finally:
-        if before:
-            docker("tag", before, name)
-        else:
-            docker("image", "rm", name, check=False)
+    docker("tag", IMAGE, PUBLISHED)
 
 
 def _image_id(name: str) -> str | None:

@@ -20,8 +20,6 @@ import requests
 
 from tests.support.containers import (
     IMAGE,
-    POSTGIS_IMAGE,
-    PUBLISHED_POSTGIS,
     docker,
     free_port,
     remove_project,
@@ -196,7 +194,7 @@ def named(name: str, make: Callable[[], object]) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+def team(tmp_path_factory: pytest.TempPathFactory, published_postgis: None) -> Iterator[Team]:
     """A new project, after the first ``docker compose up``."""
     home = tmp_path_factory.mktemp("home")
     if os.geteuid() == 0:
@@ -211,10 +209,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     team.write("local_settings/views.py", VIEWS)
     urls = (team.folder / "local_settings" / "urls.py").read_text()
     team.write("local_settings/urls.py", urls + URLS)
-    with (
-        named(PUBLISHED_POSTGIS, lambda: docker("tag", POSTGIS_IMAGE, PUBLISHED_POSTGIS)),
-        named(PGADMIN, lambda: docker("build", "--quiet", "--tag", PGADMIN, STAND_IN)),
-    ):
+    with named(PGADMIN, lambda: docker("build", "--quiet", "--tag", PGADMIN, STAND_IN)):
         try:
             team.up()
             fill(team)

@@ -26,7 +26,9 @@ def test_key_of_a_sample_is_public(key):
 @pytest.mark.parametrize(
     "key",
     [
-        *(secrets.token_urlsafe(50), secrets.token_hex(16), "k" * 50),
+        pytest.param(secrets.token_urlsafe(50), id="token_urlsafe"),
+        pytest.param(secrets.token_hex(16), id="token_hex"),
+        "k" * 50,
         "of-the-tests-and-as-long-as-django-wants-it",
         "correct horse battery staple",
         "iLik3L@mp",

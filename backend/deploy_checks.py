@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Tags, register
+
+# An origin that no team means.
+STRANGER = "https://stranger.invalid"
 
 
 @register(Tags.security, deploy=True)
@@ -22,6 +27,34 @@ def check_hosts_are_named(**kwargs: Any) -> list[CheckMessage]:
             "checks them reach it.",
             id="backend.W002",
         )
+    ]
+
+
+@register(Tags.security, deploy=True)
+def check_credentials_are_not_for_every_origin(**kwargs: Any) -> list[CheckMessage]:
+    """No page of any origin acts as the user who is logged in."""
+    if not apps.is_installed("corsheaders"):
+        return []
+    from corsheaders.conf import conf
+
+    if not conf.CORS_ALLOW_CREDENTIALS:
+        return []
+    places = []
+    if conf.CORS_ALLOW_ALL_ORIGINS:
+        places.append("CORS_ALLOW_ALL_ORIGINS allows every origin")
+    places += [
+        f"{str(pattern)!r} in CORS_ALLOWED_ORIGIN_REGEXES matches any host"
+        for pattern in conf.CORS_ALLOWED_ORIGIN_REGEXES
+        if re.match(pattern, STRANGER)
+    ]
+    return [
+        checks.Warning(
+            f"{place}, and CORS_ALLOW_CREDENTIALS lets its pages act as a user who is logged in.",
+            "Name the origins in CORS_ALLOWED_ORIGINS and leave CORS_ALLOW_ALL_ORIGINS out, or set "
+            "CORS_ALLOW_CREDENTIALS = False.",
+            id="backend.W010",
+        )
+        for place in places
     ]
 
 

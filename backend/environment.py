@@ -6,6 +6,7 @@ The check for misspelt names comes from ``VARIABLES``, and so do the pages that
 
 from __future__ import annotations
 
+import copy
 import difflib
 import functools
 import io
@@ -413,7 +414,8 @@ class Environment:
         """The parsed value of a variable of the table, its default when it is unset."""
         variable = TABLE[name]
         text = self.text(name)
-        return variable.default if text is None else parse(variable, text)
+        # A copy: settings are lists that a team extends in place.
+        return copy.copy(variable.default) if text is None else parse(variable, text)
 
     def text(self, name: str) -> str | None:
         """The unparsed value of any variable, from the environment, its file or the store."""

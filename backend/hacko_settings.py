@@ -2,11 +2,13 @@
 
 Reads top to bottom. A team's ``local_settings/settings.py`` is loaded last; it
 replaces names outright, or extends them after
-``from backend.hacko_settings import *``.
+``from backend.hacko_settings import *``. What is computed from other settings
+(``_derived``) is computed again after it, where the team left it alone.
 """
 
 from pathlib import Path as _Path
 
+from backend import derived as _derivations
 from backend import geolibs as _geolibs
 from backend import overrides as _overrides
 from backend import required as _required
@@ -18,10 +20,12 @@ from backend.logs.request_id import tag_records as _tag_records
 BASE_DIR = _Path(__file__).resolve().parent.parent
 
 _env = _current_environment()
+_derived = _derivations.Derivations(globals())
 DEBUG = _env["DEBUG"]
 PROJECT_NAME = _env["PROJECT_NAME"]
 PROJECT_VERSION = _env["PROJECT_VERSION"]
-DATA_DIR = _env["DATA_DIR"] or BASE_DIR / "data"
+# Beside manage.py, whatever a team calls its BASE_DIR.
+DATA_DIR = _env["DATA_DIR"] or _overrides.ROOT / "data"
 
 # --- Applications ------------------------------------------------------------
 
@@ -83,7 +87,11 @@ TEMPLATES = [
 GDAL_LIBRARY_PATH, GEOS_LIBRARY_PATH = _geolibs.locate()
 SPATIALITE_LIBRARY_PATH = _geolibs.spatialite()
 
-DATABASES = _required.databases(_env, DATA_DIR, spatialite=bool(SPATIALITE_LIBRARY_PATH))
+DATABASES = _required.databases(
+    _env,
+    sqlite=_derived(lambda folder: _Path(folder) / "db.sqlite3", "DATA_DIR"),
+    spatialite=bool(SPATIALITE_LIBRARY_PATH),
+)
 DATABASE_ROUTERS = ["backend.router.ModelDatabaseRouter"]
 REQUIRED_DATABASES = _env["REQUIRED_DATABASES"]
 OPTIONAL_DATABASES = _env["OPTIONAL_DATABASES"]
@@ -91,24 +99,38 @@ IGNORED_DATABASES = _env["IGNORED_DATABASES"]
 
 # --- HTTP --------------------------------------------------------------------
 
-ALLOWED_HOSTS = _required.allowed_hosts(_env)
-CORS_ALLOWED_ORIGINS = _env["CORS_ALLOWED_ORIGINS"]
+ALLOWED_HOSTS = _env["ALLOWED_HOSTS"] or _derived(_required.default_hosts, "DEBUG")
+_origins = _env["CORS_ALLOWED_ORIGINS"]
+# Names of 2019, which django-cors-headers still reads, but after those of today.
+CORS_ALLOWED_ORIGINS = _derived(
+    lambda old: _origins if old is None else old, "CORS_ORIGIN_WHITELIST"
+)
 # An open API by default; without credentials, a page of another origin sees only
-# what anybody sees.
-CORS_ALLOW_ALL_ORIGINS = not CORS_ALLOWED_ORIGINS
+# what anybody sees. Not where a team says in any way which origins may read it.
+CORS_ALLOW_ALL_ORIGINS = _derived(
+    lambda *values: _required.cors_is_open(_origins, *values),
+    *("CORS_ALLOWED_ORIGINS", "CORS_ALLOWED_ORIGIN_REGEXES", "CORS_ALLOW_CREDENTIALS"),
+    *("CORS_ORIGIN_REGEX_WHITELIST", "CORS_ORIGIN_ALLOW_ALL"),
+)
 # What scripts of other origins may read besides the usual: marks of our pages and tiles.
 CORS_EXPOSE_HEADERS = ["ETag", "X-Count", "X-Request-ID", "X-Tile-Sample"]
 CSRF_TRUSTED_ORIGINS = _env["CSRF_TRUSTED_ORIGINS"]
 FORCE_SCRIPT_NAME = _env["PATH_PREFIX"] or None
-if _env["BEHIND_PROXY"]:
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    USE_X_FORWARDED_HOST = True
-    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
-    SECURE_HSTS_SECONDS = _env["HSTS_SECONDS"]
-    # Of `check --deploy`: what is not for an API in a container to decide. Redirects to HTTPS are
-    # the proxy's, and a neighbour may ask without it (W008); subdomains and the browsers' own
-    # list concern other services of the domain (W005, W021).
-    SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
+BEHIND_PROXY = _env["BEHIND_PROXY"]
+SECURE_PROXY_SSL_HEADER = _derived(
+    lambda proxy: ("HTTP_X_FORWARDED_PROTO", "https") if proxy else None, "BEHIND_PROXY"
+)
+USE_X_FORWARDED_HOST = _derived(bool, "BEHIND_PROXY")
+SESSION_COOKIE_SECURE = _derived(bool, "BEHIND_PROXY")
+CSRF_COOKIE_SECURE = _derived(bool, "BEHIND_PROXY")
+SECURE_HSTS_SECONDS = _derived(lambda proxy: _env["HSTS_SECONDS"] if proxy else 0, "BEHIND_PROXY")
+# Of `check --deploy`: what is not for an API in a container to decide. Redirects to HTTPS are
+# the proxy's, and a neighbour may ask without it (W008); subdomains and the browsers' own
+# list concern other services of the domain (W005, W021).
+SILENCED_SYSTEM_CHECKS = _derived(
+    lambda proxy: ["security.W005", "security.W008", "security.W021"] if proxy else [],
+    "BEHIND_PROXY",
+)
 # Bytes. The first is kept by backend.bodies for every body, the second by Django for forms and
 # by backend.bodies for JSON, which takes about ten times its size in memory when it is parsed.
 MAX_UPLOAD_SIZE = _env["MAX_UPLOAD_SIZE"]
@@ -120,7 +142,7 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 100
 # --- Static files ------------------------------------------------------------
 
 STATIC_URL = "static/"
-STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT = _derived(lambda folder: _Path(folder) / "static", "DATA_DIR")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "backend.storage.HashedStaticFilesStorage"},
@@ -138,7 +160,7 @@ WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (
 
 # backend.media serves them in debug mode; in production a proxy does.
 MEDIA_URL = "media/"
-MEDIA_ROOT = DATA_DIR / "media"
+MEDIA_ROOT = _derived(lambda folder: _Path(folder) / "media", "DATA_DIR")
 # Readable by the proxy, whose user is another one. Writable by group 0, for a container with a
 # UID of the platform's choice that gets the same volume.
 FILE_UPLOAD_PERMISSIONS = 0o664
@@ -203,7 +225,9 @@ LOGGING = {
         "backend": {"level": _env["LOG_LEVEL"]},
         # Its own console handler is for debug mode only, and mail_admins sends nothing.
         "django": {"handlers": ["console"], "level": _env["LOG_LEVEL"], "propagate": False},
-        "django.db.backends": {"level": "DEBUG" if DEBUG else "INFO"},
+        "django.db.backends": {
+            "level": _derived(lambda debug: "DEBUG" if debug else "INFO", "DEBUG")
+        },
         # Those of migrations a second time, and at the start of every test run.
         "django.db.backends.schema": {"level": "INFO"},
     },
@@ -227,6 +251,7 @@ _team = _overrides.load("settings")
 if _team is not None:
     globals().update({_name: _value for _name, _value in vars(_team).items() if _name.isupper()})
 
+_derived.settle()
 _required.complete(globals(), _env)
 
 __all__ = [_name for _name in dir() if _name.isupper()]

@@ -32,27 +32,50 @@ MAKE_A_KEY = (
 )
 
 
-def allowed_hosts(env: Environment) -> list[str]:
-    """Django's ALLOWED_HOSTS out of the environment.
+def default_hosts(debug: bool) -> list[str]:
+    """Django's ALLOWED_HOSTS where no variable names them.
 
-    Unset, in production: the names under which only this machine or a neighbour asks. A foreign
+    In production: the names under which only this machine or a neighbour asks. A foreign
     name is dangerous in two ways: a page can make a browser ask under its own name, which it
     lets lead here (DNS rebinding), and what a request calls the host ends up in the links of
     an answer that a cache may keep. These names lead to no other machine, and nobody can
     register them.
     """
-    if env["ALLOWED_HOSTS"] or env["DEBUG"]:
-        return env["ALLOWED_HOSTS"] or ["*"]
+    if debug:
+        return ["*"]
     return ["localhost", ".localhost", "127.0.0.1", "[::1]", socket.gethostname()]
 
 
-def databases(env: Environment, data_dir: Path, *, spatialite: bool) -> dict[str, dict[str, Any]]:
-    """Django's DATABASES out of the environment: PostGIS where one is named, else SQLite."""
+def cors_is_open(
+    variable: list[str],
+    listed: list[str],
+    regexes: list[Any] | None,
+    credentials: bool | None,
+    old_regexes: list[Any] | None,
+    old_name: bool | None,
+) -> bool:
+    """Whether pages of every origin may read the API: CORS_ALLOW_ALL_ORIGINS.
+
+    Where nothing limits it. ``variable`` is the very list of the environment; the others are
+    settings, of which the old ones are CORS_ORIGIN_REGEX_WHITELIST and CORS_ORIGIN_ALLOW_ALL.
+    """
+    if old_name is not None:
+        return bool(old_name)
+    # A team that lists no origin and no pattern allows none.
+    by_team = listed is not variable or regexes is not None or old_regexes is not None
+    return not (listed or by_team or credentials)
+
+
+def databases(env: Environment, *, sqlite: Path, spatialite: bool) -> dict[str, dict[str, Any]]:
+    """Django's DATABASES out of the environment: PostGIS where one is named, else SQLite.
+
+    ``sqlite`` is SQLite's file.
+    """
     aliases = {alias: env.database(name) for alias, name in env.database_urls().items()}
     if env["DATABASE_URL"]:
         aliases["default"] = env.database("DATABASE_URL")
     elif "default" not in aliases:
-        aliases["default"] = _postgres(env) or _sqlite(data_dir, spatialite)
+        aliases["default"] = _postgres(env) or _sqlite(sqlite, spatialite)
     # First, as in every list of them that a user sees.
     return {"default": aliases.pop("default"), **aliases}
 
@@ -90,7 +113,7 @@ def _postgres(env: Environment) -> dict[str, Any] | None:
     }
 
 
-def _sqlite(data_dir: Path, spatialite: bool) -> dict[str, Any]:
+def _sqlite(file: Path, spatialite: bool) -> dict[str, Any]:
     engine = (
         "django.contrib.gis.db.backends.spatialite"
         if spatialite
@@ -103,7 +126,7 @@ def _sqlite(data_dir: Path, spatialite: bool) -> dict[str, Any]:
         "transaction_mode": "IMMEDIATE",
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
-    return {"ENGINE": engine, "NAME": data_dir / "db.sqlite3", "OPTIONS": options}
+    return {"ENGINE": engine, "NAME": file, "OPTIONS": options}
 
 
 def complete(settings: dict[str, Any], env: Environment) -> None:
@@ -226,7 +249,7 @@ def _secret_key(settings: dict[str, Any], real: str | None) -> str:
         )
     # Made here, it lasts as long as this process; the boot keeps it for the next. Kept
     # from here it would end up in an image layer, by RUN python manage.py collectstatic.
-    settings["SECRET_KEY_FILE"] = settings["DATA_DIR"] / "secret_key"
+    settings["SECRET_KEY_FILE"] = Path(settings["DATA_DIR"]) / "secret_key"
     with contextlib.suppress(FileNotFoundError, PermissionError):
         return settings["SECRET_KEY_FILE"].read_text(encoding="ascii")
     return secrets.token_urlsafe(50)

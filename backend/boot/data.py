@@ -18,7 +18,7 @@ from backend.errors import StartupError
 
 def make_folder() -> None:
     """Make DATA_DIR; StartupError when the application's user cannot write to it and must."""
-    folder = settings.DATA_DIR
+    folder = Path(settings.DATA_DIR)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -37,7 +37,7 @@ def find_temporary_folder() -> None:
     try:
         tempfile.gettempdir()
     except FileNotFoundError:
-        folder = settings.DATA_DIR / "tmp"
+        folder = Path(settings.DATA_DIR) / "tmp"
         try:
             # It may be of a container before, under another UID of group 0.
             if not folder.is_dir():

@@ -24,7 +24,6 @@ FROM_WHOLE_ENVIRONMENT = {
         *("DATABASE_URL", "POSTGRES_NAME", "POSTGRES_DB", "POSTGRES_USER", "POSTGRES_PASSWORD"),
         *("POSTGRES_HOST", "POSTGRES_PORT"),
     ),
-    "ALLOWED_HOSTS": ("ALLOWED_HOSTS", "DEBUG"),
 }
 # What backend/required.py puts into settings after the team, out of which variables.
 COMPLETED_FROM = {"DATABASES": ("CONN_MAX_AGE",), "STATIC_URL": ("PATH_PREFIX",)}
@@ -39,8 +38,8 @@ class Origin:
 
     ``kind`` is ``default`` (the image's own file and line), ``environment``, ``.env``, ``file``
     (of NAME_FILE), ``secret store``, ``override`` (the team's file and line), ``completed`` (by
-    the image, after the team), ``generated``, ``flag`` (of gunicorn), ``gunicorn`` (its default)
-    or ``unset`` (a variable).
+    the image, after the team), ``derived`` (from another setting, whose origins follow),
+    ``generated``, ``flag`` (of gunicorn), ``gunicorn`` (its default) or ``unset`` (a variable).
     """
 
     kind: str
@@ -63,6 +62,8 @@ class Origin:
                 return f"override: {place}"
             case "completed":
                 return f"completed by the image: {place}"
+            case "derived":
+                return f"derived from the setting {self.variable}"
             case "generated":
                 return f"generated, kept in {self.file} by a server"
             case "flag":
@@ -76,7 +77,8 @@ class Origin:
 
     @property
     def default(self) -> bool:
-        return self.kind in ("default", "completed", "generated", "gunicorn", "unset")
+        kinds = ("default", "completed", "derived", "generated", "gunicorn", "unset")
+        return self.kind in kinds
 
     def document(self) -> dict[str, Any]:
         """For JSON: without what does not apply."""
@@ -199,8 +201,7 @@ class Tracer:
             for expression in binding.expressions:
                 found += sorted(source.read_by_key(expression, "_env"))
                 for other in sorted(source.names_in(expression)):
-                    if not other.startswith("_"):
-                        found += self._variables(other, seen)
+                    found += self._variables(other, seen)
         return list(dict.fromkeys(found))
 
     def _completed(self, name: str) -> Iterator[Origin]:
@@ -221,6 +222,18 @@ class DjangoTracer(Tracer):
             overrides.ROOT / "backend" / "hacko_settings.py",
             sys.modules.get(found[0]) if found else None,
         )
+        self.sources = sys.modules[OURS]._derived.sources
+
+    def origins(self, name: str, value: Any) -> tuple[Origin, ...]:
+        if name not in self.sources:
+            return super().origins(name, value)
+        # A team's file has the value from before it was computed again.
+        found = list(super().origins(name, getattr(self.team, name, value)))
+        for other in self.sources[name]:
+            if hasattr(settings, other):
+                found.append(Origin("derived", other))
+                found += self.origins(other, getattr(settings, other))
+        return _unique(found)
 
     def _has(self, name: str) -> bool:
         return super()._has(name) or name in source.bindings(self.generated)

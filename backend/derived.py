@@ -1,0 +1,90 @@
+"""Settings that are computed from other settings, last: from what a team's file left in force."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+
+class _Number(int):
+    """A boolean, a whole number or None, that is not the same object as any other."""
+
+    __slots__ = ()
+
+
+class _Text(str):
+    """A text that is not the same object as any other."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True)
+class _Rule:
+    compute: Callable[..., Any]
+    names: tuple[str, ...]
+    value: Any  # what a team's file finds
+    before: Any  # the same, and never changed
+
+
+class Derivations:
+    """Gives settings a value that follows other settings.
+
+    ``STATIC_ROOT = derived(lambda folder: Path(folder) / "static", "DATA_DIR")`` has a value at
+    once, which a team's file can read. ``settle``, after that file, computes it again, unless
+    the team gave the name another value or changed it in place. It may also stand inside
+    dictionaries and lists, such as LOGGING.
+    """
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self._settings = settings
+        self._rules: list[_Rule] = []
+        # Name of a setting to those that it, or something in it, was computed from.
+        self.sources: dict[str, tuple[str, ...]] = {}
+
+    def __call__(self, compute: Callable[..., Any], *names: str) -> Any:
+        """The value that ``compute`` makes of the settings ``names``, of which each may be None."""
+        value = _distinct(self._apply(compute, names))
+        self._rules.append(_Rule(compute, names, value, copy.copy(value)))
+        return value
+
+    def settle(self) -> None:
+        """Compute every value that is still the one which a team's file found.
+
+        In the order of their definition, so that one can follow another.
+        """
+        for rule in self._rules:
+            if rule.value != rule.before:
+                continue  # a list that the team extended
+            value = self._apply(rule.compute, rule.names)
+            for name, holder, key in list(self._places(rule.value)):
+                holder[key] = value
+                self.sources[name] = (*self.sources.get(name, ()), *rule.names)
+
+    def _apply(self, compute: Callable[..., Any], names: tuple[str, ...]) -> Any:
+        return compute(*map(self._settings.get, names))
+
+    def _places(self, value: Any) -> Iterator[tuple[str, Any, Any]]:
+        """Where ``value`` itself stands: the setting, and the container in it with the key."""
+        # Not inside what is computed again itself.
+        computed = {id(rule.value) for rule in self._rules}
+        for name in [name for name in self._settings if name.isupper()]:
+            seen = set(computed)
+            rest: list[tuple[Any, Any]] = [(self._settings, name)]
+            while rest:
+                holder, key = rest.pop()
+                found = holder[key]
+                if found is value:
+                    yield name, holder, key
+                elif isinstance(found, (dict, list)) and id(found) not in seen:
+                    seen.add(id(found))
+                    keys = found if isinstance(found, dict) else range(len(found))
+                    rest += [(found, key) for key in keys]
+
+
+def _distinct(value: Any) -> Any:
+    """An equal value by whose identity one can tell whether a name still has it."""
+    if value is None or isinstance(value, int):
+        return _Number(value or 0)
+    return _Text(value) if isinstance(value, str) else value

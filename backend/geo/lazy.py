@@ -9,6 +9,7 @@ then on, and so before any change to it, the geometry is an ordinary one.
 from __future__ import annotations
 
 import struct
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,9 @@ _FLAGS = 0xC0000000 | _SRID  # Z, M
 stock_converter = PostGISOperations.get_geometry_converter
 stock_ptr = CPointerBase.ptr
 stock_srid = GEOSGeometryBase.srid
+
+# One geometry, of a cache or a module, may be asked by several threads at once.
+_reading = threading.Lock()
 
 
 def unread(geometry: GEOSGeometry) -> bytes | None:
@@ -91,9 +95,14 @@ _CLASSES: dict[int, type[GEOSGeometry]] = {}
 
 
 def _pointer(self: GEOSGeometryBase) -> Any:
-    if not self._ptr and (data := self.__dict__.pop("_ewkb", None)) is not None:
-        # PostGIS' own data is trusted, as in GeoDjango's converter.
-        self._ptr = wkb_r().read(memoryview(data), max_geom_collections=None)
+    if not self._ptr and "_ewkb" in self.__dict__:
+        with _reading:
+            if not self._ptr:
+                # PostGIS' own data is trusted, as in GeoDjango's converter.
+                data = memoryview(self._ewkb)
+                self._ptr = wkb_r().read(data, max_geom_collections=None)
+                # Only now: without both, another thread would find a geometry of nothing.
+                del self._ewkb
     return stock_ptr.fget(self)
 
 

@@ -9,6 +9,7 @@ import json
 import math
 import pickle
 import struct
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -385,6 +386,29 @@ def test_geometry_that_nothing_asks_is_never_read_into_geos(monkeypatch):
         document = rendered(lambda: Plain(place, context=context()).data)
     assert b'"coordinates":[[[0.0,0.0],[0.0,1.0]' in document
     assert lazy.unread(place.geom) == row
+
+
+def test_geometry_that_several_threads_ask_first_answers_each_of_them():
+    ring = [(math.cos(turn / 500), math.sin(turn / 500)) for turn in range(3000)]
+    row = bytes(Polygon([*ring, ring[0]], srid=4326).ewkb)
+    answers: list[object] = []
+
+    def ask(geometry: GEOSGeometry, together: threading.Barrier) -> None:
+        together.wait()
+        try:
+            answers.append(geometry.num_coords)
+        except GEOSException as error:
+            answers.append(error)
+
+    with fast_path():
+        for _ in range(50):
+            asked = (from_database(row), threading.Barrier(4))
+            threads = [threading.Thread(target=ask, args=asked) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+    assert answers == [3001] * 200
 
 
 # --- Serializers --------------------------------------------------------------

@@ -10,26 +10,27 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from drf_yasg import openapi
-from drf_yasg.inspectors import FieldInspector, SimpleFieldInspector, SwaggerAutoSchema
-from drf_yasg.inspectors.field import (
-    ReferencingSerializerInspector,
-    SerializerMethodFieldInspector,
-    get_queryset_from_view,
+from drf_yasg.inspectors import (
+    FieldInspector,
+    JSONFieldInspector,
+    SimpleFieldInspector,
+    SwaggerAutoSchema,
 )
+from drf_yasg.inspectors.field import ReferencingSerializerInspector, get_queryset_from_view
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
 from backend.geo.geojson_schemas import (
     FeatureInspector,
     GeometryFieldInspector,
-    collection,
     with_collections,
 )
 from backend.geo.sparse_fields import SparseFieldsMixin
 from backend.geo.streaming import StreamingMixin
 from backend.geo.tiles import TilesMixin
-from backend.openapi import answers, logins
+from backend.openapi import answers, logins, words
 from backend.openapi.fields import ComputedFieldInspector, PlainFieldInspector, before
 from backend.openapi.filters import DjangoFilterInspector
+from backend.openapi.parameters import DescribedInspector, each_once, unfilled
 from backend.openapi.serializers import Role, RoleInspector, as_role
 
 COUNT_HEADER = {
@@ -60,14 +61,31 @@ def _with_ours(inspectors: list[type[FieldInspector]]) -> list[type[FieldInspect
     ours = [FeatureInspector, GeometryFieldInspector, RoleInspector]
     inspectors = before(ReferencingSerializerInspector, ours, inspectors)
     inspectors = before(SimpleFieldInspector, [PlainFieldInspector], inspectors)
-    return before(SerializerMethodFieldInspector, [ComputedFieldInspector], inspectors)
+    inspectors = before(JSONFieldInspector, [ComputedFieldInspector], inspectors)
+    return [words.DescriptionInspector, *inspectors]
 
 
 class GeoAutoSchema(SwaggerAutoSchema):
     """One operation: what is sent, every answer there is, who may ask, and what is spatial."""
 
     field_inspectors: ClassVar = _with_ours(SwaggerAutoSchema.field_inspectors)
-    filter_inspectors: ClassVar = [DjangoFilterInspector, *SwaggerAutoSchema.filter_inspectors]
+    filter_inspectors: ClassVar = [
+        DjangoFilterInspector,
+        DescribedInspector,
+        *SwaggerAutoSchema.filter_inspectors,
+    ]
+    paginator_inspectors: ClassVar = [DescribedInspector, *SwaggerAutoSchema.paginator_inspectors]
+
+    def get_summary_and_description(self) -> tuple[str | None, str]:
+        description = self.overrides.get("operation_description")
+        if description is None:
+            description = (self._sch.get_description(self.path, self.method) or "").strip()
+        summary = self.overrides.get("operation_summary")
+        if summary is not None:
+            return summary, description
+        queryset = getattr(self.view, "queryset", None)
+        queryset = get_queryset_from_view(self.view) if queryset is None else queryset
+        return words.summarized(self.view, getattr(queryset, "model", None), description)
 
     # --- What is sent
 
@@ -82,10 +100,6 @@ class GeoAutoSchema(SwaggerAutoSchema):
 
     def get_query_parameters(self) -> list[openapi.Parameter]:
         parameters = super().get_query_parameters()
-        for parameter in parameters:
-            # djangorestframework-gis writes the word of OpenAPI 3, which Swagger 2.0 forbids here.
-            if "example" in parameter:
-                parameter["x-example"] = parameter.pop("example")
         if self.method.upper() != "GET":
             return parameters
         if isinstance(self.view, SparseFieldsMixin):
@@ -101,7 +115,11 @@ class GeoAutoSchema(SwaggerAutoSchema):
                     default="json",
                 )
             )
-        return parameters
+        # A FilterSet of the team's may have taken any of these names.
+        return each_once(parameters)
+
+    def get_filter_parameters(self) -> list[openapi.Parameter]:
+        return each_once(map(unfilled, super().get_filter_parameters()))
 
     def get_security(self) -> list[dict[str, list[str]]] | None:
         told = super().get_security()
@@ -167,32 +185,19 @@ class GeoAutoSchema(SwaggerAutoSchema):
 
 
 def _page_or_collection(page: openapi.Schema) -> openapi.Schema:
-    """A page, or with format=geojson a FeatureCollection: OpenAPI 2.0 has one schema for both."""
+    """A page, or with format=geojson a FeatureCollection: OpenAPI 2.0 has one schema for both.
+
+    The members of the second are left to words: in one schema, every sample that is made of
+    it would have `results` and `type` side by side, which no answer has.
+    """
     if page.type != openapi.TYPE_OBJECT:
         made = openapi.Schema(openapi.TYPE_OBJECT, description="All rows; or a FeatureCollection.")
         made.pop("type")
         return made
-    members = dict(page.properties)
-    for name, member in collection(_any_feature()).properties.items():
-        members.setdefault(name, member)
     return openapi.Schema(
         type=openapi.TYPE_OBJECT,
         description="A page; or with format=geojson a FeatureCollection: `type` and `features`.",
-        properties=members,
-    )
-
-
-def _any_feature() -> openapi.Schema:
-    """stream_fields may make its properties others than those of a page."""
-    members = {
-        name: openapi.Schema(type=openapi.TYPE_OBJECT) for name in ("geometry", "properties")
-    }
-    members["geometry"].x_nullable = True
-    kind = openapi.Schema(type=openapi.TYPE_STRING, enum=["Feature"])
-    return openapi.Schema(
-        type=openapi.TYPE_OBJECT,
-        required=["type", "geometry", "properties"],
-        properties={"type": kind, **members},
+        properties=page.properties,
     )
 
 

@@ -17,7 +17,7 @@ from drf_yasg import openapi
 from drf_yasg.inspectors import FilterInspector, NotHandled
 from drf_yasg.inspectors.field import get_queryset_from_view
 
-from backend.openapi import once
+from backend.openapi import once, words
 
 # The first that fits: decimals and floats are integers to Django, moments are dates.
 TYPES: tuple[tuple[type[forms.Field] | tuple[type[forms.Field], ...], dict[str, Any]], ...] = (
@@ -61,7 +61,7 @@ def _parameters(
     for name, declared in filterset.base_filters.items():
         options = {
             "in_": openapi.IN_QUERY,
-            "description": str(declared.label or ""),
+            "description": _description(declared, model),
             "required": bool(declared.extra.get("required")),
         }
         try:
@@ -94,10 +94,22 @@ def _kinds(
 
 
 def _field(declared: filters.Filter, model: type[models.Model] | None) -> forms.Field:
+    return _bound(declared, model).field
+
+
+def _bound(declared: filters.Filter, model: type[models.Model] | None) -> filters.Filter:
+    """A copy for rows of ``model``, as a FilterSet makes for a request."""
     # A filter keeps the field it makes, and every request starts from these.
     own = copy.deepcopy(declared)
-    own.model = model  # as a FilterSet does for a request
-    return own.field
+    own.model = model
+    return own
+
+
+def _description(declared: filters.Filter, model: type[models.Model] | None) -> str:
+    """Its label, which django-filter makes of the column's name, and what the column holds."""
+    label = str(_bound(declared, model).label or "") if model else str(declared.label or "")
+    column = words.of_column(words.of_path(model, declared.field_name or ""))
+    return words.joined(label, column)
 
 
 def _of_rows(declared: filters.Filter) -> dict[str, Any]:
@@ -127,6 +139,8 @@ def _of_value(field: forms.Field) -> dict[str, Any]:
         for kind, name in LIMITS:
             fits = name in ("minimum", "maximum") if numbers else name.endswith("length")
             if isinstance(validator, kind) and fits and not callable(validator.limit_value):
+                if abs(validator.limit_value) >= words.NO_LIMIT:
+                    continue
                 limit = validator.limit_value
                 found[name] = limit if isinstance(limit, int) else float(limit)
     return found

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from typing import Any
 
 from drf_yasg import openapi
 from drf_yasg.generators import OpenAPISchemaGenerator
+from rest_framework.views import APIView
 
+from backend.openapi import logins, once
 from backend.openapi.answers import ResponseRef
+
+UNDESCRIBED = "This operation cannot be described. The server's log says why."
 
 
 class Components(openapi.ReferenceResolver):
@@ -16,13 +22,30 @@ class Components(openapi.ReferenceResolver):
     def __init__(self, *scopes: str, **options: Any) -> None:
         super().__init__(*scopes, ResponseRef.SCOPE, **options)
 
+    def added(self, before: set[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Scope and name of what was not there ``before``."""
+        return [each for each in self.known() if each not in before]
+
+    def known(self) -> set[tuple[str, str]]:
+        return {(scope, name) for scope, objects in self._objects.items() for name in objects}
+
+    def remove(self, scope: str, name: str) -> None:
+        del self._objects[scope][name]
+
+
+class BrokenView(APIView):
+    """Stands for a view that cannot be made without a client's request."""
+
 
 class RelativeSchemaGenerator(OpenAPISchemaGenerator):
-    """Leaves host and scheme out of the document.
+    """Leaves host and scheme out of the document, and no operation out of it.
 
-    Both then are, by OpenAPI 2.0's own rule, those the document was served
+    Host and scheme then are, by OpenAPI 2.0's own rule, those the document was served
     under, which is right behind any proxy that ends HTTPS.
     https://spec.openapis.org/oas/v2.0.html#fixed-fields
+
+    An operation that raises while it is described is named in the log, and in the document
+    without details: the others are not its fault.
     """
 
     reference_resolver_class = Components
@@ -33,6 +56,50 @@ class RelativeSchemaGenerator(OpenAPISchemaGenerator):
         document.pop("schemes", None)
         return document
 
+    def get_security_definitions(self) -> dict[str, Any] | None:
+        return logins.definitions() or None
+
+    def create_view(self, callback: Any, method: str, request: Any = None) -> APIView:
+        try:
+            return super().create_view(callback, method, request)
+        except Exception as error:  # noqa: BLE001  a team's code raises anything
+            once.fail(once.name(callback.cls), "cannot be made", error)
+            return BrokenView()
+
+    def get_operation(
+        self,
+        view: Any,
+        path: str,
+        prefix: str,
+        method: str,
+        components: Components,
+        request: Any,
+    ) -> openapi.Operation | None:
+        if isinstance(view, BrokenView):
+            return _undescribed(path, method)
+        before = components.known()
+        try:
+            operation = super().get_operation(view, path, prefix, method, components, request)
+            if operation is not None:
+                _assert_is_json(operation, components, before)
+        # RecursionError is one too.
+        except Exception as error:  # noqa: BLE001  a team's code raises anything
+            for added in components.added(before):
+                components.remove(*added)
+            once.fail(once.name(type(view)), f"{method} {path} is not described", error)
+            return _undescribed(path, method)
+        return operation
+
+    def get_paths_object(self, paths: dict[str, openapi.PathItem]) -> openapi.Paths:
+        """With no two operations of one id, which tools that read the document make names of."""
+        seen: Counter[str] = Counter()
+        for item in paths.values():
+            for operation in (each for each in item.values() if isinstance(each, dict)):
+                seen[operation.operation_id] += 1
+                if seen[operation.operation_id] > 1:
+                    operation.operation_id += f"_{seen[operation.operation_id]}"
+        return super().get_paths_object(paths)
+
     def get_path_parameters(self, path: str, view_cls: type) -> list[openapi.Parameter]:
         """With the types that the view tells of parameters that are no field of its model."""
         parameters = super().get_path_parameters(path, view_cls)
@@ -41,3 +108,24 @@ class RelativeSchemaGenerator(OpenAPISchemaGenerator):
             for name, value in told.get(parameter.name, {}).items():
                 setattr(parameter, name, value)
         return parameters
+
+
+def _assert_is_json(
+    operation: openapi.Operation, components: Components, before: set[tuple[str, str]]
+) -> None:
+    """Raises TypeError or ValueError for what would end the whole document when it is written."""
+    json.dumps(operation.as_dict(), allow_nan=False)
+    for scope, name in components.added(before):
+        json.dumps(components.get(name, scope).as_dict(), allow_nan=False)
+
+
+def _undescribed(path: str, method: str) -> openapi.Operation:
+    """What is known of any operation."""
+    parts = [part for part in path.split("/") if part and "{" not in part] or ["root"]
+    return openapi.Operation(
+        operation_id="_".join([*parts, "undescribed", method.lower()]),
+        description=UNDESCRIBED,
+        responses=openapi.Responses({}, default=openapi.Response("Not known.")),
+        parameters=[],
+        tags=parts[:1],
+    )

@@ -5,37 +5,61 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from django.apps import apps
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from drf_yasg.app_settings import swagger_settings
-from rest_framework.authentication import BasicAuthentication, SessionAuthentication
+from rest_framework.authentication import (
+    BasicAuthentication,
+    SessionAuthentication,
+    TokenAuthentication,
+)
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
 from backend.openapi import once
 
-# Their names in SWAGGER_SETTINGS["SECURITY_DEFINITIONS"].
-NAMES = {BasicAuthentication: "Basic", SessionAuthentication: "Session"}
-ANYBODY: dict[str, list[str]] = {}
+# Their names in ``definitions()``.
+NAMES = {
+    BasicAuthentication: "Basic",
+    SessionAuthentication: "Session",
+    TokenAuthentication: "Token",
+}
+TOKEN = {
+    "type": "apiKey",
+    "in": "header",
+    "name": "Authorization",
+    "description": "The word Token, a space, and the key: `Token 9944b09199c6`.",
+}
+
+
+def definitions() -> dict[str, Any]:
+    """SWAGGER_SETTINGS["SECURITY_DEFINITIONS"]; with REST framework's tokens where installed."""
+    defined = swagger_settings.SECURITY_DEFINITIONS or {}
+    has_tokens = apps.is_installed("rest_framework.authtoken")
+    return {**({"Token": TOKEN} if defined and has_tokens else {}), **defined}
 
 
 def requirements(view: Any, method: str) -> list[dict[str, list[str]]] | None:
     """OpenAPI's ``security`` of an operation; None, the document's own, where it is not known.
 
-    Of several one is enough, and ``{}`` is none at all.
+    Of several one is enough. What anybody may ask for has none, not even ``{}`` beside the
+    others: Swagger UI draws a closed padlock for that, and an open one for what needs a login.
     """
-    open_ = _is_open(view, method)
-    if open_ is None:
+    is_open = _is_open(view, method)
+    if is_open is None:
         return None
-    defined = swagger_settings.SECURITY_DEFINITIONS or {}
+    if is_open:
+        return []
+    defined = definitions()
     found = []
     for authenticator in view.get_authenticators():
         name = next((NAMES[kind] for kind in NAMES if isinstance(authenticator, kind)), None)
         if name not in defined:
-            return [] if open_ else None  # a team's own: its name is not known
+            return None  # a team's own: its name is not known
         found.append({name: []})
-    return [*([ANYBODY] if open_ else []), *found]
+    return found
 
 
 def _is_open(view: Any, method: str) -> bool | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from backend.errors import one_line
+from backend.errors import explain, one_line
 
 logger = logging.getLogger("backend.openapi")
 
@@ -23,6 +23,15 @@ def warn(where: str, unknown: str, error: Exception) -> None:
         type(error).__name__,
         one_line(error),
     )
+
+
+def fail(where: str, what: str, error: Exception) -> None:
+    """As ``warn``, of a whole operation: an error, with the file and the line."""
+    if (where, what) in _told:
+        return
+    _told.add((where, what))
+    reason = explain(error).problem.removeprefix("the project: ").rstrip(".")
+    logger.error("%s: %s: %s. This is said once a worker.", where, what, reason)
 
 
 def name(cls: type) -> str:

@@ -56,12 +56,16 @@ class RoleInspector(ReferencingSerializerInspector):
             return NotHandled
         name = self.definition_name(field)
         if not name or not use_references:
-            return self.describe(field, **kwargs)
+            return _any_object() if _nests_itself(field) else self.describe(field, **kwargs)
         definitions = self.components.with_scope(openapi.SCHEMA_DEFINITIONS)
-        known = definitions.setdefault(name, lambda: self.describe(field))
+        known = definitions.getdefault(name)
+        if known is None and _nests_itself(field):
+            # Its definition is being made right now, around this field.
+            return openapi.SchemaRef(definitions, name, ignore_unresolved=True)
+        known = known or definitions.setdefault(name, lambda: self.describe(field))
         if getattr(known, "_NP_serializer", None) is not get_serializer_class(field):
             # Another of the same name. drf-yasg would answer the whole document with a 500.
-            return self.describe(field, **kwargs)
+            return _any_object() if _nests_itself(field) else self.describe(field, **kwargs)
         return openapi.SchemaRef(definitions, name)
 
     def is_mine(self, field: Any) -> bool:
@@ -102,3 +106,17 @@ class RoleInspector(ReferencingSerializerInspector):
             if child.required and role.has_required:
                 required.append(name)
         return properties, required
+
+
+def _nests_itself(serializer: serializers.BaseSerializer) -> bool:
+    """Whether one of its own class is around it, such as a category's around its children."""
+    above = serializer.parent
+    while above is not None:
+        if type(above) is type(serializer):
+            return True
+        above = above.parent
+    return False
+
+
+def _any_object() -> openapi.Schema:
+    return openapi.Schema(type=openapi.TYPE_OBJECT)

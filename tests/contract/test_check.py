@@ -121,7 +121,7 @@ class TreeAdmin(admin.ModelAdmin):
         },
     ),
     "a filter that documents what Swagger 2.0 does not know": Fault(
-        {"schema": "It is no valid Swagger 2.0, at paths /trees/ get parameters"},
+        warning={"schema": "the parameter 'a' is documented as string: TypeError: 'tree' is not"},
         files={
             "trees/views.py": f"{VIEWS}\n    class Filter:\n"
             "        def filter_queryset(self, request, queryset, view):\n"
@@ -130,6 +130,14 @@ class TreeAdmin(admin.ModelAdmin):
             "            schema = {'type': 'tree'}\n"
             "            return [{'name': 'a', 'in': 'query', 'schema': schema}]\n\n"
             "    filter_backends = [Filter]\n"
+        },
+    ),
+    "a serializer that documents what Swagger 2.0 does not know": Fault(
+        {"schema": "It is no valid Swagger 2.0, at definitions Tree type"},
+        files={
+            "trees/views.py": VIEWS.replace(
+                '"id", "name"]', '"id", "name"]\n        swagger_schema_fields = {"type": "tree"}'
+            )
         },
     ),
     "a server on another port, and lost files": Fault(

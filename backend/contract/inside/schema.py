@@ -14,17 +14,30 @@ from backend.errors import explain, one_line
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch"}
 
 
-class _Warnings(logging.Handler):
-    """What drf-yasg only logs: exceptions of a view that it describes without."""
+class _Logged(logging.Handler):
+    """What is only logged: exceptions of views that the document does without.
+
+    An error is an operation that is not described at all.
+    """
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.messages: set[str] = set()
+        self.messages: set[tuple[int, str]] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info and record.exc_info[1]
         place = f" {explain(error).problem}" if error else ""
-        self.messages.add(one_line(record.getMessage()) + place)
+        said = one_line(record.getMessage()).removesuffix(" This is said once a worker.")
+        self.messages.add((record.levelno, said + place))
+
+    def results(self) -> Iterator[Result]:
+        for level, message in sorted(self.messages):
+            if level >= logging.ERROR:
+                fix = "Correct what it names; until then the document says nothing of it."
+                yield Result("schema", FAILED, message, fix)
+            else:
+                fix = "The document leaves out what it would have said."
+                yield Result("schema", WARNING, message, fix)
 
 
 def schema() -> Iterator[Result]:
@@ -39,8 +52,9 @@ def schema() -> Iterator[Result]:
 
     from backend.docs import schema as view
 
-    warned = _Warnings()
-    logging.getLogger("drf_yasg").addHandler(warned)
+    logged = _Logged()
+    for name in ("drf_yasg", "backend.openapi"):
+        logging.getLogger(name).addHandler(logged)
     request = APIRequestFactory().get("/swagger.json", SERVER_NAME="localhost")
     try:
         document = json.loads(view(request, format=".json").render().content)
@@ -61,8 +75,7 @@ def schema() -> Iterator[Result]:
             "swagger_auto_schema of a view, get_schema_operation_parameters of a filter.",
         )
         return
-    for message in sorted(warned.messages):
-        yield Result("schema", WARNING, message, "The document leaves out what it would have said.")
+    yield from logged.results()
     operations = sum(len(METHODS & path.keys()) for path in document["paths"].values())
     yield Result(
         "schema", OK, f"valid Swagger 2.0, {len(document['paths'])} paths, {operations} operations"

@@ -1,0 +1,108 @@
+"""Parameters that filters and paginators describe in the words of OpenAPI 3, in those of 2.0."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from drf_yasg import openapi
+from drf_yasg.inspectors import NotHandled
+from drf_yasg.inspectors.query import DrfAPICompatInspector
+
+from backend.openapi import once, words
+
+# https://spec.openapis.org/oas/v2.0.html#parameter-object
+TYPES = {"string", "number", "integer", "boolean", "array"}
+OTHERS = {
+    *("format", "default", "enum", "pattern", "collectionFormat", "multipleOf", "uniqueItems"),
+    *("maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum"),
+    *("maxLength", "minLength", "maxItems", "minItems"),
+}
+# A value that works. Swagger UI fills in what `x-example` says, and so would change what
+# "Execute" asks for.
+SAMPLE = "x-sample"
+
+
+class DescribedInspector(DrfAPICompatInspector):
+    """drf-yasg's, which passes on words that Swagger 2.0 does not know, or fails on them."""
+
+    def get_filter_parameters(self, filter_backend: Any) -> Any:
+        if not hasattr(filter_backend, "get_schema_operation_parameters"):
+            return NotHandled
+        return super().get_filter_parameters(filter_backend)
+
+    def param_to_schema(self, param: dict[str, Any]) -> openapi.Parameter:
+        described = {**param, **(param.get("schema") or {})}
+        kind = swagger_2(described)
+        if "type" in described and _base(described) not in TYPES and "enum" not in kind:
+            once.warn(
+                once.name(type(self.view)),
+                f"the parameter {param['name']!r} is documented as {kind['type']}",
+                TypeError(f"{described['type']!r} is not a type of Swagger 2.0"),
+            )
+        if param.get("explode") and kind["type"] == openapi.TYPE_ARRAY:
+            kind["collectionFormat"] = "multi"
+        made = openapi.Parameter(
+            name=param["name"],
+            in_=param["in"],
+            description=str(param.get("description") or ""),
+            required=param.get("required", False),
+            **kind,
+        )
+        if "example" in described:
+            made[SAMPLE] = described["example"]
+        return made
+
+
+def swagger_2(schema: dict[str, Any]) -> dict[str, Any]:
+    """``schema`` as far as a parameter of Swagger 2.0 can be told; else text."""
+    items = schema.get("items") if isinstance(schema.get("items"), dict) else {}
+    kind = _base(schema)
+    found = {name: value for name, value in schema.items() if name in OTHERS}
+    # Numbers in OpenAPI 3.1.
+    for name in ("exclusiveMinimum", "exclusiveMaximum"):
+        if not isinstance(found.get(name, True), bool):
+            del found[name]
+    if kind == openapi.TYPE_ARRAY:
+        return {"type": kind, "items": openapi.Items(**swagger_2(items)), **found}
+    if kind not in TYPES:  # such as "enum" of djangorestframework-gis, whose values are items
+        kind = openapi.TYPE_STRING
+        found |= {"enum": items["enum"]} if "enum" in items else {}
+    return {"type": kind, **found}
+
+
+def _base(schema: dict[str, Any]) -> Any:
+    """Its type; of OpenAPI 3.1's ["string", "null"] the first."""
+    kind = schema.get("type")
+    return next((each for each in kind if each != "null"), None) if isinstance(kind, list) else kind
+
+
+def each_once(parameters: Iterable[openapi.Parameter]) -> list[openapi.Parameter]:
+    """One of each name and place, with what all of them say: one value is read by several."""
+    found: dict[tuple[str, str], openapi.Parameter] = {}
+    for parameter in parameters:
+        first = found.setdefault((parameter.name, parameter.in_), parameter)
+        if first is not parameter:
+            first.description = words.joined(
+                *(each.get("description") or "" for each in (first, parameter))
+            )
+    return list(found.values())
+
+
+def unfilled(parameter: openapi.Parameter) -> openapi.Parameter:
+    """Its default and its example in words: Swagger UI would send them, which filters."""
+    if parameter.get("required"):
+        return parameter
+    default, sample = parameter.pop("default", None), parameter.get(SAMPLE)
+    notes = [f"Default: {_as_sent(default)}."] if default is not None else []
+    notes += [f"For example: {_as_sent(sample)}."] if sample is not None else []
+    if notes:
+        parameter.description = words.joined(parameter.get("description") or "", *notes)
+    return parameter
+
+
+def _as_sent(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(_as_sent, value))
+    return value if isinstance(value, str) else json.dumps(value, default=str)

@@ -1,0 +1,93 @@
+"""Sentences for people: what an operation does, what a column holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import Field, Model
+from drf_yasg import openapi
+from drf_yasg.inspectors import FieldInspector, NotHandled
+from rest_framework import serializers
+
+# By the action's name; a viewset's own have a docstring.
+SUMMARIES = {
+    "list": "List {many}",
+    "create": "Create {one}",
+    "retrieve": "Read {one}",
+    "update": "Replace {one}",
+    "partial_update": "Change {one}",
+    "destroy": "Delete {one}",
+}
+LONGEST_SUMMARY = 120  # https://spec.openapis.org/oas/v2.0.html#operation-object
+
+
+# Beyond it a limit is a guard of a library's, such as the one of django-filter that no client
+# sends a number of a thousand digits; nobody learns from it what a column holds.
+NO_LIMIT = 1e50
+
+
+class DescriptionInspector(FieldInspector):
+    """The comment of a field's column, where neither serializer nor model have a help text.
+
+    Stands before all others, so that it sees what any of them made.
+    """
+
+    def field_to_swagger_object(self, field: Any, *args: Any, **kwargs: Any) -> Any:
+        return NotHandled
+
+    def process_result(self, result: Any, method_name: str, obj: Any, **kwargs: Any) -> Any:
+        has_place = isinstance(result, (openapi.Schema, openapi.Parameter))
+        if has_place and isinstance(obj, serializers.Field) and not result.get("description"):
+            text = of_column(_column(obj))
+            if text:
+                result.description = text
+        for name in ("minimum", "maximum"):
+            if has_place and abs(result.get(name, 0)) >= NO_LIMIT:
+                del result[name]
+        return result
+
+
+def joined(*sentences: str) -> str:
+    """Those that say something new, each with its full stop."""
+    text = ""
+    for each in filter(None, (sentence.strip() for sentence in sentences)):
+        if each not in text:
+            text += ("" if not text else " " if text[-1] in ".:?!" else ". ") + each
+    return text
+
+
+def of_column(column: Field | None) -> str:
+    """What the model says of a column: its help text, or else its comment in the database."""
+    told = getattr(column, "help_text", "") or getattr(column, "db_comment", "")
+    return str(told or "")
+
+
+def of_path(model: type[Model] | None, path: str) -> Field | None:
+    """The column that a filter's ``field_name`` leads to, over relations where it has any."""
+    column = None
+    for part in path.split("__"):
+        try:
+            column = model._meta.get_field(part) if model else None
+        except FieldDoesNotExist:
+            return column  # a lookup or a transform: created__year
+        model = getattr(column, "related_model", None)
+    return column
+
+
+def summarized(view: Any, model: type[Model] | None, description: str) -> tuple[str | None, str]:
+    """A line that tells an operation from the view's others, and what more there is to say."""
+    action = getattr(view, "action", None)
+    if action in SUMMARIES and model is not None:
+        one, many = model._meta.verbose_name, model._meta.verbose_name_plural
+        return SUMMARIES[action].format(one=one, many=many)[:LONGEST_SUMMARY], description
+    first, _, others = description.partition("\n\n")
+    line = " ".join(first.split()).removesuffix(".")
+    if line and len(line) <= LONGEST_SUMMARY:
+        return line, others.strip()
+    return None, description
+
+
+def _column(field: serializers.Field) -> Field | None:
+    model = getattr(getattr(field.parent, "Meta", None), "model", None)
+    return of_path(model, field.source.replace(".", "__")) if field.source else None

@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
 from backend.geo import background
+from backend.geo.negotiation import FormatsMixin
 from backend.landing import render
 from backend.pages import policy_with_scripts
 
@@ -60,7 +61,7 @@ class MapBrowsableAPIRenderer(BrowsableAPIRenderer):
         return context
 
 
-class MapMixin:
+class MapMixin(FormatsMixin):
     """Adds the page ``map`` to a viewset that has tiles; part of ``TilesMixin``."""
 
     @action(

@@ -37,6 +37,7 @@ from rest_framework.response import Response
 
 from backend.geo import expressions, flatgeobuf
 from backend.geo.copying import ClientGoneError, Copy
+from backend.geo.negotiation import FormatsMixin
 from backend.geo.sql import FeatureQuery, NotInDatabase, feature_query
 
 log = logging.getLogger(__name__)
@@ -148,7 +149,7 @@ class FlatGeobuf(StreamRenderer):
         return flatgeobuf.has_one_type(query)
 
 
-class StreamingMixin:
+class StreamingMixin(FormatsMixin):
     """Streams for any generic list view; it stands before the view in the bases."""
 
     stream_renderer_classes = (GeoJSON, GeoJSONSequence, CSV, FlatGeobuf)

@@ -226,7 +226,7 @@ def test_page_detail_and_browsable_api_stay_as_they_are(streams: Api) -> None:
     assert anything.json()["results"]["type"] == "FeatureCollection"
     browser = streams.get("/streams/stops/?limit=2", headers={"Accept": "text/html"})
     assert browser.headers["Content-Type"].startswith("text/html")
-    assert streams.get("/streams/stops/1.geojson").status_code == 404
+    assert streams.get("/streams/stops/1.geojson").json()["type"] == "Feature"
     assert streams.get("/streams/stops/1/", headers={"Accept": "text/csv"}).status_code == 406
     assert streams.get("/streams/stops/1.json").status_code == 200
 

@@ -32,6 +32,9 @@ class BackendConfig(AppConfig):
         if apps.is_installed("rest_framework"):
             from rest_framework.renderers import BrowsableAPIRenderer
 
+            from backend import decimals
+
+            decimals.install()
             # It extends REST framework's own, or what a team has in its place.
             BrowsableAPIRenderer.template = "backend/api.html"
         if apps.is_installed("rest_framework_gis"):

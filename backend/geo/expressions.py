@@ -1,24 +1,28 @@
 """SQL that writes a column as DRF writes it, as JSON or as text.
 
 As parsed JSON the values equal those of the ordinary page. What would differ raises
-NotInDatabase. A float that is no number, where the page is an error, is ``"NaN"``.
+NotInDatabase.
 """
 
 from __future__ import annotations
 
 import datetime
+import enum
 import json
-import zoneinfo
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 from django.contrib.gis.db import models
-from rest_framework import ISO_8601, relations, serializers
+from django.contrib.postgres import fields as postgres
+from django.contrib.postgres.fields import ArrayField, HStoreField
+from rest_framework import DJANGO_DURATION_FORMAT, ISO_8601, relations, serializers
 from rest_framework.settings import api_settings
 from rest_framework_gis.fields import GeometryField
 
+from backend.geo import times
 from backend.geo.sql import Column, FeatureQuery, definer, refuse
+from backend.geo.stored_types import as_written
 
 # As many decimals as GDAL writes, and so the ordinary page (ogr2ogr's
 # COORDINATE_PRECISION; PostGIS's own default of 9 loses some).
@@ -28,23 +32,77 @@ MOST_ARGUMENTS = 100
 
 TEXT = (models.CharField, models.TextField)
 INTEGER = (models.IntegerField,)
+PLAIN = (
+    *(*TEXT, *INTEGER, models.BooleanField, models.FloatField, models.DecimalField),
+    *(models.DateField, models.TimeField, models.UUIDField),
+)
+# The columns that a model's field is of, by PostgreSQL's names. Those of another type are
+# refused: their values are not what the model says they are.
+_WHOLE = frozenset({"int2", "int4", "int8"})
+COLUMNS: dict[type[models.Field], frozenset[str]] = {
+    models.IntegerField: _WHOLE,
+    models.FloatField: _WHOLE | {"float4", "float8", "numeric"},
+    models.DecimalField: _WHOLE | {"numeric"},
+    models.BooleanField: frozenset({"bool"}),
+    models.DateTimeField: frozenset({"timestamptz", "timestamp"}),
+    models.DateField: frozenset({"date"}),
+    models.TimeField: frozenset({"time"}),
+    models.DurationField: frozenset({"interval"}),
+    models.JSONField: frozenset({"json", "jsonb"}),
+    models.BinaryField: frozenset({"bytea"}),
+}
+
+
+class Kind(enum.Enum):
+    """The table of types: of which a value is in a FlatGeobuf, in a vector tile, in TileJSON."""
+
+    BOOLEAN = ("boolean", "boolean", "Boolean")
+    INTEGER = ("bigint", "bigint", "Number")
+    NUMBER = ("float8", "float8", "Number")
+    TEXT = ("text", "text", "String")
+    PLAIN = ("text", "text", "String", "which JSON escapes nothing of")
+    MOMENT = ("timestamptz", "text", "String", "ISO 8601")
+    JSON = ("text", "text", "String", "an object, an array or anything else, as its text")
+
+    def __init__(self, flatgeobuf: str, tile: str, tilejson: str, *_: str) -> None:
+        self.flatgeobuf, self.tile, self.tilejson = flatgeobuf, tile, tilejson
 
 
 @dataclass(frozen=True)
 class Value:
-    """A SQL expression; ``quoted`` where JSON has a string of text that needs no escape."""
+    """A SQL expression of the kind that it says, NULL where there is no value.
+
+    ``typed`` is the one for a format that has such a type, where ``sql`` is only its text.
+    """
 
     sql: str
-    quoted: bool = False
-    escaped: bool = False
+    kind: Kind
+    typed: str | None = None
 
     @property
     def json(self) -> str:
-        if self.escaped:
+        """Its text in JSON."""
+        if self.kind in (Kind.TEXT, Kind.NUMBER):  # NaN and Infinity are strings in it
             return f"coalesce(to_json({self.sql})::text, 'null')"
-        if self.quoted:
+        if self.kind in (Kind.PLAIN, Kind.MOMENT):
             return f"""coalesce('"' || {self.sql} || '"', 'null')"""
-        return f"coalesce(({self.sql})::text, 'null')"
+        return f"coalesce({self.text}, 'null')"
+
+    @property
+    def text(self) -> str:
+        """Its text in a table: that of JSON, a string without quotes."""
+        if self.kind is Kind.BOOLEAN:
+            return f"CASE WHEN {self.sql} THEN 'true' WHEN NOT {self.sql} THEN 'false' END"
+        return f"({self.sql})::text"
+
+    @property
+    def in_flatgeobuf(self) -> str:
+        return f"({self.typed or self.sql})::{self.kind.flatgeobuf}"
+
+    @property
+    def in_tile(self) -> str:
+        typed = None if self.kind is Kind.MOMENT else self.typed
+        return f"({typed or self.sql})::{self.kind.tile}"
 
 
 def literal(text: str) -> str:
@@ -87,7 +145,9 @@ def value(column: Column, precision: int = PRECISION) -> Value:
     if writer is None:
         raise refuse(column.field, f"{type(column.field).__name__} is Python code")
     if isinstance(column.field, GeometryField):
-        return Value(f"ST_AsGeoJSON({geometry(column)}, {_decimals(column, precision)}, 0)")
+        shape = f"ST_AsGeoJSON({geometry(column)}, {_decimals(column, precision)}, 0)"
+        return Value(shape, Kind.JSON)
+    _check_column(column)
     return writer(column, column.label)
 
 
@@ -100,7 +160,7 @@ def text(column: Column, precision: int = PRECISION) -> str:
     """The column as text of a table, geometry as WKT; NULL where it has none."""
     if isinstance(column.field, GeometryField):
         return f"ST_AsText({geometry(column)}, {_decimals(column, precision)})"
-    return f"({value(column).sql})::text"
+    return value(column).text
 
 
 def geometry(column: Column) -> str:
@@ -129,18 +189,41 @@ def _decimals(column: Column, default: int) -> int:
     return given
 
 
+def _check_column(column: Column) -> None:
+    """Raises NotInDatabase for a column of another type than the model says."""
+    if column.stored is None:
+        return
+    said, stored = type(column.model_field).__name__, column.stored.name
+    known = next(
+        (types for field, types in COLUMNS.items() if isinstance(column.model_field, field)), None
+    )
+    text = isinstance(column.model_field, TEXT)
+    if (text and column.stored.is_object) or (known is not None and stored not in known):
+        raise refuse(
+            column.field,
+            f"the model says {said}, and the column is of type {stored}",
+            "Declare in the model what the column is",
+        )
+
+
 def _boolean(column: Column, ref: str) -> Value:
     _expect(column, models.BooleanField)
-    return Value(f"CASE WHEN {ref} THEN 'true' WHEN NOT {ref} THEN 'false' END")
+    return Value(ref, Kind.BOOLEAN)
 
 
 def _char(column: Column, ref: str) -> Value:
-    if isinstance(column.model_field, models.GenericIPAddressField):
-        return Value(f"host({ref})", quoted=True)
-    _expect(column, *TEXT, *INTEGER, models.UUIDField)
-    if isinstance(column.model_field, TEXT):
-        return Value(ref, escaped=True)
-    return Value(f"{ref}::text", quoted=True)
+    _expect(column, *TEXT, *INTEGER, models.UUIDField, models.GenericIPAddressField)
+    if isinstance(column.model_field, INTEGER):
+        return Value(f"{ref}::text", Kind.PLAIN)
+    return _as_stored(column, ref)
+
+
+def _text(column: Column, ref: str) -> Value:
+    """Of any column that psycopg gives the text of."""
+    if column.stored is None:
+        return Value(f"{ref}::text", Kind.TEXT)
+    plain = column.stored.category == "S" and column.stored.name != "bpchar"
+    return Value(ref if plain else as_written(ref), Kind.TEXT)
 
 
 def _choice(column: Column, ref: str) -> Value:
@@ -154,22 +237,26 @@ def _choice(column: Column, ref: str) -> Value:
 
 def _integer(column: Column, ref: str) -> Value:
     _expect(column, *INTEGER)
-    return Value(ref)
+    return Value(ref, Kind.INTEGER)
 
 
 def _big_integer(column: Column, ref: str) -> Value:
     _expect(column, *INTEGER)
     default = api_settings.COERCE_BIGINT_TO_STRING
-    quoted = bool(getattr(column.field, "coerce_to_string", default))
-    return Value(f"{ref}::text", quoted=quoted)
+    if getattr(column.field, "coerce_to_string", default):
+        return Value(f"{ref}::text", Kind.PLAIN)
+    return Value(ref, Kind.INTEGER)
 
 
 def _float(column: Column, ref: str) -> Value:
     _expect(column, models.FloatField, models.DecimalField, *INTEGER)
-    if isinstance(column.model_field, models.DecimalField):
-        ref = f"{ref}::float8"
-    # to_json, because NaN and Infinity are strings in it.
-    return Value(ref, escaped=True)
+    stored = column.stored and column.stored.name
+    if stored == "float8":
+        return Value(ref, Kind.NUMBER)
+    if stored == "float4" or (stored is None and isinstance(column.model_field, models.FloatField)):
+        # 0.1 in four bytes is 0.10000000149011612 in eight.
+        return Value(ref, Kind.NUMBER, typed=f"{ref}::text::float8")
+    return Value(f"{ref}::float8", Kind.NUMBER)
 
 
 def _decimal(column: Column, ref: str) -> Value:
@@ -184,8 +271,8 @@ def _decimal(column: Column, ref: str) -> Value:
             raise refuse(field, f"it rounds to {field.decimal_places} decimals")
         ref = f"round({ref}, {field.decimal_places})"
     if not getattr(field, "coerce_to_string", api_settings.COERCE_DECIMAL_TO_STRING):
-        return Value(f"{ref}::float8", escaped=True)
-    return Value(f"{ref}::text", quoted=True)
+        return Value(f"{ref}::float8", Kind.NUMBER)
+    return Value(f"{ref}::text", Kind.PLAIN)
 
 
 def _datetime(column: Column, ref: str) -> Value:
@@ -194,7 +281,7 @@ def _datetime(column: Column, ref: str) -> Value:
         return _as_stored(column, ref)
     field = column.field
     zone = field.timezone if hasattr(field, "timezone") else field.default_timezone()
-    return Value(_isoformat(column, ref, zone), quoted=True)
+    return _moment(column, ref, zone, zone)
 
 
 def _date(column: Column, ref: str) -> Value:
@@ -202,20 +289,28 @@ def _date(column: Column, ref: str) -> Value:
     if isinstance(column.model_field, models.DateTimeField):
         raise refuse(column.field, "DateTimeField is a time too")
     _iso(column, "DATE_FORMAT")
-    return Value(f"to_char({ref}, 'YYYY-MM-DD')", quoted=True)
+    return _as_stored(column, ref)
 
 
 def _time(column: Column, ref: str) -> Value:
     _expect(column, models.TimeField)
     _iso(column, "TIME_FORMAT")
-    return Value(_to_microseconds(ref, f"{ref}::text", f"to_char({ref}, 'HH24:MI:SS.US')"), True)
+    return _as_stored(column, ref)
+
+
+def _duration(column: Column, ref: str) -> Value:
+    _expect(column, models.DurationField)
+    chosen = getattr(column.field, "format", api_settings.DURATION_FORMAT)
+    if chosen is None or chosen.lower() != DJANGO_DURATION_FORMAT:
+        raise refuse(column.field, f"the format {chosen!r} is Python code")
+    return Value(times.duration(ref), Kind.PLAIN)
 
 
 def _uuid(column: Column, ref: str) -> Value:
     _expect(column, models.UUIDField)
     if column.field.uuid_format != "hex_verbose":
         raise refuse(column.field, f"format={column.field.uuid_format!r} is Python code")
-    return Value(f"{ref}::text", quoted=True)
+    return _as_stored(column, ref)
 
 
 def _json(column: Column, ref: str) -> Value:
@@ -223,7 +318,63 @@ def _json(column: Column, ref: str) -> Value:
     if getattr(column.field, "binary", False) or column.model_field.decoder:
         raise refuse(column.field, "a decoder or binary=True is Python code")
     # A column of type json may have line ends in it.
-    return Value(f"{ref}::jsonb::text")
+    return Value(f"{ref}::jsonb::text", Kind.JSON)
+
+
+def _pairs(column: Column, ref: str) -> Value:
+    _expect(column, HStoreField)
+    if definer(type(column.field.child), "to_representation") is not serializers.CharField:
+        raise refuse(column.field, f"{type(column.field.child).__name__} is not a CharField")
+    return Value(f"to_json({ref})::text", Kind.JSON)
+
+
+def _list(column: Column, ref: str) -> Value:
+    _expect(column, ArrayField)
+    leaf, depth = column, 0
+    while isinstance(leaf.model_field, ArrayField) and kind(leaf) is serializers.ListField:
+        leaf = replace(leaf, field=leaf.field.child, model_field=leaf.model_field.base_field)
+        depth += 1
+    writer = WRITERS.get(kind(leaf))
+    if writer is None:
+        raise refuse(column.field, f"{type(leaf.field).__name__} is Python code")
+    one = writer(replace(leaf, stored=None), "one")
+    if one.sql in ("one", "one::text"):  # as PostgreSQL writes it, in arrays of any depth
+        ref = ref if one.sql == "one" else f"{ref}::text[]"
+        return Value(f"to_json({ref})::text", Kind.JSON)
+    if depth > 1:
+        raise refuse(column.field, f"PostgreSQL writes no {type(leaf.field).__name__} so deep")
+    joined = f"string_agg({one.json}, ',' ORDER BY number)"
+    rows = f"unnest({ref}) WITH ORDINALITY elements (one, number)"
+    whole = f"(SELECT '[' || coalesce({joined}, '') || ']' FROM {rows})"  # noqa: S608
+    return Value(f"CASE WHEN {ref} IS NOT NULL THEN {whole} END", Kind.JSON)
+
+
+def _model(column: Column, ref: str) -> Value:
+    """What ``value_to_string()`` of the model's field gives."""
+    source = column.model_field
+    if type(source) is models.BinaryField:
+        return Value(f"translate(encode({ref}, 'base64'), E'\\n', '')", Kind.PLAIN)
+    if type(source) in RANGES:
+        return Value(_range(RANGES[type(source)], ref), Kind.TEXT)
+    if isinstance(source, PLAIN):  # a GeneratedField gives them as they are
+        return _as_stored(column, ref)
+    raise refuse(column.field, f"{type(source).__name__} is Python code")
+
+
+def _range(bound: Callable[[str], str], ref: str) -> str:
+    """JSON with the spaces of Python's."""
+    ends = [bound(f"{end}({ref})") for end in ("lower", "upper")]
+    lower, upper = (f"""coalesce('"' || {end} || '"', 'null')""" for end in ends)
+    opened = f"CASE WHEN lower_inc({ref}) THEN '[' ELSE '(' END"
+    closed = f"CASE WHEN upper_inc({ref}) THEN ']' ELSE ')' END"
+    parts = (
+        *("""'{"bounds": "'""", opened, closed, """'", "lower": '""", lower),
+        *("""', "upper": '""", upper, "'}'"),
+    )
+    return (
+        f"""CASE WHEN isempty({ref}) THEN '{{"empty": true}}' """
+        f"WHEN {ref} IS NOT NULL THEN concat({', '.join(parts)}) END"
+    )
 
 
 def _primary_key(column: Column, ref: str) -> Value:
@@ -234,16 +385,36 @@ def _primary_key(column: Column, ref: str) -> Value:
 
 def _as_stored(column: Column, ref: str) -> Value:
     """What Python has of the database, as DRF's JSON encoder writes it."""
-    source = column.model_field
-    if isinstance(source, models.DecimalField):
-        return Value(f"{ref}::float8", escaped=True)
-    if isinstance(source, models.DateTimeField):
-        zone = datetime.UTC if settings.USE_TZ else None
-        return Value(_isoformat(column, ref, zone), quoted=True)
     for stored, writer in STORED.items():
-        if isinstance(source, stored):
+        if isinstance(column.model_field, stored):
             return writer(column, ref)
-    raise refuse(column.field, f"{type(source).__name__} has no JSON of its own")
+    raise refuse(column.field, f"{type(column.model_field).__name__} has no JSON of its own")
+
+
+def _stored_uuid(column: Column, ref: str) -> Value:
+    sure = column.stored is not None and column.stored.name == "uuid"
+    return Value(f"{ref}::text", Kind.PLAIN if sure else Kind.TEXT)
+
+
+def _stored_datetime(column: Column, ref: str) -> Value:
+    """psycopg gives one with time zone in UTC, and one without as it is."""
+    return _moment(column, ref, datetime.UTC if settings.USE_TZ else None, None)
+
+
+def _moment(
+    column: Column, ref: str, zone: datetime.tzinfo | None, of_local: datetime.tzinfo | None
+) -> Value:
+    stored = column.stored and column.stored.name
+    try:
+        if stored == "timestamptz":
+            shown = times.aware(ref, zone)
+        elif stored == "timestamp":
+            shown = times.without_zone(ref, of_local)
+        else:
+            shown = times.either(ref, zone, of_local)
+    except times.UnknownZoneError as error:
+        raise refuse(column.field, str(error)) from None
+    return Value(shown.text, Kind.MOMENT if shown.moment else Kind.PLAIN, shown.moment)
 
 
 def _expect(column: Column, *kinds: type[models.Field]) -> None:
@@ -259,35 +430,6 @@ def _iso(column: Column, setting: str) -> str | None:
     return chosen
 
 
-def _isoformat(column: Column, ref: str, zone: datetime.tzinfo | None) -> str:
-    """Python's isoformat of a timestamp with time zone; Z for an offset of zero."""
-    if zone is None:
-        local, offset = f"{ref}::timestamp", "''"
-    elif zone is datetime.UTC or str(zone) == "UTC":
-        local, offset = f"({ref} AT TIME ZONE 'UTC')", "'Z'"
-    elif isinstance(zone, zoneinfo.ZoneInfo):
-        local = f"({ref} AT TIME ZONE {literal(zone.key)})"
-        offset = _offset(f"({local} - ({ref} AT TIME ZONE 'UTC'))")
-    else:
-        raise refuse(column.field, f"PostgreSQL does not know the time zone {zone}")
-    whole = f"replace({local}::text, ' ', 'T')"
-    exact = f"to_char({local}, 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"
-    return f"({_to_microseconds(ref, whole, exact)} || {offset})"
-
-
-def _offset(interval: str) -> str:
-    seconds = f"extract(epoch FROM {interval})"
-    size = f"make_interval(secs => abs({seconds}))"
-    pattern = f"CASE WHEN {seconds} %% 60 = 0 THEN 'HH24:MI' ELSE 'HH24:MI:SS' END"
-    sign = f"CASE WHEN {seconds} < 0 THEN '-' ELSE '+' END"
-    return f"CASE WHEN {seconds} = 0 THEN 'Z' ELSE {sign} || to_char({size}, {pattern}) END"
-
-
-def _to_microseconds(ref: str, whole: str, exact: str) -> str:
-    """Python writes six digits of a second or none; to_char is slower than the cast to text."""
-    return f"CASE WHEN date_trunc('second', {ref}) = {ref} THEN {whole} ELSE {exact} END"
-
-
 # By the class that defines to_representation, so that a subclass without its own is known.
 WRITERS: dict[type | None, Callable[[Column, str], Value]] = {
     serializers.BooleanField: _boolean,
@@ -300,20 +442,37 @@ WRITERS: dict[type | None, Callable[[Column, str], Value]] = {
     serializers.DateTimeField: _datetime,
     serializers.DateField: _date,
     serializers.TimeField: _time,
+    serializers.DurationField: _duration,
     serializers.UUIDField: _uuid,
     serializers.JSONField: _json,
+    serializers.ListField: _list,
+    serializers.DictField: _pairs,
+    serializers.ModelField: _model,
     serializers.ReadOnlyField: _as_stored,
     relations.PrimaryKeyRelatedField: _primary_key,
     relations.SlugRelatedField: _as_stored,
     GeometryField: _as_stored,
 }
 STORED: dict[type[models.Field] | tuple, Callable[[Column, str], Value]] = {
-    TEXT: lambda column, ref: Value(ref, escaped=True),
-    INTEGER: lambda column, ref: Value(ref),
-    models.FloatField: lambda column, ref: Value(ref, escaped=True),
+    TEXT: _text,
+    INTEGER: lambda column, ref: Value(ref, Kind.INTEGER),
+    models.FloatField: _float,
+    models.DecimalField: lambda column, ref: Value(f"{ref}::float8", Kind.NUMBER),
     models.BooleanField: _boolean,
-    models.UUIDField: lambda column, ref: Value(f"{ref}::text", quoted=True),
-    models.DateField: lambda column, ref: Value(f"to_char({ref}, 'YYYY-MM-DD')", quoted=True),
-    models.TimeField: _time,
+    models.UUIDField: _stored_uuid,
+    models.GenericIPAddressField: lambda column, ref: Value(as_written(ref), Kind.TEXT),
+    models.DateTimeField: _stored_datetime,
+    models.DateField: lambda column, ref: Value(times.date(ref), Kind.PLAIN),
+    models.TimeField: lambda column, ref: Value(times.time(ref), Kind.PLAIN),
     models.JSONField: _json,
+}
+# How a bound of a range is written, by value_to_string() of its field.
+RANGES: dict[type[models.Field], Callable[[str], str]] = {
+    postgres.IntegerRangeField: "{}::text".format,
+    postgres.BigIntegerRangeField: "{}::text".format,
+    postgres.DecimalRangeField: "{}::text".format,
+    postgres.DateRangeField: times.date,
+    postgres.DateTimeRangeField: lambda ref: (
+        f"replace({times.aware(ref, datetime.UTC).text}, 'Z', '+00:00')"
+    ),
 }

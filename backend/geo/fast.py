@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import logging
+import math
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -248,7 +249,13 @@ def _render(
     sources: list[tuple] = []
     written = _document.set(sources)
     try:
-        document = _stock_render(self, data, accepted_media_type, renderer_context)
+        try:
+            document = _stock_render(self, data, accepted_media_type, renderer_context)
+        except ValueError:
+            # A float that is no number: a text, as PostgreSQL makes of it in a stream.
+            sources.clear()
+            data = _with_numbers(data)
+            document = _stock_render(self, data, accepted_media_type, renderer_context)
     finally:
         _document.reset(written)
     if not sources:
@@ -259,6 +266,16 @@ def _render(
     for text, part in zip(texts, parts[1:], strict=True):
         pieces += (text, part)
     return b"".join(pieces)
+
+
+def _with_numbers(data: Any) -> Any:
+    if isinstance(data, float) and not math.isfinite(data):
+        return "NaN" if math.isnan(data) else "Infinity" if data > 0 else "-Infinity"
+    if isinstance(data, dict) and not isinstance(data, GeoJsonDict):
+        return {key: _with_numbers(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_with_numbers(value) for value in data]
+    return data
 
 
 def install() -> None:

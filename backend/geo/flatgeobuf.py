@@ -15,7 +15,7 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-from rest_framework import exceptions, serializers
+from rest_framework import exceptions
 
 from backend.geo import expressions
 from backend.geo.sql import Column, FeatureQuery
@@ -24,16 +24,6 @@ MAGIC = 8  # bytes; after them the header's size in four more, which do not coun
 # PostgreSQL's COPY, "Binary Format": a signature, flags and an extension that is empty.
 COPY_HEADER = 19
 COPY_TRAILER = b"\xff\xff"
-# What a feature's attribute keeps its type of; the others are text.
-TYPED = {
-    serializers.BooleanField: "boolean",
-    serializers.IntegerField: "bigint",
-    serializers.BigIntegerField: "bigint",
-    serializers.FloatField: "float8",
-    serializers.DateTimeField: "timestamptz",
-}
-
-
 # Bytes of an attribute's value; the others' are counted in four bytes before them.
 WIDTHS = {"boolean": 1, "bigint": 8, "float8": 8}
 
@@ -51,7 +41,7 @@ def statement(query: FeatureQuery) -> str:
     Without any feature it gives one row, for its header; its first column is NULL.
     """
     columns = [
-        f"{_attribute(column)[0]} AS {expressions.identifier(column.name)}"
+        f"{expressions.value(column).in_flatgeobuf} AS {expressions.identifier(column.name)}"
         for column in _attributes(query)
     ]
     columns.append(f"{_geometry(query.geometry)} AS feature_geometry")
@@ -74,7 +64,8 @@ def has_one_type(query: FeatureQuery) -> bool:
 
 def joined(chunks: Iterator[bytes], query: FeatureQuery) -> Iterator[bytes]:
     """One FlatGeobuf out of what the statement gives. Raises ValueError where headers differ."""
-    widths = [WIDTHS.get(_attribute(column)[1]) for column in _attributes(query)]
+    kinds = [expressions.value(column).kind for column in _attributes(query)]
+    widths = [WIDTHS.get(kind.flatgeobuf) for kind in kinds]
     rest, header, place = b"", b"", COPY_HEADER
     for chunk in chunks:
         data, features = rest + chunk, []
@@ -139,15 +130,6 @@ def _header(data: bytes, start: int) -> bytes:
 
 def _attributes(query: FeatureQuery) -> list[Column]:
     return [column for column in query.columns if column is not query.geometry]
-
-
-def _attribute(column: Column) -> tuple[str, str]:
-    """SQL of the value, and the type it has. Raises NotInDatabase as every format does."""
-    quoted = expressions.value(column).quoted
-    kind = TYPED.get(expressions.kind(column))
-    if kind is None or (kind == "bigint" and quoted):  # COERCE_BIGINT_TO_STRING
-        return expressions.text(column), "text"
-    return f"{column.label}::{kind}", kind
 
 
 def _is_of_one_type(source: Any) -> bool:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.gis.db.models.fields import BaseSpatialField
-from django.core.exceptions import FieldDoesNotExist, FieldError, ImproperlyConfigured
+from django.core.exceptions import FieldDoesNotExist, FieldError
 from django.db import models, router
 from django.db.models import ExpressionWrapper, F
-from rest_framework import relations, serializers
+from rest_framework import exceptions, relations, serializers, status
 from rest_framework.fields import empty
 from rest_framework_gis.fields import GeometryField
 from rest_framework_gis.serializers import (
@@ -24,16 +24,26 @@ from rest_framework_gis.serializers import (
     GeoFeatureModelSerializer,
 )
 
+from backend.geo.stored_types import Stored, stored_types
+
 # What decides about a value on its way out. A subclass with its own is not SQL.
 FIELD_HOOKS = ("to_representation", "get_attribute", "use_pk_only_optimization")
 FIELD_HOOKS += ("quantize", "enforce_timezone", "default_timezone")
 SERIALIZER_HOOKS = ("to_representation", "get_properties")
 LIBRARIES = ("rest_framework.", "rest_framework_gis.")
 FORWARD = (models.ForeignKey, models.OneToOneField)
+# Fields whose from_db_value is known.
+CONVERTED = (models.JSONField, BaseSpatialField)
 
 
-class NotInDatabase(ImproperlyConfigured):
-    """A serializer field, or a method of the serializer, that SQL cannot give."""
+class NotInDatabase(exceptions.APIException):
+    """A serializer field, or a method of the serializer, that SQL cannot give.
+
+    A client is answered with 406 and the reason: what was asked for has no such format.
+    """
+
+    status_code = status.HTTP_406_NOT_ACCEPTABLE
+    default_code = "not_in_database"
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,7 @@ class Column:
     label: str  # the column of the inner SELECT
     field: serializers.Field
     model_field: models.Field  # of the model, or what an annotation gives
+    stored: Stored | None = None  # the column's type, None where it is not known
 
 
 @dataclass(frozen=True)
@@ -76,10 +87,49 @@ def feature_query(
 
     Raises NotInDatabase for what SQL cannot give.
     """
+    if not isinstance(queryset, models.QuerySet):
+        raise NotInDatabase(
+            f"filter_queryset() gave a {type(queryset).__name__}, and SQL reads a QuerySet only. "
+            "Ask for format=json."
+        )
+    shown = shown_fields(serializer, queryset.model, geometry, only)
+    columns, paths = {}, {}
+    for name, field in shown.fields.items():
+        path, model_field, stored = _source(field, queryset)
+        columns[name] = Column(name, f"feature_{len(columns)}", field, model_field, stored)
+        paths[columns[name].label] = path
+    sql, params = _inner_select(queryset, paths)
+    return FeatureQuery(
+        using=queryset.db,
+        sql=sql,
+        params=tuple(params),
+        id=columns.get(shown.id),
+        geometry=columns.get(shown.geometry),
+        properties=tuple(columns[name] for name in shown.properties),
+    )
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The fields of a feature by their names, and which of them is what."""
+
+    fields: dict[str, serializers.Field]
+    id: str | None
+    geometry: str | None
+    properties: list[str]
+
+
+def shown_fields(
+    serializer: serializers.BaseSerializer,
+    model: type[models.Model],
+    geometry: str | None = None,
+    only: Collection[str] | None = None,
+) -> Shown:
+    """The part of ``feature_query`` that needs no rows. Raises NotInDatabase as that does."""
     serializer = _checked(serializer)
     fields = {name: field for name, field in serializer.fields.items() if not field.write_only}
     geometry_name = _geometry_name(serializer, fields, geometry)
-    id_name = _id_name(serializer, fields, queryset.model)
+    id_name = _id_name(serializer, fields, model)
     names = [name for name in fields if name not in (geometry_name, id_name)]
     if only is not None:
         missing = set(only) - set(fields)
@@ -90,20 +140,10 @@ def feature_query(
                 f"Choose from: {', '.join(fields)}."
             )
         names = [name for name in names if name in only]
-    columns, paths = {}, {}
-    for name in filter(None, (id_name, geometry_name, *names)):
-        path, model_field = _source(fields[name], queryset)
-        columns[name] = Column(name, f"feature_{len(columns)}", fields[name], model_field)
-        paths[columns[name].label] = path
-    sql, params = _inner_select(queryset, paths)
-    return FeatureQuery(
-        using=queryset.db,
-        sql=sql,
-        params=tuple(params),
-        id=columns.get(id_name),
-        geometry=columns.get(geometry_name),
-        properties=tuple(columns[name] for name in names),
-    )
+    chosen = {name: fields[name] for name in (id_name, geometry_name, *names) if name}
+    for field in chosen.values():
+        _check_hooks(field)
+    return Shown(chosen, id_name, geometry_name, names)
 
 
 def refuse(field: serializers.Field, reason: str, remedy: str = "") -> NotInDatabase:
@@ -183,49 +223,56 @@ def _id_name(
     return next((name for name, field in fields.items() if field.source in keys), None)
 
 
-def _source(field: serializers.Field, queryset: models.QuerySet) -> tuple[str, models.Field]:
-    """The lookup path of the field's value, and the model field at its end."""
+def _check_hooks(field: serializers.Field) -> None:
+    """Raises NotInDatabase where the field's class alone says that it is not of one column."""
     if isinstance(field, (serializers.BaseSerializer, relations.ManyRelatedField)):
         raise refuse(field, f"{type(field).__name__} holds other objects")
     if field.source == "*":
         raise refuse(field, f"{type(field).__name__} gets the whole object")
     if changed := _of_the_libraries(type(field), FIELD_HOOKS):
         raise refuse(field, changed)
+
+
+def _source(
+    field: serializers.Field, queryset: models.QuerySet
+) -> tuple[str, models.Field, Stored | None]:
+    """The lookup path of the field's value, the model field at its end, and its type."""
     steps = list(field.source_attrs)
     annotations = queryset.query.annotations
     if steps[0] in annotations:
         if len(steps) > 1:
             raise refuse(field, f"{steps[0]!r} is an annotation")
         try:
-            return steps[0], annotations[steps[0]].output_field
+            return steps[0], annotations[steps[0]].output_field, None
         except FieldError as error:
             raise refuse(field, str(error), "Give the annotation an output_field") from None
     if isinstance(field, relations.SlugRelatedField):
         steps += field.slug_field.split("__")
-    return _model_source(field, steps, queryset)
+    path, column, last = _model_source(field, steps, queryset)
+    return path, last, stored_types(column.model, queryset.db).get(column.column)
 
 
 def _model_source(
     field: serializers.Field, steps: list[str], queryset: models.QuerySet
-) -> tuple[str, models.Field]:
+) -> tuple[str, models.Field, models.Field]:
+    """The path, the column that it ends at, and the field that this one's values are of."""
     model, path = queryset.model, []
+    home = router.db_for_read(model)
     for step in steps[:-1]:
         relation = _model_field(field, model, step)
         if not isinstance(relation, FORWARD) or step != relation.name:
             raise refuse(field, f"{step!r} is no foreign key of {model.__name__}")
         model = relation.related_model
-        if router.db_for_read(model) != queryset.db:
+        # A replica has the tables of its original.
+        if router.db_for_read(model) != home:
             raise refuse(field, f"{model.__name__} is in another database")
-        # Where the relation is empty, the page shows null only for these.
+        # Where the relation is empty the page shows null only for these, else the default.
         shows_null = isinstance(field, relations.SlugRelatedField) and len(steps) == 2
-        if (
-            relation.null
-            and not shows_null
-            and (field.default is not empty or not field.allow_null)
-        ):
-            raise refuse(field, f"{step!r} can be empty", "Give the field allow_null=True")
+        if relation.null and field.default is not empty and not shows_null:
+            reason = f"{step!r} can be empty, where a page shows the default"
+            raise refuse(field, reason, "Give the field allow_null=True in its place")
         path.append(step)
-    last = _model_field(field, model, steps[-1])
+    column = last = _model_field(field, model, steps[-1])
     path.append(last.name)
     if isinstance(last, FORWARD):
         key = isinstance(field, relations.PrimaryKeyRelatedField) or steps[-1] == last.attname
@@ -233,11 +280,11 @@ def _model_source(
             raise refuse(field, f"{last.name!r} is a related object")
         while isinstance(last, FORWARD):
             last = last.target_field
-    if hasattr(last, "from_db_value") and not isinstance(
-        last, (models.JSONField, BaseSpatialField)
-    ):
+    if isinstance(last, models.GeneratedField):
+        last = last.output_field
+    if hasattr(last, "from_db_value") and not isinstance(last, CONVERTED):
         raise refuse(field, f"{type(last).__name__}.from_db_value() is Python code")
-    return "__".join(path), last
+    return "__".join(path), column, last
 
 
 def _model_field(field: serializers.Field, model: type[models.Model], name: str) -> models.Field:

@@ -39,6 +39,7 @@ from backend.geo import expressions, flatgeobuf
 from backend.geo.copying import ClientGoneError, Copy
 from backend.geo.negotiation import FormatsMixin
 from backend.geo.sql import FeatureQuery, NotInDatabase, feature_query
+from backend.geo.stored_types import StoredTextMixin
 
 log = logging.getLogger(__name__)
 
@@ -149,7 +150,7 @@ class FlatGeobuf(StreamRenderer):
         return flatgeobuf.has_one_type(query)
 
 
-class StreamingMixin(FormatsMixin):
+class StreamingMixin(StoredTextMixin, FormatsMixin):
     """Streams for any generic list view; it stands before the view in the bases."""
 
     stream_renderer_classes = (GeoJSON, GeoJSONSequence, CSV, FlatGeobuf)

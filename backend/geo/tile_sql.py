@@ -16,7 +16,7 @@ from rest_framework.exceptions import APIException
 
 from backend.geo import srid
 from backend.geo.expressions import identifier, literal, value
-from backend.geo.sql import Column, FeatureQuery, feature_query
+from backend.geo.sql import FeatureQuery, feature_query
 from backend.geo.tile_geometry import geometry_name, kind, showable, simplified
 
 EXTENT = 4096  # units along a tile's side, https://github.com/mapbox/vector-tile-spec
@@ -201,7 +201,7 @@ class Layer:
             selected.append(f"{query.id.label} AS {key}")
         others = query.properties if with_id or not query.id else (query.id, *query.properties)
         for column in others:
-            selected.append(f"{_property(column)} AS {identifier(column.name)}")
+            selected.append(f"{value(column).in_tile} AS {identifier(column.name)}")
         arguments = [literal(self.name), str(EXTENT), f"'{shape}'"] + [f"'{key}'"] * bool(with_id)
         return (
             f"SELECT ST_AsMVT(tile, {', '.join(arguments)}) FILTER (WHERE {shape} IS NOT NULL), "  # noqa: S608
@@ -259,14 +259,3 @@ def _unused(name: str, names: set[str | None]) -> str:
     while name in names:
         name = f"_{name}"
     return name
-
-
-def _property(column: Column) -> str:
-    """As the ordinary page shows it, numbers and truth as such and all else as text."""
-    shown = value(column)
-    if isinstance(column.model_field, models.BooleanField):
-        return column.label
-    numbers = (models.IntegerField, models.FloatField, models.DecimalField)
-    if isinstance(column.model_field, numbers) and not shown.quoted:
-        return shown.sql
-    return f"({shown.sql})::text"

@@ -16,7 +16,6 @@ import re
 from typing import Any
 
 from django.conf import settings
-from django.db import models
 from django.http import HttpResponse
 from django.urls import NoReverseMatch
 from django.utils.cache import get_conditional_response, patch_vary_headers
@@ -27,7 +26,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from backend.geo import expressions
 from backend.geo.maps import MapMixin
+from backend.geo.stored_types import StoredTextMixin
 from backend.geo.tile_geometry import geometry_name
 from backend.geo.tile_sql import Layer
 
@@ -51,7 +52,7 @@ class MVTRenderer(BaseRenderer):
         return JSONRenderer().render(data)
 
 
-class TilesMixin(MapMixin):
+class TilesMixin(StoredTextMixin, MapMixin):
     """Adds ``tiles``, ``tile`` and ``map`` to a viewset whose serializer shows a geometry."""
 
     # Name of the layer in a tile; without one the model's.
@@ -79,7 +80,7 @@ class TilesMixin(MapMixin):
         https://github.com/mapbox/tilejson-spec/tree/master/3.0.0
         """
         layer = self.get_tile_layer()
-        columns, zooms = layer.columns(), (self.tile_min_zoom, self.tile_max_zoom)
+        properties, zooms = layer.columns().properties, (self.tile_min_zoom, self.tile_max_zoom)
         content = {
             "tilejson": "3.0.0",
             "name": str(layer.queryset.model._meta.verbose_name_plural),
@@ -89,7 +90,9 @@ class TilesMixin(MapMixin):
             "vector_layers": [
                 {
                     "id": layer.name,
-                    "fields": {column.name: _kind(column) for column in columns.properties},
+                    "fields": {
+                        one.name: expressions.value(one).kind.tilejson for one in properties
+                    },
                     "minzoom": zooms[0],
                     "maxzoom": zooms[1],
                 }
@@ -197,11 +200,3 @@ TilesMixin.tile._swagger_auto_schema = {
         304: "The tile is as it was (If-None-Match)",
     }
 }
-
-
-def _kind(column) -> str:
-    """As TileJSON names the types of properties."""
-    if isinstance(column.model_field, models.BooleanField):
-        return "Boolean"
-    numbers = (models.IntegerField, models.FloatField)
-    return "Number" if isinstance(column.model_field, numbers) else "String"

@@ -1,0 +1,107 @@
+"""Of which type a column really is, and text for those that a model only calls text.
+
+``inspectdb`` writes TextField ("This field type is a guess.") for arrays, ranges, json and
+whatever else it does not know. psycopg makes lists, ranges and dictionaries of these, which a
+page would show as Python writes them and a stream as PostgreSQL does. A view of ours reads
+them as the text that PostgreSQL writes; the same text may be sent back.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connections
+from django.db.models import CharField, F, Func, Model, QuerySet, TextField
+
+LIFETIME = 60  # seconds that the look at a table is believed, as in backend.geo.srid
+_tables: dict[tuple[str, str], tuple[float, dict[str, Stored]]] = {}
+
+# The type at the bottom of a domain: PostgreSQL sends a domain's values as that one's.
+TYPES = """
+WITH RECURSIVE types (attname, oid) AS (
+    SELECT attname, atttypid FROM pg_attribute
+    WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped
+    UNION ALL
+    SELECT attname, typbasetype FROM types JOIN pg_type USING (oid) WHERE typtype = 'd'
+)
+SELECT attname, typname, typcategory FROM types JOIN pg_type USING (oid) WHERE typtype <> 'd'
+"""
+# https://www.postgresql.org/docs/current/catalog-pg-type.html, "typcategory Codes": arrays,
+# booleans, dates and times, numbers, ranges and intervals.
+_OBJECTS = frozenset("ABDNRT")
+_OBJECTS_OF_USERS = frozenset({"bytea", "hstore", "json", "uuid"})
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A type of PostgreSQL's, by its name in pg_type: ``int4``, ``timestamptz``, ``_text``."""
+
+    name: str
+    category: str
+
+    @property
+    def is_object(self) -> bool:
+        """Whether psycopg makes anything else than its text of a value."""
+        return self.name in _OBJECTS_OF_USERS or (
+            self.category in _OBJECTS and self.name != "money"
+        )
+
+
+def stored_types(model: type[Model], using: str) -> dict[str, Stored]:
+    """The types of the table's columns; the table is asked once a minute."""
+    connection = connections[using]
+    if connection.vendor != "postgresql":
+        return {}
+    key = (using, model._meta.db_table)
+    known = _tables.get(key)
+    if known is None or known[0] < time.monotonic():
+        with connection.cursor() as cursor:
+            cursor.execute(TYPES, [connection.ops.quote_name(model._meta.db_table)])
+            types = {name: Stored(*about) for name, *about in cursor.fetchall()}
+        known = _tables[key] = (time.monotonic() + LIFETIME, types)
+    return known[1]
+
+
+def as_written(sql: str) -> str:
+    """What PostgreSQL writes of a value; a cast adds a mask to an address, and cuts blanks off."""
+    return f"CASE WHEN {sql} IS NOT NULL THEN concat({sql}) END"
+
+
+class StoredTextMixin:
+    """Reads as text what the model calls text, whatever the column is."""
+
+    def filter_queryset(self, queryset: QuerySet) -> QuerySet:
+        return as_text(super().filter_queryset(queryset))
+
+
+def as_text(queryset: Any) -> Any:
+    """``queryset`` with the text of such columns; what is no plain queryset stays as it is."""
+    if not isinstance(queryset, QuerySet) or queryset._fields is not None:
+        return queryset
+    query = queryset.query
+    if query.combinator or query.group_by is not None:
+        return queryset
+    names = [name for name in _called_text(queryset) if name not in query.annotations]
+    if not names:
+        return queryset
+    queryset = queryset.defer(*names)
+    for name in names:
+        text = Func(F(name), template=as_written("%(expressions)s"), output_field=TextField())
+        # A model takes the value from it, since the column of the same name is deferred.
+        queryset.query.add_annotation(text, name)
+    return queryset
+
+
+def _called_text(queryset: QuerySet) -> list[str]:
+    types = stored_types(queryset.model, queryset.db)
+    deferred, excluded = queryset.query.deferred_loading
+    return [
+        field.name
+        for field in queryset.model._meta.local_concrete_fields
+        if isinstance(field, (CharField, TextField))
+        and field.column in types
+        and types[field.column].is_object
+        and (field.name in deferred) is not excluded
+    ]

@@ -1,0 +1,6 @@
+from django.urls import include, path
+
+urlpatterns = [
+    path("values/", include("values.views")),
+    path("limits/", include("values.limits")),
+]

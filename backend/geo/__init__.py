@@ -5,12 +5,14 @@ streaming     a whole table as GeoJSON, GeoJSONSeq, CSV or FlatGeobuf
 tiles         vector tiles and TileJSON of a viewset; maps, its page
 filters       filters that use the spatial index, stable ordering; sparse_fields
 pagination    pages that cost the same on any table; cursor
+wgs84         longitude and latitude, whatever the table stores
 conditional   ETag and Cache-Control without running the query
 inspectors    what drf-yasg shows of these; geojson_schemas, and backend.openapi for any view
 
 Without any change in a team's code:
 
 fast          GeoJSON of djangorestframework-gis, the same bytes in a fraction of the time
+features      what djangorestframework-gis gets wrong; geometry_input, what clients send
 compression   zstd, brotli or gzip for answers
 pagination    is the default class of settings.REST_FRAMEWORK
 

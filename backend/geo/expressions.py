@@ -176,7 +176,7 @@ def geometry(column: Column) -> str:
         return stored
     if not isinstance(field.transform, int):
         raise refuse(field, "transform is no number of a spatial reference system")
-    if source.srid < 0:
+    if source.srid <= 0:
         return stored  # as the page, which knows no SRID of it
     # Django takes the model's SRID, whatever the row says.
     return f"ST_Transform(ST_SetSRID({stored}, {source.srid}), {field.transform})"

@@ -37,6 +37,7 @@ from rest_framework_gis.fields import (
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
 from backend.geo import lazy, wkb
+from backend.geo.srid import Degrees
 
 logger = logging.getLogger("backend.geo")
 
@@ -82,8 +83,14 @@ class _NotRead:
 class LazyGeoJson(GeoJsonDict):
     """What ``GeoJsonDict(value.geojson)`` is, made when it is first read."""
 
-    def __init__(self, data: bytes, precision: int | None = None, bbox: bool = False) -> None:
-        self._source = (data, precision, bbox)
+    def __init__(
+        self,
+        data: bytes,
+        precision: int | None = None,
+        bbox: bool = False,
+        degrees: Degrees | None = None,
+    ) -> None:
+        self._source = (data, precision, bbox, degrees)
         super().__setitem__("type", _NotRead())
 
     def _fill(self) -> LazyGeoJson:
@@ -146,18 +153,27 @@ def _is_ours(value: Any, field: Field) -> bool:
 
 
 def _geometry(self: GeometryField, value: Any) -> Any:
-    if self.remove_dupes or not _is_ours(value, self):
-        return _stock_geometry(self, value)
-    if self.precision is not None and (type(self)._recursive_round is not _stock_round):
-        return _stock_geometry(self, value)
-    data = wkb.of(value)
-    if data is None or (self.transform is not None and not value.geojson):
-        return _stock_geometry(self, value)
-    if self.transform is not None and value.srid is not None:
+    if (
+        self.transform is not None
+        and isinstance(value, GEOSGeometry)
+        and value.srid not in (None, self.transform)
+    ):
+        if not value.geojson:
+            return _stock_geometry(self, value)
         # In place, as in the field's own code.
         value.transform(self.transform)
-        data = wkb.of(value)
-    return LazyGeoJson(data, self.precision, self.auto_bbox)
+    written = late(self, value)
+    return _stock_geometry(self, value) if written is None else written
+
+
+def late(field: GeometryField, value: Any, degrees: Degrees | None = None) -> LazyGeoJson | None:
+    """The geometry as the renderer writes it, by way of ``degrees``; None where stock code must."""
+    if field.remove_dupes or not _is_ours(value, field):
+        return None
+    if field.precision is not None and (type(field)._recursive_round is not _stock_round):
+        return None
+    data = wkb.of(value)
+    return None if data is None else LazyGeoJson(data, field.precision, field.auto_bbox, degrees)
 
 
 def _method(self: GeometrySerializerMethodField, value: Any) -> Any:

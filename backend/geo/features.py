@@ -1,7 +1,8 @@
 """What djangorestframework-gis (2.x) gets wrong around features.
 
-Some that are sent are answered with a 500, and the forms of the browsable API are empty: saved as
-they are shown, they would empty the row.
+Some that are sent are answered with a 500 or change nothing, and the forms of the browsable API
+are empty: saved as they are shown, they would empty the row. An empty geometry has no box, and
+asking for it is an error.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.contrib.gis.geos import Polygon
+from django.contrib.gis.geos.geometry import GEOSGeometryBase
 from rest_framework.exceptions import ValidationError
 from rest_framework.renderers import HTMLFormRenderer
 from rest_framework.serializers import ModelSerializer
@@ -16,8 +19,15 @@ from rest_framework.utils.serializer_helpers import BoundField
 from rest_framework_gis.fields import GeometryField
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
+from backend.geo import geometry_input
+
+BOX = (
+    "Expected four numbers (west, south, east, north) or six, with the lowest and highest altitude."
+)
+
 _stock = GeoFeatureModelSerializer.to_internal_value
 _stock_bound_field = GeoFeatureModelSerializer.__getitem__
+_stock_extent = GEOSGeometryBase.extent
 
 
 def _to_internal_value(self: GeoFeatureModelSerializer, data: Any) -> Any:
@@ -30,7 +40,61 @@ def _to_internal_value(self: GeoFeatureModelSerializer, data: Any) -> Any:
             raise ValidationError({"properties": ["This is an object, or null."]})
         # A copy, because the geometry is put among them.
         data = {**data, "properties": {**properties}}
+    elif _is_feature(self, data):
+        # A PATCH of the geometry alone, or with the fields beside it.
+        data = {**data, "properties": {**data}}
+    if "properties" in data and "bbox" in data and self.Meta.bbox_geo_field:
+        data = _with_box(self, data)
     return _stock(self, data)
+
+
+def _is_feature(serializer: GeoFeatureModelSerializer, data: Mapping) -> bool:
+    """Whether ``geometry`` is the member of a feature, and not a field of the serializer's."""
+    return (
+        serializer.Meta.geo_field is not None
+        and "geometry" in data
+        and "geometry" not in serializer.fields
+    )
+
+
+def _with_box(serializer: GeoFeatureModelSerializer, data: dict[str, Any]) -> dict[str, Any]:
+    """The feature with its ``bbox`` as the stock code takes it, or moved to the properties.
+
+    RFC 7946, section 5: two numbers for each dimension. Raises ValidationError for another.
+    """
+    meta = serializer.Meta
+    box = data["bbox"]
+    data = {name: value for name, value in data.items() if name != "bbox"}
+    if meta.bbox_geo_field == meta.geo_field and "geometry" in data:
+        return data  # the geometry says more than its box
+    if box is None:
+        if serializer.fields[meta.bbox_geo_field].allow_null:
+            data["properties"] = {**data["properties"], meta.bbox_geo_field: None}
+        return data
+    if (
+        not isinstance(box, (list, tuple))
+        or len(box) not in (4, 6)
+        or not all(map(_is_number, box))
+    ):
+        raise ValidationError({"bbox": [BOX]})
+    stored = getattr(serializer.instance, meta.bbox_geo_field, None)
+    if stored is not None and _extent_shown(serializer, meta.bbox_geo_field) == [*box]:
+        # As it was sent to the client: what is stored may be more than its box.
+        data["properties"] = {**data["properties"], meta.bbox_geo_field: stored}
+        return data
+    half = len(box) // 2
+    polygon = Polygon.from_bbox((*box[:2], *box[half : half + 2]))
+    data["properties"] = {**data["properties"], meta.bbox_geo_field: polygon}
+    return data
+
+
+def _extent_shown(serializer: GeoFeatureModelSerializer, name: str) -> list[float] | None:
+    extent = serializer.fields[name].get_attribute(serializer.instance).extent
+    return None if extent is None else [*extent]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _bound_field(self: GeoFeatureModelSerializer, name: str) -> BoundField:
@@ -46,8 +110,15 @@ def _bound_field(self: GeoFeatureModelSerializer, name: str) -> BoundField:
     return type(bound)(self.fields[name], self._row.get(name), bound.errors)
 
 
+def _extent(self: GEOSGeometryBase) -> tuple[float, float, float, float] | None:
+    """xmin, ymin, xmax, ymax; None of an empty geometry, where Django's raises a ValueError."""
+    return None if self.empty else _stock_extent.fget(self)
+
+
 def install() -> None:
     """Take the place of the stock methods, once the applications are loaded."""
+    geometry_input.install()
+    GEOSGeometryBase.extent = property(_extent)
     GeoFeatureModelSerializer.to_internal_value = _to_internal_value
     GeoFeatureModelSerializer.__getitem__ = _bound_field
     HTMLFormRenderer.default_style.mapping[GeometryField] = {

@@ -13,9 +13,12 @@ import time
 from dataclasses import dataclass
 
 from django.contrib.gis.db.models.fields import BaseSpatialField
+from django.contrib.gis.gdal import GDALException
+from django.contrib.gis.geos import GEOSGeometry
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
+WGS84 = 4326
 WORLD = 20037508.342789244  # metres; half the side of EPSG:3857's square
 MARGIN = 64 / 4096  # of a tile's side, drawn beyond it so that no border shows
 STEPS = 8  # a tile is looked at in a grid of 9 by 9 points
@@ -56,11 +59,13 @@ def storage(field: BaseSpatialField, using: str) -> Storage:
     """How the database ``using`` stores ``field``; the table is asked once a minute.
 
     Of values without an SRID the field's is believed, and so it is for an annotation
-    and for an empty table that declares none.
+    and for an empty table that declares none. Where the field has none either (0), they
+    are longitude and latitude, as all who read them as GeoJSON take them.
     """
     model = getattr(field, "model", None)
     if model is None:
-        return Storage(field.srid, field.srid, getattr(field, "geography", False))
+        srid = max(field.srid, 0)
+        return Storage(srid or WGS84, srid, getattr(field, "geography", False))
     key = (using, model._meta.db_table, field.column)
     known = _columns.get(key)
     if known is None or known[0] < time.monotonic():
@@ -76,12 +81,12 @@ def _look(field: BaseSpatialField, using: str, table: str, column: str) -> Stora
         cursor.execute(TYPMOD, [table, column])
         geography, declared = cursor.fetchone() or (field.geography, 0)
         if geography:
-            return Storage(declared or 4326, declared or 4326, geography=True)
+            return Storage(declared or WGS84, declared or WGS84, geography=True)
         if declared:
             return Storage(declared, declared)
         cursor.execute(f"SELECT ST_SRID({quoted}) FROM {table} WHERE {quoted} IS NOT NULL LIMIT 1")  # noqa: S608
-        label = (cursor.fetchone() or (field.srid,))[0]
-    return Storage(label or field.srid, label)
+        label = (cursor.fetchone() or (max(field.srid, 0),))[0]
+    return Storage(label or max(field.srid, 0) or WGS84, label)
 
 
 def place(using: str, srid: int, z: int, x: int, y: int) -> Place:
@@ -110,7 +115,55 @@ def lonlat(using: str, srid: int, box: tuple[float, ...]) -> tuple[float, ...] |
         return None
     xs, ys = zip(*points, strict=True)
     west, south = max(min(xs), -180.0), max(min(ys), -90.0)
-    return (west, south, min(max(xs), 180.0), min(max(ys), 90.0))
+    east, north = min(max(xs), 180.0), min(max(ys), 90.0)
+    return (west, south, east, north) if west <= east and south <= north else None
+
+
+def to_degrees(using: str, srid: int, xs: list[float], ys: list[float]) -> None:
+    """Change coordinates of ``srid`` in place; infinite where they have no place on earth.
+
+    Raises ImproperlyConfigured for an SRID that the database does not know.
+    """
+    _transform(_definition(using, srid), False, xs, ys)
+
+
+def from_degrees(using: str, srid: int, xs: list[float], ys: list[float]) -> None:
+    """Change degrees in place; infinite where ``srid`` has no such place.
+
+    Raises ImproperlyConfigured for an SRID that the database does not know.
+    """
+    _transform(_definition(using, srid), True, xs, ys)
+
+
+@dataclass(frozen=True)
+class Degrees:
+    """The way from one system, as PostGIS defines it, to longitude and latitude (WGS 84)."""
+
+    definition: str
+
+    def points(self, xs: list[float], ys: list[float], zs: list[float] | None = None) -> None:
+        """Change them in place; what has no place on earth becomes infinite."""
+        _transform(self.definition, False, xs, ys, zs)
+
+    def geometry(self, geometry: GEOSGeometry) -> GEOSGeometry:
+        """A copy in WGS 84. Raises ValueError where it has no place on earth."""
+        if geometry.empty:
+            moved = geometry.clone()
+            moved.srid = WGS84
+            return moved
+        try:
+            with _lock:
+                return geometry.transform(_transformation(self.definition, False), clone=True)
+        except GDALException as error:
+            raise ValueError(
+                f"A geometry of SRID {geometry.srid} has no place on earth: {geometry.wkt[:80]}. "
+                "Correct it, or its SRID with UpdateGeometrySRID()."
+            ) from error
+
+
+def degrees_of(using: str, srid: int) -> Degrees:
+    """Raises ImproperlyConfigured for an SRID that the database does not know."""
+    return Degrees(_definition(using, srid))
 
 
 def _latitude(northing: float) -> float:
@@ -177,8 +230,14 @@ def _transformation(definition: str, from_degrees: bool):
     return gdal.CoordTransform(*((degrees, system) if from_degrees else (system, degrees)))
 
 
-def _transform(definition: str, from_degrees: bool, xs: list[float], ys: list[float]) -> None:
-    """Change ``xs`` and ``ys`` in place; what has no place there becomes infinite.
+def _transform(
+    definition: str,
+    from_degrees: bool,
+    xs: list[float],
+    ys: list[float],
+    zs: list[float] | None = None,
+) -> None:
+    """Change the coordinates in place; what has no place there becomes infinite.
 
     OCTTransform itself, because OGRGeometry.transform() of Django gives up at the first
     such point. https://gdal.org/en/stable/api/ogr_srs_api.html#_CPPv412OCTTransform
@@ -187,14 +246,17 @@ def _transform(definition: str, from_degrees: bool, xs: list[float], ys: list[fl
 
     doubles = ctypes.POINTER(ctypes.c_double)
     transform = ctypes.CFUNCTYPE(
-        ctypes.c_int, ctypes.c_void_p, ctypes.c_int, doubles, doubles, ctypes.c_void_p
+        ctypes.c_int, ctypes.c_void_p, ctypes.c_int, doubles, doubles, doubles
     )(("OCTTransform", lgdal))
     quiet = ctypes.cast(lgdal.CPLQuietErrorHandler, ctypes.c_void_p)
     across, up = ((ctypes.c_double * len(xs))(*values) for values in (xs, ys))
+    high = None if zs is None else (ctypes.c_double * len(xs))(*zs)
     with _lock:
         lgdal.CPLPushErrorHandler(quiet)
         try:
-            transform(_transformation(definition, from_degrees).ptr, len(xs), across, up, None)
+            transform(_transformation(definition, from_degrees).ptr, len(xs), across, up, high)
         finally:
             lgdal.CPLPopErrorHandler()
     xs[:], ys[:] = across, up
+    if zs is not None:
+        zs[:] = high

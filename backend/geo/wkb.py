@@ -24,6 +24,7 @@ from django.contrib.gis.gdal import OGRGeometry
 from django.contrib.gis.geos import GEOSGeometry, Point, WKBWriter
 
 from backend.geo.lazy import unread
+from backend.geo.srid import Degrees
 
 _thread = threading.local()
 _Z = 0x80000000
@@ -43,8 +44,8 @@ _SEVEN_DECIMALS = re.compile(rb"-?\d+\.\d{7}[\de+-]*")
 _SIXTEEN_DECIMALS = re.compile(rb"-?\d+\.\d{16}[\de+-]*")
 
 
-# WKB, decimals to round to or None, with a bbox or without.
-Source = tuple[bytes, int | None, bool]
+# WKB, decimals to round to or None, with a bbox or without, the way to WGS 84 or None.
+Source = tuple[bytes, int | None, bool, Degrees | None]
 
 
 class NotWritableError(Exception):
@@ -72,9 +73,11 @@ def of(geometry: GEOSGeometry) -> bytes | None:
     return data if kind & ~_Z in _NAMES else None
 
 
-def stock(data: bytes, precision: int | None, bbox: bool) -> dict:
+def stock(data: bytes, precision: int | None, bbox: bool, degrees: Degrees | None) -> dict:
     """What djangorestframework-gis makes of a geometry that it gets as WKB."""
     geometry = GEOSGeometry(memoryview(data))
+    if degrees is not None:
+        geometry = degrees.geometry(geometry)
     text = geometry.geojson
     # GDAL writes nothing of a MultiPoint that has an empty point.
     result = json.loads(text) if text else {"type": geometry.geom_type, "coordinates": []}
@@ -86,16 +89,16 @@ def stock(data: bytes, precision: int | None, bbox: bool) -> dict:
 
 
 def texts(sources: Iterable[Source]) -> list[bytes]:
-    """The GeoJSON of each geometry: its WKB, decimals to round to or None, with a bbox or not."""
+    """The GeoJSON of each geometry."""
     sources = list(sources)
     written: list[bytes | None] = [None] * len(sources)
     alike = defaultdict(list)
-    for index, (data, precision, _) in enumerate(sources):
+    for index, (data, precision, _, degrees) in enumerate(sources):
         with contextlib.suppress(NotWritableError):
             shape = _Shape(index, data)
-            alike[shape.dimension, precision].append(shape)
-    for (dimension, precision), shapes in alike.items():
-        _write(written, sources, shapes, dimension, precision)
+            alike[shape.dimension, precision, degrees].append(shape)
+    for (dimension, precision, degrees), shapes in alike.items():
+        _write(written, sources, shapes, dimension, precision, degrees)
     return [text or _stock_text(source) for text, source in zip(written, sources, strict=True)]
 
 
@@ -165,12 +168,16 @@ def _write(
     shapes: list[_Shape],
     dimension: int,
     precision: int | None,
+    degrees: Degrees | None,
 ) -> None:
     """Put the text of each shape where it belongs; leave those that Python must write."""
     numbers = array("d")
     numbers.frombytes(b"".join(part for shape in shapes for part in shape.numbers))
     values = numbers.tolist()
     axes = [values[axis::dimension] for axis in range(dimension)]
+    if degrees is not None:
+        degrees.points(*axes)
+        values = [value for point in zip(*axes, strict=True) for value in point]
     doubtful = _doubtful(axes)
     if precision is None:
         points = list(zip(*axes, strict=True))

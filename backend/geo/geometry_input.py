@@ -1,0 +1,171 @@
+"""What clients send as a geometry, made to fit the column that it is for.
+
+djangorestframework-gis takes any geometry, and the database's refusal would be a 500. What
+cannot be stored is a 400 that names the field here; and who sends back what was shown leaves
+what is stored, bit for bit: a way to other coordinates and back would change the last digits.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib.gis.db import models
+from django.contrib.gis.geos import GEOSGeometry
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from django.db import router
+from rest_framework.exceptions import ValidationError
+from rest_framework_gis.fields import GeometryField
+
+from backend.geo import srid
+from backend.geo.srid import WGS84
+
+CURVE = "Curves cannot be stored by this API. Send straight lines instead."
+KIND = "Expected a {wanted}, got a {given}."
+EMPTY = "The geometry is empty. Send null where there is none."
+NUMBERS = "The geometry has a coordinate that is not a finite number."
+DEGREES = "Coordinates are longitude (-180 to 180) and latitude (-90 to 90)."
+NOWHERE = "The geometry has no place in the coordinate system of the data (SRID {srid})."
+UNKNOWN = "The coordinate system with SRID {srid} is unknown. Send WGS 84, SRID 4326."
+NO_SYSTEM = "The data has no coordinate system. Send the geometry without an SRID."
+# Data from 0 to 360, and what crosses the date line, is beyond 180.
+MOST_LONGITUDE = 360
+LARGEST = 1e15  # of a system that nobody knows; beyond it a double has no tenths
+
+_stock = GeometryField.to_internal_value
+
+
+def install() -> None:
+    """Take the place of the stock method, for every GeometryField."""
+    GeometryField.to_internal_value = _to_internal_value
+
+
+def column_of(field: GeometryField) -> models.GeometryField | None:
+    """The column of a model that the serializer's field is of, None where there is none."""
+    model = getattr(getattr(field.parent, "Meta", None), "model", None)
+    if model is None or field.source is None:
+        return None
+    try:
+        found = model._meta.get_field(field.source)
+    except FieldDoesNotExist:
+        return None
+    return found if isinstance(found, models.GeometryField) else None
+
+
+def fitted(
+    geometry: GEOSGeometry, column: models.GeometryField, *, in_degrees: bool = False
+) -> GEOSGeometry:
+    """The geometry as ``column`` can store it: with an SRID, and a single one in a collection.
+
+    Without an SRID of its own it has the column's, or WGS 84 where ``in_degrees``. Raises
+    ValidationError for what the column cannot store.
+    """
+    if geometry.empty:
+        raise ValidationError(EMPTY)
+    geometry = _of_kind(geometry, column)
+    xs, ys, others = _coordinates(geometry)
+    if not all(map(math.isfinite, (*xs, *ys, *others))):
+        raise ValidationError(NUMBERS)
+    if column.srid <= 0:
+        if geometry.srid not in (None, 0, -1, WGS84):
+            raise ValidationError(NO_SYSTEM)
+        if max(map(abs, (*xs, *ys))) > LARGEST:
+            raise ValidationError(NOWHERE.format(srid=column.srid))
+        geometry.srid = column.srid
+        return geometry
+    if geometry.srid is None:
+        geometry.srid = WGS84 if in_degrees else column.srid
+    using = router.db_for_write(column.model)
+    _check_place(using, geometry.srid, column, xs, ys)
+    if column.geography and geometry.srid != WGS84:
+        # PostGIS has no ST_Transform of a geography.
+        return srid.degrees_of(using, geometry.srid).geometry(geometry)
+    return geometry
+
+
+def _to_internal_value(self: GeometryField, value: Any) -> Any:
+    column = column_of(self)
+    if column is not None and (stored := _unchanged(self, column, value)) is not None:
+        return stored
+    try:
+        geometry = _stock(self, value)
+    # Django has no class for a curve, which GEOS reads.
+    except KeyError:
+        raise ValidationError(CURVE) from None
+    if column is None or not isinstance(geometry, GEOSGeometry):
+        return geometry
+    return fitted(geometry, column, in_degrees=getattr(self, "in_degrees", False))
+
+
+def _unchanged(
+    field: GeometryField, column: models.GeometryField, value: Any
+) -> GEOSGeometry | None:
+    """The stored geometry where ``value`` is what this serializer shows of it."""
+    instance = getattr(field.parent, "instance", None)
+    stored = getattr(instance, column.attname, None) if isinstance(instance, column.model) else None
+    if stored is None or value is stored:
+        return stored
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return None
+    if not isinstance(value, dict):
+        return None
+    # A copy, because a field with a transform changes the geometry itself.
+    copy = field.get_attribute(instance).clone()
+    shown = json.loads(json.dumps(field.to_representation(copy)))
+    members = ("type", "coordinates", "geometries")
+    same = all(shown.get(name) == value.get(name) for name in members)
+    return stored if same else None
+
+
+def _of_kind(geometry: GEOSGeometry, column: models.GeometryField) -> GEOSGeometry:
+    wanted = column.geom_class
+    if wanted is None or type(geometry) is wanted:
+        return geometry
+    if not isinstance(geometry, getattr(wanted, "_allowed", ())):
+        raise ValidationError(KIND.format(wanted=wanted.__name__, given=geometry.geom_type))
+    return wanted(geometry, srid=geometry.srid)
+
+
+def _coordinates(geometry: GEOSGeometry) -> tuple[list[float], list[float], list[float]]:
+    """All of x, of y, and of what comes after them. Raises ValidationError for a curve."""
+    try:
+        points = list(_points(geometry.coords))
+    except KeyError:  # as above, within a collection
+        raise ValidationError(CURVE) from None
+    return (
+        [point[0] for point in points],
+        [point[1] for point in points],
+        [value for point in points for value in point[2:]],
+    )
+
+
+def _points(coordinates: tuple) -> Iterator[tuple[float, ...]]:
+    if coordinates and isinstance(coordinates[0], float):
+        yield coordinates
+        return
+    for part in coordinates:
+        yield from _points(part)
+
+
+def _check_place(
+    using: str, given: int, column: models.GeometryField, xs: list[float], ys: list[float]
+) -> None:
+    """Raises ValidationError for a place that one of the two systems does not have."""
+    try:
+        if given != WGS84:
+            srid.to_degrees(using, given, xs, ys)
+    except ImproperlyConfigured:  # it is not in spatial_ref_sys
+        raise ValidationError(UNKNOWN.format(srid=given)) from None
+    if not all(map(math.isfinite, (*xs, *ys))):
+        raise ValidationError(NOWHERE.format(srid=given))
+    if max(map(abs, xs)) > MOST_LONGITUDE or max(map(abs, ys)) > 90:
+        raise ValidationError(DEGREES)
+    if column.srid not in (given, WGS84):
+        srid.from_degrees(using, column.srid, xs, ys)
+        if not all(map(math.isfinite, (*xs, *ys))):
+            raise ValidationError(NOWHERE.format(srid=column.srid))

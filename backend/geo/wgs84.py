@@ -1,0 +1,111 @@
+"""Longitude and latitude (WGS 84) in answers and requests, whatever the table stores.
+
+GeoJSON has no other coordinates (RFC 7946, section 4), and no place to say that it has: GDAL,
+QGIS, GeoPandas and every map read a table in feet as degrees.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from django.contrib.gis.db import models
+from django.contrib.gis.geos import GEOSGeometry
+from django.core.exceptions import FieldDoesNotExist
+from django.db import router
+from rest_framework.fields import Field
+from rest_framework.serializers import BaseSerializer
+from rest_framework_gis.fields import GeometryField
+from rest_framework_gis.serializers import GeoFeatureModelSerializer
+
+from backend.geo import fast
+from backend.geo.sql import definer
+from backend.geo.srid import WGS84, Degrees, degrees_of
+
+
+class Wgs84Mixin:
+    """Shows and takes geometries in WGS 84; put it before the viewset's class.
+
+    It is of each GeometryField of the serializer that has no ``transform`` of its own. Tables
+    without a coordinate system (SRID 0) are left alone. ``wgs84 = False`` shows what is stored.
+    """
+
+    wgs84 = True
+
+    def get_serializer(self, *args: Any, **kwargs: Any) -> BaseSerializer:
+        serializer = super().get_serializer(*args, **kwargs)
+        if self.wgs84:
+            show_degrees(serializer)
+        return serializer
+
+
+def show_degrees(serializer: BaseSerializer, above: tuple[type, ...] = ()) -> None:
+    """Let the geometries of this one serializer, and of those in it, be in WGS 84."""
+    serializer = getattr(serializer, "child", serializer)
+    if type(serializer) in above:  # it nests itself
+        return
+    boxes = _shown_as_box(serializer)
+    for name, field in getattr(serializer, "fields", {}).items():
+        if isinstance(field, BaseSerializer):
+            show_degrees(field, (*above, type(serializer)))
+        elif isinstance(field, GeometryField) and field.transform is None:
+            _show(field, as_box=name in boxes)
+
+
+def _shown_as_box(serializer: BaseSerializer) -> tuple[str | None, ...]:
+    """The fields that a feature's ``bbox`` is made of, from the value itself."""
+    if not isinstance(serializer, GeoFeatureModelSerializer):
+        return ()
+    meta = serializer.Meta
+    return (meta.geo_field if meta.auto_bbox else None, meta.bbox_geo_field)
+
+
+def _show(field: GeometryField, *, as_box: bool) -> None:
+    if definer(type(field), "to_representation") is not GeometryField:
+        return
+    column = _column(field)
+    srid = getattr(column, "srid", None)
+    if srid is not None and (srid <= 0 or srid == WGS84):
+        return
+    # For the database, which writes streams; and for what is sent without an SRID.
+    field.transform, field.in_degrees = WGS84, True
+    model = getattr(column, "model", None) or field.parent.Meta.model
+    degrees = functools.partial(_degrees, router.db_for_read(model), srid)
+    if as_box:
+        field.get_attribute = functools.partial(_moved, field.get_attribute, degrees)
+    else:
+        field.to_representation = functools.partial(_represent, field, degrees)
+
+
+def _column(field: GeometryField) -> models.Field | None:
+    """The column that the value is of, also of a related object; None of an annotation."""
+    model = field.parent.Meta.model
+    found = None
+    for step in field.source_attrs:
+        try:
+            found = model._meta.get_field(step)
+        except FieldDoesNotExist:
+            return None
+        model = found.related_model or model
+    return found
+
+
+def _degrees(using: str, srid: int | None, geometry: GEOSGeometry) -> Degrees | None:
+    """The way to WGS 84; None where the geometry is there, or nobody says where it is."""
+    given = geometry.srid or srid
+    return None if given in (None, WGS84) else degrees_of(using, given)
+
+
+def _moved(get_attribute: Any, degrees: Any, instance: Any) -> Any:
+    value = get_attribute(instance)
+    way = degrees(value) if isinstance(value, GEOSGeometry) else None
+    return value if way is None else way.geometry(value)
+
+
+def _represent(field: Field, degrees: Any, value: Any) -> Any:
+    stock = type(field).to_representation
+    way = degrees(value) if isinstance(value, GEOSGeometry) else None
+    if way is None:
+        return stock(field, value)
+    late = fast.late(field, value, way)
+    return stock(field, way.geometry(value)) if late is None else late

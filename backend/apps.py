@@ -35,8 +35,10 @@ class BackendConfig(AppConfig):
             from backend import decimals
 
             decimals.install()
-            # It extends REST framework's own, or what a team has in its place.
-            BrowsableAPIRenderer.template = "backend/api.html"
+            # It extends REST framework's own, or what a team has in its place. A renderer that a
+            # team gave a template of its own keeps it.
+            if BrowsableAPIRenderer.template == "rest_framework/api.html":
+                BrowsableAPIRenderer.template = "backend/api.html"
         if apps.is_installed("rest_framework_gis"):
             from backend.geo import features
 

@@ -18,7 +18,10 @@ urlpatterns = [
 if apps.is_installed("django.contrib.admin"):
     from django.contrib import admin
 
-    admin.site.site_header = admin.site.site_title = settings.PROJECT_NAME
+    for _name in ("site_header", "site_title"):
+        # Not where a team has its own, on the site or on a class of theirs.
+        if getattr(admin.site, _name) is getattr(admin.AdminSite, _name):
+            setattr(admin.site, _name, settings.PROJECT_NAME)
     urlpatterns.append(path("admin/", admin.site.urls))
 
 if apps.is_installed("drf_yasg") and apps.is_installed("rest_framework"):

@@ -120,7 +120,7 @@ VARIABLES = (
         "LOG_LEVEL",
         "choice",
         "INFO",
-        "Least severe level that is logged.",
+        "Least severe level that is logged, by Django and by your own loggers.",
         "Application",
         choices=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
     ),

@@ -217,14 +217,26 @@ LOGGING = {
         # In the form of LOG_FORMAT.
         "line": {"()": "backend.logs.formatters.formatter"},
     },
+    "filters": {"require_debug_false": {"()": "django.utils.log.RequireDebugFalse"}},
     "handlers": {
         "console": {"class": "backend.logs.console.ConsoleHandler", "formatter": "line"},
+        # As in Django's own LOGGING; it does nothing while ADMINS is empty.
+        "mail_admins": {
+            "class": "django.utils.log.AdminEmailHandler",
+            "level": "ERROR",
+            "filters": ["require_debug_false"],
+        },
     },
-    "root": {"handlers": ["console"], "level": "WARNING"},
+    # A team's loggers follow it.
+    "root": {"handlers": ["console"], "level": _env["LOG_LEVEL"]},
     "loggers": {
         "backend": {"level": _env["LOG_LEVEL"]},
-        # Its own console handler is for debug mode only, and mail_admins sends nothing.
-        "django": {"handlers": ["console"], "level": _env["LOG_LEVEL"], "propagate": False},
+        # Its own console handler is for debug mode only.
+        "django": {
+            "handlers": ["console", "mail_admins"],
+            "level": _env["LOG_LEVEL"],
+            "propagate": False,
+        },
         "django.db.backends": {
             "level": _derived(lambda debug: "DEBUG" if debug else "INFO", "DEBUG")
         },

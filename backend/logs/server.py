@@ -7,6 +7,7 @@ import re
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from gunicorn import glogging
 from gunicorn.config import Config
 
@@ -74,7 +75,8 @@ class Logger(glogging.Logger):
 
     def _address(self, environ: dict) -> str | None:
         address = environ.get("REMOTE_ADDR", "")
-        if self.behind_proxy:
+        # A team may say it in its settings, which are there when a request is.
+        if getattr(settings, "BEHIND_PROXY", False) if settings.configured else self.behind_proxy:
             # The last one is the proxy's word; those before it are whatever it was told.
             forwarded = environ.get("HTTP_X_FORWARDED_FOR", address)
             address = forwarded.rpartition(",")[2].strip()

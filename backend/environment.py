@@ -323,6 +323,15 @@ VARIABLES = (
         "Write GeoJSON of djangorestframework-gis on the fast path, byte for byte the same.",
         "HTTP",
     ),
+    Variable(
+        "IGNORED_QUERY_PARAMETERS",
+        "list",
+        [],
+        "Query parameters that spatial views let pass though nothing reads them, such as `app_*`; "
+        "`*` for all. Other unknown ones are answered with 400. Those of trackers (`utm_source`) "
+        "always pass.",
+        "HTTP",
+    ),
     Variable("PATH_PREFIX", "prefix", "", "Path under which a proxy publishes this API.", "HTTP"),
     Variable("PORT", "integer", 8000, "Port to listen on.", "Server", minimum=1, maximum=65535),
     Variable(

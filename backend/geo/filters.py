@@ -22,6 +22,7 @@ from rest_framework.settings import api_settings
 from backend.geo import spatial_values
 from backend.geo.area import clipped, inside
 from backend.geo.keyset import unique
+from backend.geo.parameters import KnownParametersMixin
 from backend.geo.sparse_fields import SparseFieldsMixin
 from backend.geo.srid import Storage, storage
 
@@ -142,7 +143,7 @@ class StableOrderingFilter(OrderingFilter):
         return tuple(own)
 
 
-class SpatialFilterMixin:
+class SpatialFilterMixin(KnownParametersMixin):
     """Adds the filters to the default ones of a view: put it before the viewset's class."""
 
     filter_backends = (

@@ -17,6 +17,7 @@ from rest_framework.settings import api_settings
 
 from backend.geo import background
 from backend.geo.negotiation import FormatsMixin
+from backend.geo.parameters import KnownParametersMixin, unwatched
 from backend.landing import render
 from backend.pages import policy_with_scripts
 
@@ -61,7 +62,7 @@ class MapBrowsableAPIRenderer(BrowsableAPIRenderer):
         return context
 
 
-class MapMixin(FormatsMixin):
+class MapMixin(FormatsMixin, KnownParametersMixin):
     """Adds the page ``map`` to a viewset that has tiles; part of ``TilesMixin``."""
 
     @action(
@@ -103,7 +104,7 @@ class MapMixin(FormatsMixin):
 
     def tile_query(self) -> str:
         """The request's parameters that decide what is shown: not the format, not the page."""
-        parameters = self.request.query_params.copy()
+        parameters = unwatched(self.request.query_params)
         paginator = type(self).pagination_class
         others = [getattr(paginator, name, None) for name in PAGE_PARAMETERS]
         for name in filter(None, (api_settings.URL_FORMAT_OVERRIDE, *others)):

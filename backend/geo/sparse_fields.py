@@ -10,11 +10,13 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
+from backend.geo.parameters import KnownParametersMixin
+
 # Whose way of making a value is known to need no other column.
 LIBRARIES = ("rest_framework.", "rest_framework_gis.", "backend.geo.")
 
 
-class SparseFieldsMixin:
+class SparseFieldsMixin(KnownParametersMixin):
     """Restricts what a view reads and sends to ``?fields=``; put it before the viewset's class.
 
     What is not named is not sent. A GeoJSON Feature keeps its id, type and geometry, as

@@ -38,6 +38,7 @@ from rest_framework.response import Response
 from backend.geo import expressions, flatgeobuf
 from backend.geo.copying import ClientGoneError, Copy
 from backend.geo.negotiation import FormatsMixin
+from backend.geo.parameters import KnownParametersMixin
 from backend.geo.sql import FeatureQuery, NotInDatabase, feature_query
 from backend.geo.stored_types import StoredTextMixin
 
@@ -150,7 +151,7 @@ class FlatGeobuf(StreamRenderer):
         return flatgeobuf.has_one_type(query)
 
 
-class StreamingMixin(StoredTextMixin, FormatsMixin):
+class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
     """Streams for any generic list view; it stands before the view in the bases."""
 
     stream_renderer_classes = (GeoJSON, GeoJSONSequence, CSV, FlatGeobuf)
@@ -209,6 +210,7 @@ class StreamingMixin(StoredTextMixin, FormatsMixin):
         query = feature_query(
             self.get_serializer(), self._sliced(request, queryset), only=self.stream_fields
         )
+        self.refuse_unknown_parameters()  # before the database begins
         statement = renderer.statement(query, self.stream_precision)
         if request.method == "HEAD":
             return self._stream_response(renderer, queryset.model, ())

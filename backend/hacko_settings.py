@@ -253,6 +253,10 @@ if _env["LOG_FORMAT"] == "json":
         "propagate": False,
     }
 
+# The page of debug mode and the mail to ADMINS, without secrets.
+DEFAULT_EXCEPTION_REPORTER = "backend.explain.tracebacks.Reporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "backend.explain.tracebacks.ReporterFilter"
+
 # --- The team's settings, last -----------------------------------------------
 
 SECRET_KEY = _env["DJANGO_SECRET_KEY"]

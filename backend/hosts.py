@@ -6,9 +6,11 @@ import json
 import logging
 from collections.abc import Callable
 
+from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
+from backend.explain.tracebacks import SHOWN
 from backend.landing import render
 from backend.pages import HEADERS, POLICY
 
@@ -33,7 +35,15 @@ class HostMiddleware:
             # Django's sentence: it names the header, the host, quoted, and ALLOWED_HOSTS.
             logger.warning("%s", error, extra={"status_code": 400, "request": request})
             return _refusal(request)
-        return self.get_response(request)
+        return _for_own_pages(request, self.get_response(request))
+
+
+def _for_own_pages(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """A traceback is not for pages of any origin, but for those that CORS_ALLOWED_ORIGINS names."""
+    if hasattr(request, SHOWN) and getattr(settings, "CORS_ALLOW_ALL_ORIGINS", False):
+        for name in ("Access-Control-Allow-Origin", "Access-Control-Allow-Credentials"):
+            response.headers.pop(name, None)
+    return response
 
 
 def _refusal(request: HttpRequest) -> HttpResponse:

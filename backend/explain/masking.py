@@ -43,11 +43,13 @@ USERINFO = re.compile(r"(\b[a-z][\w+.-]*://)([^\s:/?#@]*)(:?)(\S*)@", re.IGNOREC
 # Inside a text API and AUTH are plain words: "Transit API: stops".
 IN_TEXT = "AUTHORIZATION|TOKEN|KEY|SECRET|PASS|SIGNATURE|COOKIE|CREDENTIAL|PRIVATE|PWD"
 # password=..., "token": ..., as in a query, a libpq string, JSON or a header.
+NAMED = rf"""(?P<name>[\w-]*(?:{IN_TEXT})[\w-]*["']?\s*[=:]\s*)"""
+QUOTED = r""""[^"]*"|'[^']*'"""
 PAIR = re.compile(
-    rf"""(?P<name>[\w-]*(?:{IN_TEXT})[\w-]*["']?\s*[=:]\s*)(?:(?:bearer|basic|token)\s+)?"""
-    r"""(?P<value>"[^"]*"|'[^']*'|[^\s&;,"'\])}]+)""",
-    re.IGNORECASE,
+    rf"""{NAMED}(?:(?:bearer|basic|token)\s+)?(?P<value>{QUOTED}|[^\s&;,"'\])}}]+)""", re.IGNORECASE
 )
+# The same in a program, where what stands without quotes is an expression.
+LITERAL = re.compile(f"{NAMED}(?:{QUOTED})", re.IGNORECASE)
 # NAME=value as the whole text, where the value may have spaces: gunicorn's raw_env.
 ASSIGNMENT = re.compile(rf"\A(\w*(?:{HIDDEN.pattern})\w*=).+", re.IGNORECASE | re.DOTALL)
 
@@ -65,12 +67,18 @@ class Masker:
         # The longest first: a secret can be part of another.
         self.known = sorted(forms, key=len, reverse=True)
 
+    def code(self, line: str) -> str:
+        """A line of a program, of which ``token = ask()`` says nothing secret."""
+        return LITERAL.sub(rf"\g<name>{MASK}", self._without_known(line))
+
     def text(self, text: str) -> str:
+        text = ASSIGNMENT.sub(rf"\g<1>{MASK}", self._without_known(text))
+        return PAIR.sub(rf"\g<name>{MASK}", text)
+
+    def _without_known(self, text: str) -> str:
         for secret in self.known:
             text = text.replace(secret, MASK)
-        text = ASSIGNMENT.sub(rf"\g<1>{MASK}", text)
-        text = USERINFO.sub(_without_password, text)
-        return PAIR.sub(rf"\g<name>{MASK}", text)
+        return USERINFO.sub(_without_password, text)
 
     def plain(self, value: Any, name: str = "") -> Any:
         """``value`` of the setting ``name`` as what JSON knows, masked.

@@ -29,6 +29,7 @@ from django.urls import path
 
 
 def boom(request):
+    options = {"db": {"PASSWORD": "pw-in-a-dict"}, "list": ["redis://:pw-in-a-list@cache/0"]}
     raise ValueError(f"postgis://ada:pw-of-ada@db/census {settings.STOPS_TOKEN}")
 
 
@@ -91,3 +92,56 @@ def test_only_the_origins_of_the_team_may_read(api: Container, origin: str, allo
     answer = api.session.options(api.url("/tell/"), headers=preflight, timeout=30)
     assert answer.headers.get("Access-Control-Allow-Origin") == allowed
     assert ("Access-Control-Allow-Credentials" in answer.headers) is (allowed is not None)
+
+
+# ---------------------------------------------------------------------------
+# Pages with a traceback
+
+# In the environment of a server that shows its environment to the view: runserver.
+HIDDEN = {
+    "LAND_DATABASE_URL": "postgis://ada:pw%2Fof-ada@nowhere.example/census",
+    "SENTRY_DSN": "https://key-of-sentry@sentry.example/7",
+    "MAP_PASSWORD": "pw-of-the-map-x",
+    "DJANGO_SECRET_KEY": "key-of-the-tests-and-long-enough-for-django-1234567",
+}
+SECRETS = (
+    *("pw%2Fof-ada", "pw/of-ada", "pw-of-ada", "key-of-sentry", "pw-of-the-map-x"),
+    *("key-of-the-tests", SECRET, "pw-in-a-dict", "pw-in-a-list", "asked-for", "pw-of-the-client"),
+)
+SERVERS = {
+    "runserver": ("python", "manage.py", "runserver", "--noreload", "0.0.0.0:8000"),
+    "gunicorn": (),
+}
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_page_with_a_traceback_shows_no_secret_and_is_not_for_every_origin(
+    containers: Containers, tmp_path, server: str
+):
+    settings = SETTINGS.replace("CORS_", "NO_")
+    write(tmp_path / "local_settings", {**FILES, "settings.py": settings})
+    env = {**HIDDEN, "DEBUG": "true", "IGNORED_DATABASES": "land"}
+    mounts = {tmp_path / "local_settings": "/code/local_settings:ro"}
+    api = containers.start(*SERVERS[server], env=env, mounts=mounts).wait_until_serving()
+    origin = {"Origin": "https://evil.example"}
+    for accept in ("text/html", "application/json"):
+        headers = {"Accept": accept, **origin, "Authorization": "Token pw-of-the-client"}
+        page = api.get("/boom/?access_token=asked-for", headers=headers)
+        assert page.status_code == 500
+        assert "ValueError" in page.text
+        assert "raise ValueError" in page.text
+        assert "/code/local_settings/urls.py" in page.text
+        assert "nowhere.example" in page.text
+        assert [secret for secret in SECRETS if secret in page.text] == []
+        assert "Access-Control-Allow-Origin" not in page.headers
+    assert api.get("/tell/", headers=origin).headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_mail_of_an_error_has_no_secret(api: Container):
+    api.get("/boom/?access_token=asked-for")
+    mails = api.logs().partition("Subject: ")[2]
+    assert "Exception Value: " in mails
+    parts = mails.split("\nSubject: ")
+    texts = [part.partition("-----------------------")[0] for part in parts]
+    for text in texts:
+        assert [secret for secret in SECRETS if secret in text] == []

@@ -19,6 +19,11 @@ class BackendConfig(AppConfig):
     def ready(self) -> None:
         from backend import checks, deploy_checks  # noqa: F401  registers the system checks
 
+        if apps.is_installed("rest_framework"):
+            from backend import client_values
+
+            client_values.install()
+
         if os.environ.get("RUN_MAIN") == "true":
             # runserver's process that looks for saved files, and ends when there is one.
             from backend import reloader

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import sys
@@ -109,10 +110,16 @@ def _culprit(error: BaseException) -> tuple[Path | None, int | None]:
         return Path(error.filename), error.lineno
     frames = traceback.extract_tb(error.__traceback__)
     for frame in reversed(frames):
-        path = Path(frame.filename)
-        if path.is_file() and not _is_foreign(path):
-            return path, frame.lineno
+        if is_of_the_team(frame.filename):
+            return Path(frame.filename), frame.lineno
     return None, None
+
+
+@functools.lru_cache(maxsize=4096)
+def is_of_the_team(file: str) -> bool:
+    """Whether a file of a traceback is the project's own: no package's, and not this image's."""
+    path = Path(file)
+    return path.is_file() and not _is_foreign(path)
 
 
 def _is_foreign(path: Path) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 
 from django.conf import settings
@@ -13,13 +12,7 @@ from backend.databases import Need, aliases
 from backend.errors import StartupError, one_line
 from backend.health import phase
 from backend.health.checks import OK, UNREACHABLE
-
-# What waiting does not mend. libpq gives such errors no code, only its text.
-REFUSED = re.compile(
-    r"password authentication failed|no password supplied|no pg_hba\.conf entry"
-    r'|role "[^"]*" does not exist|authentication method',
-)
-
+from backend.unavailable import Refusal, refusal
 
 # Seconds for an optional database: long for a server that answers, short for a start.
 ONE_LOOK = 2
@@ -69,7 +62,7 @@ def wait_for(alias: str, timeout: int) -> None:
             return
         except DatabaseError as error:
             phase.checks[alias] = UNREACHABLE
-            reason = one_line(error)
+            reason, refused = one_line(error), refusal(error)
             if not isinstance(error, OperationalError):
                 # No connection was tried: an option is wrong, which waiting does not mend.
                 raise StartupError(
@@ -77,7 +70,7 @@ def wait_for(alias: str, timeout: int) -> None:
                     "Correct its options: OPTIONS in DATABASES, or what follows the question "
                     "mark in its URL.",
                 ) from error
-        if REFUSED.search(reason):
+        if refused == Refusal.LOGIN:  # which waiting does not mend
             raise StartupError(
                 f"The database {describe(alias)} refuses the login: {reason}",
                 "Correct the user and the password (POSTGRES_USER, POSTGRES_PASSWORD, or the "

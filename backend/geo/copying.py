@@ -135,9 +135,11 @@ class Copy:
             self._flush()
 
     def _copy(self) -> None:
+        # Named as backend.error_sources looks for them, should it fail.
+        connection, params = self._wrapper.connection, self._params
         try:
-            with self._wrapper.connection.cursor() as cursor:
-                statement = cursor.mogrify(self._statement, self._params)
+            with connection.cursor() as cursor:
+                statement = cursor.mogrify(self._statement, params)
                 cursor.copy_expert(statement, self)
             self._flush()
         # Whatever it is, it belongs to the request's thread, which raises it.
@@ -183,7 +185,7 @@ def _begun(using: str, begin: str) -> BaseDatabaseWrapper:
     # A server may close the response in another thread than the one that began it.
     wrapper.inc_thread_sharing()
     try:
-        wrapper.connect()
+        wrapper.ensure_connection()  # as connect(), with Django's errors
         with wrapper.wrap_database_errors:
             _execute(wrapper, begin)
     except BaseException:

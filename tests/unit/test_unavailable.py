@@ -2,7 +2,13 @@
 
 import psycopg2
 import pytest
-from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db import (
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    ProgrammingError,
+)
 
 from backend import unavailable
 from tests.support.broken import write
@@ -23,6 +29,17 @@ def error(text: str, code: str | None = None, kind: type[Exception] = Operationa
     return found
 
 
+def after(first: Exception) -> InterfaceError:
+    """What a connection that broke says to the next statement."""
+    try:
+        try:
+            raise first
+        except OperationalError:
+            raise InterfaceError("connection already closed")  # noqa: B904  as Django's middlewares
+    except InterfaceError as second:
+        return second
+
+
 @pytest.fixture(autouse=True)
 def _settings(monkeypatch):
     monkeypatch.setattr(unavailable, "settings", type("Settings", (), {"STATEMENT_TIMEOUT": 7}))
@@ -33,7 +50,8 @@ def _settings(monkeypatch):
     [
         (error('connection to server at "db" failed: Connection refused'), "NO_ANSWER"),
         (error("server closed the connection unexpectedly"), "NO_ANSWER"),
-        (error("connection already closed", kind=InterfaceError), "NO_ANSWER"),
+        (after(error("server closed the connection unexpectedly")), "NO_ANSWER"),
+        (error("FATAL: Passwort-Authentifizierung fehlgeschlagen"), "NO_ANSWER"),
         (error("terminating connection due to administrator command", "57P01"), "NO_ANSWER"),
         (error("the database system is starting up", "57P03"), "NO_ANSWER"),
         (error("connection failure", "08006"), "NO_ANSWER"),
@@ -42,6 +60,10 @@ def _settings(monkeypatch):
         (error("FATAL: sorry, too many clients already"), "NO_SLOT"),
         (error("canceling statement due to statement timeout", "57014"), "TOO_SLOW"),
         (error("canceling statement due to user request", "57014"), "CANCELED"),
+        (error("deadlock detected", "40P01"), "BUSY"),
+        (error("could not serialize access", "40001"), "BUSY"),
+        (error("canceling statement due to lock timeout", "55P03"), "BUSY"),
+        (error("cannot execute INSERT", "25006", InternalError), "READ_ONLY"),
         (error("could not extend file: No space left on device", "53100"), "NO_ROOM"),
     ],
     ids=str,
@@ -53,10 +75,12 @@ def test_an_outage_is_explained(found, text):
 @pytest.mark.parametrize(
     "found",
     [
-        error("deadlock detected", "40P01"),
         error("out of memory", "53200"),
         error("duplicate key", "23505", IntegrityError),
         error("only protocol 3 supported", kind=InterfaceError),
+        error("connection already closed", kind=InterfaceError),
+        error("cursor already closed", kind=InterfaceError),
+        error("can't adapt type 'dict'", kind=ProgrammingError),
         OperationalError("no such table: stops"),
         ValueError("connection already closed"),
         None,
@@ -68,12 +92,14 @@ def test_any_other_error_is_none(found):
 
 
 BROKEN = """
-from django.db import InterfaceError
+import psycopg2
+from django.db import OperationalError
 
 def broken(get_response):
     def middleware(request):
         get_response(request)
-        raise InterfaceError("connection already closed")
+        text = "server closed the connection unexpectedly"
+        raise OperationalError(text) from psycopg2.OperationalError(text)
     return middleware
 """
 

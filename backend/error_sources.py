@@ -1,0 +1,314 @@
+"""Where an error came from: whose code raised it, and whether values of the request reached it.
+
+An error that a client caused and one that the project has in itself are of the same types and
+codes: ``invalid input syntax for type inet`` is a wrong address in a query, or a wrong row in the
+table. What tells them apart is the call that failed: whether it had something from this request.
+
+The frames of a traceback keep their arguments. They are compared with the request by value, in all
+the forms that a value takes on its way (``"2021-05-01"`` is a date by then), and only once there is
+an error: a request that succeeds pays nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime
+import decimal
+import json
+import math
+import re
+import traceback
+import uuid
+from collections.abc import Hashable, Iterator, Mapping
+from itertools import islice
+from types import FrameType
+from typing import Any
+
+from django.core.files.uploadedfile import UploadedFile
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
+from django.db.models import Value
+from django.http import HttpRequest
+from django.utils.dateparse import parse_date, parse_datetime, parse_duration, parse_time
+
+from backend.errors import is_of_the_team
+
+# Values of a request, or of a call, that are looked at.
+MOST = 20_000
+# Characters below which a text is not looked for inside another, and how far it is read.
+SHORT, LONG = 3, 10_000
+# Functions that hand a statement and its ``params`` to a driver.
+DRIVERS = ("django.db.backends.utils", "backend.geo.copying")
+# Functions that read what a client sent, and that write an answer.
+READERS = {
+    *("clean", "full_clean", "is_valid", "run_validation", "to_internal_value"),
+    *("filter_queryset", "paginate_queryset", "get_object"),
+    *("get_prep_value", "get_prep_lookup", "as_sql"),
+}
+WRITERS = {"render", "to_representation", "render_to_response"}
+# What separates the parts of a value: of lists, boxes, tiles, WKT, GeoJSON.
+PARTS = re.compile(r"[^\s,;:|/()\[\]{}\"'=]+")
+
+
+def frames(error: BaseException) -> list[FrameType]:
+    """The frames that an error came through, the innermost first."""
+    return [frame for frame, _ in traceback.walk_tb(error.__traceback__)][::-1]
+
+
+def failing_call(error: BaseException) -> list[FrameType]:
+    """The frames of the call that failed, the innermost first.
+
+    It is the last call that the team's code made into a package; in a view that is none of the
+    team's code, the request itself. Empty where the team's own code raised the error.
+    """
+    found: list[FrameType] = []
+    for frame in frames(error):
+        if is_of_the_team(frame.f_code.co_filename):
+            break
+        found.append(frame)
+    return found
+
+
+def reading(call: list[FrameType]) -> list[FrameType]:
+    """The part of a call that reads what a client sent; empty where it does something else."""
+    for index, frame in enumerate(call):
+        name = frame.f_code.co_name
+        if name in WRITERS:
+            return []
+        if name in READERS:
+            return call[: index + 1]
+    return []
+
+
+def is_writing(call: list[FrameType]) -> bool:
+    """Whether the call writes an answer: what fails there is the server's own data."""
+    return any(frame.f_code.co_name in WRITERS for frame in call)
+
+
+def is_parsing(call: list[FrameType]) -> bool:
+    """Whether the call reads the body of the request."""
+    from rest_framework.parsers import BaseParser
+
+    return any(isinstance(frame.f_locals.get("self"), BaseParser) for frame in call)
+
+
+def parameters(error: BaseException) -> Any:
+    """The parameters of the statement that failed, None where none did."""
+    for frame in frames(error):
+        if frame.f_globals.get("__name__") in DRIVERS:
+            for name in ("params", "param_list"):
+                if name in frame.f_locals:
+                    return frame.f_locals[name] or ()
+    return None
+
+
+def driver_connection(error: BaseException) -> Any:
+    """The driver's connection that the error came from; None where that cannot be known."""
+    for frame in frames(error):
+        owner = frame.f_locals.get("self")
+        if isinstance(owner, CursorWrapper):
+            return getattr(owner.cursor, "connection", None)
+        if isinstance(owner, BaseDatabaseWrapper):
+            return owner.connection
+        if frame.f_globals.get("__name__") in DRIVERS and "connection" in frame.f_locals:
+            return frame.f_locals["connection"]
+    return None
+
+
+def driver_wrapper(error: BaseException) -> BaseDatabaseWrapper | None:
+    """Django's connection that the error came from; None where that cannot be known."""
+    for frame in frames(error):
+        owner = frame.f_locals.get("self")
+        if isinstance(owner, CursorWrapper):
+            return owner.db
+        if isinstance(owner, BaseDatabaseWrapper):
+            return owner
+    return None
+
+
+def arguments(frame: FrameType) -> list[Any]:
+    """What a function was given, but for its object."""
+    code = frame.f_code
+    count = code.co_argcount + code.co_kwonlyargcount
+    count += bool(code.co_flags & 0x04) + bool(code.co_flags & 0x08)  # *args, **kwargs
+    names = code.co_varnames[:count]
+    given = [frame.f_locals[name] for name in names if name in frame.f_locals and name != "self"]
+    return [value for value in given if value != () and value != {}]  # no *args, no **kwargs
+
+
+def names_of_sent(request: HttpRequest, error: BaseException, values: Any) -> list[str]:
+    """The names under which the request sent any of ``values``; empty where it sent none."""
+    used: set[Hashable] = set()
+    for leaf in islice(_leaves(values), MOST):
+        used |= _forms(leaf)
+    texts = [form for form in used if isinstance(form, str) and len(form) >= SHORT]
+    all_of_it = "\n".join(texts)
+    names: dict[str, None] = {}
+    for name, leaf in islice(_sent(_innermost_request(request, error)), MOST):
+        if name not in names and _is_used(leaf, used, texts, all_of_it):
+            names[name] = None
+    return list(names)
+
+
+def _is_used(leaf: Any, used: set[Hashable], texts: list[str], all_of_it: str) -> bool:
+    text = str(leaf).strip().casefold()
+    if (_forms(leaf) | set(PARTS.findall(text, 0, LONG))) & used:
+        return True
+    if len(text) < SHORT:
+        return False
+    return text in all_of_it or any(other in text for other in texts)
+
+
+def _innermost_request(request: HttpRequest, error: BaseException) -> Any:
+    """REST framework's request around Django's, which alone knows a body of JSON."""
+    from rest_framework.request import Request
+
+    found = (frame.f_locals.get("request") for frame in frames(error))
+    return next((each for each in found if isinstance(each, Request)), request)
+
+
+def _sent(request: Any) -> Iterator[tuple[str, Any]]:
+    """Everything that a client sent, as a name and a value."""
+    plain = getattr(request, "_request", request)
+    match = getattr(plain, "resolver_match", None)
+    if match is not None:
+        yield from _named(dict(enumerate(match.args, 1)))
+        yield from _named(match.kwargs)
+    yield from _named(plain.GET)
+    yield from _named(_body(request, plain))
+    yield from _named(plain.COOKIES)
+    for name, text in plain.headers.items():
+        yield name, text
+        if name == "Authorization":
+            yield from _credentials(name, text)
+
+
+def _named(values: Any) -> Iterator[tuple[str, Any]]:
+    if not isinstance(values, Mapping):
+        yield from (("body", leaf) for leaf in _leaves(values))
+        return
+    for name, value in getattr(values, "lists", values.items)():
+        yield from ((str(name), leaf) for leaf in _leaves(value))
+
+
+def _body(request: Any, plain: HttpRequest) -> Any:
+    """The body as far as it has been read already: reading it now could wait for the client."""
+    parsed = request.__dict__.get("_full_data")
+    if isinstance(parsed, (Mapping, list, str, int, float)):
+        return parsed
+    if "_post" in plain.__dict__ and (plain.POST or plain.FILES):
+        return plain.POST
+    raw = plain.__dict__.get("_body", b"").decode(errors="replace")
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return raw
+
+
+def _credentials(name: str, text: str) -> Iterator[tuple[str, str]]:
+    """Name and password of Basic authentication."""
+    try:
+        decoded = base64.b64decode(text.rpartition(" ")[2], validate=True).decode()
+    except (binascii.Error, ValueError):
+        return
+    yield from ((name, part) for part in decoded.split(":"))
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """The single values in containers and in what drivers wrap values in; no other objects.
+
+    Without recursion: it may be the depth of a value that failed.
+    """
+    waiting = [value]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, (list, dict)) and not value:
+            yield type(value)  # nothing is in it to compare
+        elif isinstance(value, Mapping):
+            waiting += [*value.values(), *value.keys()]
+        elif isinstance(value, (list, tuple, set, frozenset)):
+            waiting += value
+        elif isinstance(value, UploadedFile):
+            waiting.append(value.name)
+        elif isinstance(value, Value):
+            waiting.append(value.value)
+        elif type(value).__module__.startswith(("psycopg2", "psycopg", "django.contrib.gis")):
+            waiting += _unwrapped(value)
+        elif value is not None:
+            yield value
+
+
+def _unwrapped(value: Any) -> list[Any]:
+    """What is in a geometry, a range, JSON or a network address."""
+    from django.contrib.gis.geos import GEOSGeometry
+
+    if isinstance(value, GEOSGeometry):
+        return [value.coords]
+    ewkb = getattr(value, "ewkb", None)
+    if isinstance(ewkb, bytes):
+        return [_geometry(ewkb)]
+    names = ("adapted", "addr", "lower", "upper")
+    return [getattr(value, name, None) for name in names]
+
+
+def _geometry(data: bytes) -> Any:
+    from django.contrib.gis.geos import GEOSException, GEOSGeometry
+
+    try:
+        return GEOSGeometry(memoryview(data)).coords
+    except (GEOSException, ValueError, KeyError):
+        return None
+
+
+def _forms(leaf: Any) -> set[Hashable]:
+    """The forms that a value takes on its way from a text to a parameter."""
+    if isinstance(leaf, bool):
+        return set()  # every request and every call has one
+    if isinstance(leaf, type):
+        return {leaf}
+    if isinstance(leaf, (bytes, bytearray, memoryview)):
+        leaf = bytes(leaf).decode("latin-1")
+    if isinstance(leaf, str):
+        return _forms_of_text(leaf)
+    if isinstance(leaf, (int, float, decimal.Decimal)):
+        return {_number(str(leaf))}
+    if isinstance(leaf, datetime.datetime):
+        return {leaf, leaf.replace(tzinfo=None), leaf.date(), ("number", float(leaf.year))}
+    if isinstance(leaf, datetime.date):
+        return {leaf, ("number", float(leaf.year))}
+    if isinstance(leaf, (datetime.time, datetime.timedelta)):
+        return {leaf}
+    if isinstance(leaf, uuid.UUID):
+        return {leaf.hex}
+    return set()
+
+
+def _forms_of_text(text: str) -> set[Hashable]:
+    text = text.strip().casefold()
+    parts = PARTS.findall(text, 0, LONG)
+    forms: set[Hashable] = {text, text.strip("%"), text.replace("-", "").strip("{}")}
+    forms |= {number for part in parts if (number := _number(part))}
+    forms |= {part for part in parts if len(part) >= SHORT}
+    if number := _number(text):
+        forms.add(number)
+    if re.fullmatch(r"(?:[0-9a-f]{2}){9,100000}", text) and (
+        found := _geometry(bytes.fromhex(text))
+    ):
+        forms |= {_number(str(leaf)) for leaf in _leaves(found)}
+    for parse in (parse_date, parse_datetime, parse_time, parse_duration):
+        try:
+            parsed = parse(text.upper())
+        except (ValueError, OverflowError):
+            continue
+        if parsed is not None:
+            forms |= _forms(parsed)
+    return forms - {None, ""} or {""}
+
+
+def _number(text: str) -> tuple[str, Any] | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return ("number", "nan" if math.isnan(number) else number)  # it is not equal to itself

@@ -5,6 +5,7 @@ import os
 from django.apps import AppConfig, apps
 from django.conf import settings
 
+from backend.required import POSTGRESQL_ENGINES
 from backend.router import register_in_db
 
 # When Django imports this module no model has been loaded yet: application
@@ -23,6 +24,12 @@ class BackendConfig(AppConfig):
             from backend import client_values
 
             client_values.install()
+
+        engines = {database.get("ENGINE") for database in settings.DATABASES.values()}
+        if engines & set(POSTGRESQL_ENGINES):
+            from backend import rotation
+
+            rotation.install()
 
         if os.environ.get("RUN_MAIN") == "true":
             # runserver's process that looks for saved files, and ends when there is one.

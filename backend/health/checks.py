@@ -15,12 +15,18 @@ from django.db.migrations.executor import MigrationExecutor
 
 from backend.databases import Need, aliases, need_of
 from backend.errors import one_line
+from backend.unavailable import Refusal, is_read_only, refusal
 
 logger = logging.getLogger("backend.health")
 
 OK = "ok"
 UNREACHABLE = "unreachable"
 PENDING = "migrations pending"
+READ_ONLY = "read-only"
+# Why there is no connection, as far as the server said so.
+LOGIN_REFUSED = "login refused"
+NO_SLOT = "no free connection"
+REASONS = {Refusal.LOGIN: LOGIN_REFUSED, Refusal.SLOTS: NO_SLOT}
 # Seconds that a page waits for a database; a probe itself gives up after 1 to 3. One
 # that was not well when it was last asked is waited for less, so that an optional
 # database which swallows packets does not make every probe late.
@@ -123,14 +129,27 @@ class Probe:
             with self.connection.cursor() as cursor:
                 cursor.execute("SELECT 1")
             state = self._migrations()
+            if state == OK and self._is_read_only() and has_managed_models(self.alias):
+                state = READ_ONLY
         except DatabaseError as error:
             logger.warning("database '%s': %s", self.alias, one_line(error))
+            state = REASONS.get(refusal(error), UNREACHABLE)
         finally:
             self._state = state
             if _tests_run():
                 # Their database cannot be dropped while somebody is connected to it.
                 self.connection.close()
             self.connection.close_if_unusable_or_obsolete()
+
+    def _is_read_only(self) -> bool:
+        """Whether the server refuses to write, as one that is a standby since a failover."""
+        if self.connection.vendor != "postgresql":
+            return False
+        if not is_read_only(self.connection.connection):
+            return False
+        # By now the name may lead to another server: the next question follows it.
+        self.connection.close()
+        return True
 
     def _migrations(self) -> str:
         if self.alias in _migrated:

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.urls import Resolver404, get_resolver
 
 from backend.health import phase
-from backend.health.checks import PENDING, UNREACHABLE, DatabaseState, database_states
+from backend.health.checks import OK, PENDING, READ_ONLY, DatabaseState, database_states
 from backend.pages import HEADERS, POLICY
 
 Environ = dict[str, Any]
@@ -23,7 +23,8 @@ class HealthApplication:
 
     - live: 200 while the process answers.
     - ready: 200 when every required database answers and its migrations are in, else 503, as it is
-      while this container drains; JSON with ``status``, ``phase``, ``since`` when, and ``checks``.
+      while this container drains; JSON with ``status``, ``phase``, ``since`` when, and ``checks``,
+      which say of each database what is wrong.
     - ``/health/``: the same for people. A URL of the team's own that begins with
       ``health`` keeps its place; a catch-all does not take ours.
     """
@@ -68,13 +69,16 @@ class HealthApplication:
 def _phase(states: list[DatabaseState]) -> phase.Phase:
     """The phase that the required databases mean, or that this container is draining."""
     found = {state.state for state in states if state.required}
-    if UNREACHABLE in found:
+    if found - {OK, PENDING, READ_ONLY}:
         return phase.enter(phase.WAITING)
     return phase.enter(phase.PENDING if PENDING in found else phase.READY)
 
 
 def _word(now: phase.Phase, states: list[DatabaseState]) -> str:
-    """How the API is as a whole; an optional database does not keep it from being ready."""
+    """How the API is as a whole.
+
+    An optional database does not keep it from being ready, nor one that can still be read.
+    """
     if now.name != phase.READY:
         return "not ready"
     return "ready" if all(state.ok for state in states) else "degraded"

@@ -372,7 +372,8 @@ VARIABLES = (
         "MIGRATE_LOCK_TIMEOUT",
         "integer",
         600,
-        "Seconds to wait, for each database, while another container migrates it.",
+        "Seconds to wait, for each database, while another container migrates it; and while "
+        "somebody uses a table that a migration changes.",
         "Start",
         minimum=1,
     ),

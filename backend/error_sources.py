@@ -40,6 +40,8 @@ MOST = 20_000
 SHORT, LONG = 3, 10_000
 # Functions that hand a statement and its ``params`` to a driver.
 DRIVERS = ("django.db.backends.utils", "backend.geo.copying")
+# Where the types live that drivers wrap values in.
+ADAPTERS = ("psycopg", "django.db.backends.postgresql", "django.contrib.gis")
 # Functions that read what a client sent, and that write an answer.
 READERS = {
     *("clean", "full_clean", "is_valid", "run_validation", "to_internal_value"),
@@ -233,7 +235,7 @@ def _leaves(value: Any) -> Iterator[Any]:
             waiting.append(value.name)
         elif isinstance(value, Value):
             waiting.append(value.value)
-        elif type(value).__module__.startswith(("psycopg2", "psycopg", "django.contrib.gis")):
+        elif type(value).__module__.startswith(ADAPTERS):
             waiting += _unwrapped(value)
         elif value is not None:
             yield value

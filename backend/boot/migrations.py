@@ -13,6 +13,7 @@ CREATE INDEX CONCURRENTLY.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import random
 import socket
@@ -28,7 +29,7 @@ from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
 
-from backend.boot import database
+from backend.boot import database, giving_way
 from backend.boot.log import say
 from backend.databases import Need, aliases, need_of
 from backend.errors import StartupError, explain
@@ -83,7 +84,7 @@ def migrate(lock_timeout: int, *, every: bool = False) -> None:
 
     ``lock_timeout`` is in seconds, for each of them. An optional database that does not
     answer is left out, unless ``every``. Raises StartupError with the migration's own
-    error, and when another container holds the lock for longer.
+    error, and when another container holds the lock, or somebody a table, for longer.
     """
     if settings.DEBUG:
         try:
@@ -128,10 +129,15 @@ def _migrate(alias: str, lock_timeout: int) -> None:
             say(f"database '{alias}' was migrated by another container")
         else:
             say(f"migrating database '{alias}'")
+            migrate = functools.partial(
+                call_command, "migrate", database=alias, interactive=False, skip_checks=True
+            )
             if connections[alias].vendor == "postgresql":
                 # Of the session that migrates, whose locks on tables would stay as well.
                 _set(connections[alias], VANISHED, local=False)
-            call_command("migrate", database=alias, interactive=False, skip_checks=True)
+                giving_way.apply(migrate, connections[alias], lock_timeout)
+            else:
+                migrate()
     phase.checks[alias] = OK
 
 

@@ -21,6 +21,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 from django.contrib.gis.geos import GEOSGeometry
@@ -36,7 +37,7 @@ from rest_framework_gis.fields import (
 )
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
-from backend.geo import lazy, wkb
+from backend.geo import features, lazy, wkb
 from backend.geo.srid import Degrees
 
 logger = logging.getLogger("backend.geo")
@@ -47,14 +48,13 @@ _stock_geometry = GeometryField.to_representation
 _stock_round = GeometryField._recursive_round
 _stock_method = GeometrySerializerMethodField.to_representation
 _stock_feature = GeoFeatureModelSerializer.to_representation
-_stock_properties = GeoFeatureModelSerializer.get_properties
 _stock_render = JSONRenderer.render
 REPLACED = {
     _stock_geometry: "4898a54e862266abdc1d77b40ec04560a6871d81861637370c1e7567e41c0b52",
     _stock_round: "5c9a4d3a2278df43b0d187aede575306a469b6508c4508acc65a78abda934c62",
     _stock_method: "7726e51931d1faf6207c449d4607a96ea09efba3158052e25da45e489d53fc41",
     _stock_feature: "6566182a8b804fdbadf77f9e0cf4d2f6077a333979f247a73cbfc7b3c2a02e84",
-    _stock_properties: "f89fc4d676d19295481bed736de58805b38002ae09c2d9706bf32663f7f3a8f7",
+    features.stock_properties: "f89fc4d676d19295481bed736de58805b38002ae09c2d9706bf32663f7f3a8f7",
     Field.get_attribute: "d6478027a6aad6685ac668b8e37a5df76809dc2014b3f192a4e045c418d9e00e",
     get_attribute: "317c25d7087ede4d921f81bf5489ff306d18c01ad05a8dc64333d7a2a0da8970",
     lazy.stock_converter: "72eddcdc0984be4ed059494731315b1356269364e54aaa5a1d922984640d665a",
@@ -209,7 +209,7 @@ class _Reader:
 
     def __init__(self, field: Field, stored: set[str]) -> None:
         self.name = field.field_name
-        self.search, self.represent = field.get_attribute, field.to_representation
+        self.search, self.represent = partial(features.attribute, field), field.to_representation
         (first, *others) = field.source_attrs or [None]
         own = type(field).get_attribute is not Field.get_attribute
         self.attribute = None if own or others or first not in stored else first
@@ -225,7 +225,7 @@ class _Reader:
 def _feature(self: GeoFeatureModelSerializer, instance: Any) -> OrderedDict:
     meta = self.Meta
     if (
-        type(self).get_properties is not _stock_properties
+        type(self).get_properties is not GeoFeatureModelSerializer.get_properties
         or meta.auto_bbox
         or meta.bbox_geo_field
         or not isinstance(instance, Model)

@@ -1,18 +1,21 @@
 """What djangorestframework-gis (2.x) gets wrong around features.
 
-Some that are sent are answered with a 500 or change nothing, and the forms of the browsable API
-are empty: saved as they are shown, they would empty the row. An empty geometry has no box, and
-asking for it is an error.
+Some that are sent are answered with a 500 or change nothing. A list with a field of a related
+object (``source="parent.title"``) is a 500 where a row has none. The forms of the browsable API are
+empty: saved as they are shown, they would empty the row. An empty geometry has no box, and asking
+for it is an error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.contrib.gis.geos import Polygon
 from django.contrib.gis.geos.geometry import GEOSGeometryBase
 from rest_framework.exceptions import ValidationError
+from rest_framework.fields import Field, SkipField
 from rest_framework.renderers import HTMLFormRenderer
 from rest_framework.serializers import ModelSerializer
 from rest_framework.utils.serializer_helpers import BoundField
@@ -28,6 +31,7 @@ BOX = (
 _stock = GeoFeatureModelSerializer.to_internal_value
 _stock_bound_field = GeoFeatureModelSerializer.__getitem__
 _stock_extent = GEOSGeometryBase.extent
+stock_properties = GeoFeatureModelSerializer.get_properties
 
 
 def _to_internal_value(self: GeoFeatureModelSerializer, data: Any) -> Any:
@@ -97,6 +101,38 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+def attribute(field: Field, instance: Any) -> Any:
+    """``field.get_attribute``; None for what a related object would have, where there is none."""
+    try:
+        return field.get_attribute(instance)
+    except SkipField:  # REST framework leaves it out; all features have the same properties
+        return None
+    except (AttributeError, KeyError):
+        if _ends_before(field, instance):
+            return None
+        raise
+
+
+def _ends_before(field: Field, instance: Any) -> bool:
+    for step in field.source_attrs[:-1]:
+        instance = getattr(instance, step, instance)
+        if instance is None:
+            return True
+    return False
+
+
+def _properties(
+    self: GeoFeatureModelSerializer, instance: Any, fields: Iterable[Field]
+) -> dict[str, Any]:
+    properties = OrderedDict()
+    for field in fields:
+        if not field.write_only:
+            value = attribute(field, instance)
+            shown = None if value is None else field.to_representation(value)
+            properties[field.field_name] = shown
+    return properties
+
+
 def _bound_field(self: GeoFeatureModelSerializer, name: str) -> BoundField:
     """A field of a form, with the row's value: the stock one takes members of the feature.
 
@@ -121,6 +157,7 @@ def install() -> None:
     GEOSGeometryBase.extent = property(_extent)
     GeoFeatureModelSerializer.to_internal_value = _to_internal_value
     GeoFeatureModelSerializer.__getitem__ = _bound_field
+    GeoFeatureModelSerializer.get_properties = _properties
     HTMLFormRenderer.default_style.mapping[GeometryField] = {
         "base_template": "textarea.html",
         "placeholder": "WKT or GeoJSON, in degrees: POINT (-122.676 45.523)",

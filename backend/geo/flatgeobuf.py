@@ -45,7 +45,7 @@ def statement(query: FeatureQuery) -> str:
         for column in _attributes(query)
     ]
     columns.append(f"{_geometry(query.geometry)} AS feature_geometry")
-    nulls = [f"({column.label} IS NULL)::int" for column in _attributes(query)]
+    nulls = [f"({_nothing(column)} IS NULL)::int" for column in _attributes(query)]
     # The developer's names and Django's SQL; what a client sends is in query.params.
     one = f"SELECT {', '.join(columns)}"
     one = f"SELECT ST_AsFlatGeobuf(one, false, 'feature_geometry') FROM ({one}) one"  # noqa: S608
@@ -130,6 +130,12 @@ def _header(data: bytes, start: int) -> bytes:
 
 def _attributes(query: FeatureQuery) -> list[Column]:
     return [column for column in query.columns if column is not query.geometry]
+
+
+def _nothing(column: Column) -> str:
+    """What is NULL where the attribute is: the column itself, but for moments out of reach."""
+    shown = expressions.value(column)
+    return shown.in_flatgeobuf if shown.kind is expressions.Kind.MOMENT else column.label
 
 
 def _is_of_one_type(source: Any) -> bool:

@@ -9,7 +9,7 @@ error, never left out in silence.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib.gis.db.models.fields import BaseSpatialField
@@ -53,17 +53,16 @@ class Column:
     name: str  # the key in the output
     label: str  # the column of the inner SELECT
     field: serializers.Field
+    path: str  # the lookup of it in the queryset
     model_field: models.Field  # of the model, or what an annotation gives
-    stored: Stored | None = None  # the column's type, None where it is not known
+    read_from: models.Field | None = None  # the field whose column that is, none of an annotation
+    stored: Stored | None = None  # the type of that column, None where it is not known
 
 
 @dataclass(frozen=True)
-class FeatureQuery:
-    """``sql`` with ``params`` gives the columns, geometry as stored, one row a feature."""
+class FeatureColumns:
+    """What a feature is made of."""
 
-    using: str
-    sql: str
-    params: tuple[Any, ...]
     id: Column | None
     geometry: Column | None
     properties: tuple[Column, ...]
@@ -71,6 +70,15 @@ class FeatureQuery:
     @property
     def columns(self) -> list[Column]:
         return [column for column in (self.id, self.geometry) if column] + list(self.properties)
+
+
+@dataclass(frozen=True)
+class FeatureQuery(FeatureColumns):
+    """``sql`` with ``params`` gives the columns, geometry as stored, one row a feature."""
+
+    using: str
+    sql: str
+    params: tuple[Any, ...]
 
 
 def feature_query(
@@ -92,21 +100,41 @@ def feature_query(
             f"filter_queryset() gave a {type(queryset).__name__}, and SQL reads a QuerySet only. "
             "Ask for format=json."
         )
-    shown = shown_fields(serializer, queryset.model, geometry, only)
-    columns, paths = {}, {}
-    for name, field in shown.fields.items():
-        path, model_field, stored = _source(field, queryset)
-        columns[name] = Column(name, f"feature_{len(columns)}", field, model_field, stored)
-        paths[columns[name].label] = path
-    sql, params = _inner_select(queryset, paths)
+    found = feature_columns(serializer, queryset, geometry, only)
+    sql, params = _inner_select(queryset, {each.label: each.path for each in found.columns})
+    known = {each.label: replace(each, stored=_stored(each, queryset)) for each in found.columns}
     return FeatureQuery(
+        id=found.id and known[found.id.label],
+        geometry=found.geometry and known[found.geometry.label],
+        properties=tuple(known[column.label] for column in found.properties),
         using=queryset.db,
         sql=sql,
         params=tuple(params),
+    )
+
+
+def feature_columns(
+    serializer: serializers.BaseSerializer,
+    queryset: models.QuerySet,
+    geometry: str | None = None,
+    only: Collection[str] | None = None,
+) -> FeatureColumns:
+    """``feature_query`` without asking any database, and so without the types of columns."""
+    shown = shown_fields(serializer, queryset.model, geometry, only)
+    columns = {
+        name: Column(name, f"feature_{number}", field, *_source(field, queryset))
+        for number, (name, field) in enumerate(shown.fields.items())
+    }
+    return FeatureColumns(
         id=columns.get(shown.id),
         geometry=columns.get(shown.geometry),
         properties=tuple(columns[name] for name in shown.properties),
     )
+
+
+def _stored(column: Column, queryset: models.QuerySet) -> Stored | None:
+    source = column.read_from
+    return source and stored_types(source.model, queryset.db).get(source.column)
 
 
 @dataclass(frozen=True)
@@ -121,11 +149,11 @@ class Shown:
 
 def shown_fields(
     serializer: serializers.BaseSerializer,
-    model: type[models.Model],
+    model: type[models.Model] | None,
     geometry: str | None = None,
     only: Collection[str] | None = None,
 ) -> Shown:
-    """The part of ``feature_query`` that needs no rows. Raises NotInDatabase as that does."""
+    """The part of ``feature_columns`` that needs no queryset. Raises NotInDatabase as that does."""
     serializer = _checked(serializer)
     fields = {name: field for name, field in serializer.fields.items() if not field.write_only}
     geometry_name = _geometry_name(serializer, fields, geometry)
@@ -215,11 +243,11 @@ def _geometry_name(
 def _id_name(
     serializer: serializers.Serializer,
     fields: dict[str, serializers.Field],
-    model: type[models.Model],
+    model: type[models.Model] | None,
 ) -> str | None:
     if isinstance(serializer, GeoFeatureModelSerializer):
         return serializer.Meta.id_field if serializer.Meta.id_field in fields else None
-    keys = ("pk", model._meta.pk.name)
+    keys = ("pk", model and model._meta.pk.name)
     return next((name for name, field in fields.items() if field.source in keys), None)
 
 
@@ -235,8 +263,8 @@ def _check_hooks(field: serializers.Field) -> None:
 
 def _source(
     field: serializers.Field, queryset: models.QuerySet
-) -> tuple[str, models.Field, Stored | None]:
-    """The lookup path of the field's value, the model field at its end, and its type."""
+) -> tuple[str, models.Field, models.Field | None]:
+    """The lookup of the field's value, what it is a value of, and the column's own field."""
     steps = list(field.source_attrs)
     annotations = queryset.query.annotations
     if steps[0] in annotations:
@@ -248,14 +276,13 @@ def _source(
             raise refuse(field, str(error), "Give the annotation an output_field") from None
     if isinstance(field, relations.SlugRelatedField):
         steps += field.slug_field.split("__")
-    path, column, last = _model_source(field, steps, queryset)
-    return path, last, stored_types(column.model, queryset.db).get(column.column)
+    return _model_source(field, steps, queryset)
 
 
 def _model_source(
     field: serializers.Field, steps: list[str], queryset: models.QuerySet
 ) -> tuple[str, models.Field, models.Field]:
-    """The path, the column that it ends at, and the field that this one's values are of."""
+    """The path, the field whose values are at its end, and the one whose column that is."""
     model, path = queryset.model, []
     home = router.db_for_read(model)
     for step in steps[:-1]:
@@ -284,7 +311,7 @@ def _model_source(
         last = last.output_field
     if hasattr(last, "from_db_value") and not isinstance(last, CONVERTED):
         raise refuse(field, f"{type(last).__name__}.from_db_value() is Python code")
-    return "__".join(path), column, last
+    return "__".join(path), last, column
 
 
 def _model_field(field: serializers.Field, model: type[models.Model], name: str) -> models.Field:

@@ -60,7 +60,9 @@ def stored_types(model: type[Model], using: str) -> dict[str, Stored]:
         with connection.cursor() as cursor:
             cursor.execute(TYPES, [connection.ops.quote_name(model._meta.db_table)])
             types = {name: Stored(*about) for name, *about in cursor.fetchall()}
-        known = _tables[key] = (time.monotonic() + LIFETIME, types)
+        known = (time.monotonic() + LIFETIME, types)
+        if types:  # a table that is not there may come
+            _tables[key] = known
     return known[1]
 
 

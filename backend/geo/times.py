@@ -17,7 +17,10 @@ class UnknownZoneError(ValueError):
 
 @dataclass(frozen=True)
 class Moment:
-    """``text`` in ISO 8601, and ``moment``, the timestamp with time zone; None where no zone is."""
+    """``text`` in ISO 8601, and ``moment``, the timestamp with time zone; None where no zone is.
+
+    ``moment`` is NULL in years that no reader has: GDAL refuses the file for one of them.
+    """
 
     text: str
     moment: str | None
@@ -36,7 +39,8 @@ def aware(ref: str, zone: datetime.tzinfo | None) -> Moment:
         offset = _offset(f"({local} - ({ref} AT TIME ZONE 'UTC'))")
     suffix = "" if zone is None else "Z"
     text = _isoformat(ref, local, offset)
-    return Moment(_in_years(ref, text, LAST + suffix, FIRST + suffix), zone and ref)
+    text = _in_years(ref, text, LAST + suffix, FIRST + suffix)
+    return Moment(text, _readable(ref) if zone else None)
 
 
 def without_zone(ref: str, zone: datetime.tzinfo | None) -> Moment:
@@ -54,7 +58,7 @@ def without_zone(ref: str, zone: datetime.tzinfo | None) -> Moment:
         moment = f"(CASE WHEN {first} AT TIME ZONE {name} = {ref} THEN {first} ELSE {moment} END)"
         offset = _offset(f"({ref} - ({moment} AT TIME ZONE 'UTC'))")
     text = _isoformat(ref, ref, offset)
-    return Moment(_in_years(ref, text, f"{LAST}Z", f"{FIRST}Z"), moment)
+    return Moment(_in_years(ref, text, f"{LAST}Z", f"{FIRST}Z"), _readable(moment))
 
 
 def either(ref: str, zone: datetime.tzinfo | None, of_local: datetime.tzinfo | None) -> Moment:
@@ -95,6 +99,13 @@ def _in_years(ref: str, text: str, last: str, first: str) -> str:
     return (
         f"CASE WHEN {ref} >= '0001-01-01' AND {ref} < '10000-01-01' THEN {text} "
         f"WHEN {ref} IS NOT NULL THEN CASE {ref} {ends} END"
+    )
+
+
+def _readable(ref: str) -> str:
+    return (
+        f"CASE WHEN {ref} >= '0001-01-01' AND {ref} < '10000-01-01' THEN {ref} "
+        f"WHEN {ref} = 'infinity' THEN '{LAST}Z' WHEN {ref} = '-infinity' THEN '{FIRST}Z' END"
     )
 
 

@@ -1,6 +1,7 @@
 """Every column, in every format."""
 
 import datetime
+import zoneinfo
 
 from django.utils import timezone
 from rest_framework import serializers, viewsets
@@ -12,7 +13,7 @@ from values.models import Declared, Guessed
 
 ZONES = {
     "fixed": datetime.timezone(datetime.timedelta(hours=-3, minutes=-30)),
-    "pacific": __import__("zoneinfo").ZoneInfo("America/Los_Angeles"),
+    "pacific": zoneinfo.ZoneInfo("America/Los_Angeles"),
 }
 
 
@@ -48,6 +49,7 @@ class DeclaredView(InZoneMixin, SpatialMixin, viewsets.ModelViewSet):
 class GuessedView(InZoneMixin, SpatialMixin, viewsets.ModelViewSet):
     queryset = Guessed.objects.all()
     serializer_class = GuessedSerializer
+    authentication_classes = permission_classes = ()
 
 
 class WithParentSerializer(GeoFeatureModelSerializer):
@@ -64,6 +66,22 @@ class WithParent(SpatialMixin, viewsets.ReadOnlyModelViewSet):
     serializer_class = WithParentSerializer
 
 
+class MistakenSerializer(GeoFeatureModelSerializer):
+    tags = serializers.CharField(source="parent.tags", allow_null=True)
+
+    class Meta:
+        model = Declared
+        geo_field = "geom"
+        fields = ["id", "geom", "tags"]
+
+
+class MistakenView(SpatialMixin, viewsets.ReadOnlyModelViewSet):
+    """A related column that its model calls text, and that is an array."""
+
+    queryset = Declared.objects.all()
+    serializer_class = MistakenSerializer
+
+
 class Replicated(WithParent):
     queryset = Declared.objects.using("replica")
 
@@ -72,5 +90,6 @@ router = DefaultRouter()
 router.register("declared", DeclaredView, "declared")
 router.register("guessed", GuessedView, "guessed")
 router.register("withparent", WithParent, "withparent")
+router.register("mistaken", MistakenView, "mistaken")
 router.register("replicated", Replicated, "replicated")
 urlpatterns = router.urls

@@ -1,0 +1,219 @@
+"""One value, one text: every type reads the same on a page, in a stream, a file and a tile."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyogrio.raw
+import pytest
+import requests
+
+from tests.conftest import PostGIS
+from tests.geo.conftest import Api
+from tests.support.containers import Containers
+from tests.support.mvt import layers
+
+PROJECT = Path(__file__).parent / "values_project"
+# Of the years that a client in every time zone can read.
+READABLE = "moment__gt=0003-01-01T00:00:00Z&moment__lt=9999-01-01T00:00:00Z"
+TABLES = ["declared", "guessed"]
+# In formats without objects, a document of any kind is its text as JSON.
+DOCUMENTS = {"data"}
+
+
+@pytest.fixture(scope="module")
+def values(postgis: PostGIS) -> Iterator[Api]:
+    started, database = Containers(), postgis.database()
+    postgis.sql((PROJECT / "tables.sql").read_text(), database)
+    postgis.sql((PROJECT / "rows.sql").read_text(), database)
+    container = started.start(
+        env=postgis.env(database, WEB_CONCURRENCY="1"),
+        mounts={
+            PROJECT / "local_settings": "/code/src_files/local_settings:ro",
+            PROJECT / "values": "/code/values:ro",
+        },
+        options=["--network", postgis.network],
+    ).wait_until_ready()
+    yield Api(container, postgis, database, database)
+    started.clean()
+
+
+def body(api: Api, path: str, **headers: str) -> bytes:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    answer = api.get(f"/values/{path}", headers=named)
+    assert answer.status_code == 200, answer.text[:500]
+    return answer.content
+
+
+def page(api: Api, table: str, query: str = "", **headers: str) -> list[dict]:
+    """The features of the ordinary page."""
+    return json.loads(body(api, f"{table}/?limit=100&{query}", **headers))["results"]["features"]
+
+
+# What a reader of each format gets of a feature's properties, in the order of the page.
+
+
+def of_geojson(api: Api, table: str, query: str, **headers: str) -> list[dict]:
+    features = json.loads(body(api, f"{table}.geojson?{query}", **headers))["features"]
+    return [feature["properties"] for feature in features]
+
+
+def of_sequence(api: Api, table: str, query: str, **headers: str) -> list[dict]:
+    records = body(api, f"{table}.geojsonl?{query}", **headers).split(b"\x1e")[1:]
+    return [json.loads(record)["properties"] for record in records]
+
+
+def of_csv(api: Api, table: str, query: str, **headers: str) -> list[dict]:
+    text = body(api, f"{table}.csv?{query}", **headers).decode()
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def of_flatgeobuf(api: Api, table: str, query: str, **headers: str) -> list[dict]:
+    file, rows = body(api, f"{table}.fgb?{query}", **headers), []
+    for number in range(len(pyogrio.raw.read(file)[2])):
+        # One at a time: of a column with a NULL in it pyogrio makes floats.
+        meta, _, _, columns = pyogrio.raw.read(
+            file, skip_features=number, max_features=1, datetime_as_string=True
+        )
+        row = {name: column[0] for name, column in zip(meta["fields"], columns, strict=True)}
+        rows.append(
+            {name: getattr(one, "item", lambda one=one: one)() for name, one in row.items()}
+        )
+    return rows
+
+
+def of_tile(api: Api, table: str, query: str, **headers: str) -> list[dict]:
+    (features,) = layers(body(api, f"{table}/tiles/0/0/0.mvt?{query}", **headers)).values()
+    return [one.properties for one in sorted(features, key=lambda feature: feature.id)]
+
+
+READERS = {
+    "geojson": of_geojson,
+    "geojsonl": of_sequence,
+    "csv": of_csv,
+    "fgb": of_flatgeobuf,
+    "mvt": of_tile,
+}
+
+
+def same(format_: str, name: str, value: Any, read: Any) -> bool:
+    """Whether what a reader got says what the page says."""
+    if format_ in ("geojson", "geojsonl"):
+        return read == value
+    if format_ == "fgb" and isinstance(read, float) and read != read:
+        return value in (None, "NaN")  # GDAL's NULL of a number
+    if read in (None, "") and value is None:
+        return True
+    if isinstance(value, (dict, list)) or name in DOCUMENTS:
+        return isinstance(read, str) and json.loads(read) == value
+    if isinstance(value, bool):
+        return read == (json.dumps(value) if format_ == "csv" else value)
+    if isinstance(value, (int, float)):
+        return type(value)(read) == value and isinstance(read, str) is (format_ == "csv")
+    if isinstance(read, float):
+        return float(value) == read or (value == "NaN" and read != read)
+    return read == value or (format_ == "fgb" and same_moment(value, read))
+
+
+def same_moment(value: str, read: str) -> bool:
+    """GDAL has milliseconds, and UTC."""
+    try:
+        distance = datetime.fromisoformat(read) - datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return False
+    return abs(distance) < timedelta(milliseconds=1)
+
+
+@pytest.mark.parametrize("zone", ["", "fixed", "pacific"])
+@pytest.mark.parametrize("table", TABLES)
+def test_every_type_reads_the_same_in_every_format(values: Api, table: str, zone: str) -> None:
+    query = READABLE if table == "declared" and zone else ""
+    shown = [feature["properties"] for feature in page(values, table, query, X_Zone=zone)]
+    cells, different = 0, []
+    for format_, reader in READERS.items():
+        rows = reader(values, table, query, X_Zone=zone)
+        assert len(rows) == len(shown)
+        for number, (row, expected) in enumerate(zip(rows, shown, strict=True)):
+            for name, value in expected.items():
+                cells += 1
+                if not same(format_, name, value, row.get(name)):
+                    different.append((format_, number, name, value, row.get(name)))
+    print(f"{table} {zone or 'UTC'}: {cells} cells, {len(different)} differ")
+    assert not different, different[:20]
+
+
+def first(values: Api, table: str, number: int) -> dict:
+    return page(values, table)[number]["properties"]
+
+
+def test_values_of_guessed_columns_are_the_text_of_the_database(values: Api) -> None:
+    shown = first(values, "guessed", 1)
+    assert shown["texts"] == '{a,"b,c",NULL,""}'
+    assert shown["numbers"] == "{1.50,NaN}"
+    assert shown["document"] == '{"a" :\n [1, 2.50]}'
+    assert shown["number_range"] == "[1,10)"
+    assert shown["pairs"] == '"a"=>"1", "b"=>NULL'
+    assert shown["network"] == "10.0.0.0/8"
+    assert shown["fixed"] == "ab    "
+
+
+def test_text_of_a_guessed_column_can_be_sent_back(values: Api) -> None:
+    (before, *_) = page(values, "guessed")[1:2]
+    path = f"/values/guessed/{before['id']}/"
+    answer = requests.patch(values.url(path), json={"properties": before["properties"]}, timeout=30)
+    assert answer.status_code == 200, answer.text
+    assert values.get(path).json() == before
+
+
+def test_numeric_without_precision_shows_its_own_digits(values: Api) -> None:
+    assert [feature["properties"]["amount"] for feature in page(values, "guessed")] == [
+        *(None, "1.5", "NaN", "Infinity"),
+        "123456789012345678901234567890.000000000000000000001",
+    ]
+
+
+def test_timestamp_without_time_zone_is_one_of_the_active_zone(values: Api) -> None:
+    assert first(values, "guessed", 1)["local"] == "2019-01-01T00:00:00Z"
+    (row,) = of_csv(values, "guessed", "limit=1&offset=1")
+    assert row["local"] == "2019-01-01T00:00:00Z"
+    (row,) = of_csv(values, "guessed", "limit=1&offset=1", X_Zone="fixed")
+    assert row["local"] == "2019-01-01T00:00:00-03:30"
+
+
+def test_numbers_are_numbers_in_a_tile_and_in_its_tilejson(values: Api) -> None:
+    described = json.loads(body(values, "declared/tiles/"))["vector_layers"][0]["fields"]
+    kinds = {"small", "whole", "big", "size", "ratio", "doubled", "parent"}
+    assert {name for name, kind in described.items() if kind == "Number"} == kinds
+    assert {name for name, kind in described.items() if kind == "Boolean"} == {"flag"}
+    row = of_tile(values, "declared", "")[4]
+    assert row["big"] == 9007199254740993
+    assert row["size"] == 2
+
+
+def test_flatgeobuf_has_choices_of_integers_as_integers_and_reals_exactly(values: Api) -> None:
+    meta, *_ = pyogrio.raw.read(body(values, "declared.fgb"))
+    kinds = dict(zip(meta["fields"], meta["dtypes"], strict=True))
+    assert kinds["size"] == "int64"
+    assert of_flatgeobuf(values, "guessed", "")[1]["real"] == 0.1
+
+
+@pytest.mark.parametrize("name", ["withparent", "replicated"])
+def test_what_an_empty_relation_would_have_is_null(values: Api, name: str) -> None:
+    titles = [feature["properties"]["title"] for feature in page(values, name)]
+    assert titles[:3] == [None, 'First "of" all', None]
+    assert [row["title"] for row in of_geojson(values, name, "")] == titles
+    assert [row["title"] or None for row in of_csv(values, name, "")] == titles
+
+
+def test_column_that_is_not_what_the_model_says_is_refused_by_name(values: Api) -> None:
+    for format_ in ("csv", "geojson", "fgb"):
+        answer = values.get(f"/values/mistaken.{format_}")
+        assert answer.status_code == 406
+        assert "MistakenSerializer.tags" in answer.json()["detail"]
+        assert "of type _text" in answer.json()["detail"]

@@ -15,6 +15,8 @@ from django.db import OperationalError, connections
 from django.db.models import QuerySet
 from rest_framework.exceptions import APIException
 
+from backend.geo.keyset import order_multiplies
+
 QUERY_CANCELED = "57014"  # https://www.postgresql.org/docs/17/errcodes-appendix.html
 # An estimate goes by the last ANALYZE; it need not be asked for again at every page of
 # a walk. Exact counts are never kept.
@@ -51,7 +53,9 @@ def count(queryset: QuerySet, *, exact: bool = False) -> Count:
     if exact:
         return Count(_all(queryset))
     limit = getattr(settings, "EXACT_COUNT_LIMIT", 10_000)
-    unordered = queryset if queryset.query.is_sliced else queryset.order_by()
+    # A row that comes once for each value that it is ordered by is so many rows.
+    ordered = queryset.query.is_sliced or order_multiplies(queryset)
+    unordered = queryset if ordered else queryset.order_by()
     key = _key(unordered)
     if (known := _known(key)) is not None:
         return Count(known, exact=False)

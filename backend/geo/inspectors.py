@@ -24,6 +24,7 @@ from backend.geo.geojson_schemas import (
     GeometryFieldInspector,
     with_collections,
 )
+from backend.geo.pagination import COUNT_ESTIMATED, COUNT_ESTIMATED_SCHEMA
 from backend.geo.sparse_fields import SparseFieldsMixin
 from backend.geo.streaming import StreamingMixin
 from backend.geo.tiles import TilesMixin
@@ -156,6 +157,7 @@ class GeoAutoSchema(SwaggerAutoSchema):
         options: dict[str, Any] = {}
         if hasattr(getattr(self.view, "paginator", None), "count_query_param"):
             options["headers"] = COUNT_HEADER
+            schema.properties[COUNT_ESTIMATED] = openapi.Schema(**COUNT_ESTIMATED_SCHEMA)
         if "geojson" in formats:
             schema = _page_or_collection(schema)
         return {status: openapi.Response(description, schema, **options)}

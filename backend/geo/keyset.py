@@ -1,35 +1,70 @@
-"""Whether rows come in order of their primary key, so that a page can begin at one."""
+"""In which order rows come: complete, so that each has one place; and whether by primary key.
+
+Where two rows share a place, PostgreSQL may put either first, and another plan (of another
+offset, or after the next ANALYZE) puts the other: a row is then on two pages or on none.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Collection, Iterator
 from typing import Any
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import FieldError, ValidationError
 from django.db import connections, models
-from django.db.models import Model, QuerySet
+from django.db.models import CompositePrimaryKey, Field, ForeignKey, Model, QuerySet
+from django.db.models.constants import LOOKUP_SEP
+from django.db.models.fields.reverse_related import ForeignObjectRel
 from django.db.models.query import ModelIterable
+from django.db.models.sql import Query
+from django.db.models.sql.datastructures import BaseTable
 from rest_framework import exceptions
 
 # Whose values are the same after a way through a link: no floats, no times.
 KEYS = (models.IntegerField, models.UUIDField, models.CharField, models.TextField)
+# A link with a longer key would not fit into the line of a request (gunicorn takes 4,094 bytes).
+LONGEST_KEY = 500  # characters
+
+
+def in_full_order(queryset: QuerySet) -> QuerySet:
+    """The same rows in the same order, with the primary key deciding where it is open.
+
+    Groups and distinct values have no key to be told apart by; their own values decide. A
+    random order stays random. Also of a queryset that is sliced or has DISTINCT ON: which of
+    equal rows it takes is then the same for every statement made from it.
+    """
+    query, terms, deciding = queryset.query, ordering_of(queryset), _deciding(queryset)
+    done = deciding == ("pk",) and any(_is_unique(queryset.model, term) for term in terms)
+    if done or "?" in terms:
+        return queryset
+    terms = terms or query.distinct_fields
+    more = tuple(name for name in deciding if name not in terms)
+    ordered = queryset._chain()
+    if query.extra_order_by:
+        ordered.query.extra_order_by = (*terms, *more)
+        return ordered
+    # Not order_by(), which refuses a slice.
+    ordered.query.clear_ordering(force=True, clear_default=False)
+    ordered.query.add_ordering(*terms, *more)
+    return ordered
+
+
+def ordering_of(queryset: QuerySet) -> tuple[Any, ...]:
+    """The terms that the rows are ordered by, as Django takes them; none where it has none."""
+    query = queryset.query
+    # A model's own ordering is not that of groups.
+    default = query.default_ordering and not query.group_by and query.get_meta().ordering
+    return tuple(query.extra_order_by or query.order_by or default or ())
 
 
 def by_pk(queryset: QuerySet) -> tuple[QuerySet, bool | None]:
-    """``queryset``, and whether its keys descend; None where they are in no order.
-
-    A whole table without any ordering is put in order of its key: as it was, a row could
-    be on two pages or on none.
-    """
-    query = queryset.query
-    if not _can_begin_at_a_key(queryset):
+    """``queryset`` in full order, and whether its keys descend; None where a page cannot
+    begin at a key."""
+    queryset = in_full_order(queryset)
+    terms = ordering_of(queryset)
+    if not terms or not is_pk(queryset.model, terms[0]) or not _can_begin_at_a_key(queryset):
         return queryset, None
-    ordering = query.order_by or (query.default_ordering and query.get_meta().ordering) or ()
-    if not ordering and is_whole_table(queryset):
-        return queryset.order_by("pk"), False
-    if not ordering or not is_pk(queryset.model, ordering[0]):
-        return queryset, None
-    return queryset, ordering[0].startswith("-") == query.standard_ordering
+    return queryset, terms[0].startswith("-") == queryset.query.standard_ordering
 
 
 def is_pk(model: type[Model], term: Any) -> bool:
@@ -46,10 +81,57 @@ def is_whole_table(queryset: QuerySet) -> bool:
     return connections[queryset.db].vendor == "postgresql" and not query.where
 
 
+def is_chosen(queryset: QuerySet) -> bool:
+    """Whether one more filter would choose other rows, instead of leaving some of these out."""
+    query = queryset.query
+    return bool(
+        query.is_sliced
+        or query.distinct_fields
+        or query.where.contains_over_clause
+        or any(annotation.contains_over_clause for annotation in query.annotations.values())
+    )
+
+
+def as_filter(queryset: QuerySet) -> QuerySet | None:
+    """The same rows, each once, as a queryset that takes more filters and another order.
+
+    None where it has annotations, whose values other rows would change.
+    """
+    query = queryset.query
+    if query.annotation_select or queryset._fields is not None or query.combinator:
+        return None
+    rows = queryset._chain()
+    rows.query = Query(queryset.model)
+    for name in ("select_related", "deferred_loading", "standard_ordering"):
+        setattr(rows.query, name, getattr(query, name))
+    return rows.filter(pk__in=in_full_order(queryset).values("pk"))
+
+
+def is_composite(pk: Field) -> bool:
+    return isinstance(pk, CompositePrimaryKey)
+
+
+def is_plain(query: Query, term: str) -> bool:
+    """Whether a term in text is the order of one column, not a random or another model's."""
+    name = term.removeprefix("-")
+    if term == "?" or name in query.extra:
+        return False
+    if name.split(LOOKUP_SEP)[0] in query.annotations:
+        return True
+    field = query.names_to_path(name.split(LOOKUP_SEP), query.get_meta())[1]
+    own = ("pk", getattr(field, "attname", None))
+    by_name = field.is_relation and name.split(LOOKUP_SEP)[-1] not in own
+    return not (by_name and field.related_model._meta.ordering)
+
+
 def key_of(model: type[Model], text: str, parameter: str) -> Any:
     """A primary key out of a query parameter. Raises ValidationError naming the parameter."""
+    pk = model._meta.pk
     try:
-        key = model._meta.pk.to_python(text)
+        key = pk.to_python(text)
+        if is_composite(pk):
+            for part, value in zip(pk.fields, key, strict=True):
+                target(part).clean(value, None)
     except (ValidationError, ValueError, TypeError):
         key = None
     # PostgreSQL has no text with a zero byte.
@@ -60,41 +142,117 @@ def key_of(model: type[Model], text: str, parameter: str) -> Any:
     return key
 
 
-def unique(model: type[Model], ordering: Sequence[Any]) -> tuple[Any, ...]:
-    """``ordering`` made one that no two rows share a place in."""
-    done = any(is_pk(model, term) for term in ordering)
-    return tuple(ordering) if done else (*ordering, "pk")
+def text_of_key(row: Model) -> str | None:
+    """What ``key_of`` reads again; None for a key that a link cannot carry."""
+    text = row._meta.pk.value_to_string(row)
+    return text if 0 < len(text) <= LONGEST_KEY else None
+
+
+def has_comparable_key(model: type[Model]) -> bool:
+    """Whether a link can carry the model's primary key."""
+    pk = model._meta.pk
+    parts = pk.fields if is_composite(pk) else (pk,)
+    return all(isinstance(target(part), KEYS) for part in parts)
+
+
+def target(field: Field) -> Field:
+    """The field whose values a foreign key has; any other field itself."""
+    while isinstance(field, ForeignKey):
+        field = field.target_field
+    return field
 
 
 def _can_begin_at_a_key(queryset: QuerySet) -> bool:
     query = queryset.query
-    pk = _comparable(queryset.model)
-    plain = not (
-        query.combinator
-        or query.is_sliced
-        or query.distinct_fields
-        or query.group_by is not None
-        or query.extra
-        or query.extra_tables
-        or query.extra_order_by
-    )
+    plain = not (query.combinator or query.extra or query.extra_tables or query.extra_order_by)
     return (
-        pk
+        has_comparable_key(queryset.model)
         and plain
         and issubclass(queryset._iterable_class, ModelIterable)
-        # A window function would be of the rows after the key only.
-        and not any(a.contains_over_clause for a in query.annotations.values())
-        and (query.distinct or not _multiplies(query))
+        # A window function, for one, would be of the rows after the key only.
+        and not is_chosen(queryset)
+        and not shares_keys(queryset)
     )
 
 
-def _comparable(model: type[Model]) -> bool:
-    pk = model._meta.pk
-    return isinstance(getattr(pk, "target_field", pk), KEYS)
+def _is_unique(model: type[Model], term: Any) -> bool:
+    """Whether no two rows of the model have the same value there."""
+    if is_pk(model, term):
+        return True
+    name = term.removeprefix("-") if isinstance(term, str) else ""
+    field = model._meta._forward_fields_map.get(name)
+    # NULL is not equal to NULL; a relation's name is the order of the other model.
+    return field is not None and field.unique and not field.null and not field.is_relation
 
 
-def _multiplies(query: Any) -> bool:
-    """Whether a join can give one row several times, which then share a key."""
-    joins = [query.alias_map[alias] for alias, used in query.alias_refcount.items() if used]
-    fields = [join.join_field for join in joins if getattr(join, "join_field", None)]
-    return any(one.one_to_many or one.many_to_many for one in fields)
+def _deciding(queryset: QuerySet) -> tuple[str, ...]:
+    """Names whose values together tell each row from the others, but from its equals."""
+    query = queryset.query
+    if queryset._fields is not None and (
+        query.group_by or query.combinator or (query.distinct and not query.distinct_fields)
+    ):
+        names = [_column(query, name) for name in query.values_select]
+        return (*names, *query.extra_select, *_sortable(query))
+    return ("pk", *(_sortable(query) if shares_keys(queryset) else ()))
+
+
+def shares_keys(queryset: QuerySet) -> bool:
+    """Whether several rows may have one primary key."""
+    query = queryset.query
+    if order_multiplies(queryset):
+        return True
+    once = query.distinct or query.group_by
+    selected = query.annotation_select.values()
+    if once and all(annotation.contains_aggregate for annotation in selected):
+        return False
+    returns_sets = any(getattr(annotation, "set_returning", False) for annotation in selected)
+    return returns_sets or _multiplies(query)
+
+
+def order_multiplies(queryset: QuerySet) -> bool:
+    """Whether a row comes once for each of the values that it is ordered by."""
+    own = {"pk", *queryset.query.annotations, *queryset.model._meta._forward_fields_map}
+    terms = ordering_of(queryset)
+    if queryset.query.combinator or all(
+        isinstance(term, str) and term.removeprefix("-") in own for term in terms
+    ):
+        return False
+    # Django makes these joins when it writes the statement.
+    query = queryset.query.clone()
+    before = {alias for alias, used in query.alias_refcount.items() if used}
+    query.get_compiler(queryset.db).get_order_by()
+    return _multiplies(query, besides=before)
+
+
+def _multiplies(query: Query, besides: Collection[str] = ()) -> bool:
+    """Whether a join can give one row several times; another than those of ``besides``."""
+    used = [alias for alias, count in query.alias_refcount.items() if count]
+    joins = [query.alias_map[alias] for alias in used if alias not in besides]
+    return any(_leads_to_many(join) for join in joins if not isinstance(join, BaseTable))
+
+
+def _leads_to_many(join: Any) -> bool:
+    field = getattr(join, "join_field", None)
+    if field is None:  # of a library of its own kind
+        return True
+    # Seen from its other side, a GenericRelation calls itself many to one.
+    back = isinstance(field, ForeignObjectRel)
+    return not (field.one_to_one or (field.many_to_one and not back))
+
+
+def _sortable(query: Query) -> Iterator[str]:
+    """The selected annotations that PostgreSQL has an order for: it has none for ``json``."""
+    for name, annotation in query.annotation_select.items():
+        with contextlib.suppress(FieldError):  # of mixed types: nobody knows which it is
+            if not isinstance(annotation.output_field, models.JSONField):
+                yield name
+
+
+def _column(query: Query, name: str) -> str:
+    """The column behind a name in values(); a relation's name would be the other's ordering."""
+    field = query.names_to_path(name.split(LOOKUP_SEP), query.get_meta())[1]
+    if not field.is_relation:
+        return name
+    if not isinstance(field, ForeignKey):
+        return f"{name}{LOOKUP_SEP}pk"
+    return LOOKUP_SEP.join([*name.split(LOOKUP_SEP)[:-1], field.attname])

@@ -3,7 +3,8 @@
 The body is the one of REST framework: ``count``, ``next``, ``previous``, ``results``. An
 invalid ``limit`` or ``offset`` is ignored as REST framework ignores it, so that clients
 of an API that took this class over unknowingly see no difference; new is the 400 for a
-``limit`` over the maximum, and for an invalid value of a parameter that is new here.
+``limit`` over the maximum, and for an invalid value of a parameter that is new here, and a
+member that says of an estimated ``count`` that it is one.
 """
 
 from __future__ import annotations
@@ -20,11 +21,19 @@ from rest_framework.utils.urls import remove_query_param, replace_query_param
 from backend.geo import offset_map
 from backend.geo.counting import Count, count
 from backend.geo.cursor import CursorPagination
-from backend.geo.keyset import by_pk, is_whole_table, key_of
+from backend.geo.keyset import by_pk, is_whole_table, key_of, text_of_key
 from backend.geo.page_limits import check_limit, maximum
 
 __all__ = ["CursorPagination", "LimitOffsetPagination"]
 
+# A member of the body that is there only where it is true: clients that know the body of REST
+# framework alone read on, and a person sees that the number beside it is no exact one.
+COUNT_ESTIMATED = "count_estimated"
+COUNT_ESTIMATED_SCHEMA = {
+    "type": "boolean",
+    "enum": [True],
+    "description": "There where `count` is PostgreSQL's estimate, and not where it is exact.",
+}
 # In the documentation: clients in JavaScript keep no larger number exactly.
 LARGEST_SHOWN_OFFSET = 2**53 - 1
 LARGEST_OFFSET = 2**63 - 1  # PostgreSQL's OFFSET is a bigint
@@ -45,10 +54,12 @@ def _parameter(name: str, description: str, **schema: Any) -> dict[str, Any]:
 class LimitOffsetPagination(pagination.LimitOffsetPagination):
     """REST framework's limit/offset pages, with a maximum, cheap counts and cheap depth.
 
-    Set ``max_limit`` in a subclass for another maximum than MAX_PAGE_SIZE. The header
-    ``X-Count`` says whether ``count`` is ``exact`` or ``estimated``; the query parameter
-    ``count=exact`` asks for an exact one. The links carry, besides limit and offset, the
-    key that the page follows or precedes where rows are ordered by primary key.
+    Set ``max_limit`` in a subclass for another maximum than MAX_PAGE_SIZE. Where ``count`` is an
+    estimate, the body has ``"count_estimated": true`` after it. The header ``X-Count`` says
+    ``exact`` or ``estimated``; the query parameter ``count=exact`` asks for an exact one. Every
+    row is on one page: the primary key decides where the queryset's order is open. The links
+    carry, besides limit and offset, the key that the page follows or precedes where rows are
+    ordered by primary key.
     """
 
     count_query_param = "count"
@@ -93,7 +104,15 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
     def get_paginated_response(self, data: Any) -> Response:
         response = super().get_paginated_response(data)
         response["X-Count"] = "exact" if self.count_is_exact else "estimated"
+        if not self.count_is_exact:
+            count, *others = response.data.items()
+            response.data = dict([count, (COUNT_ESTIMATED, True), *others])
         return response
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        page = super().get_paginated_response_schema(schema)
+        page["properties"][COUNT_ESTIMATED] = COUNT_ESTIMATED_SCHEMA
+        return page
 
     def get_next_link(self) -> str | None:
         if not self.more:
@@ -257,6 +276,5 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
         return remove_query_param(url, self.before_query_param)
 
     def _with_position(self, url: str, name: str, row: Any) -> str:
-        if self.descending is None or row is None:
-            return url
-        return replace_query_param(url, name, str(row.pk))
+        text = None if self.descending is None or row is None else text_of_key(row)
+        return url if text is None else replace_query_param(url, name, text)

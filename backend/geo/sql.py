@@ -24,6 +24,7 @@ from rest_framework_gis.serializers import (
     GeoFeatureModelSerializer,
 )
 
+from backend.geo.keyset import in_full_order, is_chosen
 from backend.geo.stored_types import Stored, stored_types
 
 # What decides about a value on its way out. A subclass with its own is not SQL.
@@ -331,6 +332,9 @@ def _inner_select(queryset: models.QuerySet, paths: dict[str, str]) -> tuple[str
             f"A {query.combinator}() of querysets cannot be read by SQL of ours. Give the view a "
             "queryset without it, with Q(...) | Q(...)."
         )
+    if is_chosen(queryset):
+        # Which of equal rows are taken is left to no plan: they are those of the page.
+        queryset = in_full_order(queryset)
     # Inside a wrapper Django does not ask for geometry as bytes.
     wrapped = {
         label: ExpressionWrapper(F(path), output_field=models.TextField())

@@ -37,6 +37,7 @@ from rest_framework.response import Response
 
 from backend.geo import expressions, flatgeobuf
 from backend.geo.copying import ClientGoneError, Copy
+from backend.geo.keyset import in_full_order
 from backend.geo.negotiation import FormatsMixin
 from backend.geo.parameters import KnownParametersMixin
 from backend.geo.sql import FeatureQuery, NotInDatabase, feature_query
@@ -250,8 +251,11 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
             getattr(paginator, f"{kind}_query_param", kind) or kind for kind in ("limit", "offset")
         ]
         limit, offset = (_whole_number(request, name) for name in names)
+        if limit is None and not offset:
+            return queryset
         start = offset or 0
-        return queryset[start : None if limit is None else start + limit]
+        # The rows of the page with the same numbers.
+        return in_full_order(queryset)[start : None if limit is None else start + limit]
 
     def _timeout(self) -> float:
         if self.stream_statement_timeout is not None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from django.contrib.gis.db.models.fields import BaseSpatialField
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
@@ -16,6 +18,7 @@ from rest_framework.exceptions import APIException
 
 from backend.geo import srid
 from backend.geo.expressions import identifier, literal, value
+from backend.geo.keyset import is_chosen, order_multiplies
 from backend.geo.sql import FeatureQuery, feature_query
 from backend.geo.tile_geometry import geometry_name, kind, showable, simplified
 
@@ -26,7 +29,9 @@ BUFFER = 64  # of them beyond it
 PIXELS = 1024
 # PostGIS' functions are priced high, so that PostgreSQL may take a tile of a thousand points for
 # a statement worth compiling: each time anew, ten times as long as it then runs.
-NO_JIT = "SET LOCAL jit = off; "
+# Nor may it take several processes for one: which of the two plans is taken hangs on the sample
+# of the last ANALYZE, and to start a process takes longer than to draw a thousand points.
+ONE_PLAN = "SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0; "
 CANCELED = "57014"  # https://www.postgresql.org/docs/current/errcodes-appendix.html
 CORNERS = "SELECT ST_XMin(e), ST_YMin(e), ST_XMax(e), ST_YMax(e)"
 # Not of views and partitioned tables, which have neither index nor statistics of their own.
@@ -68,7 +73,10 @@ class Overlaps(Func):
         self.stored, self.box = stored, box
 
     def as_sql(self, compiler, connection, **context):
-        sql, params = compiler.compile(self.source_expressions[0])
+        return self.of(*compiler.compile(self.source_expressions[0]))
+
+    def of(self, sql: str, params: Sequence[Any] = ()) -> tuple[str, tuple]:
+        """The condition on the geometry that ``sql`` with ``params`` gives."""
         box, label = "ST_MakeEnvelope(%s, %s, %s, %s, %s)", self.stored.label
         if self.stored.geography:
             # Edges of a geography are great circles: short ones keep to the parallels.
@@ -89,7 +97,10 @@ class OneOf(Func):
         self.k = k
 
     def as_sql(self, compiler, connection, **context):
-        sql, params = compiler.compile(self.source_expressions[0])
+        return self.of(*compiler.compile(self.source_expressions[0]))
+
+    def of(self, sql: str, params: Sequence[Any] = ()) -> tuple[str, tuple]:
+        """The condition on the value that ``sql`` with ``params`` gives."""
         return f"hashtext(({sql})::text) & %s = 0", (*params, self.k - 1)
 
 
@@ -116,30 +127,30 @@ class Layer:
 
     def columns(self) -> FeatureQuery:
         """All features. Raises NotInDatabase, ImproperlyConfigured without a geometry."""
-        return self._query(self.queryset)
+        return self._query()
 
     def tile(self, z: int, x: int, y: int) -> tuple[bytes, int]:
         """The tile, empty where nothing is there, and k where it has one of k features.
 
         Raises TileTimeout.
         """
-        stored, place, rows = self._where(z, x, y)
-        query = self._query(rows)
+        stored, place, box = self._where(z, x, y)
+        query = self._query(box)
         body, count = self._run(*self._statement(query, stored, place, (z, x, y)))
         k = 1
         if self.max_features is not None and count > self.max_features:
             # Its first rows would be those of one corner of the tile.
             k = self._first_sample(query)
         while self.max_features is not None and count > self.max_features:
-            query = self._query(rows.filter(OneOf("pk", k)))
+            query = self._query(box, OneOf("pk", k))
             body, count = self._run(*self._statement(query, stored, place, (z, x, y)))
             k *= 2 if count > self.max_features else 1
         return bytes(body), k
 
     def statement(self, z: int, x: int, y: int) -> tuple[str, tuple]:
         """SQL of the tile, and its parameters."""
-        stored, place, rows = self._where(z, x, y)
-        return self._statement(self._query(rows), stored, place, (z, x, y))
+        stored, place, box = self._where(z, x, y)
+        return self._statement(self._query(box), stored, place, (z, x, y))
 
     def extent(self) -> tuple[float, ...] | None:
         """xmin, ymin, xmax, ymax in degrees; None where there is nothing.
@@ -151,19 +162,18 @@ class Layer:
         whole = not self.queryset.query.where and field.model is self.queryset.model
         box = self._estimated_extent(field) if whole and not stored.geography else None
         if box is None:
-            query = self._query(self.queryset)
+            query = self._query()
             sql = f"SELECT ST_Extent({query.geometry.label}::geometry) AS e FROM ({query.sql}) rows"  # noqa: S608
             box = self._run(f"{CORNERS} FROM ({sql}) extent", query.params)
         return None if box[0] is None else srid.lonlat(self.using, stored.srid, box)
 
-    def _where(self, z: int, x: int, y: int) -> tuple[srid.Storage, srid.Place, models.QuerySet]:
+    def _where(self, z: int, x: int, y: int) -> tuple[srid.Storage, srid.Place, Overlaps | None]:
         stored = srid.storage(self._geometry_field(), self.using)
         place = srid.place(self.using, stored.srid, z, x, y)
-        rows = self.queryset
         # The parallels of a large tile are far from the great circles of a geography.
-        if place.box and not (stored.geography and z <= srid.COARSE_ZOOM):
-            rows = rows.filter(Overlaps(self._geometry_path(), stored, place.box))
-        return stored, place, rows
+        if not place.box or (stored.geography and z <= srid.COARSE_ZOOM):
+            return stored, place, None
+        return stored, place, Overlaps(self._geometry_path(), stored, place.box)
 
     def _geometry_path(self) -> str:
         fields = self.serializer.fields
@@ -183,8 +193,16 @@ class Layer:
         # The path may add joins.
         return F(path).resolve_expression(rows.clone()).output_field
 
-    def _query(self, rows: models.QuerySet) -> FeatureQuery:
-        return feature_query(self.serializer, rows.order_by(), self.geometry, self.fields)
+    def _query(self, box: Overlaps | None = None, sample: OneOf | None = None) -> FeatureQuery:
+        """The features of the list; those in the box, and of the sample."""
+        rows, conditions = self.queryset, [one for one in (box, sample) if one]
+        if is_chosen(rows):
+            query = feature_query(self.serializer, rows, self.geometry, self.fields)
+            return _of_those(query, box, sample) if conditions else query
+        rows = rows.filter(*conditions)
+        if not order_multiplies(rows):
+            rows = rows.order_by()
+        return feature_query(self.serializer, rows, self.geometry, self.fields)
 
     def _statement(
         self, query: FeatureQuery, stored: srid.Storage, place: srid.Place, tile: tuple[int, ...]
@@ -242,7 +260,7 @@ class Layer:
     def _run(self, sql: str, params: tuple) -> tuple | None:
         """The first row. Statements sent in one message are one transaction to SET LOCAL."""
         limit = f"SET LOCAL statement_timeout = {self.timeout * 1000}; " if self.timeout else ""
-        limit += NO_JIT
+        limit += ONE_PLAN
         try:
             with connections[self.using].cursor() as cursor:
                 cursor.execute(limit + sql, params)
@@ -252,6 +270,17 @@ class Layer:
             if CANCELED not in (getattr(cause, "sqlstate", None), getattr(cause, "pgcode", None)):
                 raise
             raise TileTimeout(self.timeout) from error
+
+
+def _of_those(query: FeatureQuery, box: Overlaps | None, sample: OneOf | None) -> FeatureQuery:
+    """Fewer of the rows of ``query``, chosen after they are: a WHERE among them chooses others."""
+    conditions = [box.of(query.geometry.label)] if box else []
+    if sample:
+        conditions.append(sample.of(query.id.label if query.id else "those.*"))
+    where = " AND ".join(sql for sql, _ in conditions)
+    params = [value for _, values in conditions for value in values]
+    sql = f"SELECT * FROM ({query.sql}) those WHERE {where}"  # noqa: S608
+    return replace(query, sql=sql, params=(*query.params, *params))
 
 
 def _unused(name: str, names: set[str | None]) -> str:

@@ -1,0 +1,44 @@
+"""Every row once: in every walk, over every kind of queryset and key, in every format."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import PostGIS
+from tests.support.containers import Container, Containers
+
+PROJECT = Path(__file__).parent / "rows_project"
+MVT = Path(__file__).parents[1] / "support" / "mvt.py"
+
+
+@pytest.fixture(scope="module")
+def things(postgis: PostGIS) -> Iterator[Container]:
+    started = Containers()
+    yield started.start(
+        env=postgis.env(postgis.database(), WEB_CONCURRENCY="1"),
+        mounts={
+            PROJECT / "local_settings": "/code/src_files/local_settings:ro",
+            PROJECT / "things": "/code/things:ro",
+            MVT: "/code/mvt.py:ro",
+        },
+        options=["--network", postgis.network],
+    ).wait_until_ready()
+    started.clean()
+
+
+@pytest.fixture(scope="module")
+def cells(things: Container) -> dict[str, str]:
+    """Of each cell of the matrix, what differs; nothing where it is right."""
+    printed = things.exec("python", "manage.py", "walk")
+    (line,) = [line for line in printed.splitlines() if line.startswith("RESULTS ")]
+    return json.loads(line.removeprefix("RESULTS "))
+
+
+def test_every_row_is_there_once_in_every_walk_and_format(cells: dict[str, str]) -> None:
+    differ = {name: text for name, text in cells.items() if text}
+    print(f"{len(cells)} cells, {len(differ)} differ")
+    assert not differ, "\n".join(f"{name}: {text}" for name, text in differ.items())

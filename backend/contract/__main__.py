@@ -17,8 +17,10 @@ from typing import TextIO
 from backend import __version__
 from backend.contract import archive, report
 from backend.contract.report import Impossible
+from backend.errors import StartupError
 
 VENV = "/opt/venv"
+OWN = ""  # --live without a URL
 
 
 def arguments(given: Sequence[str]) -> argparse.Namespace:
@@ -32,6 +34,26 @@ def arguments(given: Sequence[str]) -> argparse.Namespace:
         "--junit", metavar="FILE", help="write JUnit there, for CI; - is standard output"
     )
     parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument(
+        "--live",
+        nargs="?",
+        const=OWN,
+        metavar="URL",
+        help="instead, ask a running project everything as every kind of user, without changing "
+        "anything; without a URL this project, served on test databases",
+    )
+    parser.add_argument(
+        "--fixture",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="with --live and no URL: load this fixture into the test databases; may be repeated",
+    )
+    parser.add_argument(
+        "--user",
+        metavar="NAME",
+        help="with --live URL: also log in, with the password in the variable CHECK_PASSWORD",
+    )
     parser.add_argument(
         "--print-image-test",
         action="store_true",
@@ -52,6 +74,8 @@ def main(given: Sequence[str]) -> int:
     # Only a check needs what the image carries.
     from backend.contract.inside import files, run, standins
 
+    if options.live is not None:
+        return ask(options)
     output, before = sys.stdout, dict(os.environ)
     # What a team's code prints while it is loaded is no part of the report.
     with contextlib.redirect_stdout(sys.stderr):
@@ -61,6 +85,42 @@ def main(given: Sequence[str]) -> int:
         standins.become_the_application()
         results, facts = run.everything(found, before)
     subject = f"This image (backend-docker-django {__version__})"
+    return tell(options, subject, results, facts, output, junit)
+
+
+def ask(options: argparse.Namespace) -> int:
+    """``--live``: what a project answers, instead of what its image is."""
+    from backend.contract.inside import standins
+
+    output = sys.stdout
+    with contextlib.redirect_stdout(sys.stderr):
+        junit = open_report(options.junit) if options.junit not in (None, "-") else None
+        standins.become_the_application()
+        if options.live != OWN:
+            from backend.contract.live import site
+
+            results, subject = site.look(options.live, options.user), options.live
+        else:
+            standins.key()
+            os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
+            from backend.contract.live import own
+
+            try:
+                results, subject = own.look(options.fixture), "This project"
+            except StartupError as error:
+                raise Impossible(error.problem, error.fix) from error
+    return tell(options, subject, results, {}, output, junit)
+
+
+def tell(
+    options: argparse.Namespace,
+    subject: str,
+    results: list[report.Result],
+    facts: dict[str, object],
+    output: TextIO,
+    junit: TextIO | None,
+) -> int:
+    """Write the report in every form that is wanted; the exit code."""
     if options.junit:
         with junit or contextlib.nullcontext(output) as file:
             file.write(report.as_junit("check", results))

@@ -15,7 +15,7 @@ def collect() -> dict[str, object]:
     return {
         "port": current()["PORT"],
         "prefix": settings.FORCE_SCRIPT_NAME or "",
-        "headers": _headers(),
+        "headers": headers(),
         "landing": _is_ours("/", "landing-page"),
         "schema": apps.is_installed("drf_yasg") and _is_ours("/swagger.json", "schema"),
         "static_root": str(settings.STATIC_ROOT or ""),
@@ -24,7 +24,7 @@ def collect() -> dict[str, object]:
     }
 
 
-def _headers() -> dict[str, str]:
+def headers() -> dict[str, str]:
     """With which a request is one that this API answers itself."""
     hosts = settings.ALLOWED_HOSTS
     host = next((name.lstrip(".") for name in hosts if name != "*"), "localhost")

@@ -47,6 +47,11 @@ def stand_in() -> str:
             named = _given(name) or (name == "POSTGRES_NAME" and _given("POSTGRES_DB"))
             if not named:
                 os.environ[name] = value
+    return key()
+
+
+def key() -> str:
+    """Fill in a secret key; "" where one is given."""
     if _given("DJANGO_SECRET_KEY"):
         return ""
     os.environ["DJANGO_SECRET_KEY"] = secrets.token_urlsafe(50)

@@ -1,0 +1,173 @@
+"""Requests that only read, and the links in their answers."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import shlex
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import parse_qsl, urljoin, urlsplit
+
+READ = 4_000_000  # bytes of an answer; a stream of a large table is not read to its end
+PATIENCE = 60  # seconds for one answer
+# A GET of it ends the session.
+NEVER_FOLLOWED = re.compile(r"log-?_?out", re.IGNORECASE)
+ASSETS = {"script": "src", "img": "src", "link": "href"}
+
+
+@dataclass(frozen=True)
+class User:
+    """A kind of user: the headers that it sends, and how a person repeats that with curl."""
+
+    name: str
+    headers: dict[str, str] = field(default_factory=dict)
+    curl: str = ""
+
+    @property
+    def sees_pages(self) -> bool:
+        """Whether it is one of a browser's, to which pages and their links are shown."""
+        return "Authorization" not in self.headers
+
+
+@dataclass(frozen=True)
+class Request:
+    """``target`` is path and query; ``found`` is the page whose link this is."""
+
+    target: str
+    method: str = "GET"
+    accept: str = "*/*"
+    found: str = ""
+
+    def curl(self, site: Site, user: User) -> str:
+        """The line that repeats it."""
+        parts = ["curl --include"]
+        parts += {"GET": [], "HEAD": ["--head"]}.get(self.method, [f"--request {self.method}"])
+        if self.accept != "*/*":
+            parts.append(f"--header {shlex.quote(f'Accept: {self.accept}')}")
+        parts += [user.curl] if user.curl else []
+        return " ".join([*parts, shlex.quote(site.shown + self.target)])
+
+
+@dataclass(frozen=True)
+class Answer:
+    """``error`` is why there is no status, or why the body broke off."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    is_whole: bool = True
+    error: str = ""
+
+    @property
+    def media_type(self) -> str:
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    def json(self) -> Any:
+        """Raises ValueError for what is no JSON."""
+        return json.loads(self.body)
+
+
+class Site:
+    """Where the project answers. ``host`` is what it believes to be asked under.
+
+    ``shown`` is the origin in the lines that repeat a request.
+    """
+
+    def __init__(self, url: str, *, headers: dict[str, str] | None = None, shown: str = "") -> None:
+        parts = urlsplit(url)
+        self.scheme, self.address = parts.scheme, parts.netloc
+        self.prefix = parts.path.rstrip("/")
+        self.headers = {"Host": parts.netloc, **(headers or {})}
+        self.shown = shown or f"{parts.scheme}://{parts.netloc}"
+
+    def ask(self, request: Request, user: User, mark: str = "") -> Answer:
+        headers = {**self.headers, "Accept": request.accept, **user.headers}
+        if mark:
+            headers["X-Request-ID"] = mark
+        kind = http.client.HTTPSConnection if self.scheme == "https" else http.client.HTTPConnection
+        connection = kind(self.address, timeout=PATIENCE, **self._tls())
+        try:
+            connection.request(request.method, request.target, headers=headers)
+            response = connection.getresponse()
+            told = {name.lower(): value for name, value in response.getheaders()}
+            try:
+                body = response.read(READ)
+                is_whole = response.isclosed()
+            except (OSError, http.client.HTTPException) as error:
+                return Answer(response.status, told, b"", False, f"broke off: {_said(error)}")
+            return Answer(response.status, told, body, is_whole)
+        except (OSError, http.client.HTTPException) as error:
+            return Answer(0, {}, b"", False, f"no answer: {_said(error)}")
+        finally:
+            connection.close()
+
+    def _tls(self) -> dict[str, Any]:
+        return {"context": ssl.create_default_context()} if self.scheme == "https" else {}
+
+    def target(self, link: str, page: str) -> str | None:
+        """Path and query of a link on ``page``; None where it leads to another site."""
+        try:
+            parts = urlsplit(urljoin(f"{self.scheme}://{self.headers['Host']}{page}", link.strip()))
+        except ValueError:
+            return None
+        if parts.scheme not in ("http", "https") or parts.netloc != self.headers["Host"]:
+            return None
+        if not (parts.path + "/").startswith(self.prefix + "/"):
+            return None
+        return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".rstrip(": ")
+
+
+def links(answer: Answer) -> Iterator[str]:
+    """What a page, a document or a redirect leads to."""
+    if "location" in answer.headers:
+        yield answer.headers["location"]
+    if answer.media_type == "text/html":
+        parser = _Links()
+        parser.feed(answer.body.decode("utf-8", "replace"))
+        yield from parser.found
+    elif answer.media_type.endswith("json") and answer.is_whole:
+        try:
+            yield from _urls(answer.json())
+        except ValueError:
+            return  # its own failure, for what is documented
+
+
+class _Links(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        given = dict(attributes)
+        link = given.get("href" if tag == "a" else ASSETS.get(tag, ""))
+        if link and not link.startswith("#") and not NEVER_FOLLOWED.search(link):
+            self.found.append(link)
+
+
+def _urls(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for each in value.values():
+            yield from _urls(each)
+    elif isinstance(value, list):
+        for each in value[:3]:
+            yield from _urls(each)
+    elif isinstance(value, str) and value.startswith(("http://", "https://")):
+        # Of TileJSON.
+        yield re.sub(r"\{[zxy]\}", "0", value)
+
+
+def shape(target: str) -> tuple[str, tuple[str, ...]]:
+    """What links to rows of one table have in common."""
+    parts = urlsplit(target)
+    path = re.sub(r"(?<=/)(\d+|[0-9a-f-]{32,36})(?=[/.]|$)", "#", parts.path)
+    path = re.sub(r"\.[0-9a-f]{12}(?=\.\w+$)", "", path)
+    return path, tuple(sorted({name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}))

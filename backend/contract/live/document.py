@@ -1,0 +1,194 @@
+"""The OpenAPI 2.0 document of a project: what it says can be asked, and what is answered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from jsonschema import Draft4Validator
+from jsonschema.exceptions import ValidationError, best_match
+
+JSON = "application/json"
+# What is tried where nothing tells a value: the first that fits type and pattern.
+BY_FORMAT = {
+    "date": "2020-01-31",
+    "date-time": "2020-01-31T12:00:00Z",
+    "uuid": "00000000-0000-4000-8000-000000000000",
+    "geometry": "POINT(-122.68 45.52)",
+    "ipv4": "192.0.2.1",
+    "ipv6": "2001:db8::1",
+}
+TEXTS = ("a", "1", "0/0/0", "2020-01-31")
+BOX = (-122.7, 45.5, -122.6, 45.6)
+# Members that any answer in this form has. https://www.rfc-editor.org/rfc/rfc7946
+GEOJSON = {
+    "type": "object",
+    "required": ["type"],
+    "properties": {"type": {"enum": ["FeatureCollection", "Feature"]}},
+}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """``GET path`` as the document tells it; ``path`` has its base and {names}."""
+
+    path: str
+    told: dict[str, Any]
+    document: Document
+
+    @property
+    def parameters(self) -> list[dict[str, Any]]:
+        return self.told["parameters"]
+
+    @property
+    def query(self) -> list[dict[str, Any]]:
+        return [each for each in self.parameters if each["in"] == "query"]
+
+    @property
+    def produces(self) -> list[str]:
+        return self.told.get("produces") or self.document.spec.get("produces") or [JSON]
+
+    @property
+    def formats(self) -> list[str]:
+        """Of ``?format=``."""
+        return next((each.get("enum", []) for each in self.query if each["name"] == "format"), [])
+
+    @property
+    def is_open(self) -> bool | None:
+        """Whether anybody may ask; None where the document does not say."""
+        security = self.told.get("security", self.document.spec.get("security"))
+        return None if security is None else not security or {} in security
+
+    def response(self, status: int) -> dict[str, Any] | None:
+        """What is told of the answer with this status; None where it is not foreseen."""
+        responses = self.told["responses"]
+        found = responses.get(str(status)) or responses.get("default")
+        return self.document.resolved(found) if found else None
+
+    def concrete(self, row: dict[str, Any]) -> str | None:
+        """The path with a value for each name: of ``row``, or of its type. None where none is."""
+        path = self.path
+        for name in re.findall(r"{(\w+)}", self.path):
+            value = row.get(name)
+            if value is None:
+                told = next((each for each in self.parameters if each["name"] == name), {})
+                value = told.get("minimum")
+            if value is None or isinstance(value, (dict, list)):
+                return None
+            path = path.replace(f"{{{name}}}", quote(str(value), safe=""))
+        return path
+
+    def examples(self) -> Iterator[tuple[dict[str, str], bool]]:
+        """Queries of one parameter each, and whether the document itself gives the value."""
+        needed = {
+            each["name"]: as_sent(each, sample(each)[0])
+            for each in self.query
+            if each.get("required") and sample(each)[0] is not None
+        }
+        for parameter in self.query:
+            for value, is_told in samples(parameter):
+                yield {**needed, parameter["name"]: as_sent(parameter, value)}, is_told
+
+    def mismatch(self, value: Any) -> str:
+        """Where a JSON answer is other than the document says; "" where it is not."""
+        schema = (self.response(200) or {}).get("schema")
+        if schema is None:
+            return ""
+        return mismatch(value, {**self.document.definitions, **as_json_schema(schema)})
+
+
+class Document:
+    """The whole of it."""
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        self.spec = spec
+        self.definitions = {"definitions": as_json_schema(spec.get("definitions", {}))}
+
+    def operations(self, prefix: str = "") -> Iterator[Operation]:
+        """The operations that only read."""
+        base = (self.spec.get("basePath") or "").rstrip("/")
+        if prefix and not (base + "/").startswith(prefix + "/"):
+            base = prefix + base
+        for path, item in self.spec["paths"].items():
+            if "get" in item:
+                shared = item.get("parameters", [])
+                told = {**item["get"], "parameters": [*shared, *item["get"].get("parameters", [])]}
+                yield Operation(base + path, told, self)
+
+    def resolved(self, value: dict[str, Any]) -> dict[str, Any]:
+        while "$ref" in value:
+            _, scope, name = value["$ref"].split("/", 2)
+            value = self.spec[scope][name]
+        return value
+
+
+def samples(parameter: dict[str, Any]) -> Iterator[tuple[Any, bool]]:
+    """Values of a parameter, each with whether the document gives it."""
+    value, is_told = sample(parameter)
+    if value is not None:
+        yield value, is_told
+    choices = parameter.get("enum") or parameter.get("items", {}).get("enum") or []
+    for choice in choices[1:]:
+        yield [choice] if parameter.get("type") == "array" else choice, True
+
+
+def sample(parameter: dict[str, Any]) -> tuple[Any, bool]:
+    """One value, and whether the document gives it; None where no value is known."""
+    for name in ("x-sample", "x-example", "default"):
+        if name in parameter:
+            return parameter[name], True
+    if parameter.get("enum"):
+        return parameter["enum"][0], True
+    kind = parameter.get("type")
+    if kind == "array":
+        value, is_told = sample(parameter.get("items", {}))
+        fewest = parameter.get("minItems", 1)
+        if fewest in (2, 4) and isinstance(value, (int, float)):
+            return list(BOX[:fewest]), False
+        return None if value is None else [value] * max(fewest, 1), is_told
+    if kind == "boolean":
+        return True, False
+    if kind in ("integer", "number"):
+        return max(parameter.get("minimum", 1), min(1, parameter.get("maximum", 1))), False
+    texts = [BY_FORMAT[parameter["format"]]] if parameter.get("format") in BY_FORMAT else TEXTS
+    try:
+        pattern = re.compile(parameter.get("pattern", ""))
+    except re.error:  # of JavaScript's kind
+        return None, False
+    return next((text for text in texts if pattern.search(text)), None), False
+
+
+def as_sent(parameter: dict[str, Any], value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(as_sent(parameter, each) for each in value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def query(values: dict[str, str]) -> str:
+    return f"?{urlencode(values)}" if values else ""
+
+
+def as_json_schema(value: Any) -> Any:
+    """OpenAPI 2.0's schema in the words of JSON Schema: null is a type there."""
+    if isinstance(value, list):
+        return [as_json_schema(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    made = {name: as_json_schema(each) for name, each in value.items()}
+    if made.pop("x-nullable", False) is True:
+        return {"anyOf": [made, {"type": "null"}]}
+    return made
+
+
+def mismatch(value: Any, schema: dict[str, Any]) -> str:
+    error = best_match(Draft4Validator(schema).iter_errors(value))
+    return _words(error) if error else ""
+
+
+def _words(error: ValidationError) -> str:
+    place = "/".join(map(str, error.absolute_path)) or "the whole"
+    said = error.message if len(error.message) < 150 else f"...{error.message[-150:]}"
+    return f"{place}: {said}"

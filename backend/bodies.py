@@ -15,6 +15,8 @@ from http import HTTPStatus
 from typing import IO, Any
 
 from django.conf import settings
+from django.core.handlers.wsgi import WSGIRequest, get_path_info
+from django.urls import Resolver404, ResolverMatch, resolve
 
 from backend.pages import HEADERS
 
@@ -27,8 +29,9 @@ PIECE = 64 * 1024  # bytes
 LINGER = 16 * 2**20  # bytes
 # Larger chunked bodies wait in a file, as Django's uploads do.
 IN_MEMORY = 2**20  # bytes
-# What parsers take into memory whole; a body without a type goes to the first parser, JSON's.
-PARSED_WHOLE = re.compile(r"|application/x-www-form-urlencoded|.*[/+](geo\+)?(json|xml|yaml)")
+# What Django's own views take into memory whole, and what a parser of the team's may.
+TAKEN_WHOLE = re.compile(r"application/x-www-form-urlencoded|.*[/+]json")
+PARSED_WHOLE = re.compile(r"application/x-www-form-urlencoded|.*[/+](json|xml|yaml)")
 
 
 class TooLargeError(Exception):
@@ -36,8 +39,11 @@ class TooLargeError(Exception):
 
 
 class BodyLimits:
-    """Answers 413 to a body over MAX_UPLOAD_SIZE, or, of a type that parsers take into memory
+    """Answers 413 to a body over MAX_UPLOAD_SIZE, or, where it would be taken into memory
     whole, over DATA_UPLOAD_MAX_MEMORY_SIZE (both in bytes). Chunked bodies get a length.
+
+    Which of them it is, says the parser that the view at this address has for this type: a file
+    of KML may be as large as any other where the view takes files.
     """
 
     def __init__(self, application: Callable[[Environ, StartResponse], Iterable[bytes]]) -> None:
@@ -47,7 +53,7 @@ class BodyLimits:
         length = environ.get("CONTENT_LENGTH") or ""
         chunked = not length and "HTTP_TRANSFER_ENCODING" in environ
         if length.isdecimal() or chunked:
-            name, limit = _limit(environ.get("CONTENT_TYPE", ""))
+            name, limit = _limit(environ, None if chunked else int(length))
             if length and int(length) > limit:
                 linger = LINGER if int(length) <= LINGER else 0
                 return _refuse(environ, start_response, name, limit, linger)
@@ -61,13 +67,44 @@ class BodyLimits:
         return self.application(environ, start_response)
 
 
-def _limit(content_type: str) -> tuple[str, int]:
-    """The setting that bounds a body of this type, and its value."""
+def _limit(environ: Environ, size: int | None) -> tuple[str, int]:
+    """The setting that bounds this body, and its value; a ``size`` of None is not known yet."""
     limits = {"MAX_UPLOAD_SIZE": settings.MAX_UPLOAD_SIZE}
-    kind = content_type.partition(";")[0].strip().lower()
-    if PARSED_WHOLE.fullmatch(kind) and settings.DATA_UPLOAD_MAX_MEMORY_SIZE is not None:
-        limits["DATA_UPLOAD_MAX_MEMORY_SIZE"] = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    whole = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    if whole is not None and (size is None or size > whole) and _is_taken_whole(environ):
+        limits["DATA_UPLOAD_MAX_MEMORY_SIZE"] = whole
     return min(limits.items(), key=lambda item: item[1])
+
+
+def _is_taken_whole(environ: Environ) -> bool:
+    """Whether the view that answers reads this body into memory, not from a file."""
+    kind = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+    match = _matched(environ)
+    if match is None:
+        return bool(TAKEN_WHOLE.fullmatch(kind))
+    from rest_framework import parsers
+
+    parser = _parser(match, environ)
+    if isinstance(parser, (parsers.JSONParser, parsers.FormParser)):
+        return True
+    takes_files = (parsers.MultiPartParser, parsers.FileUploadParser, type(None))
+    return not isinstance(parser, takes_files) and bool(PARSED_WHOLE.fullmatch(kind))
+
+
+def _matched(environ: Environ) -> ResolverMatch | None:
+    """The URL of a view of REST framework, None where another or no view answers."""
+    try:
+        match = resolve(get_path_info(environ))
+    except Resolver404:
+        return None
+    return match if hasattr(getattr(match.func, "cls", None), "get_parsers") else None
+
+
+def _parser(match: ResolverMatch, environ: Environ) -> Any:
+    """What a view of REST framework would parse this body with, None where it has no parser."""
+    view = match.func.cls(**match.func.initkwargs)
+    view.request, view.args, view.kwargs = WSGIRequest(environ), match.args, match.kwargs
+    return view.get_content_negotiator().select_parser(view.request, view.get_parsers())
 
 
 def _whole(stream: IO[bytes], limit: int) -> tuple[IO[bytes], int]:

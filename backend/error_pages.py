@@ -1,7 +1,8 @@
 """Errors that no view of REST framework answers: a URL that is none, a host that is not allowed.
 
 Django's own are HTML for everybody. A program gets the JSON that REST framework would send; what
-asks for HTML, as browsers do, gets Django's page.
+asks for HTML, as browsers do, gets Django's page. A team with a template of its own, such as
+``404.html``, wants it to be seen: there JSON is for those who ask for it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template import TemplateDoesNotExist, loader
 from django.utils.cache import patch_vary_headers
 from django.views import defaults
 
@@ -22,7 +24,8 @@ def _page(status: int, page: Callable[..., HttpResponse]) -> Callable[..., HttpR
     detail = f"{HTTPStatus(status).phrase}."
 
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if request.get_preferred_type([JSON, HTML]) == HTML:
+        kinds = [HTML, JSON] if _has_template(f"{status}.html") else [JSON, HTML]
+        if request.get_preferred_type(kinds) == HTML:
             response = page(request, *args, **kwargs)
         else:
             response = JsonResponse({"detail": detail}, status=status)
@@ -31,6 +34,14 @@ def _page(status: int, page: Callable[..., HttpResponse]) -> Callable[..., HttpR
         return response
 
     return answer
+
+
+def _has_template(name: str) -> bool:
+    try:
+        loader.get_template(name)
+    except TemplateDoesNotExist:
+        return False
+    return True
 
 
 handler400 = _page(400, defaults.bad_request)

@@ -10,6 +10,7 @@ as they are. Streams are too: they are compressed by a proxy if at all.
 from __future__ import annotations
 
 import gzip
+import re
 import sys
 from collections.abc import Callable
 
@@ -33,6 +34,7 @@ ENCODINGS: dict[str, Callable[[bytes], bytes]] = {
     "br": lambda body: brotli.compress(body, quality=3),
     "gzip": lambda body: gzip.compress(body, compresslevel=4, mtime=0),
 }
+NO_TRANSFORM = re.compile(r"(?:^|,)\s*no-transform\s*(?:,|$)", re.IGNORECASE)
 DATA = (
     "application/json",
     "application/geo+json",
@@ -53,7 +55,7 @@ class CompressionMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if not _is_compressible(response):
+        if not _is_compressible(response) or _is_to_be_kept(request, response):
             return response
         patch_vary_headers(response, ("Accept-Encoding",))
         encoding = accepted(request.headers.get("Accept-Encoding", ""))
@@ -97,6 +99,12 @@ def _is_compressible(response: HttpResponse) -> bool:
         and response.headers.get("Content-Type", "").partition(";")[0].strip() in DATA
         and len(response.content) >= SMALLEST
     )
+
+
+def _is_to_be_kept(request: HttpRequest, response: HttpResponse) -> bool:
+    """Whether either side forbids another form of the body: RFC 9111, 5.2.1.6 and 5.2.2.6."""
+    given = (message.headers.get("Cache-Control", "") for message in (request, response))
+    return any(NO_TRANSFORM.search(directives) for directives in given)
 
 
 def _is_personal(request: HttpRequest) -> bool:

@@ -7,6 +7,7 @@ the first term alone, counts rows of one same value, and takes NULL for text.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
 from backend.geo import keyset
-from backend.geo.page_limits import check_limit, maximum
+from backend.geo.page_limits import check_limit, digits, maximum
 
 # Whose values are the same after a way through a link.
 VALUES = (
@@ -125,6 +126,12 @@ class CursorPagination(pagination.CursorPagination):
         if (self.has_next or self.has_previous) and self.template is not None:
             self.display_page_controls = True
         return self.page
+
+    def get_page_size(self, request: Request) -> int:
+        with contextlib.suppress(KeyError, ValueError):
+            size = digits(request.query_params[self.page_size_query_param])
+            return pagination._positive_int(size, strict=True, cutoff=self.max_page_size)
+        return self.page_size
 
     def get_ordering(self, request: Request, queryset: QuerySet, view: Any) -> tuple[Any, ...]:
         """What the client, the view, this class, the queryset or the model says, in this order."""

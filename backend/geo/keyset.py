@@ -7,6 +7,7 @@ offset, or after the next ANALYZE) puts the other: a row is then on two pages or
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -128,6 +129,9 @@ def key_of(model: type[Model], text: str, parameter: str) -> Any:
     """A primary key out of a query parameter. Raises ValidationError naming the parameter."""
     pk = model._meta.pk
     try:
+        # to_python takes 1_0, and the digits of every script.
+        if isinstance(target(pk), models.IntegerField) and not re.fullmatch("-?[0-9]+", text):
+            raise ValueError(text)
         key = pk.to_python(text)
         if is_composite(pk):
             for part, value in zip(pk.fields, key, strict=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.db import connections
 from rest_framework import exceptions
 from rest_framework.request import Request
 
@@ -14,22 +15,37 @@ def maximum(own: int | None, default: int | None) -> int:
     return max(own or getattr(settings, "MAX_PAGE_SIZE", 10_000), default or 0)
 
 
+def digits(text: str) -> str:
+    """``text`` where it is a whole number as everybody writes one. Raises ValueError.
+
+    Python's int() takes 1_0, and the digits of every script.
+    """
+    number = text.strip(" ")
+    if not (number.isascii() and number.isdigit()):
+        raise ValueError(text)
+    return number
+
+
 def check_limit(request: Request, parameter: str, most: int, view: Any) -> None:
     """Raise ValidationError when the client asks for more rows in one page than ``most``."""
     given = request.query_params.get(parameter, "")
     try:
-        too_many = int(given) > most
+        too_many = int(digits(given)) > most
     except ValueError:
         return
     if not too_many:
         return
-    if getattr(view, "stream_renderer_classes", None):
-        instead = "Take all rows as one stream, with ?format=geojson, or smaller pages."
-    else:
-        instead = (
-            "Take smaller pages, and follow their `next`. Streaming of all rows, with "
-            "?format=geojson, is not switched on here."
-        )
+    instead = "Take smaller pages, and follow their `next`."
+    if formats := _streams(view):
+        instead = f"Take all rows as one stream, with ?format={formats[0]}, or smaller pages."
     raise exceptions.ValidationError(
         {parameter: f"{given} is over the maximum of {most} rows in a page. {instead}"}
     )
+
+
+def _streams(view: Any) -> list[str]:
+    """The formats in which this very list can be had as a whole."""
+    if not hasattr(view, "stream_formats") or getattr(view, "action", "list") != "list":
+        return []
+    queryset = view.get_queryset()
+    return view.stream_formats(queryset) if connections[queryset.db].vendor == "postgresql" else []

@@ -22,7 +22,7 @@ from backend.geo import offset_map
 from backend.geo.counting import Count, count
 from backend.geo.cursor import CursorPagination
 from backend.geo.keyset import by_pk, is_whole_table, key_of, text_of_key
-from backend.geo.page_limits import check_limit, maximum
+from backend.geo.page_limits import check_limit, digits, maximum
 
 __all__ = ["CursorPagination", "LimitOffsetPagination"]
 
@@ -84,6 +84,7 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
         self.mapped = False
         if isinstance(queryset, QuerySet):
             queryset, self.descending = by_pk(queryset)
+        self.position_params = self._free_params(view, queryset)
         self.position = self._position(queryset)
         rows = self._rows(queryset)
         page = self._cut(rows)
@@ -168,18 +169,19 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
         # Not cut off at max_limit, as REST framework does in silence.
         with contextlib.suppress(KeyError, ValueError):
             return pagination._positive_int(
-                request.query_params[self.limit_query_param], strict=True
+                digits(request.query_params[self.limit_query_param]), strict=True
             )
         return self.default_limit
+
+    def get_offset(self, request: Request) -> int:
+        with contextlib.suppress(KeyError, ValueError):
+            return int(digits(request.query_params[self.offset_query_param]))
+        return 0
 
     def _position(self, queryset: Any) -> tuple[str, Any] | None:
         """The parameter that gives a key and that key, None when the offset has to do."""
         parameters = self.request.query_params
-        given = [
-            name
-            for name in (self.after_query_param, self.before_query_param)
-            if parameters.get(name)
-        ]
+        given = [name for name in self.position_params if parameters.get(name)]
         if len(given) > 1:
             raise exceptions.ValidationError(
                 {given[1]: f"Give either {given[0]} or {given[1]}, as a page's link does."}
@@ -272,9 +274,23 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
         return self._without_position(self.request.build_absolute_uri())
 
     def _without_position(self, url: str) -> str:
-        url = remove_query_param(url, self.after_query_param)
-        return remove_query_param(url, self.before_query_param)
+        for name in self.position_params:
+            url = remove_query_param(url, name)
+        return url
+
+    def _free_params(self, view: Any, queryset: Any) -> tuple[str, ...]:
+        """The parameters of positions; none where a filter of the view has one of these names."""
+        names = (self.after_query_param, self.before_query_param)
+        fields = getattr(view, "filterset_fields", None) or ()
+        if isinstance(fields, str):  # "__all__"
+            fields = [field.name for field in queryset.model._meta.get_fields()]
+        filterset = getattr(view, "filterset_class", None)
+        # A filter of a range has two parameters: page_after and page_before are those of `page`.
+        forms = {form for each in names for form in (each, each.rpartition("_")[0])}
+        return names if forms.isdisjoint((*fields, *getattr(filterset, "base_filters", ()))) else ()
 
     def _with_position(self, url: str, name: str, row: Any) -> str:
-        text = None if self.descending is None or row is None else text_of_key(row)
+        if name not in self.position_params or self.descending is None or row is None:
+            return url
+        text = text_of_key(row)
         return url if text is None else replace_query_param(url, name, text)

@@ -29,6 +29,8 @@ DEEPEST_ZOOM = 30
 # A metre is more degrees the nearer a pole; this is a degree of latitude at the equator,
 # the shortest there is. https://en.wikipedia.org/wiki/Latitude#Length_of_a_degree_of_latitude
 METRES_A_DEGREE = 110_574
+# float() takes 1_0, and digits of every script.
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _WKT = re.compile(r"\s*(SRID=4326;)?\s*[A-Z]+[\sA-Z]*\(", re.IGNORECASE)
 
 
@@ -132,10 +134,10 @@ def _turned(longitude: float) -> float:
 
 
 def _numbers(parameter: str, text: str, count: int, form: str) -> list[float]:
-    try:
-        numbers = [float(number) for number in text.split(",")]
-    except ValueError:
-        raise _wrong(parameter, form) from None
+    parts = [part.strip(" ") for part in text.split(",")]
+    if not all(map(_NUMBER.fullmatch, parts)):
+        raise _wrong(parameter, form)
+    numbers = list(map(float, parts))
     if len(numbers) != count or not all(map(math.isfinite, numbers)):
         raise _wrong(parameter, form)
     return numbers

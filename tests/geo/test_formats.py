@@ -150,3 +150,27 @@ def test_plain_viewset_negotiates_as_rest_framework_does(asked: Asked) -> None:
     assert answered(asked, "/plain/1/", "application/json;q=0") == (200, JSON)
     sent = asked.request("post", "/plain/", json={}, headers={"Content-Type": GEOJSON})
     assert sent.status_code == 415
+
+
+def test_page_of_the_teams_for_what_is_not_there_is_shown_to_all_who_ask_for_no_json(
+    asked: Asked,
+) -> None:
+    for accept in ("*/*", "text/html", "text/html,*/*;q=0.8", "text/*"):
+        answer = asked.get("/nowhere/", headers={"Accept": accept})
+        assert (answer.status_code, "no such stop" in answer.text) == (404, True), accept
+        assert "Accept" in answer.headers["Vary"]
+    for accept in ("application/json", "application/json, */*;q=0.5"):
+        answer = asked.get("/nowhere/", headers={"Accept": accept})
+        assert (answer.status_code, answer.headers["Content-Type"]) == (404, JSON), accept
+
+
+def test_what_is_not_to_be_transformed_is_not_compressed(asked: Asked) -> None:
+    def encoding(path: str, **headers: str) -> str | None:
+        answer = asked.get(path, headers={"Accept-Encoding": "gzip", **headers})
+        assert answer.status_code == 200
+        return answer.headers.get("Content-Encoding")
+
+    assert encoding("/stops/?limit=30") == "gzip"
+    assert encoding("/kept/?limit=30") is None
+    assert encoding("/stops/?limit=30", **{"Cache-Control": "max-age=0, No-Transform"}) is None
+    assert encoding("/stops/?limit=30", **{"Cache-Control": "no-transformers"}) == "gzip"

@@ -65,6 +65,19 @@ TAKEN = {
     "/cached/?lines=3": 4,
     "/plain/?bbox=1&line=3": 30,
 }
+# What float() and int() take, and nobody writes.
+ODD_NUMBERS = (
+    "1_0",
+    "\u0661\u0660",
+    "\uff11",
+    "0x10",
+    "nan",
+    "infinity",
+    "1e",
+    "1__0",
+    "\t1",
+    "--1",
+)
 # In a process of its own, which has another environment than the server.
 ASK = """
 import django
@@ -147,3 +160,55 @@ def test_links_of_a_page_lead_on_with_what_was_ignored(asked: Asked) -> None:
 def test_setting_of_all_switches_it_off(asked: Asked) -> None:
     off = ("env", "IGNORED_QUERY_PARAMETERS=*", "DJANGO_SETTINGS_MODULE=backend.settings")
     assert "200 {'bbox': '1'}" in asked.container.exec(*off, "python", "-c", ASK)
+
+
+def test_numbers_are_those_that_everybody_writes(asked: Asked) -> None:
+    """400 where a value cannot be ignored, and the default page where REST framework ignores it."""
+    different = {}
+    for odd in ODD_NUMBERS:
+        places = {"in_bbox": f"{odd},0,20,20", "point": f"0,{odd}", "page_after": odd}
+        cells = {name: {name: value} for name, value in places.items()}
+        cells["dist"] = {"point": "0,0", "dist": odd}
+        for name, query in cells.items():
+            answer = asked.get("/stops/", params=query)
+            if answer.status_code != 400 or name not in answer.json():
+                different[name, odd] = answer.text[:200]
+        for name in ("limit", "offset"):
+            answer = asked.get("/stops/", params={name: odd})
+            first, *others = answer.json()["results"]["features"]
+            if (first["id"], len(others)) != (1, 9):
+                different[name, odd] = answer.text[:200]
+            answer = asked.get("/stops.geojson", params={name: odd})
+            if answer.status_code != 400:
+                different[name, odd, "stream"] = answer.text[:200]
+    print(f"{len(ODD_NUMBERS) * 8} odd numbers; different: {len(different)}")
+    assert not different
+
+
+@pytest.mark.parametrize("number", ["-122.7", "-122.70", "-1.227e2", " -122.7 ", "-1227.E-1"])
+def test_numbers_that_people_write_are_taken(asked: Asked, number: str) -> None:
+    box = f"{number},45.,-122.6,+4.56e1"
+    assert asked.get("/stops/", params={"in_bbox": box}).json()["count"] == 30
+
+
+def test_filter_named_as_a_parameter_of_pages_is_the_filter(asked: Asked) -> None:
+    for path, rows in (
+        ("/paged/?page_after=3&limit=4", 12),
+        ("/ranged/?page_after=2020-01-11", 21),
+    ):
+        seen, page = [], asked.get(path).json()
+        while True:
+            seen += [row["id"] for row in page["results"]]
+            if page["next"] is None:
+                break
+            page = asked.container.session.get(page["next"], timeout=60).json()
+        assert (page["count"], len(seen), len(set(seen))) == (rows, rows, rows), path
+
+
+def test_advice_on_a_large_page_names_streams_only_where_they_are(asked: Asked) -> None:
+    def advice(path: str) -> str:
+        return asked.get(path, params={"limit": 1_000_000}).json()["limit"]
+
+    assert "with ?format=geojson" in advice("/stops/")
+    assert "format" not in advice("/plain/")
+    assert "format" not in advice("/shouts/")

@@ -20,6 +20,7 @@ STRONG = "key-Zq8vX2mP7rT4wY9kL3nB6cD1fG5hJ0sA-key-Zq8vX2mP7rT4w"
 URLS = """
 from django.http import JsonResponse
 from django.urls import path
+from rest_framework.parsers import BaseParser, FileUploadParser
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -33,6 +34,29 @@ class Echo(APIView):
         return Response({"files": files, "data": data if len(str(data)) < 100 else "long"})
 
 
+class XMLParser(BaseParser):
+    media_type = "application/xml"
+
+    def parse(self, stream, media_type=None, parser_context=None):
+        return {"text": stream.read().decode()}
+
+
+class Upload(APIView):
+    permission_classes = []
+    parser_classes = [FileUploadParser]
+
+    def put(self, request):
+        return Response({"bytes": request.data["file"].size})
+
+
+class Parse(APIView):
+    permission_classes = []
+    parser_classes = [XMLParser]
+
+    def put(self, request):
+        return Response({"bytes": len(request.data["text"])})
+
+
 def broken(request):
     raise RuntimeError
 
@@ -41,7 +65,13 @@ def raw(request):
     return JsonResponse({"bytes": sum(map(len, request))})
 
 
-urlpatterns = [path("echo/", Echo.as_view()), path("broken/", broken), path("raw/", raw)]
+urlpatterns = [
+    path("echo/", Echo.as_view()),
+    path("upload/", Upload.as_view()),
+    path("parse/", Parse.as_view()),
+    path("broken/", broken),
+    path("raw/", raw),
+]
 """
 SETTINGS = """
 from backend.hacko_settings import *
@@ -246,6 +276,43 @@ def test_uploaded_files_are_bounded_as_a_whole(api: Container):
     tiff = {"Content-Type": "image/tiff"}
     assert post(api, "/raw/", data=data[1:], headers=tiff).json() == {"bytes": 3_000_000}
     assert post(api, "/raw/", data=data, headers=tiff).status_code == 413
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("application/vnd.google-earth.kml+xml", "application/gpx+xml", "application/geo+json"),
+        *("image/svg+xml", "application/json", "application/xml", "text/csv", None),
+    ],
+)
+def test_file_of_any_type_may_be_as_large_as_files_may(api: Container, kind: str | None):
+    headers = {"Content-Disposition": "attachment; filename=data"}
+    headers |= {"Content-Type": kind} if kind else {}
+
+    def put(body: object) -> requests.Response:
+        return requests.put(api.url("/upload/"), data=body, headers=headers, timeout=60)
+
+    assert put(b"x" * 2_900_000).json() == {"bytes": 2_900_000}
+    assert put(iter([b"x" * 100_000] * 29)).json() == {"bytes": 2_900_000}
+    large = put(b"x" * 3_000_001)
+    assert (large.status_code, "MAX_UPLOAD_SIZE" in large.json()["detail"]) == (413, True)
+
+
+def test_parser_of_the_teams_own_is_bounded_as_those_that_take_all_into_memory(api: Container):
+    xml = {"Content-Type": "application/xml"}
+    url = api.url("/parse/")
+    small = requests.put(url, data=b"x" * 99_000, headers=xml, timeout=60)
+    assert small.json() == {"bytes": 99_000}
+    large = requests.put(url, data=b"x" * 101_000, headers=xml, timeout=60)
+    assert large.status_code == 413
+    assert "DATA_UPLOAD_MAX_MEMORY_SIZE" in large.json()["detail"]
+
+
+def test_json_to_a_plain_view_is_bounded_and_a_file_is_not(api: Container):
+    large = b" " * 200_000
+    for kind, status in (("application/json", 413), ("application/gpx+xml", 200), (None, 200)):
+        headers = {"Content-Type": kind} if kind else {}
+        assert post(api, "/raw/", data=large, headers=headers).status_code == status, kind
 
 
 def test_body_without_a_length_arrives_and_is_bounded(api: Container):

@@ -126,7 +126,41 @@ class Cached(Stops):
     conditional = False
 
 
+class Kept(Stops):
+    cache_control = {"public": True, "no_transform": True}
+
+
+class Paged(viewsets.ReadOnlyModelViewSet):
+    """Its filter has the name of a parameter of our pages."""
+
+    class PageFilter(django_filters.FilterSet):
+        page_after = django_filters.NumberFilter(field_name="lines", lookup_expr="gt")
+
+    queryset = Stop.objects.all()
+    serializer_class = StopRow
+    filterset_class = PageFilter
+
+
+class Ranged(Paged):
+    class PageFilter(django_filters.FilterSet):
+        page = django_filters.DateFromToRangeFilter(field_name="opened")
+
+    filterset_class = PageFilter
+
+
+class Shouts(Stops):
+    """SQL cannot give what it shows: no streams."""
+
+    class Shout(StopRow):
+        name = serializers.SerializerMethodField()
+
+        def get_name(self, stop) -> str:
+            return stop.name.upper()
+
+    serializer_class = Shout
+
+
 router = DefaultRouter()
-for viewset in (Stops, Rows, Plain, Zones, Notes, Own, Cached):
+for viewset in (Stops, Rows, Plain, Zones, Notes, Own, Cached, Kept, Paged, Ranged, Shouts):
     router.register(viewset.__name__.lower(), viewset, basename=viewset.__name__.lower())
 urlpatterns = router.urls

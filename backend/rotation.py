@@ -52,7 +52,9 @@ def _connect(self: BaseDatabaseWrapper, params: dict[str, Any]) -> Any:
 def _new_login(wrapper: BaseDatabaseWrapper) -> dict[str, str] | None:
     """The login that the files have now, None where it is the known one or not theirs."""
     try:
-        database = required.databases(_environment(), Path(), spatialite=False).get(wrapper.alias)
+        database = required.databases(_environment(), sqlite=Path(), spatialite=False).get(
+            wrapper.alias
+        )
     except StartupError as error:  # a file that is just being replaced
         logger.warning("database '%s': %s", wrapper.alias, error.problem)
         return None

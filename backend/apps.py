@@ -38,8 +38,9 @@ class BackendConfig(AppConfig):
             reloader.install()
 
         if apps.is_installed("django.contrib.gis"):
-            from backend.geo import widgets
+            from backend.geo import curves, widgets
 
+            curves.install()
             widgets.install()
         if apps.is_installed("rest_framework"):
             from rest_framework.renderers import BrowsableAPIRenderer

@@ -24,5 +24,6 @@ tile_sql      one statement a tile; tile_geometry, what it draws
 srid          the coordinates that a column really stores; area, where they are valid
 spatial_values  what a client gives as coordinates
 counting, offset_map, keyset, page_limits  how pagination gets by without reading the table
+curves        curves and surfaces as lines and polygons
 wkb, lazy     the text of a geometry, from the bytes that PostGIS sent
 """

@@ -20,7 +20,7 @@ from rest_framework import DJANGO_DURATION_FORMAT, ISO_8601, relations, serializ
 from rest_framework.settings import api_settings
 from rest_framework_gis.fields import GeometryField
 
-from backend.geo import times
+from backend.geo import curves, times
 from backend.geo.sql import Column, FeatureQuery, definer, refuse
 from backend.geo.stored_types import as_written
 
@@ -172,6 +172,8 @@ def geometry(column: Column) -> str:
         if getattr(field, option):
             raise refuse(field, f"its option {option} is Python code")
     stored = f"{column.label}::geometry" if source.geography else column.label
+    if curves.possible(source):
+        stored = curves.flat(stored)
     if field.transform is None:
         return stored
     if not isinstance(field.transform, int):

@@ -19,12 +19,12 @@ from rest_framework.filters import BaseFilterBackend, OrderingFilter
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
-from backend.geo import spatial_values
+from backend.geo import curves, spatial_values
 from backend.geo.area import clipped, inside
 from backend.geo.keyset import in_full_order
 from backend.geo.parameters import KnownParametersMixin
 from backend.geo.sparse_fields import SparseFieldsMixin
-from backend.geo.srid import Storage, storage
+from backend.geo.srid import WGS84, Storage, storage
 
 __all__ = [
     "SparseFieldsMixin",
@@ -49,7 +49,8 @@ PARAMETERS = {
     "contains": (_GEOMETRY, f"Rows that contain all of this: {spatial_values.GEOMETRY}."),
     "within": (_GEOMETRY, f"Rows that lie wholly within this: {spatial_values.GEOMETRY}."),
 }
-ON_GEOGRAPHY = ("point", "dist")  # what PostGIS finds by the index of a geography
+# Degrees: a wider place is most of the table, and on the sphere its box is not around it.
+WIDEST = 45
 
 
 class SpatialFilter(BaseFilterBackend):
@@ -89,8 +90,7 @@ class SpatialFilter(BaseFilterBackend):
         fields = _spatial_fields(model, view)
         for field in fields:
             prefix = f"{field.name}__" if len(fields) > 1 else ""
-            kinds = ON_GEOGRAPHY if field.geography else PARAMETERS
-            yield field, {name: prefix + name for name in kinds}
+            yield field, {name: prefix + name for name in PARAMETERS}
 
 
 class StableOrderingFilter(OrderingFilter):
@@ -165,6 +165,7 @@ class _Given:
             )
         self.column = F(field.name)
         self.stored = storage(field, using)
+        self.curved = curves.possible(field)
         self.names = names
         self.given = given
 
@@ -208,13 +209,29 @@ class _Given:
     def _any(self, function: str, shapes: list[GEOSGeometry]) -> Q:
         found = Q(pk__in=())
         for shape in filter(None, (clipped(shape, self.stored.srid) for shape in shapes)):
-            found |= Q(_holds(function, self.column, _stored(shape, self.stored)))
+            found |= self._holds(function, shape)
         return found
 
+    def _holds(self, function: str, shape: GEOSGeometry) -> Q:
+        value = _stored(shape, self.stored)
+        if function == "&&" or not (self.stored.geography or self.curved):
+            return Q(_holds(function, self.column, value))
+        # The index is of the column: it finds what may hold, and that is looked at.
+        exact = Q(_holds(function, self._plane(), value))
+        if not self.stored.geography:
+            return Q(_holds("&&", self.column, value)) & exact
+        box = _geography_box(shape, self.stored)
+        return exact if box is None else Q(_holds("&&", self.column, box)) & exact
+
+    def _plane(self) -> Any:
+        """The column on the plane of longitude and latitude, of lines and polygons."""
+        shape = "%(expressions)s::geometry" if self.stored.geography else "%(expressions)s"
+        return Func(self.column, template=curves.straight(shape) if self.curved else shape)
+
     def _geography(self) -> Any:
-        column = self.column
         if self.stored.geography:
-            return column
+            return self.column
+        column = self._plane() if self.curved else self.column
         if self.stored.srid != 4326:
             template = f"ST_Transform(ST_SetSRID(%(expressions)s, {self.stored.srid:d}), 4326)"
             column = Func(column, template=template)
@@ -237,6 +254,29 @@ def _stored(shape: GEOSGeometry, stored: Storage) -> Func:
     if stored.label != stored.srid:
         value = Func(value, template=f"ST_SetSRID(%(expressions)s, {stored.label:d})")
     return value
+
+
+def _geography_box(shape: GEOSGeometry, stored: Storage) -> Func | None:
+    """A geography around ``shape``; None where it is too wide for one.
+
+    Edges of a geography are great circles: short ones keep to the parallels, and what they
+    leave out is far less than the margin.
+    """
+    west, south, east, north = shape.extent
+    size = max(east - west, north - south)
+    if size > WIDEST:
+        return None
+    margin = size / 100 + 1e-7
+    box = (
+        *(max(west - margin, -180.0), max(south - margin, -90.0)),
+        *(min(east + margin, 180.0), min(north + margin, 90.0)),
+    )
+    value = Func(
+        _value(spatial_values.shape(box)), Value((size + margin) / 64), function="ST_Segmentize"
+    )
+    if stored.label != WGS84:
+        value = Func(value, template=f"ST_SetSRID(%(expressions)s, {stored.label:d})")
+    return Func(value, template="%(expressions)s::geography")
 
 
 def _holds(function: str, *arguments: Any) -> Func:

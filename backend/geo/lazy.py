@@ -18,12 +18,15 @@ from django.contrib.gis.geos.geometry import GEOSGeometry, GEOSGeometryBase
 from django.contrib.gis.geos.prototypes.io import wkb_r
 from django.contrib.gis.ptr import CPointerBase
 
+from backend.geo import curves
+
 _HEADER = struct.Struct("<BI")
 _WITH_SRID = struct.Struct("<BIi")
 _SRID = 0x20000000
-_FLAGS = 0xC0000000 | _SRID  # Z, M
+_HIGHER = 0xC0000000  # Z, M
+_FLAGS = _HIGHER | _SRID
 
-stock_converter = PostGISOperations.get_geometry_converter
+stock_converter = curves.stock_converter
 stock_ptr = CPointerBase.ptr
 stock_srid = GEOSGeometryBase.srid
 
@@ -55,7 +58,7 @@ def uninstall() -> None:
 
 
 def _get_geometry_converter(self: PostGISOperations, expression: Any) -> Callable:
-    stock = stock_converter(self, expression)
+    stock = curves.get_geometry_converter(self, expression)
     geom_class = expression.output_field.geom_class
 
     def converter(value: Any, expression: Any, connection: Any) -> GEOSGeometry | None:
@@ -68,6 +71,8 @@ def _get_geometry_converter(self: PostGISOperations, expression: Any) -> Callabl
             return stock(value, expression, connection)
         geometry = GEOSGeometryBase.__new__(geom_class or known)
         geometry._ewkb = data
+        if kind & _HIGHER:
+            curves.keep(geometry, data)
         return geometry
 
     return converter

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rest_framework import serializers
 from rest_framework_gis.fields import GeometryField
 
-from backend.geo import srid
+from backend.geo import curves, srid
 from backend.geo.sql import Column
 
 # What EPSG:3857 can show, in degrees: a little more than its square, short of the poles,
@@ -29,6 +29,8 @@ def kind(column: Column) -> str:
 def showable(column: Column, stored: srid.Storage, place: srid.Place) -> str:
     """With its SRID, and without what lies where EPSG:3857 has no place."""
     shape = f"{column.label}::geometry" if stored.geography else column.label
+    if curves.possible(column.model_field):
+        shape = curves.straight(shape)
     if stored.srid == 4326 and not _lies_in(place.box, SHOWABLE, column, stored):
         world = f"ST_MakeEnvelope({', '.join(map(str, SHOWABLE))}, {stored.label})"
         clipped = f"ST_ClipByBox2D({shape}, {world})"

@@ -34,12 +34,20 @@ PIXELS = 1024
 ONE_PLAN = "SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0; "
 CANCELED = "57014"  # https://www.postgresql.org/docs/current/errcodes-appendix.html
 CORNERS = "SELECT ST_XMin(e), ST_YMin(e), ST_XMax(e), ST_YMax(e)"
-# Not of views and partitioned tables, which have neither index nor statistics of their own.
-ESTIMATED_EXTENT = f"""
+# By the root of a spatial index, which covers every row. Without one PostGIS takes the statistics,
+# which know a sample; an index may be of some of the rows; and views and partitioned tables have
+# neither of their own.
+INDEXED_EXTENT = f"""
 {CORNERS} FROM (
-    SELECT ST_EstimatedExtent(n.nspname, c.relname, %s) AS e
+    SELECT ST_EstimatedExtent(n.nspname, c.relname, a.attname) AS e
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.oid = to_regclass(%s) AND c.relkind IN ('r', 'm')
+        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = %s
+    WHERE c.oid = to_regclass(%s) AND c.relkind IN ('r', 'm') AND (
+        SELECT bool_and(i.indpred IS NULL AND i.indisvalid)
+        FROM pg_index i JOIN pg_class named ON named.oid = i.indexrelid
+            JOIN pg_am method ON method.oid = named.relam AND method.amname = 'gist'
+        WHERE i.indrelid = c.oid AND a.attnum = ANY (i.indkey)
+    )
 ) extent
 """  # noqa: S608
 
@@ -155,12 +163,12 @@ class Layer:
     def extent(self) -> tuple[float, ...] | None:
         """xmin, ymin, xmax, ymax in degrees; None where there is nothing.
 
-        Of a whole table what its index or its statistics say, else that of each row.
+        Of a whole table what its spatial index says, else that of each row.
         """
         field = self._geometry_field()
         stored = srid.storage(field, self.using)
         whole = not self.queryset.query.where and field.model is self.queryset.model
-        box = self._estimated_extent(field) if whole and not stored.geography else None
+        box = self._indexed_extent(field) if whole and not stored.geography else None
         if box is None:
             query = self._query()
             sql = f"SELECT ST_Extent({query.geometry.label}::geometry) AS e FROM ({query.sql}) rows"  # noqa: S608
@@ -252,9 +260,9 @@ class Layer:
         rows = (json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]["Plan Rows"]
         return 2 ** max(1, math.ceil(math.log2(max(1, rows) / max(1, self.max_features))))
 
-    def _estimated_extent(self, field: BaseSpatialField) -> tuple | None:
+    def _indexed_extent(self, field: BaseSpatialField) -> tuple | None:
         table = connections[self.using].ops.quote_name(field.model._meta.db_table)
-        box = self._run(ESTIMATED_EXTENT, (field.column, table))
+        box = self._run(INDEXED_EXTENT, (field.column, table))
         return box if box and box[0] is not None else None
 
     def _run(self, sql: str, params: tuple) -> tuple | None:

@@ -7,6 +7,7 @@ the column stores, never the column into others, since the index is of the colum
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 from django.contrib.gis.db.models.fields import BaseSpatialField, GeometryField
@@ -21,7 +22,7 @@ from rest_framework.settings import api_settings
 
 from backend.geo import curves, spatial_values
 from backend.geo.area import clipped, inside
-from backend.geo.keyset import in_full_order
+from backend.geo.keyset import as_filter, in_full_order
 from backend.geo.parameters import KnownParametersMixin
 from backend.geo.sparse_fields import SparseFieldsMixin
 from backend.geo.srid import WGS84, Storage, storage
@@ -70,6 +71,8 @@ class SpatialFilter(BaseFilterBackend):
                 if request.query_params.get(parameter)
             }
             if given:
+                if queryset.query.is_sliced:  # which takes no filter
+                    queryset = as_filter(queryset) or queryset
                 queryset = _Given(field, names, given, queryset.db).filter(queryset)
         return queryset
 
@@ -102,10 +105,26 @@ class StableOrderingFilter(OrderingFilter):
     goes on to group the rows would get a group for each.
     """
 
+    def filter_queryset(self, request: Request, queryset: QuerySet, view: Any) -> QuerySet:
+        """Raises ValidationError for rows that were chosen by an order, and would be others."""
+        query = queryset.query
+        asked = request.query_params.get(self.ordering_param)
+        if asked and (query.is_sliced or query.distinct_fields):
+            chosen = as_filter(queryset)
+            if chosen is None:
+                raise ValidationError(
+                    {self.ordering_param: "These rows come in one order only. Leave it out."}
+                )
+            queryset = chosen
+        return super().filter_queryset(request, queryset, view)
+
     def get_default_valid_fields(
         self, queryset: QuerySet, view: Any, context: dict[str, Any] | None = None
     ) -> list[tuple[str, Any]]:
-        fields = super().get_default_valid_fields(queryset, view, context)
+        # REST framework looks for properties on the model, to leave them out; on one with a
+        # composite key that fails at ``pk``. No column is a property.
+        no_model: Any = SimpleNamespace(model=None)
+        fields = super().get_default_valid_fields(no_model, view, context)
         return [(name, label) for name, label in fields if _is_column(queryset.model, name)]
 
     def remove_invalid_fields(

@@ -15,7 +15,8 @@ from typing import Any
 from django.contrib.gis.db.models.fields import BaseSpatialField
 from django.core.exceptions import FieldDoesNotExist, FieldError
 from django.db import models, router
-from django.db.models import ExpressionWrapper, F
+from django.db.models import ExpressionWrapper, F, Func
+from django.db.models.functions import Cast
 from rest_framework import exceptions, relations, serializers, status
 from rest_framework.fields import empty
 from rest_framework_gis.fields import GeometryField
@@ -24,7 +25,7 @@ from rest_framework_gis.serializers import (
     GeoFeatureModelSerializer,
 )
 
-from backend.geo.keyset import in_full_order, is_chosen
+from backend.geo.keyset import has_comparable_key, in_full_order, is_chosen, is_composite
 from backend.geo.stored_types import Stored, stored_types
 
 # What decides about a value on its way out. A subclass with its own is not SQL.
@@ -122,10 +123,12 @@ def feature_columns(
 ) -> FeatureColumns:
     """``feature_query`` without asking any database, and so without the types of columns."""
     shown = shown_fields(serializer, queryset.model, geometry, only)
-    columns = {
-        name: Column(name, f"feature_{number}", field, *_source(field, queryset))
-        for number, (name, field) in enumerate(shown.fields.items())
-    }
+    columns = {}
+    for number, (name, field) in enumerate(shown.fields.items()):
+        source = _source(field, queryset)
+        if source[0] == "pk" and is_composite(queryset.model._meta.pk):
+            field = serializers.CharField()  # what it writes of the key is text
+        columns[name] = Column(name, f"feature_{number}", field, *source)
     return FeatureColumns(
         id=columns.get(shown.id),
         geometry=columns.get(shown.geometry),
@@ -267,6 +270,11 @@ def _source(
 ) -> tuple[str, models.Field, models.Field | None]:
     """The lookup of the field's value, what it is a value of, and the column's own field."""
     steps = list(field.source_attrs)
+    pk = queryset.model._meta.pk
+    if steps == ["pk"] and is_composite(pk):
+        if not has_comparable_key(queryset.model):
+            raise refuse(field, "a part of the key is neither a number nor text nor a UUID")
+        return "pk", models.TextField(), None
     annotations = queryset.query.annotations
     if steps[0] in annotations:
         if len(steps) > 1:
@@ -325,6 +333,15 @@ def _model_field(field: serializers.Field, model: type[models.Model], name: str)
     return found
 
 
+def _expression(queryset: models.QuerySet, path: str) -> F | Func:
+    pk = queryset.model._meta.pk
+    if path != "pk" or not is_composite(pk):
+        return F(path)
+    # As CompositePrimaryKey.value_to_string() writes it, which the page shows.
+    parts = [Cast(F(part.attname), models.TextField()) for part in pk.fields]
+    return Func(*parts, template="json_build_array(%(expressions)s)::text")
+
+
 def _inner_select(queryset: models.QuerySet, paths: dict[str, str]) -> tuple[str, tuple]:
     query = queryset.query
     if query.combinator:
@@ -337,7 +354,7 @@ def _inner_select(queryset: models.QuerySet, paths: dict[str, str]) -> tuple[str
         queryset = in_full_order(queryset)
     # Inside a wrapper Django does not ask for geometry as bytes.
     wrapped = {
-        label: ExpressionWrapper(F(path), output_field=models.TextField())
+        label: ExpressionWrapper(_expression(queryset, path), output_field=models.TextField())
         for label, path in paths.items()
     }
     selected = list(wrapped)

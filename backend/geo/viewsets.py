@@ -5,8 +5,16 @@ class StopViewSet(SpatialMixin, viewsets.ModelViewSet):
     serializer_class = StopSerializer
 """
 
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404
+from rest_framework.exceptions import ValidationError
+
 from backend.geo.conditional import ConditionalMixin
 from backend.geo.filters import SpatialFilterMixin
+from backend.geo.keyset import is_composite, key_of
 from backend.geo.sparse_fields import SparseFieldsMixin
 from backend.geo.streaming import StreamingMixin
 from backend.geo.tiles import TilesMixin
@@ -26,3 +34,15 @@ class SpatialMixin(
     Stands before the viewset's class. Each of its parts can be taken alone instead; their
     attributes are those of the viewset: see the classes above.
     """
+
+    def get_object(self) -> Any:
+        """As REST framework's; where the model's key is composite, by the id that the list shows:
+        ``["Main Street", "12"]``. Raises Http404."""
+        name = self.lookup_url_kwarg or self.lookup_field
+        model = self.get_queryset().model
+        if self.lookup_field == "pk" and is_composite(model._meta.pk):
+            try:
+                self.kwargs[name] = key_of(model, self.kwargs[name], name)
+            except ValidationError:
+                raise Http404 from None
+        return super().get_object()

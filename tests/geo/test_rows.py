@@ -42,3 +42,40 @@ def test_every_row_is_there_once_in_every_walk_and_format(cells: dict[str, str])
     differ = {name: text for name, text in cells.items() if text}
     print(f"{len(cells)} cells, {len(differ)} differ")
     assert not differ, "\n".join(f"{name}: {text}" for name, text in differ.items())
+
+
+SESSION = """
+import json
+from django.db import connection
+import backend.wsgi
+from backend.geo.tile_sql import ONE_PLAN
+
+def shown():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('max_parallel_workers_per_gather'),"
+                       " current_setting('jit'), current_setting('statement_timeout')")
+        return cursor.fetchone()
+
+first = shown()
+with connection.cursor() as cursor:
+    name = cursor.execute("SELECT current_database()") or cursor.fetchone()[0]
+    cursor.execute(f"ALTER DATABASE {name} SET max_parallel_workers_per_gather = 3")
+connection.close()
+second = shown()
+with connection.cursor() as cursor:
+    cursor.execute(f"ALTER DATABASE {name} RESET max_parallel_workers_per_gather")
+    cursor.execute(ONE_PLAN + "SELECT current_setting('max_parallel_workers_per_gather')")
+    tile = cursor.fetchone()
+print("SHOWN", json.dumps([first, second, tile]))
+"""
+
+
+def test_sessions_of_the_server_have_one_plan_unless_the_database_says_otherwise(
+    things: Container,
+) -> None:
+    printed = things.exec("python", "manage.py", "shell", "--command", SESSION)
+    (line,) = [line for line in printed.splitlines() if line.startswith("SHOWN ")]
+    first, second, tile = json.loads(line.removeprefix("SHOWN "))
+    assert first == ["0", "off", "5min"]
+    assert second == ["3", "off", "5min"]
+    assert tile == ["0"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import datetime
+import functools
 import json
 import traceback
 import uuid
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 import mvt
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.gis.geos import Point
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand
 from django.db import connection
 from django.db.models import Count, Exists, F, OuterRef, QuerySet, Window
@@ -31,7 +33,7 @@ from backend.geo.pagination import CursorPagination, LimitOffsetPagination
 from backend.geo.viewsets import SpatialMixin
 from things.models import TAGS, THINGS, ByComposite, ByInteger, ByRelation, Note, Owner
 
-ROWS = 36
+ROWS = 30
 PAGE = 8
 TILE = (10, 162, 366)  # a part of Portland; the rows lie in and around it
 START = datetime.datetime(2019, 1, 1, tzinfo=datetime.UTC)
@@ -298,6 +300,35 @@ def cut(cls: type, model: type) -> list[str]:
     raise AssertionError("streams without an end")
 
 
+def refused(cls: type, model: type) -> None:
+    try:
+        get(cls)
+    except ImproperlyConfigured as error:
+        said = str(error)
+    else:
+        said = "200"
+    assert f"CursorPagination cannot page {model.__name__}" in said, said
+
+
+def grouped(model: type, query: str) -> None:
+    """In an action of a team's own: the filters leave the groups as they are."""
+    cls = view(model, "", rows(model).order_by(*model._meta.ordering), LimitOffsetPagination)
+    request = cls().initialize_request(APIRequestFactory().get(f"/?{query}"))
+    found = cls(request=request, action="totals", format_kwarg=None).filter_queryset(rows(model))
+    totals = list(found.values("kind").annotate(total=Count("label")))
+    assert len(totals) == 5, f"{len(totals)} groups"
+
+
+def reordered(cls: type, model: type, whole: list[str]) -> None:
+    """In an order of the client's: the same rows."""
+    found = walk(cls, model, query=f"limit={PAGE}&ordering=-label")
+    assert sorted(found) == sorted(whole), "other rows"
+    labels = [json.loads(text)["label"] for text in found]
+    with connection.cursor() as cursor:  # in the order of the database's own language
+        cursor.execute("SELECT x FROM unnest(%s) x ORDER BY x DESC", [labels])
+        assert labels == [label for (label,) in cursor.fetchall()], "in another order"
+
+
 def tile(cls: type, model: type, address: tuple[int, int, int]) -> list[str]:
     shuffle(model, address[0])
     z, x, y = map(str, address)
@@ -350,12 +381,18 @@ def cells(model: type, kind: str) -> Iterator[tuple[str, Callable[[], None]]]:
     yield "previous", lambda: same(backward(pages, model))
     yield "offset", lambda: same(offsets(pages, model))
     numbers = view(model, kind, queryset, Pages)
+    if features and kind in ("by few values", "latest of each", "one of each", "sliced"):
+        yield "in the client's order", lambda: reordered(pages, model, whole)
+        box = f"limit={PAGE}&in_bbox=-180,-90,180,90"
+        yield "in a box", lambda: same(walk(pages, model, query=box), ordered=False)
     if kind != "by a joined value":  # which Django's own Paginator counts as one
         yield "page numbers", lambda: same(walk(numbers, model, query=""))
     if kind not in NOT_BY_CURSOR and (kind != "values" or model is not ByComposite):
         # Not once for each value of a join.
         yield "cursor", lambda: same(walk(cursor, model), list(dict.fromkeys(whole)))
         yield "cursor back", lambda: same(backward(cursor, model), list(dict.fromkeys(whole)))
+    elif kind != "values":
+        yield "cursor refuses by name", lambda: refused(cursor, model)
     if features and not queryset.query.combinator:
         yield "stream", lambda: same(stream(pages), ordered=False)
         yield "stream, cut", lambda: same(cut(pages, model))
@@ -368,7 +405,7 @@ def cells(model: type, kind: str) -> Iterator[tuple[str, Callable[[], None]]]:
             )
 
 
-# Refused, by name: test_cursor_refuses_what_it_cannot_follow_by_name.
+# Refused, by name.
 NOT_BY_CURSOR = {
     *GROUPED,
     *("union", "joined, annotated", "joined, annotated, distinct", "by a joined value"),
@@ -385,14 +422,22 @@ def _labels(queryset: QuerySet) -> list[str] | None:
 class Command(BaseCommand):
     help = "Prints what differs in each cell, nothing where it is right."
 
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument("models", nargs="*", help="their names; without any all")
+
     def handle(self, *args: Any, **options: Any) -> None:
         fill()
+        chosen = [m for m in THINGS if not options["models"] or m.__name__ in options["models"]]
         results = {
             f"{model.__name__}: {kind}: {way}": _differs(check)
-            for model in THINGS
+            for model in chosen
             for kind in kinds(model)
             for way, check in cells(model, kind)
         }
+        for model in chosen:
+            for query in ("", "ordering=kind"):
+                name = f"{model.__name__}: grouped in an action: {query}"
+                results[name] = _differs(functools.partial(grouped, model, query))
         self.stdout.write(f"RESULTS {json.dumps(results)}")
 
 

@@ -306,7 +306,7 @@ VARIABLES = (
         "integer",
         10_000,
         "Up to so many rows, the `count` of a page is exact; above, it is PostgreSQL's estimate, "
-        "and the header `X-Count: estimated` says so. `?count=exact` counts all.",
+        "and the body says `count_estimated: true`. `?count=exact` counts all.",
         "HTTP",
     ),
     Variable(

@@ -24,6 +24,7 @@ from backend.geo.geojson_schemas import (
     GeometryFieldInspector,
     with_collections,
 )
+from backend.geo.negotiation import GEOJSON, OF_ONE_ROW
 from backend.geo.pagination import COUNT_ESTIMATED, COUNT_ESTIMATED_SCHEMA
 from backend.geo.sparse_fields import SparseFieldsMixin
 from backend.geo.streaming import StreamingMixin
@@ -129,8 +130,21 @@ class GeoAutoSchema(SwaggerAutoSchema):
     # --- What is answered
 
     def get_produces(self) -> list[str]:
+        without = () if self.overrides.get("produces") else self._refused_formats()
+        offered = [kind for kind in super().get_produces() if kind not in without]
         # An error of a view of tiles is none.
-        return list(dict.fromkeys([*super().get_produces(), answers.JSON]))
+        return list(dict.fromkeys([*offered, answers.JSON]))
+
+    def _refused_formats(self) -> set[str]:
+        """Media types whose renderers the view has, and which its rows cannot be written in."""
+        if getattr(self.view, "action", None) in OF_ONE_ROW:
+            is_feature = isinstance(self.get_view_serializer(), GeoFeatureModelSerializer)
+            return set() if is_feature else {GEOJSON}
+        if not isinstance(self.view, StreamingMixin):
+            return set()
+        suited = self._formats()
+        streams = self.view.stream_renderer_classes
+        return {each.media_type for each in streams if each.format not in suited}
 
     def get_responses(self) -> openapi.Responses:
         told = super().get_responses()

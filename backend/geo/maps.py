@@ -96,6 +96,11 @@ class MapMixin(FormatsMixin, KnownParametersMixin):
             **{name: url + query for name, url in urls.items()},
         }
 
+    def get_extra_action_url_map(self) -> dict[str, str]:
+        """For the browsable API, whose `?format=api` a map and a tile do not have."""
+        pages = super().get_extra_action_url_map()
+        return {name: url.partition("?")[0] for name, url in pages.items()}
+
     def page_url(self, name: str, **kwargs: str) -> str:
         """The absolute URL of another page of this viewset. Raises NoReverseMatch."""
         above = {key: value for key, value in self.kwargs.items() if key not in ("format", *"zxy")}

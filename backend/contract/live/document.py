@@ -132,7 +132,7 @@ def samples(parameter: dict[str, Any]) -> Iterator[tuple[Any, bool]]:
         yield value, is_told
     choices = parameter.get("enum") or parameter.get("items", {}).get("enum") or []
     for choice in choices[1:]:
-        yield [choice] if parameter.get("type") == "array" else choice, True
+        yield [choice] if parameter.get("type") == "array" else choice, False
 
 
 def sample(parameter: dict[str, Any]) -> tuple[Any, bool]:
@@ -141,7 +141,7 @@ def sample(parameter: dict[str, Any]) -> tuple[Any, bool]:
         if name in parameter:
             return parameter[name], True
     if parameter.get("enum"):
-        return parameter["enum"][0], True
+        return parameter["enum"][0], False
     kind = parameter.get("type")
     if kind == "array":
         value, is_told = sample(parameter.get("items", {}))

@@ -15,7 +15,7 @@ from django.db import models, router, transaction
 from backend.contract.report import OK, Result
 
 PASSWORD = "only-for-this-check"  # noqa: S105  of users that are gone when it is printed
-OURS = ("admin", "auth", "contenttypes", "sessions", "authtoken", "sites", "messages")
+OURS = ("admin", "auth", "gis", "contenttypes", "sessions", "authtoken", "sites", "messages")
 WKT = {
     "POINT": "POINT(-122.68 45.52)",
     "LINESTRING": "LINESTRING(-122.68 45.52, -122.67 45.53)",

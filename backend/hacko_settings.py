@@ -8,6 +8,8 @@ replaces names outright, or extends them after
 
 from pathlib import Path as _Path
 
+from corsheaders.defaults import default_headers as _default_headers
+
 from backend import derived as _derivations
 from backend import geolibs as _geolibs
 from backend import overrides as _overrides
@@ -112,6 +114,8 @@ CORS_ALLOW_ALL_ORIGINS = _derived(
     *("CORS_ALLOWED_ORIGINS", "CORS_ALLOWED_ORIGIN_REGEXES", "CORS_ALLOW_CREDENTIALS"),
     *("CORS_ORIGIN_REGEX_WHITELIST", "CORS_ORIGIN_ALLOW_ALL"),
 )
+# What scripts of other origins may send besides the usual: what they know of an answer.
+CORS_ALLOW_HEADERS = [*_default_headers, "if-match", "if-none-match"]
 # What scripts of other origins may read besides the usual: marks of our pages and tiles.
 CORS_EXPOSE_HEADERS = ["ETag", "X-Count", "X-Request-ID", "X-Tile-Sample"]
 CSRF_TRUSTED_ORIGINS = _env["CSRF_TRUSTED_ORIGINS"]

@@ -19,6 +19,7 @@ from django.conf import settings
 from django.core.exceptions import MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
+from django.utils.http import parse_etags
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -54,6 +55,11 @@ class CompressionMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "If-Match" in request.headers:
+            # Strong tags that were weakened below, or by a proxy that compresses, come back so;
+            # RFC 9110, 13.1.1 would have them match nothing.
+            given = parse_etags(request.META["HTTP_IF_MATCH"])
+            request.META["HTTP_IF_MATCH"] = ", ".join(tag.removeprefix("W/") for tag in given)
         response = self.get_response(request)
         if not _is_compressible(response) or _is_to_be_kept(request, response):
             return response

@@ -18,6 +18,8 @@ import psycopg2
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from backend.geo.sessions import Session
+
 # Large enough that the costs of a chunk (a system call, a wake-up) do not count.
 CHUNK = 128 * 1024
 # Chunks read ahead of the client. Four hide the unevenness of either side.
@@ -50,7 +52,8 @@ class Copy:
     ``start`` returns when the first row is there, and raises what the database says
     instead. ``close`` may be called at any time and from any thread: it ends the query
     on the server, the thread and the connection. The connection is one of its own, so
-    that a broken stream leaves nothing behind in the one of the request's thread.
+    that a broken stream leaves nothing behind in the one of the request's thread; what was
+    set in that one, in ``session``, is set in this one too.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Copy:
         using: str,
         statement: str,
         params: tuple[Any, ...],
+        session: Session,
         *,
         timeout: float = 0,
         gone: Callable[[], bool] = lambda: False,
@@ -66,6 +70,7 @@ class Copy:
         self.rows = 0
         self.error: Exception | None = None
         self._using, self._statement, self._params = using, statement, params
+        self._session = session
         self._milliseconds = int(timeout * 1000)
         self._gone = gone
         self._wrapper: BaseDatabaseWrapper | None = None
@@ -80,8 +85,10 @@ class Copy:
     def start(self) -> None:
         """Send the query and wait for its first row, or its end."""
         limit = f"SET LOCAL statement_timeout = {self._milliseconds}"
-        # One statement, one way to the server and back.
-        self._wrapper = _begun(self._using, f"BEGIN READ ONLY; {limit}; {AT_ONCE}; {EXACT}")
+        same, params = self._session.statement()
+        # One message, one way to the server and back.
+        begin = f"BEGIN READ ONLY; {same}; {limit}; {AT_ONCE}; {EXACT}"
+        self._wrapper = _begun(self._using, begin, params)
         try:
             self._thread = threading.Thread(target=self._copy, name="stream", daemon=True)
             self._thread.start()
@@ -122,7 +129,8 @@ class Copy:
                 self._thread.join(LOOK)
             self._thread.join()
         wrapper, self._wrapper = self._wrapper, None
-        if self._ended and self.error is None:
+        # A setting of the team's that was set once is not unknown again, but empty.
+        if self._ended and self.error is None and not self._session.own:
             _keep(wrapper)
         else:
             wrapper.close()
@@ -169,7 +177,7 @@ class Copy:
                     raise ClientGoneError
 
 
-def _begun(using: str, begin: str) -> BaseDatabaseWrapper:
+def _begun(using: str, begin: str, params: list[Any]) -> BaseDatabaseWrapper:
     """A connection apart from those of the requests' threads, with ``begin`` done."""
     kept = _kept[os.getpid(), using]
     while kept:
@@ -178,7 +186,7 @@ def _begun(using: str, begin: str) -> BaseDatabaseWrapper:
             if _young(wrapper):
                 # The server may have ended it since.
                 with contextlib.suppress(psycopg2.Error):
-                    _execute(wrapper, begin)
+                    _execute(wrapper, begin, params)
                     return wrapper
             wrapper.close()
     wrapper = connections[using].copy()
@@ -187,7 +195,7 @@ def _begun(using: str, begin: str) -> BaseDatabaseWrapper:
     try:
         wrapper.ensure_connection()  # as connect(), with Django's errors
         with wrapper.wrap_database_errors:
-            _execute(wrapper, begin)
+            _execute(wrapper, begin, params)
     except BaseException:
         wrapper.close()
         raise
@@ -204,9 +212,9 @@ def _keep(wrapper: BaseDatabaseWrapper) -> None:
     wrapper.close()
 
 
-def _execute(wrapper: BaseDatabaseWrapper, statement: str) -> None:
+def _execute(wrapper: BaseDatabaseWrapper, statement: str, params: list[Any] | None = None) -> None:
     with wrapper.connection.cursor() as cursor:
-        cursor.execute(statement)
+        cursor.execute(statement, params)
 
 
 def _young(wrapper: BaseDatabaseWrapper) -> bool:

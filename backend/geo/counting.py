@@ -8,6 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import EmptyResultSet
@@ -15,6 +16,7 @@ from django.db import OperationalError, connections
 from django.db.models import QuerySet
 from rest_framework.exceptions import APIException
 
+from backend.geo import sessions
 from backend.geo.keyset import order_multiplies
 
 QUERY_CANCELED = "57014"  # https://www.postgresql.org/docs/17/errcodes-appendix.html
@@ -23,7 +25,8 @@ QUERY_CANCELED = "57014"  # https://www.postgresql.org/docs/17/errcodes-appendix
 LIFETIME = 5  # seconds
 MOST_ESTIMATES = 256  # statements, each with its parameters
 
-_estimates: OrderedDict[Hashable, tuple[float, int]] = OrderedDict()
+# By statement, then by what decides in a session which rows it sees.
+_estimates: OrderedDict[Hashable, tuple[float, dict[Hashable, int]]] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -46,7 +49,8 @@ def count(queryset: QuerySet, *, exact: bool = False) -> Count:
     """The rows of ``queryset``: counted up to EXACT_COUNT_LIMIT, estimated above.
 
     ``exact`` counts all, within STATEMENT_TIMEOUT; CountTooSlow is raised past it. Other
-    databases than PostgreSQL have no such estimate, and count.
+    databases than PostgreSQL have no such estimate, and count. So do tables of which not
+    everybody sees the same rows: an estimate goes by the rows of all.
     """
     if connections[queryset.db].vendor != "postgresql":
         return Count(queryset.count())
@@ -56,14 +60,17 @@ def count(queryset: QuerySet, *, exact: bool = False) -> Count:
     # A row that comes once for each value that it is ordered by is so many rows.
     ordered = queryset.query.is_sliced or order_multiplies(queryset)
     unordered = queryset if ordered else queryset.order_by()
-    key = _key(unordered)
-    if (known := _known(key)) is not None:
+    sql, params = _statement(unordered)
+    if sessions.is_restricted(queryset.db, sql):
+        return Count(_all(queryset))
+    key = _key(queryset.db, sql, params)
+    if (known := _known(queryset.db, key)) is not None:
         return Count(known, exact=False)
     rows = unordered[: limit + 1].count()
     if rows <= limit:
         return Count(rows)
     estimated = max(estimate(unordered), rows)
-    _remember(key, estimated)
+    _remember(queryset.db, key, estimated)
     return Count(estimated, exact=False)
 
 
@@ -77,28 +84,40 @@ def estimate(queryset: QuerySet) -> int:
     return json.loads(queryset.explain(format="json"))[0]["Plan"]["Plan Rows"]
 
 
-def _key(queryset: QuerySet) -> Hashable | None:
-    """The statement itself; None where it has no rows, or a parameter that is a list."""
+def _statement(queryset: QuerySet) -> tuple[str, tuple[Any, ...]]:
     try:
-        sql, params = queryset.query.get_compiler(queryset.db).as_sql()
-        key = (queryset.db, sql, tuple(params))
+        return queryset.query.get_compiler(queryset.db).as_sql()
+    except EmptyResultSet:
+        return "", ()
+
+
+def _key(using: str, sql: str, params: tuple[Any, ...]) -> Hashable | None:
+    """The statement itself; None where it has no rows, or a parameter that is a list."""
+    key = (using, sql, tuple(params))
+    try:
         hash(key)
-    except (EmptyResultSet, TypeError):
+    except TypeError:
         return None
-    return key
+    return key if sql else None
 
 
-def _known(key: Hashable | None) -> int | None:
+def _known(using: str, key: Hashable | None) -> int | None:
     with _lock:
-        until, rows = _estimates.get(key, (0.0, 0))
-    return rows if time.monotonic() < until else None
+        until, estimates = _estimates.get(key, (0.0, {}))
+    # The session is asked about only where there is an estimate for any.
+    fresh = time.monotonic() < until
+    return estimates.get(sessions.state(using)) if fresh else None
 
 
-def _remember(key: Hashable | None, rows: int) -> None:
+def _remember(using: str, key: Hashable | None, rows: int) -> None:
     if key is None:
         return
+    state, now = sessions.state(using), time.monotonic()
     with _lock:
-        _estimates[key] = (time.monotonic() + LIFETIME, rows)
+        until, estimates = _estimates.get(key, (0.0, {}))
+        if until < now:
+            until, estimates = now + LIFETIME, {}
+        _estimates[key] = (until, {**estimates, state: rows})
         _estimates.move_to_end(key)
         while len(_estimates) > MOST_ESTIMATES:
             _estimates.popitem(last=False)
@@ -113,7 +132,7 @@ def _all(queryset: QuerySet) -> int:
             raise
         seconds = getattr(settings, "STATEMENT_TIMEOUT", 0)
         raise CountTooSlow(
-            {"count": f"Counting took longer than {seconds} s. Leave out count=exact."}
+            {"count": f"Counting took longer than {seconds} s. Filter, or leave out count=exact."}
         ) from error
 
 

@@ -20,7 +20,7 @@ from rest_framework.filters import BaseFilterBackend, OrderingFilter
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
-from backend.geo import curves, spatial_values
+from backend.geo import curves, shown, spatial_values
 from backend.geo.area import clipped, inside
 from backend.geo.keyset import as_filter, in_full_order
 from backend.geo.parameters import KnownParametersMixin
@@ -57,20 +57,23 @@ WIDEST = 45
 class SpatialFilter(BaseFilterBackend):
     """``in_bbox``, ``tile``, ``point`` with ``dist``, ``intersects``, ``contains``, ``within``.
 
-    Filters by every geometry field of the model, or those of the view's
-    ``spatial_filter_fields``. With several the parameters are ``<field>__in_bbox`` and so on.
-    An empty parameter is one that was not given.
+    Filters by every geometry field of the model that the view's serializer shows as it is
+    stored, or by those of the view's ``spatial_filter_fields``, shown or not: by a filter its
+    values can be found out. Where the model, or that list, has several, the parameters are
+    ``<field>__in_bbox`` and so on. An empty parameter is one that was not given.
     """
 
     def filter_queryset(self, request: Request, queryset: QuerySet, view: Any) -> QuerySet:
         """Raises ValidationError for what is no place, ImproperlyConfigured without PostGIS."""
-        for field, names in self._fields(queryset.model, view):
+        for field, names in self._candidates(queryset.model, view):
             given = {
                 name: request.query_params[parameter]
                 for name, parameter in names.items()
                 if request.query_params.get(parameter)
             }
             if given:
+                if not _is_open(field, view):
+                    raise ValidationError({names[next(iter(given))]: "There is no such filter."})
                 if queryset.query.is_sliced:  # which takes no filter
                     queryset = as_filter(queryset) or queryset
                 queryset = _Given(field, names, given, queryset.db).filter(queryset)
@@ -86,10 +89,23 @@ class SpatialFilter(BaseFilterBackend):
             for name, parameter in names.items()
         ]
 
+    def closed_parameters(self, view: Any) -> set[str]:
+        """Those of geometries that this request cannot filter by; no message names them."""
+        model = _model(view)
+        fields = () if model is None else self._candidates(model, view)
+        closed = (names for field, names in fields if not _is_open(field, view))
+        return {parameter for names in closed for parameter in names.values()}
+
     def _fields(
         self, model: type[Model], view: Any
     ) -> Iterator[tuple[GeometryField, dict[str, str]]]:
-        """The fields, and of each the parameters by what they do."""
+        """The fields that this request can filter by."""
+        return (each for each in self._candidates(model, view) if _is_open(each[0], view))
+
+    def _candidates(
+        self, model: type[Model], view: Any
+    ) -> Iterator[tuple[GeometryField, dict[str, str]]]:
+        """The fields that there are, and of each the parameters by what they do."""
         fields = _spatial_fields(model, view)
         for field in fields:
             prefix = f"{field.name}__" if len(fields) > 1 else ""
@@ -100,7 +116,8 @@ class StableOrderingFilter(OrderingFilter):
     """REST framework's ``ordering`` for every column that a reader sees.
 
     Orders by the readable fields of the model without geometry, or by the view's
-    ``ordering_fields``; another name is answered with 400. Pages and streams let the primary
+    ``ordering_fields``, of which ``"__all__"`` are those without a geometry that cannot be
+    filtered by; another name is answered with 400. Pages and streams let the primary
     key decide between equal rows (``backend.geo.keyset``). It is not added here: a view that
     goes on to group the rows would get a group for each.
     """
@@ -126,6 +143,19 @@ class StableOrderingFilter(OrderingFilter):
         no_model: Any = SimpleNamespace(model=None)
         fields = super().get_default_valid_fields(no_model, view, context)
         return [(name, label) for name, label in fields if _is_column(queryset.model, name)]
+
+    def get_valid_fields(
+        self, queryset: QuerySet, view: Any, context: dict[str, Any] | None = None
+    ) -> list[tuple[str, Any]]:
+        fields = super().get_valid_fields(queryset, view, context or {})
+        if getattr(view, "ordering_fields", self.ordering_fields) != "__all__":
+            return fields
+        hidden = {
+            field.name
+            for field in queryset.model._meta.concrete_fields
+            if isinstance(field, GeometryField) and not _is_open(field, view)
+        }
+        return [(name, label) for name, label in fields if name not in hidden]
 
     def remove_invalid_fields(
         self, queryset: QuerySet, fields: list[str], view: Any, request: Request
@@ -304,6 +334,12 @@ def _holds(function: str, *arguments: Any) -> Func:
     else:
         options = {"function": function}
     return Func(*arguments, output_field=BooleanField(), **options)
+
+
+def _is_open(field: GeometryField, view: Any) -> bool:
+    if getattr(view, "spatial_filter_fields", None) is not None:
+        return True  # it is one of them
+    return field.name in shown.unchanged(view)
 
 
 def _spatial_fields(model: type[Model], view: Any) -> list[GeometryField]:

@@ -154,7 +154,11 @@ def _geometry(column: Column | None) -> str:
             "which it has. Ask for format=geojson."
         )
     srid = source.srid if column.field.transform is None else column.field.transform
+    stored = expressions.geometry(column)
+    if column.field.precision is not None:
+        # Rounded as in the other formats: a field may hide where something is.
+        stored = f"ST_GeomFromText({expressions.text(column)})"
     empty = f"{source.geom_type}{' Z' if source.dim == 3 else ''} EMPTY"
-    shown = f"coalesce({expressions.geometry(column)}, '{empty}'::geometry)"
+    shown = f"coalesce({stored}, '{empty}'::geometry)"
     # As Django does, whatever the row says: a header has one SRID for all.
     return f"ST_SetSRID({shown}, {max(srid, 0)})"

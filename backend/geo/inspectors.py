@@ -26,6 +26,7 @@ from backend.geo.geojson_schemas import (
 )
 from backend.geo.negotiation import GEOJSON, OF_ONE_ROW
 from backend.geo.pagination import COUNT_ESTIMATED, COUNT_ESTIMATED_SCHEMA
+from backend.geo.shown import as_list
 from backend.geo.sparse_fields import SparseFieldsMixin
 from backend.geo.streaming import StreamingMixin
 from backend.geo.tiles import TilesMixin
@@ -91,6 +92,10 @@ class GeoAutoSchema(SwaggerAutoSchema):
 
     # --- What is sent
 
+    def get_view_serializer(self) -> Any:
+        with as_list(self.view):
+            return super().get_view_serializer()
+
     def get_request_serializer(self) -> Any:
         role = Role.PATCH if self.method.upper() == "PATCH" else Role.BODY
         return as_role(super().get_request_serializer(), role)
@@ -121,7 +126,8 @@ class GeoAutoSchema(SwaggerAutoSchema):
         return each_once(parameters)
 
     def get_filter_parameters(self) -> list[openapi.Parameter]:
-        return each_once(map(unfilled, super().get_filter_parameters()))
+        with as_list(self.view):
+            return each_once(map(unfilled, super().get_filter_parameters()))
 
     def get_security(self) -> list[dict[str, list[str]]] | None:
         told = super().get_security()

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, get_script_prefix
 from rest_framework.decorators import action
@@ -21,6 +22,9 @@ from backend.geo.parameters import KnownParametersMixin, unwatched
 from backend.landing import render
 from backend.pages import policy_with_scripts
 
+# Pages that show the rows of the list, and so are asked as ``list``: by its serializer,
+# queryset, permissions and throttles.
+PAGES_OF_LIST = ("tiles", "tile", "map")
 # Of a paginator: which parameters name a page, and so nothing of what is shown.
 PAGE_PARAMETERS = (
     *("limit_query_param", "offset_query_param", "page_query_param"),
@@ -64,6 +68,15 @@ class MapBrowsableAPIRenderer(BrowsableAPIRenderer):
 
 class MapMixin(FormatsMixin, KnownParametersMixin):
     """Adds the page ``map`` to a viewset that has tiles; part of ``TilesMixin``."""
+
+    # Which of PAGES_OF_LIST this request asks for, None for any other.
+    list_page: str | None = None
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        request = super().initialize_request(request, *args, **kwargs)
+        if self.action in PAGES_OF_LIST:
+            self.list_page, self.action = self.action, "list"
+        return request
 
     @action(
         detail=False,

@@ -131,6 +131,8 @@ class KnownParametersMixin:
         if not unread:
             return
         known = self._filters | _named_by(self) | _named_by(self._paginator_class())
+        for backend in self.filter_backends:
+            known -= getattr(backend(), "closed_parameters", lambda _: set())(self)
         passing = (*HARMLESS, *getattr(settings, "IGNORED_QUERY_PARAMETERS", ()))
         unknown = {
             name

@@ -25,6 +25,8 @@ class SparseFieldsMixin(KnownParametersMixin):
     """
 
     fields_query_param = "fields"
+    # While it is asked what the view shows to this request at all.
+    with_all_fields = False
 
     def get_serializer(self, *args: Any, **kwargs: Any) -> serializers.BaseSerializer:
         """Raises ValidationError for a name that is no field of the serializer."""
@@ -43,7 +45,7 @@ class SparseFieldsMixin(KnownParametersMixin):
     def _names(self) -> list[str]:
         request = getattr(self, "request", None)
         fake = getattr(self, "swagger_fake_view", False)
-        if request is None or fake or request.method not in SAFE_METHODS:
+        if self.with_all_fields or request is None or fake or request.method not in SAFE_METHODS:
             return []
         given = request.query_params.get(self.fields_query_param, "").split(",")
         return [name.strip() for name in given if name.strip()]

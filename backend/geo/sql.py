@@ -195,7 +195,7 @@ def definer(cls: type, method: str) -> type | None:
     return next((base for base in cls.__mro__ if method in vars(base)), None)
 
 
-def _of_the_libraries(cls: type, hooks: tuple[str, ...]) -> str | None:
+def hook_of_a_team(cls: type, hooks: tuple[str, ...]) -> str | None:
     """The first hook that another class than DRF's own defines, None where there is none."""
     for hook in hooks:
         owner = definer(cls, hook)
@@ -209,7 +209,7 @@ def _checked(serializer: serializers.BaseSerializer) -> serializers.Serializer:
     if isinstance(serializer, serializers.ListSerializer):
         many, serializer = type(serializer), serializer.child
     lists = (serializers.ListSerializer, GeoFeatureModelListSerializer)
-    changed = _of_the_libraries(type(serializer), SERIALIZER_HOOKS)
+    changed = hook_of_a_team(type(serializer), SERIALIZER_HOOKS)
     if many is not None and definer(many, "to_representation") not in lists:
         changed = f"{many.__name__}.to_representation() is Python code"
     if changed:
@@ -261,7 +261,7 @@ def _check_hooks(field: serializers.Field) -> None:
         raise refuse(field, f"{type(field).__name__} holds other objects")
     if field.source == "*":
         raise refuse(field, f"{type(field).__name__} gets the whole object")
-    if changed := _of_the_libraries(type(field), FIELD_HOOKS):
+    if changed := hook_of_a_team(type(field), FIELD_HOOKS):
         raise refuse(field, changed)
 
 

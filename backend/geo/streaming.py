@@ -9,7 +9,8 @@ adds ``/stops.geojson``, ``.geojsonl``, ``.csv`` and ``.fgb``, also by ``?format
 ``Accept:``. The ordinary page stays as it is. Filters, permissions, throttles, ordering
 and the database are the viewset's; ``limit`` and ``offset`` are taken, a page size is
 not. Values are those of the serializer, written by the database; what it cannot write
-raises NotInDatabase.
+raises NotInDatabase. A stream has a session of its own, with the role, the search_path and
+the other settings of the request's.
 
 A stream that cannot be finished breaks off: the closing chunk of HTTP and the closing
 bracket of GeoJSON are missing, and the log has the reason.
@@ -32,10 +33,11 @@ from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils.cache import patch_vary_headers
 from psycopg2.errors import QueryCanceled
 from rest_framework import exceptions, renderers, status
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from backend.geo import expressions, flatgeobuf
+from backend.geo import caching, expressions, flatgeobuf, sessions
 from backend.geo.copying import ClientGoneError, Copy
 from backend.geo.keyset import in_full_order
 from backend.geo.negotiation import FormatsMixin
@@ -162,10 +164,16 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
     stream_precision = expressions.PRECISION
     # Seconds, 0 for none; settings.STATEMENT_TIMEOUT where it is None.
     stream_statement_timeout: float | None = None
+    # PostgreSQL's settings of your own, such as "app.tenant", that decide which rows are seen. A
+    # stream has them from the request's session. None: those that a policy, a view or a
+    # function reads, which the database is asked for.
+    stream_settings: tuple[str, ...] | list[str] | None = None
 
     def get_renderers(self) -> list[renderers.BaseRenderer]:
         own = super().get_renderers()
-        if getattr(self, "action", "list") != "list" or not hasattr(self, "list"):
+        # The pages of tiles are asked as list too, and have renderers of their own.
+        other = getattr(self, "action", "list") != "list" or getattr(self, "list_page", None)
+        if other or not hasattr(self, "list"):
             return own
         return own + [renderer() for renderer in self.stream_renderer_classes]
 
@@ -194,7 +202,10 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
         if isinstance(getattr(request, "accepted_renderer", None), StreamRenderer):
             request.accepted_renderer = renderers.JSONRenderer()
             request.accepted_media_type = renderers.JSONRenderer.media_type
-        return super().finalize_response(request, response, *args, **kwargs)
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if request.method in SAFE_METHODS:
+            caching.guard(request, response)
+        return response
 
     def stream(self, request: Request, renderer: StreamRenderer) -> HttpResponseBase:
         """The rows of the viewset in the renderer's format.
@@ -216,7 +227,12 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
         if request.method == "HEAD":
             return self._stream_response(renderer, queryset.model, ())
         copy = Copy(
-            query.using, statement, query.params, timeout=self._timeout(), gone=_watch(request)
+            query.using,
+            statement,
+            query.params,
+            self._session(query),
+            timeout=self._timeout(),
+            gone=_watch(request),
         )
         try:
             copy.start()
@@ -232,6 +248,18 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
             raise
         body = Body(copy, renderer.wrap(copy, query), request.get_full_path())
         return self._stream_response(renderer, queryset.model, body)
+
+    def _session(self, query: FeatureQuery) -> sessions.Session:
+        """What was set in the session of the request, so that the stream shows the same rows."""
+        if self.stream_settings is not None:
+            return sessions.current(query.using, self.stream_settings)
+        if sessions.facts(query.using).has_computed_names:
+            raise StreamingUnavailable(
+                "A function of this API's database reads settings whose names it makes up, so "
+                "that a stream may show other rows than the page. Name them in stream_settings "
+                "of the view."
+            )
+        return sessions.current(query.using, sessions.names_in(query.sql, query.params))
 
     def _stream_response(
         self, renderer: StreamRenderer, model: type[models.Model], body: Any

@@ -6,7 +6,8 @@
 
 With a router of REST framework it has three more pages: ``stops/tiles/`` is TileJSON
 3.0.0, ``stops/tiles/{z}/{x}/{y}.mvt`` a tile (``.../{y}/`` with a SimpleRouter), and
-``stops/map/`` shows them. Filters, permissions and throttles are those of the viewset.
+``stops/map/`` shows them. Serializer, filters, permissions and throttles are those of the
+list: ``self.action`` is "list", and ``self.list_page`` says which page it is.
 """
 
 from __future__ import annotations
@@ -18,16 +19,18 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpResponse
 from django.urls import NoReverseMatch
-from django.utils.cache import get_conditional_response, patch_vary_headers
+from django.utils.cache import get_conditional_response
+from rest_framework import status
 from rest_framework.decorators import action
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from backend.geo import expressions
+from backend.geo import caching, expressions
 from backend.geo.maps import MapMixin
+from backend.geo.shown import is_blurred
 from backend.geo.stored_types import StoredTextMixin
 from backend.geo.tile_geometry import geometry_name
 from backend.geo.tile_sql import Layer
@@ -50,6 +53,13 @@ class MVTRenderer(BaseRenderer):
     ) -> bytes:
         context["response"]["Content-Type"] = JSONRenderer.media_type
         return JSONRenderer().render(data)
+
+
+class NoTiles(APIException):
+    """The geometry is shown in another way than a tile would draw it."""
+
+    status_code = status.HTTP_406_NOT_ACCEPTABLE
+    default_code = "no_tiles"
 
 
 class TilesMixin(StoredTextMixin, MapMixin):
@@ -140,16 +150,28 @@ class TilesMixin(StoredTextMixin, MapMixin):
 
     def drawn_field(self, serializer: BaseSerializer) -> str | None:
         """The geometry's field, for the pages that draw it: ``?fields=`` does not leave it out."""
-        if getattr(self, "action", None) not in ("tiles", "tile", "map"):
+        if self.list_page is None:
             return None
         return geometry_name(serializer, self.tile_geometry)
 
     def get_tile_layer(self) -> Layer:
-        """What the tiles show. Raises NoPostGIS."""
+        """What the tiles show. Raises NoPostGIS; NoTiles for a geometry that is shown rounded."""
         queryset = self.filter_queryset(self.get_queryset())
+        serializer = self.get_serializer()
+        name = geometry_name(serializer, self.tile_geometry)
+        drawn = serializer.fields.get(name)
+        if drawn is not None and is_blurred(drawn):
+            # Also a tile that draws it so has it at its border, or has it not.
+            allowed = getattr(self, "spatial_filter_fields", None) or ()
+            if drawn.source not in allowed:
+                raise NoTiles(
+                    f"{name} is shown with precision={drawn.precision}, and a tile would tell "
+                    "where it is. Name another geometry in tile_geometry of the view, or this "
+                    "one in its spatial_filter_fields."
+                )
         return Layer(
             name=self.tile_layer or queryset.model._meta.model_name,
-            serializer=self.get_serializer(),
+            serializer=serializer,
             queryset=queryset,
             geometry=self.tile_geometry,
             fields=None if self.tile_fields is None else tuple(self.tile_fields),
@@ -184,12 +206,7 @@ class TilesMixin(StoredTextMixin, MapMixin):
 
     def _let_cache(self, response: HttpResponse) -> None:
         """Shared caches may keep what was shown without any credentials."""
-        user = self.request.user
-        known = self.request.auth is not None or (user is not None and user.is_authenticated)
-        response["Cache-Control"] = (
-            f"{'private' if known else 'public'}, max-age={self.tile_max_age}"
-        )
-        patch_vary_headers(response, ["Authorization"])
+        caching.guard(self.request, response, {"public": True, "max_age": self.tile_max_age})
 
 
 # What drf-yasg's decorator would say, for projects that have it.

@@ -18,6 +18,7 @@ from rest_framework.authentication import (
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
+from backend.geo.shown import as_list
 from backend.openapi import once
 
 # Their names in ``definitions()``.
@@ -67,7 +68,8 @@ def _is_open(view: Any, method: str) -> bool | None:
     asked = copy.copy(view)
     asked.request = request = _anonymous(method)
     try:
-        return all(each.has_permission(request, asked) for each in asked.get_permissions())
+        with as_list(asked):
+            return all(each.has_permission(request, asked) for each in asked.get_permissions())
     except (APIException, PermissionDenied, Http404):
         return False
     # A team's permission may want what only a client's request has. Others read the document too.

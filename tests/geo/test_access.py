@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,7 @@ import requests
 
 from tests.conftest import PostGIS
 from tests.geo.conftest import Api
-from tests.support.containers import Containers
+from tests.support.containers import Container, Containers
 
 PROJECT = Path(__file__).parent / "access_project"
 USERS = ("anonymous", "session", "basic", "token")
@@ -19,27 +22,55 @@ PASSWORD = "of-the-tests"
 MAKE_USERS = """
 from django.contrib.auth import get_user_model
 from rest_framework.authtoken.models import Token
-for name in ("session", "basic", "token", "other"):
+for name in ("session", "basic", "token"):
     user = get_user_model().objects.create_superuser(name, password="of-the-tests")
     Token.objects.create(user=user, key=f"token-of-{name}")
 """
+# What a migration of a team's may make; the tables of tenants and the views are not Django's.
+BEFORE = """
+CREATE TABLE public.site (id int, name text, geom geometry(Point, 4326));
+CREATE SCHEMA a; CREATE SCHEMA b;
+CREATE TABLE a.site (LIKE public.site); CREATE TABLE b.site (LIKE public.site);
+INSERT INTO a.site SELECT n, 'site a ' || n, ST_Point(-122.65 + n / 1e4, 45.5, 4326)
+FROM generate_series(1, 60) n;
+INSERT INTO b.site SELECT n, 'site b ' || n, ST_Point(-122.65 + n / 1e4, 45.6, 4326)
+FROM generate_series(1, 20) n;
+"""
 ROWS = """
 INSERT INTO access_place (name, owner, secret, area, home)
-SELECT 'Place ' || n, (ARRAY[NULL, 'basic', 'token', 'session'])[n % 4 + 1], 'secret ' || n,
+SELECT format('place %s %s', coalesce(owner, 'all'), n), owner,
+       format('secret %s %s', coalesce(owner, 'all'), n),
        ST_MakeEnvelope(-122.7 + n / 1000.0, 45.5, -122.6995 + n / 1000.0, 45.501, 4326),
-       ST_SetSRID(ST_MakePoint(-122.61, 45.6 + n / 1000.0), 4326)
-FROM generate_series(1, 40) n;
+       ST_Point(-122.61 - n / 1e4, 45.6 + n / 1000.0, 4326)
+FROM (
+    SELECT n, (ARRAY[NULL, 'basic', 'token', 'session', 'a', 'b'])[n % 6 + 1] AS owner
+    FROM generate_series(1, 60) n
+) owned;
+INSERT INTO access_note (tenant, name, geom)
+SELECT tenant, format('note %s %s', tenant, n),
+       ST_Point(-122.69 + n / 1e5, CASE tenant WHEN 'a' THEN 45.5 ELSE 45.6 END, 4326)
+FROM generate_series(1, 1100) n, unnest(ARRAY['a', 'b']) tenant
+WHERE tenant = 'a' OR n <= 30;
+ALTER TABLE access_note ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON access_note USING (tenant = current_setting('app.tenant', true));
+CREATE VIEW mine AS SELECT id, name, geom FROM access_note
+WHERE tenant = current_setting('app.tenant');
+DO $$ BEGIN CREATE ROLE access_reader; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+GRANT USAGE ON SCHEMA a, b TO access_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA public, a, b TO access_reader;
+ANALYZE;
 """
 # Of a viewset: every page that shows its rows, and every way to ask for them.
 PAGES = {
     "list": "?format=json",
     "browsable": "?format=api",
-    "detail": "1/",
-    "filter": "?in_bbox=-122.7,45.4,-122.6,45.6",
+    "detail": "{id}/",
+    "filter": "?{geometry}in_bbox=-122.7,45.4,-122.6,45.7&limit=10000",
     "ordering": "?ordering=-name",
     "fields": "?fields=name",
     "count": "?count=exact",
-    "deep page": "?limit=5&offset=30",
+    "estimate": "?limit=1",
+    "deep page": "?limit=5&offset=5200",
     "geojson": "?format=geojson",
     "geojsonl": "?format=geojsonl",
     "csv": "?format=csv",
@@ -48,12 +79,43 @@ PAGES = {
     "tilejson": "tiles/",
     "map": "map/",
 }
+TENANTS = {"anonymous": "a", "session": "b", "basic": "b", "token": "a"}
+# Of each viewset: a row that there is, and whether its rows go by a tenant.
+VIEWS = {
+    "places": (6, False),
+    "by-action": (6, False),
+    "members": (6, False),
+    "blurred": (6, False),
+    "homes": (6, False),
+    "notes": (7, True),
+    "late-notes": (7, True),
+    "mine": (7, True),
+    "sites": (7, True),
+}
+# Two geometries, of which the one that is shown as it is stored is named.
+TWO = {"places", "by-action", "members", "blurred", "homes"}
+# Drawn rounded, so there is no tile that would tell where they are.
+NO_TILES = {"homes"}
+MARKS = re.compile(rb"(?:place|secret|note|site) [a-z]+ \d+")
+
+
+@dataclass
+class Client:
+    """Somebody who asks, as one of USERS, for a tenant."""
+
+    user: str
+    session: requests.Session = field(default_factory=requests.Session)
+
+    def get(self, url: str, *, tenant: bool = False, **headers: str) -> requests.Response:
+        if tenant:
+            headers["X-Tenant"] = TENANTS[self.user]
+        return self.session.get(url, headers=headers)
 
 
 def start_access_api(started: Containers, postgis: PostGIS, database: str, **env: str) -> Api:
     """The project in ``access_project/`` on ``database``."""
     container = started.start(
-        env=postgis.env(database, WEB_CONCURRENCY="1", **env),
+        env=postgis.env(database, **{"WEB_CONCURRENCY": "1", **env}),
         mounts={
             PROJECT / "local_settings": "/code/src_files/local_settings:ro",
             PROJECT / "access": "/code/access:ro",
@@ -64,14 +126,12 @@ def start_access_api(started: Containers, postgis: PostGIS, database: str, **env
 
 
 @pytest.fixture(scope="module")
-def database(postgis: PostGIS) -> str:
-    return postgis.database()
-
-
-@pytest.fixture(scope="module")
-def access(postgis: PostGIS, database: str) -> Iterator[Api]:
+def access(postgis: PostGIS) -> Iterator[Api]:
+    """With two workers, which have to agree."""
     started = Containers()
-    api = start_access_api(started, postgis, database)
+    database = postgis.database()
+    postgis.sql(BEFORE, database)
+    api = start_access_api(started, postgis, database, WEB_CONCURRENCY="2")
     api.container.exec("python", "manage.py", "shell", "--command", MAKE_USERS)
     postgis.sql(ROWS, database)
     yield api
@@ -80,22 +140,71 @@ def access(postgis: PostGIS, database: str) -> Iterator[Api]:
 
 @pytest.fixture(scope="module")
 def development(postgis: PostGIS, access: Api) -> Iterator[Api]:
-    """The same with DEBUG=true."""
+    """The same with DEBUG=true, as another replica."""
     started = Containers()
     yield start_access_api(started, postgis, access.database, DEBUG="true")
     started.clean()
 
 
-def client(api: Api, user: str) -> requests.Session:
-    """Somebody who asks ``api``: ``user`` is one of USERS."""
-    session = requests.Session()
+NGINX = """\
+FROM debian:trixie-slim
+
+# hadolint ignore=DL3008
+RUN apt-get update \\
+    && apt-get install --yes --no-install-recommends nginx gettext-base \\
+    && rm -rf /var/lib/apt/lists/*
+
+COPY nginx.conf /etc/nginx/nginx.conf
+CMD ["nginx", "-g", "daemon off;"]
+"""
+SHARED_CACHE = """\
+events {}
+http {
+  access_log off;
+  proxy_cache_path /tmp/cache keys_zone=shared:1m;
+  server {
+    listen 8000;
+    location / {
+      proxy_pass http://NAME:8000;
+      proxy_set_header Host $http_host;
+      proxy_cache shared;
+      proxy_cache_valid any 1m;
+      add_header X-Cache $upstream_cache_status;
+    }
+  }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def nginx(access: Api, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
+    """A shared cache before the API, which keeps for a minute what does not forbid it."""
+    folder = tmp_path_factory.mktemp("nginx")
+    # Up to its first COPY as startproject's proxy, so that Docker builds both once.
+    (folder / "Dockerfile").write_text(NGINX)
+    (folder / "nginx.conf").write_text(SHARED_CACHE.replace("NAME", access.container.name))
+    started = Containers()
+    image = started.build(folder)
+    network = ["--network", access.postgis.network]
+    yield started.start(image=image, options=network).wait_until_ready()
+    started.clean()
+
+
+@pytest.fixture(scope="module")
+def clients(access: Api) -> dict[str, Client]:
+    return {user: client(access, user) for user in USERS}
+
+
+def client(api: Api, user: str) -> Client:
+    """One of USERS, who has logged in to ``api`` in their way."""
+    made = Client(user)
     if user == "basic":
-        session.auth = (user, PASSWORD)
+        made.session.auth = (user, PASSWORD)
     elif user == "token":
-        session.headers["Authorization"] = "Token token-of-token"
+        made.session.headers["Authorization"] = "Token token-of-token"
     elif user != "anonymous":
-        log_in(session, api.url("/admin/login/"), user)
-    return session
+        log_in(made.session, api.url("/admin/login/"), user)
+    return made
 
 
 def log_in(session: requests.Session, url: str, user: str) -> None:
@@ -106,12 +215,420 @@ def log_in(session: requests.Session, url: str, user: str) -> None:
     assert answer.status_code == 302, answer.text
 
 
+def address(view: str, page: str) -> str:
+    prefix = "area__" if view in TWO else ""
+    return f"/{view}/" + PAGES[page].format(id=VIEWS[view][0], geometry=prefix)
+
+
+# --- Every kind of user ---------------------------------------------------------------
+
+
 @pytest.mark.parametrize("user", USERS)
 @pytest.mark.parametrize("mode", ["access", "development"])
 def test_every_page_answers_every_kind_of_user(mode: str, user: str, request):
     api = request.getfixturevalue(mode)
-    session = client(api, user)
-    answers = {page: session.get(api.url(f"/places/{path}")) for page, path in PAGES.items()}
-    assert {page: answer.status_code for page, answer in answers.items()} == dict.fromkeys(
-        PAGES, 200
+    asking = client(api, user)
+    answers = {page: asking.get(api.url(address("places", page))).status_code for page in PAGES}
+    assert answers == dict.fromkeys(PAGES, 200)
+
+
+def test_user_that_is_no_model_is_answered(access: Api):
+    for page in ("list", "detail", "geojson", "tilejson"):
+        answer = access.get(address("blurred", page).replace("/blurred/", "/nowhere/"))
+        assert (page, answer.status_code) == (page, 200)
+        assert answer.headers["Cache-Control"].startswith("private")
+
+
+# --- The matrix: no page shows more than the plain view ---------------------------------
+
+
+@dataclass
+class Allowed:
+    """What the plain view shows to somebody: of lists, of a row, and how many rows."""
+
+    rows: set[bytes]
+    detail: set[bytes]
+    count: int
+    points: list[tuple[float, float]]
+
+
+@pytest.fixture(scope="module")
+def plain(access: Api, clients: dict[str, Client]) -> dict[tuple[str, str], Allowed]:
+    """By view and user."""
+    return {
+        (view, user): allowed(access, clients[user], view)
+        for view, user in itertools.product(VIEWS, USERS)
+    }
+
+
+def allowed(api: Api, asking: Client, view: str) -> Allowed:
+    key, tenant = VIEWS[view]
+    whole = asking.get(api.url(f"/plain/{view}/?limit=10000"), tenant=tenant)
+    single = asking.get(api.url(f"/plain/{view}/{key}/"), tenant=tenant)
+    shown = whole.json() if whole.ok else {"count": 0, "results": {"features": []}}
+    return Allowed(
+        rows=marks(whole),
+        detail=marks(single),
+        count=shown["count"],
+        points=list(itertools.chain(*map(corners, shown["results"]["features"]))),
     )
+
+
+def marks(answer: requests.Response) -> set[bytes]:
+    return set(MARKS.findall(answer.content)) if answer.ok else set()
+
+
+def corners(feature: dict) -> list[tuple[float, float]]:
+    numbers = re.findall(r"-?\d+\.?\d*", str(feature["geometry"]["coordinates"]))
+    values = [float(number) for number in numbers]
+    return list(zip(values[::2], values[1::2], strict=True))
+
+
+def problem(page: str, answer: requests.Response, allowed: Allowed, *, exact: bool) -> str | None:
+    """What an answer tells that the plain view does not tell."""
+    known = allowed.detail if page == "detail" else allowed.rows
+    if answer.status_code >= 500:
+        return f"answered with {answer.status_code}"
+    if not answer.ok:
+        return "is refused" if known and page not in ("tile", "tilejson", "map") else None
+    if more := marks(answer) - known:
+        return f"shows {sorted(more)[:3]}"
+    kind = answer.headers.get("Content-Type", "")  # none of an empty tile
+    if "json" not in kind or "seq" in kind or page == "detail":
+        return None
+    content = answer.json()
+    # Of a whole table that all may see the count may be PostgreSQL's estimate.
+    if (
+        (exact or answer.headers.get("X-Count") == "exact")
+        and page != "filter"
+        and content.get("count", allowed.count) != allowed.count
+    ):
+        return f"counts {content['count']} instead of {allowed.count}"
+    if bounds := content.get("bounds"):
+        for side, (index, pick) in enumerate([(0, min), (1, min), (0, max), (1, max)]):
+            if (
+                abs(bounds[side] - pick(point[index] for point in allowed.points)) > 1e-5
+            ):  # an index keeps them as float4
+                return f"has the bounds {bounds}"
+    return None
+
+
+def differing(url: str, asking: Client, view: str, seen: Allowed) -> Iterator[str]:
+    """The cells of a view and a user that differ."""
+    for page in PAGES:
+        path = address(view, page)
+        answer = asking.get(url + path, tenant=VIEWS[view][1])
+        if found := problem(page, answer, seen, exact=VIEWS[view][1]):
+            yield f"{asking.user} {path} {found}"
+
+
+def test_no_page_shows_more_than_the_plain_view(access: Api, clients: dict[str, Client], plain):
+    cells, found, url = 0, [], access.url("")
+    for view, user in itertools.product(VIEWS, USERS):
+        found += differing(url, clients[user], view, plain[view, user])
+        cells += len(PAGES)
+    print(f"access: {cells} cells, {len(found)} differ")
+    assert not found
+    assert cells == len(VIEWS) * len(USERS) * len(PAGES) == 576
+
+
+def test_shared_cache_gives_nobody_what_another_was_shown(
+    nginx: Container, clients: dict[str, Client], plain
+):
+    """Who may see most asks first, and who may see least last; then all again."""
+    cells, found, hits = 0, [], 0
+    base = nginx.url("")
+    for view in VIEWS:
+        for user in [*reversed(USERS), *USERS]:
+            asking = Client(user, clients[user].session)
+            for page in ("list", "detail", "csv", "tile", "tilejson"):
+                path = address(view, page)
+                answer = asking.get(base + path, tenant=VIEWS[view][1])
+                hits += answer.headers.get("X-Cache") == "HIT"
+                cells += 1
+                if reason := problem(page, answer, plain[view, user], exact=VIEWS[view][1]):
+                    found.append(f"{user} {path} {reason}")
+    print(f"shared cache: {cells} cells, {len(found)} differ; {hits} from the cache")
+    assert not found
+    assert hits, "the cache kept nothing, so that nothing is proven"
+
+
+def test_etag_of_one_is_not_believed_of_another(access: Api, clients: dict[str, Client]):
+    cells, found, base = 0, [], access.url("")
+    pages = ("list", "detail", "csv", "tile", "tilejson")
+    for view, page in itertools.product(VIEWS, pages):
+        url, tenant = base + address(view, page), VIEWS[view][1]
+        etags = {}
+        for user in USERS:
+            answer = clients[user].get(url, tenant=tenant)
+            if answer.ok:
+                etags[user] = answer.headers["ETag"]
+        for one, other in itertools.pairwise([*etags, *etags]):
+            cells += 1
+            again = clients[other].get(url, tenant=tenant, **{"If-None-Match": etags[one]})
+            if one != other and again.status_code == 304:
+                found.append(f"{other} {url} with the ETag of {one}")
+    print(f"ETags: {cells} cells, {len(found)} differ")
+    assert not found
+
+
+# --- What else may choose the rows --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("by", "header", "value"),
+    [
+        ("key", "X-Api-Key", "{}"),
+        ("cookie", "Cookie", "tenant={}"),
+        ("agent", "User-Agent", "{}"),
+        ("address", "X-Forwarded-For", "{}"),
+    ],
+)
+def test_rows_by_any_header_have_an_etag_each(access: Api, by: str, header: str, value: str):
+    mine, others = ({header: value.format(tenant)} for tenant in ("a", "b"))
+    path = f"/by-request/{by}/"
+    first = access.get(path, headers=mine)
+    assert b"place a" in first.content
+    etag = {"If-None-Match": first.headers["ETag"]}
+    assert access.get(path, headers={**mine, **etag}).status_code == 304
+    again = access.get(path, headers={**others, **etag})
+    assert (again.status_code, b"place b" in again.content) == (200, True)
+
+
+def test_rows_by_what_a_session_holds_have_an_etag_each(access: Api):
+    asking = requests.Session()
+    asking.get(access.url("/remember/a/"))
+    first = asking.get(access.url("/by-request/session/"))
+    etag = {"If-None-Match": first.headers["ETag"]}
+    assert asking.get(access.url("/by-request/session/"), headers=etag).status_code == 304
+    asking.get(access.url("/remember/b/"))  # the cookie stays the same
+    again = asking.get(access.url("/by-request/session/"), headers=etag)
+    assert (again.status_code, b"place b" in again.content) == (200, True)
+    assert again.headers["Cache-Control"].startswith("private")
+
+
+def test_named_headers_are_in_vary_and_others_leave_the_etag_alone(access: Api):
+    first = access.get("/notes/", headers={"X-Tenant": "a", "X-Other": "1"})
+    vary = {name.strip() for name in first.headers["Vary"].split(",")}
+    assert {"Accept", "Authorization", "Cookie", "X-Tenant"} <= vary
+    headers = {"X-Tenant": "a", "X-Other": "2", "If-None-Match": first.headers["ETag"]}
+    assert access.get("/notes/", headers=headers).status_code == 304
+    assert access.get("/any-header/", headers=headers).status_code == 200
+
+
+# --- Geometries that are hidden or rounded ---------------------------------------------------
+
+
+@pytest.mark.parametrize("view", ["places", "blurred", "homes"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "home__in_bbox=-122.62,45.6,-122.61,45.61",
+        "home__tile=10/163/365",
+        "home__point=-122.61,45.6&home__dist=100",
+        "home__within=POLYGON((-123 45,-122 45,-122 46,-123 46,-123 45))",
+        "home__intersects=POINT(-122.61 45.6)",
+    ],
+)
+@pytest.mark.parametrize("page", ["", "1/", "tiles/", "tiles/10/163/366.mvt", "map/"])
+def test_what_is_hidden_or_rounded_cannot_be_filtered_by(access: Api, view, query, page):
+    answer = access.get(f"/{view}/{page}?{query}")
+    assert answer.status_code == 400
+    assert page == "map/" or "no such filter" in answer.text
+
+
+def test_no_message_names_a_filter_by_what_is_hidden(access: Api):
+    message = access.get("/blurred/?in_bbox=-123,45,-122,46").json()["in_bbox"][0]
+    assert "area__in_bbox" in message
+    assert "home" not in message
+
+
+def test_what_is_hidden_or_rounded_cannot_be_ordered_by(access: Api):
+    assert access.get("/blurred/?ordering=home").status_code == 400
+    assert access.get("/blurred/?ordering=area").status_code == 200
+    assert access.get("/named-filters/?ordering=home").status_code == 200
+
+
+def test_named_geometry_can_be_filtered_by(access: Api):
+    box = "-122.6115,45.6,-122.61,45.6155"
+    rows = access.get(f"/named-filters/?in_bbox={box}&limit=100").json()
+    assert rows["count"] == int(
+        access.sql(f"SELECT count(*) FROM access_place WHERE home && ST_MakeEnvelope({box}, 4326)")
+    )
+
+
+def test_filter_by_what_is_shown_works_where_it_is_left_out_of_the_answer(access: Api):
+    assert access.get("/blurred/?area__in_bbox=-123,45,-122,46&fields=name").status_code == 200
+
+
+@pytest.mark.parametrize("stream", ["geojson", "geojsonl", "csv", "fgb"])
+def test_rounded_geometry_is_rounded_in_every_stream(access: Api, stream: str):
+    exact = bytes.fromhex(
+        access.sql("SELECT encode(ST_AsBinary(home), 'hex') FROM access_place WHERE id = 6")
+    )[5:]
+    body = access.get(f"/homes/?format={stream}").content
+    assert b"-122.61" not in body
+    assert exact[:8] not in body
+    assert exact[8:] not in body
+
+
+def test_rounded_geometry_has_no_tiles(access: Api):
+    assert access.get("/homes/?format=api").status_code == 200
+    assert access.get("/homes/tiles/10/163/366.mvt").status_code in (404, 406)
+
+
+def test_document_names_only_filters_that_work(access: Api):
+    document = access.get("/swagger.json").json()
+    for path in ("/blurred/", "/blurred/tiles/", "/blurred/tiles/{z}/{x}/{y}/"):
+        names = {each["name"] for each in document["paths"][path]["get"]["parameters"]}
+        assert {name for name in names if name.endswith("in_bbox")} == {"area__in_bbox"}, path
+    by_action = document["paths"]["/by-action/tiles/"]["get"]["parameters"]
+    assert "area__in_bbox" in {each["name"] for each in by_action}
+
+
+# --- If-Match ----------------------------------------------------------------------------------
+
+
+def patch(access: Api, name: str, **headers: str) -> requests.Response:
+    return requests.patch(
+        access.url("/places/12/"),
+        json={"name": name},
+        headers={"Authorization": "Token token-of-token", **headers},
+        timeout=30,
+    )
+
+
+def etag_of_place(access: Api) -> str:
+    headers = {"Authorization": "Token token-of-token"}
+    return access.get("/places/12/", headers=headers).headers["ETag"]
+
+
+def test_row_is_written_only_as_it_was_read(access: Api):
+    name = access.sql("SELECT name FROM access_place WHERE id = 12")
+    etag = etag_of_place(access)
+    access.sql("UPDATE access_place SET secret = 'other' WHERE id = 7")  # another row
+    assert patch(access, name, **{"If-Match": '"x"'}).status_code == 412
+    assert patch(access, f"{name}1", **{"If-Match": f'"x", {etag}'}).status_code == 200
+    refused = patch(access, f"{name}2", **{"If-Match": etag})
+    assert refused.status_code == 412
+    assert "changed" in refused.json()["detail"]
+    assert access.sql("SELECT name FROM access_place WHERE id = 12") == f"{name}1"
+    assert patch(access, name, **{"If-Match": "*"}).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["put", "delete"])
+def test_every_way_to_write_keeps_to_if_match(access: Api, method: str):
+    headers = {"Authorization": "Token token-of-token", "If-Match": '"x"'}
+    answer = requests.request(method, access.url("/places/12/"), headers=headers, timeout=30)
+    assert answer.status_code == 412
+    assert access.sql("SELECT count(*) FROM access_place WHERE id = 12") == "1"
+
+
+def test_what_exists_is_not_made_again(access: Api):
+    assert patch(access, "x", **{"If-None-Match": "*"}).status_code == 412
+
+
+@pytest.mark.parametrize("path", ["/places/999999/", "/places/999999/?format=api"])
+def test_what_does_not_exist_is_404_whatever_the_condition(access: Api, path: str):
+    assert access.get(path, headers={"If-None-Match": "*"}).status_code == 404
+    missing = requests.patch(
+        access.url(path),
+        json={},
+        headers={"Authorization": "Token token-of-token", "If-Match": '"x"'},
+        timeout=30,
+    )
+    assert missing.status_code == 404
+
+
+@pytest.mark.parametrize("page", ["list", "detail", "tile"])
+def test_what_exists_is_304_to_who_wants_nothing_that_exists(access: Api, page: str):
+    answer = access.get(address("places", page), headers={"If-None-Match": "*"})
+    assert (answer.status_code, answer.content) == (304, b"")
+
+
+def test_strong_etag_that_compression_made_weak_is_good_for_if_match(access: Api):
+    answer = access.get("/conditioned/", headers={"Accept-Encoding": "gzip"})
+    assert answer.headers["ETag"] == 'W/"of-the-team"'
+    for given, status in ((answer.headers["ETag"], 200), ('W/"other"', 412)):
+        again = requests.put(access.url("/conditioned/"), headers={"If-Match": given}, timeout=30)
+        assert again.status_code == status
+
+
+# --- What an ETag goes by -----------------------------------------------------------------------
+
+CODE = """
+import sys, django
+django.setup()
+for name in sys.argv[1:]:
+    __import__(name)
+from backend.geo import conditional
+print("CODE", conditional._code())
+"""
+IMPORTED = """
+CREATE EXTENSION file_fdw;
+CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
+CREATE FOREIGN TABLE imported (id int, name text) SERVER files
+OPTIONS (program 'echo 1,one', format 'csv');
+CREATE VIEW over_imported AS SELECT * FROM imported;
+CREATE VIEW over_that AS SELECT count(*) FROM over_imported;
+CREATE MATERIALIZED VIEW kept AS SELECT * FROM imported;
+CREATE TABLE parts (id int, name text) PARTITION BY RANGE (id);
+CREATE FOREIGN TABLE part PARTITION OF parts FOR VALUES FROM (1) TO (9) SERVER files
+OPTIONS (program 'echo 1,one', format 'csv');
+CREATE TABLE own (id int, tenant text);
+ALTER TABLE own ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON own USING (tenant = current_setting('app.tenant', true));
+CREATE VIEW over_own AS SELECT * FROM own;
+CREATE FUNCTION who() RETURNS text LANGUAGE sql STABLE AS $$ SELECT current_setting('app.who') $$;
+CREATE VIEW by_function AS SELECT who();
+CREATE VIEW by_user AS SELECT current_user;
+CREATE VIEW plain AS SELECT 1;
+"""
+FACTS = """
+import json, django
+django.setup()
+from backend.geo import conditional, sessions
+facts = sessions.facts("default")
+conditional._tables = lambda: frozenset({"over_that"})
+none = conditional._version("default")
+conditional._tables = lambda: frozenset({"own", "kept"})
+some = conditional._version("default")
+print("FACTS", json.dumps([sorted(facts.restricted), sorted(facts.elsewhere), facts.settings,
+    facts.has_computed_names, none is None, some is None]))
+"""
+
+
+def run(api: Api, code: str, *arguments: str, env: tuple[str, ...] = ()) -> str:
+    """What a process in the container prints on its one line of capitals."""
+    settings = "DJANGO_SETTINGS_MODULE=backend.settings"
+    said = api.container.exec("env", settings, *env, "python", "-c", code, *arguments)
+    (line,) = re.findall(r"^[A-Z]+ (.*)$", said, re.MULTILINE)
+    return line
+
+
+def test_etag_is_the_same_whatever_a_worker_has_imported_and_wherever_it_runs(access: Api):
+    first = run(access, CODE)
+    assert run(access, CODE, "backend.explain.doctor", env=("HOSTNAME=b", "POD_NAME=b")) == first
+    assert run(access, CODE, env=("FEATURE=on",)) != first
+
+
+def test_database_says_which_rows_come_from_elsewhere_and_which_are_not_everybodys(access: Api):
+    database = access.postgis.database()
+    access.postgis.sql(IMPORTED, database)
+    facts = json.loads(run(access, FACTS, env=(f"POSTGRES_NAME={database}",)))
+    restricted, elsewhere, settings, computed, none, some = facts
+    assert restricted == ["by_function", "by_user", "over_own", "own"]
+    assert elsewhere == ["imported", "over_imported", "over_that", "part", "parts"]
+    assert settings == ["app.tenant", "app.who"]
+    assert (computed, none, some) == (False, True, False)
+
+
+def test_conditions_may_be_sent_from_another_origin(access: Api):
+    headers = {
+        "Origin": "https://map.example.org",
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Headers": "if-none-match, if-match",
+    }
+    answer = requests.options(access.url("/places/"), headers=headers, timeout=30)
+    allowed_headers = answer.headers["Access-Control-Allow-Headers"]
+    assert {"if-none-match", "if-match"} <= set(allowed_headers.split(", "))

@@ -1,10 +1,18 @@
 """Viewsets of ours, each beside one of plain REST framework over the same rows."""
 
+from django.db import connection
+from django.db.models import Q
+from django.http import HttpResponse
+from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import condition
 from rest_framework import viewsets
+from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.routers import DefaultRouter
+from rest_framework_gis.fields import GeometryField
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
-from access.models import Place
+from access.models import Mine, Note, Place, Site
 from backend.geo.viewsets import SpatialMixin
 
 
@@ -15,16 +23,215 @@ class PlaceSerializer(GeoFeatureModelSerializer):
         fields = ["id", "name", "area"]
 
 
-class PlainPlaces(viewsets.ReadOnlyModelViewSet):
+class FullSerializer(GeoFeatureModelSerializer):
+    class Meta(PlaceSerializer.Meta):
+        fields = ["id", "name", "area", "secret"]
+
+
+class BlurredSerializer(GeoFeatureModelSerializer):
+    home = GeometryField(precision=1)
+
+    class Meta(PlaceSerializer.Meta):
+        fields = ["id", "name", "area", "home"]
+
+
+class HomeSerializer(GeoFeatureModelSerializer):
+    home = GeometryField(precision=1)
+
+    class Meta:
+        model = Place
+        geo_field = "home"
+        fields = ["id", "name", "home"]
+
+
+class NoteSerializer(GeoFeatureModelSerializer):
+    class Meta:
+        model = Note
+        geo_field = "geom"
+        fields = ["id", "name", "geom"]
+
+
+class SiteSerializer(GeoFeatureModelSerializer):
+    class Meta(NoteSerializer.Meta):
+        model = Site
+
+
+class MineSerializer(GeoFeatureModelSerializer):
+    class Meta(NoteSerializer.Meta):
+        model = Mine
+
+
+class PlainPlaces(viewsets.ModelViewSet):
+    """Everybody's and one's own."""
+
     queryset = Place.objects.all()
     serializer_class = PlaceSerializer
 
+    def get_queryset(self):
+        return super().get_queryset().filter(Q(owner=None) | Q(owner=self.request.user.username))
 
-class Places(SpatialMixin, PlainPlaces):
-    pass
+
+class PlainByAction(viewsets.ReadOnlyModelViewSet):
+    """All by self.action, with nothing for an action that stock REST framework has not."""
+
+    queryset = Place.objects.all()
+
+    def get_serializer_class(self):
+        return {"list": PlaceSerializer, "retrieve": FullSerializer}[self.action]
+
+    def get_permissions(self):
+        # Without an action the browsable API asks for the form of OPTIONS.
+        return [{"list": AllowAny, "retrieve": IsAuthenticated, None: AllowAny}[self.action]()]
+
+    def get_throttles(self):
+        return {"list": [], "retrieve": []}[self.action]
+
+    def get_queryset(self):
+        every = super().get_queryset()
+        return {"list": every.filter(owner=None), "retrieve": every}[self.action]
+
+
+class PlainMembers(viewsets.ReadOnlyModelViewSet):
+    queryset = Place.objects.all()
+    serializer_class = PlaceSerializer
+    permission_classes = [IsAuthenticated]
+
+
+class PlainByRequest(viewsets.ReadOnlyModelViewSet):
+    """Rows by what a request says of itself, in the way that ``by`` names."""
+
+    queryset = Place.objects.all()
+    serializer_class = PlaceSerializer
+
+    def get_queryset(self):
+        asked = self.request
+        owner = {
+            "key": asked.headers.get("X-Api-Key"),
+            "cookie": asked.COOKIES.get("tenant"),
+            "agent": asked.headers.get("User-Agent"),
+            "address": asked.headers.get("X-Forwarded-For"),
+            "session": asked.session.get("tenant"),
+        }[self.kwargs["by"]]
+        return super().get_queryset().filter(owner=owner)
+
+
+class PlainBlurred(viewsets.ReadOnlyModelViewSet):
+    queryset = Place.objects.all()
+    serializer_class = BlurredSerializer
+    ordering_fields = "__all__"
+
+
+class PlainHomes(viewsets.ReadOnlyModelViewSet):
+    queryset = Place.objects.all()
+    serializer_class = HomeSerializer
+
+
+class Tenant:
+    """Sets what PostgreSQL goes by, for one request; the middleware resets it."""
+
+    setting = (
+        "SELECT set_config('role', 'access_reader', false), set_config('app.tenant', %s, false)"
+    )
+    late = False
+
+    def set_tenant(self):
+        tenant = self.request.headers.get("X-Tenant", "nobody")
+        with connection.cursor() as cursor:
+            cursor.execute(self.setting, [tenant])
+
+    def initial(self, request, *args, **kwargs):
+        bool(request.user)  # who asks is found out with all rights
+        if not self.late:
+            self.set_tenant()
+        super().initial(request, *args, **kwargs)
+
+    def get_queryset(self):
+        if self.late:
+            self.set_tenant()
+        return super().get_queryset()
+
+
+class PlainNotes(Tenant, viewsets.ReadOnlyModelViewSet):
+    queryset = Note.objects.all()
+    serializer_class = NoteSerializer
+
+
+class PlainLateNotes(PlainNotes):
+    late = True
+
+
+class PlainSites(Tenant, viewsets.ReadOnlyModelViewSet):
+    queryset = Site.objects.all()
+    serializer_class = SiteSerializer
+    setting = "SELECT set_config('search_path', %s || ',public', false)"
+
+
+class PlainMine(PlainNotes):
+    queryset = Mine.objects.all()
+    serializer_class = MineSerializer
+
+
+PLAIN = {
+    "places": PlainPlaces,
+    "by-action": PlainByAction,
+    "members": PlainMembers,
+    "by-request/(?P<by>[a-z]+)": PlainByRequest,
+    "blurred": PlainBlurred,
+    "homes": PlainHomes,
+    "notes": PlainNotes,
+    "late-notes": PlainLateNotes,
+    "sites": PlainSites,
+    "mine": PlainMine,
+}
+
+
+def ours(plain, **options):
+    # As careless as can be about who else may see it.
+    options = {"cache_control": {"public": True, "max_age": 60, "s_maxage": 60}, **options}
+    return type(f"Our{plain.__name__}", (SpatialMixin, plain), options)
+
+
+class NamedFilters(SpatialMixin, PlainBlurred):
+    spatial_filter_fields = ["home"]
+
+
+class LoginToken:
+    """A user that is no model, as of a signed token."""
+
+    is_authenticated = True
+    pk = 7
+
+
+class FromNowhere:
+    def authenticate(self, request):
+        return LoginToken(), "token"
+
+
+class Nowhere(SpatialMixin, PlainBlurred):
+    authentication_classes = [FromNowhere]
+
+
+@csrf_exempt
+@condition(etag_func=lambda request: '"of-the-team"')
+def conditioned(request):
+    return HttpResponse('{"a": "' + "a" * 2000 + '"}', content_type="application/json")
+
+
+def remember(request, tenant):
+    request.session["tenant"] = tenant
+    return HttpResponse()
 
 
 router = DefaultRouter()
-router.register("plain/places", PlainPlaces, basename="plain-places")
-router.register("places", Places, basename="places")
-urlpatterns = router.urls
+for name, plain in PLAIN.items():
+    router.register(f"plain/{name}", plain, basename=f"plain-{plain.__name__}")
+    options = {"conditional_headers": ["X-Tenant"]} if issubclass(plain, Tenant) else {}
+    router.register(name, ours(plain, **options), basename=plain.__name__)
+router.register("named-filters", NamedFilters, basename="named-filters")
+router.register("any-header", ours(PlainNotes), basename="any-header")
+router.register("nowhere", Nowhere, basename="nowhere")
+urlpatterns = [
+    path("conditioned/", conditioned),
+    path("remember/<tenant>/", remember),
+    *router.urls,
+]

@@ -97,6 +97,7 @@ class Parcels(viewsets.ReadOnlyModelViewSet):
     queryset = Parcel.objects.all()
     serializer_class = ParcelSerializer
     filter_backends = [SpatialFilter]
+    spatial_filter_fields = ["shape"]  # which is not shown
 
 
 class Routes(SpatialFilterMixin, viewsets.ReadOnlyModelViewSet):
@@ -107,6 +108,7 @@ class Routes(SpatialFilterMixin, viewsets.ReadOnlyModelViewSet):
 class Surveys(SpatialFilterMixin, viewsets.ReadOnlyModelViewSet):
     queryset = Survey.objects.all()
     serializer_class = SurveySerializer
+    spatial_filter_fields = ["geom"]  # which is not shown
 
 
 router = DefaultRouter()

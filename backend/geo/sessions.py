@@ -1,0 +1,196 @@
+"""What PostgreSQL itself makes depend on who asks: roles, policies, settings, search_path.
+
+A team may let the database choose the rows: by row-level security, by views that look at
+``current_user`` or ``current_setting('app.tenant')``, by a ``search_path`` per tenant. Then
+two sessions see different rows through the same statement, and what is known of one must
+not be told to the other.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connections
+
+# Seconds. A policy or a foreign table is made by a migration, which restarts what serves.
+LIFETIME = 60
+
+# What the catalogs say, at once for all relations: which show other rows to others, which
+# take rows from elsewhere, and the sources of all that reads settings. A rule that calls
+# current_setting() has one of its two numbers in its tree; SQLVALUEFUNCTION with 9 to 14 is
+# current_role, current_user, user, session_user, current_catalog and current_schema
+# (SQLValueFunctionOp in PostgreSQL's primnodes.h). What a materialized view shows is what
+# its last refresh wrote, for everybody.
+FACTS = r"""
+WITH RECURSIVE rules AS (
+    SELECT r.oid, r.ev_class, r.ev_action::text AS action
+    FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class
+    WHERE r.ev_type = '1' AND c.relkind = 'v' AND c.oid >= 16384
+), functions AS (
+    SELECT p.oid, concat(p.prosrc, pg_get_function_sqlbody(p.oid)) AS source
+    FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+    WHERE l.lanname NOT IN ('c', 'internal') AND p.prorettype <> 'trigger'::regtype
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass
+                      AND d.objid = p.oid AND d.deptype = 'e')
+), looking AS (
+    SELECT oid, source FROM functions
+    WHERE source ~* '\m(current_setting|current_user|current_role|session_user)\M'
+       OR source ~* '\mshow\M.*\.'
+), marked AS (
+    SELECT oid, relrowsecurity AS restricted, relkind = 'f' AS elsewhere
+    FROM pg_class WHERE relrowsecurity OR relkind = 'f'
+    UNION ALL
+    SELECT ev_class, true, false FROM rules
+    WHERE (action ~ ':funcid (2077|3294)\M' OR action ~ 'SQLVALUEFUNCTION :op (9|1[0-4])\M'
+           OR EXISTS (SELECT FROM pg_depend d JOIN looking ON looking.oid = d.refobjid
+                      WHERE d.classid = 'pg_rewrite'::regclass AND d.objid = rules.oid
+                      AND d.refclassid = 'pg_proc'::regclass))
+), above AS (
+    SELECT oid, restricted, elsewhere FROM marked
+    UNION
+    SELECT edge.oid, edge.restricted, edge.elsewhere
+    FROM above CROSS JOIN LATERAL (
+        SELECT rules.ev_class, above.restricted, above.elsewhere
+        FROM pg_depend d JOIN rules ON rules.oid = d.objid
+        WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
+          AND d.refobjid = above.oid
+        UNION ALL
+        -- A partition may be a foreign table; policies are those of the table that is asked.
+        SELECT inhparent, false, above.elsewhere FROM pg_inherits WHERE inhrelid = above.oid
+    ) edge (oid, restricted, elsewhere)
+)
+SELECT ARRAY(SELECT DISTINCT c.relname::text FROM above JOIN pg_class c USING (oid)
+             WHERE restricted),
+       ARRAY(SELECT DISTINCT c.relname::text FROM above JOIN pg_class c USING (oid)
+             WHERE elsewhere),
+       ARRAY(SELECT source FROM looking
+             UNION ALL SELECT pg_get_expr(polqual, polrelid) FROM pg_policy
+             UNION ALL SELECT pg_get_viewdef(ev_class) FROM rules
+             WHERE action ~ ':funcid (2077|3294)\M')
+"""
+_NAME = r"[A-Za-z_][\w$]*(?:\.[A-Za-z_][\w$]*)+"
+_NAMES = re.compile(rf"'({_NAME})'")
+_COMPUTED = re.compile(r"current_setting\s*\(\s*(?!\s|')|\bexecute\b[^;]*\bshow\b", re.IGNORECASE)
+
+# Of a session, one row for a statement that asks for more besides.
+STATE = """
+session_user::text, current_user::text, current_setting('search_path'),
+current_setting('row_security'),
+ARRAY(SELECT current_setting(name, true) FROM unnest(%s::text[]) name)
+"""
+# Everything that was set in a session, except a team's own settings: PostgreSQL lists those
+# nowhere. What concerns a single transaction, and the seed of random(), stays behind.
+SETTINGS = """
+SELECT session_user::text, current_setting('role'),
+       coalesce(array_agg(name), '{{}}'), coalesce(array_agg(setting), '{{}}'),
+       ARRAY(SELECT current_setting(name, true) FROM unnest(%s::text[]) name)
+FROM pg_settings WHERE {set}
+"""
+SET = "source = 'session' AND name NOT LIKE 'transaction\\_%%' AND name <> 'seed'"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the catalogs of a database say. Relations are named without their schema."""
+
+    restricted: frozenset[str]  # other rows for others
+    elsewhere: frozenset[str]  # foreign tables, and what shows rows of one
+    settings: tuple[str, ...]  # of the team's own that a policy, view or function reads
+    has_computed_names: bool  # whether one reads settings whose names it makes up
+
+
+@dataclass(frozen=True)
+class Session:
+    """What was set in a session, to be set in another for the length of a transaction."""
+
+    user: str
+    role: str
+    settings: dict[str, str]
+    own: dict[str, str]  # the team's
+
+    def statement(self) -> tuple[str, list[Any]]:
+        """SQL for a transaction that has begun, and its parameters."""
+        sql = f"""
+        SELECT set_config(name, reset_val, true) FROM pg_settings
+        WHERE {SET} AND name <> ALL(%s::text[]);
+        SELECT set_config(name, value, true)
+        FROM unnest(%s::text[], %s::text[]) given (name, value);
+        SELECT set_config('session_authorization', %s, true) WHERE session_user <> %s;
+        SELECT set_config('role', %s, true)
+        """  # noqa: S608
+        given = {**self.settings, **self.own}
+        return sql, [
+            list(self.settings),
+            *(list(given), list(given.values())),
+            *(self.user, self.user),
+            self.role,
+        ]
+
+
+_facts: dict[tuple[str, str], tuple[float, Facts]] = {}
+_lock = threading.Lock()
+
+
+def facts(using: str) -> Facts:
+    """What the catalogs of the database ``using`` say, as of at most LIFETIME ago."""
+    connection = connections[using]
+    key = (using, str(connection.settings_dict["NAME"]))
+    until, known = _facts.get(key, (0.0, None))
+    if known is not None and time.monotonic() < until:
+        return known
+    with connection.cursor() as cursor:
+        cursor.execute(FACTS)
+        restricted, elsewhere, sources = cursor.fetchone()
+    names = sorted({name for source in sources for name in _NAMES.findall(source)})
+    computed = any(_COMPUTED.search(source) for source in sources)
+    known = Facts(frozenset(restricted), frozenset(elsewhere), tuple(names), computed)
+    with _lock:
+        _facts[key] = (time.monotonic() + LIFETIME, known)
+    return known
+
+
+def is_restricted(using: str, sql: str) -> bool:
+    """Whether a statement may show other rows to others.
+
+    By the names in it, so that one may be called so that is not, never the other way round.
+    """
+    return any(name in sql for name in facts(using).restricted)
+
+
+def state(using: str) -> tuple[Any, ...]:
+    """What decides in this thread's session about the rows that it sees."""
+    with connections[using].cursor() as cursor:
+        cursor.execute(f"SELECT {STATE}", [list(facts(using).settings)])
+        *state, own = cursor.fetchone()
+    return (*state, *own)
+
+
+def current(using: str, read: Iterable[str] = ()) -> Session:
+    """What was set in this thread's session; ``read`` names further settings of the team's."""
+    own = sorted({*facts(using).settings, *read})
+    with connections[using].cursor() as cursor:
+        cursor.execute(SETTINGS.format(set=SET), [own])
+        user, role, names, settings, values = cursor.fetchone()
+    return Session(
+        user=user,
+        role=role,
+        settings=dict(zip(names, settings, strict=True)),
+        own={
+            name: value
+            for name, value in zip(own, values, strict=True)
+            if value is not None and name not in names
+        },
+    )
+
+
+def names_in(statement: str, params: Iterable[Any]) -> set[str]:
+    """The settings that a statement reads itself."""
+    if "current_setting" not in statement:
+        return set()
+    texts = [param for param in params if isinstance(param, str)]
+    return {*_NAMES.findall(statement), *(text for text in texts if re.fullmatch(_NAME, text))}

@@ -144,6 +144,10 @@ def complete(settings: dict[str, Any], env: Environment) -> None:
     if isinstance(settings.get("LOGGING"), dict):
         # Python's own default silences gunicorn, whose loggers are there before.
         settings["LOGGING"].setdefault("disable_existing_loggers", False)
+    if isinstance(settings.get("REST_FRAMEWORK"), dict):
+        # Throttles tell clients apart by their address. A header that anybody can send is
+        # believed for what the proxy itself has put at its end.
+        settings["REST_FRAMEWORK"].setdefault("NUM_PROXIES", int(bool(settings["BEHIND_PROXY"])))
     if HOSTS not in settings["MIDDLEWARE"]:
         settings["MIDDLEWARE"] = [HOSTS, *settings["MIDDLEWARE"]]
     for name in ("STATIC_URL", "MEDIA_URL"):

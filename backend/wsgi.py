@@ -2,12 +2,14 @@
 
 import os
 
+from django.apps import apps
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.urls import get_resolver, set_script_prefix
 
+from backend import throttles
 from backend.bodies import BodyLimits
 from backend.health.wsgi import HealthApplication
 from backend.logs.request_id import RequestIdApplication
@@ -49,3 +51,5 @@ application = RequestIdApplication(HealthApplication(BodyLimits(get_wsgi_applica
 # Load every view now, once, before the workers are forked: the first request is
 # as fast as the next, the memory is shared, and a broken URLconf stops the start.
 get_resolver().reverse_dict  # noqa: B018  the property does the work
+if apps.is_installed("rest_framework"):
+    throttles.share()

@@ -26,7 +26,11 @@ FROM_WHOLE_ENVIRONMENT = {
     ),
 }
 # What backend/required.py puts into settings after the team, out of which variables.
-COMPLETED_FROM = {"DATABASES": ("CONN_MAX_AGE",), "STATIC_URL": ("PATH_PREFIX",)}
+COMPLETED_FROM = {
+    "DATABASES": ("CONN_MAX_AGE",),
+    "REST_FRAMEWORK": ("BEHIND_PROXY",),
+    "STATIC_URL": ("PATH_PREFIX",),
+}
 
 # How a team's settings read the environment themselves.
 READERS = ("os.environ", "environ", "os.getenv", "getenv")

@@ -1,0 +1,97 @@
+"""REST framework's throttles count once in a container, whatever number of workers it has.
+
+They keep the times of a client's requests in Django's cache, which is one a process unless a team
+sets CACHES, and they read and write it in two steps, between which another request can come.
+"""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import functools
+import hashlib
+import json
+import os
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+MEMORY = Path("/dev/shm")  # noqa: S108  a folder of its own is made in it
+IN_PROCESS = "django.core.cache.backends.locmem.LocMemCache"
+SWEEP = 1000  # writes, on average, after which counts that are over are deleted
+LOCKS = 256  # files, so that few clients wait for each other
+
+
+class SharedCounts:
+    """As much of a cache as throttles use: a file a key, in a folder that all workers have."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def get(self, key: str, default: Any = None) -> Any:
+        try:
+            found = json.loads(self._file(key).read_text())
+        except FileNotFoundError:
+            return default
+        return found["value"] if found["until"] > time.time() else default
+
+    def set(self, key: str, value: Any, timeout: float) -> None:
+        """Keep ``value``, which JSON knows, for ``timeout`` seconds."""
+        until = time.time() + timeout
+        file = self._file(key)
+        file.write_text(json.dumps({"value": value, "until": until}))
+        os.utime(file, (until, until))
+        if random.random() * SWEEP < 1:  # noqa: S311  no secret
+            self._sweep()
+
+    def _file(self, key: str) -> Path:
+        return self.folder / hashlib.sha256(key.encode()).hexdigest()
+
+    def _sweep(self) -> None:
+        for file in self.folder.glob("[0-9a-f]*"):
+            # Another worker may sweep too. A minute for one that is being counted right now.
+            try:
+                if file.stat().st_mtime < time.time() - 60:
+                    file.unlink()
+            except FileNotFoundError:
+                continue
+
+
+def share() -> None:
+    """Let all workers of this server count together; called before they are forked.
+
+    A team's CACHES, and a throttle's own ``cache``, stay the ones that are asked.
+    """
+    from rest_framework.throttling import SimpleRateThrottle
+
+    parent = MEMORY if os.access(MEMORY, os.W_OK) else None
+    folder = Path(tempfile.mkdtemp(prefix="throttles-", dir=parent))
+    atexit.register(_remove, folder, os.getpid())
+    if settings.CACHES["default"]["BACKEND"] == IN_PROCESS:
+        SimpleRateThrottle.cache = SharedCounts(folder)
+    SimpleRateThrottle.allow_request = _one_at_a_time(SimpleRateThrottle.allow_request, folder)
+
+
+def _one_at_a_time(allow_request: Callable[..., bool], folder: Path) -> Callable[..., bool]:
+    @functools.wraps(allow_request)
+    def allow(throttle: Any, request: Any, view: Any) -> bool:
+        if throttle.rate is None or (key := throttle.get_cache_key(request, view)) is None:
+            return True
+        number = int.from_bytes(hashlib.sha256(str(key).encode()).digest()[:4]) % LOCKS
+        # Opened anew, so that threads wait for each other too; closing it opens the lock.
+        with (folder / f"lock-{number}").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return allow_request(throttle, request, view)
+
+    return allow
+
+
+def _remove(folder: Path, process: int) -> None:
+    if os.getpid() == process:  # not a worker, which has this from its parent
+        shutil.rmtree(folder, ignore_errors=True)

@@ -7,18 +7,17 @@ body without a length (``Transfer-Encoding: chunked``) for an empty one.
 
 from __future__ import annotations
 
-import json
+import io
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from http import HTTPStatus
 from typing import IO, Any
 
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest, get_path_info
 from django.urls import Resolver404, ResolverMatch, resolve
 
-from backend.pages import HEADERS
+from backend.refusals import TOO_LARGE
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -56,15 +55,25 @@ class BodyLimits:
             name, limit = _limit(environ, None if chunked else int(length))
             if length and int(length) > limit:
                 linger = LINGER if int(length) <= LINGER else 0
-                return _refuse(environ, start_response, name, limit, linger)
+                return self._refuse(environ, start_response, name, limit, linger)
             if chunked:
                 try:
                     body, size = _whole(environ["wsgi.input"], limit)
                 except TooLargeError:
-                    return _refuse(environ, start_response, name, limit, LINGER)
+                    return self._refuse(environ, start_response, name, limit, LINGER)
                 environ["wsgi.input"], environ["CONTENT_LENGTH"] = body, str(size)
                 del environ["HTTP_TRANSFER_ENCODING"]
         return self.application(environ, start_response)
+
+    def _refuse(
+        self, environ: Environ, start_response: StartResponse, name: str, limit: int, linger: int
+    ) -> Iterable[bytes]:
+        """Let backend.hosts answer, in Django, whose middleware adds its headers."""
+        detail = f"The body of a request of this type has at most {limit} bytes here ({name})."
+        stream, empty = environ["wsgi.input"], {"CONTENT_LENGTH": "0", "wsgi.input": io.BytesIO()}
+        environ.pop("HTTP_TRANSFER_ENCODING", None)
+        environ |= {TOO_LARGE: detail, **empty}
+        return _Refusal(self.application(environ, start_response), stream, linger)
 
 
 def _limit(environ: Environ, size: int | None) -> tuple[str, int]:
@@ -119,30 +128,18 @@ def _whole(stream: IO[bytes], limit: int) -> tuple[IO[bytes], int]:
     return body, size
 
 
-def _refuse(
-    environ: Environ, start_response: StartResponse, name: str, limit: int, linger: int
-) -> Iterable[bytes]:
-    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    detail = f"The body of a request of this type has at most {limit} bytes here ({name})."
-    body = json.dumps({"detail": detail}).encode()
-    start_response(
-        f"{status.value} Content Too Large",
-        [("Content-Type", "application/json"), ("Content-Length", str(len(body))), *HEADERS],
-    )
-    return _Refusal(body, environ["wsgi.input"], linger)
-
-
 class _Refusal:
     """The answer; after it was sent, ``linger`` bytes of the body are thrown away."""
 
-    def __init__(self, answer: bytes, stream: IO[bytes], linger: int) -> None:
+    def __init__(self, answer: Iterable[bytes], stream: IO[bytes], linger: int) -> None:
         self.answer = answer
         self.stream = stream
         self.linger = linger
 
     def __iter__(self) -> Iterator[bytes]:
-        yield self.answer
+        return iter(self.answer)
 
     def close(self) -> None:
+        self.answer.close()  # Django's, which has one
         while self.linger > 0 and (piece := self.stream.read(PIECE)):
             self.linger -= len(piece)

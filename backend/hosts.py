@@ -8,11 +8,12 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from backend.explain.tracebacks import SHOWN
 from backend.landing import render
-from backend.pages import HEADERS, POLICY
+from backend.pages import POLICY
+from backend.refusals import TOO_LARGE, of_view, refuse
 
 # Django's own name for it, which teams may have silenced or raised already.
 logger = logging.getLogger("django.security.DisallowedHost")
@@ -22,7 +23,7 @@ class HostMiddleware:
     """Answers a request under a foreign host name with 400, and says in one line what to set.
 
     First of all middleware: without it Django logs the same sentence with a traceback, and
-    only where something asks for the host.
+    only where something asks for the host. So it also answers what ``backend.bodies`` refused.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -34,8 +35,16 @@ class HostMiddleware:
         except DisallowedHost as error:
             # Django's sentence: it names the header, the host, quoted, and ALLOWED_HOSTS.
             logger.warning("%s", error, extra={"status_code": 400, "request": request})
-            return _refusal(request)
+            request.get_host = str  # type: ignore[method-assign]  for the middleware: no host
+            return refuse(request, self.get_response, _refusal(request))
+        if detail := request.META.get(TOO_LARGE):
+            refusal = JsonResponse({"detail": detail}, status=413, reason="Content Too Large")
+            return refuse(request, self.get_response, refusal)
         return _for_own_pages(request, self.get_response(request))
+
+    def process_view(self, request: HttpRequest, *_: object) -> HttpResponse | None:
+        # Before the process_view of any other, such as the check for CSRF.
+        return of_view(request)
 
 
 def _for_own_pages(request: HttpRequest, response: HttpResponse) -> HttpResponse:
@@ -55,7 +64,5 @@ def _refusal(request: HttpRequest) -> HttpResponse:
     else:
         document = json.dumps({"detail": f"{title}. {detail}"})
         answer = HttpResponse(document, "application/json", status=400)
-    # What the middleware below would have added.
-    for name, value in (*HEADERS, ("Content-Length", str(len(answer.content)))):
-        answer[name] = value
+    answer["Content-Length"] = str(len(answer.content))
     return answer

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import requests
 
 from tests.support.broken import write
 from tests.support.containers import Container, Containers
@@ -19,6 +20,9 @@ EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 CORS_ALLOWED_ORIGINS = ["https://map.example.org"]
 CORS_ALLOW_CREDENTIALS = True
 STOPS_TOKEN = {SECRET!r}
+SECURE_REFERRER_POLICY = "no-referrer"
+X_FRAME_OPTIONS = "SAMEORIGIN"
+MIDDLEWARE += ["local_settings.stops.Policy"]
 """
 URLS = """
 import logging
@@ -45,10 +49,18 @@ from django.contrib import admin
 
 admin.site.site_header = "Stops of the team"
 """
+STOPS = """
+def Policy(get_response):
+    def middleware(request):
+        response = get_response(request)
+        response["Permissions-Policy"] = "geolocation=()"
+        return response
+    return middleware
+"""
 FILES = {
     "settings.py": SETTINGS,
     "urls.py": URLS,
-    "stops/__init__.py": "",
+    "stops/__init__.py": STOPS,
     "stops/admin.py": ADMIN,
 }
 
@@ -92,6 +104,38 @@ def test_only_the_origins_of_the_team_may_read(api: Container, origin: str, allo
     answer = api.session.options(api.url("/tell/"), headers=preflight, timeout=30)
     assert answer.headers.get("Access-Control-Allow-Origin") == allowed
     assert ("Access-Control-Allow-Credentials" in answer.headers) is (allowed is not None)
+
+
+# ---------------------------------------------------------------------------
+# Answers that no view gives
+
+CHUNKS = [b"x" * 2**20] * 11
+NO_VIEW = {
+    "413 by length": (413, "POST", "/tell/", {"data": b"".join(CHUNKS)}),
+    "413 of chunks": (413, "POST", "/tell/", {"data": "chunks"}),
+    "413 of no URL": (413, "POST", "/absent", {"data": b"".join(CHUNKS)}),
+    "foreign host": (400, "GET", "/tell/", {"headers": {"Host": "evil.example.net"}}),
+    "foreign host's file": (400, "GET", "/favicon.ico", {"headers": {"Host": "evil.example.net"}}),
+    "no URL": (404, "GET", "/absent/", {}),
+    "error": (500, "GET", "/boom/", {}),
+}
+
+
+@pytest.mark.parametrize("case", NO_VIEW)
+def test_answer_that_no_view_gives_has_the_headers_of_any_answer(api: Container, case: str):
+    status, method, path, options = NO_VIEW[case]
+    headers = {"Origin": "https://map.example.org", "Content-Type": "application/json"}
+    headers |= options.get("headers", {})
+    data = iter(CHUNKS) if options.get("data") == "chunks" else options.get("data")
+    answer = requests.request(method, api.url(path), data=data, headers=headers, timeout=60)
+    assert answer.status_code == status
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://map.example.org"
+    assert answer.headers["Access-Control-Allow-Credentials"] == "true"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["X-Frame-Options"] == "SAMEORIGIN"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Permissions-Policy"] == "geolocation=()"
+    assert "detail" in answer.json()
 
 
 # ---------------------------------------------------------------------------

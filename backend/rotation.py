@@ -39,7 +39,7 @@ def _connect(self: BaseDatabaseWrapper, params: dict[str, Any]) -> Any:
     except self.Database.OperationalError:
         # libpq gives no code for a login that is refused. Whatever it was: unless the files say
         # something new, nothing else is tried.
-        login = _new_login(self)
+        login = _new_login(self, params)
         if login is None:
             raise
     connection = _stock(self, params | {LOGIN[name]: value for name, value in login.items()})
@@ -49,8 +49,11 @@ def _connect(self: BaseDatabaseWrapper, params: dict[str, Any]) -> Any:
     return connection
 
 
-def _new_login(wrapper: BaseDatabaseWrapper) -> dict[str, str] | None:
-    """The login that the files have now, None where it is the known one or not theirs."""
+def _new_login(wrapper: BaseDatabaseWrapper, params: dict[str, Any]) -> dict[str, str] | None:
+    """The login that the files have now, None where it is the one of ``params`` or not theirs.
+
+    Not that of the settings, which another thread may just have renewed.
+    """
     try:
         database = required.databases(_environment(), sqlite=Path(), spatialite=False).get(
             wrapper.alias
@@ -64,7 +67,8 @@ def _new_login(wrapper: BaseDatabaseWrapper) -> dict[str, str] | None:
     ):
         return None  # the team's own
     login = {name: database.get(name, "") for name in LOGIN}
-    return login if any(known.get(name) != value for name, value in login.items()) else None
+    tried = {name: params.get(LOGIN[name], "") for name in LOGIN}
+    return login if login != tried else None
 
 
 def _environment() -> Environment:

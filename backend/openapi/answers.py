@@ -21,6 +21,7 @@ WORDS = {
     404: "There is no such row, page or format.",
     406: "None of the formats in the header Accept is to be had.",
     408: "The body did not come to its end.",
+    409: "Other rows stand against it: one has this value, or refers to this row.",
     413: "The body is too large.",
     415: "The body's Content-Type is none that is read here.",
     429: "Too many requests.",
@@ -76,7 +77,9 @@ def _statuses(view: Any, method: str) -> Iterator[int]:
         yield 403
     yield from (404, 406)
     if method in WITH_BODY:
-        yield from (408, 413, 415)
+        yield from (408, 409, 413, 415)
+    elif method == "DELETE":
+        yield 409
     if view.get_throttles():
         yield 429
     yield 503

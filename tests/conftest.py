@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Mark what bin/test leaves out without an engine, and what it runs one after the other."""
     for item in items:
         parts = set(item.path.parts)
-        if {"image", "geo", "faults", "contract"} & parts:
+        if {"image", "geo", "faults", "contract", "clients"} & parts:
             item.add_marker(pytest.mark.engine)
         if ALONE & parts:
             item.add_marker(pytest.mark.alone)

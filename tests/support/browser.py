@@ -25,11 +25,11 @@ FLAGS = [
 
 
 @contextmanager
-def chromium(host: str) -> Iterator[Browser]:
-    """A browser that finds no other host than ``host``."""
+def chromium(host: str, *flags: str) -> Iterator[Browser]:
+    """A browser that finds no other host than ``host``; ``flags`` are chromium's."""
     rules = f"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE {host}"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, rules])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags, rules])
         yield browser
         browser.close()
 

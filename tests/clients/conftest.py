@@ -1,0 +1,77 @@
+"""Programs and libraries that people read such an API with, and an API for them to read."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.conftest import PostGIS
+from tests.geo.asked import Asked, start_asked
+from tests.support.browser import chromium
+from tests.support.containers import Containers
+
+HERE = Path(__file__).parent
+# More rows than a page has, all of them in the tile 5/5/11.
+ROWS = """
+INSERT INTO asked_stop (name, lines, geom)
+SELECT 'Stop ' || n, n % 7, ST_SetSRID(ST_MakePoint(-122.7 + n / 1000.0, 45.5 + n / 2000.0), 4326)
+FROM generate_series(31, 2000) n;
+ANALYZE;
+"""
+
+
+@pytest.fixture(scope="session")
+def read_api(postgis: PostGIS) -> Iterator[Asked]:
+    started = Containers()
+    api = start_asked(started, postgis, ALLOWED_HOSTS="*")
+    api.sql(ROWS)
+    yield api
+    started.clean()
+
+
+@pytest.fixture(scope="session")
+def libraries(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a page with the map libraries from npm."""
+    folder = tmp_path_factory.mktemp("web")
+    shutil.copytree(HERE / "web", folder, dirs_exist_ok=True)
+    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    handler = functools.partial(_Quiet, directory=folder)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def page(libraries: str) -> Iterator[Page]:
+    """Of another origin than the API, as the pages of most users are."""
+    # Without a graphics card MapLibre draws in software.
+    flags = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+    with chromium("127.0.0.1", *flags) as browser:
+        page = browser.new_page()
+        page.goto(libraries)
+        page.wait_for_function("window.read !== undefined")
+        yield page
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    """Serves a folder, without a line a request; Python's own list may not know .mjs."""
+
+    extensions_map: ClassVar = {
+        **SimpleHTTPRequestHandler.extensions_map,
+        ".mjs": "text/javascript",
+    }
+
+    def log_message(self, *_: object) -> None:
+        pass

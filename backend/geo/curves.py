@@ -78,7 +78,8 @@ def flat(shape: str) -> str:
         f"FROM ({members}) member, LATERAL ({parts}) part"
     )
     return (
-        f"(CASE WHEN ST_GeometryType({shape}) = 'ST_GeometryCollection' "
+        f"(CASE WHEN ST_GeometryType({shape}) IN ({ORDINARY}) THEN {shape} "
+        f"WHEN ST_GeometryType({shape}) = 'ST_GeometryCollection' "
         f"THEN coalesce(({collected}), {shape}) ELSE {straight(shape)} END)"
     )
 

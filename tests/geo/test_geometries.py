@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import re
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyogrio
 import pytest
 import requests
 
 from tests.conftest import PostGIS
-from tests.geo.shapes import KINDS, SYSTEMS, tables
+from tests.geo.plans import explain, nodes
+from tests.geo.shapes import CURVED, KINDS, SYSTEMS, tables
 from tests.support.containers import Container, Containers
+from tests.support.mvt import layers, lonlat, tile_at
 
 PROJECT = Path(__file__).parent / "geometry_project"
 SQUARE = [
@@ -25,6 +32,7 @@ TYPED = [
     for system in SYSTEMS
     for dimension in (2, 3)
 ]
+PLANE = [table for table in TYPED if not table.endswith("z")]
 ANY = [f"any{system}".lower() for system in SYSTEMS]
 
 
@@ -44,6 +52,18 @@ class Shapes:
         return self.session.request(
             method, self.base + path, data=data, headers=headers, timeout=30
         )
+
+    def log_in(self) -> requests.Session:
+        """A session of the superuser's."""
+        session = requests.Session()
+        address = f"{self.base}/admin/login/"
+        session.get(address, timeout=30)
+        form = {"username": "root", "password": "of-the-tests"}
+        form["csrfmiddlewaretoken"] = session.cookies["csrftoken"]
+        form["next"] = "/admin/"
+        answer = session.post(address, data=form, headers={"Referer": address}, timeout=30)
+        assert answer.status_code == 200
+        return session
 
     def sql(self, statement: str) -> str:
         return self.postgis.sql(statement, self.database)
@@ -283,16 +303,18 @@ def test_feature_sent_back_as_it_was_shown_leaves_every_stored_bit(
 ) -> None:
     before = everything(shapes)
     refused = []
-    for table, row in before:
-        path = f"/{prefix}{table}/{row}/"
-        answer = shapes.send("PUT", path, shapes.get(path).text)
-        if answer.status_code != 200:
-            refused.append((path, answer.text[:200]))
+    # Of all tables with the mixin, of those with rows of every kind without it.
+    for table in ANY if prefix else [*PLANE, *ANY, "curved", "box"]:
+        page = shapes.get(f"/{prefix}{table}/?limit=100").json()["results"]
+        for feature in page["features"]:
+            path = f"/{prefix}{table}/{feature['id']}/"
+            answer = shapes.send("PUT", path, feature)
+            if answer.status_code != 200:
+                refused.append((path, answer.text[:200]))
     after = everything(shapes)
     changed = [key for key in before if before[key] != after[key]]
-    print(f"{len(before)} rows sent back, {len(changed) + len(refused)} differ")
+    print(f"{len(before)} rows, {len(changed)} changed, {len(refused)} refused")
     assert (changed, refused) == ([], [])
-    assert len(before) > 400
 
 
 def test_row_with_a_rounded_or_boxed_geometry_sent_back_keeps_it(shapes: Shapes) -> None:
@@ -308,3 +330,328 @@ def test_row_with_a_rounded_or_boxed_geometry_sent_back_keeps_it(shapes: Shapes)
         shown = shapes.get(path).json()
         assert shapes.send("PUT", path, shown).status_code == 200
         assert stored(shapes, table, row, column) == before, path
+
+
+# --- Every table in every format, through every filter
+
+TILE = tile_at(-122.66, 45.525, 11)
+LARGE = "POLYGON((-123 45,-122 45,-122 46,-123 46,-123 45))"
+INSIDE = "POINT(-122.672 45.522)"
+FILTERS = {
+    "in_bbox=-122.7,45.5,-122.6,45.6": "all",
+    "in_bbox=-180,-90,180,90": "all",
+    "in_bbox=-122.5,45.5,-122.4,45.6": "none",
+    f"tile={'/'.join(map(str, TILE))}": "all",
+    "point=-122.68,45.52&dist=3000": "all",
+    "point=-122.68,45.62&dist=3000": "none",
+    f"intersects={LARGE}": "all",
+    f"within={LARGE}": "all",
+    f"contains={INSIDE}": "around",
+}
+AREAS = {"Polygon", "MultiPolygon", "CurvePolygon", "MultiSurface", "Triangle", "Tin"}
+AREAS |= {"PolyhedralSurface", "NestedCollection", "CollectionOfTins", "curve"}
+Vertices = list[tuple[float, ...]]
+
+
+def vertices_by_sql(api: Shapes, table: str) -> dict[int, Vertices]:
+    """What PostGIS itself says of each row, in degrees; curves by ST_CurveToLine."""
+    # A circle of the plane that is stored is another curve in degrees.
+    shape = "ST_CurveToLine(geom)"
+    if not table.endswith(("0", "0z")):
+        shape = f"ST_Transform({shape}, 4326)"
+    if "geography" in table:
+        shape = "geom::geometry"
+    rows = api.sql(
+        "SELECT id, string_agg(ST_X(p.geom) || ' ' || ST_Y(p.geom), ',' ORDER BY p.path) "
+        f"FROM (SELECT id, {shape} AS geom FROM shapes_{table} "
+        "WHERE name NOT IN ('new', 'moved')) s LEFT JOIN LATERAL "
+        "ST_DumpPoints(s.geom) p ON NOT ST_IsEmpty(p.geom) GROUP BY id"
+    ).splitlines()
+    return {
+        int(row): [tuple(map(float, point.split())) for point in points.split(",") if point]
+        for row, points in (line.split("|") for line in rows)
+    }
+
+
+def vertices(geometry: dict | None) -> Vertices:
+    """All of a GeoJSON geometry, in the plane."""
+    if geometry is None:
+        return []
+    if "geometries" in geometry:
+        return [point for each in geometry["geometries"] for point in vertices(each)]
+    return [tuple(point[:2]) for point in _positions(geometry["coordinates"])]
+
+
+def _positions(coordinates: list) -> Iterator[list]:
+    if coordinates and isinstance(coordinates[0], (int, float)):
+        yield coordinates
+        return
+    for each in coordinates:
+        yield from _positions(each)
+
+
+def of_features(features: list[dict]) -> dict[int, Vertices]:
+    return {feature["id"]: vertices(feature["geometry"]) for feature in features}
+
+
+def of_page(answer: requests.Response) -> dict[int, Vertices]:
+    return of_features(answer.json()["results"]["features"])
+
+
+def of_stream(answer: requests.Response) -> dict[int, Vertices]:
+    return of_features(answer.json()["features"])
+
+
+def of_sequence(answer: requests.Response) -> dict[int, Vertices]:
+    return of_features([json.loads(record) for record in answer.text.split("\x1e")[1:]])
+
+
+def of_csv(answer: requests.Response) -> dict[int, Vertices]:
+    found = {}
+    for row in csv.DictReader(io.StringIO(answer.text)):
+        groups = re.findall(r"[-\d.e]+(?: [-\d.e]+)+", row["geom"])
+        points = [tuple(map(float, point.split()[:2])) for point in groups]
+        found[int(row["id"])] = points
+    return found
+
+
+def of_flatgeobuf(answer: requests.Response) -> dict[int, Vertices]:
+    meta, _, geometries, columns = pyogrio.raw.read(answer.content)
+    ids = columns[list(meta["fields"]).index("id")]
+    return {
+        int(row): [] if wkb is None else list(_of_wkb(io.BytesIO(wkb)))
+        for row, wkb in zip(ids, geometries, strict=True)
+    }
+
+
+def _of_wkb(data: io.BytesIO) -> Iterator[tuple[float, ...]]:
+    """The vertices of GDAL's WKB, in the plane."""
+    (kind,) = struct.unpack("<xI", data.read(5))
+    size = 16 if kind < 1000 else 24
+    kind &= 0xFFFF  # without the flag of a third dimension
+    if kind % 1000 == 1:
+        yield struct.unpack("<2d", data.read(size)[:16])
+        return
+    (count,) = struct.unpack("<I", data.read(4))
+    for _ in range(count):
+        if kind % 1000 > 3:
+            yield from _of_wkb(data)
+            continue
+        points = 1 if kind % 1000 == 2 else struct.unpack("<I", data.read(4))[0]
+        for _ in range(points):
+            yield struct.unpack("<2d", data.read(size)[:16])
+
+
+FORMATS = {
+    "/?limit=100": of_page,
+    ".geojson": of_stream,
+    ".geojsonl": of_sequence,
+    ".csv": of_csv,
+    ".fgb": of_flatgeobuf,
+}
+
+
+def same(got: dict[int, Vertices], right: dict[int, Vertices]) -> int:
+    """The number of rows that differ by more than a tenth of a millimeter."""
+    alike = [
+        len(got.get(row, [None])) == len(right[row])
+        and all(
+            abs(x - right_x) < 1e-9 and abs(y - right_y) < 1e-9
+            for (x, y), (right_x, right_y) in zip(got[row], right[row], strict=True)
+        )
+        for row in right
+    ]
+    return alike.count(False) + len(got.keys() - right.keys())
+
+
+@pytest.fixture(scope="module")
+def right(shapes: Shapes) -> dict[str, dict[int, Vertices]]:
+    shapes.sql(
+        "".join(
+            f"DELETE FROM shapes_{table} WHERE name IN ('new', 'moved'); REINDEX TABLE shapes_{table};"
+            for table in [*TYPED, *ANY, "box", "curved"]
+        )
+    )
+    return {table: vertices_by_sql(shapes, table) for table in [*TYPED, *ANY, "curved", "box"]}
+
+
+def test_every_row_is_the_same_in_every_format(
+    shapes: Shapes, right: dict[str, dict[int, Vertices]]
+) -> None:
+    cells, wrong = 0, []
+    for table, rows in right.items():
+        for suffix, read in FORMATS.items():
+            answer = shapes.get(f"/{table}{suffix}")
+            cells += len(rows)
+            if suffix == ".fgb" and table in (*ANY, "curved"):
+                # Of one type only, and these columns do not say which.
+                differing = answer.status_code != 406
+            elif answer.status_code == 200:
+                differing = same(read(answer), rows)
+            else:
+                differing = len(rows)
+            if differing:
+                wrong.append((table, suffix, differing, answer.text[:200]))
+    print(f"{cells} cells of rows in formats, {len(wrong)} differ")
+    assert wrong == []
+    assert cells > 2000
+
+
+def test_every_page_of_every_table_is_there(
+    shapes: Shapes, right: dict[str, dict[int, Vertices]]
+) -> None:
+    session = shapes.log_in()
+    cells, wrong = 0, []
+    for table in [*PLANE, *ANY, "curved", "box"]:
+        for path in ("/map/", "/?format=api"):
+            answer = shapes.get(f"/{table}{path}", headers={"Accept": "text/html"})
+            wrong += [(table, path)] * (answer.status_code != 200)
+        for path in ("", f"{max(right[table])}/change/", "1/change/"):
+            answer = session.get(f"{shapes.base}/admin/shapes/{table}/{path}", timeout=30)
+            wrong += [(table, f"admin {path}")] * (answer.status_code != 200)
+        cells += 5
+    print(f"{cells} pages, {len(wrong)} differ")
+    assert wrong == []
+
+
+def test_every_table_is_drawn_in_tiles_and_covered_by_its_bounds(
+    shapes: Shapes, right: dict[str, dict[int, Vertices]]
+) -> None:
+    cells, wrong = 0, []
+    unit = 360 / 2 ** TILE[0] / 4096
+    for table, rows in right.items():
+        with_place = {row: points for row, points in rows.items() if points}
+        answer = shapes.get(f"/{table}/tiles/{'/'.join(map(str, TILE))}.mvt")
+        drawn = next(iter(layers(answer.content).values())) if answer.status_code == 200 else []
+        if {feature.id for feature in drawn} != set(with_place):
+            wrong.append((table, "tile", answer.status_code, answer.text[:100]))
+        for feature in drawn:
+            places = [lonlat(point, *TILE) for point in feature.points]
+            xs, ys = zip(*with_place.get(feature.id, [(0, 0)]), strict=True)
+            inside = all(
+                min(xs) - 4 * unit < x < max(xs) + 4 * unit
+                and min(ys) - 4 * unit < y < max(ys) + 4 * unit
+                for x, y in places
+            )
+            wrong += [(table, "tile", feature.id, places[:3])] * (not inside)
+        bounds = shapes.get(f"/{table}/tiles/").json()["bounds"]
+        xs, ys = zip(*[point for points in rows.values() for point in points], strict=True)
+        west, south, east, north = bounds
+        if not (west - 1e-6 < min(xs) and max(xs) < east + 1e-6 and north - south < 0.1):
+            wrong.append((table, "bounds", bounds))
+        if not (south - 1e-6 < min(ys) and max(ys) < north + 1e-6 and east - west < 0.1):
+            wrong.append((table, "bounds", bounds))
+        cells += len(with_place) + 1
+    print(f"{cells} cells of tiles and bounds, {len(wrong)} differ")
+    assert wrong == []
+
+
+def test_every_table_is_filtered_by_every_place(
+    shapes: Shapes, right: dict[str, dict[int, Vertices]]
+) -> None:
+    cells, wrong = 0, []
+    for table, rows in right.items():
+        shown = shapes.get(f"/{table}/?limit=100&fields=name").json()["results"]["features"]
+        names = {each["id"]: each["properties"]["name"].split()[0] for each in shown}
+        somewhere = {row for row, points in rows.items() if points}
+        kind = re.match("multi(?=polygon)|polygon", table)
+        around = {row for row in somewhere if names[row] in AREAS or kind or table == "box"}
+        expected = {"all": somewhere, "around": around, "none": set()}
+        for query, which in FILTERS.items():
+            answer = shapes.get(f"/{table}/?limit=100&fields=name&{query}")
+            cells += len(rows)
+            if answer.status_code != 200:
+                wrong.append((table, query, answer.text[:200]))
+                continue
+            found = {each["id"] for each in answer.json()["results"]["features"]}
+            if found != expected[which]:
+                wrong.append((table, query, found ^ expected[which]))
+        answer = shapes.get(f"/{table}/?in_bbox=here")
+        wrong += [(table, "nonsense")] * (answer.status_code != 400)
+        cells += 1
+    print(f"{cells} cells of rows and filters, {len(wrong)} differ")
+    assert wrong == []
+
+
+def test_curves_are_lines_and_polygons_of_their_kind(shapes: Shapes) -> None:
+    features = shapes.get("/any4326/?limit=100").json()["results"]["features"]
+    kinds = {each["properties"]["name"]: (each["geometry"] or {}).get("type") for each in features}
+    assert {name: kinds[name] for name in CURVED} == {
+        "CircularString": "LineString",
+        "CompoundCurve": "LineString",
+        "CurvePolygon": "Polygon",
+        "MultiCurve": "MultiLineString",
+        "MultiSurface": "MultiPolygon",
+        "Triangle": "Polygon",
+        "Tin": "MultiPolygon",
+        "PolyhedralSurface": "MultiPolygon",
+        "CollectionOfCurves": "GeometryCollection",
+        "NestedCollection": "GeometryCollection",
+        "CollectionOfTins": "GeometryCollection",
+    }
+
+
+def test_curve_is_kept_where_another_field_of_its_row_changes(shapes: Shapes) -> None:
+    before = stored(shapes, "curved")
+    assert shapes.send("PATCH", "/curved/1/", {"name": "curve"}).status_code == 200
+    assert stored(shapes, "curved") == before
+
+
+# --- Geographies by the index, bounds without one
+
+
+def test_geography_is_found_by_its_index(shapes: Shapes) -> None:
+    shapes.sql(
+        "INSERT INTO shapes_pointgeography (name, geom) SELECT 'far', ST_SetSRID(ST_MakePoint("
+        "n % 100 - 10, n % 60 - 30), 4326)::geography FROM generate_series(1, 20000) n;"
+        "ANALYZE shapes_pointgeography"
+    )
+    queries = ["in_bbox=-122.7,45.5,-122.6,45.6", f"tile={'/'.join(map(str, TILE))}"]
+    queries += [f"intersects={LARGE}", f"within={LARGE}", "contains=POINT(-122.68 45.52)"]
+    paths = [f"/pointgeography/?limit=10&{query}" for query in queries]
+    for path, answer in zip(paths, explain(shapes, *paths), strict=True):
+        table = "shapes_pointgeography"
+        plans = [plan for plan in answer["plans"] if table in json.dumps(plan)]
+        assert plans, path
+        for plan in plans:
+            names = [node.get("Index Name", "") for node in nodes(plan)]
+            assert any("geom" in name for name in names), (path, plan)
+            assert not any(node["Node Type"] == "Seq Scan" for node in nodes(plan)), path
+        (row,) = shapes.get(path).json()["results"]["features"]
+        assert row["id"] == 1
+    shapes.sql("DELETE FROM shapes_pointgeography WHERE name = 'far'")
+
+
+def test_geography_across_the_date_line_and_at_the_poles_is_found(shapes: Shapes) -> None:
+    shapes.sql(
+        "INSERT INTO shapes_pointgeography (name, geom) VALUES ('new', 'POINT(179.9 -17)'), "
+        "('new', 'POINT(-179.9 -17)'), ('new', 'POINT(100 89.999)')"
+    )
+
+    def found(query: str) -> list[list[float]]:
+        page = shapes.get(f"/pointgeography/?{query}").json()["results"]
+        return [feature["geometry"]["coordinates"] for feature in page["features"]]
+
+    assert found("in_bbox=179.5,-18,-179.5,-16") == [[179.9, -17], [-179.9, -17]]
+    assert found("in_bbox=90,89.9,110,90") == [[100, 89.999]]
+    assert len(found("in_bbox=-180,-90,180,90")) == 4
+    shapes.sql("DELETE FROM shapes_pointgeography WHERE name = 'new'")
+
+
+def test_bounds_of_a_table_without_an_index_cover_every_row(shapes: Shapes) -> None:
+    shapes.sql(
+        "DROP INDEX shapes_point4326_geom_idx; CREATE INDEX shapes_some ON shapes_point4326 "
+        "USING gist (geom) WHERE name = 'many'; INSERT INTO shapes_point4326 (name, geom) SELECT "
+        "'many', ST_SetSRID(ST_MakePoint(-122.68 + n / 1e6, 45.52), 4326) "
+        "FROM generate_series(1, 60000) n; ANALYZE shapes_point4326; "
+        "INSERT INTO shapes_point4326 (name, geom) VALUES ('new', 'SRID=4326;POINT(-120 44)')"
+    )
+    bounds = shapes.get("/point4326/tiles/").json()["bounds"]
+    assert bounds[1] == 44
+    assert bounds[2] == -120
+    shapes.sql("DROP INDEX shapes_some")
+    assert shapes.get("/point4326/tiles/").json()["bounds"] == bounds
+    shapes.sql(
+        "DELETE FROM shapes_point4326 WHERE name IN ('many', 'new'); "
+        "CREATE INDEX shapes_point4326_geom_idx ON shapes_point4326 USING gist (geom)"
+    )

@@ -41,14 +41,18 @@ def differences(
 def _alike(got: dict | None, expected: dict, within: float) -> bool:
     if got is None or got["type"] != expected["type"]:
         return False
-    ours, theirs = (list(_numbers(shape["coordinates"])) for shape in (expected, got))
-    near = all(abs(a - b) <= within for a, b in zip(ours, theirs, strict=False))
-    return len(ours) == len(theirs) and near
+    # Sorted, for programs turn the rings of a polygon as RFC 7946 wants them.
+    ours, theirs = (sorted(_vertices(shape["coordinates"])) for shape in (expected, got))
+    return len(ours) == len(theirs) and all(
+        abs(a - b) <= within
+        for our, their in zip(ours, theirs, strict=True)
+        for a, b in zip(our, their, strict=True)
+    )
 
 
-def _numbers(coordinates: list) -> Iterator[float]:
-    for each in coordinates:
-        if isinstance(each, list):
-            yield from _numbers(each)
-        else:
-            yield each
+def _vertices(coordinates: list) -> Iterator[tuple[float, ...]]:
+    if isinstance(coordinates[0], list):
+        for part in coordinates:
+            yield from _vertices(part)
+    else:
+        yield tuple(coordinates)

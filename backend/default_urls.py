@@ -15,7 +15,7 @@ urlpatterns = [
 ]
 
 # A team that replaced INSTALLED_APPS whole may have left these out.
-if apps.is_installed("django.contrib.admin"):
+if settings.SERVE_ADMIN and apps.is_installed("django.contrib.admin"):
     from django.contrib import admin
 
     for _name in ("site_header", "site_title"):
@@ -24,7 +24,7 @@ if apps.is_installed("django.contrib.admin"):
             setattr(admin.site, _name, settings.PROJECT_NAME)
     urlpatterns.append(path("admin/", admin.site.urls))
 
-if apps.is_installed("drf_yasg") and apps.is_installed("rest_framework"):
+if settings.SERVE_DOCS and apps.is_installed("drf_yasg") and apps.is_installed("rest_framework"):
     from backend.docs import redoc, schema, swagger
 
     urlpatterns += [

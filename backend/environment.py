@@ -332,6 +332,32 @@ VARIABLES = (
         "always pass.",
         "HTTP",
     ),
+    Variable(
+        "LOGIN_ATTEMPTS",
+        "integer",
+        10,
+        "Wrong passwords for one user name from one address in 5 minutes, after which its logins "
+        "are refused until the 5 minutes are over; ten times as many for all names. 0: any number.",
+        "HTTP",
+    ),
+    Variable(
+        "SERVE_ADMIN", "boolean", True, "Whether the image's `urls` have Django's admin.", "HTTP"
+    ),
+    Variable(
+        "SERVE_DOCS",
+        "boolean",
+        True,
+        "Whether they have the documentation of the API: Swagger UI, ReDoc, the OpenAPI document.",
+        "HTTP",
+    ),
+    Variable(
+        "BASIC_AUTH",
+        "boolean",
+        True,
+        "Whether the API takes a user name and a password with each request (HTTP Basic), where "
+        "`DEFAULT_AUTHENTICATION_CLASSES` in your settings does not say how users log in.",
+        "HTTP",
+    ),
     Variable("PATH_PREFIX", "prefix", "", "Path under which a proxy publishes this API.", "HTTP"),
     Variable("PORT", "integer", 8000, "Port to listen on.", "Server", minimum=1, maximum=65535),
     Variable(

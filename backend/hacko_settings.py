@@ -135,6 +135,10 @@ SILENCED_SYSTEM_CHECKS = _derived(
     lambda proxy: ["security.W005", "security.W008", "security.W021"] if proxy else [],
     "BEHIND_PROXY",
 )
+LOGIN_ATTEMPTS = _env["LOGIN_ATTEMPTS"]
+SERVE_ADMIN = _env["SERVE_ADMIN"]
+SERVE_DOCS = _env["SERVE_DOCS"]
+BASIC_AUTH = _env["BASIC_AUTH"]
 # Bytes. The first is kept by backend.bodies for every body, the second by Django for forms and
 # by backend.bodies for JSON, which takes about ten times its size in memory when it is parsed.
 MAX_UPLOAD_SIZE = _env["MAX_UPLOAD_SIZE"]
@@ -208,8 +212,8 @@ SWAGGER_SETTINGS = {
         },
     },
     "USE_SESSION_AUTH": True,
-    "LOGIN_URL": "admin:login",
-    "LOGOUT_URL": "admin:logout",
+    "LOGIN_URL": _derived(lambda admin: "admin:login" if admin else None, "SERVE_ADMIN"),
+    "LOGOUT_URL": _derived(lambda admin: "admin:logout" if admin else None, "SERVE_ADMIN"),
 }
 
 # --- Logging: to the console, where the container's engine collects it --------

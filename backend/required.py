@@ -26,6 +26,7 @@ SECURITY = "django.middleware.security.SecurityMiddleware"
 CORS = "corsheaders.middleware.CorsMiddleware"
 UNAVAILABLE = "backend.unavailable.UnavailableMiddleware"
 HOSTS = "backend.hosts.HostMiddleware"
+SESSION = "rest_framework.authentication.SessionAuthentication"
 MAKE_A_KEY = (
     "Set DJANGO_SECRET_KEY to a long random text, the same for every container of this API: "
     "python -c 'import secrets; print(secrets.token_urlsafe(50))'"
@@ -148,6 +149,8 @@ def complete(settings: dict[str, Any], env: Environment) -> None:
         # Throttles tell clients apart by their address. A header that anybody can send is
         # believed for what the proxy itself has put at its end.
         settings["REST_FRAMEWORK"].setdefault("NUM_PROXIES", int(bool(settings["BEHIND_PROXY"])))
+        if not settings["BASIC_AUTH"]:
+            settings["REST_FRAMEWORK"].setdefault("DEFAULT_AUTHENTICATION_CLASSES", [SESSION])
     if HOSTS not in settings["MIDDLEWARE"]:
         settings["MIDDLEWARE"] = [HOSTS, *settings["MIDDLEWARE"]]
     for name in ("STATIC_URL", "MEDIA_URL"):

@@ -7,6 +7,7 @@ sets CACHES, and they read and write it in two steps, between which another requ
 from __future__ import annotations
 
 import atexit
+import contextlib
 import fcntl
 import functools
 import hashlib
@@ -16,7 +17,7 @@ import random
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,15 @@ class SharedCounts:
         if random.random() * SWEEP < 1:  # noqa: S311  no secret
             self._sweep()
 
+    @contextlib.contextmanager
+    def locked(self, key: str) -> Iterator[None]:
+        """No other thread or worker counts for ``key`` meanwhile."""
+        number = int.from_bytes(hashlib.sha256(key.encode()).digest()[:4]) % LOCKS
+        # Opened anew, so that threads wait for each other too; closing it opens the lock.
+        with (self.folder / f"lock-{number}").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
     def _file(self, key: str) -> Path:
         return self.folder / hashlib.sha256(key.encode()).hexdigest()
 
@@ -63,30 +73,32 @@ class SharedCounts:
                 continue
 
 
-def share() -> None:
-    """Let all workers of this server count together; called before they are forked.
+def make_counts() -> SharedCounts:
+    """Counts of all workers of this server; called before they are forked."""
+    parent = MEMORY if os.access(MEMORY, os.W_OK) else None
+    folder = Path(tempfile.mkdtemp(prefix="counts-", dir=parent))
+    atexit.register(_remove, folder, os.getpid())
+    return SharedCounts(folder)
+
+
+def share(counts: SharedCounts) -> None:
+    """Let the throttles of all workers count in ``counts``.
 
     A team's CACHES, and a throttle's own ``cache``, stay the ones that are asked.
     """
     from rest_framework.throttling import SimpleRateThrottle
 
-    parent = MEMORY if os.access(MEMORY, os.W_OK) else None
-    folder = Path(tempfile.mkdtemp(prefix="throttles-", dir=parent))
-    atexit.register(_remove, folder, os.getpid())
     if settings.CACHES["default"]["BACKEND"] == IN_PROCESS:
-        SimpleRateThrottle.cache = SharedCounts(folder)
-    SimpleRateThrottle.allow_request = _one_at_a_time(SimpleRateThrottle.allow_request, folder)
+        SimpleRateThrottle.cache = counts
+    SimpleRateThrottle.allow_request = _one_at_a_time(SimpleRateThrottle.allow_request, counts)
 
 
-def _one_at_a_time(allow_request: Callable[..., bool], folder: Path) -> Callable[..., bool]:
+def _one_at_a_time(allow_request: Callable[..., bool], counts: SharedCounts) -> Callable[..., bool]:
     @functools.wraps(allow_request)
     def allow(throttle: Any, request: Any, view: Any) -> bool:
         if throttle.rate is None or (key := throttle.get_cache_key(request, view)) is None:
             return True
-        number = int.from_bytes(hashlib.sha256(str(key).encode()).digest()[:4]) % LOCKS
-        # Opened anew, so that threads wait for each other too; closing it opens the lock.
-        with (folder / f"lock-{number}").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with counts.locked(str(key)):
             return allow_request(throttle, request, view)
 
     return allow

@@ -51,5 +51,10 @@ application = RequestIdApplication(HealthApplication(BodyLimits(get_wsgi_applica
 # Load every view now, once, before the workers are forked: the first request is
 # as fast as the next, the memory is shared, and a broken URLconf stops the start.
 get_resolver().reverse_dict  # noqa: B018  the property does the work
+_counts = throttles.make_counts()
 if apps.is_installed("rest_framework"):
-    throttles.share()
+    throttles.share(_counts)
+if apps.is_installed("django.contrib.auth"):
+    from backend import login_attempts
+
+    login_attempts.limit(_counts)

@@ -28,7 +28,7 @@ FROM_WHOLE_ENVIRONMENT = {
 # What backend/required.py puts into settings after the team, out of which variables.
 COMPLETED_FROM = {
     "DATABASES": ("CONN_MAX_AGE",),
-    "REST_FRAMEWORK": ("BEHIND_PROXY",),
+    "REST_FRAMEWORK": ("BEHIND_PROXY", "BASIC_AUTH"),
     "STATIC_URL": ("PATH_PREFIX",),
 }
 

@@ -1,0 +1,93 @@
+"""Passwords are not guessed, and what a team does not publish is not there."""
+
+from __future__ import annotations
+
+import re
+
+import requests
+
+from tests.support.broken import write
+from tests.support.containers import Container, Containers
+
+URLS = """
+from django.urls import path
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+
+class Mine(APIView):
+    permission_classes = [IsAuthenticated]
+
+    def get(self, request):
+        return Response()
+
+
+urlpatterns = [path("mine/", Mine.as_view())]
+"""
+USER = {
+    "DJANGO_SUPERUSER_USERNAME": "ada",
+    "DJANGO_SUPERUSER_PASSWORD": "right-Zq8vX2mP7",
+    "WEB_CONCURRENCY": "2",
+    "BEHIND_PROXY": "true",
+    "ALLOWED_HOSTS": "*",
+}
+
+
+def basic(api: Container, name: str, password: str, address: str) -> int:
+    headers = {"X-Forwarded-For": address}
+    url = api.url("/mine/")
+    return requests.get(url, auth=(name, password), headers=headers, timeout=30).status_code
+
+
+def log_in(api: Container, password: str, address: str) -> bool:
+    with requests.Session() as session:
+        session.headers["X-Forwarded-For"] = address
+        page = session.get(api.url("/admin/login/"), timeout=30)
+        # Its cookies are for HTTPS, which a proxy would speak.
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text)[1]
+        cookie = re.search(r"csrftoken=(\w+)", page.headers["Set-Cookie"])[1]
+        form = {"username": "ada", "password": password, "csrfmiddlewaretoken": token}
+        answer = session.post(
+            api.url("/admin/login/"),
+            data=form,
+            headers={"Cookie": f"csrftoken={cookie}"},
+            allow_redirects=False,
+            timeout=30,
+        )
+    return answer.status_code == 302
+
+
+def test_wrong_passwords_end_the_guessing_over_workers_and_ways_in(containers, tmp_path):
+    write(tmp_path / "local_settings", {"urls.py": URLS})
+    mounts = {tmp_path / "local_settings": "/code/local_settings:ro"}
+    api = containers.start(env=USER, mounts=mounts).wait_until_ready()
+    right = USER["DJANGO_SUPERUSER_PASSWORD"]
+    assert basic(api, "ada", right, "192.0.2.1") == 200
+    assert [basic(api, "ada", f"wrong-{n}", "192.0.2.1") for n in range(10)] == [403] * 10
+    # Also the right one, by either way, until the time is over; a forged address changes nothing.
+    assert basic(api, "ada", right, "192.0.2.1") == 403
+    assert basic(api, "Ada", right, "203.0.113.9, 192.0.2.1") == 403
+    assert not log_in(api, right, "192.0.2.1")
+    assert "A login is refused: 10 wrong passwords in 300 s." in api.logs()
+    # Nobody else is locked out.
+    assert basic(api, "ada", right, "192.0.2.2") == 200
+    assert log_in(api, right, "192.0.2.2")
+
+
+def test_admin_documentation_and_basic_can_be_switched_off(containers: Containers, tmp_path):
+    write(tmp_path / "local_settings", {"urls.py": URLS})
+    mounts = {tmp_path / "local_settings": "/code/local_settings:ro"}
+    off = {"SERVE_ADMIN": "false", "SERVE_DOCS": "false", "BASIC_AUTH": "false"}
+    api = containers.start(env={**USER, **off}, mounts=mounts).wait_until_ready()
+    for path in ("/admin/", "/admin/login/", "/swagger/", "/redoc/", "/swagger.json"):
+        assert api.get(path).status_code == 404, path
+    page = api.get("/")
+    assert page.status_code == 200
+    assert "swagger" not in page.text
+    assert "/admin/" not in page.text
+    answer = requests.get(
+        api.url("/mine/"), auth=("ada", USER["DJANGO_SUPERUSER_PASSWORD"]), timeout=30
+    )
+    assert answer.status_code == 403
+    assert "WWW-Authenticate" not in answer.headers

@@ -143,3 +143,23 @@ def _unknown_database(setting: str, alias: str) -> Error:
         f"{guess}DATABASES knows {known}; {alias.upper()}_DATABASE_URL adds '{alias.lower()}'.",
         id="backend.E005",
     )
+
+
+@register(Tags.urls)
+def check_streams_and_tiles_can_be_read(**kwargs: Any) -> list[CheckMessage]:
+    """What a view of streams or tiles shows can be read by SQL."""
+    if not apps.is_installed("rest_framework"):
+        return []
+    from rest_framework.schemas.generators import EndpointEnumerator
+
+    views = {callback.cls for _, _, callback in EndpointEnumerator().get_api_endpoints()}
+    # Looked at without an import: those modules are for the projects that use them.
+    views = [
+        view for view in views if hasattr(view, "stream_fields") or hasattr(view, "tile_fields")
+    ]
+    if not views:
+        return []
+    from backend.geo import readable
+
+    views.sort(key=lambda view: f"{view.__module__}.{view.__qualname__}")
+    return [message for view in views for message in readable.warnings(view)]

@@ -141,7 +141,10 @@ class StableOrderingFilter(OrderingFilter):
         # REST framework looks for properties on the model, to leave them out; on one with a
         # composite key that fails at ``pk``. No column is a property.
         no_model: Any = SimpleNamespace(model=None)
-        fields = super().get_default_valid_fields(no_model, view, context)
+        try:
+            fields = super().get_default_valid_fields(no_model, view, context)
+        except ImproperlyConfigured:
+            return []  # an @action(serializer_class=None) has none to order by
         return [(name, label) for name, label in fields if _is_column(queryset.model, name)]
 
     def get_valid_fields(

@@ -18,7 +18,7 @@ from typing import Any
 from rest_framework import exceptions
 
 from backend.geo import expressions
-from backend.geo.sql import Column, FeatureQuery
+from backend.geo.sql import Column, FeatureColumns, FeatureQuery
 
 MAGIC = 8  # bytes; after them the header's size in four more, which do not count themselves
 # PostgreSQL's COPY, "Binary Format": a signature, flags and an extension that is empty.
@@ -57,9 +57,9 @@ def statement(query: FeatureQuery) -> str:
     )
 
 
-def has_one_type(query: FeatureQuery) -> bool:
+def has_one_type(columns: FeatureColumns) -> bool:
     """Whether there is a geometry, and its column says of which type."""
-    return _is_of_one_type(query.geometry and query.geometry.model_field)
+    return _is_of_one_type(columns.geometry and columns.geometry.model_field)
 
 
 def joined(chunks: Iterator[bytes], query: FeatureQuery) -> Iterator[bytes]:

@@ -26,6 +26,7 @@ from backend.geo.geojson_schemas import (
 )
 from backend.geo.negotiation import GEOJSON, OF_ONE_ROW
 from backend.geo.pagination import COUNT_ESTIMATED, COUNT_ESTIMATED_SCHEMA
+from backend.geo.readable import no_streams
 from backend.geo.shown import as_list
 from backend.geo.sparse_fields import SparseFieldsMixin
 from backend.geo.streaming import StreamingMixin
@@ -190,9 +191,11 @@ class GeoAutoSchema(SwaggerAutoSchema):
         if not isinstance(self.view, StreamingMixin):
             return []
         queryset = get_queryset_from_view(self.view)
-        if queryset is None:  # it may depend on the request
-            return [each.format for each in self.view.stream_renderer_classes]
-        return self.view.stream_formats(queryset)
+        if queryset is not None:
+            return self.view.stream_formats(queryset)
+        # It may depend on the request.
+        known = no_streams(type(self.view)) is None
+        return [each.format for each in self.view.stream_renderer_classes] if known else []
 
     def _fields_parameter(self) -> openapi.Parameter:
         serializer = self.get_view_serializer()

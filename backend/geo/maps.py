@@ -60,7 +60,8 @@ class MapBrowsableAPIRenderer(BrowsableAPIRenderer):
     ) -> dict[str, Any]:
         context = super().get_context(data, accepted_media_type, renderer_context)
         view, response = renderer_context["view"], renderer_context["response"]
-        if response.status_code == 200 and view.request.method == "GET" and view.detail is False:
+        # Of other pages it would show other rows than they do.
+        if response.status_code == 200 and view.request.method == "GET" and view.action == "list":
             context["map"] = view.get_map()
             context["map_assets"] = assets()
         return context

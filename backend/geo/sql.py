@@ -47,6 +47,10 @@ class NotInDatabase(exceptions.APIException):
     status_code = status.HTTP_406_NOT_ACCEPTABLE
     default_code = "not_in_database"
 
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(f"{reason} {remedy}")
+        self.reason, self.remedy = reason, remedy
+
 
 @dataclass(frozen=True)
 class Column:
@@ -97,11 +101,6 @@ def feature_query(
 
     Raises NotInDatabase for what SQL cannot give.
     """
-    if not isinstance(queryset, models.QuerySet):
-        raise NotInDatabase(
-            f"filter_queryset() gave a {type(queryset).__name__}, and SQL reads a QuerySet only. "
-            "Ask for format=json."
-        )
     found = feature_columns(serializer, queryset, geometry, only)
     sql, params = _inner_select(queryset, {each.label: each.path for each in found.columns})
     known = {each.label: replace(each, stored=_stored(each, queryset)) for each in found.columns}
@@ -168,14 +167,24 @@ def shown_fields(
         # One that this request leaves out is known all the same.
         if unknown := missing and missing - set(serializer.get_fields()):
             raise NotInDatabase(
-                f"{type(serializer).__name__} shows no field {sorted(unknown)[0]!r}. "
-                f"Choose from: {', '.join(fields)}."
+                f"{type(serializer).__name__} shows no field {sorted(unknown)[0]!r}.",
+                f"Choose from: {', '.join(fields)}.",
             )
         names = [name for name in names if name in only]
     chosen = {name: fields[name] for name in (id_name, geometry_name, *names) if name}
     for field in chosen.values():
         _check_hooks(field)
     return Shown(chosen, id_name, geometry_name, names)
+
+
+def checked_queryset(rows: Any) -> models.QuerySet:
+    """Raises NotInDatabase for what a view made of its queryset, if it is none any more."""
+    if isinstance(rows, models.QuerySet):
+        return rows
+    raise NotInDatabase(
+        f"The rows are a {type(rows).__name__} that filter_queryset() made.",
+        "Have it return a QuerySet, or ask for format=json.",
+    )
 
 
 def refuse(field: serializers.Field, reason: str, remedy: str = "") -> NotInDatabase:
@@ -185,8 +194,8 @@ def refuse(field: serializers.Field, reason: str, remedy: str = "") -> NotInData
         "queryset with it"
     )
     return NotInDatabase(
-        f"{type(field.parent).__name__}.{field.field_name} cannot be read by SQL: {reason}. "
-        f"{remedy or ways}."
+        f"{type(field.parent).__name__}.{field.field_name} cannot be read by SQL: {reason}.",
+        f"{remedy or ways}.",
     )
 
 
@@ -214,8 +223,8 @@ def _checked(serializer: serializers.BaseSerializer) -> serializers.Serializer:
         changed = f"{many.__name__}.to_representation() is Python code"
     if changed:
         raise NotInDatabase(
-            f"{type(serializer).__name__} cannot be read by SQL: {changed}. "
-            "Give the view a serializer without it for this format, in get_serializer_class()."
+            f"{type(serializer).__name__} cannot be read by SQL: {changed}.",
+            "Give the view a serializer without it for this format, in get_serializer_class().",
         )
     meta = getattr(serializer, "Meta", None)
     if isinstance(serializer, GeoFeatureModelSerializer) and (
@@ -223,8 +232,8 @@ def _checked(serializer: serializers.BaseSerializer) -> serializers.Serializer:
     ):
         name = "auto_bbox" if meta.auto_bbox else "bbox_geo_field"
         raise NotInDatabase(
-            f"{type(serializer).__name__}.Meta.{name} cannot be read by SQL. Give the view a "
-            "serializer without it for this format, in get_serializer_class()."
+            f"{type(serializer).__name__}.Meta.{name} cannot be read by SQL.",
+            "Give the view a serializer without it for this format, in get_serializer_class().",
         )
     return serializer
 
@@ -235,8 +244,8 @@ def _geometry_name(
     if wanted is not None:
         if not isinstance(fields.get(wanted), GeometryField):
             raise NotInDatabase(
-                f"{type(serializer).__name__} shows no geometry {wanted!r}. Name one of its "
-                "GeometryFields."
+                f"{type(serializer).__name__} shows no geometry {wanted!r}.",
+                "Name one of its GeometryFields.",
             )
         return wanted
     if isinstance(serializer, GeoFeatureModelSerializer):
@@ -346,8 +355,8 @@ def _inner_select(queryset: models.QuerySet, paths: dict[str, str]) -> tuple[str
     query = queryset.query
     if query.combinator:
         raise NotInDatabase(
-            f"A {query.combinator}() of querysets cannot be read by SQL of ours. Give the view a "
-            "queryset without it, with Q(...) | Q(...)."
+            f"A {query.combinator}() of querysets cannot be read by SQL of ours.",
+            "Give the view a queryset without it, with Q(...) | Q(...).",
         )
     if is_chosen(queryset):
         # Which of equal rows are taken is left to no plan: they are those of the page.

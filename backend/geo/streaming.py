@@ -36,14 +36,23 @@ from rest_framework import exceptions, renderers, status
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
 
 from backend.geo import caching, expressions, flatgeobuf, sessions
 from backend.geo.copying import ClientGoneError, Copy
 from backend.geo.keyset import in_full_order
 from backend.geo.negotiation import FormatsMixin
 from backend.geo.parameters import KnownParametersMixin
-from backend.geo.sql import FeatureQuery, NotInDatabase, feature_query
+from backend.geo.readable import readable
+from backend.geo.sql import (
+    FeatureColumns,
+    FeatureQuery,
+    NotInDatabase,
+    checked_queryset,
+    feature_query,
+)
 from backend.geo.stored_types import StoredTextMixin
+from backend.geo.tile_geometry import geometry_name
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +85,8 @@ class StreamRenderer(renderers.BaseRenderer):
 
     charset = None
     attachment = False
+    # Whether it is nothing without a geometry, which ``?fields=`` then does not leave out.
+    needs_geometry = False
 
     def statement(self, query: FeatureQuery, precision: int) -> str:
         """The COPY statement, for the parameters of ``query``."""
@@ -85,7 +96,7 @@ class StreamRenderer(renderers.BaseRenderer):
         """The body out of the statement's output."""
         return chunks
 
-    def suits(self, query: FeatureQuery) -> bool:
+    def suits(self, columns: FeatureColumns) -> bool:
         """Whether the format has a place for these columns; for the documentation."""
         return True
 
@@ -141,6 +152,7 @@ class FlatGeobuf(StreamRenderer):
     """The binary format of GDAL and QGIS, without an index, which would need all rows at once."""
 
     media_type, format, attachment = "application/vnd.flatgeobuf", "fgb", True
+    needs_geometry = True
 
     def statement(self, query: FeatureQuery, precision: int) -> str:
         if connections[query.using].ops.spatial_version < (3, 2):
@@ -150,8 +162,8 @@ class FlatGeobuf(StreamRenderer):
     def wrap(self, chunks: Iterator[bytes], query: FeatureQuery) -> Iterator[bytes]:
         return flatgeobuf.joined(chunks, query)
 
-    def suits(self, query: FeatureQuery) -> bool:
-        return flatgeobuf.has_one_type(query)
+    def suits(self, columns: FeatureColumns) -> bool:
+        return flatgeobuf.has_one_type(columns)
 
 
 class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
@@ -185,10 +197,16 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
     def stream_formats(self, queryset: models.QuerySet) -> list[str]:
         """Those that can show the viewset's rows; none where SQL cannot give what it shows."""
         try:
-            query = feature_query(self.get_serializer(), queryset, only=self.stream_fields)
+            columns = readable(self.get_serializer(), queryset, self.stream_fields)
         except NotInDatabase:
             return []
-        return [each.format for each in self.stream_renderer_classes if each().suits(query)]
+        return [each.format for each in self.stream_renderer_classes if each().suits(columns)]
+
+    def drawn_field(self, serializer: BaseSerializer) -> str | None:
+        """The geometry's field, for formats that need one: ``?fields=`` does not leave it out."""
+        if getattr(getattr(self.request, "accepted_renderer", None), "needs_geometry", False):
+            return geometry_name(serializer, None)
+        return getattr(super(), "drawn_field", lambda _: None)(serializer)
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if isinstance(request.accepted_renderer, StreamRenderer):
@@ -213,7 +231,7 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
         Raises StreamingUnavailable, QueryTooSlow, ValidationError for limit and offset,
         NotInDatabase, and what the database says before the first row.
         """
-        queryset = self.filter_queryset(self.get_queryset())
+        queryset = checked_queryset(self.filter_queryset(self.get_queryset()))
         if connections[queryset.db].vendor != "postgresql":
             raise StreamingUnavailable(
                 f"format={renderer.format} needs PostGIS, and this API's database is "

@@ -6,7 +6,7 @@ from rest_framework import serializers
 from rest_framework_gis.fields import GeometryField
 
 from backend.geo import curves, srid
-from backend.geo.sql import Column
+from backend.geo.sql import Column, NotInDatabase
 
 # What EPSG:3857 can show, in degrees: a little more than its square, short of the poles,
 # which have no place in it.
@@ -15,10 +15,21 @@ SHOWABLE = (-180, -86, 180, 86)
 
 def geometry_name(serializer: serializers.BaseSerializer, chosen: str | None) -> str | None:
     """The field that is drawn: the chosen one, the serializer's own, or the first there is."""
-    if name := chosen or getattr(serializer.Meta, "geo_field", None):
+    if name := chosen or getattr(getattr(serializer, "Meta", None), "geo_field", None):
         return name
     fields = serializer.fields.items()
     return next((name for name, field in fields if isinstance(field, GeometryField)), None)
+
+
+def drawn_name(serializer: serializers.BaseSerializer, chosen: str | None) -> str:
+    """``geometry_name``. Raises NotInDatabase where the serializer does not show it."""
+    name = geometry_name(serializer, chosen)
+    if name in serializer.fields:
+        return name
+    raise NotInDatabase(
+        f"{type(serializer).__name__} shows no geometry.",
+        "Add a GeometryField to its fields, or name the one it has in tile_geometry of the view.",
+    )
 
 
 def kind(column: Column) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib.gis.db.models.fields import BaseSpatialField
-from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from django.core.exceptions import FieldDoesNotExist
 from django.db import OperationalError, connections, models
 from django.db.models import F, Func
 from rest_framework import serializers, status
@@ -20,7 +20,7 @@ from backend.geo import sessions, srid
 from backend.geo.expressions import identifier, literal, value
 from backend.geo.keyset import is_chosen, order_multiplies
 from backend.geo.sql import FeatureQuery, feature_query
-from backend.geo.tile_geometry import geometry_name, kind, showable, simplified
+from backend.geo.tile_geometry import drawn_name, kind, showable, simplified
 
 EXTENT = 4096  # units along a tile's side, https://github.com/mapbox/vector-tile-spec
 BUFFER = 64  # of them beyond it
@@ -136,7 +136,7 @@ class Layer:
         return self.queryset.db
 
     def columns(self) -> FeatureQuery:
-        """All features. Raises NotInDatabase, ImproperlyConfigured without a geometry."""
+        """All features. Raises NotInDatabase."""
         return self._query()
 
     def tile(self, z: int, x: int, y: int) -> tuple[bytes, int]:
@@ -169,7 +169,9 @@ class Layer:
         """
         field = self._geometry_field()
         stored = srid.storage(field, self.using)
-        whole = not self.queryset.query.where and field.model is self.queryset.model
+        # An annotation is of no model.
+        own = getattr(field, "model", None) is self.queryset.model
+        whole = not self.queryset.query.where and own
         box = self._indexed_extent(field) if whole and not stored.geography else None
         if box is None:
             query = self._query()
@@ -186,14 +188,8 @@ class Layer:
         return stored, place, Overlaps(self._geometry_path(), stored, place.box)
 
     def _geometry_path(self) -> str:
-        fields = self.serializer.fields
-        name = geometry_name(self.serializer, self.geometry)
-        if name not in fields:
-            raise ImproperlyConfigured(
-                f"{type(self.serializer).__name__} shows no geometry. Add a GeometryField to its "
-                "fields, or name the one it has in tile_geometry of the view."
-            )
-        return fields[name].source.replace(".", "__")
+        name = drawn_name(self.serializer, self.geometry)
+        return self.serializer.fields[name].source.replace(".", "__")
 
     def _geometry_field(self) -> BaseSpatialField:
         path, rows = self._geometry_path(), self.queryset.query

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -30,7 +31,9 @@ from rest_framework.serializers import BaseSerializer
 
 from backend.geo import caching, expressions
 from backend.geo.maps import MapMixin
+from backend.geo.readable import no_tiles
 from backend.geo.shown import is_blurred
+from backend.geo.sql import checked_queryset
 from backend.geo.stored_types import StoredTextMixin
 from backend.geo.tile_geometry import geometry_name
 from backend.geo.tile_sql import Layer
@@ -82,6 +85,14 @@ class TilesMixin(StoredTextMixin, MapMixin):
     tile_max_features: int | None = 20_000
     # Seconds that a browser shows a tile without asking again.
     tile_max_age: int = 60
+
+    @classmethod
+    def get_extra_actions(cls) -> list[Callable]:
+        """Without these where no request could be answered; ``manage.py check`` says why."""
+        actions = super().get_extra_actions()
+        if no_tiles(cls) is None:
+            return actions
+        return [one for one in actions if one.__name__ not in ("tiles", "tile", "map")]
 
     @action(detail=False, renderer_classes=[JSONRenderer], pagination_class=None)
     def tiles(self, request: Request, **kwargs: Any) -> Response:
@@ -155,8 +166,8 @@ class TilesMixin(StoredTextMixin, MapMixin):
         return geometry_name(serializer, self.tile_geometry)
 
     def get_tile_layer(self) -> Layer:
-        """What the tiles show. Raises NoPostGIS; NoTiles for a geometry that is shown rounded."""
-        queryset = self.filter_queryset(self.get_queryset())
+        """What the tiles show. Raises NoPostGIS, NotInDatabase, and NoTiles for a rounded geometry."""
+        queryset = checked_queryset(self.filter_queryset(self.get_queryset()))
         serializer = self.get_serializer()
         name = geometry_name(serializer, self.tile_geometry)
         drawn = serializer.fields.get(name)

@@ -12,7 +12,7 @@ from typing import Any
 from django.contrib.gis.db import models
 from django.contrib.gis.geos import GEOSGeometry
 from django.core.exceptions import FieldDoesNotExist
-from django.db import router
+from django.db import DEFAULT_DB_ALIAS, router
 from rest_framework.fields import Field
 from rest_framework.serializers import BaseSerializer
 from rest_framework_gis.fields import GeometryField
@@ -69,8 +69,9 @@ def _show(field: GeometryField, *, as_box: bool) -> None:
         return
     # For the database, which writes streams; and for what is sent without an SRID.
     field.transform, field.in_degrees = WGS84, True
-    model = getattr(column, "model", None) or field.parent.Meta.model
-    degrees = functools.partial(_degrees, router.db_for_read(model), srid)
+    model = getattr(column, "model", None) or _model(field)
+    using = router.db_for_read(model) if model else DEFAULT_DB_ALIAS
+    degrees = functools.partial(_degrees, using, srid)
     if as_box:
         field.get_attribute = functools.partial(_moved, field.get_attribute, degrees)
     else:
@@ -79,15 +80,19 @@ def _show(field: GeometryField, *, as_box: bool) -> None:
 
 def _column(field: GeometryField) -> models.Field | None:
     """The column that the value is of, also of a related object; None of an annotation."""
-    model = field.parent.Meta.model
-    found = None
-    for step in field.source_attrs:
+    model, found = _model(field), None
+    for step in field.source_attrs if model else ():
         try:
             found = model._meta.get_field(step)
         except FieldDoesNotExist:
             return None
         model = found.related_model or model
     return found
+
+
+def _model(field: GeometryField) -> type[models.Model] | None:
+    """None of a serializer that is of no model."""
+    return getattr(getattr(field.parent, "Meta", None), "model", None)
 
 
 def _degrees(using: str, srid: int | None, geometry: GEOSGeometry) -> Degrees | None:

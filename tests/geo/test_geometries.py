@@ -468,7 +468,8 @@ def same(got: dict[int, Vertices], right: dict[int, Vertices]) -> int:
 def right(shapes: Shapes) -> dict[str, dict[int, Vertices]]:
     shapes.sql(
         "".join(
-            f"DELETE FROM shapes_{table} WHERE name IN ('new', 'moved'); REINDEX TABLE shapes_{table};"
+            f"DELETE FROM shapes_{table} WHERE name IN ('new', 'moved'); "
+            f"REINDEX TABLE shapes_{table};"
             for table in [*TYPED, *ANY, "box", "curved"]
         )
     )

@@ -217,3 +217,100 @@ def test_column_that_is_not_what_the_model_says_is_refused_by_name(values: Api) 
         assert answer.status_code == 406
         assert "MistakenSerializer.tags" in answer.json()["detail"]
         assert "of type _text" in answer.json()["detail"]
+
+
+# --- What SQL cannot give, and what is spatial in an unusual way (values/limits.py)
+
+UNREADABLE = {
+    "own": "Reshaped.to_representation() is Python code",
+    "nested": "WithParent.parent",
+    "method": "WithMethod.length",
+    "boxed": "WithBox.Meta.auto_bbox",
+}
+HTML = {"Accept": "text/html"}
+PAGES = [("/", {}), ("/", HTML), (".csv", {}), (".geojson", {}), (".geojsonl", {}), ("/tiles/", {}),
+         ("/tiles/0/0/0.mvt", {}), ("/map/", HTML)]  # fmt: skip
+
+
+def statuses(api: Api, name: str) -> list[int]:
+    return [
+        api.get(f"/limits/{name}{path}", headers=headers).status_code for path, headers in PAGES
+    ]
+
+
+@pytest.fixture(scope="module")
+def landing(values: Api) -> str:
+    return values.get("/").text
+
+
+@pytest.fixture(scope="module")
+def document(values: Api) -> dict:
+    return values.get("/swagger.json").json()
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_sql_cannot_give_is_not_routed_linked_or_documented_and_says_why(
+    values: Api, name: str, landing: str, document: dict
+) -> None:
+    assert statuses(values, name) == [200, 200, 406, 406, 406, 404, 404, 404]
+    assert UNREADABLE[name] in values.get(f"/limits/{name}.csv").json()["detail"]
+    assert f"/limits/{name}/tiles/" not in landing
+    assert f"/limits/{name}/map/" not in landing
+    # What all paths begin with is not in them.
+    paths = {path for path in document["paths"] if f"limits/{name}/" in path}
+    listed = min(paths, key=len)
+    assert paths == {listed, f"{listed}{{id}}/"}
+    operation = document["paths"][listed]["get"]
+    assert "text/csv" not in operation.get("produces", document["produces"])
+    assert "format" not in [one["name"] for one in operation["parameters"]]
+
+
+def test_system_check_names_the_views_that_sql_cannot_read_and_the_remedy(values: Api) -> None:
+    warned = values.container.exec("sh", "-c", "python manage.py check 2>&1")
+    assert warned.count("backend.W004") == len(UNREADABLE)
+    for reason in UNREADABLE.values():
+        assert reason in warned
+    assert "HINT: Leave it out with stream_fields or tile_fields" in warned
+
+
+def test_view_that_leaves_out_what_sql_cannot_give_has_everything(
+    values: Api, landing: str
+) -> None:
+    assert statuses(values, "leftout") == [200] * len(PAGES)
+    assert "/limits/leftout/map/" in landing
+
+
+def test_what_only_a_request_tells_is_answered_with_406_and_the_reason(values: Api) -> None:
+    assert statuses(values, "byrequest") == [200, 200, 406, 406, 406, 406, 406, 406]
+    answer = values.get("/limits/byrequest/tiles/")
+    assert "WithMethod.length" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("name", ["moved", "plain", "acting", "sliced"])
+def test_unusual_view_has_pages_streams_tiles_and_map(values: Api, name: str) -> None:
+    assert statuses(values, name) == [200] * len(PAGES)
+
+
+def test_tiles_of_an_annotated_geometry_are_where_it_is(values: Api) -> None:
+    bounds = values.get("/limits/moved/tiles/").json()["bounds"]
+    assert bounds == pytest.approx([2, 2, 10, 2])
+
+
+def test_rows_that_are_a_list_are_a_page_and_no_stream_or_map(values: Api) -> None:
+    assert statuses(values, "listed") == [200, 200, 406, 406, 406, 406, 406, 406]
+    assert "QuerySet" in values.get("/limits/listed.csv").json()["detail"]
+    assert "data-tilejson" not in values.get("/limits/listed/", headers=HTML).text
+
+
+def test_action_without_a_serializer_has_a_page_for_people(values: Api) -> None:
+    for headers in ({}, HTML):
+        assert values.get("/limits/acting/recent/", headers=headers).status_code == 200
+
+
+def test_flatgeobuf_of_chosen_fields_keeps_its_geometry(values: Api) -> None:
+    answer = values.get("/limits/notes.fgb?fields=note")
+    assert answer.status_code == 200, answer.text
+    meta, _, shapes, _ = pyogrio.raw.read(answer.content)
+    assert list(meta["fields"]) == ["id", "note"]
+    assert len(shapes) == 9
+    assert all(shape is not None for shape in shapes)

@@ -1,1 +1,129 @@
-urlpatterns = []
+"""What SQL cannot give, and what is spatial in an unusual way."""
+
+from django.contrib.gis.db.models.functions import Translate
+from rest_framework import serializers, viewsets
+from rest_framework.decorators import action
+from rest_framework.filters import BaseFilterBackend
+from rest_framework.response import Response
+from rest_framework.routers import DefaultRouter
+from rest_framework_gis.fields import GeometryField
+from rest_framework_gis.serializers import GeoFeatureModelSerializer
+
+from backend.geo.viewsets import SpatialMixin
+from values.models import Declared, Parent
+
+
+class NoteSerializer(GeoFeatureModelSerializer):
+    class Meta:
+        model = Declared
+        geo_field = "geom"
+        fields = ["id", "geom", "note"]
+
+
+class Notes(SpatialMixin, viewsets.ReadOnlyModelViewSet):
+    queryset = Declared.objects.all()
+    serializer_class = NoteSerializer
+
+
+class Own(Notes):
+    class Reshaped(NoteSerializer):
+        def to_representation(self, instance):
+            return {**super().to_representation(instance), "more": None}
+
+    serializer_class = Reshaped
+
+
+class Nested(Notes):
+    class WithParent(NoteSerializer):
+        class ParentSerializer(serializers.ModelSerializer):
+            class Meta:
+                model = Parent
+                fields = ["title"]
+
+        parent = ParentSerializer()
+
+        class Meta(NoteSerializer.Meta):
+            fields = ["id", "geom", "parent"]
+
+    serializer_class = WithParent
+
+
+class Method(Notes):
+    class WithMethod(NoteSerializer):
+        length = serializers.SerializerMethodField()
+
+        class Meta(NoteSerializer.Meta):
+            fields = ["id", "geom", "note", "length"]
+
+        def get_length(self, instance) -> int:
+            return len(instance.note or "")
+
+    serializer_class = WithMethod
+
+
+class Boxed(Notes):
+    class WithBox(NoteSerializer):
+        class Meta(NoteSerializer.Meta):
+            auto_bbox = True
+
+    serializer_class = WithBox
+
+
+class LeftOut(Method):
+    stream_fields = tile_fields = ["note"]
+
+
+class ByRequest(Notes):
+    """Only a request tells its serializer."""
+
+    def get_serializer_class(self):
+        return Method.WithMethod
+
+
+class Moved(Notes):
+    class MovedSerializer(NoteSerializer):
+        moved = GeometryField()
+
+        class Meta(NoteSerializer.Meta):
+            geo_field = "moved"
+            fields = ["id", "note", "moved"]
+
+    queryset = Declared.objects.annotate(moved=Translate("geom", 1, 1))
+    serializer_class = MovedSerializer
+
+
+class Plain(Notes):
+    class PlainSerializer(serializers.Serializer):
+        id = serializers.IntegerField()
+        note = serializers.CharField()
+        geom = GeometryField()
+
+    serializer_class = PlainSerializer
+
+
+class AsList(BaseFilterBackend):
+    def filter_queryset(self, request, queryset, view):
+        return list(queryset)
+
+
+class Listed(Notes):
+    filter_backends = [*Notes.filter_backends, AsList]
+
+
+class Sliced(Notes):
+    queryset = Declared.objects.all()[:3]
+
+
+class Acting(Notes):
+    @action(detail=False, serializer_class=None)
+    def recent(self, request):
+        return Response([{"id": 1}])
+
+
+router = DefaultRouter()
+for viewset in (
+    *(Notes, Own, Nested, Method, Boxed, LeftOut, ByRequest, Moved, Plain, Listed, Sliced),
+    Acting,
+):
+    router.register(viewset.__name__.lower(), viewset, f"limits-{viewset.__name__}")
+urlpatterns = router.urls

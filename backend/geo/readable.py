@@ -1,0 +1,99 @@
+"""Whether SQL can give what a view shows, told before anybody asks.
+
+A view that it cannot is not routed to tiles and their map, has no streams in the API's
+document, and is named by a system check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.core.checks import CheckMessage, Warning  # noqa: A004  Django's name
+from django.db.models import QuerySet
+from rest_framework.generics import GenericAPIView
+from rest_framework.serializers import BaseSerializer
+
+from backend.geo import expressions
+from backend.geo.sql import FeatureColumns, NotInDatabase, definer, feature_columns, shown_fields
+from backend.geo.tile_geometry import drawn_name
+
+LIBRARIES = ("rest_framework.", "backend.geo.")
+
+
+def readable(
+    serializer: BaseSerializer, queryset: QuerySet, only: Collection[str] | None, *geometry: str
+) -> FeatureColumns:
+    """The columns of a feature, without asking any database. Raises NotInDatabase."""
+    found = feature_columns(serializer, queryset, *(geometry or [None]), only)
+    for column in found.columns:
+        expressions.value(column)
+    return found
+
+
+def no_streams(view: type[GenericAPIView]) -> NotInDatabase | None:
+    """Why no list of the view can be a stream; None where one can, or where only requests tell."""
+    return _refusal(view, view.stream_fields)
+
+
+def no_tiles(view: type[GenericAPIView]) -> NotInDatabase | None:
+    """The same of its vector tiles."""
+    serializer = _serializer(view)
+    if serializer is None:
+        return None
+    try:
+        return _refusal(view, view.tile_fields, drawn_name(serializer, view.tile_geometry))
+    except NotInDatabase as error:
+        return error
+
+
+def warnings(view: type[GenericAPIView]) -> list[CheckMessage]:
+    """A system check's messages on a view with streams or tiles that it cannot have."""
+    reasons: dict[str, tuple[NotInDatabase, list[str]]] = {}
+    for attribute, asked, what in (
+        ("stream_fields", no_streams, "streams"),
+        ("tile_fields", no_tiles, "vector tiles and no map"),
+    ):
+        if hasattr(view, attribute) and (error := asked(view)):
+            reasons.setdefault(str(error), (error, []))[1].append(what)
+    return [
+        Warning(
+            f"It has no {' and no '.join(whats)}: {error.reason}",
+            hint=error.remedy,
+            obj=view,
+            id="backend.W004",
+        )
+        for error, whats in reasons.values()
+    ]
+
+
+def _refusal(view: type[GenericAPIView], only: object, *geometry: str) -> NotInDatabase | None:
+    serializer = _serializer(view)
+    if serializer is None or not (only is None or isinstance(only, Collection)):
+        return None
+    queryset = None if _is_overridden(view, "get_queryset") else view.queryset
+    try:
+        if isinstance(queryset, QuerySet):
+            readable(serializer, queryset, only, *geometry)
+        else:
+            shown_fields(serializer, None, *(geometry or [None]), only)
+    except NotInDatabase as error:
+        return error
+    return None
+
+
+def _serializer(view: type[GenericAPIView]) -> BaseSerializer | None:
+    """The one of every request; None where the view chooses, or where it needs a request."""
+    if _is_overridden(view, "get_serializer_class") or _is_overridden(view, "get_serializer"):
+        return None
+    try:
+        serializer = view.serializer_class()
+        serializer.fields  # noqa: B018  made when it is read
+    # The team's code; what is wrong with it, its own requests tell.
+    except Exception:  # noqa: BLE001
+        return None
+    return serializer
+
+
+def _is_overridden(view: type[GenericAPIView], method: str) -> bool:
+    owner = definer(view, method)
+    return owner is not None and not owner.__module__.startswith(LIBRARIES)

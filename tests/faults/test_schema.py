@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import requests
 
 from tests.conftest import PostGIS
 from tests.faults.conftest import HUNG, Report
-from tests.geo.conftest import start_api
+from tests.geo.conftest import Api, start_api
 from tests.support.containers import Containers
 
 # schemathesis.toml and hooks.py: every check, every phase, every operation.
@@ -19,8 +21,39 @@ CONFIGURATION = Path(__file__).parent / "schema"
 LOGIN = {"DJANGO_SUPERUSER_USERNAME": "tester", "DJANGO_SUPERUSER_PASSWORD": "of-the-schema-test"}
 
 
+def session_of(api: Api) -> dict[str, str]:
+    """The headers of a browser that has logged in at the admin."""
+    browser, page = requests.Session(), api.url("/admin/login/")
+    browser.get(page, timeout=HUNG)
+    form = {
+        "username": LOGIN["DJANGO_SUPERUSER_USERNAME"],
+        "password": LOGIN["DJANGO_SUPERUSER_PASSWORD"],
+        "csrfmiddlewaretoken": browser.cookies["csrftoken"],
+        "next": "/health/live",
+    }
+    browser.post(page, data=form, headers={"Referer": page}, timeout=HUNG)
+    cookies = {name: browser.cookies[name] for name in ("sessionid", "csrftoken")}
+    return {
+        "Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items()),
+        "X-CSRFToken": cookies["csrftoken"],
+    }
+
+
+# Each kind of user, with the arguments that make schemathesis ask as one.
+USERS: dict[str, Callable[[Api], list[str]]] = {
+    "basic": lambda api: ["--auth", ":".join(LOGIN.values())],
+    "session": lambda api: [
+        argument
+        for name, value in session_of(api).items()
+        for argument in ("--header", f"{name}: {value}")
+    ],
+    "anonymous": lambda api: [],
+}
+
+
+@pytest.mark.parametrize("user", USERS)
 def test_the_published_schema_is_true_of_every_operation_and_none_answers_5xx(
-    containers: Containers, postgis: PostGIS, report: Report
+    user: str, containers: Containers, postgis: PostGIS, report: Report
 ) -> None:
     # The largest page is asked for again and again: of 10,000 rows it would take minutes.
     api = start_api(containers, postgis, MAX_PAGE_SIZE="100", **LOGIN)
@@ -30,7 +63,7 @@ def test_the_published_schema_is_true_of_every_operation_and_none_answers_5xx(
     done = subprocess.run(
         [
             *(Path(sys.executable).with_name("schemathesis"), "run", api.url("/swagger.json")),
-            *("--auth", ":".join(LOGIN.values()), "--checks", "all", "--no-color"),
+            *(*USERS[user](api), "--checks", "all", "--no-color"),
         ],
         cwd=CONFIGURATION,
         capture_output=True,
@@ -45,7 +78,8 @@ def test_the_published_schema_is_true_of_every_operation_and_none_answers_5xx(
     sent = re.search(r"(\d+) generated", done.stdout)
     assert sent
     report.add(
-        f"schemathesis, {operations} operations, every check", "no 5xx, the document is true",
+        f"schemathesis as {user}, {operations} operations, every check",
+        "no 5xx, the document is true",
         sent=int(sent[1]), failed=0, lost=0,
     )  # fmt: skip
 

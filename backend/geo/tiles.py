@@ -166,7 +166,7 @@ class TilesMixin(StoredTextMixin, MapMixin):
         return geometry_name(serializer, self.tile_geometry)
 
     def get_tile_layer(self) -> Layer:
-        """What the tiles show. Raises NoPostGIS, NotInDatabase, and NoTiles for a rounded geometry."""
+        """What the tiles show. Raises NoPostGIS, NotInDatabase, NoTiles for a rounded geometry."""
         queryset = checked_queryset(self.filter_queryset(self.get_queryset()))
         serializer = self.get_serializer()
         name = geometry_name(serializer, self.tile_geometry)

@@ -155,7 +155,8 @@ class GeoAutoSchema(SwaggerAutoSchema):
 
     def get_responses(self) -> openapi.Responses:
         told = super().get_responses()
-        refusals = answers.refusals(self.view, self.method.upper(), self.components)
+        with as_list(self.view):
+            refusals = answers.refusals(self.view, self.method.upper(), self.components)
         return openapi.Responses(responses={**refusals, **told})
 
     def get_default_response_serializer(self) -> Any:

@@ -360,3 +360,11 @@ def test_without_a_proxy_its_headers_mean_nothing(site: Site):
     forged = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example.net"}
     link = site.get("/api/stops/", headers=forged).json()["next"]
     assert link.startswith(site.base)
+
+
+# --- All of it --------------------------------------------------------------------------
+
+
+def test_nothing_is_wrong_with_any_request_of_any_user(project: Project):
+    said = project.compose("run", "--rm", "--no-deps", "-T", "api", "check", "--live", check=False)
+    assert "keeps the contract; failed: 0" in said, said

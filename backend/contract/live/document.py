@@ -72,7 +72,8 @@ class Operation:
         """The path with a value for each name: of ``row``, or of its type. None where none is."""
         path = self.path
         for name in re.findall(r"{(\w+)}", self.path):
-            value = row.get(name)
+            # A Feature calls its key `id`, whatever the column's name is.
+            value = row.get(name, row.get("pk") if self.path.count("{") == 1 else None)
             if value is None:
                 told = next((each for each in self.parameters if each["name"] == name), {})
                 value = told.get("minimum")

@@ -104,6 +104,8 @@ def _make_tables() -> Iterator[Result]:
         for alias in connections
     }
     for model in apps.get_models(include_auto_created=True):
+        if model._meta.app_label == "gis":  # PostGIS's own catalog
+            continue
         alias, table = router.db_for_write(model), model._meta.db_table
         if model._meta.proxy or model._meta.swapped or table in there.get(alias, {table}):
             continue

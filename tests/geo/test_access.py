@@ -309,7 +309,7 @@ def problem(page: str, answer: requests.Response, allowed: Allowed, view: str) -
     if bounds := content.get("bounds"):
         for side, (index, pick) in enumerate([(0, min), (1, min), (0, max), (1, max)]):
             if (
-                abs(bounds[side] - pick(point[index] for point in allowed.points)) > 1e-5
+                abs(bounds[side] - pick(point[index] for point in allowed.points)) > 1e-4
             ):  # an index keeps them as float4
                 return f"has the bounds {bounds}"
     return None

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,7 @@ from tests.support.containers import (
 
 ROOT = Path(__file__).resolve().parent.parent
 _BEFORE = pytest.StashKey[dict[str, str | None]]()
+_GIVEN = pytest.StashKey[set[str]]()
 # Folders and files whose tests measure the whole machine, or look for what a run left on it.
 ALONE = {"faults", "bench", "test_image_test.py"}
 # Names of images that mean the same to all processes of a run.
@@ -47,12 +49,22 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         session.config.stash[_BEFORE] = {name: _image_id(name) for name in SHARED_NAMES}
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Learn from a process that ends which shared names it has given."""
+    node.config.stash.setdefault(_GIVEN, set()).update(
+        getattr(node, "workeroutput", {}).get("given", ())
+    )
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Give the shared names back their meaning, when no process uses them any more."""
-    for name, before in session.config.stash.get(_BEFORE, {}).items():
-        if before == _image_id(name):
-            continue
-        if before:
+    given = session.config.stash.get(_GIVEN, set())
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["given"] = sorted(given)
+        return
+    for name in given:
+        if before := session.config.stash[_BEFORE][name]:
             docker("tag", before, name)
         else:
             docker("image", "rm", name, check=False)
@@ -167,18 +179,23 @@ def postgis(network: str) -> Iterator[PostGIS]:
 
 
 @pytest.fixture(scope="session")
-def published_postgis() -> None:
+def published_postgis(pytestconfig: pytest.Config) -> None:
     """PostGIS under the name that compose files use: pulled, or else the tests' own image."""
     if _image_id(PUBLISHED_POSTGIS) is None:
         pulled = docker("pull", "--quiet", PUBLISHED_POSTGIS, check=False)
         if pulled.returncode:
-            docker("tag", POSTGIS_IMAGE, PUBLISHED_POSTGIS)
+            _give(pytestconfig, POSTGIS_IMAGE, PUBLISHED_POSTGIS)
 
 
 @pytest.fixture(scope="session")
-def published_names(published_postgis: None) -> None:
+def published_names(pytestconfig: pytest.Config, published_postgis: None) -> None:
     """The image under test and PostGIS under the names that the pages use."""
-    docker("tag", IMAGE, PUBLISHED)
+    _give(pytestconfig, IMAGE, PUBLISHED)
+
+
+def _give(config: pytest.Config, image: str, name: str) -> None:
+    config.stash.setdefault(_GIVEN, set()).add(name)
+    docker("tag", image, name)
 
 
 def _image_id(name: str) -> str | None:

@@ -238,7 +238,7 @@ def test_summaries_tell_operations_apart(api: Documented) -> None:
 
 def test_samples_show_what_an_answer_can_be_and_no_technical_bound(api: Documented) -> None:
     page = api.operation("/sound/wells/")["responses"]["200"]["schema"]["properties"]
-    assert set(page) == {"count", "next", "previous", "results"}
+    assert set(page) == {"count", "count_estimated", "next", "previous", "results"}
     assert page["results"]["properties"]["type"]["enum"] == ["FeatureCollection"]
     assert "type" not in api.document["definitions"]["Well"]["properties"]["properties"][
         "properties"

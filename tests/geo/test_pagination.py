@@ -369,13 +369,15 @@ def test_row_level_security_is_never_paged_by_anothers_map(written: Api) -> None
     assert len(page(written, "plain", offset=9_000)["results"]) == 10
     written.sql("ALTER TABLE places_stop ENABLE ROW LEVEL SECURITY")
     (after,) = explain(written, "/pages/plain/?offset=9000")
-    assert not any("RECURSIVE" in statement for statement in after["statements"])
+    of_the_table = [each for each in after["statements"] if "places_stop" in each]
+    assert of_the_table
+    assert not any("RECURSIVE" in statement for statement in of_the_table)
 
 
 def test_deep_jump_reads_few_rows(pages: Api) -> None:
     path = "/pages/plain/?offset=12345"
     first, again = explain(pages, path, path)
-    assert any("RECURSIVE" in statement for statement in first["statements"])
+    assert any("RECURSIVE" in each and "places_stop" in each for each in first["statements"])
     assert len(again["statements"]) == 2  # the state of the table, and the page
     read = [
         node["Actual Rows"] * node["Actual Loops"]
@@ -389,7 +391,7 @@ def test_page_by_position_reads_its_own_rows_only(pages: Api) -> None:
     link = urlsplit(page(pages, "plain", offset=14_000)["next"])
     assert "page_after" in parse_qs(link.query)
     (answer,) = explain(pages, f"{link.path}?{link.query}")
-    (rows,) = [plan for plan in answer["plans"] if "Aggregate" not in plan["Node Type"]]
+    (rows,) = [plan for plan in answer["plans"] if plan["Node Type"] == "Limit"]
     assert max(node["Actual Rows"] for node in nodes(rows)) == 11
 
 
@@ -401,7 +403,8 @@ def test_whole_answer_of_a_small_table_is_one_query(pages: Api) -> None:
 def test_estimate_is_not_asked_for_again_at_once(pages: Api) -> None:
     path = "/pages/plain/?ordering=anew"
     _, again = explain(pages, path, path)
-    assert len(again["statements"]) == 1
+    # The page itself; who asks is another statement, which reads no table.
+    assert len([each for each in again["statements"] if "places_stop" in each]) == 1
 
 
 def test_first_page_never_counts_the_table(pages: Api) -> None:

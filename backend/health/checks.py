@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from backend.databases import Need, aliases, need_of
 from backend.errors import one_line
+from backend.test_runs import tests_run
 from backend.unavailable import Refusal, is_read_only, refusal
 
 logger = logging.getLogger("backend.health")
@@ -136,7 +136,7 @@ class Probe:
             state = REASONS.get(refusal(error), UNREACHABLE)
         finally:
             self._state = state
-            if _tests_run():
+            if tests_run():
                 # Their database cannot be dropped while somebody is connected to it.
                 self.connection.close()
             self.connection.close_if_unusable_or_obsolete()
@@ -165,16 +165,6 @@ class Probe:
             connections[self.alias] = of_thread
         _migrated.add(self.alias)
         return OK
-
-
-def _tests_run() -> bool:
-    """Whether Django's test runner is at work; pytest-django sets up the same.
-
-    https://docs.djangoproject.com/en/5.2/topics/testing/advanced/, setup_test_environment()
-    """
-    # Who has not imported it runs no tests, and a start should not take the time to.
-    utils = sys.modules.get("django.test.utils")
-    return utils is not None and hasattr(utils._TestState, "saved_data")
 
 
 # For each process and database: a fork must not share them.

@@ -23,6 +23,7 @@ import io
 import logging
 import select
 import socket
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -314,6 +315,8 @@ class Body:
 
     def __init__(self, copy: Copy, chunks: Iterator[bytes], path: str) -> None:
         self._copy, self._chunks, self._path = copy, chunks, path
+        # For a response that nobody closes, in a request or outside of one.
+        weakref.finalize(self, copy.leave).atexit = False
 
     def __iter__(self) -> Iterator[bytes]:
         return self

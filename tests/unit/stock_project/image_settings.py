@@ -1,0 +1,4 @@
+from backend.hacko_settings import *
+
+INSTALLED_APPS += ["shop"]
+ROOT_URLCONF = "shop.urls"

@@ -41,7 +41,8 @@ CONFLICTS = ("23503", "23505", "23P01")
 OF_VALUES = (ArithmeticError, UnicodeError, ValidationError, RecursionError, re.error)
 # What a value causes where the request is read.
 OF_READING = (ValueError, TypeError, LookupError, AttributeError)
-# What a value causes in the function that was given it.
+# What a value causes in the function that was given it by the team's code. Without such code it is
+# the framework that calls, and a mistake in the team's own: a view that takes other arguments.
 OF_ARGUMENTS = (ValueError, TypeError, FieldError)
 
 
@@ -143,7 +144,7 @@ def _of_call(error: BaseException, request: HttpRequest) -> tuple[int, str] | No
         frames = reading or ([] if error_sources.is_writing(call) else call)
     elif reading and isinstance(error, OF_READING):
         frames = reading
-    elif isinstance(error, OF_ARGUMENTS) and not error_sources.is_writing(call):
+    elif isinstance(error, OF_ARGUMENTS) and error_sources.is_made_by_the_team(error, call):
         frames = call[:1]
     else:
         return None

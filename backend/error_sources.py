@@ -88,6 +88,11 @@ def is_writing(call: list[FrameType]) -> bool:
     return any(frame.f_code.co_name in WRITERS for frame in call)
 
 
+def is_made_by_the_team(error: BaseException, call: list[FrameType]) -> bool:
+    """Whether the team's code made the call, to do something else than to write an answer."""
+    return len(call) < len(frames(error)) and not is_writing(call)
+
+
 def is_parsing(call: list[FrameType]) -> bool:
     """Whether the call reads the body of the request."""
     from rest_framework.parsers import BaseParser

@@ -48,7 +48,7 @@ class Items(viewsets.ModelViewSet):
     serializer_class = ItemSerializer
 
     @action(detail=True, methods=["post", "get"])
-    def double(self, request, **kwargs):
+    def double(self, request, pk):  # a mistake where a viewset has another lookup_field
         return Response({"price": self.get_object().price * 2})
 
     @action(detail=False)

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from drf_yasg import openapi
 from drf_yasg.inspectors import (
     FieldInspector,
+    FileFieldInspector,
     JSONFieldInspector,
     SimpleFieldInspector,
     SwaggerAutoSchema,
@@ -32,7 +33,12 @@ from backend.geo.sparse_fields import SparseFieldsMixin
 from backend.geo.streaming import StreamingMixin
 from backend.geo.tiles import TilesMixin
 from backend.openapi import answers, logins, words
-from backend.openapi.fields import ComputedFieldInspector, PlainFieldInspector, before
+from backend.openapi.fields import (
+    AbsentFileInspector,
+    ComputedFieldInspector,
+    PlainFieldInspector,
+    before,
+)
 from backend.openapi.filters import DjangoFilterInspector
 from backend.openapi.parameters import DescribedInspector, each_once, unfilled
 from backend.openapi.serializers import Role, RoleInspector, as_role
@@ -65,6 +71,7 @@ def _with_ours(inspectors: list[type[FieldInspector]]) -> list[type[FieldInspect
     ours = [FeatureInspector, GeometryFieldInspector, RoleInspector]
     inspectors = before(ReferencingSerializerInspector, ours, inspectors)
     inspectors = before(SimpleFieldInspector, [PlainFieldInspector], inspectors)
+    inspectors = before(FileFieldInspector, [AbsentFileInspector], inspectors)
     inspectors = before(JSONFieldInspector, [ComputedFieldInspector], inspectors)
     return [words.DescriptionInspector, *inspectors]
 

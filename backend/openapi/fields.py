@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from drf_yasg import openapi
-from drf_yasg.inspectors import FieldInspector, NotHandled, SimpleFieldInspector
+from drf_yasg.inspectors import (
+    FieldInspector,
+    FileFieldInspector,
+    NotHandled,
+    SimpleFieldInspector,
+)
 from rest_framework import serializers
 
 NOT_BLANK = r"\S"
@@ -42,6 +47,18 @@ class ComputedFieldInspector(FieldInspector):
         make, _ = self._get_partial_types(field, swagger_object_type, use_references, **kwargs)
         made = make(type=openapi.TYPE_STRING)
         made.pop("type")  # drf-yasg makes no schema without one
+        return made
+
+
+class AbsentFileInspector(FileFieldInspector):
+    """Adds that a row without a file shows null, whatever its column allows."""
+
+    def field_to_swagger_object(
+        self, field: Any, swagger_object_type: type, use_references: bool, **kwargs: Any
+    ) -> Any:
+        made = super().field_to_swagger_object(field, swagger_object_type, use_references, **kwargs)
+        if made is not NotHandled and swagger_object_type is openapi.Schema:
+            made.x_nullable = True
         return made
 
 

@@ -21,6 +21,8 @@ TAKEN = frozenset(
     static test tests venv
     admin auth contenttypes gis messages sessions sites staticfiles""".split()
 )
+# Example modules of CPython, which linters count to the standard library and Python does not.
+EXAMPLES = frozenset({"xx", "xxlimited", "xxlimited_35", "xxsubtype"})
 DATABASES = ("postgres", "template0", "template1", "template_postgis")
 SCHEMAS = ("public", "information_schema", "tiger", "tiger_data", "topology")
 ROLES = ("none", "public")  # besides those that begin with pg_
@@ -209,7 +211,7 @@ def _reserved(name: str) -> str | None:
 
 
 def _clash(name: str) -> str | None:
-    if name in sys.stdlib_module_names:
+    if name in sys.stdlib_module_names | EXAMPLES:
         return "Python has a module of that name"
     if name in TAKEN:
         return "the image, Django or the project has something of that name"

@@ -53,7 +53,8 @@ def libraries(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.shutdown()
 
 
-@pytest.fixture(scope="session")
+# Playwright runs once in a process: it ends before another module's browser begins.
+@pytest.fixture(scope="module")
 def page(libraries: str) -> Iterator[Page]:
     """Of another origin than the API, as the pages of most users are."""
     # Without a graphics card MapLibre draws in software.

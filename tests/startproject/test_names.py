@@ -57,6 +57,7 @@ def test_bad_project_names_say_what_is_allowed_and_suggest_one(name: str, sugges
         ("class", "a word of Python's own", "class_app"),
         ("match", "a word of Python's own", "match_app"),
         ("json", "Python has a module", "json_app"),
+        ("xx", "Python has a module", "xx_app"),
         ("rest_framework", "the image has a package", "rest_framework_app"),
         ("psycopg2", "the image has a package", "psycopg2_app"),
         ("auth", "Django", "auth_app"),

@@ -119,7 +119,16 @@ def _unchanged(
     shown = json.loads(json.dumps(field.to_representation(copy)))
     members = ("type", "coordinates", "geometries")
     same = all(shown.get(name) == value.get(name) for name in members)
-    return stored if same else None
+    return stored if same and not _has_boolean(value) else None
+
+
+def _has_boolean(value: Any) -> bool:
+    """Whether a coordinate is false or true, which are equal to 0 and 1."""
+    if isinstance(value, dict):
+        return any(_has_boolean(value.get(name)) for name in ("coordinates", "geometries"))
+    if isinstance(value, list):
+        return any(map(_has_boolean, value))
+    return isinstance(value, bool)
 
 
 def _of_kind(geometry: GEOSGeometry, column: models.GeometryField) -> GEOSGeometry:

@@ -129,7 +129,7 @@ def test_documentation_of_the_api_works_by_keyboard(visit, site: Site):
     operation.locator(".live-responses-table .response", has_text="Holgate").wait_for()
     page = visit(site).open("/redoc/")
     page.get_by_role("menuitem", name="routes", exact=True).press("Enter")
-    page.get_by_role("menuitem", name="routes_list").press("Enter")
+    page.get_by_role("menuitem", name="List routes").press("Enter")
     page.wait_for_url("**/redoc/#tag/routes/operation/routes_list")
 
 

@@ -410,11 +410,11 @@ def test_a_role_without_a_free_connection_is_a_503_on_a_stream_too(
 def test_a_new_password_in_the_file_is_used_without_a_restart(
     api: Container, postgis: PostGIS, database: str, secret: Path
 ) -> None:
-    postgis.sql(f"ALTER ROLE {ROLE} PASSWORD 'second'")
+    postgis.sql(f"ALTER ROLE {ROLE} PASSWORD 'rotated-6f1d'")
     end_connections(postgis, database)
     assert api.get("/owners/").status_code == 503
     until(lambda: ready(api)["checks"]["database:default"] == "login refused", "ready says why")
-    (secret / "password").write_text("second\n")
+    (secret / "password").write_text("rotated-6f1d\n")
     with ThreadPoolExecutor(4) as threads:
         asked = [threads.submit(api.get, "/owners/") for _ in range(8)]
     assert {answer.result().status_code for answer in asked} == {200}
@@ -422,4 +422,4 @@ def test_a_new_password_in_the_file_is_used_without_a_restart(
     until(lambda: ready(api)["status"] == "ready", "ready again")
     logs = api.logs()
     assert re.search("login was read again", logs)
-    assert "second" not in logs
+    assert "rotated-6f1d" not in logs

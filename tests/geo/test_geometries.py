@@ -297,6 +297,17 @@ def test_box_of_a_projected_geometry_is_in_degrees(shapes: Shapes) -> None:
 # --- What was shown, sent back
 
 
+def test_false_is_no_zero_where_the_stored_coordinate_is_one(shapes: Shapes) -> None:
+    made = post(shapes, "point4326", {"type": "Point", "coordinates": [0, 1]}).json()
+    path = f"/point4326/{made['id']}/"
+    same = {"geometry": {"type": "Point", "coordinates": [0, 1]}}
+    other = {"geometry": {"type": "Point", "coordinates": [False, True]}}
+    assert shapes.send("PATCH", path, {"type": "Feature", **same}).status_code == 200
+    answer = shapes.send("PATCH", path, {"type": "Feature", **other})
+    shapes.sql(f"DELETE FROM shapes_point4326 WHERE id = {made['id']}")
+    assert answer.status_code == 400
+
+
 @pytest.mark.parametrize("prefix", ["", "stock-"])
 def test_feature_sent_back_as_it_was_shown_leaves_every_stored_bit(
     shapes: Shapes, prefix: str

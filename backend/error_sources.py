@@ -216,10 +216,15 @@ def _body(request: Any, plain: HttpRequest) -> Any:
 def _credentials(name: str, text: str) -> Iterator[tuple[str, str]]:
     """Name and password of Basic authentication."""
     try:
-        decoded = base64.b64decode(text.rpartition(" ")[2], validate=True).decode()
+        decoded = base64.b64decode(text.rpartition(" ")[2])
     except (binascii.Error, ValueError):
         return
-    yield from ((name, part) for part in decoded.split(":"))
+    # Both, as REST framework reads them.
+    try:
+        told = decoded.decode()
+    except UnicodeDecodeError:
+        told = decoded.decode("latin-1")
+    yield from ((name, part) for part in told.split(":"))
 
 
 def _leaves(value: Any) -> Iterator[Any]:

@@ -16,7 +16,7 @@ from schemathesis import Case, HookContext, Response
 from schemathesis.core.failures import AcceptedNegativeData, Failure
 from schemathesis.core.jsonschema import make_validator
 from schemathesis.core.parameters import ParameterLocation
-from schemathesis.openapi.checks import MissingContentType
+from schemathesis.openapi.checks import MissingContentType, UnsupportedMethodResponse
 
 # A value that is none of theirs is as if it was not given: REST framework's pages do so, and
 # django-filter's booleans. docs/spatial.md says it of limit and offset.
@@ -84,6 +84,9 @@ def filter_failure(context: HookContext, failure: Failure, case: Case, response:
     if isinstance(failure, MissingContentType):
         # https://www.rfc-editor.org/rfc/rfc9110#section-8.3: of content, and here is none.
         return response.status_code not in (204, 304)
+    if isinstance(failure, UnsupportedMethodResponse):
+        # REST framework asks who it is before it looks at the method.
+        return response.status_code not in (401, 403)
     if isinstance(failure, AcceptedNegativeData):
         return not (_is_ignored(case, response) or _is_read_leniently(case))
     return True

@@ -16,7 +16,11 @@ from schemathesis import Case, HookContext, Response
 from schemathesis.core.failures import AcceptedNegativeData, Failure
 from schemathesis.core.jsonschema import make_validator
 from schemathesis.core.parameters import ParameterLocation
-from schemathesis.openapi.checks import MissingContentType, UnsupportedMethodResponse
+from schemathesis.openapi.checks import (
+    MissingContentType,
+    RejectedPositiveData,
+    UnsupportedMethodResponse,
+)
 
 # A value that is none of theirs is as if it was not given: REST framework's pages do so, and
 # django-filter's booleans. docs/spatial.md says it of limit and offset.
@@ -87,6 +91,9 @@ def filter_failure(context: HookContext, failure: Failure, case: Case, response:
     if isinstance(failure, UnsupportedMethodResponse):
         # REST framework asks who it is before it looks at the method.
         return response.status_code not in (401, 403)
+    if isinstance(failure, RejectedPositiveData):
+        # Of made-up credentials: no user's name has a NUL, which no schema says of a header.
+        return "NUL character" not in response.text
     if isinstance(failure, AcceptedNegativeData):
         return not (_is_ignored(case, response) or _is_read_leniently(case))
     return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bench.contestants import CONTESTANTS
 
@@ -251,4 +251,23 @@ COMPARISONS = (
     ),
     Comparison("Cold start, time against 2019", BOOT, "ours", "y2019", at_most=0.35),
     Comparison("Memory after 10,000 requests, against 2019", MEMORY, "ours", "y2019", at_most=0.55),
+)
+BEFORE = "before"  # another build of this image
+
+
+def against_before(case: Case) -> tuple[Case, list[Comparison]]:
+    """The case with nobody but this image and another build of it."""
+    runners, compared = [], []
+    for runner in case.runners:
+        if runner.contestant == "ours":
+            before = replace(runner, contestant=BEFORE)
+            runners += [runner, before]
+            title = ", ".join(filter(None, (case.title, runner.variant, "against before")))
+            compared.append(Comparison(title, case.name, runner.name, before.name))
+    return replace(case, runners=tuple(runners), identical=()), compared
+
+
+COMPARISONS_BEFORE = (
+    Comparison("Cold start, time against before", BOOT, "ours", BEFORE, at_most=1.1),
+    Comparison("Memory after 10,000 requests, against before", MEMORY, "ours", BEFORE, at_most=1.1),
 )

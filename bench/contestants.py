@@ -18,6 +18,7 @@ CONTESTANTS = {
     contestant.name: contestant
     for contestant in (
         Contestant("ours", "this image", "/health/ready"),
+        Contestant("before", "the image before", "/health/ready"),
         Contestant("y2019", "2019 configuration", "/hello/"),
         Contestant("stock", "stock djangorestframework-gis", "/health/ready"),
         Contestant("tipg", "tipg", "/healthz"),
@@ -25,7 +26,7 @@ CONTESTANTS = {
         Contestant("raw", "raw SQL", ""),
     )
 }
-DJANGO = ("ours", "y2019", "stock")
+DJANGO = ("ours", "before", "y2019", "stock")
 
 
 def versions(name: str, container: str) -> str:
@@ -53,11 +54,13 @@ def start(lab: Lab, name: str, alias: str = "") -> str:
     )
 
 
-def prepare(lab: Lab, names: set[str]) -> None:
-    """Build the images of the named contestants."""
+def prepare(names: set[str], before: str) -> None:
+    """Build the images of the named contestants; ``before``: the image that one is built on."""
     for name in CONTESTANTS:
-        if name in names:
+        if name in names and name != "before":
             build(name)
+    if "before" in names:
+        build("ours", before, tag="before")
 
 
 def migrate(lab: Lab) -> None:

@@ -42,10 +42,10 @@ def docker(*arguments: str | Path, timeout: float | None = 900) -> str:
     return done.stdout
 
 
-def build(name: str) -> str:
-    """Build ``bench/NAME/Dockerfile``; the image's name."""
-    tag = f"bdd-bench:{name}"
-    images = {"IMAGE": IMAGE, "POSTGIS_IMAGE": POSTGIS_IMAGE}
+def build(name: str, image: str = IMAGE, *, tag: str = "") -> str:
+    """Build ``bench/NAME/Dockerfile`` on an image; its name, ``bdd-bench:TAG``."""
+    tag = f"bdd-bench:{tag or name}"
+    images = {"IMAGE": image, "POSTGIS_IMAGE": POSTGIS_IMAGE}
     file = HERE / name / "Dockerfile"
     wanted = {key: value for key, value in images.items() if f"ARG {key}" in file.read_text()}
     options = [x for key, value in wanted.items() for x in ("--build-arg", f"{key}={value}")]

@@ -30,6 +30,7 @@ class Results:
     about: list[tuple[str, str]] = field(default_factory=list)
     samples: dict[str, dict[str, list[Sample]]] = field(default_factory=dict)
     titles: dict[str, dict[str, str]] = field(default_factory=dict)
+    comparisons: Sequence[Comparison] = COMPARISONS
     facts: list[Fact] = field(default_factory=list)
     resident: dict[str, int] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
@@ -70,7 +71,7 @@ class Ratio:
 def ratios(results: Results, bounds: dict[str, float]) -> list[Ratio]:
     """Of all comparisons that were measured. ``bounds``: seconds after which a case gave up."""
     found = []
-    for comparison in COMPARISONS:
+    for comparison in results.comparisons:
         case = results.samples.get(comparison.case, {})
         ours, others = case.get(comparison.runner), case.get(comparison.against)
         if not ours or not others:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bench.cases import CASES, against_before
 from bench.measure import Sample
 from bench.report import TIMES, Results, markdown, ratios
 
@@ -58,3 +59,16 @@ def test_report_has_the_ratios_and_says_what_was_refused():
     assert f"| List of 10, against 2019 {ratio}" in text
     assert "| title of ours | 20 | 500 ms |" in text
     assert "- detail: the bodies differ" in text
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_against_another_build_each_runner_of_ours_has_its_twin(case):
+    changed, comparisons = against_before(case)
+    ours = [runner for runner in case.runners if runner.contestant == "ours"]
+    assert [runner for runner in changed.runners if runner.contestant == "ours"] == ours
+    assert {(c.runner, c.against) for c in comparisons} == {
+        (runner.name, runner.name.replace("ours", "before", 1)) for runner in ours
+    }
+    assert {runner.name for runner in changed.runners} == {
+        name for c in comparisons for name in (c.runner, c.against)
+    }

@@ -154,8 +154,10 @@ def test_long_migration_is_neither_unhealthy_nor_ready(
         assert health()["Status"] == "starting"
         assert container.get("/health/live").status_code == 200
         assert container.get("/health/ready").json() == answer.json()
-    answer = in_phase(container, "ready")
-    assert (answer.status_code, answer.json()["checks"]) == (200, dict.fromkeys(DATABASES, "ok"))
+    in_phase(container, "ready")
+    # The first probe of a database reads its migrations, and is late on a busy machine.
+    until(lambda: container.get("/health/ready").status_code == 200, "every database has answered")
+    assert container.get("/health/ready").json()["checks"] == dict.fromkeys(DATABASES, "ok")
     until(lambda: health()["Status"] == "healthy", "healthy")
 
 

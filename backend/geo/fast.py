@@ -38,7 +38,7 @@ from rest_framework_gis.fields import (
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
 from backend.geo import features, lazy, wkb
-from backend.geo.srid import Degrees
+from backend.geo.srid import Degrees, move
 
 logger = logging.getLogger("backend.geo")
 
@@ -161,7 +161,7 @@ def _geometry(self: GeometryField, value: Any) -> Any:
         if not value.geojson:
             return _stock_geometry(self, value)
         # In place, as in the field's own code.
-        value.transform(self.transform)
+        move(value, self.transform)
     written = late(self, value)
     return _stock_geometry(self, value) if written is None else written
 

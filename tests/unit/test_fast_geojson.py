@@ -42,6 +42,7 @@ if not settings.configured:
     )
     django.setup()
 
+from django.contrib.gis import gdal
 from django.contrib.gis.db import models
 from django.contrib.gis.db.backends.postgis.operations import PostGISOperations
 from django.contrib.gis.geos import (
@@ -262,6 +263,24 @@ def test_transformed_geometry_is_the_same_and_so_is_what_is_left_of_the_value(te
     assert_same(make)
     assert left[0].srid == left[1].srid
     assert left[0].wkt == left[1].wkt
+
+
+def test_way_between_two_systems_is_found_once_for_many_geometries(monkeypatch):
+    found = []
+
+    class CoordTransform(gdal.CoordTransform):
+        def __init__(self, *systems: gdal.SpatialReference) -> None:
+            found.append([system.srid for system in systems])
+            super().__init__(*systems)
+
+    monkeypatch.setattr("django.contrib.gis.gdal.CoordTransform", CoordTransform)
+    monkeypatch.setattr("backend.geo.srid._of_thread", threading.local())
+    shown = field(transform=4326)
+    with fast_path():
+        for n in range(5):
+            shown.to_representation(Point(7_600_000 + n, 680_000, srid=2913))
+            shown.to_representation(Point(n, n, srid=3857))
+    assert found == [[2913, 4326], [3857, 4326]]
 
 
 # --- Geometries as the database gives them ---------------------------------------

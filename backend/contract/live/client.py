@@ -1,4 +1,8 @@
-"""Requests that only read, and the links in their answers."""
+"""Requests that only read, and the links in their answers.
+
+Each thread keeps its connection: to a server of threads each new one is a thread, and a
+connection to the database.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import json
 import re
 import shlex
 import ssl
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -84,27 +89,50 @@ class Site:
         self.prefix = parts.path.rstrip("/")
         self.headers = {"Host": parts.netloc, **(headers or {})}
         self.shown = shown or f"{parts.scheme}://{parts.netloc}"
+        self._of_thread = threading.local()
 
     def ask(self, request: Request, user: User, mark: str = "") -> Answer:
         headers = {**self.headers, "Accept": request.accept, **user.headers}
         if mark:
             headers["X-Request-ID"] = mark
-        kind = http.client.HTTPSConnection if self.scheme == "https" else http.client.HTTPConnection
-        connection = kind(self.address, timeout=PATIENCE, **self._tls())
+        connection = self._kept()
         try:
-            connection.request(request.method, request.target, headers=headers)
-            response = connection.getresponse()
+            response = self._response(connection, request, headers)
             told = {name.lower(): value for name, value in response.getheaders()}
             try:
                 body = response.read(READ)
                 is_whole = response.isclosed()
             except (OSError, http.client.HTTPException) as error:
+                connection.close()
                 return Answer(response.status, told, b"", False, f"broke off: {_said(error)}")
+            if not is_whole:
+                connection.close()
             return Answer(response.status, told, body, is_whole)
         except (OSError, http.client.HTTPException) as error:
-            return Answer(0, {}, b"", False, f"no answer: {_said(error)}")
-        finally:
             connection.close()
+            return Answer(0, {}, b"", False, f"no answer: {_said(error)}")
+
+    def _kept(self) -> http.client.HTTPConnection:
+        """The connection of this thread; closed, it opens again by itself."""
+        if not hasattr(self._of_thread, "connection"):
+            tls = self.scheme == "https"
+            kind = http.client.HTTPSConnection if tls else http.client.HTTPConnection
+            self._of_thread.connection = kind(self.address, timeout=PATIENCE, **self._tls())
+        return self._of_thread.connection
+
+    def _response(
+        self, connection: http.client.HTTPConnection, request: Request, headers: dict[str, str]
+    ) -> http.client.HTTPResponse:
+        was_open = connection.sock is not None
+        try:
+            connection.request(request.method, request.target, headers=headers)
+            return connection.getresponse()
+        except ConnectionError:
+            # A server may close a connection that it kept. It is the server's end, if it is new.
+            connection.close()
+            if not was_open:
+                raise
+            return self._response(connection, request, headers)
 
     def _tls(self) -> dict[str, Any]:
         return {"context": ssl.create_default_context()} if self.scheme == "https" else {}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import unquote, urlsplit
 
 from django.contrib.staticfiles import finders
+from django.core.files.storage import storages
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 from backend.test_runs import tests_run
@@ -31,7 +32,16 @@ class HashedStaticFilesStorage(CompressedManifestStaticFilesStorage):
             return name
         return super().stored_name(name)
 
+    def load_manifest(self) -> tuple[dict[str, str], str]:
+        """As Django's; nothing for a file that was cut, so that it can be collected again."""
+        try:
+            return super().load_manifest()
+        except ValueError:
+            return {}, ""
+
     def compress_files(self, paths: Iterable[str]) -> Iterator[tuple[str, str]]:
         if self.keep_only_hashed_files:
-            paths = [path for path in paths if not self.exists(f"{path}.gz")]
+            # Where they will be, not where they are made.
+            there = storages["staticfiles"]
+            paths = [path for path in paths if not there.exists(f"{path}.gz")]
         yield from super().compress_files(paths)

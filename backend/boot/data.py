@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db.models import FileField
 
+from backend.boot import volume
 from backend.boot.log import say
 from backend.errors import StartupError
 
@@ -39,10 +40,7 @@ def find_temporary_folder() -> None:
     except FileNotFoundError:
         folder = Path(settings.DATA_DIR) / "tmp"
         try:
-            # It may be of a container before, under another UID of group 0.
-            if not folder.is_dir():
-                folder.mkdir()
-                folder.chmod(0o2770)
+            volume.make(folder, 0o2770)
             reason = "" if os.access(folder, os.W_OK | os.X_OK) else "Permission denied"
         except OSError as error:
             reason = error.strerror
@@ -81,9 +79,7 @@ def make_media_folder() -> None:
         return
     folder = Path(settings.MEDIA_ROOT)
     try:
-        if not folder.is_dir():
-            folder.mkdir(parents=True)
-            folder.chmod(settings.FILE_UPLOAD_DIRECTORY_PERMISSIONS or 0o2775)
+        volume.make(folder, settings.FILE_UPLOAD_DIRECTORY_PERMISSIONS or 0o2775)
         if os.access(folder, os.W_OK | os.X_OK):
             return
         reason = "Permission denied"

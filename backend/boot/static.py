@@ -1,22 +1,41 @@
-"""Collects static files, and only when one of them changed."""
+"""Collects static files, when one of them changed, and in one container at a time.
+
+Containers that start together share the folder, and servers that started before serve from it. So
+the files are made in a folder of their own, and renamed into place one by one, the manifest last.
+Not the folder as a whole: it may be a volume itself, a proxy may have it mounted, and a server of
+the version before still serves what only the old manifest names.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import errno
 import hashlib
+import json
+import os
+import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
+from django.contrib.staticfiles.storage import ManifestFilesMixin
+from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.core.management import call_command
 from django.urls import get_script_prefix
 
+from backend.boot import volume
 from backend.boot.log import say
 from backend.errors import StartupError, one_line
 from backend.health import phase
 
 # Beside the files, so that it comes and goes with them.
 STAMP = ".collected-from"
+LOCK = ".lock"
+UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def collect() -> None:
@@ -28,23 +47,25 @@ def collect() -> None:
     if not settings.STATIC_ROOT:
         say("STATIC_ROOT is not set: static files are not collected")
         return
-    root, started = Path(settings.STATIC_ROOT), time.monotonic()
-    stamp = root / STAMP
-    if stamp.is_file() and stamp.read_text() == fingerprint():
-        say("static files are unchanged")
-        return
-    say(f"collecting static files into {root}")
+    started = time.monotonic()
     try:
-        stamp.unlink(missing_ok=True)
-        call_command("collectstatic", interactive=False, verbosity=0, skip_checks=True)
-        note()
-    except PermissionError as error:
-        raise StartupError(
-            f"Static files cannot be written: {one_line(error)}.",
-            "Mount a volume at DATA_DIR, give STATIC_ROOT to the application's user, or collect "
-            "them in your Dockerfile: RUN python manage.py collectstatic --noinput",
-        ) from error
+        if is_current():
+            say("static files are unchanged")
+            return
+        with alone():
+            if is_current():
+                _read_manifest_again()
+                say("static files were collected by another container")
+                return
+            say(f"collecting static files into {settings.STATIC_ROOT}")
+            call_command("collectstatic", interactive=False, verbosity=0, skip_checks=True)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in UNWRITABLE:
+            raise StartupError(
+                f"Static files cannot be written: {one_line(error)}.",
+                "Mount a volume at DATA_DIR, give STATIC_ROOT to the application's user, or "
+                "collect them in your Dockerfile: RUN python manage.py collectstatic --noinput",
+            ) from error
         raise StartupError(
             f"Static files cannot be collected: {type(error).__name__}: {one_line(error)}",
             "Correct the file it names; COLLECTSTATIC=false starts without.",
@@ -52,29 +73,152 @@ def collect() -> None:
     say(f"static files collected in {time.monotonic() - started:.1f} s")
 
 
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Be the one process that collects into STATIC_ROOT, which is made."""
+    root = Path(settings.STATIC_ROOT)
+    volume.make(root, settings.FILE_UPLOAD_DIRECTORY_PERMISSIONS or 0o775)
+    with volume.locked(root / LOCK, "collects static files"):
+        yield
+
+
+@contextlib.contextmanager
+def staged(*, clear: bool) -> Iterator[Storage]:
+    """A storage to collect into. What it holds when the body is done is then in its place.
+
+    With ``clear``, that place is emptied before. The caller is ``alone``. What one that was killed
+    here leaves behind is removed by the next.
+    """
+    storage = storages["staticfiles"]
+    if not isinstance(storage, FileSystemStorage):
+        yield storage
+        return
+    root = Path(storage.location)
+    folder = _empty_folder(root)
+    stage = copy.copy(storage)
+    stage.base_location = stage.location = str(folder)
+    if getattr(storage, "manifest_storage", None) is storage:
+        stage.manifest_storage = stage
+    if clear:
+        _clear(root, folder)
+    try:
+        yield stage
+        _move(folder, root, last=getattr(stage, "manifest_name", ""))
+    finally:
+        shutil.rmtree(folder)
+    _read_manifest_again()
+
+
+def _clear(root: Path, *but: Path) -> None:
+    """Delete what is in ``root``; not the lock, which another file would not stand for."""
+    for entry in root.iterdir():
+        if entry in (*but, root / LOCK):
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def _empty_folder(root: Path) -> Path:
+    """A new folder from which files can be renamed into ``root``."""
+    beside, inside = root.with_name(f".{root.name}.new"), root / ".new"
+    for old in (beside, inside):
+        if old.is_dir():
+            shutil.rmtree(old)
+    inside.mkdir()
+    try:
+        return inside.rename(beside)  # where a server does not look for files to serve
+    except OSError:
+        return inside  # another volume, or a folder of root's
+
+
+def _move(folder: Path, root: Path, *, last: str) -> None:
+    """Rename what is in ``folder`` into ``root``: whole folders where there are none."""
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name == last):
+        target = root / entry.name
+        if entry.is_dir() and not entry.is_symlink() and target.is_dir():
+            _move(entry, target, last=last)
+        else:
+            entry.replace(target)
+
+
+def _read_manifest_again() -> None:
+    """What this process read of the manifest, before another one was put in its place."""
+    storage = storages["staticfiles"]
+    if isinstance(storage, ManifestFilesMixin):
+        storage.hashed_files, storage.manifest_hash = storage.load_manifest()
+
+
 def note() -> None:
-    """Write down what STATIC_ROOT was collected from."""
-    (Path(settings.STATIC_ROOT) / STAMP).write_text(fingerprint())
+    """Write down what STATIC_ROOT was collected from, and what is in it now."""
+    root = Path(settings.STATIC_ROOT)
+    new = root / f"{STAMP}.new"
+    new.write_text(f"{sources()} {_output()}")
+    new.replace(root / STAMP)
 
 
-def fingerprint() -> str:
+def kept() -> list[str]:
+    """What ``note`` wrote: digests of the sources and of the output; empty for nothing."""
+    try:
+        return (Path(settings.STATIC_ROOT) / STAMP).read_text().split()
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def is_current() -> bool:
+    """Whether STATIC_ROOT holds what would be collected into it now, all of it."""
+    try:
+        return kept() == [sources(), _output()]
+    except (FileNotFoundError, ValueError):  # a file is gone, or the manifest is cut
+        return False
+
+
+def found() -> Iterator[tuple[str, Storage, str]]:
+    """Each file that is collected: its name then, and its storage and path now."""
+    ignored = apps.get_app_config("staticfiles").ignore_patterns
+    for finder in get_finders():
+        for path, storage in finder.list(ignored):
+            yield os.path.join(getattr(storage, "prefix", None) or "", path), storage, path  # noqa: PTH118  no path of this machine
+
+
+def sources() -> str:
     """A digest of every static file's path and content, and of how they are stored."""
     digest = hashlib.blake2b(digest_size=20)
     # Without PATH_PREFIX, which Django puts before it and no stored file has inside: an
     # image collects once for whatever path it is published under.
     url = settings.STATIC_URL.removeprefix(get_script_prefix())
     digest.update(repr((url, settings.STORAGES["staticfiles"])).encode())
-    for finder in get_finders():
-        for path, storage in finder.list([]):
-            digest.update(f"\0{getattr(storage, 'prefix', '') or ''}\0{path}\0".encode())
-            with storage.open(path) as file:
-                digest.update(hashlib.blake2b(file.read()).digest())
+    for name, storage, path in found():
+        digest.update(f"\0{name}\0".encode())
+        with storage.open(path) as file:
+            digest.update(hashlib.blake2b(file.read()).digest())
+    return digest.hexdigest()
+
+
+def _output() -> str:
+    """A digest of what is collected: the manifest, and the size of every file it names.
+
+    Without a manifest, of every file that the finders find; of a storage that is not a folder,
+    which would be asked file by file over a network, of nothing. Raises FileNotFoundError for a
+    file that is not there, ValueError for a manifest that cannot be read.
+    """
+    digest, storage = hashlib.blake2b(digest_size=20), storages["staticfiles"]
+    if isinstance(storage, FileSystemStorage):
+        if isinstance(storage, ManifestFilesMixin):
+            manifest = storage.read_manifest()
+            if manifest is None:
+                raise FileNotFoundError(storage.manifest_name)
+            digest.update(manifest.encode())
+            names = json.loads(manifest)["paths"].values()
+        else:
+            names = (name for name, _, _ in found())
+        for name in sorted(set(names)):
+            digest.update(f"\0{name}\0{storage.size(name)}".encode())
     return digest.hexdigest()
 
 
 if __name__ == "__main__":
-    import os
-
     import django
 
     from backend.errors import explained

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from django.conf import settings
-from django.contrib.staticfiles.finders import get_finders
 from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_storage
 
 from backend import overrides
@@ -33,19 +32,21 @@ def static_files() -> Iterator[Finding]:
         yield Finding(OK, "static files", message)
         return
     root = Path(settings.STATIC_ROOT)
-    stamp = root / static.STAMP
-    if not stamp.is_file():
+    kept = static.kept()
+    if not kept:
         yield Finding(PROBLEM, "static files", f"Nothing is collected in {root}.", COLLECT)
         return
-    if stamp.read_text() != static.fingerprint():
+    if kept[0] != static.sources():
         message = f"Those in {root} are not those that the applications have now."
         yield Finding(PROBLEM, "static files", message, COLLECT)
         return
     missing = _missing()
     if missing:
         message = f"{len(missing)} of them are missing in {root}: {', '.join(missing[:3])}."
-        fix = f"Delete {stamp} and start a server, or run python manage.py collectstatic --noinput."
-        yield Finding(PROBLEM, "static files", message, fix)
+        yield Finding(PROBLEM, "static files", message, COLLECT)
+    elif not static.is_current():
+        message = f"Those in {root} are not those that were collected there."
+        yield Finding(PROBLEM, "static files", message, COLLECT)
     else:
         yield Finding(OK, "static files", f"are collected in {root}, all of them")
 
@@ -55,11 +56,7 @@ def _missing() -> list[str]:
     if not isinstance(staticfiles_storage, ManifestFilesMixin):
         return []
     hashed = staticfiles_storage.hashed_files
-    found = {
-        str(Path(getattr(storage, "prefix", None) or "") / path)
-        for finder in get_finders()
-        for path, storage in finder.list([])
-    }
+    found = {name for name, _, _ in static.found()}
     lost = [name for name in hashed.values() if not staticfiles_storage.exists(name)]
     return sorted([*(found - hashed.keys()), *lost])
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from django.conf import settings
-from django.contrib.staticfiles.finders import get_finders
 from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_storage
 
 from backend.boot import static
@@ -42,8 +41,7 @@ def complete() -> Iterator[Result]:
 
 
 def _is_not_collected() -> bool:
-    stamp = Path(settings.STATIC_ROOT) / static.STAMP
-    return not stamp.is_file() or stamp.read_text() != static.fingerprint()
+    return static.kept()[:1] != [static.sources()]
 
 
 def permissions() -> Iterator[Result]:
@@ -55,11 +53,7 @@ def permissions() -> Iterator[Result]:
 def samples() -> list[str]:
     """Plain names of two files to ask the server for, a style and a script; the team's first."""
     chosen: dict[str, str] = {}
-    names = [
-        str(Path(getattr(storage, "prefix", None) or "") / path)
-        for finder in get_finders()
-        for path, storage in finder.list([])
-    ]
+    names = [name for name, _, _ in static.found()]
     ours = ("admin/", "backend/", "drf-yasg/", "gis/", "rest_framework/", "django_")
     for name in sorted(names, key=lambda name: name.startswith(ours)):
         chosen.setdefault(Path(name).suffix, name)

@@ -1,0 +1,76 @@
+"""Folders that containers share: made for all of them, and written to by one at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from backend.boot.log import say
+
+# What a filesystem answers that has no locks, such as a network share mounted with nolock.
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+# The locks that this process holds: whoever holds one may take it again.
+_held: set[Path] = set()
+
+
+def make(folder: Path, mode: int) -> None:
+    """Make a folder with its parents. Raises OSError.
+
+    One that exists keeps its mode: it may be of a container before, under another UID of group 0.
+    """
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        if not folder.is_dir():
+            raise
+    else:
+        folder.chmod(mode)
+
+
+@contextlib.contextmanager
+def locked(file: Path, what: str) -> Iterator[None]:
+    """Hold a lock on ``file``, which is made, and wait for another container that holds it.
+
+    The kernel frees it when its holder ends, however that ends. ``what`` is for the log: what
+    the others may be doing. Raises OSError when the file cannot be made.
+    """
+    if file in _held:
+        yield
+        return
+    descriptor = _open(file)
+    try:
+        _lock(descriptor, file, what)
+        _held.add(file)
+        yield
+    finally:
+        _held.discard(file)
+        os.close(descriptor)
+
+
+def _open(file: Path) -> int:
+    # Writable from its first moment for the next container, under another UID of group 0.
+    umask = os.umask(0)
+    try:
+        return os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o660)
+    finally:
+        os.umask(umask)
+
+
+def _lock(descriptor: int, file: Path, what: str) -> None:
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"waiting for another container that {what}")
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        say(
+            f"WARNING: {file.parent} is on a filesystem without locks ({error.strerror}): start "
+            "containers that share it one after the other"
+        )

@@ -34,9 +34,12 @@ def declared_alias(model: type[models.Model]) -> str | None:
     with its parents', and a many-to-many table lies beside the model that made
     it: each of them follows that model. A historical model, as migrations see
     it, follows the model of today, so that moving a model moves all its
-    migrations; where there is none any more, its own ``in_db``.
+    migrations; where there is none any more, its own ``in_db``. What only looks
+    like a model, as Django's cache in a database does, declares none.
     """
     meta = model._meta
+    if not isinstance(meta, options.Options):
+        return None
     if meta.auto_created:
         return declared_alias(meta.auto_created)
     if meta.apps is not apps:

@@ -386,3 +386,22 @@ def test_geometry_on_plain_sqlite_is_an_error_that_names_the_ways_out(census):
     assert "census.City.shape: (backend.E003)" in output
     assert "Use PostGIS (set POSTGRES_NAME" in output
     assert "or the development image, which has SpatiaLite." in output
+
+
+def test_cache_in_a_database_is_routed_to_default(census: Path) -> None:
+    """Django asks routers about it by a class that is not a model."""
+    with (census / "local_settings/settings.py").open("a") as settings:
+        backend = "django.core.cache.backends.db.DatabaseCache"
+        settings.write(f'CACHES = {{"default": {{"BACKEND": "{backend}", "LOCATION": "kept"}}}}\n')
+    manage(census, "createcachetable")
+    manage(census, "createcachetable", "--database", "census")
+    code = """
+from django.core.cache import cache
+from django.db import connections
+from django.test import Client
+cache.set("a", 1)
+tables = {alias: connections[alias].introspection.table_names() for alias in connections}
+document = Client(HTTP_HOST="localhost").get("/swagger/?format=openapi")
+print(cache.get("a"), tables, document.status_code)
+"""
+    assert shell(census, code) == "1 {'default': ['kept'], 'census': []} 200"

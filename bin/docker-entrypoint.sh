@@ -18,13 +18,17 @@ fail() {
 
 # The application must be able to write to its data folder. A mounted one belongs to root when Docker
 # made it; so do files that a child's Dockerfile made there: RUN python manage.py collectstatic.
+# What another container put there is not trusted: no link in it is followed, also where a folder
+# becomes one meanwhile (-execdir).
 give_data_folder() {
-  local folder=${DATA_DIR:-}
+  local folder=${DATA_DIR:-} give=(chown --no-dereference "$app_uid:$app_gid")
   if [[ -n $folder && -d $folder ]]; then
-    {
-      find "$folder" -maxdepth 1 -user root -exec chown "$app_uid:$app_gid" {} +
-      find "$folder/static" -user root -exec chown --no-dereference "$app_uid:$app_gid" {} +
-    } 2>/dev/null || true # there is no such folder, or it is read-only: the boot says so
+    (
+      cd "$folder" || exit
+      PATH=/usr/bin # without the working directory, which -execdir refuses
+      find . -maxdepth 1 -user root -execdir "${give[@]}" {} +
+      find ./static -user root -execdir "${give[@]}" {} +
+    ) 2>/dev/null || true # there is no such folder, or it is read-only: the boot says so
   fi
 }
 
@@ -69,8 +73,9 @@ become_developer() {
 share_data_folder() {
   local folder=${DATA_DIR:-}
   if [[ -d $folder && $folder != "$PWD"/* ]]; then
-    find "$folder" ! -type l \( ! -group "$app_gid" -o ! -perm -g=w \) \
-      -exec chgrp "$app_gid" {} + -exec chmod g=u {} + 2>/dev/null ||
+    PATH=/usr/bin find "$folder" ! -type l \( ! -group "$app_gid" -o ! -perm -g=w \) \
+      -execdir chgrp --no-dereference "$app_gid" {} + \
+      -execdir chmod --no-dereference g=u {} + 2>/dev/null ||
       true # it is read-only, or a file was deleted meanwhile: the boot says what it cannot write
   fi
 }

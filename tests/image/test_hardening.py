@@ -109,6 +109,15 @@ def test_mounted_project_of_root_runs_as_root_and_says_so(containers: Containers
     assert warned is (owner == "0"), done.stdout
 
 
+def test_root_follows_no_link_when_it_hands_over_the_data_folder(containers: Containers) -> None:
+    script = "ln -s /etc/passwd /data/link; exec /code/bin/docker-entrypoint.sh"
+    done = containers.run(
+        *("bash", "-c", f"{script} stat --format %U /etc/passwd /data/link"),
+        options=["--user", "0", "--entrypoint", ""],
+    )
+    assert done.stdout.split() == ["root", "app"], done.stderr
+
+
 def test_no_program_raises_the_rights_of_who_calls_it(containers: Containers):
     find = ("find", "/", "-xdev", "-type", "f", "-perm", "/6000")
     done = containers.run(*find, options=["--entrypoint", ""])

@@ -25,6 +25,7 @@ main() {
 
   refuse_half_made_cluster
   if ! cluster_exists; then
+    refuse_other_files
     read_settings
     create_cluster
     start_private_server "${@:2}"
@@ -37,10 +38,12 @@ main() {
   exec "$@"
 }
 
-# Started as root, for instance to take over a folder of the host: own it, then start again.
+# Started as root, for instance to take over a folder of the host: own it, then start again. No link
+# in it is followed, also where a folder becomes one meanwhile (-execdir).
 become_postgres() {
   mkdir -p "$PGDATA"
-  find "$PGDATA" ! -user postgres -exec chown postgres:postgres {} +
+  PATH=/usr/bin find "$PGDATA" ! -user postgres \
+    -execdir chown --no-dereference postgres:postgres {} +
   chmod 0700 "$PGDATA"
   exec setpriv --reuid=postgres --regid=postgres --init-groups --inh-caps=-all "$0" "$@"
 }
@@ -49,7 +52,7 @@ cluster_exists() {
   [[ -s $PGDATA/PG_VERSION ]]
 }
 
-# There from the moment the cluster is made until the last init file has run.
+# There from the moment before the cluster is made until the last init file has run.
 unfinished_mark() {
   echo "$PGDATA/first-start-unfinished"
 }
@@ -58,6 +61,15 @@ refuse_half_made_cluster() {
   if [[ -e $(unfinished_mark) ]]; then
     fail "The first start in $PGDATA was interrupted, or an init file failed: the database is incomplete." \
       "Remove the volume (nothing was ever stored in it) and start again; the first start's log has the cause."
+  fi
+}
+
+refuse_other_files() {
+  local other
+  other=$(find "$PGDATA" -mindepth 1 -maxdepth 1 ! -name lost+found -print -quit 2>/dev/null || true)
+  if [[ -n $other ]]; then
+    fail "$PGDATA holds $(basename "$other") and no complete database." \
+      "Mount an empty volume there, or the one that holds the database."
   fi
 }
 
@@ -90,13 +102,18 @@ read_file_variable() {
   unset "$file_variable"
 }
 
+# In a folder of its own, because initdb wants an empty one, and the mark must be there before it.
 # Shared memory is System V's: /dev/shm has 64 MB in a container, and parallel queries outgrow it.
 create_cluster() {
   mkdir -p "$PGDATA"
-  initdb --username="$POSTGRES_USER" --pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD") \
+  chmod 0700 "$PGDATA"
+  touch "$(unfinished_mark)"
+  initdb --pgdata="$PGDATA/new" --no-instructions \
+    --username="$POSTGRES_USER" --pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD") \
     --encoding=UTF8 --locale=C.UTF-8 --auth-local=trust --auth-host=scram-sha-256 \
     --set listen_addresses='*' --set dynamic_shared_memory_type=sysv
-  touch "$(unfinished_mark)"
+  mv "$PGDATA"/new/* "$PGDATA"
+  rmdir "$PGDATA/new"
   echo 'host all all all scram-sha-256' >>"$PGDATA/pg_hba.conf"
 }
 

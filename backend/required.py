@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import secrets
 import socket
 from pathlib import Path
 from typing import Any
 
-from backend import overrides, secret_keys
+from backend import kept_key, overrides, secret_keys
 from backend.environment import Environment
 from backend.errors import StartupError
 
@@ -254,9 +252,5 @@ def _secret_key(settings: dict[str, Any], real: str | None) -> str:
         raise StartupError(
             f"DJANGO_SECRET_KEY is not set, and the database '{real}' is a real one.", MAKE_A_KEY
         )
-    # Made here, it lasts as long as this process; the boot keeps it for the next. Kept
-    # from here it would end up in an image layer, by RUN python manage.py collectstatic.
     settings["SECRET_KEY_FILE"] = Path(settings["DATA_DIR"]) / "secret_key"
-    with contextlib.suppress(FileNotFoundError, PermissionError):
-        return settings["SECRET_KEY_FILE"].read_text(encoding="ascii")
-    return secrets.token_urlsafe(50)
+    return kept_key.generated(settings["SECRET_KEY_FILE"])

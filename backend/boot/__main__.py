@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from backend import overrides
+from backend import kept_key, overrides
 from backend.boot import (
     budget,
     configuration,
@@ -48,6 +48,7 @@ def main(arguments: list[str]) -> None:
         signal.signal(signal.SIGTERM, _stop)
         with explained():
             console.start()
+            kept_key.keep()
             configuration.load()
             if _is_root_of_mounted_project():
                 say(
@@ -97,7 +98,7 @@ def prepare() -> None:
     """
     data.make_folder()
     data.find_temporary_folder()
-    data.keep_secret_key()
+    data.check_kept_key()
     data.make_media_folder()
     env = current()
     if env["DB_WAIT"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -12,6 +11,7 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db.models import FileField
 
+from backend import kept_key
 from backend.boot import volume
 from backend.boot.log import say
 from backend.errors import StartupError
@@ -50,21 +50,15 @@ def find_temporary_folder() -> None:
             os.environ["TMPDIR"] = str(folder)
 
 
-def keep_secret_key() -> None:
-    """Keep a generated key in the data folder, so that sessions survive a restart.
-
-    The server reads it from there; of two containers that start together on one
-    folder, the first one's key is kept.
-    """
+def check_kept_key() -> None:
+    """Say where the next start will have another secret key than this one."""
     file: Path | None = getattr(settings, "SECRET_KEY_FILE", None)
-    if file is None or file.exists() or not os.access(file.parent, os.W_OK):
-        return
-    # Whole or not at all: linked into place when it is written.
-    with tempfile.NamedTemporaryFile("w", dir=file.parent, prefix=".key-") as new:
-        new.write(settings.SECRET_KEY)
-        new.flush()
-        with contextlib.suppress(FileExistsError):
-            os.link(new.name, file)
+    if file and (reason := kept_key.why_not_kept(file, settings.SECRET_KEY)):
+        say(
+            f"WARNING: the generated secret key is not kept, so that every login ends with this "
+            f"container: {reason}. Set DJANGO_SECRET_KEY, or let UID {os.geteuid()} read and write "
+            "that file"
+        )
 
 
 def make_media_folder() -> None:

@@ -19,6 +19,7 @@ import random
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from django.apps import apps
 from django.conf import settings
@@ -29,7 +30,7 @@ from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
 
-from backend.boot import database, giving_way
+from backend.boot import database, giving_way, volume
 from backend.boot.log import say
 from backend.databases import Need, aliases, need_of
 from backend.errors import StartupError, explain
@@ -143,15 +144,16 @@ def _migrate(alias: str, lock_timeout: int) -> None:
 
 @contextlib.contextmanager
 def _locked(alias: str, timeout: int) -> Iterator[None]:
-    """Hold the migration lock of a PostgreSQL database; others have none to hold.
-
-    SQLite keeps its file whole by itself: of two containers on one volume, the second
-    meets the tables of the first, and stops.
-    """
-    if connections[alias].vendor != "postgresql":
+    """Hold the migration lock of a database: in PostgreSQL itself, beside the file of SQLite."""
+    connection = connections[alias].copy()
+    if connection.vendor == "sqlite" and not connection.is_in_memory_db():
+        file = Path(connection.settings_dict["NAME"])
+        with volume.locked(file.with_name(f".{file.name}.lock"), f"migrates '{alias}'"):
+            yield
+        return
+    if connection.vendor != "postgresql":
         yield
         return
-    connection = connections[alias].copy()
     try:
         _acquire(connection, timeout)
         yield

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from backend import locks
 from backend.boot.log import say
 
-# What a filesystem answers that has no locks, such as a network share mounted with nolock.
-NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 # The locks that this process holds: whoever holds one may take it again.
 _held: set[Path] = set()
 
@@ -43,7 +40,11 @@ def locked(file: Path, what: str) -> Iterator[None]:
         return
     descriptor = _open(file)
     try:
-        _lock(descriptor, file, what)
+        if not locks.acquire(descriptor, lambda: say(f"waiting for another container that {what}")):
+            say(
+                f"WARNING: {file.parent} is on a filesystem without locks: start containers that "
+                "share it one after the other"
+            )
         _held.add(file)
         yield
     finally:
@@ -58,19 +59,3 @@ def _open(file: Path) -> int:
         return os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o660)
     finally:
         os.umask(umask)
-
-
-def _lock(descriptor: int, file: Path, what: str) -> None:
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say(f"waiting for another container that {what}")
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-    except OSError as error:
-        if error.errno not in NO_LOCKS:
-            raise
-        say(
-            f"WARNING: {file.parent} is on a filesystem without locks ({error.strerror}): start "
-            "containers that share it one after the other"
-        )

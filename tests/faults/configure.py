@@ -22,12 +22,14 @@ from backend.errors import explained
 
 def configure() -> None:
     """The boot up to the first database."""
+    from backend import kept_key
     from backend.boot import configuration, data
 
     with explained():
+        kept_key.keep()
         configuration.load()
         data.make_folder()
-        data.keep_secret_key()
+        data.check_kept_key()
 
 
 def child(variables: dict[str, str], output: int) -> None:

@@ -13,6 +13,7 @@ import requests
 from backend.boot import migrations
 from tests.conftest import PostGIS
 from tests.faults.conftest import Report
+from tests.support.broken import write
 from tests.support.containers import Container, Containers, docker, until
 from tests.support.migrating import APPLIED, MIGRATING, WAIT_AT_THE_GATE, held, project
 
@@ -64,6 +65,68 @@ def test_of_four_replicas_on_an_empty_database_exactly_one_migrates_and_all_beco
     report.add(
         f"{REPLICAS} replicas at once, {ROUNDS} rounds", promised, None, max(times), **counts
     )
+
+
+# An application with a static file, and a page that shows which key signs.
+ON_ONE_VOLUME = {
+    "roads/__init__.py": "",
+    "roads/static/roads/map.css": "body { color: teal }",
+    "local_settings/settings.py": "from backend.hacko_settings import *\n\n"
+    'INSTALLED_APPS += ["roads"]\n',
+    "local_settings/urls.py": """
+from hashlib import sha256
+from django.conf import settings
+from django.http import JsonResponse
+from django.templatetags.static import static
+from django.urls import path
+
+def signs(request):
+    key = sha256(settings.SECRET_KEY.encode()).hexdigest()
+    return JsonResponse({"key": key, "style": static("roads/map.css")})
+
+urlpatterns = [path("signs", signs)]
+""",
+}
+ONCE = ("migrating database 'default'", "collecting static files into /data/static")
+
+
+def test_replicas_on_one_empty_volume_write_to_it_one_at_a_time(
+    containers: Containers, tmp_path: Path, report: Report
+) -> None:
+    write(tmp_path, ON_ONE_VOLUME)
+    mounted = {tmp_path / name: f"/code/{name}:ro" for name in ("roads", "local_settings")}
+    mounted[containers.volume()] = "/data"
+
+    def replica(_: int) -> Container:
+        container = containers.start(env={"WEB_CONCURRENCY": "1"}, mounts=mounted)
+        return container.wait_until_ready()
+
+    started = time.monotonic()
+    with ThreadPoolExecutor(REPLICAS) as pool:
+        replicas = list(pool.map(replica, range(REPLICAS)))
+    took = time.monotonic() - started
+    logs = [container.logs() for container in replicas]
+    for line in ONCE:
+        assert sum(line in log for log in logs) == 1, "\n\n".join(logs)
+    signs = [container.get("/signs").json() for container in replicas]
+    assert signs == signs[:1] * REPLICAS
+    for container in replicas:
+        assert container.get(signs[0]["style"]).text == "body { color: teal }"
+    names = replicas[0].exec("sh", "-c", "cd /data && find . -name '.*.new' -o -name .new")
+    assert names == ""
+    # A platform that chooses the UID gives it group 0.
+    look = functools.partial(
+        containers.run,
+        *("--check-config",),
+        env={"MIGRATE": "false"},
+        mounts=mounted,
+        options=["--user", "4321:0"],
+    )
+    assert "secret key is not kept" not in look().stdout
+    replicas[0].exec("chmod", "0600", "/data/secret_key")
+    assert "/data/secret_key cannot be read: Permission denied" in look().stdout
+    counts = {"sent": REPLICAS, "failed": 0, "lost": 0}
+    report.add(f"{REPLICAS} replicas on one empty volume", "one writes", None, took, **counts)
 
 
 # Seconds, for the test, of what takes 30 in earnest; see VANISHED in backend.boot.migrations.

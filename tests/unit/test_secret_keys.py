@@ -62,3 +62,38 @@ def test_public_key_of_a_teams_settings_is_refused_with_its_line(project):
 def test_public_key_is_let_pass_where_no_real_users_are(project, env):
     done = run(project, "manage.py", "check", **env, DJANGO_SECRET_KEY="changeme")
     assert done.returncode == 0, done.stderr
+
+
+# Processes that stand for containers, which read their settings at the same moment.
+TOGETHER = """
+import os, stat, sys
+from pathlib import Path
+from backend import kept_key
+
+file = Path("data/secret_key")
+kept_key.keep()
+def no_link(*paths, **options):
+    raise OSError(95, "Operation not supported")
+os.link = no_link  # as on a network share
+for _ in range(20):
+    results, barrier = os.pipe(), os.pipe()
+    for _ in range(4):
+        if not os.fork():
+            os.read(barrier[0], 1)
+            os.write(results[1], kept_key.generated(file).encode() + b"\\n")
+            os._exit(0)
+    os.write(barrier[1], b"1234")
+    for _ in range(4):
+        os.wait()
+    keys = set(os.read(results[0], 10_000).split())
+    assert keys == {file.read_bytes()}, keys
+    mode = stat.S_IMODE(file.stat().st_mode)
+    assert mode == (0o640 if file.stat().st_gid == 0 else 0o600), oct(mode)
+    file.write_text("")  # cut by a full disk, or a machine that lost its power
+file.unlink()
+"""
+
+
+def test_containers_that_start_together_have_one_generated_key(project):
+    done = run(project, "-c", TOGETHER)
+    assert done.returncode == 0, done.stderr

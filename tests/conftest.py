@@ -218,10 +218,26 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
+    commit_all(folder)
+    return folder
+
+
+def commit_all(folder: Path) -> None:
+    """Make a repository of a folder, with one commit."""
     author = ["-c", "user.name=Tests", "-c", "user.email=tests@example.org"]
     for arguments in (["init"], ["add", "--all"], [*author, "commit", "--message", "Now"]):
         options = ["-c", "core.hooksPath=", "-c", "commit.gpgSign=false"]
         subprocess.run(["git", *options, "-C", folder, *arguments], capture_output=True, check=True)
+
+
+def crlf_checkout(repository: Path, folder: Path) -> Path:
+    """A clone as git for Windows makes it; a failure when any of its bytes differ."""
+    clone = ["git", "-c", "core.autocrlf=true", "clone", "--quiet", repository, folder]
+    subprocess.run(clone, check=True)
+    for file in folder.rglob("*"):
+        name = file.relative_to(folder)
+        if file.is_file() and name.parts[0] != ".git":
+            assert file.read_bytes() == (repository / name).read_bytes(), name
     return folder
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.conftest import PostGIS
+from tests.conftest import PostGIS, crlf_checkout
 from tests.support.containers import IMAGE, Containers, docker, until
 
 HERE = Path(__file__).parent
@@ -211,3 +211,10 @@ def test_static_files_collected_in_a_childs_dockerfile_need_no_work_at_start(
     assert int(changed.exec("bash", "-c", copies)) == 0
     css = "find /data/static/map -name 'map.*.css' -exec cat {} +"
     assert "red" in changed.exec("bash", "-c", css)
+
+
+def test_a_checkout_with_crlf_builds_and_runs(
+    containers: Containers, clone: Path, tmp_path: Path
+) -> None:
+    image = containers.build(crlf_checkout(clone, tmp_path / "checkout"))
+    containers.start(image=image, env={"WEB_CONCURRENCY": "1"}).wait_until_ready()

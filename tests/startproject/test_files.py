@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from backend.startproject import names, plan
 from backend.startproject.__main__ import main
+from tests.conftest import commit_all, crlf_checkout
 from tests.support.containers import docker
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -101,6 +102,15 @@ def test_yaml_dockerfiles_and_scripts_are_clean(projects: dict[frozenset[str], P
     ]
     run("shellcheck", "--shell=bash", *scripts, folder=ROOT)
     run("shfmt", "--indent", "2", "--case-indent", "--diff", *scripts, folder=ROOT)
+
+
+def test_a_checkout_with_crlf_is_the_same(
+    projects: dict[frozenset[str], Path], tmp_path: Path
+) -> None:
+    everything = projects[max(projects, key=len)]
+    repository = shutil.copytree(everything, tmp_path / "repository")
+    commit_all(repository)
+    crlf_checkout(repository, tmp_path / "checkout")
 
 
 def test_ci_files_are_what_travis_and_github_read(projects: dict[frozenset[str], Path]) -> None:

@@ -34,8 +34,8 @@ from backend.boot import database, giving_way, volume
 from backend.boot.log import say
 from backend.databases import Need, aliases, need_of
 from backend.errors import StartupError, explain
-from backend.health import phase
-from backend.health.checks import OK, PENDING, has_managed_models, migrations_pending
+from backend.health import phase, tables
+from backend.health.checks import MISSING, OK, PENDING, has_managed_models, migrations_pending
 from backend.unavailable import is_outage
 
 # SQLite's words, then the kernel's, which PostgreSQL repeats.
@@ -120,7 +120,20 @@ def _is_behind(alias: str) -> bool:
     with _failing(alias):
         if migrations_pending(alias):
             return True
-    say(f"database '{alias}' is up to date")
+        if _has_its_tables(alias):
+            say(f"database '{alias}' is up to date")
+    return False
+
+
+def _has_its_tables(alias: str) -> bool:
+    """Whether the tables of recorded migrations are there. Raises StartupError if it must."""
+    lost = tables.lost(alias)
+    if lost is None:
+        return True
+    phase.checks[alias] = MISSING
+    if need_of(alias) == Need.REQUIRED:
+        raise lost
+    say(f"WARNING: {lost.problem} {lost.fix}")
     return False
 
 
@@ -139,7 +152,8 @@ def _migrate(alias: str, lock_timeout: int) -> None:
                 giving_way.apply(migrate, connections[alias], lock_timeout)
             else:
                 migrate()
-    phase.checks[alias] = OK
+    if _has_its_tables(alias):
+        phase.checks[alias] = OK
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from django.db.migrations.executor import MigrationExecutor
 from backend.databases import Need, aliases, need_of
 from backend.errors import explain, one_line
 from backend.explain.findings import OK, PROBLEM, WARNING, Finding
+from backend.health import tables
 from backend.health.checks import has_managed_models
 from backend.router import alias_of
 
@@ -250,6 +251,8 @@ def _migrations(examination: Examination, connection: BaseDatabaseWrapper) -> It
             f"Migrations are pending: {pending[0]}{others}.",
             "Run python manage.py migrate_databases, or start a server with MIGRATE=true.",
         )
+    elif lost := tables.lost(examination.alias):
+        yield Finding(PROBLEM, subject, lost.problem, lost.fix)
     else:
         yield Finding(OK, subject, "is up to date with the migrations")
     unknown = [

@@ -8,12 +8,12 @@ import threading
 import time
 from dataclasses import dataclass
 
-from django.apps import apps
-from django.db import DatabaseError, connections, router
+from django.db import DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from backend.databases import Need, aliases, need_of
 from backend.errors import one_line
+from backend.health import tables
 from backend.test_runs import tests_run
 from backend.unavailable import Refusal, is_read_only, refusal
 
@@ -22,6 +22,7 @@ logger = logging.getLogger("backend.health")
 OK = "ok"
 UNREACHABLE = "unreachable"
 PENDING = "migrations pending"
+MISSING = "tables missing"
 READ_ONLY = "read-only"
 # Why there is no connection, as far as the server said so.
 LOGIN_REFUSED = "login refused"
@@ -75,10 +76,7 @@ def database_states() -> list[DatabaseState]:
 
 def has_managed_models(alias: str) -> bool:
     """Whether any model's table in ``alias`` is made by migrations."""
-    return any(
-        model._meta.can_migrate(connections[alias]) and router.allow_migrate_model(alias, model)
-        for model in apps.get_models(include_auto_created=True)
-    )
+    return bool(tables.managed_models(alias))
 
 
 def migrations_pending(alias: str) -> bool:
@@ -159,8 +157,13 @@ class Probe:
         of_thread = connections[self.alias]
         connections[self.alias] = self.connection
         try:
-            if has_managed_models(self.alias) and migrations_pending(self.alias):
-                return PENDING
+            if has_managed_models(self.alias):
+                if migrations_pending(self.alias):
+                    return PENDING
+                if lost := tables.lost(self.alias):
+                    if self._state != MISSING:
+                        logger.error("%s %s", lost.problem, lost.fix)
+                    return MISSING
         finally:
             connections[self.alias] = of_thread
         _migrated.add(self.alias)

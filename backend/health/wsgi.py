@@ -11,7 +11,7 @@ from django.conf import settings
 from django.urls import Resolver404, get_resolver
 
 from backend.health import phase
-from backend.health.checks import OK, PENDING, READ_ONLY, DatabaseState, database_states
+from backend.health.checks import MISSING, OK, PENDING, READ_ONLY, DatabaseState, database_states
 from backend.pages import HEADERS, POLICY
 
 Environ = dict[str, Any]
@@ -69,9 +69,9 @@ class HealthApplication:
 def _phase(states: list[DatabaseState]) -> phase.Phase:
     """The phase that the required databases mean, or that this container is draining."""
     found = {state.state for state in states if state.required}
-    if found - {OK, PENDING, READ_ONLY}:
+    if found - {OK, PENDING, MISSING, READ_ONLY}:
         return phase.enter(phase.WAITING)
-    return phase.enter(phase.PENDING if PENDING in found else phase.READY)
+    return phase.enter(phase.PENDING if found & {PENDING, MISSING} else phase.READY)
 
 
 def _word(now: phase.Phase, states: list[DatabaseState]) -> str:

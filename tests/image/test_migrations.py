@@ -92,7 +92,7 @@ def test_waiting_for_the_lock_is_bounded_and_says_who_holds_it(
     assert_two_lines(done.stderr, place, "not free within 1 s", "MIGRATE_LOCK_TIMEOUT")
 
 
-def test_with_migrate_off_ready_says_pending_until_the_one_command_has_run(
+def test_with_migrate_off_ready_says_what_is_pending_and_what_is_missing(
     containers, postgis: PostGIS, tmp_path
 ):
     database = postgis.database()
@@ -111,6 +111,21 @@ def test_with_migrate_off_ready_says_pending_until_the_one_command_has_run(
     assert done.returncode == 0, done.stdout + done.stderr
     assert MIGRATING in done.stdout.splitlines()
     api.wait_until_ready()
+
+    # What is recorded is compared with what is there.
+    postgis.sql("DROP TABLE stops_stop", database)
+    lost = "Database 'default' has no table 'stops_stop' (stops.Stop)"
+    start = {**env, "MIGRATE": "yes", "COLLECTSTATIC": "false"}
+    done = containers.run(env=start, mounts=mounts, options=place)
+    assert done.returncode == 1
+    assert_two_lines(done.stderr, lost, "recorded there", "migrate --database default stops zero")
+    api = started(containers, postgis, mounts, env).wait_until_serving()
+    answer = api.get("/health/ready")
+    assert (answer.status_code, answer.json()["phase"]) == (503, "migrations-pending")
+    assert answer.json()["checks"] == {"database:default": "tables missing"}
+    assert lost in api.logs()
+    doctor = api.exec("python", "manage.py", "doctor", check=False)
+    assert f"PROBLEM  database default: {lost}" in doctor
 
 
 def test_the_one_command_fails_when_a_database_does_not_answer(containers, tmp_path):

@@ -1,11 +1,12 @@
 """``Meta.in_db`` on SQLite: where models are read, written, related and migrated; the checks."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.support.broken import write
-from tests.support.projects import run, shell
+from tests.support.projects import assert_two_lines, run, shell
 
 SETTINGS = """
 from backend.hacko_settings import *
@@ -405,3 +406,44 @@ document = Client(HTTP_HOST="localhost").get("/swagger/?format=openapi")
 print(cache.get("a"), tables, document.status_code)
 """
     assert shell(census, code) == "1 {'default': ['kept'], 'census': []} 200"
+
+
+START = """
+from backend.boot import migrations
+from backend.errors import explained
+from backend.explain import databases
+from backend.health.checks import database_states
+from django.db import connections
+with explained():
+    print([(state.alias, state.state) for state in database_states()])
+    found = [finding for one in databases.examine_all() for finding in one.findings]
+    print(*[finding.message for finding in found if finding.level == "problem"])
+    migrations.migrate(10)
+"""
+MOVED = "Database 'census' has no table 'stops_stop' (stops.Stop), though the migrations"
+
+
+def test_a_model_that_in_db_moves_to_a_migrated_database_has_no_table_there(census: Path) -> None:
+    manage(census, "makemigrations", "stops", "census")
+    migrate(census)
+    (census / "stops/models.py").write_text(f'{STOPS}\n    class Meta:\n        in_db = "census"\n')
+    preamble = "import django; django.setup()\n"
+    env = {"DJANGO_SETTINGS_MODULE": "backend.settings"}
+    done = run(census, "-c", preamble + START, **env)
+    assert done.returncode == 1, done.stdout
+    assert_two_lines(done.stderr[done.stderr.rindex("ERROR: ") :], MOVED, "recorded there", "zero")
+    states, problems = done.stdout.splitlines()[:2]
+    assert states == "[('default', 'ok'), ('census', 'tables missing')]"
+    assert problems.startswith(MOVED)
+    assert "database 'census' is up to date" not in done.stdout
+    for command in re.findall(r"manage.py ([^&;]+)", done.stderr.splitlines()[-1]):
+        manage(census, *command.split())
+    done = run(census, "-c", preamble + START, **env)
+    assert done.returncode == 0, done.stderr
+    assert "boot: database 'census' is up to date" in done.stdout
+    # A model that no migration makes yet is another matter.
+    with (census / "stops/models.py").open("a") as models:
+        models.write("\nclass Line(models.Model):\n    stops = models.ManyToManyField(Stop)\n")
+        models.write('\n    class Meta:\n        in_db = "census"\n')
+    done = run(census, "-c", preamble + START, **env)
+    assert done.returncode == 0, done.stderr

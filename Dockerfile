@@ -30,7 +30,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --require-hashes --requirement "/tmp/requirements/django-${DJANGO_SERIES}.lock"
 
 # A child's requirements may raise what the image carries within its major version, and
-# never lower it: pip then names both sides of the conflict.
+# never lower it: pip then names both sides of the conflict. uv reads UV_CONSTRAINT, below.
 RUN python3 /tmp/requirements/constraints.py "${DJANGO_SERIES}" > /opt/venv/constraints.txt \
     && printf '[install]\nconstraint = /opt/venv/constraints.txt\n' > /opt/venv/pip.conf
 
@@ -116,6 +116,7 @@ COPY --link --from=geo-libraries /opt/geo /opt/geo
 COPY --link --from=python-packages /opt/venv /opt/venv
 
 ENV PATH=/opt/venv/bin:$PATH:/home/app/.local/bin \
+    UV_CONSTRAINT=/opt/venv/constraints.txt \
     PYTHONUNBUFFERED=1 \
     PYTZ_TZDATADIR=/usr/share/zoneinfo \
     LANG=C.UTF-8 \
@@ -175,11 +176,10 @@ CMD ["python", "manage.py", "runserver", "0.0.0.0:8000"]
 # ---------------------------------------------------------------------------
 FROM runtime AS published
 
-ARG VERSION=development
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="backend-docker-django" \
     org.opencontainers.image.description="Base image for Django REST Framework and GeoDjango APIs" \
     org.opencontainers.image.source="https://github.com/hackoregon/backend-docker-django" \
     org.opencontainers.image.licenses="MIT" \
-    org.opencontainers.image.version="${VERSION}" \
+    org.opencontainers.image.version="1.0.0" \
     org.opencontainers.image.revision="${REVISION}"

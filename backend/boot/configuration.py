@@ -17,7 +17,7 @@ from django.core import checks
 from django.core.checks.security.base import check_secret_key
 from django.utils.module_loading import import_string
 
-from backend import __version__, limits, overrides
+from backend import __version__, carried, limits, overrides
 from backend.boot.log import say
 from backend.environment import current
 from backend.errors import StartupError, explain, one_line
@@ -35,6 +35,7 @@ def load() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
     for name, meant in current().misspelt().items():
         say(f"WARNING: {name} is set and means nothing here; did you mean {meant}?")
+    check_packages()
     load_applications()
     say(f"image {__version__}, Django {django.__version__}, {_overrides_found()}")
     load_middleware()
@@ -47,6 +48,12 @@ def _overrides_found() -> str:
     found = [overrides.find(module) for module in overrides.MODULES]
     files = [str(item[1]) for item in found if item]
     return f"overrides: {', '.join(files)}" if files else "no local_settings"
+
+
+def check_packages() -> None:
+    """StartupError where a child lowered a package: better now than by what no longer imports."""
+    for package in carried.wrong():
+        raise StartupError(package.problem, package.fix)
 
 
 def load_applications() -> None:

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 import requests
 
+from backend import __version__
 from tests.conftest import PostGIS, crlf_checkout
 from tests.support.containers import IMAGE, Containers, docker, until
+from tests.support.projects import assert_two_lines
 
 HERE = Path(__file__).parent
 DEV_IMAGE = "backend-docker-django:dev"
@@ -102,6 +104,25 @@ def test_lock_files_are_of_its_own_series_of_django_alone(containers: Containers
     assert files == [f"django-{series}.lock", "geo.lock"]
 
 
+def test_no_installer_lowers_a_package_unsaid(containers: Containers, tmp_path: Path) -> None:
+    """uv reads no pip.conf, and Poetry and PDM no constraints at all: the start looks, too."""
+    lines = [
+        f"FROM {IMAGE}",
+        "RUN pip install --quiet uv",
+        "RUN ! uv pip install --system 'djangorestframework<3.16' 2>/refused",
+        # By a pin of what no requirement of the image's own names.
+        "RUN ! uv pip install --system 'PyYAML<5' 2>>/refused",
+        "RUN UV_CONSTRAINT= uv pip install --system 'packaging<21'",
+    ]
+    (tmp_path / "Dockerfile").write_text("\n".join(lines) + "\n")
+    done = containers.run("gunicorn", image=(image := containers.build(tmp_path)))
+    assert done.returncode == 1
+    assert_two_lines(done.stderr, "packaging is 20.9; the image needs >=21.0.", "", "packaging>=21")
+    refused = containers.run("cat", "/refused", image=image).stdout
+    assert "djangorestframework>=3.1" in refused
+    assert "pyyaml>=5.1" in refused
+
+
 def test_postgresql_tools_work_and_dbshell_reaches_the_database(
     containers: Containers, postgis: PostGIS
 ) -> None:
@@ -126,8 +147,10 @@ def test_postgresql_tools_work_and_dbshell_reaches_the_database(
 
 def test_describes_itself_by_oci_labels_and_keeps_root_for_child_dockerfiles() -> None:
     config = json.loads(docker("image", "inspect", IMAGE).stdout)[0]["Config"]
-    labels = {name.removeprefix("org.opencontainers.image.") for name in config["Labels"] or {}}
-    assert {"title", "description", "source", "licenses", "version", "revision"} <= labels
+    given = config["Labels"] or {}
+    labels = {name.removeprefix("org.opencontainers.image."): given[name] for name in given}
+    assert labels["version"] == __version__
+    assert {"title", "description", "source", "licenses", "version", "revision"} <= labels.keys()
     assert config["User"] == ""
     assert config["WorkingDir"] == "/code"
     assert "DEBUG=false" in config["Env"]

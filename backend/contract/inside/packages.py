@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from importlib import metadata
-from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from backend import carried
 from backend.contract.report import FAILED, OK, SKIPPED, Result
 
-CONSTRAINTS = Path(sys.prefix) / "constraints.txt"
 
-
-def carried() -> Iterator[Result]:
+def in_range() -> Iterator[Result]:
     """Each package is at least what the image was built with, and below its next major version."""
-    if not CONSTRAINTS.is_file():
-        yield Result("packages", SKIPPED, f"there is no {CONSTRAINTS}: this is not the image")
+    if not carried.CONSTRAINTS.is_file():
+        missing = f"there is no {carried.CONSTRAINTS}: this is not the image"
+        yield Result("packages", SKIPPED, missing)
         return
-    wanted = [Requirement(line) for line in CONSTRAINTS.read_text().splitlines()]
-    wrong = False
-    for requirement in wanted:
-        version = _version(requirement.name)
-        if version is None or not requirement.specifier.contains(version, prereleases=True):
-            wrong = True
-            yield Result(
-                "packages",
-                FAILED,
-                f"{requirement.name} is {version or 'gone'}; the image needs "
-                f"{requirement.specifier}.",
-                f"Remove {requirement.name} from your requirements.txt, or let it say "
-                f"{requirement}.",
-            )
+    wrong = list(carried.wrong())
+    for each in wrong:
+        yield Result("packages", FAILED, each.problem, each.fix)
     if not wrong:
-        yield Result("packages", OK, f"none of the {len(wanted)} of the image is lowered")
+        yield Result("packages", OK, "none of those of the image is lowered")
 
 
 def psycopg() -> Iterator[Result]:

@@ -21,7 +21,7 @@ def everything(found: Found, before: dict[str, str]) -> tuple[list[Result], dict
     results = [
         *_alone("image's files", places.entry_point),
         *_alone("python", places.programs),
-        *_alone("packages", packages.carried),
+        *_alone("packages", packages.in_range),
         *_alone("psycopg", packages.psycopg),
         *_alone("pip check", packages.consistent),
         *files.secrets(found),

@@ -1,0 +1,56 @@
+"""The packages that the image carries, and whether a child left them in the versions it needs.
+
+pip and uv hold to the same file while they install; Poetry, PDM and others do not know it.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+CONSTRAINTS = Path(sys.prefix) / "constraints.txt"
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A package that is not in a version that the image needs; None where it is gone."""
+
+    name: str
+    version: str | None
+    needed: SpecifierSet
+
+    @property
+    def problem(self) -> str:
+        return f"{self.name} is {self.version or 'gone'}; the image needs {self.needed}."
+
+    @property
+    def fix(self) -> str:
+        return (
+            f"Remove {self.name} from your requirements, or let them say {self.name}{self.needed}."
+        )
+
+
+def wrong() -> Iterator[Wrong]:
+    """The packages that a child lowered, or raised too far. Nothing outside of the image."""
+    if not CONSTRAINTS.is_file():
+        return
+    versions = _versions()
+    for line in CONSTRAINTS.read_text().splitlines():
+        name, needed = re.fullmatch(r"([\w.-]+)(.*)", line).groups()
+        version = versions.get(name)
+        if version is None or not SpecifierSet(needed).contains(version, prereleases=True):
+            yield Wrong(name, version, SpecifierSet(needed))
+
+
+def _versions() -> dict[str, str]:
+    """Version of each installed package, by its name; from the names of folders, which is quick."""
+    folders = Path(sysconfig.get_path("purelib")).glob("*-*.dist-info")
+    parts = (folder.name.removesuffix(".dist-info").split("-", 1) for folder in folders)
+    return {canonicalize_name(name): version for name, version in parts}

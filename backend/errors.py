@@ -6,6 +6,7 @@ import contextlib
 import functools
 import logging
 import os
+import re
 import sys
 import sysconfig
 import traceback
@@ -16,6 +17,9 @@ from typing import TypeVar
 PACKAGE = Path(__file__).resolve().parent
 
 Result = TypeVar("Result")
+# What ends a line or speaks to a terminal: C0, DEL, C1 (without tab), the two separators of lines
+# and paragraphs that Unicode has, and bytes of a file's name that are not UTF-8.
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class StartupError(Exception):
@@ -40,7 +44,17 @@ class StartupError(Exception):
 
 def one_line(text: object) -> str:
     """Fold a message of several lines, as libpq's and Django's are, into one."""
-    return " ".join(str(text).split())
+    return escaped(" ".join(str(text).split()))
+
+
+def escaped(text: str) -> str:
+    """Text that a terminal shows and does not obey; its lines stay."""
+    return CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def in_line(name: str) -> str:
+    """The name of a file, which may hold anything, as part of a line."""
+    return escaped(name).replace("\n", "\\n")
 
 
 def exit_with(error: StartupError) -> int:

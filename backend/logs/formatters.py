@@ -9,17 +9,13 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 import time
 from typing import Any
 
 from backend.environment import current
-from backend.errors import StartupError
+from backend.errors import StartupError, escaped, in_line
 from backend.logs.masking import MASK, is_secret
 
-# What ends a line or speaks to a terminal: C0, DEL, C1 (without tab), and the two
-# separators of lines and paragraphs that Unicode has.
-CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 INDENT = "\n    "
 # What every record has; anything else was given with extra=.
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {
@@ -51,17 +47,13 @@ def rfc3339(seconds: float) -> str:
 
 def one_event(text: str) -> str:
     """Text that cannot pass for a further line: what follows the first is indented."""
-    return CONTROL.sub(_escape, text.rstrip("\n")).replace("\n", INDENT)
+    return escaped(text.rstrip("\n")).replace("\n", INDENT)
 
 
 def quoted(text: str) -> str:
     """Text inside double quotes on one line, as web servers write a request."""
-    text = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{CONTROL.sub(_escape, text)}"'
-
-
-def _escape(match: re.Match[str]) -> str:
-    return match[0].encode("unicode_escape").decode("ascii")
+    text = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{in_line(text)}"'
 
 
 def _request_id(record: logging.LogRecord) -> str | None:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from backend.errors import StartupError, explained
+from backend.errors import StartupError, escaped, explained, in_line
 from backend.upgrade import files
 from backend.upgrade.git import Index, elsewhere
 from backend.upgrade.run import Result, Run
@@ -25,12 +25,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run = Run(root, index)
     result = run.result()
     if options.check:
-        print("".join(_ended(result.diff())), end="")
+        print(escaped("".join(_ended(result.diff())).replace("\r\n", "\n")), end="")
     else:
         if not options.force:
             _refuse_what_could_be_lost(root, index, result)
         _write(root, result)
-    print(_report(result, written=not options.check))
+    print(escaped(_report(result, written=not options.check)))
     by_hand = [finding for finding in result.findings if not finding.note]
     return TO_DO if options.check and (result.changes or by_hand) else 0
 
@@ -110,13 +110,15 @@ def _report(result: Result, *, written: bool) -> str:
     if result.changes:
         lines.append("Rewritten:" if written else "Would be rewritten:")
         for path, change in result.changes.items():
-            lines += [f"  {path}", *(f"    {each}" for each in change.done)]
+            lines += [f"  {in_line(path)}", *(f"    {each}" for each in change.done)]
         lines.append("")
     for title, listed in (("By hand:", by_hand), ("Good to know:", notes)):
         if listed:
             lines += [title, *(_indented(finding) for finding in listed), ""]
     if result.untracked:
-        some = ", ".join(result.untracked[:SHOWN]) + (" ..." if result.untracked[SHOWN:] else "")
+        some = ", ".join(map(in_line, result.untracked[:SHOWN])) + (
+            " ..." if result.untracked[SHOWN:] else ""
+        )
         lines += [f"Not looked at, because git does not track them: {some}", ""]
     if not result.changes and not by_hand:
         return "\n".join([*lines, "Nothing to do."])

@@ -110,7 +110,7 @@ def _steps(path: str, number: int, line: str) -> Iterator[Finding]:
 def _compose(path: str, text: str) -> Iterator[Finding]:
     try:
         document = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         return  # no compose file, or a template of one
     services = _value(document, "services")
     if not isinstance(services, yaml.MappingNode):

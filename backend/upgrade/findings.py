@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from backend.errors import in_line
 from backend.upgrade import advice, installed
 
 
@@ -22,7 +23,7 @@ class Finding:
     note: bool = False
 
     def __str__(self) -> str:
-        return f"{self.path}, line {self.line}: {self.problem}\n    FIX: {self.fix}"
+        return f"{in_line(self.path)}, line {self.line}: {self.problem}\n    FIX: {self.fix}"
 
 
 def gone(path: str, line: int, name: str, for_advice: str) -> Iterator[Finding]:

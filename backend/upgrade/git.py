@@ -7,18 +7,29 @@ https://git-scm.com/docs/index-format
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from pathlib import Path
 
 from backend.errors import StartupError
+from backend.upgrade.reading import Unreadable, read
 
 HEADER = 12  # bytes: DIRC, version, number of entries
 STAT = 40  # bytes of times, inode, mode, owner and size before the hash
 EXTENDED = 0x4000  # a flag: two more bytes of flags follow
-UNREADABLE = StartupError(
+LARGEST = 300_000_000  # bytes; Linux's own index has 10 MB
+LARGEST_TEXT = 1_000_000  # of the repository's configuration, and of a file that stands for it
+UNKNOWN = StartupError(
     "The git index of the project has a form that this program does not read.",
     "Run `git update-index --no-split-index` and `git sparse-checkout disable`, and start again.",
 )
+
+
+def _damaged(how: str) -> StartupError:
+    return StartupError(
+        f"The git index of the project (.git/index) {how}.",
+        "Run `git status`, and mend what it says; `rm -r .git/index && git reset` makes it anew.",
+    )
 
 
 class Index:
@@ -27,10 +38,18 @@ class Index:
     def __init__(self, root: Path) -> None:
         """Read ``.git/index`` below ``root``. Raises StartupError when it cannot be understood."""
         folder = root / ".git"
-        config = (folder / "config").read_text(encoding="utf-8", errors="replace").lower()
+        config = read(folder / "config", LARGEST_TEXT).decode(errors="replace").lower()
         self._algorithm = "sha256" if "objectformat = sha256" in config else "sha1"
-        file = folder / "index"
-        self.hashes = self._read(file.read_bytes()) if file.exists() else {}
+        self.hashes: dict[str, bytes] = {}
+        with contextlib.suppress(FileNotFoundError):
+            try:
+                self.hashes = self._read(read(folder / "index", LARGEST))
+            except Unreadable as error:
+                raise _damaged(str(error)) from error
+            except OSError as error:
+                raise _damaged(f"cannot be read: {error.strerror}") from error
+            except (ValueError, IndexError) as error:
+                raise _damaged("is cut or damaged") from error
 
     @classmethod
     def of(cls, root: Path) -> Index | None:
@@ -50,10 +69,16 @@ class Index:
         return digest.digest()
 
     def _read(self, data: bytes) -> dict[str, bytes]:
+        """Raises StartupError for a form that is unknown, ValueError and IndexError for damage."""
         version = int.from_bytes(data[4:8])
-        if data[:4] != b"DIRC" or version not in (2, 3, 4):
-            raise UNREADABLE
-        size = hashlib.new(self._algorithm, usedforsecurity=False).digest_size
+        digest = hashlib.new(self._algorithm, usedforsecurity=False)
+        size = digest.digest_size
+        digest.update(data[:-size])
+        # Zeros stand for a sum that was not made (index.skipHash).
+        if data[:4] != b"DIRC" or data[-size:] not in (digest.digest(), bytes(size)):
+            raise ValueError("not what git wrote")
+        if version not in (2, 3, 4):
+            raise UNKNOWN
         found: dict[str, bytes] = {}
         position, path = HEADER, b""
         for _ in range(int.from_bytes(data[8:12])):
@@ -77,7 +102,7 @@ class Index:
         while position < len(data) - size:
             # A small letter marks what must be understood, such as the rest being in another file.
             if data[position : position + 1].islower():
-                raise UNREADABLE
+                raise UNKNOWN
             position += 8 + int.from_bytes(data[position + 4 : position + 8])
         return found
 
@@ -88,7 +113,7 @@ def elsewhere(root: Path) -> str:
     https://git-scm.com/docs/gitrepository-layout
     """
     file = root / ".git"
-    text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+    text = read(file, LARGEST_TEXT).decode(errors="replace") if file.is_file() else ""
     return text.removeprefix("gitdir:").strip() if text.startswith("gitdir:") else ""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from backend.errors import in_line
 from backend.upgrade import (
     containers,
     files,
@@ -19,8 +20,10 @@ from backend.upgrade import (
 )
 from backend.upgrade.findings import Finding
 from backend.upgrade.git import Index
+from backend.upgrade.reading import Unreadable, read
 from backend.upgrade.source import Edit, Source
 
+LARGEST = 5_000_000  # bytes of a file: nobody writes more by hand
 ROUNDS = 5  # of rewriting, until nothing changes: one rule's work can be another's
 ProjectRule = Callable[[Mapping[str, Source]], dict[str, list[Edit]]]
 
@@ -46,8 +49,8 @@ class Result:
             yield from difflib.unified_diff(
                 change.before.splitlines(keepends=True),
                 change.after.splitlines(keepends=True),
-                f"a/{path}",
-                f"b/{path}",
+                in_line(f"a/{path}"),
+                in_line(f"b/{path}"),
             )
 
 
@@ -101,7 +104,9 @@ class Run:
 
     def _read(self, path: str) -> str | None:
         try:
-            return (self.root / path).read_bytes().decode("utf-8-sig")
+            return read(self.root / path, LARGEST).decode("utf-8-sig")
+        except Unreadable as error:
+            self._list(path, 1, f"It {error}, and is not looked at.", "Look at it by hand.")
         except UnicodeDecodeError:
             if PurePosixPath(path).suffix:  # without one it may be a program or data
                 self._list(path, 1, "It is not UTF-8.", "Save it as UTF-8, and run this again.")

@@ -30,7 +30,10 @@ class Source:
     def tree(self) -> ast.Module:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of escapes in their strings
-            return ast.parse(self.text)
+            try:
+                return ast.parse(self.text)
+            except (RecursionError, MemoryError) as error:
+                raise SyntaxError("it is nested too deeply") from error
 
     @cached_property
     def _lines(self) -> list[int]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -548,3 +550,57 @@ def test_links_are_not_followed(repository: Path, tmp_path_factory: pytest.TempP
     git(repository, "add", "--all")
     assert main([str(repository)]) == 0
     assert (outside / "app/a.py").read_text() == OLD["app/a.py"]
+
+
+def _fifo(repository: Path) -> None:
+    (repository / ".git/index").unlink()
+    os.mkfifo(repository / ".git/index")
+
+
+def _sparse(file: Path) -> None:
+    with file.open("r+b") as opened:
+        opened.truncate(1_500_000_000)
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (_fifo, "is not a file"),
+        (lambda folder: _sparse(folder / ".git/index"), "has 1500 MB, more than 300 MB"),
+        (lambda folder: os.truncate(folder / ".git/index", 150), "is cut or damaged"),
+        (lambda folder: os.truncate(folder / ".git/index", 0), "is cut or damaged"),
+        (lambda folder: (folder / ".git/index").write_bytes(b"DIRC\0\0\0\2\0\0\0\xff"), "is cut"),
+    ],
+)
+def test_a_git_index_that_is_none_is_an_error_of_two_lines(
+    repository: Path, damage: Callable[[Path], None], says: str
+):
+    damage(repository)
+    with pytest.raises(StartupError, match=rf"git index of the project \(.git/index\) {says}"):
+        main([str(repository)])
+
+
+def test_files_that_nobody_writes_by_hand_are_listed(
+    repository: Path, capsys: pytest.CaptureFixture
+):
+    names = ["\x1b[31mred\x1b[0m\nx.py", os.fsdecode(b"\xff.py")]
+    write(
+        repository,
+        {
+            "deep.py": f"x = {'(' * 5000}{')' * 5000}\n",
+            "minus.py": f"x = {'-' * 100_000}1\n",
+            "deep.yml": f"x: {'[' * 5000}{']' * 5000}\n",
+            **dict.fromkeys(names, "from django.conf.urls import url\nprint('\x1b[31m')\n"),
+        },
+    )
+    git(repository, "add", "--all")
+    _sparse(repository / "a long name.py")
+    assert main(["--check", str(repository)]) == 1
+    shown = capsys.readouterr().out
+    assert "a long name.py, line 1: It has 1500 MB, more than 5 MB, and is not looked at." in shown
+    assert "minus.py, line 1: Python 3.13 cannot read it: it is nested too deeply." in shown
+    assert "deep.py, line 1: Python 3.13 cannot read it: too many nested parentheses" in shown
+    for name in (r"\x1b[31mred\x1b[0m\nx.py", r"\udcff.py"):
+        assert f"+++ b/{name}\n" in shown
+        assert f"\n  {name}\n" in shown
+    assert not re.search("[\x1b\udcff]", shown)

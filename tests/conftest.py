@@ -165,9 +165,14 @@ def start_postgis(
         options=["--network", network, *options],
     )
     server = PostGIS(container, network)
-    ready = ("exec", container.name, "pg_isready", "--quiet", "--host", "127.0.0.1")
-    until(lambda: docker(*ready, check=False).returncode == 0, "PostGIS accepts connections")
+    wait_for(server)
     return server
+
+
+def wait_for(server: PostGIS) -> None:
+    """Return when it accepts connections."""
+    ready = ("exec", server.host, "pg_isready", "--quiet", "--host", "127.0.0.1")
+    until(lambda: docker(*ready, check=False).returncode == 0, "PostGIS accepts connections")
 
 
 @pytest.fixture(scope="session")

@@ -135,7 +135,8 @@ def _empty_folder(root: Path) -> Path:
 
 def _move(folder: Path, root: Path, *, last: str) -> None:
     """Rename what is in ``folder`` into ``root``: whole folders where there are none."""
-    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name == last):
+    # A .gz after its .br: where it is, backend.storage takes the file for compressed.
+    for entry in sorted(folder.iterdir(), key=lambda it: (it.name == last, it.suffix == ".gz")):
         target = root / entry.name
         if entry.is_dir() and not entry.is_symlink() and target.is_dir():
             _move(entry, target, last=last)

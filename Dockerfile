@@ -116,6 +116,7 @@ COPY --link --from=geo-libraries /opt/geo /opt/geo
 COPY --link --from=python-packages /opt/venv /opt/venv
 
 ENV PATH=/opt/venv/bin:$PATH:/home/app/.local/bin \
+    VIRTUAL_ENV=/opt/venv \
     UV_CONSTRAINT=/opt/venv/constraints.txt \
     PYTHONUNBUFFERED=1 \
     PYTZ_TZDATADIR=/usr/share/zoneinfo \

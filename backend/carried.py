@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging.specifiers import SpecifierSet
-from packaging.utils import canonicalize_name
-
 CONSTRAINTS = Path(sys.prefix) / "constraints.txt"
+# As requirements/constraints.py writes them.
+LINE = re.compile(r"([\w.-]+)(>=([\d.]+)(?:,<([\d.]+))?)")
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class Wrong:
 
     name: str
     version: str | None
-    needed: SpecifierSet
+    needed: str
 
     @property
     def problem(self) -> str:
@@ -43,14 +42,21 @@ def wrong() -> Iterator[Wrong]:
         return
     versions = _versions()
     for line in CONSTRAINTS.read_text().splitlines():
-        name, needed = re.fullmatch(r"([\w.-]+)(.*)", line).groups()
+        name, needed, least, below = LINE.fullmatch(line).groups()
         version = versions.get(name)
-        if version is None or not SpecifierSet(needed).contains(version, prereleases=True):
-            yield Wrong(name, version, SpecifierSet(needed))
+        fits = version is not None and _release(least) <= _release(version)
+        if not fits or (below and _release(version) >= _release(below)):
+            yield Wrong(name, version, needed)
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """The numbers of a version. Not by the package `packaging`, which may be what was lowered."""
+    numbers = re.match(r"(?:\d+!)?([\d.]*)", version)[1]
+    return tuple(int(number) for number in re.sub(r"(\.0+)+$", "", numbers).split(".") if number)
 
 
 def _versions() -> dict[str, str]:
     """Version of each installed package, by its name; from the names of folders, which is quick."""
     folders = Path(sysconfig.get_path("purelib")).glob("*-*.dist-info")
     parts = (folder.name.removesuffix(".dist-info").split("-", 1) for folder in folders)
-    return {canonicalize_name(name): version for name, version in parts}
+    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in parts}

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 FOLDER = Path(__file__).parent
 
@@ -25,22 +26,27 @@ def main(series: str) -> None:
     ranges = (FOLDER / "common.txt").read_text()
     carried = re.findall(r"^([\w.-]+)(?:\[.*?\])?>=[^,]+,<([\w.]+)", ranges, re.MULTILINE)
     for name, below in carried:
-        limit = f"=={series}.*" if name == "django" else f"<{below}"
-        print(f"{name}>={locked[name]},{limit}")
+        if name == "django":
+            major, minor = map(int, series.split("."))
+            below = f"{major}.{minor + 1}"
+        print(f"{name}>={locked[name]},<{below}")
     others = {name for name in locked if name not in dict(carried)}
-    print(*sorted(f"{each.name}{each.specifier}" for each in needs(locked, others)), sep="\n")
+    for name, version in sorted(needed(locked, others).items()):
+        print(f"{name}>={version}")
 
 
-def needs(packages: Iterable[str], others: set[str]) -> set[Requirement]:
-    """What the packages ask of the ``others``."""
+def needed(packages: Iterable[str], others: set[str]) -> dict[str, Version]:
+    """The least version of each of the ``others`` that the packages ask for."""
+    least: dict[str, Version] = {}
     installed = (name for name in packages if any(metadata.distributions(name=name)))
-    asked = (Requirement(text) for name in installed for text in metadata.requires(name) or ())
-    return {
-        Requirement(f"{canonicalize_name(each.name)}{each.specifier}")
-        for each in asked
-        if each.specifier and canonicalize_name(each.name) in others
-        if each.marker is None or each.marker.evaluate({"extra": ""})
-    }
+    for text in (text for name in installed for text in metadata.requires(name) or ()):
+        asked = Requirement(text)
+        name = canonicalize_name(asked.name)
+        if name in others and (asked.marker is None or asked.marker.evaluate({"extra": ""})):
+            for each in asked.specifier:
+                if each.operator == ">=":
+                    least[name] = max(least.get(name, Version("0")), Version(each.version))
+    return least
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ class TreeAdmin(admin.ModelAdmin):
     ),
     "a lowered package, and a second driver": Fault(
         {
-            "packages": "django-filter is 25.1; the image needs <27,>=26.2.",
+            "packages": "django-filter is 25.1; the image needs >=26.2,<27.",
             "psycopg": "is beside psycopg2, and Django takes that one.",
         },
         # Around the image's constraints.

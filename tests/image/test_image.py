@@ -108,11 +108,12 @@ def test_no_installer_lowers_a_package_unsaid(containers: Containers, tmp_path: 
     """uv reads no pip.conf, and Poetry and PDM no constraints at all: the start looks, too."""
     lines = [
         f"FROM {IMAGE}",
+        "ENV UV_SYSTEM_CERTS=true",  # as pip does
         "RUN pip install --quiet uv",
-        "RUN ! uv pip install --system 'djangorestframework<3.16' 2>/refused",
+        "RUN ! uv pip install 'djangorestframework<3.16' 2>/refused",
         # By a pin of what no requirement of the image's own names.
-        "RUN ! uv pip install --system 'PyYAML<5' 2>>/refused",
-        "RUN UV_CONSTRAINT= uv pip install --system 'packaging<21'",
+        "RUN ! uv pip install 'PyYAML<5' 2>>/refused",
+        "RUN UV_CONSTRAINT= uv pip install 'packaging<21'",
     ]
     (tmp_path / "Dockerfile").write_text("\n".join(lines) + "\n")
     done = containers.run("gunicorn", image=(image := containers.build(tmp_path)))

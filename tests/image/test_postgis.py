@@ -20,7 +20,8 @@ def test_volume_whose_first_start_was_killed_explains_itself(
     containers: Containers, tmp_path: Path
 ) -> None:
     (tmp_path / "initdb").write_text(KILLED)
-    (tmp_path / "initdb").chmod(0o755)
+    for path in (tmp_path, tmp_path / "initdb"):
+        path.chmod(0o755)
     volume = {containers.volume(): "/var/lib/postgresql/data"}
     env = {"POSTGRES_PASSWORD": "of-the-tests"}
     killed = containers.run(

@@ -7,6 +7,14 @@ from backend.default_urls import urlpatterns as default_urlpatterns
 from backend.error_pages import handler400, handler403, handler404, handler500  # noqa: F401
 from backend.errors import StartupError
 
+
+def _is_admin(entry: URLPattern | URLResolver) -> bool:
+    """Whether it is Django's admin, or has it somewhere below."""
+    if isinstance(entry, URLPattern):
+        return False
+    return entry.namespace == "admin" or any(map(_is_admin, entry.url_patterns))
+
+
 _team = overrides.load("urls")
 
 if _team is None:
@@ -23,6 +31,9 @@ else:
                 f"{_team.__file__}: urlpatterns[{_index}] is {_entry!r}, which is not a URL.",
                 "Make each entry with path(...) or re_path(...).",
             )
+    if any(map(_is_admin, _team.urlpatterns)):
+        # Their admin, wherever it is, takes the place of the image's: of two, Django warns.
+        default_urlpatterns = [entry for entry in default_urlpatterns if not _is_admin(entry)]
     urlpatterns = [*_team.urlpatterns, *default_urlpatterns, *media.urlpatterns()]
     # Django looks for a team's error pages in this module.
     for _name in ("handler400", "handler403", "handler404", "handler500"):

@@ -184,23 +184,24 @@ def test_teams_urls_come_first_and_ours_after_them(project):
     write(
         project,
         {
-            f"{COPIED}/urls.py": "from django.http import HttpResponse\n"
+            f"{COPIED}/urls.py": "from django.contrib import admin\n"
+            "from django.http import HttpResponse\n"
             "from django.urls import path\n\n"
             "def answer(request, exception=None):\n"
             '    return HttpResponse("theirs")\n\n'
-            'urlpatterns = (path("", answer),)\n'
+            'urlpatterns = (path("", answer), path("staff/", admin.site.urls))\n'
             "handler404 = answer\n"
         },
     )
     code = """
 from django.test import Client
 client = Client(SERVER_NAME="localhost")
-for path in ("/", "/absent", "/swagger.json"):
+for path in ("/", "/absent", "/admin/", "/staff/", "/swagger.json"):
     print(client.get(path).content[:6])
 """
-    landing, absent, swagger = shell(project, code).splitlines()
-    assert landing == absent == "b'theirs'"
-    assert swagger != "b'theirs'"
+    landing, absent, admin, *others = shell(project, code).splitlines()
+    assert landing == absent == admin == "b'theirs'"
+    assert "b'theirs'" not in others
 
 
 def test_gunicorn_conf_replaces_what_it_names_and_keeps_the_rest(project):

@@ -18,7 +18,9 @@ class BackendConfig(AppConfig):
     verbose_name = "Base image"
 
     def ready(self) -> None:
-        from backend import checks, deploy_checks  # noqa: F401  registers the system checks
+        from backend import checks, deploy_checks, storage  # noqa: F401  registers the system checks
+
+        storage.install()
 
         if apps.is_installed("rest_framework"):
             from backend import client_values
@@ -52,6 +54,10 @@ class BackendConfig(AppConfig):
             # team gave a template of its own keeps it.
             if BrowsableAPIRenderer.template == "rest_framework/api.html":
                 BrowsableAPIRenderer.template = "backend/api.html"
+        if apps.is_installed("django_filters") and apps.is_installed("rest_framework"):
+            from backend import filter_schemas
+
+            filter_schemas.install()
         if apps.is_installed("rest_framework_gis"):
             from backend.geo import features
 

@@ -17,6 +17,7 @@ from drf_yasg import openapi
 from drf_yasg.inspectors import FilterInspector, NotHandled
 from drf_yasg.inspectors.field import get_queryset_from_view
 
+from backend import filter_schemas
 from backend.openapi import once, words
 
 # The first that fits: decimals and floats are integers to Django, moments are dates.
@@ -42,16 +43,22 @@ class DjangoFilterInspector(FilterInspector):
 
     def get_filter_parameters(self, filter_backend: Any) -> Any:
         # A team's own, which says itself what it takes, is for drf-yasg's next inspector.
-        if hasattr(filter_backend, "get_schema_operation_parameters"):
+        described = getattr(type(filter_backend), "get_schema_operation_parameters", None)
+        if described not in (None, filter_schemas.parameters):
             return NotHandled
         if not hasattr(filter_backend, "get_filterset_class"):
             return NotHandled
-        queryset = get_queryset_from_view(self.view)
-        filterset = filter_backend.get_filterset_class(self.view, queryset)
-        if filterset is None:
-            return []
-        model = getattr(queryset, "model", None) or filterset._meta.model
-        return list(_parameters(filterset, model, once.name(type(self.view))))
+        return of_view(filter_backend, self.view)
+
+
+def of_view(filter_backend: Any, view: Any) -> list[openapi.Parameter]:
+    """The parameters of the FilterSet that a backend of django-filter uses for a view."""
+    queryset = get_queryset_from_view(view)
+    filterset = filter_backend.get_filterset_class(view, queryset)
+    if filterset is None:
+        return []
+    model = getattr(queryset, "model", None) or filterset._meta.model
+    return list(_parameters(filterset, model, once.name(type(view))))
 
 
 def _parameters(

@@ -1,4 +1,5 @@
 from backend.hacko_settings import *
 
-INSTALLED_APPS += ["shop"]
-ROOT_URLCONF = "shop.urls"
+from common_settings import *
+
+INSTALLED_APPS += APPS

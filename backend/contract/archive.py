@@ -14,7 +14,10 @@ import backend
 from backend.contract.report import Impossible
 
 ROOT = Path(backend.__file__).resolve().parent.parent
-FILES = ("backend/__init__.py", "backend/contract/__init__.py", "backend/contract/report.py")
+FILES = (
+    *("backend/__init__.py", "backend/contract/__init__.py", "backend/contract/report.py"),
+    "backend/secret_vocabulary.py",
+)
 FOLDER = "backend/contract/outside"
 MAIN = """\
 import sys

@@ -20,43 +20,16 @@ from urllib.parse import quote, quote_plus, unquote
 from django.utils.functional import Promise
 from django.views.debug import SafeExceptionReporterFilter
 
+from backend import secret_vocabulary
 from backend.environment import TABLE, Environment
+from backend.secret_vocabulary import is_secret, secret_members
 
 MASK = SafeExceptionReporterFilter.cleansed_substitute
-# Django's rule for its error pages, and words that it does not know.
-HIDDEN = re.compile(
-    f"{SafeExceptionReporterFilter.hidden_settings.pattern}|CREDENTIAL|PRIVATE|PWD", re.IGNORECASE
-)
-# Names that the rule takes for secrets, and that hold paths of modules or of files.
-HARMLESS = {
-    *("AUTH_USER_MODEL", "AUTH_PASSWORD_VALIDATORS", "AUTHENTICATION_BACKENDS"),
-    *("DEFAULT_AUTHENTICATION_CLASSES", "PASSWORD_HASHERS", "SECRET_KEY_FILE", "SECRET_STORE"),
-}
-# Their first level is names of a team's choice: the alias 'passenger_census' hides nothing.
-BY_ALIAS = {"DATABASES", "CACHES", "STORAGES"}
+# Their first level is names of a team's choice: the alias 'tokens' hides nothing.
+BY_ALIAS = {"DATABASES", "CACHES", "STORAGES", "SECURITY_DEFINITIONS"}
 WORDS = re.compile(r"[A-Za-z_. -]+")
 # Shorter ones are words of everyday: masked by their name, not looked for everywhere.
 LOOKED_FOR = 6  # characters
-
-# user:password@ and token@ of a URL; to the last @, since a password may have one.
-USERINFO = re.compile(r"(\b[a-z][\w+.-]*://)([^\s:/?#@]*)(:?)(\S*)@", re.IGNORECASE)
-# Inside a text API and AUTH are plain words: "Transit API: stops".
-IN_TEXT = "AUTHORIZATION|TOKEN|KEY|SECRET|PASS|SIGNATURE|COOKIE|CREDENTIAL|PRIVATE|PWD"
-# password=..., "token": ..., as in a query, a libpq string, JSON or a header.
-NAMED = rf"""(?P<name>[\w-]*(?:{IN_TEXT})[\w-]*["']?\s*[=:]\s*)"""
-QUOTED = r""""[^"]*"|'[^']*'"""
-PAIR = re.compile(
-    rf"""{NAMED}(?:(?:bearer|basic|token)\s+)?(?P<value>{QUOTED}|[^\s&;,"'\])}}]+)""", re.IGNORECASE
-)
-# The same in a program, where what stands without quotes is an expression.
-LITERAL = re.compile(f"{NAMED}(?:{QUOTED})", re.IGNORECASE)
-# NAME=value as the whole text, where the value may have spaces: gunicorn's raw_env.
-ASSIGNMENT = re.compile(rf"\A(\w*(?:{HIDDEN.pattern})\w*=).+", re.IGNORECASE | re.DOTALL)
-
-
-def hidden(name: str) -> bool:
-    """Whether a setting or variable of this name is shown as a mask."""
-    return name not in HARMLESS and HIDDEN.search(name) is not None
 
 
 class Masker:
@@ -69,19 +42,18 @@ class Masker:
 
     def code(self, line: str) -> str:
         """A line of a program, of which ``token = ask()`` says nothing secret."""
-        return LITERAL.sub(rf"\g<name>{MASK}", self._without_known(line))
+        return secret_vocabulary.mask_literals(self._without_known(line), MASK)
 
     def text(self, text: str) -> str:
-        text = ASSIGNMENT.sub(rf"\g<1>{MASK}", self._without_known(text))
-        return PAIR.sub(rf"\g<name>{MASK}", text)
+        return secret_vocabulary.mask(self._without_known(text), MASK)
 
     def _without_known(self, text: str) -> str:
         for secret in self.known:
             text = text.replace(secret, MASK)
-        return USERINFO.sub(_without_password, text)
+        return text
 
-    def plain(self, value: Any, name: str = "") -> Any:
-        """``value`` of the setting ``name`` as what JSON knows, masked.
+    def plain(self, value: Any, name: str = "", secret: bool = False) -> Any:
+        """``value`` of the setting ``name`` as what JSON knows, masked; ``secret``: whole.
 
         An object that is no data is shown by its class: what it would say of itself is not
         known to be free of secrets.
@@ -90,13 +62,16 @@ class Masker:
             return value
         if isinstance(value, (str, bytes, dict, list, tuple, set, frozenset)) and not value:
             return "" if isinstance(value, (str, bytes)) else {} if isinstance(value, dict) else []
-        if hidden(name):
+        if secret or is_secret(name):
             return MASK
         match value:
             case dict():
-                inner = "" if name in BY_ALIAS else None
+                by_alias = name in BY_ALIAS
+                secrets = set() if by_alias else secret_members(value)
                 return {
-                    self.text(str(key)): self.plain(item, str(key) if inner is None else inner)
+                    self.text(str(key)): self.plain(
+                        item, "" if by_alias else str(key), key in secrets
+                    )
                     for key, item in value.items()
                 }
             case set() | frozenset():
@@ -122,15 +97,6 @@ def _forms(secret: str) -> Iterator[str]:
     yield from (re.escape(secret), json.dumps(secret)[1:-1], repr(secret)[1:-1])
 
 
-def _without_password(found: re.Match[str]) -> str:
-    scheme, user, colon, rest = found.groups()
-    if colon:
-        return f"{scheme}{user}:{MASK}@"
-    # Without a password the user is one, as the key in Sentry's DSN; and where what stands
-    # before the @ is no plain user, where the password begins is not known.
-    return f"{scheme}{MASK}@" if user or rest else found[0]
-
-
 def for_process(env: Environment, settings: dict[str, Any]) -> Masker:
     """A masker that knows the secrets of the environment, of the store and of the settings."""
     names = {*TABLE, *env.database_urls().values(), *env.store}
@@ -142,7 +108,7 @@ def for_process(env: Environment, settings: dict[str, Any]) -> Masker:
             continue
         # A store is there for secrets: what the table does not know of it is one.
         unknown = name in env.store and name not in TABLE
-        if unknown or (TABLE[name].secret if name in TABLE else hidden(name)):
+        if unknown or (TABLE[name].secret if name in TABLE else is_secret(name)):
             secrets |= {value, *_passwords(value)}
         else:
             secrets.update(_passwords(value))
@@ -156,31 +122,29 @@ def for_process(env: Environment, settings: dict[str, Any]) -> Masker:
 
 
 def _secrets(value: Any, name: str, masked: bool = False) -> Iterator[str]:
-    masked = masked or hidden(name)
+    named = is_secret(name)
     match value:
         case dict():
+            secrets = set() if name in BY_ALIAS else secret_members(value)
             for key, item in value.items():
                 inner = "" if name in BY_ALIAS else str(key)
-                yield from _secrets(item, inner, masked)
+                yield from _secrets(item, inner, masked or named or key in secrets)
         case list() | tuple() | set() | frozenset():
             for item in value:
-                yield from _secrets(item, name, masked)
+                yield from _secrets(item, name, masked or named)
         case bytes():
             yield from _secrets(value.decode("utf-8", "backslashreplace"), name, masked)
         case str() | int() if not isinstance(value, bool):
             # Below such a name words are most often kinds and names: "type": "apiKey".
-            if hidden(name) or (masked and not WORDS.fullmatch(str(value))):
+            if named or (masked and not WORDS.fullmatch(str(value))):
                 yield str(value)
             yield from _passwords(str(value))
 
 
 def _passwords(text: str) -> Iterator[str]:
-    """What stands for a password in URLs within ``text``, as it is and decoded."""
-    for _, user, colon, rest in USERINFO.findall(text):
-        password = rest if colon else user + rest
+    """What stands for a password within ``text``, as it is and decoded."""
+    for password in secret_vocabulary.values(text):
         yield from (password, unquote(password))
-    for found in PAIR.finditer(text):
-        yield found["value"].strip("'\"")
 
 
 def _is_file(text: str) -> bool:

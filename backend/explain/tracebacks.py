@@ -19,7 +19,8 @@ from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
 from backend.environment import Environment, current
 from backend.errors import StartupError
 from backend.explain.masking import MASK, Masker, for_process
-from backend.logs.masking import is_secret, mask_query, mask_uri
+from backend.logs.masking import mask_query, mask_uri
+from backend.secret_vocabulary import is_secret, secret_members
 
 # Characters of a variable's value that are looked through; Django shows the first 4096.
 LONGEST = 20_000
@@ -28,8 +29,16 @@ DEEPEST = 8  # levels of dictionaries and lists
 SHOWN = "_backend_shows_traceback"
 
 
+class _SecretNames:
+    """In place of Django's pattern of the names whose values its pages hide."""
+
+    search = staticmethod(is_secret)
+
+
 class ReporterFilter(SafeExceptionReporterFilter):
     """What an error page may show of settings, of a request and of variables."""
+
+    hidden_settings = _SecretNames
 
     @cached_property
     def masker(self) -> Masker:
@@ -123,7 +132,11 @@ def _masked(known: Masker, name: Any, value: Any, depth: int = 0) -> Any:
             value = mask_uri(value)
         return known.text(value) if isinstance(value, str) else known.plain(value)
     if depth < DEEPEST and isinstance(value, dict):
-        return {key: _masked(known, key, item, depth + 1) for key, item in value.items()}
+        secrets = secret_members(value)
+        return {
+            key: MASK if key in secrets and item else _masked(known, key, item, depth + 1)
+            for key, item in value.items()
+        }
     if depth < DEEPEST and type(value) in (list, tuple):
         return type(value)(_masked(known, "", item, depth + 1) for item in value)
     return value

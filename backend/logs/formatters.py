@@ -14,7 +14,7 @@ from typing import Any
 
 from backend.environment import current
 from backend.errors import StartupError, escaped, in_line
-from backend.logs.masking import MASK, is_secret
+from backend.logs.extra import plain, text_of
 
 INDENT = "\n    "
 # What every record has; anything else was given with extra=.
@@ -103,19 +103,19 @@ class JSONFormatter(logging.Formatter):
         }
         for name, value in vars(record).items():
             if name not in STANDARD and name not in fields:
-                fields[name] = MASK if is_secret(name) else value
+                fields[name] = plain(name, value)
         if record.exc_info and record.exc_info[0]:
             fields["exception"] = self._exception(record.exc_info)
         if record.stack_info:
             fields["stack"] = record.stack_info
         # In ASCII, so that no reader takes a character for the end of a line.
-        return json.dumps(fields, default=str, skipkeys=True)
+        return json.dumps(fields, allow_nan=False)
 
     def _exception(self, info: Any) -> dict[str, str]:
         kind, error, _ = info
         module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
         return {
             "type": f"{module}{kind.__qualname__}",
-            "message": str(error),
+            "message": text_of(error),
             "traceback": self.formatException(info),
         }

@@ -7,21 +7,11 @@ import ipaddress
 import re
 from urllib.parse import unquote_plus
 
+from backend.secret_vocabulary import is_secret, mask_forms
+
 MASK = "***"
-# Parts of names, or with ^ and $ whole words of them. "code" and "state" are OAuth's;
-# postal_code is none of them.
-SECRET_NAME = re.compile(
-    r"token|secret|passw|passphrase|pwd|signature|credential|jwt|api-?_?key|session_?(id|key)"
-    r"|(^|[_.\[-])(auth|authorization|cookie|key|sig|otp|pin|session)\]?$|^(code|state)$",
-    re.IGNORECASE,
-)
 # 203.0.113.7:4711 and [2001:db8::7]:4711, as some load balancers write X-Forwarded-For.
 WITH_PORT = re.compile(r"\[([^]]+)\](?::\d+)?|([^:]+):\d+")
-
-
-def is_secret(name: str) -> bool:
-    """Whether what has this name is not for a log."""
-    return SECRET_NAME.search(name) is not None
 
 
 def mask_query(query: str) -> str:
@@ -32,7 +22,9 @@ def mask_query(query: str) -> str:
 def _mask(parameter: str) -> str:
     name, equals, value = parameter.partition("=")
     # Decoded, as the application reads it: t%6Fken is token.
-    return f"{name}={MASK}" if value and is_secret(unquote_plus(name)) else name + equals + value
+    decoded = unquote_plus(value)
+    secret = value and (is_secret(unquote_plus(name)) or mask_forms(decoded, MASK) != decoded)
+    return f"{name}={MASK}" if secret else name + equals + value
 
 
 def mask_uri(uri: str) -> str:

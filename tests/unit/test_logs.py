@@ -7,6 +7,8 @@ import json
 import logging
 import sys
 import threading
+from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 
@@ -174,6 +176,54 @@ def test_json_is_one_line_with_the_fields_that_were_given() -> None:
     assert document["time"] == "1970-01-01T00:00:00.999Z"
     assert (document["request_id"], document["trip"], document["api_key"]) == (None, 7, "***")
     assert "hush" not in text
+
+
+def circular() -> dict[str, object]:
+    made: dict[str, object] = {"trip": 7}
+    made["self"] = made
+    return made
+
+
+class Speechless:
+    def __str__(self) -> str:
+        raise ValueError("hush")
+
+
+def refuse_constants(name: str) -> None:
+    raise AssertionError(f"{name} is no JSON")
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (float("nan"), "nan"),
+        ([1.5, float("-inf"), Decimal("NaN")], [1.5, "-inf", "NaN"]),
+        ({"n": 10**5000}, {"n": hex(10**5000)}),
+        (circular(), {"trip": 7, "self": "<dict: circular>"}),
+        (Speechless(), f"<{__name__}.Speechless: ValueError when shown>"),
+        ({(1, 2): 3, None: True}, {"(1, 2)": 3, "None": True}),
+        (
+            {"form": [{"password": "hush"}, {"user": "ada"}]},
+            {"form": [{"password": "***"}, {"user": "ada"}]},
+        ),
+        ({"kty": "oct", "k": "hush", "kid": "1"}, {"kty": "oct", "k": "***", "kid": "1"}),
+        ("postgis://ada:hush@db/census", "postgis://ada:***@db/census"),
+        (SimpleNamespace(pw="hush", trip=7), "namespace(pw=***, trip=7)"),
+    ],
+)
+def test_json_keeps_any_extra_and_masks_it_in_depth(given: object, kept: object) -> None:
+    text = JSONFormatter().format(record("said", place=given))
+    assert json.loads(text, parse_constant=refuse_constants)["place"] == kept
+    assert "hush" not in text
+
+
+def test_json_of_a_nesting_without_end_is_cut() -> None:
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    text = JSONFormatter().format(record("said", deep=deep))
+    assert "<list: too deep>" in text
+    json.loads(text)
 
 
 def test_json_has_a_traceback_in_one_event() -> None:

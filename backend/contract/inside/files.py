@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from backend import secret_vocabulary
 from backend.contract.report import FAILED, OK, WARNING, Result
 
 # What Debian's packages and this image bring: no team's file lies here.
@@ -24,7 +25,7 @@ SECRET_NAMES = re.compile(
     r"|\.netrc|\.pgpass|\.pypirc|secret_key|credentials\.json"
 )
 SECRET_PLACES = (".aws/credentials", ".docker/config.json", ".ssh/config", ".config/gcloud")
-PRIVATE_KEY = re.compile(rb"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----")
+PRIVATE_KEY = re.compile(secret_vocabulary.PRIVATE_KEY.encode())
 READ = 16_384  # bytes of a file: a key of 16384 bits takes less
 KEY_SUFFIXES = {"", ".pem", ".key", ".crt", ".p8", ".json", ".txt", ".py", ".conf", ".cfg", ".ini"}
 CACHES = {

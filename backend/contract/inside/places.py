@@ -11,10 +11,9 @@ from pathlib import Path
 from backend import overrides
 from backend.contract.report import FAILED, OK, WARNING, Result
 from backend.environment import ALIAS_URL, TABLE
-from backend.explain.masking import hidden
+from backend.secret_vocabulary import is_secret
 
 PROGRAMS = ("bin/docker-entrypoint.sh", "bin/healthcheck")
-OF_SHELLS = ("PWD", "OLDPWD")  # folders, whose names sound like passwords
 NAMES = ("manage.py", "gunicorn_conf.py", "backend/wsgi.py", "backend/urls.py")
 
 
@@ -76,8 +75,6 @@ def variables(before: dict[str, str]) -> Iterator[Result]:
 
 
 def _is_secret(name: str) -> bool:
-    if name.endswith("_FILE") or name in OF_SHELLS:
-        return False
     if name in TABLE:
         return TABLE[name].secret
-    return bool(ALIAS_URL.fullmatch(name)) or hidden(name)
+    return bool(ALIAS_URL.fullmatch(name)) or is_secret(name)

@@ -9,25 +9,22 @@ from dataclasses import dataclass
 
 from backend.contract.outside.engine import docker
 from backend.contract.report import FAILED, OK, WARNING, Impossible, Result
+from backend.secret_vocabulary import FORMS, is_secret
 
 ENTRY_POINT = "/code/bin/docker-entrypoint.sh"
 HEALTH_CHECK = "/code/bin/healthcheck"
 PYTHON = "/opt/venv/bin/python"
+MASK = "***"
 # The base's last instruction that leaves a mark in the history of every image on top of it.
 MARK = "LABEL org.opencontainers.image.title=backend-docker-django "
-SECRET = re.compile(
-    r"SECRET|PASSWORD|PASSWD|PASSPHRASE|TOKEN|API[_-]?KEY|ACCESS[_-]KEY|PRIVATE[_-]KEY|CREDENTIAL",
-    re.IGNORECASE,
-)
-NO_SECRET = ("SECRET_STORE",)
 # user:password@ in a URL, where the password is no variable.
 LOGIN = re.compile(r"\b[a-z][\w+.-]*://[^\s:/?#@$]*:[^\s/@$]+@", re.IGNORECASE)
 # Who logs in, password or not: a token may stand in either place, and an @ in the password.
 USER_IN_URL = re.compile(r"(?<=://)[^\s/?#]*@")
 # --token abc, --api-key="abc", Authorization: Bearer abc
 OPTION = re.compile(
-    rf"""(--[\w-]*(?:{SECRET.pattern})[\w-]*[\s=]+|Authorization:\s*\w+\s+)"""
-    r"""("[^"$][^"]*"|'[^']*'|[^\s"'$][^\s"']*)""",
+    r"""((?P<name>--[\w-]+)[\s=]+|Authorization:\s*\w+\s+)"""
+    r"""("[^"$][^"]*"|'[^']*'|[^\s"'$-][^\s"']*)""",
     re.IGNORECASE,
 )
 PAIR = re.compile(r"""([A-Za-z_][A-Za-z0-9_]*)=((?:"[^"]*"|'[^']*'|\\.|[^\s"';&|\\])*)""")
@@ -200,7 +197,7 @@ def _in_step(step: Step) -> Iterator[tuple[str, str, str]]:
             if _is_secret(name, value):
                 yield where, FAILED, name
     for name, value in PAIR.findall(script):
-        if SECRET.search(name) and name not in NO_SECRET and _is_value(value):
+        if is_secret(name) and _is_value(value):
             # Most often a throw-away one for manage.py collectstatic.
             yield "RUN", WARNING, name
     if LOGIN.search(script):
@@ -208,9 +205,9 @@ def _in_step(step: Step) -> Iterator[tuple[str, str, str]]:
 
 
 def _is_secret(name: str, value: str) -> bool:
-    if name in NO_SECRET or name.endswith("_FILE") or not _is_value(value):
+    if not _is_value(value):
         return False
-    return bool(SECRET.search(name) or LOGIN.search(value))
+    return is_secret(name) or bool(LOGIN.search(value) or FORMS.search(value))
 
 
 def _is_value(value: str) -> bool:
@@ -221,11 +218,16 @@ def _is_value(value: str) -> bool:
 def _masked(text: str) -> str:
     def mask(pair: re.Match[str]) -> str:
         name, value = pair.groups()
-        secret = SECRET.search(name) and _is_value(value)
+        secret = is_secret(name) and _is_value(value)
         # A value may be pairs again: OPTIONS="--token=abc".
-        return f"{name}={'***' if secret else PAIR.sub(mask, value)}"
+        return f"{name}={MASK if secret else PAIR.sub(mask, value)}"
 
-    return PAIR.sub(mask, OPTION.sub(r"\1***", USER_IN_URL.sub("***@", text)))
+    def mask_option(option: re.Match[str]) -> str:
+        secret = option["name"] is None or is_secret(option["name"])
+        return f"{option[1]}{MASK}" if secret else option[0]
+
+    text = FORMS.sub(MASK, USER_IN_URL.sub(f"{MASK}@", text))
+    return PAIR.sub(mask, OPTION.sub(mask_option, text))
 
 
 def _leak(what: str, status: str) -> Result:

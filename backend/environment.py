@@ -9,17 +9,16 @@ from __future__ import annotations
 import copy
 import difflib
 import functools
-import io
 import os
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import environ
 
-from backend import secret_store
+from backend import dotenv, secret_store, value_files
 from backend.errors import StartupError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -429,7 +428,8 @@ class Environment:
 
     An empty variable is an unset one, because compose passes empty strings.
     ``NAME_FILE`` names a file that holds the value of ``NAME``. A variable that
-    is not set is looked up in ``store``.
+    is not set is looked up in ``store``. ``dotenv`` is the names that `.env` gave, for who asks
+    where a value came from; ``warnings`` are sentences about it.
 
     Raises StartupError, with the variable and the accepted forms but never a
     secret's value, when a value cannot be read.
@@ -440,11 +440,13 @@ class Environment:
         environ: Mapping[str, str] | None = None,
         store: Mapping[str, str] | None = None,
         dotenv: Set[str] = frozenset(),
+        warnings: Sequence[str] = (),
     ) -> None:
         source = os.environ if environ is None else environ
         self.raw = {name: value for name, value in source.items() if value.strip()}
         self.store = {name: value for name, value in (store or {}).items() if value.strip()}
-        self.dotenv = dotenv  # names that `.env` gave, for who asks where a value came from
+        self.dotenv = dotenv
+        self.warnings = warnings
 
     def __getitem__(self, name: str) -> Any:
         """The parsed value of a variable of the table, its default when it is unset."""
@@ -454,15 +456,19 @@ class Environment:
         return copy.copy(variable.default) if text is None else parse(variable, text)
 
     def text(self, name: str) -> str | None:
-        """The unparsed value of any variable, from the environment, its file or the store."""
-        file = self.raw.get(f"{name}_FILE")
+        """The unparsed value of any variable, from the environment, its file or the store.
+
+        Of a name that the table does not know, NAME_FILE is another variable.
+        """
+        file = self.raw.get(f"{name}_FILE") if _is_of_the_table(name) else None
         if file is not None and name in self.raw:
             raise StartupError(
                 f"{name} and {name}_FILE are both set.",
                 f"Keep one of them: {name}_FILE names a file that holds the value of {name}.",
             )
         if file is not None:
-            return _read_value(f"{name}_FILE", Path(file))
+            value = _read_value(f"{name}_FILE", Path(file))
+            return value if value.strip() else None
         return self.raw.get(name) or self.store.get(name)
 
     def source(self, name: str) -> tuple[str, str] | None:
@@ -473,7 +479,7 @@ class Environment:
         """
         if self.text(name) is None:
             return None
-        if file := self.raw.get(f"{name}_FILE"):
+        if _is_of_the_table(name) and (file := self.raw.get(f"{name}_FILE")):
             return "file", file
         if name in self.raw:
             return (".env" if name in self.dotenv else "environment"), name
@@ -481,7 +487,7 @@ class Environment:
 
     def database_urls(self) -> dict[str, str]:
         """Alias to variable name, for every ``<ALIAS>_DATABASE_URL`` that is set."""
-        names = {name.removesuffix("_FILE") for name in [*self.raw, *self.store]}
+        names = {*(name.removesuffix("_FILE") for name in self.raw), *self.store}
         matches = filter(None, map(ALIAS_URL.fullmatch, sorted(names)))
         return {match[1].lower(): match[0] for match in matches}
 
@@ -505,36 +511,59 @@ class Environment:
 
 @functools.cache
 def current(root: Path = ROOT) -> Environment:
-    """This process's environment: with ``.env`` in debug mode, else with the secret store."""
+    """This process's environment: with ``.env`` in debug mode, else with the secret store.
+
+    Puts what they give into ``os.environ`` too, where a team's own settings look.
+    """
     env = Environment()
     if env["DEBUG"]:
-        return Environment(dotenv=_read_dotenv(root / ".env"))
+        return _with_dotenv(root / ".env")
     if store := env["SECRET_STORE"]:
-        return Environment(store=secret_store.read(store))
+        env = Environment(store=secret_store.read(store))
+        # Not those of the table: they are read here, again when they are rotated, and who starts
+        # another program passes its whole environment on.
+        own = {name: value for name, value in env.store.items() if not _is_of_the_table(name)}
+        os.environ.update(_not_given(own))
     return env
 
 
-def _read_dotenv(file: Path) -> set[str]:
-    """Put the variables of a ``.env`` file into ``os.environ``, where those of a team belong too.
-
-    What is set already wins; what is set to nothing does not. Returns the names it gave.
-    """
-
-    class Reader(environ.Env):
-        ENVIRON: ClassVar[dict[str, str]] = {}
-
+def _with_dotenv(file: Path) -> Environment:
+    """With the variables of a ``.env`` file in ``os.environ``. What is set already wins."""
     try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return set()
-    except (OSError, UnicodeDecodeError) as error:
+        read = dotenv.parse(value_files.text(file), os.environ)
+    except value_files.MissingError:
+        return Environment()
+    except value_files.UnreadableError as error:
         raise StartupError(
             f"{file} cannot be read: {error}.", "Make it a readable file of NAME=value lines."
         ) from error
-    Reader.read_env(io.StringIO(text))
-    unset = {name for name in Reader.ENVIRON if not os.environ.get(name, "").strip()}
-    os.environ.update({name: Reader.ENVIRON[name] for name in unset})
-    return unset
+    except dotenv.SyntaxProblem as error:
+        raise StartupError(f"{file}, line {error.line}: {error}.", error.fix) from None
+    given = _not_given(read.values)
+    os.environ.update(given)
+    warnings = [
+        f"{file}, line {line}: a $ in the value of {name} names a variable that is not set, and "
+        "counts as empty, as in Docker Compose. Single quotes keep it."
+        for line, name in read.unset
+        if name in given
+    ]
+    return Environment(dotenv=given.keys(), warnings=warnings)
+
+
+def _not_given(values: Mapping[str, str]) -> dict[str, str]:
+    """Those that the environment does not set, neither as they are nor, of ours, as NAME_FILE.
+
+    What is set to nothing is not set.
+    """
+    given = {name for name, value in os.environ.items() if value.strip()}
+    for name in list(given):
+        if _is_of_the_table(plain := name.removesuffix("_FILE")):
+            given |= {plain, f"{plain}_FILE"}
+    return {name: value for name, value in values.items() if name not in given}
+
+
+def _is_of_the_table(name: str) -> bool:
+    return name in TABLE or ALIAS_URL.fullmatch(name) is not None
 
 
 def parse(variable: Variable, text: str) -> Any:
@@ -614,12 +643,11 @@ def _unreadable(variable: Variable, text: str) -> StartupError:
     )
 
 
-def _read_value(name: str, file: Path) -> str | None:
+def _read_value(name: str, file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8").rstrip("\r\n") or None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "is not UTF-8 text"
+        return value_files.read(file)
+    except value_files.UnreadableError as error:
         raise StartupError(
-            f"The environment variable {name} names {file}, which cannot be read: {reason}.",
-            f"Mount the file there, readable for UID {os.geteuid()}, or correct {name}.",
+            f"The environment variable {name} names {file}, which cannot be read: {error}.",
+            f"Mount a file of text there, readable for UID {os.geteuid()}, or correct {name}.",
         ) from error

@@ -29,6 +29,11 @@ def documentation() -> str:
         "An empty variable counts as unset. Every variable can be given as `NAME_FILE`, the path",
         "of a file that holds the value; both at once is an error. A value that cannot be read",
         "stops the start and names the variable; a name close to one of these is reported.",
+        "",
+        "A `.env` file is read as Docker Compose reads it: `$NAME` and `${NAME:-default}` stand",
+        "for other variables, ` #` begins a comment, quotes enclose spaces and several lines.",
+        "Single quotes keep every character: `POSTGRES_PASSWORD='pa$word9'`. `docker run",
+        "--env-file` knows none of this, and takes quotes as part of the value.",
     ]
     for group in dict.fromkeys(variable.group for variable in VARIABLES):
         lines += [
@@ -60,7 +65,8 @@ def documentation() -> str:
 def example() -> str:
     """.env.example: every variable, commented out, with its default."""
     lines = [
-        "# Copy to .env and set what you need.",
+        "# Copy to .env and set what you need. A value with $, # or spaces goes in single quotes:",
+        "# 'pa$word9'. (Not for docker run --env-file, which takes quotes as part of the value.)",
         "# Written by `python -m backend.environment_pages example`.",
     ]
     for group in dict.fromkeys(variable.group for variable in VARIABLES):

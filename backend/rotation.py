@@ -76,4 +76,4 @@ def _environment() -> Environment:
     env = current()
     store = env["SECRET_STORE"]
     is_folder = bool(env.store) and store and not store.startswith(secret_store.SSM)
-    return Environment(store=secret_store.read(store) if is_folder else env.store)
+    return Environment(env.raw, secret_store.read(store) if is_folder else env.store)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 
+from backend import value_files
 from backend.errors import StartupError, one_line
 
 SSM = "ssm:"
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def read(store: str) -> dict[str, str]:
@@ -24,16 +28,39 @@ def read(store: str) -> dict[str, str]:
 
 def _files(folder: Path) -> dict[str, str]:
     try:
-        return {
-            file.name.upper(): file.read_text(encoding="utf-8").rstrip("\r\n")
-            for file in sorted(folder.iterdir())
-            if file.is_file()
-        }
-    except (OSError, UnicodeDecodeError) as error:
+        # Names of other kinds of files, such as tls.key, are no names of variables.
+        files = [file for file in sorted(folder.iterdir()) if NAME.fullmatch(file.name)]
+        files = [file for file in files if file.is_file()]
+    except OSError as error:
         raise StartupError(
             f"The secret store {folder} cannot be read: {one_line(error)}.",
             "Mount the folder there, readable for the application's user, or unset SECRET_STORE.",
         ) from error
+    return _by_variable(str(folder), [(file.name, _read(file)) for file in files])
+
+
+def _read(file: Path) -> str:
+    try:
+        return value_files.read(file)
+    except value_files.UnreadableError as error:
+        raise StartupError(
+            f"{file} in the secret store cannot be read: {error}.",
+            f"Make it a file of text, readable for UID {os.geteuid()}. What is not the value of a "
+            "variable is skipped where its name has a dot: keystore.p12.",
+        ) from error
+
+
+def _by_variable(store: str, values: list[tuple[str, str]]) -> dict[str, str]:
+    """Upper-case name to value. Raises StartupError for two names of one variable."""
+    names: dict[str, str] = {}
+    for name, _ in values:
+        if names.setdefault(name.upper(), name) != name:
+            raise StartupError(
+                f"The secret store {store} has '{names[name.upper()]}' and '{name}', which are "
+                "one variable.",
+                "Remove one of them.",
+            )
+    return {name.upper(): value for name, value in values}
 
 
 def _parameters(path: str) -> dict[str, str]:
@@ -63,4 +90,5 @@ def _parameters(path: str) -> dict[str, str]:
             f"The secret store {SSM}{path} holds no parameter.",
             "Correct the path in SECRET_STORE, or unset it.",
         )
-    return {item["Name"].rpartition("/")[2].upper(): item["Value"] for item in found}
+    values = [(item["Name"].rpartition("/")[2], value_files.value(item["Value"])) for item in found]
+    return _by_variable(f"{SSM}{path}", values)

@@ -33,6 +33,8 @@ def load() -> None:
     Raises StartupError, naming file and line, for whatever fails.
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
+    for warning in current().warnings:
+        say(f"WARNING: {warning}")
     for name, meant in current().misspelt().items():
         say(f"WARNING: {name} is set and means nothing here; did you mean {meant}?")
     check_packages()

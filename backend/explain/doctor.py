@@ -69,11 +69,13 @@ def _environment(env: Environment) -> Iterator[Finding]:
         except StartupError as error:
             unreadable.append(Finding(PROBLEM, "environment", error.problem, error.fix))
     yield from unreadable
+    for warning in env.warnings:
+        yield Finding(WARNING, "environment", warning, "Put the value in single quotes in .env.")
     misspelt = env.misspelt()
     for name, meant in misspelt.items():
         message = f"{name} is set and means nothing here."
         yield Finding(WARNING, "environment", message, f"Did you mean {meant}? Else unset it.")
-    if not misspelt and not unreadable:
+    if not (misspelt or unreadable or env.warnings):
         yield Finding(OK, "environment", "every variable can be read, and none looks misspelt")
 
 

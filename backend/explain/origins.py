@@ -167,9 +167,8 @@ class Tracer:
         """The variables that a statement of the team reads itself."""
         for expression in binding.expressions:
             for name in sorted(source.read_by_key(expression, *READERS)):
-                if name in self.env.raw:
-                    kind = ".env" if name in self.env.dotenv else "environment"
-                    yield Origin(kind, name)
+                if found := of_variable(self.env, name):
+                    yield found
 
     def _ours(self, name: str) -> Iterator[Origin]:
         found = [binding for binding in source.of(self.ours, name) if not binding.module]

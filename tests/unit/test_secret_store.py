@@ -1,5 +1,6 @@
 """Secret stores: a folder of files, and Parameter Store as moto's server on loopback speaks it."""
 
+from ast import literal_eval
 from pathlib import Path
 
 import boto3
@@ -33,6 +34,37 @@ def test_file_that_is_no_text_is_an_error_that_does_not_show_it(tmp_path):
     with pytest.raises(StartupError) as caught:
         secret_store.read(str(tmp_path))
     assert "hush" not in str(caught.value)
+
+
+def test_file_of_a_store_that_is_no_variable_is_skipped_and_a_binary_one_is_named(tmp_path):
+    (tmp_path / "keystore.p12").write_bytes(b"\xff\0")
+    write(tmp_path, {"MAP_KEY": "k", "..data/MAP_KEY": "k", "tls.crt": "c"})
+    assert secret_store.read(str(tmp_path)) == {"MAP_KEY": "k"}
+    for content, reason in ((b"hush\xff", "it is not UTF-8 text"), (b"hush\0", "it is not text")):
+        (tmp_path / "KEYSTORE").write_bytes(content)
+        with pytest.raises(StartupError) as caught:
+            secret_store.read(str(tmp_path))
+        place = f"{tmp_path}/KEYSTORE in the secret store cannot be read: {reason}"
+        assert caught.value.problem.startswith(place)
+        assert "hush" not in str(caught.value)
+
+
+def test_two_names_of_one_variable_in_a_store_are_refused(tmp_path):
+    write(tmp_path, {"map_key": "one", "MAP_KEY": "two"})
+    with pytest.raises(StartupError) as caught:
+        secret_store.read(str(tmp_path))
+    assert caught.value.problem == (
+        f"The secret store {tmp_path} has 'MAP_KEY' and 'map_key', which are one variable."
+    )
+
+
+def test_teams_own_variables_of_a_store_are_in_os_environ_and_the_environment_wins(project):
+    names = ("MYTEAM_API_TOKEN", "MYTEAM_HOST", "MYTEAM_NONE", "DJANGO_SECRET_KEY")
+    write(project / "secrets", dict.fromkeys(names, "of the store"))
+    code = f"import os; print([os.environ.get(name) for name in {names}])"
+    given = {"MYTEAM_HOST": "given", "MYTEAM_NONE": ""}
+    read = shell(project, code, SECRET_STORE=str(project / "secrets"), **given)
+    assert literal_eval(read) == ["of the store", "given", "of the store", None]
 
 
 def test_environment_wins_over_the_store_and_the_store_over_the_default():
@@ -126,9 +158,20 @@ def test_missing_boto3_is_an_error_that_says_what_to_install(monkeypatch):
 
 
 def test_project_takes_its_secrets_from_parameter_store(project, parameters, aws):
-    put(parameters, {"/my-api/DJANGO_SECRET_KEY": "of-parameter-store"})
-    code = "from django.conf import settings; print(settings.SECRET_KEY)"
-    assert shell(project, code, SECRET_STORE="ssm:/my-api", **aws) == "of-parameter-store"
+    put(parameters, {"/my-api/DJANGO_SECRET_KEY": "of-parameter-store\n"})
+    put(parameters, {"/my-api/MYTEAM_API_TOKEN": "of-the-team"})
+    code = (
+        "from django.conf import settings\n"
+        "print(settings.SECRET_KEY, os.environ['MYTEAM_API_TOKEN'])"
+    )
+    read = shell(project, code, SECRET_STORE="ssm:/my-api", **aws)
+    assert read == "of-parameter-store of-the-team"
+
+
+def test_two_parameters_of_one_variable_are_refused(parameters):
+    put(parameters, {"/two/map_key": "one", "/two/MAP_KEY": "two"})
+    with pytest.raises(StartupError, match="which are one variable"):
+        secret_store.read("ssm:/two")
 
 
 def test_store_that_cannot_be_read_stops_the_boot(project, aws):

@@ -1,0 +1,38 @@
+"""The image reads the texts of a team's environment as Docker Compose reads them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.support.containers import Containers
+from tests.support.dotenv import FILES, SHELL, read_by_compose
+
+# As a start reads the first, and the parser every one.
+READ = """
+import json, os
+from pathlib import Path
+from backend import dotenv, value_files
+from backend.environment import current
+
+current()
+given = {name: value for name, value in os.environ.items() if name.startswith("V")}
+files = sorted(Path("/env").glob("*.env"), key=lambda file: int(file.stem))
+shell = {"GIVEN": os.environ["GIVEN"]}
+read = [dotenv.parse(value_files.text(file), shell).values for file in files]
+print(json.dumps([given, *read]))
+"""
+
+
+def test_dotenv_is_read_as_compose_reads_it(containers: Containers, tmp_path: Path) -> None:
+    given = "a password"
+    wanted = read_by_compose(tmp_path, {given: FILES[given], **FILES})
+    assert wanted[given]["V_B"] == "pa"
+    tmp_path.chmod(0o755)
+    (tmp_path / ".env").write_text(FILES[given])
+    mounts = {tmp_path: "/env", tmp_path / ".env": "/code/.env"}
+    done = containers.run("python", "-c", READ, env={"DEBUG": "true", **SHELL}, mounts=mounts)
+    assert (done.returncode, done.stderr) == (0, "")
+    read = json.loads(done.stdout)
+    assert read[0] == wanted[given]
+    assert dict(zip(wanted, read[1:], strict=True)) == wanted

@@ -5,6 +5,7 @@ import os
 from django.apps import AppConfig, apps
 from django.conf import settings
 
+from backend.defaults import setting
 from backend.required import POSTGRESQL_ENGINES
 from backend.router import register_in_db
 
@@ -62,7 +63,7 @@ class BackendConfig(AppConfig):
             from backend.geo import features
 
             features.install()
-            if getattr(settings, "FAST_GEOJSON", False):
+            if setting("FAST_GEOJSON"):
                 from backend.geo import fast
 
                 fast.install()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.apps import apps
@@ -12,6 +13,7 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import models
 
+from backend import addresses
 from backend.databases import SETTINGS, Need, listed
 from backend.router import alias_of, declared_alias
 
@@ -143,6 +145,42 @@ def _unknown_database(setting: str, alias: str) -> Error:
         f"{guess}DATABASES knows {known}; {alias.upper()}_DATABASE_URL adds '{alias.lower()}'.",
         id="backend.E005",
     )
+
+
+# Settings of a team's file; what the environment gives is refused where it is read.
+COMPARED: dict[str, Callable[[str], str]] = {
+    # Django compares them in small letters.
+    "ALLOWED_HOSTS": lambda item: item if addresses.allowed_host(item) else "",
+    "CORS_ALLOWED_ORIGINS": addresses.cors_origin,
+    "CSRF_TRUSTED_ORIGINS": addresses.trusted_origin,
+}
+
+
+@register(Tags.security)
+def check_hosts_and_origins_can_match(**kwargs: Any) -> list[CheckMessage]:
+    """Hosts and origins have the form of what they are compared with."""
+    return [
+        checks.Warning(
+            f"{name} has {item!r}, which nothing can match.",
+            f"Did you mean {instead}?" if instead else "Correct it, or remove it.",
+            id="backend.W011",
+        )
+        for name, parse in COMPARED.items()
+        for item in getattr(settings, name, ())
+        # Of the image itself; a container's name can have an underscore.
+        if item != socket.gethostname() and (instead := _instead(item, parse)) is not None
+    ]
+
+
+def _instead(item: object, parse: Callable[[str], str]) -> str | None:
+    """What may be meant by an item that cannot match; None where it can."""
+    if not isinstance(item, str):
+        return ""
+    try:
+        fitting = parse(item)
+    except addresses.UnfitError as error:
+        return error.instead
+    return None if fitting == item else fitting
 
 
 @register(Tags.urls)

@@ -11,14 +11,15 @@ import difflib
 import functools
 import os
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import environ
 
-from backend import dotenv, secret_store, value_files
+from backend import addresses, dotenv, secret_store, value_files
 from backend.errors import StartupError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,11 +45,19 @@ class Variable:
 FORMS = {
     "boolean": "true or false (also yes/no, on/off, 1/0)",
     "integer": "a whole number",
+    "port": "a whole number from 1 to 65535",
     "size": "a number of bytes, or of kB, MB or GB: 500kB, 100MB (or of KiB, MiB or GiB: 64MiB)",
     "text": "any text",
+    "name": "any text; spaces around it do not count",
     "list": "values separated by commas",
+    "hosts": "names separated by commas, without scheme, port, path, quotes or spaces: "
+    "api.example.org; .example.org is for all names below it too",
     "choice": "one of the listed words",
-    "origins": "origins separated by commas, each with its scheme: https://example.org",
+    "origins": "origins separated by commas, each a scheme and a host, and a port where it is "
+    "not the usual one: https://example.org, http://localhost:3000, capacitor://localhost",
+    "trusted origins": "the same; https://*.example.org is for all hosts below it",
+    "server": "the name or address of a server, without scheme and port, or the folder of its "
+    "socket",
     "database URL": "postgis://USER:PASSWORD@HOST:PORT/NAME "
     "(percent-encode special characters in USER and PASSWORD: @ is %40, / is %2F)",
     "path": "an absolute path",
@@ -167,23 +176,22 @@ VARIABLES = (
     ),
     Variable(
         "POSTGRES_NAME",
-        "text",
+        "name",
         None,
         "Name of the PostGIS database. With neither this nor `DATABASE_URL`, SQLite is used.",
         "Database",
     ),
-    Variable("POSTGRES_DB", "text", None, "The same as `POSTGRES_NAME`.", "Database"),
-    Variable("POSTGRES_USER", "text", None, "Role to log in as.", "Database"),
+    Variable("POSTGRES_DB", "name", None, "The same as `POSTGRES_NAME`.", "Database"),
+    Variable("POSTGRES_USER", "name", None, "Role to log in as.", "Database"),
     Variable("POSTGRES_PASSWORD", "text", None, "Password of the role.", "Database", secret=True),
-    Variable("POSTGRES_HOST", "text", None, "Host name of the server.", "Database"),
+    Variable("POSTGRES_HOST", "server", None, "Host name of the server.", "Database"),
     Variable(
         "POSTGRES_PORT",
-        "integer",
+        "port",
         5432,
-        "Port of the server.",
+        "Port of the server. `tcp://10.0.0.1:5432`, which Kubernetes sets for a Service called "
+        "`postgres`, is understood.",
         "Database",
-        minimum=1,
-        maximum=65535,
     ),
     Variable(
         "CONN_MAX_AGE",
@@ -242,7 +250,7 @@ VARIABLES = (
     ),
     Variable(
         "ALLOWED_HOSTS",
-        "list",
+        "hosts",
         [],
         "Host names this API is asked under: `api.example.org`, `.example.org` with all below it, "
         "`*` for any. Unset: `localhost`, `127.0.0.1`, `[::1]` and the container's own host name; "
@@ -258,7 +266,7 @@ VARIABLES = (
     ),
     Variable(
         "CSRF_TRUSTED_ORIGINS",
-        "origins",
+        "trusted origins",
         [],
         "Origins that may post with a session, such as the public address of the admin.",
         "HTTP",
@@ -358,7 +366,7 @@ VARIABLES = (
         "HTTP",
     ),
     Variable("PATH_PREFIX", "prefix", "", "Path under which a proxy publishes this API.", "HTTP"),
-    Variable("PORT", "integer", 8000, "Port to listen on.", "Server", minimum=1, maximum=65535),
+    Variable("PORT", "port", 8000, "Port to listen on.", "Server"),
     Variable(
         "WEB_CONCURRENCY",
         "integer",
@@ -407,12 +415,12 @@ VARIABLES = (
     ),
     Variable(
         "DJANGO_SUPERUSER_USERNAME",
-        "text",
+        "name",
         None,
         "At start, create this superuser unless it exists.",
         "Start",
     ),
-    Variable("DJANGO_SUPERUSER_EMAIL", "text", "", "The superuser's email address.", "Start"),
+    Variable("DJANGO_SUPERUSER_EMAIL", "name", "", "The superuser's email address.", "Start"),
     Variable(
         "DJANGO_SUPERUSER_PASSWORD", "text", None, "The superuser's password.", "Start", secret=True
     ),
@@ -501,6 +509,8 @@ class Environment:
         known = {*TABLE, *(f"{name}_FILE" for name in TABLE)}
         found = {}
         for name in sorted(self.raw.keys() - known - NEIGHBOURS):
+            if addresses.SERVICE_LINK.fullmatch(self.raw[name]):
+                continue  # of a Kubernetes Service called postgresql
             if name.startswith("_") or ALIAS_URL.fullmatch(name.removesuffix("_FILE")):
                 continue
             close = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.87)
@@ -589,12 +599,16 @@ def parse(variable: Variable, text: str) -> Any:
             for choice in variable.choices:
                 if text.upper() == choice.upper():
                     return choice
+        case "port":
+            if number := addresses.port(text):
+                return number
         case "list":
-            return [item.strip() for item in read(text, list) if item.strip()]
-        case "origins":
-            origins = [item.strip().rstrip("/") for item in read(text, list) if item.strip()]
-            if all(re.fullmatch(r"https?://[^/\s?#]+", origin) for origin in origins):
-                return origins
+            return _items(text)
+        case "hosts" | "origins" | "trusted origins":
+            return [_address(variable, item) for item in _items(text)]
+        case "server":
+            if addresses.is_server(text):
+                return text
         case "path":
             if text.startswith("/"):
                 return Path(text)
@@ -616,15 +630,51 @@ def parse(variable: Variable, text: str) -> Any:
     raise _unreadable(variable, text)
 
 
-def _database(variable: Variable, text: str) -> dict[str, Any]:
-    if not re.match(r"(postgis|postgres|postgresql|pgsql)://", text):
-        raise _unreadable(variable, text)
+def _items(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",") if item.strip()]
+
+
+# What an item is parsed by, and what it is compared with.
+ADDRESSES: dict[str, tuple[Callable[[str], str], str]] = {
+    "hosts": (addresses.allowed_host, "host that a request is sent to"),
+    "origins": (addresses.cors_origin, "origin of a page"),
+    "trusted origins": (addresses.trusted_origin, "origin of a page"),
+}
+
+
+def _address(variable: Variable, item: str) -> str:
+    parse_item, compared = ADDRESSES[variable.kind]
     try:
-        database = environ.Env.db_url_config(text)
+        return parse_item(item)
+    except addresses.UnfitError as error:
+        meant = f"Did you mean {error.instead}? " if error.instead else ""
+        raise StartupError(
+            f"{variable.name}: '{item}' can never be the {compared}.",
+            f"{meant}Set {variable.name} to {FORMS[variable.kind]}.",
+        ) from None
+
+
+def _database(variable: Variable, text: str) -> dict[str, Any]:
+    if not re.match(r"(postgis|postgres|postgresql|pgsql)://", text, re.IGNORECASE):
+        raise _unreadable(variable, text)
+    before, mark, query = text.partition("?")
+    try:
+        # A slash at the end is no part of the name.
+        url = before.rstrip("/") + mark + query
+        database = environ.Env.db_url_config(url)
+        parts = urlsplit(url)
     except (ValueError, environ.ImproperlyConfigured) as error:
         # Not chained: the library's message would repeat the URL and its password.
         raise _unreadable(variable, text) from (None if variable.secret else error)
-    if not database.get("NAME"):
+    host = parts.netloc.rpartition("@")[2]
+    if host.upper().startswith("%2F"):
+        # A socket, as libpq has it. The library reads the folder in small letters, and encoded.
+        database["HOST"] = unquote(host.partition(":")[0])
+    server = database["HOST"]
+    # With a host, a further slash in the name is a path, which no database has.
+    if not database.get("NAME") or (host and "/" in parts.path[1:]):
+        raise _unreadable(variable, text)
+    if server and not addresses.is_server(server):
         raise _unreadable(variable, text)
     database["ENGINE"] = "django.contrib.gis.db.backends.postgis"
     return database

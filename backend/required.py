@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,9 @@ SQLITE_ENGINES = (
     "django.db.backends.sqlite3",
     "django.contrib.gis.db.backends.spatialite",
 )
+# Django's own, which answers every query with the advice to set ENGINE.
+INCOMPLETE = "django.db.backends.dummy"
+CONNECTION = ("NAME", "USER", "PASSWORD", "HOST", "PORT")
 ROUTER = "backend.router.ModelDatabaseRouter"
 WHITENOISE = "whitenoise.middleware.WhiteNoiseMiddleware"
 SECURITY = "django.middleware.security.SecurityMiddleware"
@@ -68,20 +73,40 @@ def cors_is_open(
 def databases(env: Environment, *, sqlite: Path, spatialite: bool) -> dict[str, dict[str, Any]]:
     """Django's DATABASES out of the environment: PostGIS where one is named, else SQLite.
 
-    ``sqlite`` is SQLite's file.
+    ``sqlite`` is SQLite's file. What cannot be read has the engine INCOMPLETE, over which
+    ``complete`` stops the start unless a team's settings have replaced it.
     """
-    aliases = {alias: env.database(name) for alias, name in env.database_urls().items()}
-    if env["DATABASE_URL"]:
-        aliases["default"] = env.database("DATABASE_URL")
-    elif "default" not in aliases:
-        aliases["default"] = _postgres(env) or _sqlite(sqlite, spatialite)
-    # First, as in every list of them that a user sees.
-    return {"default": aliases.pop("default"), **aliases}
+    found = {}
+    for alias, make in _makers(env, sqlite, spatialite).items():
+        try:
+            found[alias] = make()
+        except StartupError:
+            found[alias] = {"ENGINE": INCOMPLETE} | dict.fromkeys(CONNECTION, "")
+    return found
+
+
+def read_databases(env: Environment) -> dict[str, dict[str, Any]]:
+    """The same. Raises StartupError for what cannot be read."""
+    return {alias: make() for alias, make in _makers(env, Path(), False).items()}
+
+
+def _makers(
+    env: Environment, sqlite: Path, spatialite: bool
+) -> dict[str, Callable[[], dict[str, Any]]]:
+    """Alias to what reads its settings, the default first, as in every list that a user sees."""
+    makers: dict[str, Callable[[], dict[str, Any]]] = {
+        alias: partial(env.database, name) for alias, name in env.database_urls().items()
+    }
+    default = makers.pop("default", lambda: _postgres(env) or _sqlite(sqlite, spatialite))
+    if env.text("DATABASE_URL"):
+        default = partial(env.database, "DATABASE_URL")
+    return {"default": default, **makers}
 
 
 def _postgres(env: Environment) -> dict[str, Any] | None:
-    names = {env["POSTGRES_NAME"], env["POSTGRES_DB"]} - {None}
-    if len(names) > 1:
+    both = {"POSTGRES_NAME": env["POSTGRES_NAME"], "POSTGRES_DB": env["POSTGRES_DB"]}
+    names = {variable: name for variable, name in both.items() if name}
+    if len(set(names.values())) > 1:
         raise StartupError(
             "POSTGRES_NAME and POSTGRES_DB are both set, to different names.", "Keep one of them."
         )
@@ -98,13 +123,14 @@ def _postgres(env: Environment) -> dict[str, Any] | None:
     missing = [name for name in ("POSTGRES_USER", "POSTGRES_HOST") if not env[name]]
     if missing:
         raise StartupError(
-            f"POSTGRES_NAME is set, and {' and '.join(missing)} is not.",
+            f"{next(iter(names))} is set, and {' and '.join(missing)} "
+            f"{'are' if len(missing) > 1 else 'is'} not.",
             f"Set {' and '.join(missing)} too; with compose the host is the service's name, such "
             "as 'db'.",
         )
     return {
         "ENGINE": POSTGRESQL_ENGINES[1],
-        "NAME": names.pop(),
+        "NAME": next(iter(names.values())),
         "USER": env["POSTGRES_USER"],
         "PASSWORD": env["POSTGRES_PASSWORD"] or "",
         "HOST": env["POSTGRES_HOST"],
@@ -154,6 +180,8 @@ def complete(settings: dict[str, Any], env: Environment) -> None:
     for name in ("STATIC_URL", "MEDIA_URL"):
         settings[name] = _below(env["PATH_PREFIX"], settings[name])
     for database in settings["DATABASES"].values():
+        if database.get("ENGINE") == INCOMPLETE:
+            read_databases(env)  # raises what is missing
         _complete_database(database, env)
     real = _real_database(settings, env)
     if not settings.get("SECRET_KEY"):

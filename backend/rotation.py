@@ -8,7 +8,6 @@ new password is tried at once, and kept where it is right.
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import Any
 
 from django.db import connections
@@ -55,9 +54,7 @@ def _new_login(wrapper: BaseDatabaseWrapper, params: dict[str, Any]) -> dict[str
     Not that of the settings, which another thread may just have renewed.
     """
     try:
-        database = required.databases(_environment(), sqlite=Path(), spatialite=False).get(
-            wrapper.alias
-        )
+        database = required.read_databases(_environment()).get(wrapper.alias)
     except StartupError as error:  # a file that is just being replaced
         logger.warning("database '%s': %s", wrapper.alias, error.problem)
         return None

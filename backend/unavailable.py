@@ -25,6 +25,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from backend.client_errors import answer_to, sqlstate
+from backend.defaults import setting
 from backend.error_sources import driver_connection, driver_wrapper
 from backend.errors import one_line
 
@@ -60,6 +61,12 @@ LOGIN = re.compile(
     r"password authentication failed|no password supplied|no pg_hba\.conf entry"
     r'|role "[^"]*" does not exist|authentication method',
 )
+# What this side asks for and does not get, by libpq itself: encryption, certificates, options.
+OPTIONS = re.compile(
+    r"server does not support (SSL|GSSAPI)|certificate verify failed|does not match host name"
+    r"|root certificate file|client certificate|private key file|invalid \w+ value|invalid port"
+    r"|invalid connection option|channel binding required",
+)
 BROKEN = 2  # psycopg2: the server, or the network, ended the connection
 
 
@@ -80,7 +87,7 @@ def explanation(error: BaseException | None) -> str | None:
     if code is None:
         return _of_connection(error, cause)
     if code == QUERY_CANCELED:
-        seconds = getattr(settings, "STATEMENT_TIMEOUT", 0)
+        seconds = setting("STATEMENT_TIMEOUT")
         timed_out = seconds and "statement timeout" in str(error)
         return TOO_SLOW.format(seconds=seconds) if timed_out else CANCELED
     if code == READ_ONLY_TRANSACTION:
@@ -105,10 +112,11 @@ def _of_connection(error: DatabaseError, cause: Any) -> str | None:
 
 
 class Refusal(enum.Enum):
-    """Why a server that answers gives no connection."""
+    """Why there is no connection, though the server answers."""
 
     LOGIN = enum.auto()
     SLOTS = enum.auto()
+    OPTIONS = enum.auto()
 
 
 def refusal(error: BaseException) -> Refusal | None:
@@ -116,6 +124,8 @@ def refusal(error: BaseException) -> Refusal | None:
     said = one_line(error)
     if LOGIN.search(said):
         return Refusal.LOGIN
+    if OPTIONS.search(said):
+        return Refusal.OPTIONS
     return Refusal.SLOTS if any(text in said for text in FULL) else None
 
 

@@ -11,6 +11,7 @@ from django.urls import get_resolver, set_script_prefix
 
 from backend import throttles
 from backend.bodies import BodyLimits
+from backend.defaults import setting
 from backend.health.wsgi import HealthApplication
 from backend.logs.request_id import RequestIdApplication
 
@@ -36,7 +37,7 @@ WHERE pg_backend_pid() = %s AND wanted.value IS NOT NULL
 def _set_up_session(connection: BaseDatabaseWrapper, **_: object) -> None:
     """Here, and not in DATABASES, because migrations may take their time and all cores."""
     if connection.vendor == "postgresql":
-        limit = getattr(settings, "STATEMENT_TIMEOUT", 0)
+        limit = setting("STATEMENT_TIMEOUT")
         with connection.cursor() as cursor:
             process = connection.connection.info.backend_pid
             cursor.execute(SESSION, [f"{limit}s" if limit else None, process])

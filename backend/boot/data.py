@@ -24,10 +24,14 @@ def make_folder() -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _unwritable(folder, error.strerror) from error
-    files = [database["NAME"] for database in settings.DATABASES.values()]
-    inside = any(str(file).startswith(f"{folder}/") for file in files)
-    if inside and not os.access(folder, os.W_OK):
+    if keeps_a_database() and not os.access(folder, os.W_OK):
         raise _unwritable(folder, "Permission denied")
+
+
+def keeps_a_database() -> str | None:
+    """The file of a database that lies in DATA_DIR, None where there is none."""
+    files = [str(database.get("NAME") or "") for database in settings.DATABASES.values()]
+    return next((file for file in files if file.startswith(f"{settings.DATA_DIR}/")), None)
 
 
 def find_temporary_folder() -> None:
@@ -67,9 +71,7 @@ def make_media_folder() -> None:
     Where it cannot be written, and a model has files to keep there, the log says so. The start
     goes on: everything but uploads works.
     """
-    # A bucket, or no storage at all, needs no folder; it is not loaded to find out.
-    storage = settings.STORAGES.get("default", {})
-    if not settings.MEDIA_ROOT or not storage.get("BACKEND", "").endswith(".FileSystemStorage"):
+    if not settings.MEDIA_ROOT or not keeps_uploads_in_a_folder():
         return
     folder = Path(settings.MEDIA_ROOT)
     try:
@@ -79,7 +81,7 @@ def make_media_folder() -> None:
         reason = "Permission denied"
     except OSError as error:
         reason = error.strerror
-    if name := _model_with_files():
+    if name := field_with_files():
         say(
             f"WARNING: uploads to {name} will fail: MEDIA_ROOT, the folder {folder}, cannot be "
             f"written by UID {os.geteuid()}: {reason}. Mount a volume at {settings.DATA_DIR}, or "
@@ -87,7 +89,12 @@ def make_media_folder() -> None:
         )
 
 
-def _model_with_files() -> str | None:
+def keeps_uploads_in_a_folder() -> bool:
+    """A bucket, or no storage at all, needs none; it is not loaded to find out."""
+    return settings.STORAGES.get("default", {}).get("BACKEND", "").endswith(".FileSystemStorage")
+
+
+def field_with_files() -> str | None:
     """The first field that keeps its files in the default storage, as APP.MODEL.FIELD."""
     fields = (field for model in apps.get_models() for field in model._meta.get_fields())
     kept = (str(f) for f in fields if isinstance(f, FileField) and f.storage == default_storage)

@@ -63,12 +63,12 @@ def wait_for(alias: str, timeout: int) -> None:
         except DatabaseError as error:
             phase.checks[alias] = UNREACHABLE
             reason, refused = one_line(error), refusal(error)
-            if not isinstance(error, OperationalError):
-                # No connection was tried: an option is wrong, which waiting does not mend.
+            # An option is wrong, or asks for what the server does not have. Waiting mends neither.
+            if refused == Refusal.OPTIONS or not isinstance(error, OperationalError):
                 raise StartupError(
                     f"The database {describe(alias)} cannot be opened: {reason}",
-                    "Correct its options: OPTIONS in DATABASES, or what follows the question "
-                    "mark in its URL.",
+                    "Correct its options, such as sslmode: OPTIONS in DATABASES, or what follows "
+                    "the question mark in its URL.",
                 ) from error
         if refused == Refusal.LOGIN:  # which waiting does not mend
             raise StartupError(

@@ -13,7 +13,7 @@ from pathlib import Path
 from django.conf import settings
 from django.core import checks
 
-from backend.boot import budget
+from backend.boot import budget, data
 from backend.boot.configuration import sentence
 from backend.environment import TABLE, Environment
 from backend.errors import StartupError, one_line, results_of
@@ -48,7 +48,7 @@ def run(env: Environment) -> list[Finding]:
         *_alone("system checks", _system_checks),
         *_alone("databases", lambda: _databases_and_limits(env)),
         *_alone("static files", files.static_files),
-        *_alone("files", files.permissions),
+        *_alone("files", lambda: files.permissions(data.keeps_a_database())),
     ]
     masker = for_process(env, {name: getattr(settings, name) for name in dir(settings)})
     return [

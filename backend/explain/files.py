@@ -11,7 +11,7 @@ from django.conf import settings
 from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_storage
 
 from backend import overrides
-from backend.boot import static
+from backend.boot import data, static
 from backend.explain.findings import OK, PROBLEM, WARNING, Finding
 
 COLLECT = "Run python manage.py collectstatic --noinput, or start a server with COLLECTSTATIC=true."
@@ -61,8 +61,11 @@ def _missing() -> list[str]:
     return sorted([*(found - hashed.keys()), *lost])
 
 
-def permissions() -> Iterator[Finding]:
-    """The application may write where its data goes, and not where its code is."""
+def permissions(kept: str | None) -> Iterator[Finding]:
+    """The application may write where its data goes, and not where its code is.
+
+    ``kept`` is what of the API lies in DATA_DIR.
+    """
     uid = os.geteuid()
     if uid == 0:
         yield Finding(
@@ -73,9 +76,9 @@ def permissions() -> Iterator[Finding]:
             "doctor",
         )
         return
-    for name in ("DATA_DIR", "MEDIA_ROOT"):
-        if folder := getattr(settings, name, None):
-            yield _writable(name, Path(folder), uid)
+    yield _writable("DATA_DIR", kept, uid)
+    if settings.MEDIA_ROOT and data.keeps_uploads_in_a_folder():
+        yield _writable("MEDIA_ROOT", data.field_with_files(), uid)
     team = overrides.find("settings") or overrides.find("urls") or overrides.find("gunicorn_conf")
     code = [overrides.ROOT, overrides.ROOT / "backend", *([team[1].parent] if team else [])]
     mine = [str(folder) for folder in [*code, Path(sys.prefix)] if os.access(folder, os.W_OK)]
@@ -90,18 +93,23 @@ def permissions() -> Iterator[Finding]:
         yield Finding(OK, "files", f"UID {uid} cannot write to the code")
 
 
-def _writable(name: str, folder: Path, uid: int) -> Finding:
+def _writable(name: str, needed_by: str | None, uid: int) -> Finding:
+    """A folder of settings; nobody need write there where nothing of the API is kept in it."""
+    folder = Path(getattr(settings, name))
     # One that is not there yet is made when it is needed, where that is allowed.
     existing = next(place for place in (folder, *folder.parents) if place.exists())
+    if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
+        return Finding(OK, "files", f"{name} ({folder}) can be written by UID {uid}")
+    if not needed_by:
+        said = f"{name} ({folder}) cannot be written by UID {uid}, and nothing here has to"
+        return Finding(OK, "files", said)
     if not existing.is_dir():
         message = f"{name} is {folder}, and {existing} is a file."
         return Finding(PROBLEM, "files", message, f"Correct {name}.")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        return Finding(
-            PROBLEM,
-            "files",
-            f"{name} ({folder}) cannot be written by UID {uid}.",
-            f"Mount a volume there without :ro, or give the folder to that user: chown {uid} "
-            "FOLDER on the host.",
-        )
-    return Finding(OK, "files", f"{name} ({folder}) can be written by UID {uid}")
+    return Finding(
+        PROBLEM,
+        "files",
+        f"{name} ({folder}) cannot be written by UID {uid}; {needed_by} is kept there.",
+        f"Mount a volume there without :ro, or give the folder to that user: chown {uid} "
+        "FOLDER on the host.",
+    )

@@ -21,6 +21,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_etags
 
+from backend.defaults import setting
+
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
@@ -50,7 +52,7 @@ class CompressionMiddleware:
     """Django middleware; below WhiteNoise, whose files are compressed already."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        if not getattr(settings, "COMPRESS_RESPONSES", True):
+        if not setting("COMPRESS_RESPONSES"):
             raise MiddlewareNotUsed
         self.get_response = get_response
 

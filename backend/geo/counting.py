@@ -10,12 +10,12 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import EmptyResultSet
 from django.db import OperationalError, connections
 from django.db.models import QuerySet
 from rest_framework.exceptions import APIException
 
+from backend.defaults import setting
 from backend.geo import sessions
 from backend.geo.keyset import order_multiplies
 
@@ -56,7 +56,7 @@ def count(queryset: QuerySet, *, exact: bool = False) -> Count:
         return Count(queryset.count())
     if exact:
         return Count(_all(queryset))
-    limit = getattr(settings, "EXACT_COUNT_LIMIT", 10_000)
+    limit = setting("EXACT_COUNT_LIMIT")
     # A row that comes once for each value that it is ordered by is so many rows.
     ordered = queryset.query.is_sliced or order_multiplies(queryset)
     unordered = queryset if ordered else queryset.order_by()
@@ -130,7 +130,7 @@ def _all(queryset: QuerySet) -> int:
     except OperationalError as error:
         if _sqlstate(error) != QUERY_CANCELED:
             raise
-        seconds = getattr(settings, "STATEMENT_TIMEOUT", 0)
+        seconds = setting("STATEMENT_TIMEOUT")
         raise CountTooSlow(
             {"count": f"Counting took longer than {seconds} s. Filter, or leave out count=exact."}
         ) from error

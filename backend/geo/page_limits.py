@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.db import connections
 from rest_framework import exceptions
 from rest_framework.request import Request
 
+from backend.defaults import setting
+
 
 def maximum(own: int | None, default: int | None) -> int:
     """Rows that a page may have: the class's own or MAX_PAGE_SIZE, never below the default."""
-    return max(own or getattr(settings, "MAX_PAGE_SIZE", 10_000), default or 0)
+    return max(own or setting("MAX_PAGE_SIZE"), default or 0)
 
 
 def digits(text: str) -> str:

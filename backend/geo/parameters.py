@@ -12,12 +12,13 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Any
 
-from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
 from django.http.response import HttpResponseBase
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
+
+from backend.defaults import setting
 
 # What browsers, trackers and links add by themselves, and no server reads.
 HARMLESS = (
@@ -133,7 +134,7 @@ class KnownParametersMixin:
         known = self._filters | _named_by(self) | _named_by(self._paginator_class())
         for backend in self.filter_backends:
             known -= getattr(backend(), "closed_parameters", lambda _: set())(self)
-        passing = (*HARMLESS, *getattr(settings, "IGNORED_QUERY_PARAMETERS", ()))
+        passing = (*HARMLESS, *setting("IGNORED_QUERY_PARAMETERS"))
         unknown = {
             name
             for name in unread - known - set(self.extra_query_params)

@@ -28,7 +28,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg2
-from django.conf import settings
 from django.db import connections, models
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils.cache import patch_vary_headers
@@ -39,6 +38,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from backend.defaults import setting
 from backend.geo import caching, expressions, flatgeobuf, sessions
 from backend.geo.copying import ClientGoneError, Copy
 from backend.geo.keyset import in_full_order
@@ -307,7 +307,7 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
     def _timeout(self) -> float:
         if self.stream_statement_timeout is not None:
             return self.stream_statement_timeout
-        return getattr(settings, "STATEMENT_TIMEOUT", 0)
+        return setting("STATEMENT_TIMEOUT")
 
 
 class Body:

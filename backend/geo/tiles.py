@@ -17,7 +17,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpResponse
 from django.urls import NoReverseMatch
 from django.utils.cache import get_conditional_response
@@ -29,6 +28,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from backend.defaults import setting
 from backend.geo import caching, expressions
 from backend.geo.maps import MapMixin
 from backend.geo.readable import no_tiles
@@ -188,7 +188,7 @@ class TilesMixin(StoredTextMixin, MapMixin):
             fields=None if self.tile_fields is None else tuple(self.tile_fields),
             simplify_below=self.tile_max_zoom if self.tile_simplify else 0,
             max_features=self.tile_max_features,
-            timeout=getattr(settings, "STATEMENT_TIMEOUT", 300),
+            timeout=setting("STATEMENT_TIMEOUT"),
         )
 
     def _address(self, *values: str) -> tuple[int, int, int]:

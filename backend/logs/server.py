@@ -11,6 +11,7 @@ from django.conf import settings
 from gunicorn import glogging
 from gunicorn.config import Config
 
+from backend.defaults import setting
 from backend.environment import current
 from backend.logs import console, formatters, request_id
 from backend.logs.masking import client_address, mask_uri
@@ -76,7 +77,7 @@ class Logger(glogging.Logger):
     def _address(self, environ: dict) -> str | None:
         address = environ.get("REMOTE_ADDR", "")
         # A team may say it in its settings, which are there when a request is.
-        if getattr(settings, "BEHIND_PROXY", False) if settings.configured else self.behind_proxy:
+        if setting("BEHIND_PROXY") if settings.configured else self.behind_proxy:
             # The last one is the proxy's word; those before it are whatever it was told.
             forwarded = environ.get("HTTP_X_FORWARDED_FOR", address)
             address = forwarded.rpartition(",")[2].strip()

@@ -171,7 +171,7 @@ class TreeAdmin(admin.ModelAdmin):
         steps="ENV DJANGO_SETTINGS_MODULE=forest.settings\n",
     ),
     "a data folder of root's": Fault(
-        {"permissions": "DATA_DIR (/data) cannot be written by UID 1001."},
+        {"permissions": "DATA_DIR (/data) cannot be written by UID 1001; "},
         steps="RUN chown root /data && chmod 755 /data\n",
     ),
 }
@@ -267,8 +267,12 @@ def test_report_that_cannot_be_written_is_no_verdict(sound: str):
     assert "\nFIX:   Mount a folder" in report.errors
 
 
-def test_secret_variable_is_pointed_at_because_it_may_be_the_images(sound: str):
-    report = check(sound, "--env", "MAIL_PASSWORD=hunter-22")
-    assert report.code == 0
-    assert "MAIL_PASSWORD is set" in report.said("secrets in variables")
+def test_secret_variables_of_a_compose_file_are_named_and_no_alarm(sound: str):
+    url = "CENSUS_DATABASE_URL=postgis://u:hunter-22@db/n"
+    given = ("MAIL_PASSWORD=hunter-22", url, "API_PORT=8000")
+    report = check(sound, *(f"--env={one}" for one in given))
+    assert (report.code, report.checks("warning")) == (0, set())
+    said = report.said("secrets in variables")
+    assert "CENSUS_DATABASE_URL, MAIL_PASSWORD: set when" in said
+    assert "API_PORT" not in said
     assert "hunter-22" not in report.text

@@ -187,6 +187,11 @@ def origin_without_scheme(stage: Stage) -> str:
 
 
 @provokes
+def host_with_scheme(stage: Stage) -> str:
+    return stage.fails({}, ALLOWED_HOSTS="https://api.example.org/")
+
+
+@provokes
 def misspelt_variable(stage: Stage) -> str:
     return stage.warns({}, POSTGRES_PASWORD="x")
 

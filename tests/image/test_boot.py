@@ -174,6 +174,21 @@ def test_wrong_password_fails_at_once_and_is_not_printed(containers, postgis: Po
     assert "guessed-wrong" not in done.stdout + done.stderr
 
 
+def test_encryption_that_the_server_does_not_have_fails_at_once(containers, postgis: PostGIS):
+    env = postgis.env("postgres", POSTGRES_NAME="")
+    url = f"POSTGIS://api:{quote(postgis.password, safe='')}@{postgis.host}/postgres/"
+    env["DATABASE_URL"] = f"{url}?sslmode=require"
+    done = containers.run(env=env, options=["--network", postgis.network])
+    assert done.returncode == 1
+    assert "waiting" not in done.stdout
+    assert_two_lines(
+        done.stderr,
+        f"The database 'default' ({postgis.host}:5432/postgres) cannot be opened",
+        "server does not support SSL, but SSL was required",
+        "Correct its options, such as sslmode",
+    )
+
+
 def test_database_that_comes_up_late_is_waited_for(containers, network):
     env = {**NOBODY, "POSTGRES_HOST": "late-database"}
     api = containers.start(env=env, options=["--network", network])

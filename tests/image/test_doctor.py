@@ -87,6 +87,8 @@ def test_paused_database_does_not_hang_it(containers, tmp_path, postgis, sound, 
     # Not even where its own limit is far too long.
     team = 'from backend.hacko_settings import *\nDATABASES["default"]["OPTIONS"] = '
     write(tmp_path, {SETTINGS: team + '{"connect_timeout": 3600}\nMEDIA_ROOT = "/code/media"\n'})
+    # A user who may write nowhere, which is right where nothing has to be written.
+    on_network = [*on_network, "--user", "4711:4711"]
     mounts = {tmp_path / "local_settings": "/code/local_settings"}
     docker("pause", postgis.host)
     try:
@@ -97,7 +99,8 @@ def test_paused_database_does_not_hang_it(containers, tmp_path, postgis, sound, 
     assert code == 1
     of(findings, "It did not answer within 10 s.")
     # The checks after it went on.
-    of(findings, "MEDIA_ROOT (/code/media) cannot be written by UID 1001.")
+    for folder in ("DATA_DIR (/data)", "MEDIA_ROOT (/code/media)"):
+        of(findings, f"{folder} cannot be written by UID 4711, and nothing here has to", "ok")
 
 
 def test_sqlite_debug_and_a_read_only_data_folder_are_problems(containers, tmp_path):
@@ -106,7 +109,7 @@ def test_sqlite_debug_and_a_read_only_data_folder_are_problems(containers, tmp_p
     code, findings = examine(containers.run(*DOCTOR, "--json", options=options))
     assert code == 1
     of(findings, "The database 'default' is SQLite")
-    of(findings, "DATA_DIR (/data) cannot be written by UID 1001.")
+    of(findings, "DATA_DIR (/data) cannot be written by UID 1001; /data/db.sqlite3 is kept there.")
     of(findings, "/data/db.sqlite3 does not exist.")
     of(findings, "Nothing is collected in /data/static.")
     done = containers.run(*DOCTOR, "--json", env={"DEBUG": "true"})

@@ -17,7 +17,7 @@ from backend.environment import current
 
 current()
 given = {name: value for name, value in os.environ.items() if name.startswith("V")}
-files = sorted(Path("/env").glob("*.env"), key=lambda file: int(file.stem))
+files = sorted(Path("/env").glob("[0-9]*.env"), key=lambda file: int(file.stem))
 shell = {"GIVEN": os.environ["GIVEN"]}
 read = [dotenv.parse(value_files.text(file), shell).values for file in files]
 print(json.dumps([given, *read]))

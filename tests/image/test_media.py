@@ -177,7 +177,7 @@ def test_start_says_that_uploads_will_fail_and_the_doctor_names_it(
     )
     assert warning in container.logs()
     found = container.exec("python", "manage.py", "doctor", check=False, user="1001:0")
-    assert "MEDIA_ROOT (/code/media) cannot be written by UID 1001." in found
+    assert "MEDIA_ROOT (/code/media) cannot be written by UID 1001; " in found
 
 
 @pytest.mark.parametrize("storages", ["", "STORAGES.pop('default')"])

@@ -5,12 +5,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from django.http.request import split_domain_port, validate_host
 from hypothesis import given
 from hypothesis import strategies as st
 
 from backend import environment_pages
 from backend.environment import FORMS, TABLE, VARIABLES, Environment
 from backend.errors import StartupError
+from tests.support.broken import SETTINGS, write
 from tests.support.projects import run, shell
 
 ROOT = Path(environment_pages.__file__).resolve().parent.parent
@@ -37,13 +39,29 @@ ACCEPTED = [
     ("DEBUG", "0", False),
     ("PORT", " 65535 ", 65535),
     ("PORT", "80", 80),
+    ("WEB_THREADS", " 8 ", 8),
     ("PROJECT_NAME", " Two words ", " Two words "),
     ("PROJECT_NAME", "$DEBUG", "$DEBUG"),
     ("LOG_LEVEL", "warning", "WARNING"),
     ("LOG_FORMAT", "JSON", "json"),
-    ("ALLOWED_HOSTS", "$HOME", ["$HOME"]),
-    ("ALLOWED_HOSTS", "a.org, b.org,", ["a.org", "b.org"]),
+    ("IGNORED_QUERY_PARAMETERS", "$HOME", ["$HOME"]),
+    ("ALLOWED_HOSTS", "a.org, B.org,.c.org", ["a.org", "b.org", ".c.org"]),
+    ("ALLOWED_HOSTS", "*,10.0.0.1,[::1],my-api", ["*", "10.0.0.1", "[::1]", "my-api"]),
     ("CORS_ALLOWED_ORIGINS", "https://a.org/, http://b:3000,", ["https://a.org", "http://b:3000"]),
+    (
+        "CORS_ALLOWED_ORIGINS",
+        "https://A.org:443,http://[::1]:80",
+        ["https://a.org", "http://[::1]"],
+    ),
+    ("CORS_ALLOWED_ORIGINS", "capacitor://localhost,null", ["capacitor://localhost", "null"]),
+    ("CORS_ALLOWED_ORIGINS", "chrome-extension://ab,file://", ["chrome-extension://ab", "file://"]),
+    ("CSRF_TRUSTED_ORIGINS", "https://*.a.org,ionic://b", ["https://*.a.org", "ionic://b"]),
+    ("POSTGRES_HOST", " db ", "db"),
+    ("POSTGRES_HOST", "/run/postgresql", "/run/postgresql"),
+    ("POSTGRES_HOST", "db_1.a.org,10.0.0.2,::1", "db_1.a.org,10.0.0.2,::1"),
+    ("POSTGRES_USER", "ada\n", "ada"),
+    ("POSTGRES_PORT", "tcp://10.0.0.1:5433", 5433),
+    ("POSTGRES_PORT", "tcp://[fd00::1]:5433", 5433),
     ("MAX_UPLOAD_SIZE", "2500000", 2_500_000),
     ("MAX_UPLOAD_SIZE", " 500kB ", 500_000),
     ("MAX_UPLOAD_SIZE", "100 MB", 100_000_000),
@@ -73,8 +91,10 @@ REFUSED = [
     ("PORT", "٨٠", "a whole number"),
     ("WEB_CONCURRENCY", "0", "a whole number from 1 to 1024"),
     ("LOG_LEVEL", "LOUD", "DEBUG or INFO or WARNING or ERROR or CRITICAL"),
-    ("CORS_ALLOWED_ORIGINS", "example.org", "each with its scheme: https://example.org"),
-    ("CSRF_TRUSTED_ORIGINS", "https://a.org/path", "origins separated by commas"),
+    ("POSTGRES_PORT", "tcp://10.0.0.1", "a whole number from 1 to 65535"),
+    ("POSTGRES_HOST", "db:5432", "without scheme and port"),
+    ("POSTGRES_HOST", "http://db", "without scheme and port"),
+    ("POSTGRES_HOST", "my db", "the name or address of a server"),
     ("MAX_UPLOAD_SIZE", "0", "a number of bytes"),
     ("MAX_UPLOAD_SIZE", "1.5GB", "or of kB, MB or GB: 500kB, 100MB"),
     ("MAX_UPLOAD_SIZE", "10TB", "a number of bytes"),
@@ -101,6 +121,50 @@ def test_bad_value_names_variable_value_kind_and_accepted_forms(name, text, form
     )
     assert error.fix.startswith(f"Set {name} to ")
     assert forms in error.fix
+
+
+# Variable, its value, the item that never matches, and what is proposed.
+NEVER = [
+    ("ALLOWED_HOSTS", "a.org b.org", "a.org b.org", "a.org,b.org"),
+    ("ALLOWED_HOSTS", "c.org,https://a.org/x", "https://a.org/x", "a.org"),
+    ("ALLOWED_HOSTS", "a.org:8000", "a.org:8000", "a.org"),
+    ("ALLOWED_HOSTS", '"a.org"', '"a.org"', "a.org"),
+    ("ALLOWED_HOSTS", '["a.org", "b.org"]', '["a.org"', "a.org"),
+    ("ALLOWED_HOSTS", "*.a.org", "*.a.org", ".a.org"),
+    ("ALLOWED_HOSTS", "a.org.", "a.org.", "a.org"),
+    ("ALLOWED_HOSTS", "::1", "::1", "[::1]"),
+    ("ALLOWED_HOSTS", "[::1]:8000", "[::1]:8000", "[::1]"),
+    ("ALLOWED_HOSTS", "münchen.de", "münchen.de", "xn--mnchen-3ya.de"),
+    ("ALLOWED_HOSTS", "my_api", "my_api", ""),
+    ("ALLOWED_HOSTS", "$HOST", "$HOST", ""),
+    ("CORS_ALLOWED_ORIGINS", "a.org", "a.org", "https://a.org"),
+    ("CORS_ALLOWED_ORIGINS", "https://a.org/map?x", "https://a.org/map?x", "https://a.org"),
+    ("CORS_ALLOWED_ORIGINS", "https://a.org:8443x", "https://a.org:8443x", ""),
+    ("CORS_ALLOWED_ORIGINS", "https://*.a.org", "https://*.a.org", ""),
+    ("CORS_ALLOWED_ORIGINS", "*", "*", ""),
+    ("CORS_ALLOWED_ORIGINS", "'https://a.org'", "'https://a.org'", "https://a.org"),
+    ("CORS_ALLOWED_ORIGINS", "https://a.org http://b", "https://a.org http://b", None),
+    ("CSRF_TRUSTED_ORIGINS", "https://a.org/path", "https://a.org/path", "https://a.org"),
+    ("CSRF_TRUSTED_ORIGINS", "null", "null", "https://null"),
+    ("CSRF_TRUSTED_ORIGINS", "https://*", "https://*", ""),
+    ("CSRF_TRUSTED_ORIGINS", "*.a.org", "*.a.org", "https://*.a.org"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "item", "instead"), NEVER)
+def test_item_that_can_never_match_is_named_with_what_is_meant(name, text, item, instead):
+    error = refusal(name, text)
+    assert error.problem.startswith(f"{name}: '{item}' can never be the ")
+    instead = item.replace(" ", ",") if instead is None else instead
+    meant = f"Did you mean {instead}? " if instead else ""
+    assert error.fix.startswith(f"{meant}Set {name} to ")
+
+
+@pytest.mark.parametrize("hosts", [value for name, _, value in ACCEPTED if name == "ALLOWED_HOSTS"])
+def test_accepted_host_is_what_django_compares_with(hosts):
+    for host in (host.removeprefix(".") for host in hosts if host != "*"):
+        # With a port, as most clients send it.
+        assert validate_host(split_domain_port(f"{host}:8000")[0], [host])
 
 
 @pytest.mark.parametrize("kind", FORMS)
@@ -156,6 +220,8 @@ def test_any_password_survives_percent_encoding(password):
         "postgis://api:hush@db:99999999/census",
         "postgis://api:hush@db",
         "postgis://api:hush@db/",
+        "postgis://api:hush@db/census/more",
+        "postgis://api:hush@d b/census",
         "mysql://api:hush@db/census",
         "hush",
     ],
@@ -279,6 +345,24 @@ def test_every_scheme_of_postgresql_is_postgis(scheme):
     assert found["ENGINE"] == "django.contrib.gis.db.backends.postgis"
 
 
+@pytest.mark.parametrize(
+    ("url", "host", "port", "name"),
+    [
+        ("POSTGIS://u:p@db/census", "db", "", "census"),
+        ("postgis://u:p@db:6432/census/", "db", 6432, "census"),
+        ("postgis://u:p@db/census/?sslmode=require", "db", "", "census"),
+        ("postgis://u:p@%2FRun%2Fpostgresql/census", "/Run/postgresql", "", "census"),
+        ("postgis://u:p@%2frun:6432/census", "/run", 6432, "census"),
+        ("postgis:////run/postgresql/census", "/run/postgresql", "", "census"),
+        ("postgis://u:p@[::1]:6432/census", "::1", 6432, "census"),
+        ("postgis://u:p@db/a%2Fb", "db", "", "a/b"),
+    ],
+)
+def test_each_form_of_a_database_url_is_read_as_libpq_reads_it(url, host, port, name):
+    found = Environment({"DATABASE_URL": url})["DATABASE_URL"]
+    assert (found["HOST"], found["PORT"], found["NAME"]) == (host, port, name)
+
+
 def test_each_alias_url_makes_a_database_in_small_letters(tmp_path):
     (tmp_path / "url").write_text("postgis://u@db/odot\n")
     env = Environment(
@@ -331,7 +415,11 @@ def test_postgres_variables_make_postgis_with_kept_and_checked_connections(proje
         ),
         (
             {"POSTGRES_NAME": "n"},
-            "POSTGRES_NAME is set, and POSTGRES_USER and POSTGRES_HOST is not.",
+            "POSTGRES_NAME is set, and POSTGRES_USER and POSTGRES_HOST are not.",
+        ),
+        (
+            {"POSTGRES_DB": "n", "POSTGRES_USER": "u"},
+            "POSTGRES_DB is set, and POSTGRES_HOST is not.",
         ),
         (
             {"POSTGRES_NAME": "a", "POSTGRES_DB": "b"},
@@ -348,6 +436,19 @@ def test_half_a_database_is_refused_and_never_an_empty_sqlite(project, env, prob
     assert done.returncode == 1
     assert done.stderr.splitlines()[0] == f"ERROR: {problem}"
     assert len(done.stderr.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    "env", [{"POSTGRES_DB": "n"}, {"DATABASE_URL": "mysql://u:p@db/n"}, {"POSTGRES_PORT": "x"}]
+)
+def test_what_databases_are_not_made_of_is_not_checked(project, env):
+    write(
+        project, {SETTINGS: "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3'}}\n"}
+    )
+    assert run(project, "manage.py", "check", **env).returncode == 0
+    write(project, {SETTINGS: "from backend.hacko_settings import *\nDATABASES['a'] = {}\n"})
+    done = run(project, "manage.py", "check", POSTGRES_DB="n")
+    assert done.stderr.startswith("ERROR: POSTGRES_DB is set, and ")
 
 
 def test_continuous_integration_may_use_a_real_database_without_a_secret_key(project):
@@ -387,6 +488,10 @@ def test_misspelt_name_is_told_which_one_was_meant(name, meant):
 )
 def test_name_that_is_right_or_another_programs_is_left_alone(name):
     assert Environment({name: "x"}).misspelt() == {}
+
+
+def test_address_of_a_kubernetes_service_is_not_misspelt():
+    assert Environment({"POSTGRESQL_PORT": "tcp://10.0.0.1:5432"}).misspelt() == {}
 
 
 def test_misspelt_name_is_reported_at_the_boot(project):

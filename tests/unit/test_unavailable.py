@@ -10,7 +10,7 @@ from django.db import (
     ProgrammingError,
 )
 
-from backend import unavailable
+from backend import defaults, unavailable
 from tests.support.broken import write
 from tests.support.projects import shell
 
@@ -42,7 +42,7 @@ def after(first: Exception) -> InterfaceError:
 
 @pytest.fixture(autouse=True)
 def _settings(monkeypatch):
-    monkeypatch.setattr(unavailable, "settings", type("Settings", (), {"STATEMENT_TIMEOUT": 7}))
+    monkeypatch.setattr(defaults, "settings", type("Settings", (), {"STATEMENT_TIMEOUT": 7}))
 
 
 @pytest.mark.parametrize(
@@ -89,6 +89,22 @@ def test_an_outage_is_explained(found, text):
 )
 def test_any_other_error_is_none(found):
     assert unavailable.explanation(found) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'connection to server at "db" (10.0.0.1), port 5432 failed: server does not support SSL, '
+        "but SSL was required",
+        'connection to server at "db", port 5432 failed: SSL error: certificate verify failed',
+        'server certificate for "db" does not match host name "postgres"',
+        'root certificate file "/home/app/.postgresql/root.crt" does not exist',
+        'invalid sslmode value: "nonsense"',
+        'invalid port number: "99999"',
+    ],
+)
+def test_what_this_side_demands_in_vain_is_told_from_an_outage(text):
+    assert unavailable.refusal(error(text)) == unavailable.Refusal.OPTIONS
 
 
 BROKEN = """

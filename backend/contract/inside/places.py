@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from backend import overrides
-from backend.contract.report import FAILED, OK, WARNING, Result
+from backend.contract.report import FAILED, OK, Result
 from backend.environment import ALIAS_URL, TABLE
 from backend.secret_vocabulary import is_secret
 
@@ -58,20 +58,18 @@ def programs() -> Iterator[Result]:
 
 
 def variables(before: dict[str, str]) -> Iterator[Result]:
-    """No secret is set by the image itself, as far as a container can tell.
+    """Which secrets are set; from within, nobody can tell whether the image itself sets them.
 
     ``before`` is the environment before stand-ins were added.
     """
     secret = sorted(name for name in before if _is_secret(name) and before[name].strip())
+    said = "no variable of the image holds one"
     if secret:
-        yield Result(
-            "secrets in variables",
-            WARNING,
-            f"{', '.join(secret)} is set; where docker run did not set it, the image holds it.",
-            "Remove it from ENV and ARG of your Dockerfile. bin/image-test tells the two apart.",
+        said = (
+            f"{', '.join(secret)}: set when the container was started, or by the image; "
+            "bin/image-test tells which"
         )
-    else:
-        yield Result("secrets in variables", OK, "no variable of the image holds one")
+    yield Result("secrets in variables", OK, said)
 
 
 def _is_secret(name: str) -> bool:

@@ -1,0 +1,55 @@
+"""A variable of the table that nothing reads is a promise that nobody keeps."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from pathlib import Path
+
+from backend import databases, environment
+from backend.environment import TABLE, Variable
+from backend.explain.source import read_by_key
+
+ROOT = Path(environment.__file__).resolve().parent.parent
+# What the code calls the environment where it reads it.
+HOLDERS = ("_env", "env", "env.text", "self", "current()")
+SETTINGS = ROOT / "backend" / "hacko_settings.py"
+
+
+def unread(variables: Iterable[str]) -> set[str]:
+    """Variables that no statement reads, or that only make a setting which nothing reads."""
+    files = [*(ROOT / "backend").rglob("*.py"), ROOT / "gunicorn_conf.py"]
+    trees = {file: ast.parse(file.read_text()) for file in files}
+    read = {name for tree in trees.values() for name in read_by_key(tree, *HOLDERS)}
+    elsewhere = set(databases.SETTINGS.values())
+    for file, tree in trees.items():
+        if file not in (SETTINGS, ROOT / "backend" / "environment.py"):
+            elsewhere |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+            elsewhere |= {
+                node.value
+                for node in ast.walk(tree)
+                if isinstance(node, ast.Constant) and isinstance(node.value, str)
+            }
+    only_set = {
+        statement.targets[0].id
+        for statement in trees[SETTINGS].body
+        if isinstance(statement, ast.Assign)
+        and isinstance(statement.targets[0], ast.Name)
+        and statement.targets[0].id in read_by_key(statement.value, "_env")
+    }
+    return {name for name in variables if name not in read} | (
+        (only_set - elsewhere - OF_DJANGO) & set(variables)
+    )
+
+
+# Django and its packages read these.
+OF_DJANGO = {"DEBUG", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS"}
+
+
+def test_every_variable_of_the_table_is_read() -> None:
+    assert unread(TABLE) == set()
+
+
+def test_variable_that_nothing_reads_is_found() -> None:
+    new = Variable("OF_NO_USE", "boolean", False, "Promises something.", "HTTP")
+    assert unread([*TABLE, new.name]) == {"OF_NO_USE"}

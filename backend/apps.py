@@ -13,6 +13,13 @@ from backend.router import register_in_db
 # configurations come first, in whatever order INSTALLED_APPS lists them.
 register_in_db()
 
+if os.environ.get("RUN_MAIN") == "true":
+    # runserver's process that looks for saved files, and ends when there is one. Before any
+    # application is ready: what is wrong with one is saved, too.
+    from backend import reloader
+
+    reloader.install()
+
 
 class BackendConfig(AppConfig):
     name = "backend"
@@ -33,12 +40,6 @@ class BackendConfig(AppConfig):
             from backend import rotation
 
             rotation.install()
-
-        if os.environ.get("RUN_MAIN") == "true":
-            # runserver's process that looks for saved files, and ends when there is one.
-            from backend import reloader
-
-            reloader.install()
 
         if apps.is_installed("django.contrib.gis"):
             from backend.geo import curves, widgets

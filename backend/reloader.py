@@ -7,11 +7,14 @@ import os
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
 from django.utils import autoreload
 from django.utils.autoreload import StatReloader
+
+from backend.errors import is_of_the_team
 
 # Seconds between two looks, of which each takes 4 ms; Django's is 1.
 BETWEEN_LOOKS = 0.2
@@ -31,6 +34,7 @@ def install() -> None:
     snapshot_files, seen = StatReloader.snapshot_files, set[Path]()
 
     def files_with_times(self: StatReloader) -> Iterator[tuple[Path, float]]:
+        self.extra_files.update(_files_of_the_last_error())
         for file, saved in snapshot_files(self):
             # Later than now is the clock of another machine, whose files are mounted.
             if file not in seen and started < saved <= time.time():
@@ -49,6 +53,20 @@ def install() -> None:
     autoreload.trigger_reload = reload
     # Called after what the team's code registers, which is loaded later.
     atexit.register(_end_at_once)
+
+
+def _files_of_the_last_error() -> Iterator[Path]:
+    """The team's files that the error came through which keeps the server from starting.
+
+    Django looks at the innermost one, which is a file of its own where, say, an admin class is
+    refused: a module whose import failed is no module, and when it is corrected nobody sees it.
+    """
+    error = autoreload._exception[1] if autoreload._exception else None
+    while error is not None:
+        for frame in traceback.extract_tb(error.__traceback__):
+            if is_of_the_team(frame.filename):
+                yield Path(frame.filename)
+        error = error.__cause__ or error.__context__
 
 
 def _end_at_once() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +15,8 @@ from django.utils import autoreload
 from django.utils.autoreload import StatReloader
 
 from backend import reloader
+from tests.support.broken import write
+from tests.support.containers import free_port, until
 
 # A server's thread that is in the middle of setting up logging, as the second django.setup() of a
 # WSGI application is; and a team's own code.
@@ -75,3 +79,48 @@ def test_server_ends_whatever_it_is_doing(ends: str, code: int) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout) == (code, "theirs\n"), done.stderr
+
+
+# An admin class that Django refuses: the error comes from a file of Django's.
+REFUSED = """
+from django.contrib import admin
+from django.contrib.auth.models import Group
+
+admin.site.register(Group)
+"""
+
+
+def test_broken_admin_is_served_again_when_it_is_corrected(project: Path, tmp_path: Path) -> None:
+    write(
+        project,
+        {
+            "stops/__init__.py": "",
+            "stops/admin.py": REFUSED,
+            "local_settings/settings.py": "from backend.hacko_settings import *\n\n"
+            'INSTALLED_APPS += ["stops"]\n',
+        },
+    )
+    port = free_port()
+    log = tmp_path / "log"
+    env = {**os.environ, "DEBUG": "true", "DATA_DIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            [sys.executable, "manage.py", "runserver", f"127.0.0.1:{port}"],
+            cwd=project,
+            env=env,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        until(lambda: "AlreadyRegistered" in log.read_text(), "it is refused")
+        write(project, {"stops/admin.py": ""})
+        until(lambda: _answers(port), f"it is served:\n{log.read_text()}", patience=20)
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _answers(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from django.apps import apps
@@ -9,7 +10,8 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ObjectDoesNotExist
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError
+from django.db import DatabaseError, IntegrityError, router
+from django.db.models import Manager
 
 from backend.boot.log import say
 from backend.environment import Environment
@@ -38,31 +40,51 @@ def create(env: Environment) -> None:
         )
     phase.enter(phase.SUPERUSER)
     users = get_user_model()
+    manager = users._default_manager.db_manager(router.db_for_write(users))
+    if not hasattr(manager, "get_by_natural_key"):
+        raise StartupError(
+            f"{type(manager).__name__}, the manager of {settings.AUTH_USER_MODEL}, has no "
+            "get_by_natural_key, which logging in needs.",
+            "Derive it from django.contrib.auth.models.BaseUserManager.",
+        )
     try:
-        users._default_manager.get_by_natural_key(username)
-    except ObjectDoesNotExist:
-        _create(users, username, password, env["DJANGO_SUPERUSER_EMAIL"])
-        say(f"superuser '{username}' created")
+        created = not _exists(manager, username) and _create(manager, username, password, env)
     except DatabaseError as error:
         raise StartupError(
-            f"The superuser cannot be looked for: {one_line(error)}",
-            "Create it when the default database answers and is migrated (DB_WAIT, MIGRATE), or "
-            "unset the DJANGO_SUPERUSER_ variables.",
+            f"The superuser cannot be created: {one_line(error)}",
+            f"Create it when the database '{manager.db}' answers and is migrated (DB_WAIT, "
+            "MIGRATE), or unset the DJANGO_SUPERUSER_ variables.",
         ) from error
-    else:
-        say(f"superuser '{username}' exists and is left as it is")
+    say(f"superuser '{username}' {'created' if created else 'exists and is left as it is'}")
 
 
-def _create(users: type, username: str, password: str, email: str) -> None:
+def _exists(manager: Manager, username: str) -> bool:
+    """Whether that user is there, under its name as a user model normalizes it, too."""
+    normal = getattr(manager.model, "normalize_username", str)(username)
+    email = getattr(manager, "normalize_email", str)(username)
+    for name in dict.fromkeys((username, normal, email)):
+        with contextlib.suppress(ObjectDoesNotExist):
+            manager.get_by_natural_key(name)
+            return True
+    return False
+
+
+def _create(manager: Manager, username: str, password: str, env: Environment) -> bool:
+    """Create it; False when another container was faster, or the database knows that name."""
+    users = manager.model
     # The command reads its password, and a custom user's further fields, from there.
     os.environ["DJANGO_SUPERUSER_PASSWORD"] = password
-    given = {users.USERNAME_FIELD: username}
+    given = {users.USERNAME_FIELD: username, "database": manager.db}
     if "email" in users.REQUIRED_FIELDS:
-        given["email"] = email or f"{username}@localhost"
+        given["email"] = env["DJANGO_SUPERUSER_EMAIL"] or f"{username}@localhost"
     try:
         call_command("createsuperuser", interactive=False, verbosity=0, **given)
-    except CommandError as error:
+    except (CommandError, IntegrityError) as error:
+        alike = {f"{users.USERNAME_FIELD}__iexact": username}
+        if _exists(manager, username) or manager.filter(**alike).exists():
+            return False
         raise StartupError(
             f"The superuser cannot be created: {one_line(error)}",
             f"Set DJANGO_SUPERUSER_<FIELD> for each required field of {settings.AUTH_USER_MODEL}.",
         ) from error
+    return True

@@ -21,6 +21,9 @@ ROUNDS = int(os.environ.get("ROUNDS", "20"))
 REPLICAS = 4
 
 
+SUPERUSER = {"DJANGO_SUPERUSER_USERNAME": "ada", "DJANGO_SUPERUSER_PASSWORD": "never-in-a-log-7"}
+
+
 def is_ready(address: str) -> bool:
     """Without a docker command, of which four replicas at a time would ask too many."""
     try:
@@ -40,7 +43,8 @@ def test_of_four_replicas_on_an_empty_database_exactly_one_migrates_and_all_beco
     for number in range(ROUNDS):
         database, containers = f"{empty}_{number}", Containers()
         postgis.sql(f"CREATE DATABASE {database} TEMPLATE {empty}")
-        env = postgis.env(database, WEB_CONCURRENCY="1", COLLECTSTATIC="false")
+        off = {"WEB_CONCURRENCY": "1", "COLLECTSTATIC": "false"}
+        env = postgis.env(database, **SUPERUSER, **off)
         options = ["--network", postgis.network]
 
         def replica(_: int) -> Container:
@@ -56,6 +60,9 @@ def test_of_four_replicas_on_an_empty_database_exactly_one_migrates_and_all_beco
             logs = [container.logs() for container in replicas]
             assert [MIGRATING in log for log in logs].count(True) == 1, "\n\n".join(logs)
             assert postgis.sql(APPLIED, database) == "2"
+            # Each that was there first looks before it creates; who was slower finds it.
+            assert sum("superuser 'ada' created" in log for log in logs) == 1
+            assert sum("superuser 'ada' exists" in log for log in logs) == REPLICAS - 1
             waited += sum("waiting for the migration lock" in log for log in logs)
         finally:
             with ThreadPoolExecutor(REPLICAS) as pool:

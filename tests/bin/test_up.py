@@ -63,6 +63,8 @@ def test_without_an_engine_it_serves_the_same_and_data_survives_a_stop(up: Up) -
     assert f"The API serves on http://localhost:{up.port}" in first.stdout
     assert up.get("/health/ready").json()["phase"] == "ready"
     assert up.get("/swagger/").status_code == 200
+    # For this machine alone, unless LISTEN asks for more.
+    assert f"http://127.0.0.1:{up.port} (" in (up.folder / ".local" / "api.log").read_text()
     assert up("--stop", **NO_ENGINE).returncode == 0
     with pytest.raises(requests.ConnectionError):
         up.get("/health/live")
@@ -71,6 +73,19 @@ def test_without_an_engine_it_serves_the_same_and_data_survives_a_stop(up: Up) -
     assert "superuser 'ada' exists and is left as it is" in log
     assert "static files are unchanged" in log
     assert up("--stop", **NO_ENGINE).returncode == 0
+
+
+def test_stop_ends_no_strangers_process_whose_number_a_stale_file_has(up: Up) -> None:
+    stranger = subprocess.Popen(["sleep", "600"])
+    try:
+        (up.folder / ".local").mkdir(exist_ok=True)
+        (up.folder / ".local" / "gunicorn.pid").write_text(f"{stranger.pid}\n")
+        assert up("--stop", **NO_ENGINE).returncode == 0
+        assert stranger.poll() is None
+        assert not (up.folder / ".local" / "gunicorn.pid").exists()
+    finally:
+        stranger.kill()
+        stranger.wait()
 
 
 def test_port_in_use_unknown_flag_and_missing_engine_are_told_apart(up: Up) -> None:
@@ -96,6 +111,9 @@ def test_with_postgis_data_survives_a_stop(up: Up) -> None:
     try:
         first = up("--postgis")
         assert first.returncode == 0, first.stderr
+        listens = ["docker", "compose", "--project-name", up.project, "port", "api", "8000"]
+        published = subprocess.check_output(listens, cwd=up.folder, text=True)
+        assert published.strip() == f"127.0.0.1:{up.port}"
         made = _manage(
             up, "from django.contrib.auth.models import User as U; U(username='a').save()"
         )

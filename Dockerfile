@@ -95,14 +95,14 @@ RUN apt-get update \
 # ---------------------------------------------------------------------------
 FROM debian:trixie-slim AS runtime
 
-# python3, without its own tests and help texts; what psql needs beyond it; and the
-# authorities that HTTPS is checked against. su, mount, passwd and their like keep working for
-# root alone: no program may raise the rights of who calls it.
+# python3, without its own tests and help texts; what psql needs beyond it; the authorities
+# that HTTPS is checked against; and an init for commands that handle no signals. su, mount,
+# passwd and their like keep working for root alone: no program may raise the rights of who calls it.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends python3 libpq5 ca-certificates \
+    && apt-get install --yes --no-install-recommends python3 libpq5 ca-certificates tini \
     && rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/log/*.log /var/log/apt \
-        /usr/lib/python3.*/test /usr/lib/python3.*/pydoc_data /usr/lib/python3.*/lib-dynload/_test* \
+        /usr/bin/tini-static /usr/lib/python3.*/test /usr/lib/python3.*/pydoc_data /usr/lib/python3.*/lib-dynload/_test* \
     && find / -xdev -type f -perm /6000 -exec chmod ug-s {} +
 
 # The application's user. Group 0, so that a platform that gives the container a UID of
@@ -150,7 +150,7 @@ RUN find /code ! -type l -perm /022 -exec chmod go-w {} + \
 
 EXPOSE 8000
 # "starting" until the server answers, however long migrations take: a failure before the first
-# success counts only after the start period.
+# success counts only after the start period. It follows what runs: bin/healthcheck.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=24h --retries=3 CMD ["/code/bin/healthcheck"]
 ENTRYPOINT ["/code/bin/docker-entrypoint.sh"]
 CMD ["gunicorn", "backend.wsgi", "-c", "gunicorn_conf.py"]

@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from backend import limits, overrides
 from backend.environment import current
 from backend.errors import explained
+from backend.health import target
 from backend.server import arbiter, draining, handover, hooks
 
 with explained():
@@ -73,9 +74,12 @@ def when_ready(server):
     arbiter.forgive_sleep(server)
     arbiter.refuse_a_successor(server)
     arbiter.stop_new_workers_too()
+    arbiter.hear_signals()
+    target.write_server(server)
 
 
 on_starting = handover.take
+on_reload = target.write_server
 post_worker_init = draining.prepare
 pre_request = draining.begin
 post_request = draining.end
@@ -83,6 +87,7 @@ worker_exit = draining.cut
 # A team's hook of one of these names runs too, and not instead.
 _OURS = {
     "on_starting": on_starting,
+    "on_reload": on_reload,
     "when_ready": when_ready,
     "post_worker_init": post_worker_init,
     "pre_request": pre_request,

@@ -1,6 +1,8 @@
-#!/usr/bin/env bash
+#!/usr/bin/env -S --block-signal=HUP,INT,QUIT,TERM bash
+# shellcheck shell=bash
 # The image's entry point: give up root, then prepare and become the command.
-# The work is in `python -m backend.boot`.
+# The work is in `python -m backend.boot`, which unblocks the signals: a container's first process
+# loses those that come before it has a handler, unless they are blocked.
 set -euo pipefail
 
 readonly app_uid=1001 app_gid=0
@@ -39,11 +41,18 @@ run_own_program() {
   shift
   cd /code
   if [[ $EUID -ne 0 || ! -d /project ]]; then
-    exec python -m "$module" "$@"
+    become python -m "$module" "$@"
   fi
   uid=$(stat --format %u /project)
   gid=$(stat --format %g /project)
-  exec setpriv --reuid "$uid" --regid "$gid" --clear-groups -- python -m "$module" "$@"
+  become setpriv --reuid "$uid" --regid "$gid" --clear-groups -- python -m "$module" "$@"
+}
+
+# Below an init, as backend/boot/becoming.py does: these programs have no handlers of their own.
+become() {
+  local init=()
+  if [[ $$ -eq 1 ]]; then init=(tini --); fi
+  exec "${init[@]}" env --default-signal=HUP,INT,QUIT,TERM "$@"
 }
 
 # A project that is mounted for development, its own manage.py in the working directory. A copied one,

@@ -1,10 +1,10 @@
-"""Prepare for a server, then become it. Any other command is become at once."""
+"""Prepare for a server, then become it. Any other command is exec'd immediately."""
 
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
-import signal
 import sys
 import time
 from pathlib import Path
@@ -15,19 +15,23 @@ from django.conf import settings
 from backend import kept_key, overrides
 from backend.boot import (
     budget,
+    commands,
     configuration,
     data,
     database,
     listening,
     migrations,
     static,
+    stopping,
     superuser,
 )
+from backend.boot.becoming import become, become_deaf
 from backend.boot.log import say
 from backend.environment import current
-from backend.errors import StartupError, exit_with, explained
-from backend.health import phase
+from backend.errors import StartupError, explained
+from backend.health import phase, target
 from backend.logs import console
+from backend.server import handover
 
 if TYPE_CHECKING:
     from gunicorn.app.wsgiapp import WSGIApplication
@@ -37,45 +41,86 @@ STARTED = time.monotonic()
 # they need a new Python.
 IN_PROCESS = ("sync", "gthread", "backend.worker.Worker")
 # Its whole path: a mounted project is a working directory of its own.
-SERVER = ["gunicorn", "backend.wsgi", "-c", str(overrides.ROOT / "gunicorn_conf.py")]
+CONFIGURATION = str(overrides.ROOT / "gunicorn_conf.py")
+SERVER = ["gunicorn", "backend.wsgi", "-c", CONFIGURATION]
+# gunicorn reads flags from it, below those of its command.
+FLAGS = "GUNICORN_CMD_ARGS"
 
 
 def main(arguments: list[str]) -> None:
     """Run ``arguments``; none, or only flags, mean gunicorn with them."""
     command = [*SERVER, *arguments] if not arguments or arguments[0].startswith("-") else arguments
-    if serves(command):
-        # As the first process of a container, Python would otherwise ignore it.
-        signal.signal(signal.SIGTERM, _stop)
-        with explained():
-            console.start()
-            kept_key.keep()
-            configuration.load()
-            if _is_root_of_mounted_project():
-                say(
-                    "WARNING: this runs as root, to whom the mounted project belongs. Give it to "
-                    "a user on the host: chown --recursive USER FOLDER"
-                )
-            server = _gunicorn(command)
-            if server and server.cfg.worker_class_str not in IN_PROCESS:
-                configuration.check_worker_class(server.cfg)
-            # From here on somebody answers: alive, and not ready.
-            listener = server and listening.listen(server.cfg, settings.FORCE_SCRIPT_NAME or "")
-            prepare()
-            fewer = budget.flags(server.cfg, current()) if server else []
+    server = commands.server_of(command)
+    if server is None:
+        target.write(target.RUNNING)
+        become(command)
+    else:
+        serve(command, server)
+
+
+def serve(command: list[str], server: commands.Server) -> None:
+    """Prepare, then become the command that starts a server."""
+    target.write(target.STARTING)
+    with stopping.at_once("stopped before it was ready", terminated=0), explained():
+        console.start()
+        _tell(server)
+        kept_key.keep()
+        configuration.load()
+        gunicorn = _gunicorn(command)
+        if gunicorn and gunicorn.cfg.worker_class_str not in IN_PROCESS:
+            configuration.check_worker_class(gunicorn.cfg)
+        # From here on somebody answers: alive, and not ready.
+        listener = gunicorn and listening.listen(gunicorn.cfg, settings.FORCE_SCRIPT_NAME or "")
+        prepare()
+        fewer = budget.flags(gunicorn.cfg, current()) if gunicorn else []
         if fewer:
             # They win over gunicorn's files.
             command = [*command, *fewer]
-            server = _gunicorn(command)
+            gunicorn = _gunicorn(command)
         if listener:
             listener.hand_over()
-        # The server has no use for it, and the environment of a process can be read for as
-        # long as that lives: so it needs a new one.
-        had_password = os.environ.pop("DJANGO_SUPERUSER_PASSWORD", None)
-        if server and not had_password and server.cfg.worker_class_str in IN_PROCESS:
-            # Without starting Python and loading Django a second time.
-            server.run()
-            sys.exit()
-    _become(command)
+    # The server has no use for it, and the environment of a process can be read for as
+    # long as that lives: so it needs a new one.
+    had_password = os.environ.pop("DJANGO_SUPERUSER_PASSWORD", None)
+    if gunicorn is None or not handover.is_taken_by(gunicorn.cfg):
+        target.write(target.LISTENING)
+        become(command)
+    elif had_password or gunicorn.cfg.worker_class_str not in IN_PROCESS:
+        become_deaf(command)
+    else:
+        # Without starting Python and loading Django a second time.
+        with explained():
+            gunicorn.run()
+        sys.exit()
+
+
+def _tell(server: commands.Server) -> None:
+    """Give a gunicorn without a configuration the image's; say what its command would spoil."""
+    if _is_root_of_mounted_project():
+        say(
+            "WARNING: this runs as root, to whom the mounted project belongs. Give it to "
+            "a user on the host: chown --recursive USER FOLDER"
+        )
+    if server.below_shell:
+        say(
+            f"WARNING: {server.name} runs below a shell, which keeps the signal that stops the "
+            f"container to itself: requests will be cut. Write exec before {server.name}, or "
+            f'CMD as a list: CMD ["{server.name}", ...]'
+        )
+    if server.name == commands.GUNICORN and not (server.has_configuration or _has_another()):
+        say(f"gunicorn is given no configuration: it takes {CONFIGURATION}")
+        os.environ[FLAGS] = f"--config {CONFIGURATION} {os.environ.get(FLAGS, '')}"
+
+
+def _has_another() -> bool:
+    """Whether gunicorn finds a configuration that its command does not name."""
+    try:
+        flags = shlex.split(os.environ.get(FLAGS, ""))
+    except ValueError as error:
+        raise StartupError(
+            f"{FLAGS} cannot be read: {error}.", "Correct its quotation marks."
+        ) from error
+    return commands.names_configuration(flags) or Path("gunicorn.conf.py").exists()
 
 
 def _is_root_of_mounted_project() -> bool:
@@ -84,11 +129,6 @@ def _is_root_of_mounted_project() -> bool:
         return False
     first, outside, _ = Path("/proc/self/uid_map").read_text().splitlines()[0].split()
     return first == outside == "0"
-
-
-def serves(command: list[str]) -> bool:
-    """Whether a command answers requests, so that everything must be in place for it."""
-    return Path(command[0]).name == "gunicorn" or "runserver" in command[:3]
 
 
 def prepare() -> None:
@@ -112,11 +152,6 @@ def prepare() -> None:
     say(f"ready to serve after {time.monotonic() - STARTED:.1f} s")
 
 
-def _stop(signal_number: int, frame: object) -> None:
-    say("stopped before it was ready")
-    sys.exit(0)
-
-
 def _gunicorn(command: list[str]) -> WSGIApplication | None:
     """gunicorn with its configuration and flags loaded; None when the command is another one."""
     from gunicorn.app.wsgiapp import WSGIApplication
@@ -127,22 +162,6 @@ def _gunicorn(command: list[str]) -> WSGIApplication | None:
     # Read there by gunicorn, now and when it loads its configuration again (SIGHUP).
     sys.argv = [found, *command[1:]]
     return WSGIApplication("%(prog)s [OPTIONS] [APP_MODULE]")
-
-
-def _become(command: list[str]) -> None:
-    sys.stdout.flush()
-    try:
-        os.execvp(command[0], command)  # noqa: S606  to become it is the point
-    except OSError as error:
-        exit_with(
-            StartupError(
-                f"The command '{command[0]}' cannot be run: {error.strerror}.",
-                "Check its spelling; the image runs commands such as 'bash', "
-                "'python manage.py shell', or gunicorn flags such as '--workers 2'.",
-            )
-        )
-        # As shells do: 127 not found, 126 found and not runnable.
-        sys.exit(127 if isinstance(error, FileNotFoundError) else 126)
 
 
 if __name__ == "__main__":

@@ -65,7 +65,12 @@ def load_applications() -> None:
     except StartupError:
         raise
     except Exception as error:
-        raise _locate(explain(error)) from error
+        raise located(error) from error
+
+
+def located(failure: Exception) -> StartupError:
+    """What Django raised while it loaded the applications, as two lines that name the place."""
+    return _locate(explain(failure))
 
 
 def _locate(error: StartupError) -> StartupError:
@@ -107,7 +112,7 @@ def load_middleware() -> None:
         for name in settings.MIDDLEWARE:
             import_string(name)
     except Exception as error:
-        raise _locate(explain(error)) from error
+        raise located(error) from error
 
 
 def load_urls() -> None:

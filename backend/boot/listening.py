@@ -5,7 +5,7 @@ A connection that comes between preparing and serving waits in their backlog.
 
 from __future__ import annotations
 
-import inspect
+import errno
 import os
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,9 @@ from backend.server import handover
 
 if TYPE_CHECKING:
     from gunicorn.config import Config
+
+
+NO_SUCH_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
 class Listening:
@@ -48,7 +51,7 @@ def listen(config: Config, prefix: str) -> Listening | None:
         config.daemon,
         config.check_config,
         config.print_config,
-        inspect.unwrap(config.on_starting) is not handover.take,
+        not handover.is_taken_by(config),
         any(isinstance(address, int) for address in config.address),
         os.environ.get("LISTEN_PID") == str(os.getpid()),
     )
@@ -74,8 +77,17 @@ def _bind(config: Config) -> list:
     except (SystemExit, OSError, ValueError) as error:
         # The last one has no reason; the one before it has.
         reason = complaints[-2] if len(complaints) > 1 else error
-        raise StartupError(
-            f"The server cannot listen: {one_line(reason)}.",
-            "Stop the program that listens there, or choose another address: PORT, or bind in "
-            "gunicorn_conf.py.",
-        ) from error
+        problem = f"The server cannot listen: {one_line(reason)}."
+        raise StartupError(problem, _fix(reason)) from error
+
+
+def _fix(reason: object) -> str:
+    if any(os.strerror(number) in str(reason) for number in NO_SUCH_ADDRESS):
+        return (
+            "This container has no such address, nor any of IPv6 where the host has switched that "
+            "off: bind to 0.0.0.0, or give the container that network."
+        )
+    return (
+        "Stop the program that listens there, or choose another address: PORT, or bind in "
+        "gunicorn_conf.py."
+    )

@@ -44,13 +44,14 @@ DISK_IS_FULL = ("disk is full", "disk I/O error", "No space left on device")
 LOCK = int.from_bytes(b"migrate!", "big")
 # The server notices within 15 + 3 x 5 s that a container is gone whose machine, or network,
 # vanished without a word; it would take hours, with every lock still held. The last two for a
-# server that just then sends something, or works.
+# server that just then sends something, or works: a statement whose client was stopped, or killed,
+# is cancelled within a second.
 VANISHED = {
     "tcp_keepalives_idle": "15",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "30000",
-    "client_connection_check_interval": "10000",
+    "client_connection_check_interval": "1000",
 }
 # For the transaction that holds the lock no timeout ends it.
 SETTINGS = {

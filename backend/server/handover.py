@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
+    from gunicorn.config import Config
 
 # Names the process and the sockets' file descriptors: 1:5,6. A variable of our own, and not
 # systemd's LISTEN_FDS, after which gunicorn would leave the file of a Unix socket behind.
@@ -29,3 +31,8 @@ def take(server: Arbiter) -> None:
     if process == str(os.getpid()):
         numbers = [int(number) for number in descriptors.split(",")]
         server.LISTENERS = create_sockets(server.cfg, server.log, numbers)
+
+
+def is_taken_by(config: Config) -> bool:
+    """Whether gunicorn runs this image's hooks: its configuration file is the image's."""
+    return inspect.unwrap(config.on_starting) is take

@@ -209,7 +209,7 @@ def test_sigterm_while_waiting_ends_at_once_with_exit_code_0(containers):
     docker("stop", "--time", "20", container.name)
     assert time.monotonic() - started < 3
     assert container.exit_code() == 0
-    assert boot_lines(container)[-1] == "boot: stopped before it was ready"
+    assert boot_lines(container)[-1] == "boot: stopped before it was ready (SIGTERM)"
 
 
 def test_each_step_can_be_switched_off(containers, tmp_path):

@@ -8,7 +8,6 @@ import struct
 from pathlib import Path
 
 import pytest
-import requests
 
 from backend import __version__
 from tests.conftest import PostGIS, crlf_checkout
@@ -171,14 +170,6 @@ def test_docker_calls_it_healthy_without_curl(containers: Containers) -> None:
     assert "NO" in container.exec("bash", "-c", "command -v curl wget || echo NO")
     container.exec("bash", "-c", "kill -STOP $(cat /proc/1/task/1/children)")
     until(lambda: container.inspect()["State"]["Health"]["Status"] == "unhealthy", "unhealthy")
-
-
-def test_port_is_a_variable_and_the_healthcheck_follows_it(containers: Containers) -> None:
-    container = containers.start(
-        env={"PORT": "9000"}, options=["--publish", "127.0.0.1::9000", "--health-interval=1s"]
-    )
-    until(lambda: container.inspect()["State"]["Health"]["Status"] == "healthy", "healthy")
-    assert requests.get(container.url("/health/live", port=9000), timeout=5).status_code == 200
 
 
 def test_gunicorn_takes_its_workers_from_the_containers_limits(containers: Containers) -> None:

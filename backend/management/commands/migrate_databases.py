@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from backend.boot import database, migrations
+from backend.boot import database, migrations, stopping
 from backend.databases import Need, aliases
 from backend.environment import current
 from backend.errors import explained
@@ -20,7 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         env = current()
-        with explained():
+        with stopping.at_once("migrate_databases was stopped", terminated=143), explained():
             for alias in filter(has_managed_models, aliases(Need.REQUIRED, Need.OPTIONAL)):
                 database.wait_for(alias, env["DB_WAIT_TIMEOUT"])
             migrations.migrate(env["MIGRATE_LOCK_TIMEOUT"], every=True)

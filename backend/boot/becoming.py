@@ -1,0 +1,59 @@
+"""How the boot ends: as the command that the container was started for."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from backend.boot import stopping
+from backend.errors import StartupError, exit_with
+
+# Signals are blocked until the command itself runs, so that none is lost in between.
+WITH_SIGNALS = ("env", f"--default-signal={','.join(each.name[3:] for each in stopping.SIGNALS)}")
+
+
+def become(command: list[str]) -> None:
+    """Exec a command; below an init, where this is the first process of a container.
+
+    A first process without handlers of its own hears no signal, so that ``docker stop`` would wait
+    and kill it: a shell, a migration, a worker.
+    """
+    if os.getpid() == 1:
+        _exec(command, below=("tini", "--", *WITH_SIGNALS))
+    stopping.unblock()
+    _exec(command)
+
+
+def become_deaf(command: list[str]) -> None:
+    """Exec a gunicorn whose configuration unblocks the signals as soon as it handles them."""
+    _exec(command)
+
+
+def _exec(command: list[str], below: tuple[str, ...] = ()) -> None:
+    sys.stdout.flush()
+    try:
+        _check(command[0])
+        os.execvp((*below, *command)[0], (*below, *command))  # noqa: S606  to become it is the point
+    except OSError as error:
+        exit_with(
+            StartupError(
+                f"The command '{command[0]}' cannot be run: {error.strerror}.",
+                "Check its spelling; the image runs commands such as 'bash', "
+                "'python manage.py shell', or gunicorn flags such as '--workers 2'.",
+            )
+        )
+        # As shells do: 127 not found, 126 found and not runnable.
+        sys.exit(127 if isinstance(error, FileNotFoundError) else 126)
+
+
+def _check(program: str) -> None:
+    """Raise the OSError that running ``program`` meets; the init has other words for it."""
+    if shutil.which(program):
+        return
+    folders = [""] if "/" in program else os.get_exec_path()
+    is_there = any(Path(folder, program).exists() for folder in folders)
+    number = errno.EACCES if is_there else errno.ENOENT
+    raise OSError(number, os.strerror(number))

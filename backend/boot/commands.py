@@ -1,0 +1,130 @@
+"""Which server a command starts, in whichever way it is written."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+GUNICORN = "gunicorn"
+# Of others the image knows the names only: it prepares for them, and then they run.
+SERVERS = (GUNICORN, "uvicorn", "daphne", "hypercorn", "granian", "waitress-serve", "uwsgi")
+DJANGOS = ("runserver", "runserver_plus")
+SHELLS = ("sh", "bash", "dash")
+# They run the command that follows them.
+WRAPPERS = (
+    *("exec", "env", "ddtrace-run", "opentelemetry-instrument"),
+    *("newrelic-admin", "run-program"),
+)
+ASSIGNMENT = re.compile(r"\w+=.*", re.DOTALL)
+PYTHON = re.compile(r"python[\d.]*")
+# Options of Python that take the next word.
+WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
+CONFIGURATION = re.compile(r"-c.*|--config(=.*)?", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that a command starts: its name, its words, and the shell's part in it.
+
+    ``below_shell`` is true where a shell stays above it, and keeps signals to itself.
+    """
+
+    name: str
+    words: tuple[str, ...]
+    below_shell: bool = False
+
+    @property
+    def has_configuration(self) -> bool:
+        """Whether gunicorn's flags name a configuration file."""
+        return names_configuration(self.words)
+
+
+def names_configuration(flags: Iterable[str]) -> bool:
+    """Whether flags of gunicorn name a configuration file."""
+    return any(CONFIGURATION.fullmatch(word) for word in flags)
+
+
+def server_of(command: list[str]) -> Server | None:
+    """The server that ``command`` starts; None for a command that answers no requests."""
+    script = _script(command)
+    if script is None:
+        name = _name(command)
+        return Server(name, tuple(command)) if name else None
+    commands = list(_commands(script))
+    for words in commands:
+        if name := _name(words):
+            # A shell that is left with one command becomes it.
+            alone = len(commands) == 1 or words[0] == "exec"
+            return Server(name, tuple(words), below_shell=not alone)
+    return None
+
+
+def _name(command: list[str]) -> str | None:
+    words = iter(command)
+    for word in words:
+        program = Path(word).name
+        if ASSIGNMENT.fullmatch(word) or word.startswith("-") or program in WRAPPERS:
+            continue
+        if program in SERVERS:
+            return program
+        if PYTHON.fullmatch(program):
+            return _of_python(words)
+        if program in ("manage.py", "django-admin"):
+            return _of_django(words)
+        return None
+    return None
+
+
+def _of_python(words: Iterator[str]) -> str | None:
+    for word in words:
+        if word in WITH_VALUE:
+            next(words, None)
+        elif word == "-m":
+            module = next(words, "")
+            return (
+                module if module in SERVERS else _of_django(words) if module == "django" else None
+            )
+        elif word == "-c":
+            return None
+        elif not word.startswith("-"):
+            return _of_django(words) if word.endswith(".py") else None
+    return None
+
+
+def _of_django(words: Iterator[str]) -> str | None:
+    name = next(words, None)
+    return name if name in DJANGOS else None
+
+
+def _script(command: list[str]) -> str | None:
+    """What a shell is given to run: the form that Docker makes of CMD without brackets."""
+    if Path(command[0]).name not in SHELLS:
+        return None
+    for option, script in pairwise(command[1:]):
+        if re.fullmatch(r"-\w*c", option):
+            return script
+        if not option.startswith("-"):
+            break
+    return None
+
+
+def _commands(script: str) -> Iterator[list[str]]:
+    """The words of each simple command; none of a script that cannot be read."""
+    for line in script.replace("\\\n", " ").splitlines():
+        reader = shlex.shlex(line, posix=True, punctuation_chars=True)
+        reader.whitespace_split = True
+        try:
+            words = list(reader)
+        except ValueError:
+            return
+        command: list[str] = []
+        for word in [*words, ";"]:
+            if not set(word) <= set(";&|()"):
+                command.append(word)
+            elif command:
+                yield command
+                command = []

@@ -1,0 +1,86 @@
+"""Which server a command starts, and where Docker's health check then asks."""
+
+from __future__ import annotations
+
+import pytest
+from gunicorn.config import Config
+
+from backend.boot.commands import server_of
+from backend.health import target
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (["gunicorn", "backend.wsgi"], "gunicorn"),
+        (["/opt/venv/bin/gunicorn", "backend.wsgi"], "gunicorn"),
+        (["python", "-m", "gunicorn", "backend.wsgi"], "gunicorn"),
+        (["env", "TZ=UTC", "ddtrace-run", "gunicorn", "backend.wsgi"], "gunicorn"),
+        (["/bin/sh", "-c", "gunicorn backend.wsgi --bind 0.0.0.0:$PORT"], "gunicorn"),
+        (["sh", "-c", "exec gunicorn backend.wsgi"], "gunicorn"),
+        (["bash", "-euc", "cd /code && TZ=UTC gunicorn backend.wsgi"], "gunicorn"),
+        (["sh", "-c", "python manage.py migrate\nexec gunicorn backend.wsgi"], "gunicorn"),
+        (["python", "manage.py", "runserver"], "runserver"),
+        (["python3.13", "-Wall", "-X", "dev", "./manage.py", "runserver", "8001"], "runserver"),
+        (["python", "-m", "django", "runserver"], "runserver"),
+        (["./manage.py", "runserver"], "runserver"),
+        (["sh", "-c", "python -W ignore manage.py runserver 0.0.0.0:$PORT"], "runserver"),
+        (["uvicorn", "team.asgi:application"], "uvicorn"),
+        # What only speaks of one.
+        (["bash"], None),
+        (["bash", "-c", "pip list | grep gunicorn"], None),
+        (["sh", "-c", "echo 'unclosed; gunicorn"], None),
+        (["grep", "gunicorn", "requirements.txt"], None),
+        (["python", "manage.py", "shell", "-c", "runserver"], None),
+        (["python", "-c", "import gunicorn"], None),
+        (["celery", "--app", "team", "worker"], None),
+        (["python", "manage.py", "migrate_databases"], None),
+    ],
+)
+def test_server_is_found_however_its_command_is_written(command: list[str], name: str | None):
+    server = server_of(command)
+    assert (server and server.name) == name
+
+
+@pytest.mark.parametrize(
+    ("script", "below"),
+    [
+        ("gunicorn backend.wsgi --bind 0.0.0.0:$PORT", False),
+        ("cd /code && exec gunicorn backend.wsgi", False),
+        ("cd /code && gunicorn backend.wsgi", True),
+        ("gunicorn backend.wsgi; echo ended", True),
+    ],
+)
+def test_shell_that_stays_above_the_server_is_known(script: str, *, below: bool):
+    server = server_of(["sh", "-c", script])
+    assert server is not None
+    assert server.below_shell == below
+
+
+@pytest.mark.parametrize(
+    ("flags", "given"),
+    [([], False), (["-c", "x.py"], True), (["--config=x.py"], True), (["--check-config"], False)],
+)
+def test_flags_that_name_a_configuration(flags: list[str], *, given: bool):
+    server = server_of(["gunicorn", "backend.wsgi", *flags])
+    assert server is not None
+    assert server.has_configuration == given
+
+
+@pytest.mark.parametrize(
+    ("addresses", "settings", "line"),
+    [
+        ([("0.0.0.0", 9000)], {}, "http 127.0.0.1 9000"),  # noqa: S104
+        ([("::", 8000, 0, 0)], {}, "http ::1 8000"),
+        ([("10.0.0.7", 80)], {}, "http 10.0.0.7 80"),
+        (["/tmp/api.sock", ("127.0.0.1", 80)], {}, "http 127.0.0.1 80"),
+        (["/tmp/api.sock"], {}, "unix /tmp/api.sock"),
+        ([("0.0.0.0", 8443)], {"certfile": "x"}, "tls 127.0.0.1 8443"),  # noqa: S104
+        ([("0.0.0.0", 8000)], {"protocol": "uwsgi"}, "listening"),  # noqa: S104
+    ],
+)
+def test_health_check_asks_where_the_server_listens(addresses: list, settings: dict, line: str):
+    config = Config()
+    for name, value in settings.items():
+        config.set(name, value)
+    assert target.line_of(addresses, config) == line

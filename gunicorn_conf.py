@@ -59,13 +59,14 @@ logger_class = _logger_class = "backend.logs.server.Logger"
 
 def when_ready(server):
     """Before the first worker is forked."""
-    from django.db import connections
+    if server.cfg.preload_app:
+        from django.db import connections
 
-    # A connection that two processes share breaks for both; and what is left of a closed
-    # one belongs to this thread, which gevent's greenlets would be refused for.
-    for connection in connections.all(initialized_only=True):
-        connection.close()
-        del connections[connection.alias]
+        # A connection that two processes share breaks for both; and what is left of a closed
+        # one belongs to this thread, which gevent's greenlets would be refused for.
+        for connection in connections.all(initialized_only=True):
+            connection.close()
+            del connections[connection.alias]
     # Objects of the preloaded application are not looked at again by the garbage
     # collector, whose marks would copy their pages into every worker.
     gc.collect()
@@ -73,6 +74,7 @@ def when_ready(server):
     draining.take_over(server, _drain_seconds)
     arbiter.forgive_sleep(server)
     arbiter.refuse_a_successor(server)
+    arbiter.reload_with_care(server)
     arbiter.stop_new_workers_too()
     arbiter.hear_signals()
     target.write_server(server)
@@ -102,6 +104,11 @@ if _team is not None:
     for _name in _OURS.keys() & _theirs.keys():
         _theirs[_name] = hooks.join(_name, _OURS[_name], _theirs[_name])
     globals().update(_theirs)
+
+_flags = [*sys.argv, *os.environ.get("GUNICORN_CMD_ARGS", "").split()]
+if globals().get("reload") or "--reload" in _flags:
+    # Of a preloaded application each new worker is forked with the old code.
+    preload_app = False
 
 if globals().get("statsd_host") and logger_class == _logger_class:
     # gunicorn has a logger for it, and takes that when none is named.

@@ -84,6 +84,13 @@ def load(module: str, root: Path = ROOT) -> ModuleType | None:
     return loaded
 
 
+def forget(module: str) -> None:
+    """Let the next ``load`` read a local_settings module from its file again."""
+    if found := find(module):
+        sys.modules.pop(found[0], None)
+        importlib.invalidate_caches()
+
+
 def place_of(name: str, module: str, root: Path = ROOT) -> str:
     """File and line where a local_settings module sets ``name``, the file alone if it imports it.
 

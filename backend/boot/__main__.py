@@ -73,6 +73,8 @@ def serve(command: list[str], server: commands.Server) -> None:
         listener = gunicorn and listening.listen(gunicorn.cfg, settings.FORCE_SCRIPT_NAME or "")
         prepare()
         fewer = budget.flags(gunicorn.cfg, current()) if gunicorn else []
+        if gunicorn:
+            configuration.warn_about_restarts(gunicorn.cfg)
         if fewer:
             # They win over gunicorn's files.
             command = [*command, *fewer]
@@ -85,7 +87,8 @@ def serve(command: list[str], server: commands.Server) -> None:
     if gunicorn is None or not handover.is_taken_by(gunicorn.cfg):
         target.write(target.LISTENING)
         become(command)
-    elif had_password or gunicorn.cfg.worker_class_str not in IN_PROCESS:
+    elif had_password or gunicorn.cfg.reload or gunicorn.cfg.worker_class_str not in IN_PROCESS:
+        # A reload must not find what the boot has loaded.
         become_deaf(command)
     else:
         # Without starting Python and loading Django a second time.

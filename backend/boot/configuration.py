@@ -179,6 +179,15 @@ def check_worker_class(config: Config) -> None:
         ) from error
 
 
+def warn_about_restarts(config: Config) -> None:
+    """Say that a single worker, which gunicorn replaces only when it is gone, leaves a gap."""
+    if config.max_requests and config.workers == 1:
+        say(
+            f"WARNING: max_requests = {config.max_requests} with one worker: while it finishes its "
+            "last requests, up to graceful_timeout, nobody else is served. Set WEB_CONCURRENCY=2."
+        )
+
+
 def _bad_value(name: str, values: dict, error: Exception, fix: str) -> StartupError:
     place = overrides.place_of(name, "gunicorn_conf")
     return StartupError(f"{place}: {name} = {values[name]!r}: {_reason(error)}", fix)

@@ -7,6 +7,10 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
+from backend import overrides
+from backend.errors import explained
+from backend.health import phase
+
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
 
@@ -46,6 +50,32 @@ def forgive_sleep(server: Arbiter) -> None:
             murder_workers()
 
     server.murder_workers = murder_hung_workers
+
+
+def reload_with_care(server: Arbiter) -> None:
+    """From gunicorn's hook when_ready: SIGHUP reads a team's gunicorn_conf.py again.
+
+    gunicorn's own configuration file imports it, and Python keeps what it has imported. A file
+    that is broken by now would end gunicorn; here it is named, and what is in force stays.
+    """
+    hang_up = server.handle_hup
+
+    def handle_hup() -> None:
+        from backend.boot.configuration import check_gunicorn
+
+        if phase.draining():
+            server.log.warning("SIGHUP is ignored: this container is stopping")
+            return
+        overrides.forget("gunicorn_conf")
+        try:
+            with explained():
+                check_gunicorn()
+        except SystemExit:  # its two lines are in the log
+            server.log.error("SIGHUP changes nothing: the configuration cannot be read")
+            return
+        hang_up()
+
+    server.handle_hup = handle_hup
 
 
 def refuse_a_successor(server: Arbiter) -> None:

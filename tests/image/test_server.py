@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import requests
+
 from tests.conftest import PostGIS
-from tests.support.containers import IMAGE, Containers, docker, until
+from tests.support.containers import IMAGE, Container, Containers, docker, until
 from tests.support.projects import assert_two_lines
 
 # Asks the database while it is imported, as a team's module may.
@@ -116,3 +118,42 @@ def test_gevent_is_possible_for_a_team_that_brings_it_and_keeps_no_connections(
     assert container.get("/state/").json() == {"users": 0, "age": 0}
     query = _CLIENTS.format(database)
     assert postgis.sql(query) == "0", "a connection outlived its request"
+
+
+def test_hang_up_reads_the_teams_configuration_again_and_survives_a_broken_one(
+    containers: Containers, tmp_path: Path
+) -> None:
+    folder = _local_settings(tmp_path, gunicorn_conf="workers, max_requests = 1, 1000\n")
+    container = containers.start(mounts={folder: "/code/local_settings:ro"}).wait_until_ready()
+    warning = "boot: WARNING: max_requests = 1000 with one worker: while it finishes"
+    assert container.logs().count(warning) == 1
+    file = folder / "gunicorn_conf.py"
+    file.write_text("workers = 3  # and no bound\n")
+    docker("kill", "--signal", "HUP", container.name)
+    until(lambda: len(container.processes()) == 1 + 3, "three workers")
+    file.write_text("workers = 'many'\n")
+    docker("kill", "--signal", "HUP", container.name)
+    until(lambda: "SIGHUP changes nothing" in container.logs(), "it is refused")
+    assert "/code/local_settings/gunicorn_conf.py, line 1: workers = 'many'" in container.logs()
+    assert container.get("/health/ready").status_code == 200
+    assert len(container.processes()) == 1 + 3
+
+
+def test_reload_serves_what_was_saved(containers: Containers, tmp_path: Path) -> None:
+    views = (
+        "from django.http import HttpResponse\nfrom django.urls import path\n\n"
+        "urlpatterns = [path('said/', lambda request: HttpResponse('{}'))]\n"
+    )
+    conf = "reload, workers = True, 1\n"
+    folder = _local_settings(tmp_path, urls=views.format("old"), gunicorn_conf=conf)
+    container = containers.start(mounts={folder: "/code/local_settings:ro"}).wait_until_ready()
+    assert container.get("/said/").text == "old"
+    (folder / "urls.py").write_text(views.format("newer"))
+    until(lambda: _said(container) == "newer", f"the new code is served:\n{container.logs()}")
+
+
+def _said(container: Container) -> str:
+    try:
+        return container.get("/said/").text
+    except requests.ConnectionError:  # while the worker is replaced
+        return ""

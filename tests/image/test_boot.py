@@ -376,6 +376,13 @@ def test_manage_py_shell_runs_with_the_projects_settings(containers):
     assert (done.returncode, done.stdout) == (0, "backend.urls\n"), done.stderr
 
 
+def test_command_that_would_write_code_into_the_image_says_where_to_run_it(containers):
+    done = containers.run("python", "manage.py", "startapp", "trees")
+    assert done.returncode == 1
+    place = "/code/trees cannot be written by UID 1001: Permission denied."
+    assert_two_lines(done.stderr, place, "", "Run the command where your project is mounted")
+
+
 def test_flags_alone_go_to_gunicorn(containers):
     container = containers.start("--workers", "3", "--access-logfile", "/dev/null")
     container.wait_until_ready()

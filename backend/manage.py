@@ -1,0 +1,69 @@
+"""What ``manage.py`` runs: Django's commands, and words for those that fail before they begin."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+
+from django.apps import apps
+from django.core.management import execute_from_command_line
+
+from backend.boot.log import say
+from backend.errors import StartupError, explained
+from backend.logs import console
+
+READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def execute(arguments: list[str]) -> None:
+    """Run the command in ``arguments`` (``sys.argv``), as Django's own function of it does.
+
+    Ends the process with two lines for what the project's settings or applications are wrong
+    about, and for code that cannot be written here.
+    """
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
+    with explained():
+        if arguments[1:2] == ["runserver"]:
+            console.start()
+            # Until Django sets its own, and for --noreload, which sets none.
+            signal.signal(signal.SIGTERM, _stop)
+        try:
+            execute_from_command_line(arguments)
+        except KeyboardInterrupt:
+            print("Stopped (SIGINT)", file=sys.stderr)
+            sys.exit(130)
+        except StartupError:
+            raise
+        except OSError as error:
+            if apps.ready and error.errno not in READ_ONLY:
+                raise
+            raise unwritable(error) if apps.ready else _of_the_project(error) from error
+        except Exception as error:
+            if apps.ready:
+                raise
+            raise _of_the_project(error) from error
+
+
+def _stop(number: int, frame: object) -> None:
+    # Not SystemExit, which a module that is being imported would be blamed for.
+    try:
+        say("stopped (SIGTERM)")
+    finally:
+        os._exit(0)
+
+
+def unwritable(error: OSError) -> StartupError:
+    """For a command that writes code, in a container that has only a copy of it."""
+    return StartupError(
+        f"{error.filename} cannot be written by UID {os.geteuid()}: {error.strerror}.",
+        "Run the command where your project is mounted and yours, as docs/first-evening.md does: "
+        "docker compose run --rm api python manage.py ...",
+    )
+
+
+def _of_the_project(error: Exception) -> StartupError:
+    from backend.boot.configuration import located
+
+    return located(error)

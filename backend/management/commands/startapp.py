@@ -1,0 +1,21 @@
+"""Django's startapp, which says where it can be run when it may not write."""
+
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.core.management.commands import startapp
+
+from backend.errors import explained
+from backend.manage import READ_ONLY, unwritable
+
+
+class Command(startapp.Command):
+    def handle(self, **options: Any) -> None:
+        try:
+            super().handle(**options)
+        except CommandError as error:
+            reason = error.args[0]
+            if not isinstance(reason, OSError) or reason.errno not in READ_ONLY:
+                raise
+            with explained():
+                raise unwritable(reason) from error

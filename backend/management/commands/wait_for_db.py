@@ -1,0 +1,25 @@
+"""Waits for the databases, as a start does: for a step of a release, or a worker's container."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from backend.boot import database, stopping
+from backend.environment import current
+from backend.errors import explained
+
+
+class Command(BaseCommand):
+    help = "Waits until every required database answers; exit code 0 when all do."
+    # They may ask the databases.
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--timeout", type=int, help="Seconds for each of them; DB_WAIT_TIMEOUT unless given."
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        timeout = options["timeout"]
+        with stopping.at_once("wait_for_db was stopped", terminated=143), explained():
+            database.wait(current()["DB_WAIT_TIMEOUT"] if timeout is None else timeout)

@@ -1,7 +1,8 @@
 """A database that is down, full or too slow is a 503 that says so, not a 500.
 
 In REST framework's views by ``exception_handler``, in the format the client asked for;
-everywhere else, and where a team has a handler of its own, by ``UnavailableMiddleware``.
+everywhere else, and where a team has a handler of its own, by ``UnavailableMiddleware``, which
+also refuses a stream that there is no thread for.
 
 What a client did wrong and Django would answer with a 500 goes the same ways: see
 ``backend.client_errors``.
@@ -22,8 +23,9 @@ from django.conf import settings
 from django.core.signals import got_request_exception
 from django.db import DatabaseError, InterfaceError, OperationalError
 from django.dispatch import receiver
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
+from backend import streams
 from backend.client_errors import answer_to, sqlstate
 from backend.defaults import setting
 from backend.error_sources import driver_connection, driver_wrapper
@@ -186,15 +188,17 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Any:
 class UnavailableMiddleware:
     """Answers 503 where a database's outage would be Django's page for errors."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
         # In another middleware Django has made a 500 of it by now: a session that cannot
         # be saved, for one.
         found = getattr(request, "_unavailable", None)
-        return _answer(*found) if found and response.status_code == 500 else response
+        if found and response.status_code == 500:
+            return _answer(*found)
+        return streams.placed(request, response)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         found = _status_and_detail(error, request)

@@ -23,6 +23,7 @@ import io
 import logging
 import select
 import socket
+import ssl
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -54,6 +55,7 @@ from backend.geo.sql import (
 )
 from backend.geo.stored_types import StoredTextMixin
 from backend.geo.tile_geometry import geometry_name
+from backend.server import places
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +69,14 @@ class StreamingUnavailable(exceptions.APIException):
 
     status_code = status.HTTP_406_NOT_ACCEPTABLE
     default_code = "streaming_unavailable"
+
+
+class NoPlace(exceptions.APIException):
+    """As many streams are under way as this server has threads for."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail, default_code = places.NO_PLACE, "no_place"
+    wait = places.RETRY_AFTER  # REST framework's header Retry-After
 
 
 class QueryTooSlow(exceptions.APIException):
@@ -229,7 +239,7 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
     def stream(self, request: Request, renderer: StreamRenderer) -> HttpResponseBase:
         """The rows of the viewset in the renderer's format.
 
-        Raises StreamingUnavailable, QueryTooSlow, ValidationError for limit and offset,
+        Raises StreamingUnavailable, NoPlace, QueryTooSlow, ValidationError for limit and offset,
         NotInDatabase, and what the database says before the first row.
         """
         queryset = checked_queryset(self.filter_queryset(self.get_queryset()))
@@ -245,6 +255,8 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
         statement = renderer.statement(query, self.stream_precision)
         if request.method == "HEAD":
             return self._stream_response(renderer, queryset.model, ())
+        if not places.take():
+            raise NoPlace
         copy = Copy(
             query.using,
             statement,
@@ -353,7 +365,8 @@ def _watch(request: Request) -> Callable[[], bool]:
     connection = request.META.get("gunicorn.socket")
 
     def gone() -> bool:
-        if type(connection) is not socket.socket:  # TLS knows no peeking
+        # TLS knows no peeking.
+        if not isinstance(connection, socket.socket) or isinstance(connection, ssl.SSLSocket):
             return False
         readable = select.poll()
         readable.register(connection, select.POLLIN)

@@ -13,6 +13,7 @@ from django.urls import Resolver404, get_resolver
 from backend.health import phase
 from backend.health.checks import MISSING, OK, PENDING, READ_ONLY, DatabaseState, database_states
 from backend.pages import HEADERS, POLICY
+from backend.server import places
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -24,7 +25,8 @@ class HealthApplication:
     - live: 200 while the process answers.
     - ready: 200 when every required database answers and its migrations are in, else 503, as it is
       while this container drains; JSON with ``status``, ``phase``, ``since`` when, and ``checks``,
-      which say of each database what is wrong.
+      which say of each database what is wrong. While every thread of the worker that answers has a
+      request, the status is ``busy``.
     - ``/health/``: the same for people. A URL of the team's own that begins with
       ``health`` keeps its place; a catch-all does not take ours.
     """
@@ -77,10 +79,13 @@ def _phase(states: list[DatabaseState]) -> phase.Phase:
 def _word(now: phase.Phase, states: list[DatabaseState]) -> str:
     """How the API is as a whole.
 
-    An optional database does not keep it from being ready, nor one that can still be read.
+    An optional database does not keep it from being ready, nor one that can still be read; nor do
+    threads that all have a request: taken out of rotation, it would leave them to the others.
     """
     if now.name != phase.READY:
         return "not ready"
+    if places.busy:
+        return "busy"
     return "ready" if all(state.ok for state in states) else "degraded"
 
 

@@ -15,7 +15,7 @@ from tests.support.load import Load
 # Seconds after which something that should come back counts as hung.
 HUNG = 60
 
-# One view that asks the database and one that writes to it.
+# A view of the database, with streams; and views that last as long as their client, or a file.
 PROJECT = {
     "local_settings/settings.py": (
         "from backend.hacko_settings import *\n\n"
@@ -25,10 +25,11 @@ PROJECT = {
     "local_settings/urls.py": (
         "from django.urls import include, path\n"
         "from rest_framework.routers import DefaultRouter\n"
-        "from notes.views import Notes, pid\n\n"
+        "from notes import views\n\n"
         "router = DefaultRouter()\n"
-        'router.register("notes", Notes)\n'
-        'urlpatterns = [path("api/", include(router.urls)), path("pid", pid)]\n'
+        'router.register("notes", views.Notes)\n'
+        'urlpatterns = [path("api/", include(router.urls)), path("pid", views.pid),\n'
+        '    path("lines", views.lines), path("wait", views.wait)]\n'
     ),
     "notes/__init__.py": "",
     "notes/models.py": (
@@ -46,16 +47,24 @@ PROJECT = {
         '    ], options={"ordering": ["id"]})]\n'
     ),
     "notes/views.py": (
-        "import os\n\nfrom django.http import HttpResponse\n"
+        "import os\nimport time\nfrom pathlib import Path\n\n"
+        "from django.http import HttpResponse, StreamingHttpResponse\n"
         "from rest_framework import serializers, viewsets\n"
+        "from backend.geo.streaming import StreamingMixin\n"
         "from notes.models import Note\n\n\n"
         "class NoteSerializer(serializers.ModelSerializer):\n"
         "    class Meta:\n        model = Note\n"
         '        fields = ["id", "text"]\n\n\n'
-        "class Notes(viewsets.ModelViewSet):\n"
+        "class Notes(StreamingMixin, viewsets.ModelViewSet):\n"
         "    queryset = Note.objects.all()\n"
         "    serializer_class = NoteSerializer\n\n\n"
-        "def pid(request):\n    return HttpResponse(str(os.getpid()))\n"
+        "def pid(request):\n    return HttpResponse(str(os.getpid()))\n\n\n"
+        "def lines(request):\n"
+        '    """A team\'s own stream, of 100 MB."""\n'
+        '    return StreamingHttpResponse(b"x" * 100_000 for _ in range(1000))\n\n\n'
+        "def wait(request):\n"
+        '    while not Path("/tmp/go-on").exists():\n        time.sleep(0.05)\n'
+        '    return HttpResponse("done")\n'
     ),
 }
 

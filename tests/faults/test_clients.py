@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from tests.faults.conftest import HUNG, Report, mounts
+from tests.support import slow
 from tests.support.containers import Container, Containers, until
 from tests.support.load import Load
 
@@ -142,7 +143,10 @@ def answer(client: socket.socket) -> bytes:
 
 
 # In a team's gunicorn_conf.py, so that the test need not wait for as long as clients may.
-IMPATIENT = "from backend import worker\n\nworker.HEADERS_TIMEOUT = worker.STALLED = 1\n"
+IMPATIENT = (
+    "from backend import worker\nfrom backend.server import clients\n\n"
+    "worker.HEADERS_TIMEOUT = clients.STALLED = 1\n"
+)
 
 
 @pytest.fixture
@@ -192,3 +196,63 @@ def test_stalled_bodies_and_unread_answers_give_their_threads_back(
     report.add(
         "16 stalled bodies and unread answers", "let go after 30 s (here 1 s)", recovered=took
     )
+
+
+# What 16 clients ask for, slowly. The page has 8 MB, the streams more than all buffers on the way.
+SLOW = {
+    "streams": slow.reading("/api/notes/?format=csv"),
+    "streams of the team's own": slow.reading("/lines"),
+    "pages": slow.reading("/api/notes/?limit=8"),
+    "small bodies": slow.uploading("/api/notes/", 1000),
+    "uploads": slow.uploading("/api/notes/"),
+    "chunked bodies": slow.uploading_chunks("/api/notes/"),
+}
+
+
+@pytest.fixture(scope="module")
+def filled_api(api: Container) -> Container:
+    """With 32 notes of a megabyte each."""
+    for _ in range(32):
+        note = {"text": "x" * 1_000_000}
+        assert requests.post(api.url("/api/notes/"), json=note, timeout=HUNG).status_code == 201
+    return api
+
+
+@pytest.mark.parametrize("kind", SLOW)
+def test_sixteen_slow_clients_do_not_keep_others_from_being_served(
+    filled_api: Container, kind: str, report: Report
+) -> None:
+    notes = filled_api.url("/api/notes/987654321/")
+    pid = filled_api.url("/pid")
+    load = Load(lambda: pid)
+    with slow.SlowClients(address(filled_api), SLOW[kind]).running() as slow_ones:
+        with load.running():
+            until(lambda: load.good_answers > 200, "the load is served")
+        assert requests.put(notes, json={"text": "x"}, timeout=HUNG).status_code == 404
+        assert filled_api.get("/health/ready").json()["status"] == "ready"
+        if "streams" in kind:
+            until(lambda: all(slow_ones.heads), "all of them have an answer")
+            answers = [head.split(b" ")[1] for head in slow_ones.heads]
+            # Three of the four threads of each of two workers.
+            assert 3 <= answers.count(b"200") <= 6
+            refused = slow_ones.heads[answers.index(b"503")]
+            assert b"\r\nRetry-After: " in refused
+    assert (load.failed, load.lost, load.refused) == (0, 0, 0), load.bad
+    report.add(f"16 slow {kind}", "others are served", load)
+
+
+def test_when_every_thread_has_a_request_ready_says_busy(sqlite_api: Container) -> None:
+    where = address(sqlite_api)
+    with contextlib.ExitStack() as stack:
+        for _ in range(4):
+            client = stack.enter_context(socket.create_connection(where))
+            client.sendall(slow.reading("/wait"))
+
+        def status() -> str:
+            answer = sqlite_api.get("/health/ready")
+            assert answer.status_code == 200
+            return answer.json()["status"]
+
+        until(lambda: status() == "busy", "it says so")
+        sqlite_api.exec("touch", "/tmp/go-on")
+        until(lambda: status() == "ready", "it is ready again")

@@ -310,20 +310,20 @@ class Load:
             self.last_phases["stream", lines[-1]] += 1
 
     def upload(self) -> None:
-        """A body of four seconds, a byte at a time."""
+        """A body of four seconds, larger than what is collected before a thread has it."""
         self.count()
         with contextlib.closing(self.connect()) as connection:
             connection.putrequest("POST", "/upload/")
-            connection.putheader("Content-Length", "40")
+            connection.putheader("Content-Length", "80000")
             connection.endheaders()
             for _ in range(40):
-                connection.send(b"x")
+                connection.send(b"x" * 2000)
                 time.sleep(0.1)
             answer = connection.getresponse()
             body = answer.read()
             assert answer.status == 200, (answer.status, body)
             document = json.loads(body)
-            assert document["size"] == 40
+            assert document["size"] == 80_000
             self.last_phases["upload", document["phase"]] += 1
 
 

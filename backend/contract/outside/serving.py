@@ -43,7 +43,7 @@ def health(container: Container, prefix: str) -> Iterator[Result]:
     for what, path in HEALTH.items():
         answer = _ask(container, prefix + path)
         document = _json(answer)
-        if answer and answer.status == 200 and document.get("status") in ("live", "ready"):
+        if answer and answer.status == 200 and document.get("status") in ("live", "ready", "busy"):
             yield Result(path, OK, "200")
         elif answer and document.get("status") == "degraded":
             yield Result(path, WARNING, "degraded", f"See its checks: {document['checks']}")

@@ -1,0 +1,147 @@
+"""A client's connection, on which a thread waits for as little as it can.
+
+What a client does not take at once is kept, and sent by the worker's loop when the thread has gone
+on; a stream is ahead of its reader by ``AHEAD`` at most. Where a thread has to wait, the client
+has to keep a pace: a byte now and then is not enough.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import time
+import weakref
+from collections import deque
+
+# Seconds in which a client has to send, or take, STALLED times MINIMUM_RATE bytes.
+STALLED = 30
+# Bytes a second. The slowest networks that people still have give twice that (GPRS, EDGE), nginx
+# and Apache ask for a tenth of it.
+MINIMUM_RATE = 4096
+# Seconds for a whole body: the largest that is taken (100 MB) by a line of 1.5 Mbit/s.
+BODY_TIMEOUT = 600
+# Bytes of a stream that wait for its reader, and of a part of a static file; a page is kept whole,
+# since it is in memory anyway.
+AHEAD = 2 * 2**20
+# Bytes of a file that are given to the kernel at once.
+FILE_PIECE = 2**20
+
+
+class FilePart:
+    """Bytes of a file, from ``offset``, that go from the disk to the client."""
+
+    def __init__(self, descriptor: int, offset: int, count: int) -> None:
+        self.descriptor = os.dup(descriptor)  # whoever gave it closes the file
+        weakref.finalize(self, os.close, self.descriptor)
+        self.offset = offset
+        self.count = count
+
+    def send(self, connection: int) -> bool:
+        """Send what is taken; whether that was all. Raises BlockingIOError, OSError."""
+        if self.count:
+            piece = min(self.count, FILE_PIECE)
+            sent = os.sendfile(connection, self.descriptor, self.offset, piece)
+            if not sent:
+                raise ConnectionAbortedError("a file became shorter while it was sent")
+            self.offset, self.count = self.offset + sent, self.count - sent
+        return not self.count
+
+
+class Client(socket.socket):
+    """Where gunicorn has a client's socket; made of it, by ``Client(fileno=sock.detach())``."""
+
+    def __init__(self, fileno: int) -> None:
+        super().__init__(fileno=fileno)
+        self.kept: deque[memoryview | FilePart] = deque()
+        self.kept_bytes = 0  # in memory
+        self.begin()
+
+    def begin(self) -> None:
+        """A new request: the pace is counted from here."""
+        self.began = time.monotonic()
+        self.moved = 0
+        self._waited, self._moved_before = 0.0, 0
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        # With a time-out, or none to wait for, it is the caller who is patient.
+        if flags or self.gettimeout() is not None:
+            return super().recv(size, flags)
+        if time.monotonic() - self.began > BODY_TIMEOUT:
+            raise TimeoutError
+        self._wait(select.POLLIN)
+        data = super().recv(size)
+        self.moved += len(data)
+        return data
+
+    def sendall(self, data: bytes, flags: int = 0) -> None:
+        while self.kept_bytes > AHEAD:
+            try:
+                self._wait(select.POLLOUT)
+            except TimeoutError:
+                self.forget()
+                raise
+            self.send_kept()
+        rest = memoryview(data)
+        if not self.kept:
+            rest = rest[self._send(rest) :]
+        if rest:
+            self.kept.append(rest)
+            self.kept_bytes += len(rest)
+
+    def sendfile(self, file, offset: int = 0, count: int | None = None) -> int:  # type: ignore[no-untyped-def]
+        # By the loop alone, whose sockets do not block.
+        size = os.fstat(file.fileno()).st_size - offset if count is None else count
+        self.kept.append(FilePart(file.fileno(), offset, size))
+        return size
+
+    def send_kept(self) -> None:
+        """Send of what is kept as much as the client takes now. Raises OSError when it is gone."""
+        while self.kept:
+            first = self.kept[0]
+            if isinstance(first, FilePart):
+                count = first.count
+                try:
+                    is_sent = first.send(self.fileno())
+                except BlockingIOError:
+                    return
+                self.moved += count - first.count
+            else:
+                sent = self._send(first)
+                self.kept_bytes -= sent
+                self.kept[0] = first[sent:]
+                is_sent = sent == len(first)
+            if not is_sent:
+                return
+            self.kept.popleft()
+
+    def forget(self) -> None:
+        """Send nothing more of what is kept."""
+        self.kept.clear()
+        self.kept_bytes = 0
+
+    def has_stalled(self, waited: float) -> bool:
+        """Whether it is too slow, after ``waited`` more seconds of waiting for it."""
+        self._waited += waited
+        if self._waited < STALLED:
+            return False
+        is_slow = self.moved - self._moved_before < STALLED * MINIMUM_RATE
+        self._waited, self._moved_before = 0.0, self.moved
+        return is_slow
+
+    def _send(self, data: memoryview) -> int:
+        try:
+            sent = self.send(data, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return 0
+        self.moved += sent
+        return sent
+
+    def _wait(self, event: int) -> None:
+        """Until it can send or take. Raises TimeoutError when it is too slow."""
+        began = time.monotonic()
+        waiting = select.poll()
+        waiting.register(self, event)
+        is_there = waiting.poll(STALLED * 1000)
+        if self.has_stalled(time.monotonic() - began) or not is_there:
+            raise TimeoutError

@@ -1,0 +1,66 @@
+"""Clients that read or write a little each second, for as long as the test lasts."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+
+PATIENCE = 60  # seconds
+READ = 2000  # bytes a second; in the way of a reader stands also a small window
+
+
+def reading(path: str) -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+
+
+def uploading(path: str, size: int = 1_000_000) -> bytes:
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {size}\r\n\r\n[".encode()
+
+
+def uploading_chunks(path: str) -> bytes:
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    return f"{head}Transfer-Encoding: chunked\r\n\r\nF4240\r\n[".encode()
+
+
+class SlowClients:
+    """``count`` of them, all with the same request."""
+
+    def __init__(self, where: tuple[str, int], request: bytes, count: int = 16) -> None:
+        self.request = request
+        self.writes = request.startswith(b"POST")
+        self.clients: list[socket.socket] = []
+        # What each has read of its answer's beginning.
+        self.heads: list[bytes] = [b""] * count
+        self._stop = threading.Event()
+        for _ in range(count):
+            client = socket.socket()
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.settimeout(PATIENCE)
+            client.connect(where)
+            client.sendall(request)
+            self.clients.append(client)
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[SlowClients]:
+        thread = threading.Thread(target=self._work)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._stop.set()
+            thread.join()
+            for client in self.clients:
+                client.close()
+
+    def _work(self) -> None:
+        while not self._stop.wait(1):
+            for number, client in enumerate(self.clients):
+                with contextlib.suppress(OSError):  # it was let go
+                    if self.writes:
+                        client.send(b" ", socket.MSG_DONTWAIT)
+                    else:
+                        data = client.recv(READ, socket.MSG_DONTWAIT)
+                        self.heads[number] = (self.heads[number] + data)[:READ]

@@ -1,12 +1,16 @@
-"""The WSGI layer that bounds what a request may send.
+"""The WSGI layer that bounds what a request may send, and what memory that may take.
 
 Django bounds what it parses itself (DATA_UPLOAD_MAX_MEMORY_SIZE), and neither files nor what
 REST framework reads: its JSON parser takes a body of any size into memory. And Django takes a
 body without a length (``Transfer-Encoding: chunked``) for an empty one.
+
+Where the container has a limit of memory, a body takes its part of ``backend.server.memory``: JSON
+what it needs when it is parsed, and a file its size where ``/tmp`` is memory, too.
 """
 
 from __future__ import annotations
 
+import functools
 import io
 import re
 import tempfile
@@ -17,7 +21,9 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest, get_path_info
 from django.urls import Resolver404, ResolverMatch, resolve
 
-from backend.refusals import TOO_LARGE
+from backend import limits
+from backend.refusals import REFUSED
+from backend.server import memory
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -26,15 +32,33 @@ PIECE = 64 * 1024  # bytes
 # A body that was refused is read and thrown away up to this: a client that sends first and reads
 # later would otherwise find a broken connection, and not the answer. gunicorn ends the others.
 LINGER = 16 * 2**20  # bytes
+# Bodies up to this cost next to nothing, whatever is in them.
+SMALL = 64 * 1024  # bytes
 # Larger chunked bodies wait in a file, as Django's uploads do.
 IN_MEMORY = 2**20  # bytes
+# Bytes of memory for each byte of a body that is taken whole: of JSON as bytes, as text and as text
+# of four bytes a character; and for what each of its values is in Python, at most (measured).
+OF_BYTE, OF_VALUE, OF_GROUP = 5, 64, 72
+# What one JSON may take, in times DATA_UPLOAD_MAX_MEMORY_SIZE: coordinates take about ten times
+# their size, and [{},{},{}] fifty times.
+TIMES = 20
 # What Django's own views take into memory whole, and what a parser of the team's may.
+WHOLE = "DATA_UPLOAD_MAX_MEMORY_SIZE"
+JSON = re.compile(r".*[/+]json")
+FULL = "The bodies of other requests take the memory of this server. Try again in a few seconds."
 TAKEN_WHOLE = re.compile(r"application/x-www-form-urlencoded|.*[/+]json")
 PARSED_WHOLE = re.compile(r"application/x-www-form-urlencoded|.*[/+](json|xml|yaml)")
 
 
-class TooLargeError(Exception):
-    """A body of which no length was told has more bytes than it may."""
+class RefusedError(OSError):
+    """A body that has more bytes, or takes more memory, than there is for it.
+
+    Raised where it is read, which Django makes an UnreadablePostError of.
+    """
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status, self.detail = status, detail
 
 
 class BodyLimits:
@@ -50,44 +74,119 @@ class BodyLimits:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         length = environ.get("CONTENT_LENGTH") or ""
-        chunked = not length and "HTTP_TRANSFER_ENCODING" in environ
-        if length.isdecimal() or chunked:
-            name, limit = _limit(environ, None if chunked else int(length))
-            if length and int(length) > limit:
-                linger = LINGER if int(length) <= LINGER else 0
-                return self._refuse(environ, start_response, name, limit, linger)
-            if chunked:
-                try:
-                    body, size = _whole(environ["wsgi.input"], limit)
-                except TooLargeError:
-                    return self._refuse(environ, start_response, name, limit, LINGER)
-                environ["wsgi.input"], environ["CONTENT_LENGTH"] = body, str(size)
+        size = int(length) if length.isdecimal() else 0
+        try:
+            if size > min(SMALL, *_bounds().values()):
+                environ["wsgi.input"] = _Body(environ, size)
+            elif not length and "HTTP_TRANSFER_ENCODING" in environ:
+                body, size = _whole(_Body(environ))
                 del environ["HTTP_TRANSFER_ENCODING"]
+                environ |= {"wsgi.input": body, "CONTENT_LENGTH": str(size)}
+        except RefusedError as error:
+            return self._refuse(environ, start_response, error, size)
         return self.application(environ, start_response)
 
     def _refuse(
-        self, environ: Environ, start_response: StartResponse, name: str, limit: int, linger: int
+        self, environ: Environ, start_response: StartResponse, refused: RefusedError, size: int
     ) -> Iterable[bytes]:
         """Let backend.hosts answer, in Django, whose middleware adds its headers."""
-        detail = f"The body of a request of this type has at most {limit} bytes here ({name})."
+        linger = LINGER if size <= LINGER else 0
         stream, empty = environ["wsgi.input"], {"CONTENT_LENGTH": "0", "wsgi.input": io.BytesIO()}
         environ.pop("HTTP_TRANSFER_ENCODING", None)
-        environ |= {TOO_LARGE: detail, **empty}
+        environ |= {REFUSED: (refused.status, refused.detail), **empty}
         return _Refusal(self.application(environ, start_response), stream, linger)
 
 
-def _limit(environ: Environ, size: int | None) -> tuple[str, int]:
-    """The setting that bounds this body, and its value; a ``size`` of None is not known yet."""
-    limits = {"MAX_UPLOAD_SIZE": settings.MAX_UPLOAD_SIZE}
-    whole = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    if whole is not None and (size is None or size > whole) and _is_taken_whole(environ):
-        limits["DATA_UPLOAD_MAX_MEMORY_SIZE"] = whole
-    return min(limits.items(), key=lambda item: item[1])
+class _Body:
+    """A body in the place of ``wsgi.input``, of which no more is read than there is memory for.
+
+    Of a ``size`` in bytes, or 0 where it is not announced. Raises RefusedError.
+    """
+
+    def __init__(self, environ: Environ, size: int = 0) -> None:
+        self._stream = environ["wsgi.input"]
+        kind = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+        bounds, is_whole = _bounds(), _is_taken_whole(environ, kind)
+        whole = bounds.get(WHOLE)
+        if not is_whole:
+            bounds.pop(WHOLE, None)
+        self._name, self._limit = min(bounds.items(), key=lambda item: item[1])
+        self._is_json = is_whole and bool(JSON.fullmatch(kind))
+        self._of_byte = OF_BYTE if is_whole else int(_are_files_in_memory())
+        self._most = memory.most(), "the container's limit of memory"
+        if self._is_json and whole is not None:
+            self._most = min(self._most, (whole * TIMES, f"{TIMES} times {WHOLE}"))
+        self._announced, self._read, self._taken = size, 0, 0
+        if size:
+            self._check_size(size)
+            self._take(size * self._of_byte)
+
+    def read(self, size: int | None = None) -> bytes:
+        return self._passed(self._stream.read(size))
+
+    def readline(self, size: int | None = None) -> bytes:
+        return self._passed(self._stream.readline(size))
+
+    def readlines(self, _hint: int | None = None) -> list[bytes]:
+        return list(self)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.readline, b"")
+
+    def _passed(self, data: bytes) -> bytes:
+        need = 0
+        if not self._announced:
+            self._read += len(data)
+            self._check_size(self._read)
+            need = len(data) * self._of_byte
+        if self._is_json:
+            need += memory_of_values(data)
+        self._take(need)
+        return data
+
+    def _check_size(self, size: int) -> None:
+        limit, name = self._limit, self._name
+        if self._of_byte and memory.most() < limit * self._of_byte:
+            limit, name = int(memory.most()) // self._of_byte, "the container's limit of memory"
+        if size > limit:
+            detail = f"The body of a request of this type has at most {limit} bytes here ({name})."
+            raise RefusedError(413, detail)
+
+    def _take(self, need: int) -> None:
+        self._taken += need
+        most, name = self._most
+        if self._taken > most:
+            raise RefusedError(
+                413,
+                f"The values in this body take more than {int(most)} bytes of memory ({name}). "
+                "Send them in several requests.",
+            )
+        if need and not memory.take(need):
+            raise RefusedError(503, FULL)
 
 
-def _is_taken_whole(environ: Environ) -> bool:
-    """Whether the view that answers reads this body into memory, not from a file."""
-    kind = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+def memory_of_values(data: bytes) -> int:
+    """Bytes that Python takes, at most, for the values that this part of a JSON text spells."""
+    values = data.count(b",") + data.count(b":")
+    groups = data.count(b"[") + data.count(b"{")
+    return values * OF_VALUE + groups * OF_GROUP
+
+
+def _bounds() -> dict[str, int]:
+    """The settings that bound a body, in bytes."""
+    bounds = {"MAX_UPLOAD_SIZE": settings.MAX_UPLOAD_SIZE}
+    if settings.DATA_UPLOAD_MAX_MEMORY_SIZE is not None:
+        bounds[WHOLE] = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    return bounds
+
+
+@functools.cache
+def _are_files_in_memory() -> bool:
+    return limits.is_in_memory(settings.FILE_UPLOAD_TEMP_DIR or tempfile.gettempdir())
+
+
+def _is_taken_whole(environ: Environ, kind: str) -> bool:
+    """Whether the view that answers reads a body of this type into memory, not from a file."""
     match = _matched(environ)
     if match is None:
         return bool(TAKEN_WHOLE.fullmatch(kind))
@@ -116,13 +215,11 @@ def _parser(match: ResolverMatch, environ: Environ) -> Any:
     return view.get_content_negotiator().select_parser(view.request, view.get_parsers())
 
 
-def _whole(stream: IO[bytes], limit: int) -> tuple[IO[bytes], int]:
-    """All of a chunked body, and its length in bytes. Raises TooLargeError above ``limit``."""
+def _whole(stream: _Body) -> tuple[IO[bytes], int]:
+    """All of a chunked body, and its length in bytes. Raises RefusedError."""
     body = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  closed with the request
     while piece := stream.read(PIECE):
         body.write(piece)
-        if body.tell() > limit:
-            raise TooLargeError
     size = body.tell()
     body.seek(0)
     return body, size

@@ -18,6 +18,7 @@ from django.db.models import ProtectedError, RestrictedError
 from django.http import HttpRequest, UnreadablePostError
 
 from backend import error_sources
+from backend.bodies import RefusedError
 
 UNREADABLE = "The body of this request did not come to its end."
 NUL = "This request contains a NUL character, which no text in the database can have."
@@ -49,6 +50,8 @@ OF_ARGUMENTS = (ValueError, TypeError, FieldError)
 def answer_to(error: BaseException, request: HttpRequest | None) -> tuple[int, str] | None:
     """The status for an error of the client's, and what it is; None for any other error."""
     if isinstance(error, UnreadablePostError):
+        if refused := _refused_body(error):
+            return refused.status, refused.detail
         return HTTPStatus.REQUEST_TIMEOUT, UNREADABLE
     if request is None or isinstance(error, InterfaceError):
         return None
@@ -60,6 +63,13 @@ def answer_to(error: BaseException, request: HttpRequest | None) -> tuple[int, s
     if isinstance(error, DatabaseError) and (code := sqlstate(error)):
         return _of_server(error, code, params, request)
     return _of_driver(error, params, request)
+
+
+def _refused_body(error: BaseException | None) -> RefusedError | None:
+    """What a body could not be read for, if it was refused; Django chains it, also twice."""
+    while error is not None and not isinstance(error, RefusedError):
+        error = error.__cause__
+    return error
 
 
 def sqlstate(error: BaseException) -> str | None:

@@ -13,7 +13,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from backend.explain.tracebacks import SHOWN
 from backend.landing import render
 from backend.pages import POLICY
-from backend.refusals import TOO_LARGE, of_view, refuse
+from backend.refusals import REFUSED, of_view, refuse
+from backend.server import places
 
 # Django's own name for it, which teams may have silenced or raised already.
 logger = logging.getLogger("django.security.DisallowedHost")
@@ -37,8 +38,8 @@ class HostMiddleware:
             logger.warning("%s", error, extra={"status_code": 400, "request": request})
             request.get_host = str  # type: ignore[method-assign]  for the middleware: no host
             return refuse(request, self.get_response, _refusal(request))
-        if detail := request.META.get(TOO_LARGE):
-            refusal = JsonResponse({"detail": detail}, status=413, reason="Content Too Large")
+        if refused := request.META.get(REFUSED):
+            refusal = _refused_body(*refused)
             return refuse(request, self.get_response, refusal)
         return _for_own_pages(request, self.get_response(request))
 
@@ -53,6 +54,13 @@ def _for_own_pages(request: HttpRequest, response: HttpResponse) -> HttpResponse
         for name in ("Access-Control-Allow-Origin", "Access-Control-Allow-Credentials"):
             response.headers.pop(name, None)
     return response
+
+
+def _refused_body(status: int, detail: str) -> HttpResponse:
+    if status == 413:
+        return JsonResponse({"detail": detail}, status=413, reason="Content Too Large")
+    headers = {"Retry-After": str(places.RETRY_AFTER)}
+    return JsonResponse({"detail": detail}, status=status, headers=headers)
 
 
 def _refusal(request: HttpRequest) -> HttpResponse:

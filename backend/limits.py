@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
+MOUNTS = Path("/proc/mounts")
 MIB = 2**20
 # cgroup v1 says "no limit" as the largest multiple of a page that fits 63 bits.
 UNLIMITED = 2**60
@@ -14,6 +15,7 @@ UNLIMITED = 2**60
 # requests; the rest is room for a team's own modules and a large page.
 MASTER_MEMORY = 64 * MIB
 WORKER_MEMORY = 48 * MIB
+LEAST_ROOM = 4 * MIB
 
 
 def cpu_cores(cgroup: Path = CGROUP) -> float:
@@ -43,6 +45,28 @@ def workers(cgroup: Path = CGROUP) -> int:
     if memory is not None:
         count = min(count, (memory - MASTER_MEMORY) // WORKER_MEMORY)
     return max(count, 1)
+
+
+def room(count: int, cgroup: Path = CGROUP) -> float:
+    """Bytes that each of ``count`` workers has for the bodies of requests; endless without a limit.
+
+    At least 4 MiB: ``shortage`` warns of workers that the memory does not carry.
+    """
+    memory = memory_bytes(cgroup)
+    if memory is None:
+        return math.inf
+    return max((memory - MASTER_MEMORY) // count - WORKER_MEMORY, LEAST_ROOM)
+
+
+def is_in_memory(folder: str, mounts: Path = MOUNTS) -> bool:
+    """Whether what is written to ``folder`` counts as memory of the container: on a tmpfs."""
+    best, kind = "", ""
+    for line in mounts.read_text().splitlines():
+        _, place, found = line.split()[:3]
+        inside = f"{folder}/".startswith(place if place == "/" else f"{place}/")
+        if inside and len(place) >= len(best):
+            best, kind = place, found
+    return kind in ("tmpfs", "ramfs")
 
 
 def shortage(count: int, cgroup: Path = CGROUP) -> str | None:

@@ -14,8 +14,9 @@ from django.urls import re_path
 from backend.pages import HEADERS
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
-# In the environment of WSGI: why backend.bodies refuses the request, whose body is gone.
-TOO_LARGE = "backend.too_large"
+# In the environment of WSGI: with what status and in what words backend.bodies refuses the request,
+# whose body is gone.
+REFUSED = "backend.refused"
 _REFUSAL = "_backend_refusal"
 
 

@@ -35,7 +35,7 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from backend import limits
 from backend.environment import current
-from backend.server import clients, places
+from backend.server import clients, memory, places
 from backend.server.clients import Client
 
 # Seconds from the first byte of a request to the end of its headers. nginx gives 60,
@@ -123,6 +123,7 @@ class Worker(ThreadWorker):
 
     def init_process(self) -> None:
         self.probe_pool = futures.ThreadPoolExecutor(max_workers=1)
+        memory.bound(limits.room(self.cfg.workers))
         places.bound(max(self.cfg.threads - 1, 1), partial(self.method_queue.defer, self._admit))
         super().init_process()
 
@@ -390,6 +391,7 @@ class Worker(ThreadWorker):
         try:
             return super().handle(conn)
         finally:
+            memory.end()
             places.end()
 
     def handle_request(self, req: http.Request, conn: TConn) -> bool:

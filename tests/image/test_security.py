@@ -267,6 +267,17 @@ def test_json_is_bounded_before_it_is_parsed(api: Container):
     assert large.headers["X-Content-Type-Options"] == "nosniff"
 
 
+def test_json_of_many_values_is_bounded_by_what_it_takes(api: Container):
+    """Its bytes are few enough; parsed, they take 50 times as much."""
+    headers = {"Content-Type": "application/json"}
+    for path in ("/echo/", "/raw/"):
+        places = post(api, path, data=b"[" + b"[-122.67,45.52]," * 6000 + b"0]", headers=headers)
+        assert places.status_code == 200, path
+        nothings = post(api, path, data=b"[" + b"{}," * 30_000 + b"0]", headers=headers)
+        assert nothings.status_code == 413, path
+        assert "20 times DATA_UPLOAD_MAX_MEMORY_SIZE" in nothings.json()["detail"]
+
+
 def test_uploaded_files_are_bounded_as_a_whole(api: Container):
     assert post(api, files={"map": b"x" * 2_900_000}).json()["files"] == 2_900_000
     large = post(api, files={"map": b"x" * 6_000_000})

@@ -1,5 +1,6 @@
 """CPU and memory limits, read from the files that cgroup v2 and v1 keep."""
 
+import math
 import os
 from pathlib import Path
 
@@ -90,3 +91,20 @@ def test_why_there_are_few_workers_and_what_too_many_risk_is_said(tmp_path, memo
     folder = v2(tmp_path, memory="max" if memory is None else str(memory * MIB))
     found = limits.shortage(count, folder)
     assert found == said or (said and found.startswith(said) and "Raise the limit" in found)
+
+
+@pytest.mark.parametrize(
+    ("memory", "count", "room"), [("max", 2, math.inf), (128 * MIB, 1, 16 * MIB), (1, 4, 4 * MIB)]
+)
+def test_bodies_have_what_the_workers_leave_of_the_memory(tmp_path, memory, count, room):
+    assert limits.room(count, v2(tmp_path, memory=str(memory))) == room
+
+
+@pytest.mark.parametrize(
+    ("folder", "in_memory"),
+    [("/tmp", True), ("/tmp/a", True), ("/tmpfoo", False), ("/tmp/disk/a", False), ("/", False)],
+)
+def test_folder_on_a_tmpfs_is_memory(tmp_path, folder, in_memory):
+    mounts = "overlay / overlay rw 0 0\ntmpfs /tmp tmpfs rw 0 0\n/dev/sda1 /tmp/disk ext4 rw 0 0\n"
+    files = write(tmp_path, {"mounts": mounts})
+    assert limits.is_in_memory(folder, files / "mounts") is in_memory

@@ -94,6 +94,7 @@ testserver --noinput nosuch
 
 def ask_all(program):
     os.environ["DJANGO_SUPERUSER_PASSWORD"] = "12345"
+    sys.stdin = Path(os.devnull).open()  # noqa: SIM115  nobody is asked, on a terminal either
     getpass.getpass = lambda prompt="": "a word that nobody guesses"
     (HERE / "other").mkdir()
     (HERE / "locale").mkdir()

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.support import slow
 from tests.support.containers import (
     IMAGE,
     docker,
@@ -64,6 +65,17 @@ def stream(request):
     return StreamingHttpResponse(lines(), headers={"X-Accel-Buffering": "no"})
 
 
+def page(request):
+    """Of 8 MB."""
+    return HttpResponse(b"x" * 8_000_000)
+
+
+def rows(request):
+    """More of them than all buffers on the way hold, as they come."""
+    lines = (b"x" * 100_000 for _ in range(1000))
+    return StreamingHttpResponse(lines, headers={"X-Accel-Buffering": "no"})
+
+
 @csrf_exempt
 def crash(request):
     """Leaves a line and dies before it answers."""
@@ -76,7 +88,7 @@ from local_settings import views
 
 urlpatterns += [
     path("hello/", views.hello), path("who/", views.who), path("stream/", views.stream),
-    path("crash/", views.crash),
+    path("crash/", views.crash), path("page/", views.page), path("rows/", views.rows),
 ]
 """
 
@@ -509,6 +521,41 @@ def test_proxy_keeps_the_limits(served: Team) -> None:
     assert small.status_code != 413
     large = requests.post(f"{address}/api/routes/", data=b"x" * 65_537, timeout=30)
     assert (large.status_code, "X-Request-ID" in large.headers) == (413, False)
+    # As the API says it, and a page of any origin may read it.
+    detail = "The body of a request has at most 65536 bytes here (MAX_UPLOAD_SIZE)."
+    assert large.json() == {"detail": detail}
+    assert large.headers["Content-Type"] == "application/json"
+    assert large.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_proxy_lets_nobody_guess_passwords_fast(served: Team) -> None:
+    url = f"{served.address('PROXY_PORT')}/admin/login/"
+    answers = [requests.post(url, data={"username": "x"}, timeout=30) for _ in range(40)]
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert len(refused) > 20
+    assert "X-Request-ID" not in refused[0].headers
+    assert "Too many requests" in refused[0].json()["detail"]
+    assert refused[0].headers["Retry-After"] == "10"
+    assert served.get("/hello/", "PROXY_PORT").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "request_of",
+    [
+        slow.reading("/rows/"),
+        slow.reading("/page/"),
+        slow.uploading("/hello/", 60_000),
+        slow.uploading_chunks("/hello/"),
+    ],
+    ids=["streams", "pages", "uploads", "chunked bodies"],
+)
+def test_slow_clients_do_not_keep_others_from_being_served(served: Team, request_of: bytes) -> None:
+    """For each API as many as for one without a proxy."""
+    where = ("127.0.0.1", int(served.address("PROXY_PORT").rpartition(":")[2]))
+    with slow.SlowClients(where, request_of, 16 * REPLICAS).running() as slow_ones:
+        until(lambda: slow_ones.writes or all(slow_ones.heads), "they have begun")
+        for _ in range(20):
+            assert served.get("/hello/", "PROXY_PORT").text == "first answer"
 
 
 def test_proxy_compresses_nothing_that_the_api_left_as_it_is(served: Team) -> None:
@@ -556,6 +603,7 @@ def test_client_is_believed_only_from_proxies_that_are_trusted(served: Team) -> 
 @pytest.mark.parametrize(
     ("variable", "problem"),
     [
+        ("DRAIN_SECONDS=soon", "DRAIN_SECONDS is 'soon', which is not a whole number."),
         ("MAX_UPLOAD_SIZE=huge", "MAX_UPLOAD_SIZE is 'huge', which is not a size."),
         ("TRUSTED_PROXIES=::1 10.0.0.0/33", "TRUSTED_PROXIES has '10.0.0.0/33', which is not"),
         ("TRUSTED_PROXIES=localhost", "TRUSTED_PROXIES has 'localhost', which is not a network."),
@@ -588,9 +636,38 @@ def test_stream_is_passed_on_as_it_comes(served: Team) -> None:
         assert next(lines) == b"done"
 
 
+def test_proxy_finishes_what_is_in_flight_as_long_as_the_api_does(served: Team) -> None:
+    longer = Team(served.folder, {**served.env, "DRAIN_SECONDS": "7"})
+    services = json.loads(longer.compose(*BASE, "config", "--format", "json"))["services"]
+    assert {services[name]["stop_grace_period"] for name in ("api", "proxy")} == {"42s"}
+    (proxy,) = served.containers("proxy")
+    for api in served.containers("api"):
+        docker("exec", api, "rm", "--force", "/tmp/go-on")
+    with requests.get(f"{served.address('PROXY_PORT')}/stream/", stream=True, timeout=30) as answer:
+        lines = answer.iter_lines()
+        host = next(lines).decode()
+        stop = subprocess.Popen(["docker", "stop", proxy], stdout=subprocess.DEVNULL)
+        until(lambda: stopped_listening(served), "it accepts nobody")
+        docker("exec", host, "touch", "/tmp/go-on")
+        assert next(lines) == b"done"
+        assert stop.wait(30) == 0
+    assert json.loads(docker("inspect", proxy).stdout)[0]["State"]["ExitCode"] == 0
+    served.compose(*BASE, "up", "--detach", "--wait", "--no-deps", "proxy")
+
+
+def stopped_listening(team: Team) -> bool:
+    try:
+        team.get("/hello/", "PROXY_PORT", timeout=5)
+    except requests.ConnectionError:
+        return True
+    return False
+
+
 def test_request_that_crashed_is_tried_elsewhere_unless_it_is_a_post(served: Team) -> None:
     address = f"{served.address('PROXY_PORT')}/crash/"
-    assert requests.post(address, timeout=30).status_code == 502
+    answer = requests.post(address, timeout=30)
+    assert (answer.status_code, list(answer.json())) == (502, ["detail"])
+    assert answer.headers["Retry-After"] == "5"
     assert requests.get(address, timeout=30).status_code == 502
     seen = served.compose(*BASE, "exec", "-T", "api", "cat", "/data/crashes").split()
     assert (seen.count("POST"), seen.count("GET")) == (1, 3)

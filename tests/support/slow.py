@@ -41,6 +41,7 @@ class SlowClients:
             client.settimeout(PATIENCE)
             client.connect(where)
             client.sendall(request)
+            client.setblocking(False)
             self.clients.append(client)
 
     @contextlib.contextmanager
@@ -60,7 +61,7 @@ class SlowClients:
             for number, client in enumerate(self.clients):
                 with contextlib.suppress(OSError):  # it was let go
                     if self.writes:
-                        client.send(b" ", socket.MSG_DONTWAIT)
+                        client.send(b" ")
                     else:
-                        data = client.recv(READ, socket.MSG_DONTWAIT)
+                        data = client.recv(READ)
                         self.heads[number] = (self.heads[number] + data)[:READ]

@@ -16,7 +16,7 @@ from tests.support import migrating
 from tests.support.broken import write
 from tests.support.containers import Container, Containers, docker, until
 
-AT_ONCE = 6  # containers
+AT_ONCE = 4  # containers
 # A server that is there, and says nothing.
 NOBODY = {
     "POSTGRES_HOST": "127.0.0.1",

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 from django.http.request import split_domain_port, validate_host
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend import environment_pages
@@ -187,6 +187,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 
 
 @pytest.mark.parametrize("variable", VARIABLES, ids=lambda variable: variable.name)
+@settings(deadline=None)  # the first one loads Python's table of international names
 @given(text=TEXT)
 def test_any_text_in_any_variable_is_parsed_or_refused_by_name(variable, text):
     _, error = outcome(variable.name, text)

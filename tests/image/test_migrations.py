@@ -125,7 +125,7 @@ def test_with_migrate_off_ready_says_what_is_pending_and_what_is_missing(
     assert answer.json()["checks"] == {"database:default": "tables missing"}
     assert lost in api.logs()
     doctor = api.exec("python", "manage.py", "doctor", check=False)
-    assert f"PROBLEM  database default: {lost}" in doctor
+    assert f"problem  database default: {lost}" in doctor
 
 
 def test_the_one_command_fails_when_a_database_does_not_answer(containers, tmp_path):

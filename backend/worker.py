@@ -117,6 +117,7 @@ class Worker(ThreadWorker):
         self.sending: dict[TConn, futures.Future] = {}
         self.leaving: dict[TConn, Leaving] = {}
         self.has_place: set[TConn] = set()
+        self.put_back: set[TConn] = set()  # by their threads, to wait for a place
         self.next_look = 0.0
         self.busy = 0
         self.answering = 0  # as ``busy``, without probes
@@ -286,6 +287,10 @@ class Worker(ThreadWorker):
         self, conn: TConn, pool: futures.Executor, is_probe: bool, future: futures.Future
     ) -> None:
         self._count(pool, is_probe, -1)
+        if conn in self.put_back:
+            self.put_back.discard(conn)
+            self._queue(conn, conn.parser.unreader.buf.getbuffer().nbytes)
+            return
         if isinstance(conn.sock, Client) and conn.sock.kept:
             conn.sock.setblocking(False)
             self.sending[conn] = future
@@ -384,12 +389,21 @@ class Worker(ThreadWorker):
             self._close(conn)
 
     def handle(self, conn: TConn) -> object:
-        places.begin(has_place=conn in self.has_place)
+        has_place, is_ours = conn in self.has_place, isinstance(conn.sock, Client)
         self.has_place.discard(conn)
-        if isinstance(conn.sock, Client):
+        places.begin(has_place=has_place, can_wait=is_ours and not has_place)
+        received = b""
+        if is_ours:
             conn.sock.begin()
+            received = conn.parser.unreader.buf.getvalue()
         try:
             return super().handle(conn)
+        except places.WaitsForPlace:
+            # As if no thread had seen it.
+            conn.parser = http.get_parser(self.cfg, conn.sock, conn.client)
+            conn.parser.unreader.unread(received)
+            self.put_back.add(conn)
+            return False
         finally:
             memory.end()
             places.end()

@@ -236,6 +236,11 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
             caching.guard(request, response)
         return response
 
+    def perform_authentication(self, request: Request) -> None:
+        if request.method == "GET" and isinstance(request.accepted_renderer, StreamRenderer):
+            places.take_or_wait()
+        super().perform_authentication(request)
+
     def stream(self, request: Request, renderer: StreamRenderer) -> HttpResponseBase:
         """The rows of the viewset in the renderer's format.
 

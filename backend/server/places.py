@@ -18,6 +18,14 @@ NO_PLACE = (
     "seconds."
 )
 
+
+class WaitsForPlace(BaseException):
+    """Ends this thread's work on a request that waits for a place; the worker begins it again.
+
+    No Exception, so that nobody takes it for an error and answers it.
+    """
+
+
 _lock = threading.Lock()
 _of_thread = threading.local()
 _free: float = math.inf
@@ -49,9 +57,18 @@ def take() -> bool:
     return _of_thread.has_place
 
 
-def begin(*, has_place: bool) -> None:
+def take_or_wait() -> None:
+    """Take a place, or raise WaitsForPlace where the request can be begun again.
+
+    To be called before a view has done anything: what it did would be done twice.
+    """
+    if not take() and _of_thread.can_wait:
+        raise WaitsForPlace
+
+
+def begin(*, has_place: bool, can_wait: bool) -> None:
     """This thread has a new request, maybe with the place that was reserved for it."""
-    _of_thread.has_place = has_place
+    _of_thread.has_place, _of_thread.can_wait = has_place, can_wait
 
 
 def end() -> None:

@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pyogrio.raw
 import pytest
@@ -353,6 +354,18 @@ def test_other_requests_are_served_while_a_stream_is_held_open(streams: Api) -> 
     assert next(chunks)
     assert running(streams)
     chunks.close()
+
+
+def test_more_streams_at_once_than_the_server_has_threads_are_all_served(streams: Api) -> None:
+    def answer(_: int) -> tuple[int, int]:
+        # A connection each, as from as many readers.
+        response = requests.get(streams.url("/streams/stops.geojson?lines=77"), timeout=60)
+        return response.status_code, len(response.content)
+
+    alone = answer(0)
+    assert alone[0] == 200
+    with ThreadPoolExecutor(16) as readers:
+        assert set(readers.map(answer, range(48))) == {alone}
 
 
 def test_query_past_the_timeout_breaks_the_stream_off_and_says_so_in_the_log(streams: Api) -> None:

@@ -109,6 +109,9 @@ def _make_tables() -> Iterator[Result]:
         alias, table = router.db_for_write(model), model._meta.db_table
         if model._meta.proxy or model._meta.swapped or table in there.get(alias, {table}):
             continue
+        # spatial_ref_sys and the like, which a model of a team's may name.
+        if table in getattr(connections[alias].introspection, "ignored_tables", ()):
+            continue
         try:
             with connections[alias].schema_editor() as editor:
                 editor.create_model(model)

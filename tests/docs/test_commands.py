@@ -16,7 +16,14 @@ PROGRAMS = re.compile(
 )
 # Named, not to be typed like that.
 MENTIONED = {
-    *("docker compose exec", "docker exec", "docker inspect", "docker login", "docker pause"),
+    *(
+        "docker compose exec",
+        "docker run --env-file",
+        "docker exec",
+        "docker inspect",
+        "docker login",
+        "docker pause",
+    ),
     *("docker run", "docker stats", "docker stop", "git diff", "pip", "pip install"),
     *("pip install -e", "psql", "pytest", "ruff", "python", "python manage.py ..."),
     # What runs the tests cannot be one of them, and uv is not there.
@@ -26,9 +33,14 @@ MENTIONED = {
 TYPED = {
     ".ci/engine": (".ci/run", 'step "Engine" .ci/engine'),
     "PORT=9000 bin/up": ("tests/bin/test_up.py", '"PORT": str(self.port)'),
+    "SOAK_SECONDS=600 bin/test tests/faults/test_soak.py": (
+        "tests/faults/test_soak.py",
+        'environ.get("SOAK_SECONDS"',
+    ),
     "bash .ci/run": ("tests/publish/test_travis.py", '"bash .ci/run"'),
     ".ci/run": ("tests/publish/test_travis.py", '"bash .ci/run"'),
     "bench/run": ("tests/bench/test_run.py", '["bench/run", '),
+    "bench/run --against TAG": ("tests/unit/test_bench.py", "against_before(case)"),
     "bench/run --only list detail": ("tests/bench/test_run.py", '"--only", "hello"'),
     "bench/run --quick": ("tests/bench/test_run.py", '"--quick"]'),
     "bench/run --rounds 9": ("tests/bench/test_run.py", '"--rounds", "1"'),
@@ -82,6 +94,10 @@ TYPED = {
     "pg_dump --format=custom": ("tests/image/test_image.py", "pg_dump --format=custom "),
     "pg_dump --no-owner": ("tests/image/test_image.py", "pg_dump --no-owner "),
     "pg_restore": ("tests/image/test_image.py", "pg_restore --"),
+    "python -Wall manage.py runserver": (
+        "tests/image/test_health.py",
+        '"python", "-Wall", "manage.py", "runserver"',
+    ),
     "python manage.py doctor": ("tests/image/test_doctor.py", '"python", "manage.py", "doctor"'),
     "python manage.py migrate --fake-initial": (
         "tests/docs/provokers.py",
@@ -95,6 +111,8 @@ TYPED = {
         "tests/image/test_migrations.py",
         '"python", "manage.py", "migrate_databases"',
     ),
+    "python manage.py wait_for_db": ("tests/unit/test_manage.py", '"manage.py", "wait_for_db"'),
+    "sh -c 'exec gunicorn ...'": ("tests/unit/test_commands.py", '"sh", "-c", "exec gunicorn '),
 }
 
 

@@ -176,6 +176,9 @@ class Containers:
         name = f"test-{uuid.uuid4().hex[:12]}"
         arguments = ["run", "--detach", "--name", name, "--label", LABEL]
         arguments += ["--publish", "127.0.0.1::8000", *_flags(env, mounts), *options]
+        if not any(option.startswith("--health-") for option in options):
+            # Every few seconds a process in each container: half a core where ten are up.
+            arguments.append("--no-healthcheck")
         docker(*arguments, image, *command)
         container = Container(name)
         self.started.append(container)

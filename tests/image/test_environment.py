@@ -16,7 +16,7 @@ from backend import dotenv, value_files
 from backend.environment import current
 
 current()
-given = {name: value for name, value in os.environ.items() if name.startswith("V")}
+given = {name: value for name, value in os.environ.items() if name == "V" or name[:2] == "V_"}
 files = sorted(Path("/env").glob("[0-9]*.env"), key=lambda file: int(file.stem))
 shell = {"GIVEN": os.environ["GIVEN"]}
 read = [dotenv.parse(value_files.text(file), shell).values for file in files]

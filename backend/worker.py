@@ -255,10 +255,13 @@ class Worker(ThreadWorker):
 
     def _admit(self) -> None:
         """Give threads to those that wait for a place, as far as there are places."""
-        while self.queue and places.reserve():
+        while self.queue and places.are_free():
             conn = self.queue[0]
-            self.has_place.add(conn)
-            self._hand_over(conn)
+            if _is_gone(conn.sock):
+                self._close(conn)
+            elif places.reserve():
+                self.has_place.add(conn)
+                self._hand_over(conn)
 
     def _forget(self, conn: TConn) -> None:
         incoming = self.incoming.pop(conn, None)
@@ -418,6 +421,16 @@ class Worker(ThreadWorker):
     def _say_stalled(self, conn: TConn) -> None:
         rate = f"{clients.MINIMUM_RATE * clients.STALLED} bytes in {clients.STALLED} s"
         self.log.info("Client %s was slower than %s and was let go.", conn.client, rate)
+
+
+def _is_gone(client: Client) -> bool:
+    """Whether a client that waited has closed its connection."""
+    try:
+        return client.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def _body_size(head: bytes) -> int | None:

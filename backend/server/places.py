@@ -40,6 +40,11 @@ def bound(count: int, on_free: Callable[[], object]) -> None:
     _free, _on_free = count, on_free
 
 
+def are_free() -> bool:
+    """Whether there is a place now; a thread may take it before the caller does."""
+    return _free >= 1
+
+
 def reserve() -> bool:
     """Whether there was a place, which is now taken for a request that no thread has yet."""
     global _free

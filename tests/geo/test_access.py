@@ -307,6 +307,8 @@ def problem(page: str, answer: requests.Response, allowed: Allowed, view: str) -
     ):
         return f"counts {content['count']} instead of {allowed.count}"
     if bounds := content.get("bounds"):
+        if not allowed.points:
+            return f"has the bounds {bounds} of rows that are not shown"
         for side, (index, pick) in enumerate([(0, min), (1, min), (0, max), (1, max)]):
             if (
                 abs(bounds[side] - pick(point[index] for point in allowed.points)) > 1e-4

@@ -204,9 +204,9 @@ def test_child_of_2019_is_told_what_it_does_itself(legacy: Future[Report]):
     report = legacy.result()
     assert report.code == 1
     assert report.checks("failed") == {
-        *("permissions", "migrations", "processes", "another user", "read-only", "SIGTERM")
+        *("migrations", "processes", "another user", "read-only", "SIGTERM")
     }, report.text + report.errors
-    assert report.checks("warning") == {"entry point", "static files", "system checks"}
+    assert report.checks("warning") == {"entry point", "static files"}
     assert "passenger_census/migrations/0001_initial.py" in report.said("read-only")
     assert "stop the start" in report.said("broken settings")
 

@@ -88,7 +88,7 @@ def report(project: plan.Project, paths: list[Path]) -> str:
         "Next:",
         "",
         f"  cd {project.project_name}",
-        "  docker compose up --detach --wait",
+        "  docker compose up --build --detach --wait",
         "  docker compose exec api python manage.py loaddata example",
         "",
         "Then open http://localhost:8000. Passwords are in .env; README.md says the rest.",

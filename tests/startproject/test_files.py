@@ -247,6 +247,33 @@ def test_without_a_python_that_does_bin_native_says_how_to_get_one(tmp_path: Pat
     assert not (project / ".venv").exists()
 
 
+@pytest.mark.parametrize(
+    ("folders", "said"),
+    [
+        # Compose takes an image that it built for an earlier project of this name.
+        (["backend"], "This container's image was built for an older project .* --build "),
+        ([], "manage.py needs what is in the image.* docker compose run --rm api python manage.py"),
+    ],
+    ids=["image of an earlier project", "no image"],
+)
+def test_manage_py_says_what_image_it_needs(tmp_path: Path, folders: list[str], said: str) -> None:
+    project = write(tmp_path, "my-api")
+    for name in folders:
+        (tmp_path / "image" / name).mkdir(parents=True)
+        (tmp_path / "image" / name / "__init__.py").touch()
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=project,
+        env={"PYTHONPATH": str(tmp_path / "image")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert re.fullmatch(rf"ERROR: {said}.*\n", done.stderr, re.DOTALL)
+    assert re.fullmatch(r"ERROR: .+\nFIX:   .+\n", done.stderr)
+
+
 def test_it_says_what_it_wrote_and_what_to_type(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -255,7 +282,7 @@ def test_it_says_what_it_wrote_and_what_to_type(
     for name in files(project):
         assert f"\n  {name}\n" in said
     assert said.startswith(f"Wrote {len(files(project))} files into my-api:")
-    assert "\n  cd my-api\n  docker compose up --detach --wait\n" in said
+    assert "\n  cd my-api\n  docker compose up --build --detach --wait\n" in said
     assert "\nIt is built FROM hackoregoncivic/backend-docker-django" in said
 
 

@@ -76,7 +76,7 @@ class BodyLimits:
         length = environ.get("CONTENT_LENGTH") or ""
         size = int(length) if length.isdecimal() else 0
         try:
-            if size > min(SMALL, *_bounds().values()):
+            if size and size > min(SMALL, *_bounds().values()):
                 environ["wsgi.input"] = _Body(environ, size)
             elif not length and "HTTP_TRANSFER_ENCODING" in environ:
                 body, size = _whole(_Body(environ))

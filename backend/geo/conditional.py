@@ -262,18 +262,12 @@ def _version(alias: str) -> str | None:
     connection = connections[alias]
     if connection.vendor != "postgresql":
         return None
-    facts = sessions.facts(alias)
-    if facts.elsewhere & _tables():
+    if sessions.facts(alias).elsewhere & _tables():
         return None
-    with connection.cursor() as cursor:
-        # Restoring a backup, which may bring an old snapshot back, restarts the server. Who
-        # asks is in the same statement: the rows may go by it.
-        cursor.execute(
-            "SELECT pg_current_snapshot()::text, pg_postmaster_start_time(), "
-            f"current_database(), {sessions.STATE}",
-            [list(facts.settings)],
-        )
-        return f"{alias} {cursor.fetchone()}"
+    # Restoring a backup, which may bring an old snapshot back, restarts the server. Who asks is in
+    # the same statement: the rows may go by it.
+    version = ("pg_current_snapshot()::text", "pg_postmaster_start_time()", "current_database()")
+    return f"{alias} {sessions.state(alias, *version)}"
 
 
 @functools.cache

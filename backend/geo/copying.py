@@ -40,8 +40,8 @@ EXACT = "SET LOCAL extra_float_digits = 1"
 # for as long as the network is silent. PostgreSQL 14 and above, on systems that can look; others
 # notice when they send a row. https://www.postgresql.org/docs/current/runtime-config-connection.html
 LOOK_FOR_CLIENT = """
-SELECT set_config(name, '1000', true) FROM pg_settings
-WHERE name = 'client_connection_check_interval' AND version() LIKE '%%linux%%'
+SELECT set_config('client_connection_check_interval', '1000', true) WHERE version() LIKE '%%linux%%'
+AND current_setting('client_connection_check_interval', true) IS NOT NULL
 """
 # Seconds after which what there is of a chunk is sent; rows may come slowly.
 PATIENCE = 0.1
@@ -59,7 +59,7 @@ _kept: defaultdict[tuple[int, str], list[BaseDatabaseWrapper]] = defaultdict(lis
 _threads = threading.local()
 
 
-def _of_thread() -> weakref.WeakSet[Copy]:
+def _started() -> weakref.WeakSet[Copy]:
     """What this thread has started, except what is forgotten."""
     if not hasattr(_threads, "copies"):
         _threads.copies = weakref.WeakSet()
@@ -68,9 +68,8 @@ def _of_thread() -> weakref.WeakSet[Copy]:
 
 def _close_left(**_: Any) -> None:
     """Close what a middleware has put another response in place of, or failed over."""
-    for copy in list(_of_thread()):
+    for copy in list(_threads.__dict__.pop("copies", ())):
         copy.close()
-        _of_thread().discard(copy)
 
 
 request_finished.connect(_close_left)
@@ -136,7 +135,7 @@ class Copy:
         try:
             # Another descriptor of the same socket: psycopg2 may close its own at any time.
             self._socket = socket.socket(fileno=os.dup(wrapper.connection.fileno()))
-            _of_thread().add(self)
+            _started().add(self)
             self._thread = threading.Thread(target=self._copy, name="stream", daemon=True)
             self._thread.start()
             self._wait()
@@ -190,9 +189,10 @@ class Copy:
         wrapper = self._wrapper
         try:
             self._read(wrapper.connection)
-            _execute(wrapper, "COMMIT")
+            # Nothing was written; what a function of the team's has set is undone with the rest.
+            _execute(wrapper, "ROLLBACK")
             # A setting of the team's that was set once is not unknown again, but empty.
-            self._release(keep=not self._session.own)
+            self._release(keep=not self._session.has_own)
             self._flush()
         # Whatever it is, it belongs to the request's thread, which raises it.
         except Exception as error:  # noqa: BLE001

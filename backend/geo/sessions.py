@@ -71,27 +71,25 @@ SELECT ARRAY(SELECT DISTINCT c.relname::text FROM above JOIN pg_class c USING (o
        ARRAY(SELECT source FROM looking
              UNION ALL SELECT pg_get_expr(polqual, polrelid) FROM pg_policy
              UNION ALL SELECT pg_get_viewdef(ev_class) FROM rules
-             WHERE action ~ ':funcid (2077|3294)\M')
+             WHERE action ~ ':funcid (2077|3294)\M'),
+       -- Those that any session may set, but for what concerns one transaction, and random().
+       ARRAY(SELECT name FROM pg_settings
+             WHERE context = 'user' AND name NOT LIKE 'transaction\_%' AND name <> 'seed')
 """
 _NAME = r"[A-Za-z_][\w$]*(?:\.[A-Za-z_][\w$]*)+"
 _NAMES = re.compile(rf"'({_NAME})'")
 _COMPUTED = re.compile(r"current_setting\s*\(\s*(?!\s|')|\bexecute\b[^;]*\bshow\b", re.IGNORECASE)
 
-# Of a session, one row for a statement that asks for more besides.
+# Of a session, columns for a statement that may ask for more besides; ``VALUES`` where settings
+# of the team's own are read.
 STATE = """
 session_user::text, current_user::text, current_setting('search_path'),
-current_setting('row_security'),
-ARRAY(SELECT current_setting(name, true) FROM unnest(%s::text[]) name)
+current_setting('row_security')
 """
-# Everything that was set in a session, except a team's own settings: PostgreSQL lists those
-# nowhere. What concerns a single transaction, and the seed of random(), stays behind.
-SETTINGS = """
-SELECT session_user::text, current_setting('role'),
-       coalesce(array_agg(name), '{{}}'), coalesce(array_agg(setting), '{{}}'),
-       ARRAY(SELECT current_setting(name, true) FROM unnest(%s::text[]) name)
-FROM pg_settings WHERE {set}
-"""
-SET = "source = 'session' AND name NOT LIKE 'transaction\\_%%' AND name <> 'seed'"
+# By name, because pg_settings takes a millisecond and more, however few of its rows are asked for;
+# and it never lists a team's own settings.
+VALUES = "ARRAY(SELECT current_setting(name, true) FROM unnest(%s::text[]) name)"
+SETTINGS = f"SELECT session_user::text, current_setting('role'), {VALUES}"
 
 
 @dataclass(frozen=True)
@@ -102,34 +100,29 @@ class Facts:
     elsewhere: frozenset[str]  # foreign tables, and what shows rows of one
     settings: tuple[str, ...]  # of the team's own that a policy, view or function reads
     has_computed_names: bool  # whether one reads settings whose names it makes up
+    settable: tuple[str, ...]  # of PostgreSQL's settings, by anybody in a session
 
 
 @dataclass(frozen=True)
 class Session:
-    """What was set in a session, to be set in another for the length of a transaction."""
+    """What is set in a session, to be set in another for the length of a transaction."""
 
     user: str
     role: str
     settings: dict[str, str]
-    own: dict[str, str]  # the team's
+    has_own: bool  # settings of the team's among them
 
     def statement(self) -> tuple[str, list[Any]]:
         """SQL for a transaction that has begun, and its parameters."""
-        sql = f"""
-        SELECT set_config(name, reset_val, true) FROM pg_settings
-        WHERE {SET} AND name <> ALL(%s::text[]);
+        sql = """
         SELECT set_config(name, value, true)
-        FROM unnest(%s::text[], %s::text[]) given (name, value);
+        FROM unnest(%s::text[], %s::text[]) given (name, value)
+        WHERE current_setting(name, true) IS DISTINCT FROM value;
         SELECT set_config('session_authorization', %s, true) WHERE session_user <> %s;
         SELECT set_config('role', %s, true)
-        """  # noqa: S608
-        given = {**self.settings, **self.own}
-        return sql, [
-            list(self.settings),
-            *(list(given), list(given.values())),
-            *(self.user, self.user),
-            self.role,
-        ]
+        """
+        names, values = list(self.settings), list(self.settings.values())
+        return sql, [names, values, self.user, self.user, self.role]
 
 
 _facts: dict[tuple[str, str], tuple[float, Facts]] = {}
@@ -145,10 +138,12 @@ def facts(using: str) -> Facts:
         return known
     with connection.cursor() as cursor:
         cursor.execute(FACTS)
-        restricted, elsewhere, sources = cursor.fetchone()
+        restricted, elsewhere, sources, settable = cursor.fetchone()
     names = sorted({name for source in sources for name in _NAMES.findall(source)})
     computed = any(_COMPUTED.search(source) for source in sources)
-    known = Facts(frozenset(restricted), frozenset(elsewhere), tuple(names), computed)
+    known = Facts(
+        *(frozenset(restricted), frozenset(elsewhere)), tuple(names), computed, tuple(settable)
+    )
     with _lock:
         _facts[key] = (time.monotonic() + LIFETIME, known)
     return known
@@ -162,30 +157,28 @@ def is_restricted(using: str, sql: str) -> bool:
     return any(name in sql for name in facts(using).restricted)
 
 
-def state(using: str) -> tuple[Any, ...]:
-    """What decides in this thread's session about the rows that it sees."""
+def state(using: str, *also: str) -> tuple[Any, ...]:
+    """What decides in this thread's session about the rows that it sees.
+
+    After the columns of ``also``, which are asked for in the same statement.
+    """
+    own = facts(using).settings
+    columns = ", ".join((*also, STATE, *([VALUES] if own else [])))
     with connections[using].cursor() as cursor:
-        cursor.execute(f"SELECT {STATE}", [list(facts(using).settings)])
-        *state, own = cursor.fetchone()
-    return (*state, *own)
+        cursor.execute(f"SELECT {columns}", [list(own)] if own else None)
+        row = cursor.fetchone()
+    return (*row[:-1], *row[-1]) if own else row
 
 
 def current(using: str, read: Iterable[str] = ()) -> Session:
-    """What was set in this thread's session; ``read`` names further settings of the team's."""
-    own = sorted({*facts(using).settings, *read})
+    """What is set in this thread's session; ``read`` names further settings of the team's."""
+    known = facts(using)
+    names = list(dict.fromkeys((*known.settable, *known.settings, *read)))
     with connections[using].cursor() as cursor:
-        cursor.execute(SETTINGS.format(set=SET), [own])
-        user, role, names, settings, values = cursor.fetchone()
-    return Session(
-        user=user,
-        role=role,
-        settings=dict(zip(names, settings, strict=True)),
-        own={
-            name: value
-            for name, value in zip(own, values, strict=True)
-            if value is not None and name not in names
-        },
-    )
+        cursor.execute(SETTINGS, [names])
+        user, role, values = cursor.fetchone()
+    settings = {name: value for name, value in zip(names, values, strict=True) if value is not None}
+    return Session(user, role, settings, has_own=not settings.keys() <= {*known.settable})
 
 
 def names_in(statement: str, params: Iterable[Any]) -> set[str]:

@@ -208,6 +208,23 @@ def test_after_a_restart_of_postgresql_the_service_recovers_without_stale_connec
     recovers(container, "restart")
 
 
+def test_connection_that_the_server_ended_is_not_used_and_the_others_are_not_asked_each_time(
+    containers, server: PostGIS, tmp_path
+):
+    container = warmed(api(containers, server, tmp_path))
+    server.sql("ALTER SYSTEM SET log_statement = 'all'")
+    server.sql("SELECT pg_reload_conf()")
+    for _ in range(40):
+        assert container.get("/slow/0/").status_code == 200
+    log = server.container.logs()
+    assert log.count("statement: SELECT pg_sleep(0)") == 40
+    assert log.count("statement: SELECT 1\n") < 20
+    clients = "FROM pg_stat_activity WHERE client_addr IS NOT NULL"
+    assert int(server.sql(f"SELECT count(pg_terminate_backend(pid)) {clients}")) >= 4
+    answers = in_parallel(8, container, "/slow/0.2/")
+    assert [answer.status_code for answer in answers] == [200] * 8
+
+
 def test_while_every_thread_waits_for_a_silent_database_live_answers(
     containers, server: PostGIS, tmp_path
 ):

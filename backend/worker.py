@@ -124,6 +124,8 @@ class Worker(ThreadWorker):
 
     def init_process(self) -> None:
         self.probe_pool = futures.ThreadPoolExecutor(max_workers=1)
+        # They do not change any more, and 25 are asked for each request, by three calls each.
+        vars(self.cfg).update({name: found.get() for name, found in self.cfg.settings.items()})
         memory.bound(limits.room(self.cfg.workers))
         places.bound(max(self.cfg.threads - 1, 1), partial(self.method_queue.defer, self._admit))
         super().init_process()
@@ -329,8 +331,7 @@ class Worker(ThreadWorker):
             self.finish_request(conn, self.sending.pop(conn))
 
     def finish_request(self, conn: TConn, future: futures.Future) -> None:
-        is_kept = not future.cancelled() and not future.exception() and future.result()
-        if is_kept or not isinstance(conn.sock, Client):
+        if not isinstance(conn.sock, Client) or conn.sock.goes_on:
             super().finish_request(conn, future)
             return
         # gunicorn waits here for the client to close, up to 2 s, and nobody is served meanwhile.
@@ -400,7 +401,10 @@ class Worker(ThreadWorker):
             conn.sock.begin()
             received = conn.parser.unreader.buf.getvalue()
         try:
-            return super().handle(conn)
+            goes_on = super().handle(conn)
+            if is_ours:
+                conn.sock.goes_on = bool(goes_on)
+            return goes_on
         except places.WaitsForPlace:
             # As if no thread had seen it.
             conn.parser = http.get_parser(self.cfg, conn.sock, conn.client)

@@ -70,9 +70,18 @@ class Logger(glogging.Logger):
                 "address": self._address(environ),
             }
             if self.as_json:
-                self.access_log.info("%s %s %d", method, path, status, extra=fields)
+                self._write("%s %s %d", method, path, status, extra=fields)
             else:
-                self.access_log.info("%s", formatters.combined(fields, request_id.current()))
+                self._write("%s", formatters.combined(fields, request_id.current()))
+
+    def _write(self, text: str, *args: object, extra: dict | None = None) -> None:
+        """As ``access_log.info``, but for the search for who calls it, which is always this."""
+        log = self.access_log
+        if log.isEnabledFor(logging.INFO):
+            record = log.makeRecord(
+                log.name, logging.INFO, __file__, 0, text, args, None, extra=extra
+            )
+            log.handle(record)
 
     def _address(self, environ: dict) -> str | None:
         address = environ.get("REMOTE_ADDR", "")

@@ -61,6 +61,7 @@ class Client(socket.socket):
         """A new request: the pace is counted from here."""
         self.began = time.monotonic()
         self.moved = 0
+        self.goes_on = False  # with another request, after this one
         self._waited, self._moved_before = 0.0, 0
 
     def recv(self, size: int, flags: int = 0) -> bytes:

@@ -26,10 +26,10 @@ with explained():
 
 # gthread, whose threads no half of a request holds, with one more for probes.
 worker_class = "backend.worker.Worker"
-# Connections a worker keeps, threads or not; half of the files it may open, where those
-# are few, because an answer needs some too: Docker's default is 1024 on some hosts.
+# Connections a worker keeps, threads or not; a third of the files it may open, where those
+# are few, because a file that is sent needs two: Docker's default is 1024 on some hosts.
 _files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-worker_connections = 1000 if _files == resource.RLIM_INFINITY else min(1000, _files // 2)
+worker_connections = 1000 if _files == resource.RLIM_INFINITY else min(1000, _files // 3)
 # One copy of the application in memory, shared by the workers until they write to it.
 preload_app = True
 # A worker that does not report for this long is replaced. With gthread a long

@@ -10,6 +10,7 @@ what it needs when it is parsed, and a file its size where ``/tmp`` is memory, t
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import re
@@ -238,5 +239,7 @@ class _Refusal:
 
     def close(self) -> None:
         self.answer.close()  # Django's, which has one
-        while self.linger > 0 and (piece := self.stream.read(PIECE)):
-            self.linger -= len(piece)
+        # The answer is on its way; what is wrong with the rest is nobody's concern.
+        with contextlib.suppress(OSError):
+            while self.linger > 0 and (piece := self.stream.read(PIECE)):
+                self.linger -= len(piece)

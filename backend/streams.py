@@ -12,7 +12,13 @@ from backend.server.clients import AHEAD
 
 def placed(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     """``response``, or a 503 where it is a stream and this worker has no place for one."""
-    if request.method == "HEAD" or not _keeps_its_thread(response) or places.take():
+    if not _keeps_its_thread(response):
+        return response
+    if request.method == "HEAD":
+        # A server reads the whole body, to throw it away, and would not notice who has left.
+        response.streaming_content = ()
+        return response
+    if places.take():
         return response
     response.close()
     headers = {"Retry-After": str(places.RETRY_AFTER), "Cache-Control": "no-store"}

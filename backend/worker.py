@@ -17,6 +17,7 @@ a container that only has to wait would be killed for it. Probes then get a thre
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -30,6 +31,7 @@ from functools import partial
 
 from gunicorn import http
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine
+from gunicorn.http.unreader import Unreader
 from gunicorn.http2 import negotiation
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
@@ -119,36 +121,68 @@ class Worker(ThreadWorker):
         self.has_place: set[TConn] = set()
         self.put_back: set[TConn] = set()  # by their threads, to wait for a place
         self.next_look = 0.0
+        self.full_until = 0.0  # when there may be room for another connection
         self.busy = 0
         self.answering = 0  # as ``busy``, without probes
 
     def init_process(self) -> None:
         self.probe_pool = futures.ThreadPoolExecutor(max_workers=1)
-        # They do not change any more, and 25 are asked for each request, by three calls each.
-        vars(self.cfg).update({name: found.get() for name, found in self.cfg.settings.items()})
         memory.bound(limits.room(self.cfg.workers))
         places.bound(max(self.cfg.threads - 1, 1), partial(self.method_queue.defer, self._admit))
         super().init_process()
 
-    def accept(self, listener: socket.socket) -> None:
+    def run(self) -> None:
+        # They do not change any more, and 25 are asked for each request, by three calls each.
+        vars(self.cfg).update({name: found.get() for name, found in self.cfg.settings.items()})
+        super().run()
+
+    def accept(self, listener: socket.socket) -> bool:
+        """Accept a connection; False where there is no room for one now."""
         # At the limit gunicorn stops accepting; then thousands of silent connections would
         # lock everybody out. The oldest of them makes room instead, once it had the time
         # that a client needs for its first bytes; until then the next ones wait.
-        if self.nr_conns >= self.worker_connections - 1 and not self._make_room():
-            return
-        super().accept(listener)
+        is_full = self.nr_conns >= self.worker_connections - 1
+        if is_full and self.alive and not self._make_room():
+            return False
+        try:
+            super().accept(listener)
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE):
+                raise
+            return self.alive and self._make_room()
+        return True
 
     def _make_room(self) -> bool:
-        if self.incoming:
-            oldest = next(iter(self.incoming))
-            if time.monotonic() < self.incoming[oldest].came + FIRST_BYTES_TIMEOUT:
-                return False
+        """Close the connection that is missed least; False where all of them are needed."""
+        now = time.monotonic()
+        begun = (conn for conn, each in self.incoming.items() if not (each.whole or each.is_queued))
+        oldest = next(begun, None)
+        due = self.incoming[oldest].came + FIRST_BYTES_TIMEOUT if oldest else now
+        if oldest and due <= now:
             self._close(oldest)
+        elif self.keepalived_conns:
+            idle = self.keepalived_conns.popleft()
+            self.poller.unregister(idle.sock)
+            self._close(idle)
         elif self.leaving:
             self._close(next(iter(self.leaving)))
-        elif self.sending:
-            self._close(self._slowest())
+        elif oldest is None and self.sending:
+            self._close(max(self.sending, key=lambda conn: conn.sock.time_left()))
+        else:
+            self.full_until = max(due, now + FIRST_BYTES_TIMEOUT / 4)
+            super().set_accept_enabled(False)
+            return False
         return True
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        # gunicorn enables it in each round, and whoever waits to be accepted would begin the next.
+        super().set_accept_enabled(enabled and self.full_until <= time.monotonic())
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        until_room = self.full_until - time.monotonic()
+        if until_room > 0:
+            timeout = min(timeout, until_room)
+        super().wait_for_and_dispatch_events(timeout)
 
     def enqueue_req(self, conn: TConn) -> None:
         """Give a connection to a thread, or wait for the rest of its headers.
@@ -167,6 +201,8 @@ class Worker(ThreadWorker):
 
     def _speaks_plain_http(self, conn: TConn) -> bool:
         other = self.cfg.is_ssl or self.cfg.protocol != "http"
+        # PROXY of version 2 begins with what ends the headers of HTTP.
+        other = other or self.cfg.proxy_protocol in ("v2", "auto")
         return not other and not negotiation.prior_knowledge_allowed(self.cfg, conn.client)
 
     def _readable(self, conn: TConn, _socket: object) -> None:
@@ -196,7 +232,7 @@ class Worker(ThreadWorker):
         if end >= 0:
             self._await_body(conn, head, end + 4)
         elif len(head) > self._limit():
-            conn.parser = _TooLarge(head)
+            conn.parser = _TooLarge(head, conn.parser.unreader)
             self._hand_over(conn)
         elif data == b"":
             self._close(conn)
@@ -248,6 +284,7 @@ class Worker(ThreadWorker):
             self._close(max(self.incoming, key=lambda conn: self.incoming[conn].size))
 
     def _queue(self, conn: TConn, size: int) -> None:
+        conn.sock.setblocking(False)
         self._forget(conn)
         now = time.monotonic()
         self.incoming[conn] = Incoming(now, now + clients.STALLED, size, is_queued=True)
@@ -306,17 +343,12 @@ class Worker(ThreadWorker):
 
     def _bound_kept(self) -> None:
         # One alone may be as large as the view made it; it was in memory before.
-        while (
-            len(self.sending) > 1
-            and sum(conn.sock.kept_bytes for conn in self.sending) > KEPT_LIMIT
-        ):
-            slowest = self._slowest()
+        waiting = [conn for conn in self.sending if conn.sock.kept_bytes]
+        while len(waiting) > 1 and sum(conn.sock.kept_bytes for conn in waiting) > KEPT_LIMIT:
+            slowest = max(waiting, key=lambda conn: conn.sock.time_left())
             self.log.info("Client %s was the slowest of many and was let go.", slowest.client)
             self._close(slowest)
-
-    def _slowest(self) -> TConn:
-        now = time.monotonic()
-        return min(self.sending, key=lambda conn: conn.sock.moved / (now - conn.sock.began))
+            waiting.remove(slowest)
 
     def _send(self, conn: TConn, _socket: object) -> None:
         if conn not in self.sending:
@@ -371,7 +403,8 @@ class Worker(ThreadWorker):
         now = time.monotonic()
         if now < self.next_look:
             return
-        self.next_look, since = now + 1, now + 1 - self.next_look
+        # A container that was paused has not waited for its clients.
+        self.next_look, since = now + 1, min(now + 1 - self.next_look, 2)
         if not self.alive:
             latest = now + STOP_KEEPALIVE_LINGER
             for incoming in self.incoming.values():
@@ -395,7 +428,9 @@ class Worker(ThreadWorker):
     def handle(self, conn: TConn) -> object:
         has_place, is_ours = conn in self.has_place, isinstance(conn.sock, Client)
         self.has_place.discard(conn)
-        places.begin(has_place=has_place, can_wait=is_ours and not has_place)
+        # What HTTP/2 sends in one connection cannot be begun again.
+        can_wait = is_ours and not has_place and "h2" not in self.cfg.http_protocols
+        places.begin(has_place=has_place, can_wait=can_wait)
         received = b""
         if is_ours:
             conn.sock.begin()
@@ -418,7 +453,7 @@ class Worker(ThreadWorker):
     def handle_request(self, req: http.Request, conn: TConn) -> bool:
         try:
             return super().handle_request(req, conn)
-        except TimeoutError:
+        except clients.StalledError:
             self._say_stalled(conn)
             return False
 
@@ -443,16 +478,18 @@ def _body_size(head: bytes) -> int | None:
     if not fields:
         return 0
     name, value = fields[0]
-    if len(fields) == 1 and name.lower() == b"content-length" and value.isdigit():
-        return int(value[:20])
+    is_length = name.lower() == b"content-length" and value.isdigit() and len(value) <= 20
+    if len(fields) == 1 and is_length:
+        return int(value)
     return None
 
 
 class _TooLarge:
     """In place of a connection's parser: its request is refused as gunicorn refuses one."""
 
-    def __init__(self, head: bytes) -> None:
+    def __init__(self, head: bytes, unreader: Unreader) -> None:
         self.head = head
+        self.unreader = unreader
 
     def __next__(self) -> None:
         if b"\r\n" in self.head:

@@ -7,9 +7,14 @@ has to keep a pace: a byte now and then is not enough.
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
 import os
 import select
 import socket
+import struct
+import termios
 import time
 import weakref
 from collections import deque
@@ -26,6 +31,13 @@ BODY_TIMEOUT = 600
 AHEAD = 2 * 2**20
 # Bytes of a file that are given to the kernel at once.
 FILE_PIECE = 2**20
+# Seconds between looks at a client that is waited for: a socket is writable again only when a third
+# of what the kernel keeps for it, up to 4 MB, has been taken.
+LOOK = 1
+
+
+class StalledError(TimeoutError):
+    """A client is slower than MINIMUM_RATE, or its body takes longer than BODY_TIMEOUT."""
 
 
 class FilePart:
@@ -33,7 +45,7 @@ class FilePart:
 
     def __init__(self, descriptor: int, offset: int, count: int) -> None:
         self.descriptor = os.dup(descriptor)  # whoever gave it closes the file
-        weakref.finalize(self, os.close, self.descriptor)
+        self.close = weakref.finalize(self, os.close, self.descriptor)
         self.offset = offset
         self.count = count
 
@@ -41,11 +53,20 @@ class FilePart:
         """Send what is taken; whether that was all. Raises BlockingIOError, OSError."""
         if self.count:
             piece = min(self.count, FILE_PIECE)
-            sent = os.sendfile(connection, self.descriptor, self.offset, piece)
+            sent = self._send(connection, piece)
             if not sent:
                 raise ConnectionAbortedError("a file became shorter while it was sent")
             self.offset, self.count = self.offset + sent, self.count - sent
         return not self.count
+
+    def _send(self, connection: int, count: int) -> int:
+        try:
+            return os.sendfile(connection, self.descriptor, self.offset, count)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+        # Some filesystems cannot, such as 9p and some of FUSE.
+        return os.write(connection, os.pread(self.descriptor, count, self.offset))
 
 
 class Client(socket.socket):
@@ -62,24 +83,33 @@ class Client(socket.socket):
         self.began = time.monotonic()
         self.moved = 0
         self.goes_on = False  # with another request, after this one
-        self._waited, self._moved_before = 0.0, 0
+        self._waited = 0.0
+        self._taken_before: int | None = None
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         # With a time-out, or none to wait for, it is the caller who is patient.
         if flags or self.gettimeout() is not None:
             return super().recv(size, flags)
         if time.monotonic() - self.began > BODY_TIMEOUT:
-            raise TimeoutError
+            raise StalledError
         self._wait(select.POLLIN)
         data = super().recv(size)
         self.moved += len(data)
         return data
 
+    def send(self, data: bytes, flags: int = 0) -> int:
+        if flags or self.gettimeout() is not None:
+            return super().send(data, flags)
+        self.sendall(data)  # such as 100 Continue
+        return len(data)
+
     def sendall(self, data: bytes, flags: int = 0) -> None:
+        if self.kept:
+            self.send_kept()
         while self.kept_bytes > AHEAD:
             try:
                 self._wait(select.POLLOUT)
-            except TimeoutError:
+            except StalledError:
                 self.forget()
                 raise
             self.send_kept()
@@ -118,17 +148,39 @@ class Client(socket.socket):
 
     def forget(self) -> None:
         """Send nothing more of what is kept."""
+        for part in self.kept:
+            if isinstance(part, FilePart):
+                part.close()
         self.kept.clear()
         self.kept_bytes = 0
+
+    def close(self) -> None:
+        # Also by the thread, where a body failed; and whoever has the request has this, too.
+        self.forget()
+        super().close()
+
+    def time_left(self) -> float:
+        """Seconds until it has taken what is kept for it, at the pace that it had so far."""
+        return self.kept_bytes * (time.monotonic() - self.began) / max(self.moved, 1)
 
     def has_stalled(self, waited: float) -> bool:
         """Whether it is too slow, after ``waited`` more seconds of waiting for it."""
         self._waited += waited
+        if self._taken_before is None:
+            self._waited, self._taken_before = 0.0, self._taken()
         if self._waited < STALLED:
             return False
-        is_slow = self.moved - self._moved_before < STALLED * MINIMUM_RATE
-        self._waited, self._moved_before = 0.0, self.moved
+        taken = self._taken()
+        is_slow = taken - self._taken_before < STALLED * MINIMUM_RATE
+        self._waited, self._taken_before = 0.0, taken
         return is_slow
+
+    def _taken(self) -> int:
+        """Bytes that have come, or that the client's system has confirmed."""
+        unconfirmed = bytes(4)
+        with contextlib.suppress(OSError):  # no such question to this kind of socket
+            unconfirmed = fcntl.ioctl(self.fileno(), termios.TIOCOUTQ, unconfirmed)
+        return self.moved - struct.unpack("i", unconfirmed)[0]
 
     def _send(self, data: memoryview) -> int:
         try:
@@ -139,10 +191,14 @@ class Client(socket.socket):
         return sent
 
     def _wait(self, event: int) -> None:
-        """Until it can send or take. Raises TimeoutError when it is too slow."""
-        began = time.monotonic()
+        """Until it can send or take. Raises StalledError when it is too slow."""
         waiting = select.poll()
         waiting.register(self, event)
-        is_there = waiting.poll(STALLED * 1000)
-        if self.has_stalled(time.monotonic() - began) or not is_there:
-            raise TimeoutError
+        is_slow = self.has_stalled(0)
+        while not is_slow:
+            began = time.monotonic()
+            is_there = waiting.poll(LOOK * 1000)
+            is_slow = self.has_stalled(time.monotonic() - began)
+            if is_there and not is_slow:
+                return
+        raise StalledError

@@ -112,8 +112,8 @@ def _accept_the_last(worker: Worker) -> None:
     """
     listeners = [listener for listener in worker.sockets if listener.sock is not None]
     while found := select.select(listeners, [], [], 0)[0]:
-        for listener in found:
-            worker.accept(listener)
+        if any(worker.accept(listener) is False for listener in found):
+            break  # the others are refused
     for listener in listeners:
         listener.close()
     for connection in worker.pending_conns:

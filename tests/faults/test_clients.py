@@ -205,6 +205,7 @@ SLOW = {
     "pages": slow.reading("/api/notes/?limit=8"),
     "small bodies": slow.uploading("/api/notes/", 1000),
     "uploads": slow.uploading("/api/notes/"),
+    "uploads of a long length": slow.uploading("/api/notes/", "0" * 20 + "1000000"),
     "chunked bodies": slow.uploading_chunks("/api/notes/"),
 }
 

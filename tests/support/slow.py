@@ -15,7 +15,7 @@ def reading(path: str) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
 
-def uploading(path: str, size: int = 1_000_000) -> bytes:
+def uploading(path: str, size: int | str = 1_000_000) -> bytes:
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     return f"{head}Content-Length: {size}\r\n\r\n[".encode()
 

@@ -1,0 +1,205 @@
+"""What clients try against the worker itself, after a stranger had read it."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.faults.conftest import PROJECT
+from tests.support.broken import write
+from tests.support.containers import Container, Containers, until
+
+VIEWS = """
+import tempfile
+import time
+
+from django.http import FileResponse, HttpResponse, StreamingHttpResponse
+
+PIECE = b"x" * 2**16
+
+def breaks(request):
+    def body():
+        for _ in range(20):
+            yield PIECE
+        time.sleep(0.5)
+        raise RuntimeError("in the middle")
+    return StreamingHttpResponse(body())
+
+def ticks(request):
+    def body():
+        for _ in range(400):
+            yield PIECE
+        for _ in range(10):
+            time.sleep(0.3)
+            yield b"tick"
+    return StreamingHttpResponse(body())
+
+def forever(request):
+    def body():
+        while True:
+            yield b"beat"
+            time.sleep(0.2)
+    return StreamingHttpResponse(body())
+
+def endless(request):
+    def body():
+        while True:
+            yield PIECE
+    return StreamingHttpResponse(body())
+
+def file(request):
+    opened = tempfile.TemporaryFile()
+    opened.truncate(int(request.GET["n"]))
+    return FileResponse(opened)
+
+def size(request):
+    return HttpResponse(b"y" * int(request.GET["n"]))
+"""
+ADDRESSES = """
+from notes import trials
+urlpatterns += [path(name, getattr(trials, name)) for name in (
+    "breaks", "ticks", "forever", "endless", "file", "size")]
+"""
+# So that the tests need not wait for as long as clients may.
+CONFIGURATION = """
+from backend.server import clients
+
+clients.STALLED, clients.LOOK = 3, 1
+"""
+Start = Callable[..., Container]
+PATIENCE = 20  # seconds
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    started = Containers()
+
+    def one(configuration: str = "", *options: str) -> Container:
+        folder = tmp_path_factory.mktemp("trials")
+        urls = PROJECT["local_settings/urls.py"] + ADDRESSES
+        files = {**PROJECT, "local_settings/urls.py": urls, "notes/trials.py": VIEWS}
+        write(folder, {**files, "local_settings/gunicorn_conf.py": CONFIGURATION + configuration})
+        for path in [folder, *folder.rglob("*")]:
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        mounts: dict[str | Path, str] = {
+            folder / "local_settings": "/code/src_files/local_settings:ro",
+            folder / "notes": "/code/notes:ro",
+        }
+        return started.start(
+            env={"WEB_CONCURRENCY": "1"}, mounts=mounts, options=options
+        ).wait_until_ready()
+
+    yield one
+    started.clean()
+
+
+@pytest.fixture(scope="module")
+def api(start: Start) -> Container:
+    return start()
+
+
+@pytest.fixture(autouse=True)
+def same_worker(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The shared worker is the same one after each test."""
+    if "api" not in request.fixturenames:
+        yield
+        return
+    api = request.getfixturevalue("api")
+    before = pid(api)
+    yield
+    assert pid(api) == before
+
+
+def pid(api: Container) -> str:
+    return requests.get(api.url("/pid"), timeout=PATIENCE).text
+
+
+def asks(api: Container, *paths: str, window: int = 4096, more: str = "") -> socket.socket:
+    """A client with a small window that asks, and reads nothing by itself.
+
+    Not through the published port: before that stands a program of Docker's that reads ahead.
+    """
+    networks = api.inspect()["NetworkSettings"]["Networks"]
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+    client.settimeout(PATIENCE)
+    client.connect((next(iter(networks.values()))["IPAddress"], 8000))
+    for path in paths:
+        client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{more}\r\n".encode())
+    return client
+
+
+def everything(client: socket.socket) -> Iterator[tuple[float, bytes]]:
+    """What comes until the server closes, and when."""
+    with contextlib.suppress(ConnectionError):
+        while data := client.recv(2**16):
+            yield time.monotonic(), data
+
+
+def test_stream_that_breaks_behind_its_client_takes_nobody_with_it(api: Container) -> None:
+    with asks(api, "/breaks") as slow:
+        until(lambda: "in the middle" in api.logs(), "it breaks")
+        assert pid(api)
+        assert sum(len(data) for _, data in everything(slow)) < 20 * 2**16
+
+
+def test_files_that_nobody_reads_are_not_more_than_can_be_open(start: Start) -> None:
+    few = start("", "--ulimit", "nofile=256:256")
+    before = pid(few)
+    with contextlib.ExitStack() as stack:
+        for _ in range(200):
+            with contextlib.suppress(ConnectionError):  # an early one was closed to make room
+                stack.enter_context(asks(few, "/file?n=9000000"))
+        assert pid(few) == before
+    assert pid(few) == before
+
+
+def test_head_of_a_stream_without_end_is_answered_at_once(api: Container) -> None:
+    for _ in range(8):
+        head = requests.head(api.url("/forever"), timeout=PATIENCE)
+        assert head.status_code == 200
+        assert head.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert pid(api)
+
+
+def test_idle_connections_make_room_for_a_client(start: Start) -> None:
+    small = start("worker_connections = 10\n")
+    with contextlib.ExitStack() as stack:
+        for path in ["/pid"] * 6 + ["/forever"] * 3:
+            client = stack.enter_context(asks(small, path))
+            assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+        stack.enter_context(asks(small))
+        for _ in range(5):
+            assert requests.get(small.url("/pid"), timeout=PATIENCE).ok
+
+
+def test_client_that_keeps_the_pace_is_not_let_go(api: Container) -> None:
+    """Of 80 kB a second, where 4 are asked for."""
+    with asks(api, "/endless", window=2**15) as client:
+        end = time.monotonic() + 12
+        while time.monotonic() < end:
+            assert client.recv(8000)
+            time.sleep(0.1)  # the pace
+    assert "was slower than" not in api.logs()
+
+
+def test_live_stream_goes_on_after_a_part_that_came_too_fast(api: Container) -> None:
+    with asks(api, "/ticks", window=2**18, more="Connection: close\r\n") as client:
+        came = [at for at, data in everything(client) for _ in range(data.count(b"tick"))]
+    assert len(came) == 10
+    assert came[-1] - came[0] > 1.5, "not all at once, at its end"
+
+
+def test_one_large_answer_costs_no_other_client_its_own(api: Container) -> None:
+    with asks(api, "/size?n=60000000") as large:
+        assert large.recv(100).startswith(b"HTTP/1.1 200 ")
+        for _ in range(4):
+            large.recv(2**16)
+            answer = requests.get(api.url("/file?n=9000000"), timeout=PATIENCE)
+            assert len(answer.content) == 9_000_000

@@ -1,0 +1,69 @@
+"""The socket that a client's connection is to the worker."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from backend.server.clients import Client, FilePart
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[Client, socket.socket]]:
+    """A client that has taken all that its system keeps for it, and the other end."""
+    ours, theirs = socket.socketpair()
+    client = Client(fileno=ours.detach())
+    client.sendall(b"x" * 1_000_000)
+    yield client, theirs
+    client.close()
+    theirs.close()
+
+
+def test_nothing_that_is_sent_waits_for_the_client(pair: tuple[Client, socket.socket]) -> None:
+    client, _ = pair
+    assert client.kept
+    before = client.kept_bytes
+    assert client.send(b"HTTP/1.1 100 Continue\r\n\r\n") == 25
+    assert client.kept_bytes == before + 25
+
+
+def test_what_is_kept_is_sent_with_the_next(pair: tuple[Client, socket.socket]) -> None:
+    client, theirs = pair
+    theirs.setblocking(False)
+    while client.kept:
+        assert theirs.recv(100_000)
+        client.sendall(b"")
+    assert client.kept_bytes == 0
+
+
+def test_closed_it_keeps_nothing(pair: tuple[Client, socket.socket], tmp_path: Path) -> None:
+    client, _ = pair
+    (tmp_path / "file").write_bytes(b"x" * 100)
+    with (tmp_path / "file").open("rb") as file:
+        client.sendfile(file)
+    part = client.kept[-1]
+    assert isinstance(part, FilePart)
+    client.close()
+    assert not client.kept
+    assert client.kept_bytes == 0
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(part.descriptor)
+
+
+def test_file_of_a_system_without_sendfile_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "sendfile", refuse)
+    (tmp_path / "file").write_bytes(b"0123456789")
+    ours, theirs = socket.socketpair()
+    with ours, theirs, (tmp_path / "file").open("rb") as file:
+        assert FilePart(file.fileno(), 3, 5).send(ours.fileno())
+        assert theirs.recv(100) == b"34567"

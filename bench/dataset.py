@@ -7,6 +7,7 @@ import random
 import struct
 from collections.abc import Iterator
 
+from bench.cases import Case
 from bench.lab import Lab
 
 SEED = 20190401
@@ -15,20 +16,29 @@ KINDS = ("park", "school", "shop", "home", "stop", "tree", "well")
 POINTS, LINES, POLYGONS = 1_500_000, 200_000, 20_000
 LINE_POSITIONS, POLYGON_VERTICES = 10, 50
 ROWS = {"rows_thousand": 1_000, "rows_million": 1_000_000}
+# The tables by what stands for them in the paths of the API.
+OF_PATHS = {
+    **{name: name for name in ("points", "lines", "polygons")},
+    **{"few": "rows_thousand", "many": "rows_million"},
+}
 # EWKB with SRID, little endian: https://postgis.net/docs/ST_AsEWKB.html
 HAS_SRID = 0x20000000
 SRID = 4326
 
 
-def load(lab: Lab) -> None:
-    """Create the tables and fill them by COPY, then index, vacuum and analyze."""
+def tables_of(cases: list[Case]) -> list[str]:
+    """The tables that these cases read."""
+    paths = [runner.path for case in cases for runner in case.runners]
+    return [table for name, table in OF_PATHS.items() if any(f"/{name}" in path for path in paths)]
+
+
+def load(lab: Lab, tables: list[str]) -> None:
+    """Create all tables and fill those that are named by COPY, then index, vacuum and analyze."""
+    rows_of = {"points": points, "lines": lines, "polygons": polygons}
     lab.psql_file("dataset.sql")
-    lab.copy("points", points())
-    lab.copy("lines", lines())
-    lab.copy("polygons", polygons())
-    for table, count in ROWS.items():
-        lab.copy(table, rows(count))
-    for table in ("points", "lines", "polygons"):
+    for table in tables:
+        lab.copy(table, rows(ROWS[table]) if table in ROWS else rows_of[table]())
+    for table in rows_of:
         lab.psql(f"CREATE INDEX {table}_geom ON {table} USING gist (geom)")
     # Frozen and with hint bits set: no contestant pays for being the first to read.
     lab.psql("VACUUM (FREEZE, ANALYZE)")

@@ -29,6 +29,8 @@ _BEFORE = pytest.StashKey[dict[str, str | None]]()
 _GIVEN = pytest.StashKey[set[str]]()
 # Folders and files whose tests measure the whole machine, or look for what a run left on it.
 ALONE = {"faults", "bench", "test_image_test.py"}
+# Of those, what measures nothing.
+BESIDE = {"test_client_values.py", "test_environment_faults.py", "test_schema.py"}
 # Names of images that mean the same to all processes of a run.
 SHARED_NAMES = (PUBLISHED, PUBLISHED_POSTGIS)
 
@@ -39,7 +41,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         parts = set(item.path.parts)
         if {"image", "geo", "faults", "contract", "clients"} & parts:
             item.add_marker(pytest.mark.engine)
-        if ALONE & parts:
+        if ALONE & parts and not BESIDE & parts:
             item.add_marker(pytest.mark.alone)
 
 

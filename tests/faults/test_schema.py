@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from tests.conftest import PostGIS
-from tests.faults.conftest import HUNG, Report
+from tests.faults.conftest import HUNG
 from tests.geo.conftest import Api, start_api
 from tests.support.containers import Containers
 
@@ -53,7 +53,7 @@ USERS: dict[str, Callable[[Api], list[str]]] = {
 
 @pytest.mark.parametrize("user", USERS)
 def test_the_published_schema_is_true_of_every_operation_and_none_answers_5xx(
-    user: str, containers: Containers, postgis: PostGIS, report: Report
+    user: str, containers: Containers, postgis: PostGIS, figures: Callable[[str], None]
 ) -> None:
     # The largest page is asked for again and again: of 10,000 rows it would take minutes.
     api = start_api(containers, postgis, MAX_PAGE_SIZE="100", **LOGIN)
@@ -77,11 +77,9 @@ def test_the_published_schema_is_true_of_every_operation_and_none_answers_5xx(
     assert not re.search('" 5[0-9][0-9] ', api.container.logs())
     sent = re.search(r"(\d+) generated", done.stdout)
     assert sent
-    report.add(
-        f"schemathesis as {user}, {operations} operations, every check",
-        "no 5xx, the document is true",
-        sent=int(sent[1]), failed=0, lost=0,
-    )  # fmt: skip
+    figures(
+        f"schemathesis as {user}: {operations} operations, {sent[1]} requests, every check, no 5xx"
+    )
 
 
 def test_features_that_are_sent_without_properties_are_refused_in_words(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bench import dataset
 from bench.cases import CASES, against_before
 from bench.measure import Sample
 from bench.report import TIMES, Results, markdown, ratios
@@ -72,3 +73,13 @@ def test_against_another_build_each_runner_of_ours_has_its_twin(case):
     assert {runner.name for runner in changed.runners} == {
         name for c in comparisons for name in (c.runner, c.against)
     }
+
+
+def test_only_tables_that_are_read_are_filled() -> None:
+    of = {case.name: dataset.tables_of([case]) for case in CASES}
+    assert of["hello"] == of["static"] == []
+    assert of["list"] == of["detail"] == ["rows_thousand"]
+    assert of["first-page"] == ["rows_thousand", "rows_million"]
+    assert of["box"] == of["polygons-100"] == ["polygons"]
+    assert of["tile-points"] == ["points"]
+    assert set(dataset.tables_of([*CASES])) == set(dataset.OF_PATHS.values())

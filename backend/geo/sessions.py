@@ -8,6 +8,7 @@ not be told to the other.
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 import time
@@ -72,9 +73,11 @@ SELECT ARRAY(SELECT DISTINCT c.relname::text FROM above JOIN pg_class c USING (o
              UNION ALL SELECT pg_get_expr(polqual, polrelid) FROM pg_policy
              UNION ALL SELECT pg_get_viewdef(ev_class) FROM rules
              WHERE action ~ ':funcid (2077|3294)\M'),
-       -- Those that any session may set, but for what concerns one transaction, and random().
+       -- Those that any session may set, but for what concerns one transaction, random(), and how
+       -- fast the server works or what it logs.
        ARRAY(SELECT name FROM pg_settings
-             WHERE context = 'user' AND name NOT LIKE 'transaction\_%' AND name <> 'seed')
+             WHERE context = 'user' AND name <> 'seed' AND name !~ '_cost$' AND name !~
+             '^(transaction_|enable_|geqo|jit|(max_|min_)?parallel_|vacuum_|wal_|tcp_|log_|debug_)')
 """
 _NAME = r"[A-Za-z_][\w$]*(?:\.[A-Za-z_][\w$]*)+"
 _NAMES = re.compile(rf"'({_NAME})'")
@@ -86,10 +89,16 @@ STATE = """
 session_user::text, current_user::text, current_setting('search_path'),
 current_setting('row_security')
 """
-# By name, because pg_settings takes a millisecond and more, however few of its rows are asked for;
-# and it never lists a team's own settings.
 VALUES = "ARRAY(SELECT current_setting(name, true) FROM unnest(%s::text[]) name)"
-SETTINGS = f"SELECT session_user::text, current_setting('role'), {VALUES}"
+# By name, because pg_settings takes a millisecond and more, however few of its rows are asked for;
+# and it never lists a team's own settings. As one text, which is not looked into on the way.
+SETTINGS = """
+SELECT session_user::text, current_setting('role'),
+       json_object_agg(name, current_setting(name, true))::text,
+       coalesce(bool_or(current_setting(name, true) IS NOT NULL)
+                FILTER (WHERE name = ANY(%s::text[])), false)
+FROM json_array_elements_text(%s::json) name
+"""
 
 
 @dataclass(frozen=True)
@@ -100,7 +109,7 @@ class Facts:
     elsewhere: frozenset[str]  # foreign tables, and what shows rows of one
     settings: tuple[str, ...]  # of the team's own that a policy, view or function reads
     has_computed_names: bool  # whether one reads settings whose names it makes up
-    settable: tuple[str, ...]  # of PostgreSQL's settings, by anybody in a session
+    settable: frozenset[str]  # of PostgreSQL's settings, by anybody in a session
 
 
 @dataclass(frozen=True)
@@ -109,20 +118,18 @@ class Session:
 
     user: str
     role: str
-    settings: dict[str, str]
+    settings: str  # a JSON object of texts, null for what is not known in the session
     has_own: bool  # settings of the team's among them
 
     def statement(self) -> tuple[str, list[Any]]:
         """SQL for a transaction that has begun, and its parameters."""
         sql = """
-        SELECT set_config(name, value, true)
-        FROM unnest(%s::text[], %s::text[]) given (name, value)
-        WHERE current_setting(name, true) IS DISTINCT FROM value;
+        SELECT set_config(name, value, true) FROM json_each_text(%s::json) given (name, value)
+        WHERE value IS NOT NULL AND current_setting(name, true) IS DISTINCT FROM value;
         SELECT set_config('session_authorization', %s, true) WHERE session_user <> %s;
         SELECT set_config('role', %s, true)
         """
-        names, values = list(self.settings), list(self.settings.values())
-        return sql, [names, values, self.user, self.user, self.role]
+        return sql, [self.settings, self.user, self.user, self.role]
 
 
 _facts: dict[tuple[str, str], tuple[float, Facts]] = {}
@@ -142,7 +149,7 @@ def facts(using: str) -> Facts:
     names = sorted({name for source in sources for name in _NAMES.findall(source)})
     computed = any(_COMPUTED.search(source) for source in sources)
     known = Facts(
-        *(frozenset(restricted), frozenset(elsewhere)), tuple(names), computed, tuple(settable)
+        *(frozenset(restricted), frozenset(elsewhere)), tuple(names), computed, frozenset(settable)
     )
     with _lock:
         _facts[key] = (time.monotonic() + LIFETIME, known)
@@ -173,12 +180,11 @@ def state(using: str, *also: str) -> tuple[Any, ...]:
 def current(using: str, read: Iterable[str] = ()) -> Session:
     """What is set in this thread's session; ``read`` names further settings of the team's."""
     known = facts(using)
-    names = list(dict.fromkeys((*known.settable, *known.settings, *read)))
+    own = sorted({*known.settings, *read} - known.settable)
+    names = json.dumps([*known.settable, *own])
     with connections[using].cursor() as cursor:
-        cursor.execute(SETTINGS, [names])
-        user, role, values = cursor.fetchone()
-    settings = {name: value for name, value in zip(names, values, strict=True) if value is not None}
-    return Session(user, role, settings, has_own=not settings.keys() <= {*known.settable})
+        cursor.execute(SETTINGS, [own, names])
+        return Session(*cursor.fetchone())
 
 
 def names_in(statement: str, params: Iterable[Any]) -> set[str]:

@@ -160,12 +160,13 @@ class Worker(ThreadWorker):
         due = self.incoming[oldest].came + FIRST_BYTES_TIMEOUT if oldest else now
         if oldest and due <= now:
             self._close(oldest)
-        elif self.keepalived_conns:
+        elif self.leaving:
+            self._close(next(iter(self.leaving)))
+        elif oldest is None and self.keepalived_conns:
+            # Its client may be sending the next request just now, so that it is not the first.
             idle = self.keepalived_conns.popleft()
             self.poller.unregister(idle.sock)
             self._close(idle)
-        elif self.leaving:
-            self._close(next(iter(self.leaving)))
         elif oldest is None and self.sending:
             self._close(max(self.sending, key=lambda conn: conn.sock.time_left()))
         else:

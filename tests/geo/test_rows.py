@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import PostGIS
+from tests.geo.conftest import assert_nothing_wrong
 from tests.support.containers import Container, Containers
 
 PROJECT = Path(__file__).parent / "rows_project"
@@ -79,3 +80,7 @@ def test_sessions_of_the_server_have_one_plan_unless_the_database_says_otherwise
     assert first == ["0", "off", "5min"]
     assert second == ["3", "off", "5min"]
     assert tile == ["0"]
+
+
+def test_nothing_is_wrong_with_any_address(things: Container) -> None:
+    assert_nothing_wrong(things)

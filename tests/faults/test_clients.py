@@ -227,7 +227,7 @@ def test_sixteen_slow_clients_do_not_keep_others_from_being_served(
     notes = filled_api.url("/api/notes/987654321/")
     pid = filled_api.url("/pid")
     load = Load(lambda: pid)
-    with slow.SlowClients(address(filled_api), SLOW[kind]).running() as slow_ones:
+    with slow.SlowClients(filled_api.address(), SLOW[kind]).running() as slow_ones:
         with load.running():
             # The slow ones are let go after 30 s.
             until(lambda: load.good_answers > 200, "the load is served at once", 20)

@@ -121,15 +121,11 @@ def pid(api: Container) -> str:
 
 
 def asks(api: Container, *paths: str, window: int = 4096, more: str = "") -> socket.socket:
-    """A client with a small window that asks, and reads nothing by itself.
-
-    Not through the published port: before that stands a program of Docker's that reads ahead.
-    """
-    networks = api.inspect()["NetworkSettings"]["Networks"]
+    """A client with a small window that asks, and reads nothing by itself."""
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
     client.settimeout(PATIENCE)
-    client.connect((next(iter(networks.values()))["IPAddress"], 8000))
+    client.connect(api.address())
     for path in paths:
         client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{more}\r\n".encode())
     return client

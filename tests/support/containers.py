@@ -89,6 +89,11 @@ class Container:
         address = docker("port", self.name, f"{port}/tcp").stdout.splitlines()[0]
         return f"http://{address}{path}"
 
+    def address(self, port: int = 8000) -> tuple[str, int]:
+        """Its own, and not the published one, before which a program of Docker's reads ahead."""
+        networks = self.inspect()["NetworkSettings"]["Networks"]
+        return next(iter(networks.values()))["IPAddress"], port
+
     def get(self, path: str, **options) -> requests.Response:
         options.setdefault("timeout", 30)
         return self.session.get(self.url(path), **options)

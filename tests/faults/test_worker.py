@@ -200,3 +200,9 @@ def test_one_large_answer_costs_no_other_client_its_own(api: Container) -> None:
             large.recv(2**16)
             answer = requests.get(api.url("/file?n=9000000"), timeout=PATIENCE)
             assert len(answer.content) == 9_000_000
+
+
+def test_headers_without_end_are_answered(api: Container) -> None:
+    with asks(api) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"x" * 70_000)
+        assert client.recv(100).startswith(b"HTTP/1.1 431 ")

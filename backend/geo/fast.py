@@ -256,22 +256,22 @@ def _render(
     renderer_context: dict | None = None,
 ) -> bytes:
     """JSONRenderer.render, with the geometries put in where they belong."""
-    if (
-        not self.compact
-        or self.encoder_class is not JSONEncoder
-        or (self.get_indent(accepted_media_type, renderer_context or {}))
-    ):
-        return _stock_render(self, data, accepted_media_type, renderer_context)
+    context = (accepted_media_type, renderer_context)
+    if self.encoder_class is not JSONEncoder:
+        return _stock_render(self, data, *context)
+    if not self.compact or self.get_indent(accepted_media_type, renderer_context or {}):
+        try:
+            return _stock_render(self, data, *context)
+        except ValueError:
+            return _stock_render(self, _with_numbers(data), *context)
     sources: list[tuple] = []
     written = _document.set(sources)
     try:
         try:
-            document = _stock_render(self, data, accepted_media_type, renderer_context)
+            document = _stock_render(self, data, *context)
         except ValueError:
-            # A float that is no number: a text, as PostgreSQL makes of it in a stream.
             sources.clear()
-            data = _with_numbers(data)
-            document = _stock_render(self, data, accepted_media_type, renderer_context)
+            document = _stock_render(self, _with_numbers(data), *context)
     finally:
         _document.reset(written)
     if not sources:
@@ -285,6 +285,7 @@ def _render(
 
 
 def _with_numbers(data: Any) -> Any:
+    """A float that is no number as a text, as PostgreSQL makes of it in a stream."""
     if isinstance(data, float) and not math.isfinite(data):
         return "NaN" if math.isnan(data) else "Infinity" if data > 0 else "-Infinity"
     if isinstance(data, dict) and not isinstance(data, GeoJsonDict):

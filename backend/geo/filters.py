@@ -26,6 +26,7 @@ from backend.geo.keyset import as_filter, in_full_order
 from backend.geo.parameters import KnownParametersMixin
 from backend.geo.sparse_fields import SparseFieldsMixin
 from backend.geo.srid import WGS84, Storage, storage
+from backend.geo.stored_types import StoredTextMixin, read_as_text, stored_types
 
 __all__ = [
     "SparseFieldsMixin",
@@ -169,6 +170,10 @@ class StableOrderingFilter(OrderingFilter):
                 raise ValidationError(
                     {self.ordering_param: f"{term!r} is none of {', '.join(known)}."}
                 )
+            if kind := _without_order(queryset, term.removeprefix("-"), view):
+                raise ValidationError(
+                    {self.ordering_param: f"{term!r} has no order: PostgreSQL sorts no {kind}."}
+                )
         return fields
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
@@ -201,6 +206,18 @@ class SpatialFilterMixin(KnownParametersMixin):
         if isinstance(queryset, QuerySet):
             queryset = in_full_order(queryset)
         return super().paginate_queryset(queryset)
+
+
+def _without_order(queryset: QuerySet, name: str, view: Any) -> str | None:
+    """The type of a column that PostgreSQL cannot sort by; None of any other."""
+    if name in queryset.query.annotations or not _is_column(queryset.model, name):
+        return None
+    field = queryset.model._meta.get_field(name)
+    stored = stored_types(queryset.model, queryset.db).get(field.column)
+    if stored is None or stored.has_order:
+        return None
+    is_read_as_text = isinstance(view, StoredTextMixin) and read_as_text(field, stored)
+    return None if is_read_as_text else stored.name.lstrip("_")
 
 
 class _Given:

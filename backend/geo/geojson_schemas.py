@@ -78,7 +78,10 @@ class FeatureInspector(RoleInspector):
             properties.pop(meta.bbox_geo_field, None)
             if not role.is_sent:
                 number = openapi.Items(type=openapi.TYPE_NUMBER)
-                feature["bbox"] = openapi.Schema(type=openapi.TYPE_ARRAY, items=number)
+                # null with an empty geometry, and with none
+                feature["bbox"] = openapi.Schema(
+                    type=openapi.TYPE_ARRAY, items=number, x_nullable=True
+                )
         feature["properties"] = openapi.Schema(
             type=openapi.TYPE_OBJECT,
             properties=properties,

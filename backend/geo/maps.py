@@ -64,6 +64,8 @@ class MapBrowsableAPIRenderer(BrowsableAPIRenderer):
         if response.status_code == 200 and view.request.method == "GET" and view.action == "list":
             context["map"] = view.get_map()
             context["map_assets"] = assets()
+            if context["map"] is None:
+                context["extra_actions"] = _without_map(context["extra_actions"])
         return context
 
 
@@ -139,6 +141,16 @@ class MapMixin(FormatsMixin, KnownParametersMixin):
             MapBrowsableAPIRenderer() if type(renderer) is BrowsableAPIRenderer else renderer
             for renderer in renderers
         ]
+
+
+def _without_map(links: dict[str, str] | None) -> dict[str, str]:
+    """The links to extra actions that this request is not refused."""
+    ours = ("tiles", "map")
+    return {
+        name: url
+        for name, url in (links or {}).items()
+        if url.rstrip("/").rpartition("/")[2] not in ours
+    }
 
 
 def assets() -> dict[str, str]:

@@ -15,7 +15,7 @@ from rest_framework.serializers import BaseSerializer
 
 from backend.geo import expressions
 from backend.geo.sql import FeatureColumns, NotInDatabase, definer, feature_columns, shown_fields
-from backend.geo.tile_geometry import drawn_name
+from backend.geo.tile_geometry import drawn_name, refuse_rounded
 
 LIBRARIES = ("rest_framework.", "backend.geo.")
 
@@ -41,7 +41,9 @@ def no_tiles(view: type[GenericAPIView]) -> NotInDatabase | None:
     if serializer is None:
         return None
     try:
-        return _refusal(view, view.tile_fields, drawn_name(serializer, view.tile_geometry))
+        name = drawn_name(serializer, view.tile_geometry)
+        refuse_rounded(serializer, name, getattr(view, "spatial_filter_fields", None) or ())
+        return _refusal(view, view.tile_fields, name)
     except NotInDatabase as error:
         return error
 

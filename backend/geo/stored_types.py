@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connections
-from django.db.models import CharField, F, Func, Model, QuerySet, TextField
+from django.db.models import CharField, F, Field, Func, Model, QuerySet, TextField
 
 LIFETIME = 60  # seconds that the look at a table is believed, as in backend.geo.srid
 _tables: dict[tuple[str, str], tuple[float, dict[str, Stored]]] = {}
@@ -26,7 +26,17 @@ WITH RECURSIVE types (attname, oid) AS (
     UNION ALL
     SELECT attname, typbasetype FROM types JOIN pg_type USING (oid) WHERE typtype = 'd'
 )
-SELECT attname, typname, typcategory FROM types JOIN pg_type USING (oid) WHERE typtype <> 'd'
+SELECT attname, pg_type.typname, pg_type.typcategory,
+    sorted.typtype IN ('c', 'e', 'm', 'r') OR EXISTS (
+        SELECT FROM pg_opclass JOIN pg_am ON pg_am.oid = opcmethod AND amname = 'btree'
+        WHERE opcdefault AND (opcintype = sorted.oid OR EXISTS (
+            SELECT FROM pg_cast WHERE castsource = sorted.oid AND casttarget = opcintype
+            AND castmethod = 'b' AND castcontext = 'i'
+        ))
+    )
+FROM types JOIN pg_type USING (oid) JOIN pg_type sorted ON sorted.oid =
+    CASE pg_type.typcategory WHEN 'A' THEN pg_type.typelem ELSE pg_type.oid END
+WHERE pg_type.typtype <> 'd'
 """
 # https://www.postgresql.org/docs/current/catalog-pg-type.html, "typcategory Codes": arrays,
 # booleans, dates and times, numbers, ranges and intervals.
@@ -40,6 +50,7 @@ class Stored:
 
     name: str
     category: str
+    has_order: bool = True  # json, xml, point and others have none
 
     @property
     def is_object(self) -> bool:
@@ -69,6 +80,11 @@ def stored_types(model: type[Model], using: str) -> dict[str, Stored]:
 def as_written(sql: str) -> str:
     """What PostgreSQL writes of a value; a cast adds a mask to an address, and cuts blanks off."""
     return f"CASE WHEN {sql} IS NOT NULL THEN concat({sql}) END"
+
+
+def read_as_text(field: Field, stored: Stored) -> bool:
+    """Whether a view of ours reads the text of the column: its model only calls it text."""
+    return isinstance(field, (CharField, TextField)) and stored.is_object
 
 
 class StoredTextMixin:
@@ -102,8 +118,7 @@ def _called_text(queryset: QuerySet) -> list[str]:
     return [
         field.name
         for field in queryset.model._meta.local_concrete_fields
-        if isinstance(field, (CharField, TextField))
-        and field.column in types
-        and types[field.column].is_object
+        if field.column in types
+        and read_as_text(field, types[field.column])
         and (field.name in deferred) is not excluded
     ]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from rest_framework import serializers
 from rest_framework_gis.fields import GeometryField
 
 from backend.geo import curves, srid
+from backend.geo.shown import is_blurred
 from backend.geo.sql import Column, NotInDatabase
 
 # What EPSG:3857 can show, in degrees: a little more than its square, short of the poles,
@@ -30,6 +33,22 @@ def drawn_name(serializer: serializers.BaseSerializer, chosen: str | None) -> st
         f"{type(serializer).__name__} shows no geometry.",
         "Add a GeometryField to its fields, or name the one it has in tile_geometry of the view.",
     )
+
+
+def refuse_rounded(
+    serializer: serializers.BaseSerializer, name: str, allowed: Collection[str]
+) -> None:
+    """Raises NotInDatabase for a geometry that is shown rounded, unless ``allowed`` has its column.
+
+    Also a tile that draws it so has it at its border, or has it not.
+    """
+    field = serializer.fields[name]
+    if is_blurred(field) and field.source not in allowed:
+        raise NotInDatabase(
+            f"{name} is shown with precision={field.precision}, and a tile would tell where it is.",
+            "Name another geometry in tile_geometry of the view, or this one in its "
+            "spatial_filter_fields.",
+        )
 
 
 def kind(column: Column) -> str:

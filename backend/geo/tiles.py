@@ -20,9 +20,8 @@ from typing import Any
 from django.http import HttpResponse
 from django.urls import NoReverseMatch
 from django.utils.cache import get_conditional_response
-from rest_framework import status
 from rest_framework.decorators import action
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import ValidationError
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -32,10 +31,9 @@ from backend.defaults import setting
 from backend.geo import caching, expressions
 from backend.geo.maps import MapMixin
 from backend.geo.readable import no_tiles
-from backend.geo.shown import is_blurred
 from backend.geo.sql import checked_queryset
 from backend.geo.stored_types import StoredTextMixin
-from backend.geo.tile_geometry import geometry_name
+from backend.geo.tile_geometry import geometry_name, refuse_rounded
 from backend.geo.tile_sql import Layer
 
 MEDIA_TYPE = "application/vnd.mapbox-vector-tile"
@@ -56,13 +54,6 @@ class MVTRenderer(BaseRenderer):
     ) -> bytes:
         context["response"]["Content-Type"] = JSONRenderer.media_type
         return JSONRenderer().render(data)
-
-
-class NoTiles(APIException):
-    """The geometry is shown in another way than a tile would draw it."""
-
-    status_code = status.HTTP_406_NOT_ACCEPTABLE
-    default_code = "no_tiles"
 
 
 class TilesMixin(StoredTextMixin, MapMixin):
@@ -166,20 +157,12 @@ class TilesMixin(StoredTextMixin, MapMixin):
         return geometry_name(serializer, self.tile_geometry)
 
     def get_tile_layer(self) -> Layer:
-        """What the tiles show. Raises NoPostGIS, NotInDatabase, NoTiles for a rounded geometry."""
+        """What the tiles show. Raises NoPostGIS, NotInDatabase."""
         queryset = checked_queryset(self.filter_queryset(self.get_queryset()))
         serializer = self.get_serializer()
         name = geometry_name(serializer, self.tile_geometry)
-        drawn = serializer.fields.get(name)
-        if drawn is not None and is_blurred(drawn):
-            # Also a tile that draws it so has it at its border, or has it not.
-            allowed = getattr(self, "spatial_filter_fields", None) or ()
-            if drawn.source not in allowed:
-                raise NoTiles(
-                    f"{name} is shown with precision={drawn.precision}, and a tile would tell "
-                    "where it is. Name another geometry in tile_geometry of the view, or this "
-                    "one in its spatial_filter_fields."
-                )
+        if name in serializer.fields:
+            refuse_rounded(serializer, name, getattr(self, "spatial_filter_fields", None) or ())
         return Layer(
             name=self.tile_layer or queryset.model._meta.model_name,
             serializer=serializer,

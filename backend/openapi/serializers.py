@@ -15,6 +15,8 @@ from drf_yasg.inspectors.field import ReferencingSerializerInspector
 from drf_yasg.utils import get_serializer_class, get_serializer_ref_name
 from rest_framework import serializers
 
+from backend.openapi.fields import as_answered
+
 
 class Role(enum.Enum):
     """What a serializer stands for; the value is the definition's name, around its own."""
@@ -102,7 +104,7 @@ class RoleInspector(ReferencingSerializerInspector):
             if schema is None:  # a HiddenField
                 continue
             name = self.get_property_name(field_name)
-            properties[name] = schema
+            properties[name] = schema if role.is_sent else as_answered(schema, child)
             if child.required and role.has_required:
                 required.append(name)
         return properties, required

@@ -46,20 +46,6 @@ ANALYZE;
 """
 
 
-def assert_nothing_wrong(container: Container, user: str = "", password: str = "") -> None:
-    """What ``check --live`` says of a running project, which it asks everything.
-
-    As ``user``, too, who logs in by a session and by Basic.
-    """
-    login = ("--user", user) if user else ()
-    said = container.exec(
-        *("env", f"CHECK_PASSWORD={password}", "/code/bin/docker-entrypoint.sh"),
-        *("check", "--live", "http://127.0.0.1:8000", *login),
-        check=False,
-    )
-    assert "keeps the contract; failed: 0" in said, said
-
-
 @dataclass
 class Api:
     """The running API, and its databases to look into."""

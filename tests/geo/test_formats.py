@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import PostGIS
 from tests.geo.asked import Asked, start_asked
 from tests.support.containers import Containers
+from tests.support.live import assert_nothing_wrong
 
 JSON, GEOJSON, HTML, CSV = "application/json", "application/geo+json", "text/html", "text/csv"
 MVT = "application/vnd.mapbox-vector-tile"
@@ -174,3 +175,9 @@ def test_what_is_not_to_be_transformed_is_not_compressed(asked: Asked) -> None:
     assert encoding("/kept/?limit=30") is None
     assert encoding("/stops/?limit=30", **{"Cache-Control": "max-age=0, No-Transform"}) is None
     assert encoding("/stops/?limit=30", **{"Cache-Control": "no-transformers"}) == "gzip"
+
+
+def test_nothing_is_wrong_with_any_address(asked: Asked) -> None:
+    # These have a list() of their own, which the document cannot know.
+    own = ["GET /own/everything/", "GET /own/listing/"]
+    assert_nothing_wrong(asked.container, but=own)

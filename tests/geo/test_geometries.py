@@ -19,6 +19,7 @@ from tests.conftest import PostGIS
 from tests.geo.plans import explain, nodes
 from tests.geo.shapes import CURVED, KINDS, SYSTEMS, tables
 from tests.support.containers import Container, Containers
+from tests.support.live import assert_nothing_wrong
 from tests.support.mvt import layers, lonlat, tile_at
 
 PROJECT = Path(__file__).parent / "geometry_project"
@@ -69,17 +70,15 @@ class Shapes:
         return self.postgis.sql(statement, self.database)
 
 
-@pytest.fixture(scope="module")
-def shapes(postgis: PostGIS) -> Iterator[Shapes]:
-    started = Containers()
-    database = postgis.database()
-    container = started.start(
+def start(started: Containers, postgis: PostGIS, database: str, **env: str) -> Container:
+    return started.start(
         env=postgis.env(
             database,
             WEB_CONCURRENCY="1",
             DJANGO_SUPERUSER_USERNAME="root",
             DJANGO_SUPERUSER_PASSWORD="of-the-tests",
             DJANGO_SUPERUSER_EMAIL="root@example.org",
+            **env,
         ),
         mounts={
             PROJECT / "local_settings": "/code/src_files/local_settings:ro",
@@ -87,6 +86,13 @@ def shapes(postgis: PostGIS) -> Iterator[Shapes]:
         },
         options=["--network", postgis.network],
     ).wait_until_ready()
+
+
+@pytest.fixture(scope="module")
+def shapes(postgis: PostGIS) -> Iterator[Shapes]:
+    started = Containers()
+    database = postgis.database()
+    container = start(started, postgis, database)
     postgis.sql(tables(), database)
     yield Shapes(container, postgis, database)
     started.clean()
@@ -670,3 +676,16 @@ def test_bounds_of_a_table_without_an_index_cover_every_row(shapes: Shapes) -> N
         "DELETE FROM shapes_point4326 WHERE name IN ('many', 'new'); "
         "CREATE INDEX shapes_point4326_geom_idx ON shapes_point4326 USING gist (geom)"
     )
+
+
+# Each kind, system and number of dimensions once, and whatever is unusual.
+SOME = (
+    "point4326|linestring2913z|polygongeography|multipoint0z|multilinestring3857|multipolygon2913"
+    "|geometrycollectiongeographyz|any0|any2913|curved|two|box"
+)
+
+
+def test_nothing_is_wrong_with_any_address(
+    shapes: Shapes, postgis: PostGIS, containers: Containers
+) -> None:
+    assert_nothing_wrong(start(containers, postgis, shapes.database, TABLES=SOME))

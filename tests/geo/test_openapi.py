@@ -13,6 +13,7 @@ from swagger_spec_validator.validator20 import validate_spec
 
 from tests.conftest import PostGIS
 from tests.support.containers import Container, Containers
+from tests.support.live import assert_nothing_wrong
 
 PROJECT = Path(__file__).parent / "documented_project"
 LOGIN = [{"Session": []}, {"Basic": []}]
@@ -246,3 +247,12 @@ def test_samples_show_what_an_answer_can_be_and_no_technical_bound(api: Document
     text = json.dumps(api.document)
     assert "e+50" not in text
     assert "1" + "0" * 50 not in text
+
+
+def test_nothing_is_wrong_with_any_address_but_with_what_is_wrong_in_the_project(
+    api: Documented,
+) -> None:
+    own = ["GET /hostile/", "GET /sound/all-fields/: 500"]
+    # An action's answer that nothing tells of: drf-yasg takes it for a row.
+    own += [f"GET /sound/{name}/1/neighbors/" for name in ("taken", "uploads", "wells")]
+    assert_nothing_wrong(api.container, but=own)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import PostGIS
-from tests.geo.conftest import assert_nothing_wrong
 from tests.support.containers import Container, Containers
+from tests.support.live import assert_nothing_wrong
 
 PROJECT = Path(__file__).parent / "rows_project"
 MVT = Path(__file__).parents[1] / "support" / "mvt.py"

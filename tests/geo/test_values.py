@@ -17,6 +17,7 @@ import requests
 from tests.conftest import PostGIS
 from tests.geo.conftest import Api
 from tests.support.containers import Containers
+from tests.support.live import assert_nothing_wrong
 from tests.support.mvt import layers
 
 PROJECT = Path(__file__).parent / "values_project"
@@ -314,3 +315,41 @@ def test_flatgeobuf_of_chosen_fields_keeps_its_geometry(values: Api) -> None:
     assert list(meta["fields"]) == ["id", "note"]
     assert len(shapes) == 9
     assert all(shape is not None for shape in shapes)
+
+
+# What only a request or a table tells may be offered, and refused with the reason.
+REFUSED = ("/limits/byrequest/", "/limits/listed/", "/values/mistaken/")
+# What OpenAPI 2.0 has no words for; and null, of a serializer that names no model.
+UNTOLD = ("/values/declared/: it is not what the document says, at results", "/limits/plain/")
+
+
+def test_nothing_is_wrong_with_any_address(values: Api) -> None:
+    own = [f"GET {path}" for path in (*REFUSED, *UNTOLD)]
+    assert_nothing_wrong(values.container, but=own)
+
+
+def test_column_without_an_order_is_told_instead_of_a_500(values: Api) -> None:
+    answer = values.get("/values/guessed/?ordering=-markup")
+    assert answer.status_code == 400
+    assert answer.json() == {"ordering": "'-markup' has no order: PostgreSQL sorts no xml."}
+    for name in ("document", "moods", "sentence", "bits", "network", "fixed", "day_multirange"):
+        assert values.get(f"/values/guessed/?ordering={name}").status_code == 200, name
+
+
+def test_page_for_people_shows_what_is_no_number(values: Api) -> None:
+    text = values.get("/values/declared/", headers=HTML).text
+    assert "&quot;NaN&quot;" in text
+    assert "&quot;Infinity&quot;" in text
+
+
+def test_answers_are_documented_as_they_are_stored(document: dict) -> None:
+    """Not as they may be sent, which an older row need not keep to."""
+    answer = document["definitions"]["Declared"]["properties"]["properties"]["properties"]
+    body = document["definitions"]["DeclaredRequest"]["properties"]["properties"]["properties"]
+    assert "minLength" in body["code"]
+    assert not {"minLength", "maxLength", "pattern"} & set(answer["code"])
+    assert not {"minimum", "maximum"} & set(answer["small"])
+    assert answer["prices"]["items"]["x-nullable"] is True
+    assert "type" not in answer["doubled"]
+    nested = document["definitions"]["SparseWithParent"]["properties"]["properties"]
+    assert nested["properties"]["parent"]["x-nullable"] is True

@@ -58,8 +58,11 @@ class Operation:
 
     @property
     def is_open(self) -> bool | None:
-        """Whether anybody may ask; None where the document does not say."""
-        security = self.told.get("security", self.document.spec.get("security"))
+        """Whether anybody may ask; None where only the document's default says so.
+
+        An operation without ``security`` has the default, also one that nothing is known of.
+        """
+        security = self.told.get("security")
         return None if security is None else not security or {} in security
 
     def response(self, status: int) -> dict[str, Any] | None:
@@ -131,9 +134,10 @@ def samples(parameter: dict[str, Any]) -> Iterator[tuple[Any, bool]]:
     value, is_told = sample(parameter)
     if value is not None:
         yield value, is_told
-    choices = parameter.get("enum") or parameter.get("items", {}).get("enum") or []
-    for choice in choices[1:]:
-        yield [choice] if parameter.get("type") == "array" else choice, False
+    for choice in parameter.get("enum", [])[1:]:
+        yield choice, False
+    if others := parameter.get("items", {}).get("enum", [])[1 : parameter.get("maxItems")]:
+        yield others, False
 
 
 def sample(parameter: dict[str, Any]) -> tuple[Any, bool]:

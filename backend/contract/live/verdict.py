@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from backend.contract.report import FAILED, OK, SKIPPED, WARNING, Result
 REFUSED = (401, 403)
 THROTTLED = 429
 GEO_JSON = "application/geo+json"
-SHOWN = 20  # failures that are printed, each standing for all of its kind
+SHOWN = 50  # failures that are printed, each standing for all of its kind
 
 
 @dataclass
@@ -94,7 +95,8 @@ def judged(
     if answer.error:
         yield Finding(answer.error, answer.error, request)
     elif answer.status >= 500:
-        yield Finding(f"{answer.status}", f"{answer.status}", request)
+        where = operation.path if operation else shape(request.target)
+        yield Finding(f"{answer.status} {where}", f"{answer.status}", request)
     elif request.found and answer.status >= 400 and answer.status not in (*REFUSED, THROTTLED):
         kind = f"link {answer.status} {shape(request.target)}"
         yield Finding(kind, f"a link that leads to {answer.status}", request)
@@ -141,5 +143,7 @@ def _body(request: Request, answer: Answer, operation: Operation) -> Iterable[Fi
         return
     wrong = operation.mismatch(value) if kind == JSON else mismatch(value, GEOJSON)
     if wrong:
+        # Of many rows, and of many values of one, the first stands for all.
+        place = re.sub(r"\d+", "#", wrong.partition(":")[0])
         message = f"it is not what the document says, at {wrong}"
-        yield Finding(f"{message} {operation.path}", message, request)
+        yield Finding(f"{place} {operation.path}", message, request)

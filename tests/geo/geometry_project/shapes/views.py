@@ -1,4 +1,7 @@
-"""Each table by the mixin, by parts of it, and without it."""
+"""Each table by the mixin, by parts of it, and without it; TABLES is a pattern of their names."""
+
+import os
+import re
 
 from rest_framework.permissions import AllowAny
 from rest_framework.routers import DefaultRouter
@@ -30,12 +33,17 @@ def _name(model):
 
 
 router = DefaultRouter()
+_TABLES = re.compile(os.environ.get("TABLES", ".*"))
 for _model in EVERY:
+    if not _TABLES.fullmatch(_name(_model)):
+        continue
     _serializer = _feature(_model)
     router.register(_name(_model), _viewset(_model, _serializer, SpatialMixin), _name(_model))
     stock = f"stock-{_name(_model)}"
     router.register(stock, _viewset(_model, _serializer), stock)
 for _model in ANY:
+    if not _TABLES.fullmatch(_name(_model)):
+        continue
     opted_out = _viewset(_model, _feature(_model), SpatialMixin, wgs84=False)
     router.register(f"stored-{_name(_model)}", opted_out, f"stored-{_name(_model)}")
 

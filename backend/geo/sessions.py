@@ -79,6 +79,21 @@ SELECT ARRAY(SELECT DISTINCT c.relname::text FROM above JOIN pg_class c USING (o
              WHERE context = 'user' AND name <> 'seed' AND name !~ '_cost$' AND name !~
              '^(transaction_|enable_|geqo|jit|(max_|min_)?parallel_|vacuum_|wal_|tcp_|log_|debug_)')
 """
+# Of extensions, which rows a filter or an order finds by likeness. Another extension's are known
+# once pg_settings has shown them, which it does while a session has loaded the library.
+# https://www.postgresql.org/docs/current/pgtrgm.html, https://github.com/pgvector/pgvector
+OF_EXTENSIONS = frozenset(
+    f"{library}.{name}"
+    for library, names in {
+        "pg_trgm": (
+            *("similarity_threshold", "word_similarity_threshold"),
+            "strict_word_similarity_threshold",
+        ),
+        "hnsw": ("ef_search", "iterative_scan", "max_scan_tuples", "scan_mem_multiplier"),
+        "ivfflat": ("probes", "iterative_scan", "max_probes"),
+    }.items()
+    for name in names
+)
 _NAME = r"[A-Za-z_][\w$]*(?:\.[A-Za-z_][\w$]*)+"
 _NAMES = re.compile(rf"'({_NAME})'")
 _COMPUTED = re.compile(r"current_setting\s*\(\s*(?!\s|')|\bexecute\b[^;]*\bshow\b", re.IGNORECASE)
@@ -109,7 +124,7 @@ class Facts:
     elsewhere: frozenset[str]  # foreign tables, and what shows rows of one
     settings: tuple[str, ...]  # of the team's own that a policy, view or function reads
     has_computed_names: bool  # whether one reads settings whose names it makes up
-    settable: frozenset[str]  # of PostgreSQL's settings, by anybody in a session
+    settable: frozenset[str]  # of PostgreSQL's and of extensions' settings, by anybody in a session
 
 
 @dataclass(frozen=True)
@@ -148,8 +163,10 @@ def facts(using: str) -> Facts:
         restricted, elsewhere, sources, settable = cursor.fetchone()
     names = sorted({name for source in sources for name in _NAMES.findall(source)})
     computed = any(_COMPUTED.search(source) for source in sources)
+    before = known.settable if known else OF_EXTENSIONS
     known = Facts(
-        *(frozenset(restricted), frozenset(elsewhere)), tuple(names), computed, frozenset(settable)
+        *(frozenset(restricted), frozenset(elsewhere), tuple(names), computed),
+        before.union(settable),
     )
     with _lock:
         _facts[key] = (time.monotonic() + LIFETIME, known)

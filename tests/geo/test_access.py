@@ -631,6 +631,42 @@ def test_database_says_which_rows_come_from_elsewhere_and_which_are_not_everybod
     assert (computed, none, some) == (False, True, False)
 
 
+# pg_settings does not show it: the library is loaded by the first use of an operator.
+REPLAYED = """
+import json, django
+django.setup()
+from django.db import connections
+from backend.geo import sessions
+connection = connections["default"]
+def ask(cursor, sql, *params):
+    cursor.execute(sql, params or None)
+    return cursor.fetchone()[0]
+with connection.cursor() as cursor:
+    cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+connection.close()
+sessions.facts("default")
+with connection.cursor() as cursor:
+    cursor.execute("SET pg_trgm.similarity_threshold = 0.9")
+    session = sessions.current("default")
+    here = ask(cursor, "SELECT 'tree' % 'trees'")
+stream = connection.copy("stream")
+sql, params = session.statement()
+with stream.cursor() as cursor:
+    default = ask(cursor, "SELECT 'tree' % 'trees'")
+stream.close()
+with stream.cursor() as cursor:
+    cursor.execute("BEGIN")
+    cursor.execute(sql, params)
+    there = ask(cursor, "SELECT 'tree' % 'trees'")
+stream.close()
+print("FACTS", json.dumps([here, default, there]))
+"""
+
+
+def test_setting_of_an_extension_is_replayed_before_its_library_is_loaded(access: Api):
+    assert json.loads(run(access, REPLAYED)) == [False, True, False]
+
+
 def test_conditions_may_be_sent_from_another_origin(access: Api):
     headers = {
         "Origin": "https://map.example.org",

@@ -27,8 +27,8 @@ from tests.support.containers import (
 ROOT = Path(__file__).resolve().parent.parent
 _BEFORE = pytest.StashKey[dict[str, str | None]]()
 _GIVEN = pytest.StashKey[set[str]]()
-# Folders and files whose tests measure the whole machine, or look for what a run left on it.
-ALONE = {"faults", "bench", "test_image_test.py"}
+# Folders whose tests measure the whole machine.
+ALONE = {"faults", "bench"}
 # Of those, what measures nothing.
 BESIDE = {"test_client_values.py", "test_environment_faults.py", "test_schema.py"}
 # Names of images that mean the same to all processes of a run.

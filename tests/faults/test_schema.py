@@ -39,16 +39,17 @@ def session_of(api: Api) -> dict[str, str]:
     }
 
 
+# The values at each bound are sent with a session, which may do most; the others leave them out.
+FEWER = ["--phases", "examples,fuzzing"]
 # Each kind of user, with the arguments that make schemathesis ask as one.
 USERS: dict[str, Callable[[Api], list[str]]] = {
-    # In other respects a superuser with a session: without the values at each bound.
-    "basic": lambda api: ["--auth", ":".join(LOGIN.values()), "--phases", "examples,fuzzing"],
+    "basic": lambda api: ["--auth", ":".join(LOGIN.values()), *FEWER],
     "session": lambda api: [
         argument
         for name, value in session_of(api).items()
         for argument in ("--header", f"{name}: {value}")
     ],
-    "anonymous": lambda api: [],
+    "anonymous": lambda api: FEWER,
 }
 
 

@@ -16,6 +16,7 @@ from tests.conftest import PostGIS
 from tests.geo.conftest import Api
 from tests.support.containers import Container, Containers
 from tests.support.live import assert_nothing_wrong
+from tests.support.published import FEWER, assert_schema_is_true, of_session
 
 PROJECT = Path(__file__).parent / "access_project"
 USERS = ("anonymous", "session", "basic", "token")
@@ -685,3 +686,12 @@ def test_nothing_is_wrong_with_any_address_for_any_user(access: Api):
     # REST framework's own: it asks the view for the form of an action that the view has not.
     own = ["OPTIONS /by-action/", "OPTIONS /plain/by-action/"]
     assert_nothing_wrong(access.container, "session", PASSWORD, but=own)
+
+
+# Last of all: it writes.
+@pytest.mark.parametrize("user", ["anonymous", "session"])
+def test_published_schema_is_true(access: Api, clients: dict[str, Client], user: str, figures):
+    session = of_session(clients[user].session) if user == "session" else []
+    asked = assert_schema_is_true(access.url("").rstrip("/"), *FEWER, *session)
+    figures(f"schemathesis as {user}: {asked}")
+    assert not re.search('" 5[0-9][0-9] ', access.container.logs().rpartition("OPTIONS")[2])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -11,6 +11,7 @@ from tests.conftest import PostGIS
 from tests.geo.asked import Asked, start_asked
 from tests.support.containers import Containers
 from tests.support.live import assert_nothing_wrong
+from tests.support.published import FEWER, assert_schema_is_true
 
 JSON, GEOJSON, HTML, CSV = "application/json", "application/geo+json", "text/html", "text/csv"
 MVT = "application/vnd.mapbox-vector-tile"
@@ -181,3 +182,9 @@ def test_nothing_is_wrong_with_any_address(asked: Asked) -> None:
     # These have a list() of their own, which the document cannot know.
     own = ["GET /own/everything/", "GET /own/listing/"]
     assert_nothing_wrong(asked.container, but=own)
+
+
+# Last of all: it writes.
+def test_published_schema_is_true(asked: Asked, figures: Callable[[str], None]) -> None:
+    without = ("--exclude-path-regex", "^/own/(everything|listing)/")
+    figures(f"schemathesis as anonymous: {assert_schema_is_true(asked.base, *FEWER, *without)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from tests.geo.conftest import Api
 from tests.support.containers import Containers
 from tests.support.live import assert_nothing_wrong
 from tests.support.mvt import layers
+from tests.support.published import FEWER, assert_schema_is_true
 
 PROJECT = Path(__file__).parent / "values_project"
 # Of the years that a client in every time zone can read.
@@ -353,3 +354,11 @@ def test_answers_are_documented_as_they_are_stored(document: dict) -> None:
     assert "type" not in answer["doubled"]
     nested = document["definitions"]["SparseWithParent"]["properties"]["properties"]
     assert nested["properties"]["parent"]["x-nullable"] is True
+
+
+# Last of all: it writes.
+def test_published_schema_is_true(values: Api, figures: Callable[[str], None]) -> None:
+    own = (*REFUSED, "/limits/plain/", "/values/declared/", "/limits/acting/recent/")
+    without = ("--exclude-path-regex", f"^({'|'.join(own)})")
+    asked = assert_schema_is_true(values.url("").rstrip("/"), *FEWER, *without)
+    figures(f"schemathesis as anonymous: {asked}")

@@ -1,0 +1,51 @@
+"""What a published schema allows, and what it forbids, asked of an API by schemathesis."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import requests
+
+# schemathesis.toml and hooks.py: every check, for every operation.
+CONFIGURATION = Path(__file__).parent / "schema"
+# Without the values at each bound, of which there are many.
+FEWER = ("--phases", "examples,fuzzing")
+
+
+def of_session(session: requests.Session) -> list[str]:
+    """The arguments with which schemathesis asks as a browser that has logged in."""
+    cookies = {name: session.cookies[name] for name in ("sessionid", "csrftoken")}
+    sent = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    return [
+        *("--header", f"Cookie: {sent}"),
+        *("--header", f"X-CSRFToken: {cookies['csrftoken']}"),
+    ]
+
+
+def assert_schema_is_true(base: str, *arguments: str) -> str:
+    """Ask all operations of the API at ``base``, with every check on; what was asked, in words."""
+    published = requests.get(f"{base}/swagger.json", timeout=60).json()
+    operations = sum(len(path.keys() - {"parameters"}) for path in published["paths"].values())
+    program = Path(sys.executable).with_name("schemathesis")
+    done = subprocess.run(
+        [
+            *(program, "run", f"{base}/swagger.json"),
+            *("--checks", "all", "--no-color", *arguments),
+        ],
+        cwd=CONFIGURATION,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    said = done.stdout[-20_000:] + done.stderr
+    assert done.returncode == 0, said
+    selected = re.search(rf"Selected: (\d+)/{operations}\n\s+Tested: (\d+)\n", said)
+    assert selected, said
+    assert selected[1] == selected[2], said
+    sent = re.search(r"(\d+) generated", done.stdout)
+    assert sent, said
+    return f"{selected[1]} operations, {sent[1]} requests, every check"

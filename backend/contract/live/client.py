@@ -12,6 +12,7 @@ import re
 import shlex
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -19,7 +20,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
 READ = 4_000_000  # bytes of an answer; a stream of a large table is not read to its end
-PATIENCE = 60  # seconds for one answer
+PATIENCE = 60  # seconds for one answer to begin, and to go on
+LONGEST = 10  # seconds that an answer is read; what is still coming then may have no end
 # A GET of it ends the session.
 NEVER_FOLLOWED = re.compile(r"log-?_?out", re.IGNORECASE)
 ASSETS = {"script": "src", "img": "src", "link": "href"}
@@ -100,7 +102,7 @@ class Site:
             response = self._response(connection, request, headers)
             told = {name.lower(): value for name, value in response.getheaders()}
             try:
-                body = response.read(READ)
+                body = b"".join(_parts(response))
                 is_whole = response.isclosed()
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
@@ -148,6 +150,20 @@ class Site:
         if not (parts.path + "/").startswith(self.prefix + "/"):
             return None
         return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def _parts(response: http.client.HTTPResponse) -> Iterator[bytes]:
+    """The body, as far as it comes within LONGEST and has no more than READ."""
+    left, end = READ, time.monotonic() + LONGEST
+    while left > 0 and time.monotonic() < end:
+        part = response.read1(left)
+        if not part:
+            if response.length:  # read1() does not mind
+                raise http.client.IncompleteRead(b"", response.length)
+            response.read()  # so that the connection can be kept
+            return
+        left -= len(part)
+        yield part
 
 
 def _said(error: Exception) -> str:

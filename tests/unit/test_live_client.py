@@ -1,0 +1,72 @@
+"""Requests of ``check --live``, against answers of every length."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from backend.contract.live import client
+from backend.contract.live.client import Request, Site, User
+
+# By Content-Length; the second one breaks off.
+WHOLE = {"/whole": 4, "/broken": 9}
+PARTS = {"/short": [b"ab", b"cd"], "/large": [b"x" * 1000] * 10}
+
+
+class Streams(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        if self.path in WHOLE:
+            self.send_header("Content-Length", str(WHOLE[self.path]))
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(b"abcd")
+            self.close_connection = self.path == "/broken"
+            return
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for part in PARTS.get(self.path, itertools.repeat(b"tick")):
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+            if self.path == "/endless" and self.server.ended.wait(0.01):
+                return
+        self.wfile.write(b"0\r\n\r\n")
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    monkeypatch.setattr(client, "LONGEST", 0.3)
+    monkeypatch.setattr(client, "READ", 5000)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Streams)
+    server.ended = threading.Event()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield Site(f"http://127.0.0.1:{server.server_port}")
+    server.ended.set()
+    server.shutdown()
+    server.server_close()
+
+
+def test_answers_are_read_as_far_as_there_is_time_and_room(site: Site) -> None:
+    def ask(path: str) -> client.Answer:
+        return site.ask(Request(path), User("anonymous"))
+
+    short, large, endless = ask("/short"), ask("/large"), ask("/endless")
+    assert (short.body, short.is_whole, short.error) == (b"abcd", True, "")
+    assert (len(large.body), large.is_whole, large.error) == (5000, False, "")
+    assert (endless.body[:4], endless.is_whole, endless.error) == (b"tick", False, "")
+    whole, broken = ask("/whole"), ask("/broken")
+    assert (whole.body, whole.is_whole, whole.error) == (b"abcd", True, "")
+    assert broken.error.startswith("broke off: IncompleteRead")
+    head = site.ask(Request("/whole", "HEAD"), User("anonymous"))
+    assert (head.body, head.is_whole, head.error) == (b"", True, "")

@@ -285,7 +285,12 @@ def _render(
 
 
 def _with_numbers(data: Any) -> Any:
-    """A float that is no number as a text, as PostgreSQL makes of it in a stream."""
+    """A float that is no number as a text, as PostgreSQL makes of it in a stream.
+
+    Raises ValueError for what can be read once only, and was.
+    """
+    if isinstance(data, Iterator):
+        raise ValueError(f"a float in a {type(data).__name__} is no JSON number: make it a list")
     if isinstance(data, float) and not math.isfinite(data):
         return "NaN" if math.isnan(data) else "Infinity" if data > 0 else "-Infinity"
     if isinstance(data, dict) and not isinstance(data, GeoJsonDict):

@@ -151,7 +151,31 @@ class StableOrderingFilter(OrderingFilter):
     def get_valid_fields(
         self, queryset: QuerySet, view: Any, context: dict[str, Any] | None = None
     ) -> list[tuple[str, Any]]:
-        fields = super().get_valid_fields(queryset, view, context or {})
+        fields = self._shown_fields(queryset, view, context or {})
+        if not context:  # the document is made without a database
+            return fields
+        return [each for each in fields if not _without_order(queryset, each[0], view)]
+
+    def remove_invalid_fields(
+        self, queryset: QuerySet, fields: list[str], view: Any, request: Request
+    ) -> list[str]:
+        shown = dict(self._shown_fields(queryset, view, {"request": request}))
+        kinds = {name: _without_order(queryset, name, view) for name in shown}
+        known = [name for name in shown if not kinds[name]]
+        for term in fields:
+            name = term.removeprefix("-")
+            if name not in known:
+                reason = f"is none of {', '.join(known)}"
+                if name in shown:
+                    reason = f"has no order: PostgreSQL sorts no {kinds[name]}"
+                raise ValidationError({self.ordering_param: f"{term!r} {reason}."})
+        return fields
+
+    def _shown_fields(
+        self, queryset: QuerySet, view: Any, context: dict[str, Any]
+    ) -> list[tuple[str, Any]]:
+        """Those that a reader sees, or that the view names."""
+        fields = super().get_valid_fields(queryset, view, context)
         if getattr(view, "ordering_fields", self.ordering_fields) != "__all__":
             return fields
         hidden = {
@@ -160,21 +184,6 @@ class StableOrderingFilter(OrderingFilter):
             if isinstance(field, GeometryField) and not _is_open(field, view)
         }
         return [(name, label) for name, label in fields if name not in hidden]
-
-    def remove_invalid_fields(
-        self, queryset: QuerySet, fields: list[str], view: Any, request: Request
-    ) -> list[str]:
-        known = [name for name, _ in self.get_valid_fields(queryset, view, {"request": request})]
-        for term in fields:
-            if term.removeprefix("-") not in known:
-                raise ValidationError(
-                    {self.ordering_param: f"{term!r} is none of {', '.join(known)}."}
-                )
-            if kind := _without_order(queryset, term.removeprefix("-"), view):
-                raise ValidationError(
-                    {self.ordering_param: f"{term!r} has no order: PostgreSQL sorts no {kind}."}
-                )
-        return fields
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         (parameter,) = super().get_schema_operation_parameters(view)
@@ -213,11 +222,13 @@ def _without_order(queryset: QuerySet, name: str, view: Any) -> str | None:
     if name in queryset.query.annotations or not _is_column(queryset.model, name):
         return None
     field = queryset.model._meta.get_field(name)
-    stored = stored_types(queryset.model, queryset.db).get(field.column)
+    # An inherited column is one of another table.
+    stored = stored_types(field.model, queryset.db).get(field.column)
     if stored is None or stored.has_order:
         return None
-    is_read_as_text = isinstance(view, StoredTextMixin) and read_as_text(field, stored)
-    return None if is_read_as_text else stored.name.lstrip("_")
+    if isinstance(view, StoredTextMixin) and name in read_as_text(queryset):
+        return None
+    return stored.name.lstrip("_")
 
 
 class _Given:

@@ -64,8 +64,6 @@ class MapBrowsableAPIRenderer(BrowsableAPIRenderer):
         if response.status_code == 200 and view.request.method == "GET" and view.action == "list":
             context["map"] = view.get_map()
             context["map_assets"] = assets()
-            if context["map"] is None:
-                context["extra_actions"] = _without_map(context["extra_actions"])
         return context
 
 
@@ -113,9 +111,16 @@ class MapMixin(FormatsMixin, KnownParametersMixin):
         }
 
     def get_extra_action_url_map(self) -> dict[str, str]:
-        """For the browsable API, whose `?format=api` a map and a tile do not have."""
+        """For the browsable API, whose `?format=api` a map and a tile do not have.
+
+        Without those that this request would be refused.
+        """
         pages = super().get_extra_action_url_map()
-        return {name: url.partition("?")[0] for name, url in pages.items()}
+        refused = set()
+        if self.action == "list" and self.get_map() is None:
+            ours = [one for one in self.get_extra_actions() if one.__name__ in ("tiles", "map")]
+            refused = {type(self)(**one.kwargs).get_view_name() for one in ours}
+        return {name: url.partition("?")[0] for name, url in pages.items() if name not in refused}
 
     def page_url(self, name: str, **kwargs: str) -> str:
         """The absolute URL of another page of this viewset. Raises NoReverseMatch."""
@@ -141,16 +146,6 @@ class MapMixin(FormatsMixin, KnownParametersMixin):
             MapBrowsableAPIRenderer() if type(renderer) is BrowsableAPIRenderer else renderer
             for renderer in renderers
         ]
-
-
-def _without_map(links: dict[str, str] | None) -> dict[str, str]:
-    """The links to extra actions that this request is not refused."""
-    ours = ("tiles", "map")
-    return {
-        name: url
-        for name, url in (links or {}).items()
-        if url.rstrip("/").rpartition("/")[2] not in ours
-    }
 
 
 def assets() -> dict[str, str]:

@@ -14,10 +14,19 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.serializers import BaseSerializer
 
 from backend.geo import expressions
-from backend.geo.sql import FeatureColumns, NotInDatabase, definer, feature_columns, shown_fields
-from backend.geo.tile_geometry import drawn_name, refuse_rounded
+from backend.geo.sql import (
+    FeatureColumns,
+    NotInDatabase,
+    definer,
+    feature_columns,
+    hook_of_a_team,
+    shown_fields,
+)
+from backend.geo.tile_geometry import Rounded, drawn_name, refuse_rounded
 
 LIBRARIES = ("rest_framework.", "backend.geo.")
+# Where a serializer may choose its fields by the request.
+FIELDS_HOOKS = ("__init__", "get_fields", "fields", "get_field_names", "build_field")
 
 
 def readable(
@@ -42,7 +51,10 @@ def no_tiles(view: type[GenericAPIView]) -> NotInDatabase | None:
         return None
     try:
         name = drawn_name(serializer, view.tile_geometry)
-        refuse_rounded(serializer, name, getattr(view, "spatial_filter_fields", None) or ())
+        if not hook_of_a_team(type(serializer), FIELDS_HOOKS):
+            allowed = getattr(view, "spatial_filter_fields", None)
+            if allowed is None or isinstance(allowed, Collection):
+                refuse_rounded(serializer, name, allowed)
         return _refusal(view, view.tile_fields, name)
     except NotInDatabase as error:
         return error
@@ -55,7 +67,9 @@ def warnings(view: type[GenericAPIView]) -> list[CheckMessage]:
         ("stream_fields", no_streams, "streams"),
         ("tile_fields", no_tiles, "vector tiles and no map"),
     ):
-        if hasattr(view, attribute) and (error := asked(view)):
+        # That a geometry is rounded is a choice, and no mistake.
+        error = asked(view) if hasattr(view, attribute) else None
+        if error and not isinstance(error, Rounded):
             reasons.setdefault(str(error), (error, []))[1].append(what)
     return [
         Warning(

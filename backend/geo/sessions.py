@@ -109,7 +109,11 @@ VALUES = "ARRAY(SELECT current_setting(name, true) FROM unnest(%s::text[]) name)
 # and it never lists a team's own settings. As one text, which is not looked into on the way.
 SETTINGS = """
 SELECT session_user::text, current_setting('role'),
-       json_object_agg(name, current_setting(name, true))::text,
+       json_object_agg(name, CASE
+           -- Of a library that is not loaded, what was set and set back is an empty text.
+           WHEN position('.' IN name) > 0 AND name <> ALL(%s::text[])
+           THEN nullif(current_setting(name, true), '') ELSE current_setting(name, true)
+       END)::text,
        coalesce(bool_or(current_setting(name, true) IS NOT NULL)
                 FILTER (WHERE name = ANY(%s::text[])), false)
 FROM json_array_elements_text(%s::json) name
@@ -200,7 +204,7 @@ def current(using: str, read: Iterable[str] = ()) -> Session:
     own = sorted({*known.settings, *read} - known.settable)
     names = json.dumps([*known.settable, *own])
     with connections[using].cursor() as cursor:
-        cursor.execute(SETTINGS, [own, names])
+        cursor.execute(SETTINGS, [own, own, names])
         return Session(*cursor.fetchone())
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connections
-from django.db.models import CharField, F, Field, Func, Model, QuerySet, TextField
+from django.db.models import CharField, F, Func, Model, QuerySet, TextField
 
 LIFETIME = 60  # seconds that the look at a table is believed, as in backend.geo.srid
 _tables: dict[tuple[str, str], tuple[float, dict[str, Stored]]] = {}
@@ -25,8 +25,14 @@ WITH RECURSIVE types (attname, oid) AS (
     WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped
     UNION ALL
     SELECT attname, typbasetype FROM types JOIN pg_type USING (oid) WHERE typtype = 'd'
+), compared (attname, oid) AS (
+    -- An array is compared by its elements.
+    SELECT attname, CASE WHEN typcategory = 'A' AND typelem <> 0 THEN typelem ELSE oid END
+    FROM types JOIN pg_type USING (oid) WHERE typtype <> 'd'
+    UNION ALL
+    SELECT attname, typbasetype FROM compared JOIN pg_type USING (oid) WHERE typtype = 'd'
 )
-SELECT attname, pg_type.typname, pg_type.typcategory,
+SELECT types.attname, pg_type.typname, pg_type.typcategory,
     sorted.typtype IN ('c', 'e', 'm', 'r') OR EXISTS (
         SELECT FROM pg_opclass JOIN pg_am ON pg_am.oid = opcmethod AND amname = 'btree'
         WHERE opcdefault AND (opcintype = sorted.oid OR EXISTS (
@@ -34,8 +40,8 @@ SELECT attname, pg_type.typname, pg_type.typcategory,
             AND castmethod = 'b' AND castcontext = 'i'
         ))
     )
-FROM types JOIN pg_type USING (oid) JOIN pg_type sorted ON sorted.oid =
-    CASE pg_type.typcategory WHEN 'A' THEN pg_type.typelem ELSE pg_type.oid END
+FROM types JOIN pg_type USING (oid) JOIN compared ON compared.attname = types.attname
+JOIN pg_type sorted ON sorted.oid = compared.oid AND sorted.typtype <> 'd'
 WHERE pg_type.typtype <> 'd'
 """
 # https://www.postgresql.org/docs/current/catalog-pg-type.html, "typcategory Codes": arrays,
@@ -82,11 +88,6 @@ def as_written(sql: str) -> str:
     return f"CASE WHEN {sql} IS NOT NULL THEN concat({sql}) END"
 
 
-def read_as_text(field: Field, stored: Stored) -> bool:
-    """Whether a view of ours reads the text of the column: its model only calls it text."""
-    return isinstance(field, (CharField, TextField)) and stored.is_object
-
-
 class StoredTextMixin:
     """Reads as text what the model calls text, whatever the column is."""
 
@@ -96,12 +97,7 @@ class StoredTextMixin:
 
 def as_text(queryset: Any) -> Any:
     """``queryset`` with the text of such columns; what is no plain queryset stays as it is."""
-    if not isinstance(queryset, QuerySet) or queryset._fields is not None:
-        return queryset
-    query = queryset.query
-    if query.combinator or query.group_by is not None:
-        return queryset
-    names = [name for name in _called_text(queryset) if name not in query.annotations]
+    names = read_as_text(queryset)
     if not names:
         return queryset
     queryset = queryset.defer(*names)
@@ -112,13 +108,24 @@ def as_text(queryset: Any) -> Any:
     return queryset
 
 
+def read_as_text(queryset: Any) -> list[str]:
+    """The fields that are read as text: those that the model only calls so."""
+    if not isinstance(queryset, QuerySet) or queryset._fields is not None:
+        return []
+    query = queryset.query
+    if query.combinator or query.group_by is not None:
+        return []
+    return [name for name in _called_text(queryset) if name not in query.annotations]
+
+
 def _called_text(queryset: QuerySet) -> list[str]:
     types = stored_types(queryset.model, queryset.db)
     deferred, excluded = queryset.query.deferred_loading
     return [
         field.name
         for field in queryset.model._meta.local_concrete_fields
-        if field.column in types
-        and read_as_text(field, types[field.column])
+        if isinstance(field, (CharField, TextField))
+        and field.column in types
+        and types[field.column].is_object
         and (field.name in deferred) is not excluded
     ]

@@ -35,19 +35,23 @@ def drawn_name(serializer: serializers.BaseSerializer, chosen: str | None) -> st
     )
 
 
+class Rounded(NotInDatabase):
+    """The geometry is shown rounded, so that nobody learns where something is."""
+
+
 def refuse_rounded(
-    serializer: serializers.BaseSerializer, name: str, allowed: Collection[str]
+    serializer: serializers.BaseSerializer, name: str, allowed: Collection[str] | None
 ) -> None:
-    """Raises NotInDatabase for a geometry that is shown rounded, unless ``allowed`` has its column.
+    """Raises Rounded for a geometry that is shown rounded, unless ``allowed`` has its column.
 
     Also a tile that draws it so has it at its border, or has it not.
     """
     field = serializer.fields[name]
-    if is_blurred(field) and field.source not in allowed:
-        raise NotInDatabase(
+    if is_blurred(field) and field.source not in (allowed or ()):
+        raise Rounded(
             f"{name} is shown with precision={field.precision}, and a tile would tell where it is.",
-            "Name another geometry in tile_geometry of the view, or this one in its "
-            "spatial_filter_fields.",
+            "Name another geometry in tile_geometry of the view; or this one in its "
+            "spatial_filter_fields, if everybody may know where it is.",
         )
 
 

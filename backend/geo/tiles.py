@@ -162,7 +162,7 @@ class TilesMixin(StoredTextMixin, MapMixin):
         serializer = self.get_serializer()
         name = geometry_name(serializer, self.tile_geometry)
         if name in serializer.fields:
-            refuse_rounded(serializer, name, getattr(self, "spatial_filter_fields", None) or ())
+            refuse_rounded(serializer, name, getattr(self, "spatial_filter_fields", None))
         return Layer(
             name=self.tile_layer or queryset.model._meta.model_name,
             serializer=serializer,

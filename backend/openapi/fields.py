@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
+from django.db.models import Model
 from drf_yasg import openapi
 from drf_yasg.inspectors import (
     FieldInspector,
@@ -17,8 +18,13 @@ from rest_framework import serializers
 from rest_framework_gis.fields import GeometryField
 
 NOT_BLANK = r"\S"
-# A ModelField is of a column that REST framework has no field for, such as a generated one.
-ANYTHING = (serializers.ReadOnlyField, serializers.JSONField, serializers.ModelField)
+ANYTHING = (serializers.ReadOnlyField, serializers.JSONField)
+# A nested serializer's members have rules of their own; a geometry's sizes are those of its type.
+HAVE_NO_RULES = (
+    serializers.BaseSerializer,
+    GeometryField,
+    serializers.SerializerMethodField,
+)
 # Rules for what is sent. What is stored may be older than they are, or came another way.
 RULES = (
     *("minLength", "maxLength", "pattern"),
@@ -78,6 +84,9 @@ def _may_be_anything(field: Any) -> bool:
         method = getattr(field.parent, field.method_name, None)
         told = getattr(method, "_swagger_serializer", None) is not None
         return not told and "return" not in getattr(method, "__annotations__", {})
+    # Of a column that REST framework has no field for, such as a generated one.
+    if type(field) is serializers.ModelField:
+        return field.read_only
     return type(field) in ANYTHING
 
 
@@ -94,13 +103,30 @@ def _pattern(field: Any) -> str | None:
     return None
 
 
+def with_blank(schema: Any, field: serializers.Field) -> Any:
+    """``schema`` of a choice that may be left blank: then that is one of the choices."""
+    is_choice = isinstance(field, serializers.ChoiceField) and field.allow_blank
+    if is_choice and "" not in schema.get("enum", [""]):
+        schema["enum"] = [*schema["enum"], ""]
+    return schema
+
+
 def as_answered(schema: Any, field: serializers.Field) -> Any:
-    """``schema`` of a serializer's field, as answered: no rules, null where a row may have none.
+    """``schema`` of a serializer's field as answered: no rules, null where a row may have none.
 
     REST framework writes what is stored without validating it, and null for whatever is None.
+    What the team itself says of the field stays.
     """
-    of_objects = (serializers.BaseSerializer, GeometryField)
-    made = schema if isinstance(field, of_objects) else _without_rules(schema)
+    made = copy.copy(schema)
+    if not isinstance(field, HAVE_NO_RULES):
+        meta = getattr(field, "Meta", None)
+        own = map(openapi.make_swagger_name, getattr(meta, "swagger_schema_fields", ()))
+        made = _without_rules(made, set(RULES) - set(own))
+    # REST framework writes null for a member that is None.
+    if isinstance(field, (serializers.ListField, serializers.DictField)):
+        for name in ("items", "additionalProperties"):
+            if isinstance(made.get(name), openapi.Schema):
+                made[name]["x-nullable"] = True
     if not _may_be_null(field):
         return made
     if "$ref" in made:  # no other member stands beside it
@@ -109,33 +135,36 @@ def as_answered(schema: Any, field: serializers.Field) -> Any:
     return made
 
 
-def _without_rules(schema: Any) -> Any:
-    """A copy, in which members of lists and objects may be null, too."""
+def _without_rules(schema: Any, rules: set[str]) -> Any:
     made = copy.copy(schema)
-    for name in RULES:
+    for name in rules:
         made.pop(name, None)
     for name in ("items", "additionalProperties"):
         if isinstance(made.get(name), openapi.Schema):
-            made[name] = _without_rules(made[name])
-            made[name]["x-nullable"] = True
+            made[name] = _without_rules(made[name], rules)
     return made
 
 
 def _may_be_null(field: serializers.Field) -> bool:
-    """Whether null is allowed, or a column on the way to the value may be null."""
+    """Whether null is allowed, or something on the way to the value may be missing."""
     if field.allow_null:
         return True
     model = getattr(getattr(field.parent, "Meta", None), "model", None)
-    for name in field.source_attrs if model is not None else ():
+    steps = list(field.source_attrs)
+    if isinstance(field, serializers.SlugRelatedField):
+        steps += field.slug_field.split("__")
+    for name in steps:
+        if not (isinstance(model, type) and issubclass(model, Model)):
+            return False
         try:
             column = model._meta.get_field(name)
         except FieldDoesNotExist:
             return False
-        if column.concrete and column.null:
+        # The other end of a one-to-one relation may not be there; what a GenericForeignKey
+        # refers to may be gone.
+        if hasattr(column, "ct_field") or (column.null and (column.concrete or column.one_to_one)):
             return True
         model = column.related_model
-        if model is None:
-            return False
     return False
 
 

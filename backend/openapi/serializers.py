@@ -15,7 +15,7 @@ from drf_yasg.inspectors.field import ReferencingSerializerInspector
 from drf_yasg.utils import get_serializer_class, get_serializer_ref_name
 from rest_framework import serializers
 
-from backend.openapi.fields import as_answered
+from backend.openapi.fields import as_answered, with_blank
 
 
 class Role(enum.Enum):
@@ -104,6 +104,7 @@ class RoleInspector(ReferencingSerializerInspector):
             if schema is None:  # a HiddenField
                 continue
             name = self.get_property_name(field_name)
+            schema = with_blank(schema, child)
             properties[name] = schema if role.is_sent else as_answered(schema, child)
             if child.required and role.has_required:
                 required.append(name)

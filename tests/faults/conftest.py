@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
@@ -82,12 +82,10 @@ class Row:
 
 
 class Report:
-    """Collects what the fault tests measured."""
+    """Collects what a fault test measured, whichever process runs it."""
 
-    rows: list[Row]
-
-    def __init__(self) -> None:
-        self.rows = []
+    def __init__(self, record_property: Callable[[str, object], None]) -> None:
+        self.record_property = record_property
 
     def add(
         self,
@@ -101,24 +99,27 @@ class Report:
         if load is not None:
             counts = {"sent": load.sent, "failed": load.failed, "lost": load.lost}
         seconds = "" if recovered is None else round(recovered, 2)
-        self.rows.append(Row(fault, promised, **counts, recovered=seconds))
+        row = Row(fault, promised, **counts, recovered=seconds)
+        self.record_property("fault", [str(cell) for cell in astuple(row)])
 
 
-_report = Report()
-
-
-@pytest.fixture(scope="session")
-def report() -> Report:
-    return _report
+@pytest.fixture
+def report(record_property: Callable[[str, object], None]) -> Report:
+    return Report(record_property)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The table of faults, below the results."""
-    if not _report.rows:
+    rows = [
+        value
+        for each in terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+        for name, value in getattr(each, "user_properties", ())
+        if name == "fault" and each.when == "call"
+    ]
+    if not rows:
         return
-    head = ("fault", "promised", "sent", "failed", "lost", "recovered (s)")
-    lines = [head, *(tuple(map(str, astuple(row))) for row in _report.rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    lines = [("fault", "promised", "sent", "failed", "lost", "recovered (s)"), *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     terminalreporter.section("faults")
     for line in lines:
         cells = [

@@ -17,7 +17,7 @@ from tests.support.broken import write
 from tests.support.containers import Container, Containers, docker, until
 from tests.support.migrating import APPLIED, MIGRATING, WAIT_AT_THE_GATE, held, project
 
-ROUNDS = int(os.environ.get("ROUNDS", "8"))
+ROUNDS = int(os.environ.get("ROUNDS", "5"))
 REPLICAS = 4
 
 

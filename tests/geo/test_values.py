@@ -14,6 +14,7 @@ import pyogrio.raw
 import pytest
 import requests
 
+from backend.geo.stored_types import TYPES
 from tests.conftest import PostGIS
 from tests.geo.conftest import Api
 from tests.support.containers import Containers
@@ -319,7 +320,8 @@ def test_flatgeobuf_of_chosen_fields_keeps_its_geometry(values: Api) -> None:
 
 
 # What only a request or a table tells may be offered, and refused with the reason.
-REFUSED = ("/limits/byrequest/", "/limits/listed/", "/values/mistaken/")
+REFUSED = ("/limits/byrequest/", "/limits/listed/", "/values/mistaken/", "/limits/chosen/")
+REFUSED += ("/limits/perrequest/",)
 # What OpenAPI 2.0 has no words for; and null, of a serializer that names no model.
 UNTOLD = ("/values/declared/: it is not what the document says, at results", "/limits/plain/")
 
@@ -327,6 +329,72 @@ UNTOLD = ("/values/declared/: it is not what the document says, at results", "/l
 def test_nothing_is_wrong_with_any_address(values: Api) -> None:
     own = [f"GET {path}" for path in (*REFUSED, *UNTOLD)]
     assert_nothing_wrong(values.container, but=own)
+
+
+@pytest.mark.parametrize("name", ["chosen", "perrequest"])
+def test_rounding_that_only_a_request_tells_is_decided_by_the_request(
+    values: Api, name: str
+) -> None:
+    def status(path: str, **headers: str) -> int:
+        return values.get(f"/limits/{name}/{path}", headers=headers).status_code
+
+    for path in ("tiles/", "tiles/0/0/0.mvt", "map/"):
+        assert (status(path), status(path, **{"X-Exact": "yes"})) == (406, 200), path
+    for address in (f"/limits/{name}/", f"/limits/{name}.api"):
+        page = values.get(address, headers=HTML).text
+        assert f"/limits/{name}/map" not in page
+        assert f"/limits/{name}/tiles" not in page
+    page = values.get(f"/limits/{name}/", headers={**HTML, "X-Exact": "yes"}).text
+    assert f"/limits/{name}/map/" in page
+
+
+def test_rounding_is_no_mistake_to_be_warned_of(values: Api) -> None:
+    said = values.container.exec("python", "manage.py", "check", check=False)
+    assert "limits.LeftOut" not in said
+    assert "limits.Own" in said
+    assert "limits.Rounded" not in said
+    assert values.get("/limits/rounded/tiles/0/0/0.mvt").status_code == 404
+
+
+SORTED = """
+CREATE TYPE sorted_mood AS ENUM ('sad'); CREATE DOMAIN sorted_code AS varchar(8);
+CREATE DOMAIN sorted_mark AS xml;
+CREATE TABLE sorted (codes sorted_code[], code sorted_code, moods sorted_mood[], documents json[],
+    document json, markup xml, mark sorted_mark, place point, box box, span int4range, note citext,
+    notes citext[], cidr cidr, name name, raw bytea, geom geometry, area geography, pairs hstore,
+    words tsvector, bits bit(3), amount money, days daterange[], spans int4multirange, id uuid);
+"""
+
+
+def test_order_of_each_type_is_what_postgresql_says_itself(values: Api) -> None:
+    values.sql(SORTED)
+    told = {
+        line.split("|")[0]: line.split("|")[3] == "t"
+        for line in values.sql(TYPES.replace("%s", "'sorted'")).splitlines()
+    }
+    found = {}
+    for name in told:
+        ordered = f"EXECUTE 'SELECT FROM sorted ORDER BY {name}'"
+        values.sql(
+            f"CREATE TABLE IF NOT EXISTS found (name text, sorts bool); DO $$ BEGIN {ordered}; "
+            f"INSERT INTO found VALUES ('{name}', true); EXCEPTION WHEN undefined_function THEN "
+            f"INSERT INTO found VALUES ('{name}', false); END $$"
+        )
+    for line in values.sql("SELECT name, sorts FROM found").splitlines():
+        name, sorts = line.split("|")
+        found[name] = sorts == "t"
+    assert len(found) == 24
+    assert {name for name, sorts in found.items() if not sorts} >= {"document", "markup", "mark"}
+    assert told == found
+
+
+def test_column_without_an_order_is_not_offered_to_people(values: Api) -> None:
+    page = values.get("/values/guessed/", headers=HTML).text
+    assert "ordering=mood" in page
+    assert "ordering=markup" not in page
+    answer = values.get("/values/guessed/?ordering=nothing").json()["ordering"]
+    assert "mood" in answer
+    assert "markup" not in answer
 
 
 def test_column_without_an_order_is_told_instead_of_a_500(values: Api) -> None:

@@ -56,3 +56,115 @@ def test_filters_are_in_the_schema_of_rest_framework(project: Path):
     assert (kinds["in"], kinds["required"]) == ("query", False)
     assert kinds["description"] == "Any of them."
     assert kinds["schema"] == {"type": "array", "items": {"type": "string", "enum": ["a", "b"]}}
+
+
+ANSWERED = """
+import json
+from django.contrib.contenttypes.fields import GenericForeignKey
+from django.contrib.contenttypes.models import ContentType
+from django.db import models
+from drf_yasg import openapi
+from rest_framework import serializers
+from backend.openapi.fields import as_answered, with_blank
+
+class Owner(models.Model):
+    class Meta:
+        app_label = "auth"  # of an installed app, or nothing is related
+
+class Thing(models.Model):
+    owner = models.OneToOneField(Owner, models.CASCADE, related_name="thing")
+    code = models.TextField(null=True)
+    about_type = models.ForeignKey(ContentType, models.CASCADE)
+    about_id = models.IntegerField()
+    about = GenericForeignKey("about_type", "about_id")
+    class Meta:
+        app_label = "auth"  # of an installed app, or nothing is related
+
+class Percent(serializers.FloatField):
+    class Meta:
+        swagger_schema_fields = {"maximum": 100, "min_length": 1}
+
+class ThingSerializer(serializers.ModelSerializer):
+    owner = serializers.PrimaryKeyRelatedField(read_only=True)
+    about = serializers.StringRelatedField()
+    percent = Percent()
+    computed = serializers.SerializerMethodField()
+    kind = serializers.ChoiceField(choices=["a"], allow_blank=True)
+    others = serializers.PrimaryKeyRelatedField(many=True, read_only=True)
+    numbers = serializers.ListField(child=serializers.IntegerField())
+    mapped = serializers.DictField(child=serializers.IntegerField())
+    whole = serializers.CharField(source="*")
+    class Meta:
+        model = Thing
+        fields = ["owner", "code", "about", "percent", "computed", "kind", "others", "numbers",
+                  "mapped", "whole"]
+
+class OwnerSerializer(serializers.ModelSerializer):
+    thing = serializers.SlugRelatedField(slug_field="id", read_only=True)
+    code = serializers.CharField(source="thing.code", read_only=True)
+    class Meta:
+        model, fields = Owner, ["id", "thing", "code"]
+
+class SlugSerializer(serializers.Serializer):
+    thing = serializers.SlugRelatedField(slug_field="code", read_only=True)
+    class Meta:
+        model = models.ForeignKey(Thing, models.CASCADE)  # no model at all
+        fields = ["thing"]
+
+class Referring(models.Model):
+    thing = models.ForeignKey(Thing, models.CASCADE)
+    class Meta:
+        app_label = "auth"  # of an installed app, or nothing is related
+
+class ReferringSerializer(serializers.ModelSerializer):
+    thing = serializers.SlugRelatedField(slug_field="code", read_only=True)
+    class Meta:
+        model, fields = Referring, ["thing"]
+
+def schema(kind, **more):
+    rules = {"minLength": 1, "maximum": 7, "minimum": 1}
+    made = openapi.Schema(type=kind, **more)
+    made.update(rules)
+    return made
+
+def inner():
+    return schema("integer")
+
+shared = openapi.Schema(type="object")
+told = {}
+for serializer in (ThingSerializer(), OwnerSerializer(), SlugSerializer(), ReferringSerializer()):
+    for name, field in serializer.fields.items():
+        made = schema("string")
+        if name in ("others", "numbers"):
+            made = schema("array", items=inner())
+        elif name == "mapped":
+            made = schema("object", additional_properties=inner())
+        elif name == "kind":
+            made = with_blank(schema("string", enum=["a"]), field)
+        told[f"{type(serializer).__name__}.{name}"] = as_answered(made, field).as_dict()
+as_answered(shared, OwnerSerializer().fields["thing"])
+told["shared"] = shared.as_dict()
+print(json.dumps(told))
+"""
+
+
+def test_answers_are_null_and_without_rules_where_rest_framework_writes_them_so(project: Path):
+    told = json.loads(shell(project, ANSWERED))
+    nullable = {name for name, each in told.items() if each.get("x-nullable")}
+    assert nullable == {
+        *("ThingSerializer.code", "ThingSerializer.about"),
+        *("OwnerSerializer.thing", "OwnerSerializer.code"),
+        "ReferringSerializer.thing",
+    }
+    # What a team itself says stays: in Meta, or of a method.
+    rules = {name: set(each) & {"minLength", "maximum", "minimum"} for name, each in told.items()}
+    assert {name: kept for name, kept in rules.items() if kept} == {
+        "ThingSerializer.percent": {"minLength", "maximum"},
+        "ThingSerializer.computed": {"minLength", "maximum", "minimum"},
+    }
+    assert told["ThingSerializer.kind"]["enum"] == ["a", ""]
+    # REST framework leaves a None of a list as it is; keys of other rows are never None.
+    assert told["ThingSerializer.numbers"]["items"] == {"type": "integer", "x-nullable": True}
+    assert told["ThingSerializer.mapped"]["additionalProperties"]["x-nullable"] is True
+    assert told["ThingSerializer.others"]["items"] == {"type": "integer"}
+    assert told["shared"] == {"type": "object"}

@@ -754,3 +754,16 @@ def test_the_fast_path_is_taken():
         rendered(lambda: features.data)
     assert [one._source is None for one in made] == [False, False]
     assert features.child._readers
+
+
+@pytest.mark.parametrize("accepted", ["application/json", "application/json; indent=2"])
+def test_what_is_no_number_is_a_text_and_what_is_read_once_is_not_lost(accepted):
+    def render(data):
+        with fast_path():
+            return json.loads(JSONRenderer().render(data, accepted))
+
+    values = [math.nan, math.inf, -math.inf, 1.5]
+    assert render({"a": values}) == {"a": ["NaN", "Infinity", "-Infinity", 1.5]}
+    with pytest.raises(ValueError, match="make it a list"):
+        render({"a": (value for value in values)})
+    assert render({"a": (value for value in [1.5])}) == {"a": [1.5]}

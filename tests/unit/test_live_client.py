@@ -13,7 +13,7 @@ from backend.contract.live import client
 from backend.contract.live.client import Request, Site, User
 
 # By Content-Length; the second one breaks off.
-WHOLE = {"/whole": 4, "/broken": 9}
+WHOLE = {"/whole": 4, "/broken": 9, "/slow": 4}
 PARTS = {"/short": [b"ab", b"cd"], "/large": [b"x" * 1000] * 10}
 
 
@@ -25,8 +25,10 @@ class Streams(BaseHTTPRequestHandler):
         if self.path in WHOLE:
             self.send_header("Content-Length", str(WHOLE[self.path]))
             self.end_headers()
-            if self.command == "GET":
-                self.wfile.write(b"abcd")
+            for part in (b"ab", b"cd") if self.command == "GET" else ():
+                if self.path == "/slow":
+                    self.server.ended.wait(2 * client.LONGEST)
+                self.wfile.write(part)
             self.close_connection = self.path == "/broken"
             return
         self.send_header("Transfer-Encoding", "chunked")
@@ -65,8 +67,9 @@ def test_answers_are_read_as_far_as_there_is_time_and_room(site: Site) -> None:
     assert (short.body, short.is_whole, short.error) == (b"abcd", True, "")
     assert (len(large.body), large.is_whole, large.error) == (5000, False, "")
     assert (endless.body[:4], endless.is_whole, endless.error) == (b"tick", False, "")
-    whole, broken = ask("/whole"), ask("/broken")
-    assert (whole.body, whole.is_whole, whole.error) == (b"abcd", True, "")
+    whole, slow, broken = ask("/whole"), ask("/slow"), ask("/broken")
+    for answer in (whole, slow):
+        assert (answer.body, answer.is_whole, answer.error) == (b"abcd", True, "")
     assert broken.error.startswith("broke off: IncompleteRead")
     head = site.ask(Request("/whole", "HEAD"), User("anonymous"))
     assert (head.body, head.is_whole, head.error) == (b"", True, "")

@@ -21,7 +21,7 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 
 READ = 4_000_000  # bytes of an answer; a stream of a large table is not read to its end
 PATIENCE = 60  # seconds for one answer to begin, and to go on
-LONGEST = 10  # seconds that an answer is read; what is still coming then may have no end
+LONGEST = 10  # seconds that an answer without a length is read: it may have no end
 # A GET of it ends the session.
 NEVER_FOLLOWED = re.compile(r"log-?_?out", re.IGNORECASE)
 ASSETS = {"script": "src", "img": "src", "link": "href"}
@@ -153,9 +153,9 @@ class Site:
 
 
 def _parts(response: http.client.HTTPResponse) -> Iterator[bytes]:
-    """The body, as far as it comes within LONGEST and has no more than READ."""
+    """The body, as far as it has no more than READ, and comes within LONGEST or has a length."""
     left, end = READ, time.monotonic() + LONGEST
-    while left > 0 and time.monotonic() < end:
+    while left > 0 and (response.length is not None or time.monotonic() < end):
         part = response.read1(left)
         if not part:
             if response.length:  # read1() does not mind

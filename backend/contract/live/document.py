@@ -48,6 +48,15 @@ class Operation:
         return [each for each in self.parameters if each["in"] == "query"]
 
     @property
+    def needed(self) -> dict[str, str]:
+        """A query of all parameters that may not be left out."""
+        return {
+            each["name"]: as_sent(each, sample(each)[0])
+            for each in self.query
+            if each.get("required") and sample(each)[0] is not None
+        }
+
+    @property
     def produces(self) -> list[str]:
         return self.told.get("produces") or self.document.spec.get("produces") or [JSON]
 
@@ -87,14 +96,21 @@ class Operation:
 
     def examples(self) -> Iterator[tuple[dict[str, str], bool]]:
         """Queries of one parameter each, and whether the document itself gives the value."""
-        needed = {
-            each["name"]: as_sent(each, sample(each)[0])
-            for each in self.query
-            if each.get("required") and sample(each)[0] is not None
-        }
         for parameter in self.query:
             for value, is_told in samples(parameter):
-                yield {**needed, parameter["name"]: as_sent(parameter, value)}, is_told
+                yield {**self.needed, parameter["name"]: as_sent(parameter, value)}, is_told
+
+    def choices(self) -> Iterator[list[list[dict[str, str]]]]:
+        """Queries for all but the first choice of a list: with all of them, and of each alone."""
+        for parameter in self.query:
+            others = parameter.get("items", {}).get("enum", [])[1:]
+            alone = [
+                {**self.needed, parameter["name"]: as_sent(parameter, [choice])}
+                for choice in others
+            ]
+            together = {**self.needed, parameter["name"]: as_sent(parameter, others)}
+            if others:
+                yield [[together], alone] if "maxItems" not in parameter else [alone]
 
     def mismatch(self, value: Any) -> str:
         """Where a JSON answer is other than the document says; "" where it is not."""
@@ -136,8 +152,6 @@ def samples(parameter: dict[str, Any]) -> Iterator[tuple[Any, bool]]:
         yield value, is_told
     for choice in parameter.get("enum", [])[1:]:
         yield choice, False
-    if others := parameter.get("items", {}).get("enum", [])[1 : parameter.get("maxItems")]:
-        yield others, False
 
 
 def sample(parameter: dict[str, Any]) -> tuple[Any, bool]:

@@ -38,6 +38,11 @@ def of(site: Site) -> Document | None:
             "Start the project. From a container, add --network host, or ask it by its name: "
             "docker compose run --rm api check --live http://api:8000",
         )
+    if answer.status == 200 and not answer.is_whole:
+        raise Impossible(
+            f"{site.prefix}/swagger.json did not come to its end. {answer.error}".rstrip(),
+            "Ask from nearer by, or a project with a smaller document.",
+        )
     return Document(answer.json()) if answer.status == 200 else None
 
 

@@ -144,6 +144,6 @@ def _body(request: Request, answer: Answer, operation: Operation) -> Iterable[Fi
     wrong = operation.mismatch(value) if kind == JSON else mismatch(value, GEOJSON)
     if wrong:
         # Of many rows, and of many values of one, the first stands for all.
-        place = re.sub(r"\d+", "#", wrong.partition(":")[0])
+        place = re.sub(r"(?<=/)\d+(?=/|$)", "#", wrong.partition(": ")[0])
         message = f"it is not what the document says, at {wrong}"
         yield Finding(f"{place} {operation.path}", message, request)

@@ -56,6 +56,7 @@ class Visit:
             for operation in self.operations if in_full else ():
                 self._run(pool, operation, self._addresses(operation))
                 self._run(pool, operation, self._parameters(operation))
+                self._choose(pool, operation)
             if self.user.sees_pages:
                 self._follow(pool, pages)
         return self.tally
@@ -63,8 +64,10 @@ class Visit:
     # --- What the document tells of
 
     def _run(
-        self, pool: ThreadPoolExecutor, operation: Operation, asked: Iterator[tuple[Request, bool]]
-    ) -> None:
+        self, pool: ThreadPoolExecutor, operation: Operation, asked: Iterable[tuple[Request, bool]]
+    ) -> bool:
+        """Whether none of them was refused as wrong."""
+        accepted = True
         together = [each for each in asked if self._is_new(each[0])]
         answers = pool.map(lambda each: self._ask(each[0]), together)
         for (request, must_succeed), answer in zip(together, answers, strict=True):
@@ -72,7 +75,9 @@ class Visit:
             if must_succeed and answer.status == 400:
                 message = "400 for a value that the document gives"
                 self.tally.findings.append(Finding(f"{message} {operation.path}", message, request))
+            accepted = accepted and answer.status != 400
             self._remember(operation, answer)
+        return accepted
 
     def _formats(self, operation: Operation) -> Iterator[tuple[Request, bool]]:
         path = self._path(operation)
@@ -100,6 +105,16 @@ class Visit:
         few = self._few(operation)
         for values, is_told in operation.examples() if path else ():
             yield Request(path + query({**few, **values}), accept=JSON), is_told
+
+    def _choose(self, pool: ThreadPoolExecutor, operation: Operation) -> None:
+        """All choices of a list at once; each alone where that is refused."""
+        path = self._path(operation)
+        few = self._few(operation)
+        for ways in operation.choices() if path else ():
+            for queries in ways:
+                asked = [Request(path + query({**few, **each}), accept=JSON) for each in queries]
+                if self._run(pool, operation, [(each, False) for each in asked]):
+                    break
 
     def _few(self, operation: Operation) -> dict[str, str]:
         """No more rows than it takes."""

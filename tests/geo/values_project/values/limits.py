@@ -101,6 +101,35 @@ class Plain(Notes):
     serializer_class = PlainSerializer
 
 
+class Chosen(Notes):
+    """Rounded for whoever may not know: only a request tells."""
+
+    class ChosenSerializer(NoteSerializer):
+        def get_fields(self):
+            request = self.context.get("request")
+            fields = super().get_fields()
+            if request is None or "X-Exact" not in request.headers:
+                fields["geom"] = GeometryField(precision=1)
+            return fields
+
+    serializer_class = ChosenSerializer
+
+
+class PerRequest(Notes):
+    class RoundedSerializer(NoteSerializer):
+        geom = GeometryField(precision=1)
+
+    serializer_class = RoundedSerializer
+
+    @property
+    def spatial_filter_fields(self):
+        return ["geom"] if "X-Exact" in self.request.headers else []
+
+
+class Rounded(PerRequest):
+    spatial_filter_fields = None
+
+
 class AsList(BaseFilterBackend):
     def filter_queryset(self, request, queryset, view):
         return list(queryset)
@@ -123,7 +152,7 @@ class Acting(Notes):
 router = DefaultRouter()
 for viewset in (
     *(Notes, Own, Nested, Method, Boxed, LeftOut, ByRequest, Moved, Plain, Listed, Sliced),
-    Acting,
+    *(Acting, Chosen, PerRequest, Rounded),
 ):
     router.register(viewset.__name__.lower(), viewset, f"limits-{viewset.__name__}")
 urlpatterns = router.urls

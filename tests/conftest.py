@@ -31,8 +31,7 @@ _GIVEN = pytest.StashKey[set[str]]()
 ALONE = {"faults", "bench"}
 # Of those, what measures nothing.
 BESIDE = {"test_client_values.py", "test_environment_faults.py", "test_schema.py"}
-BESIDE |= {"test_replicas.py", "test_clock.py", "test_disk.py", "test_database_faults.py"}
-BESIDE |= {"test_migration_locks.py"}
+BESIDE |= {"test_clock.py", "test_disk.py", "test_database_faults.py", "test_migration_locks.py"}
 # Names of images that mean the same to all processes of a run.
 SHARED_NAMES = (PUBLISHED, PUBLISHED_POSTGIS)
 

@@ -27,6 +27,7 @@ MOST_ESTIMATES = 256  # statements, each with its parameters
 
 # By statement, then by what decides in a session which rows it sees.
 _estimates: OrderedDict[Hashable, tuple[float, dict[Hashable, int]]] = OrderedDict()
+ANY = 2**62  # rows, more than there are
 _lock = threading.Lock()
 
 
@@ -52,6 +53,11 @@ def count(queryset: QuerySet, *, exact: bool = False) -> Count:
     databases than PostgreSQL have no such estimate, and count. So do tables of which not
     everybody sees the same rows: an estimate goes by the rows of all.
     """
+    query = queryset.query
+    if query.distinct and not query.is_sliced and queryset._fields is not None:
+        # What the rows are ordered by is one more column that tells them apart; count() takes the
+        # order of a slice only.
+        queryset = queryset[:ANY]
     if connections[queryset.db].vendor != "postgresql":
         return Count(queryset.count())
     if exact:

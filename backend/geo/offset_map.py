@@ -35,7 +35,7 @@ REST_TIMES_BUILD = 20
 # and children (counted elsewhere), row-level security (each user sees other rows),
 # writes of this very transaction. A standby's counters do not move; its snapshot does.
 STATE = """
-SELECT pg_current_snapshot()::text,
+SELECT concat_ws(' ', pg_current_snapshot(), pg_last_wal_replay_lsn()),
        CASE WHEN NOT pg_is_in_recovery() THEN concat_ws('/', pg_relation_filenode(c.oid),
            pg_stat_get_tuples_inserted(c.oid), pg_stat_get_tuples_deleted(c.oid),
            pg_stat_get_tuples_updated(c.oid) - pg_stat_get_tuples_hot_updated(c.oid),

@@ -21,7 +21,7 @@ from rest_framework.utils.urls import remove_query_param, replace_query_param
 from backend.geo import offset_map
 from backend.geo.counting import Count, count
 from backend.geo.cursor import CursorPagination
-from backend.geo.keyset import by_pk, is_whole_table, key_of, text_of_key
+from backend.geo.keyset import by_pk, is_composite, is_whole_table, key_of, text_of_key
 from backend.geo.page_limits import check_limit, digits, maximum
 
 __all__ = ["CursorPagination", "LimitOffsetPagination"]
@@ -228,6 +228,8 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
         """The page by the map of the table; None when there is none for this queryset."""
         if self.descending is None or not is_whole_table(queryset):
             return None
+        if is_composite(queryset.model._meta.pk):  # a map has keys of one column
+            return None
         table = offset_map.current(queryset, build=self.offset >= MAP_FROM_OFFSET)
         if table is None:
             return None
@@ -281,6 +283,8 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
     def _free_params(self, view: Any, queryset: Any) -> tuple[str, ...]:
         """The parameters of positions; none where a filter of the view has one of these names."""
         names = (self.after_query_param, self.before_query_param)
+        if not isinstance(queryset, QuerySet):
+            return ()
         fields = getattr(view, "filterset_fields", None) or ()
         if isinstance(fields, str):  # "__all__"
             fields = [field.name for field in queryset.model._meta.get_fields()]

@@ -84,3 +84,62 @@ def test_sessions_of_the_server_have_one_plan_unless_the_database_says_otherwise
 
 def test_nothing_is_wrong_with_any_address(things: Container) -> None:
     assert_nothing_wrong(things)
+
+
+KEYS = """
+import json
+from django.db import models
+from rest_framework.filters import BaseFilterBackend
+from rest_framework.request import Request
+from rest_framework.test import APIRequestFactory
+from backend.geo import counting, keyset, offset_map
+from backend.geo.pagination import LimitOffsetPagination
+from things.models import ByComposite, ByInteger, ByText
+
+def page(rows, query, **attributes):
+    view = type("View", (), {"filterset_fields": (), **attributes})()
+    paginator = LimitOffsetPagination()
+    request = Request(APIRequestFactory().get(f"/?{query}"))
+    found = paginator.paginate_queryset(rows, request, view)
+    return [len(found), paginator.get_paginated_response(found).data["count"]]
+
+class Encoded(models.AutoField):
+    __module__ = "things.fields"  # of Django's shell otherwise
+
+    def from_db_value(self, value, *_):
+        return f"x{value}"
+
+class Hidden(models.Model):
+    id = Encoded(primary_key=True)
+
+    class Meta:
+        app_label = "things"
+
+place = "POINT(1 1)"
+ByComposite.objects.filter(street="").delete()
+for house in range(3):
+    ByComposite.objects.create(street="", house=house, label=f"blank {house}", place=place)
+blank = ByComposite.objects.get(street="", house=1)
+text = keyset.text_of_key(blank)
+beyond = page(ByComposite.objects.all(), "offset=5000")
+listed = page([1, 2, 3], "limit=2", filterset_fields="__all__")
+key = keyset.key_of(ByComposite, text, "page_after")
+after = [row.house for row in ByComposite.objects.filter(pk__gt=key, street="")]
+kinds = ByInteger.objects.order_by("id").values("kind").distinct()
+counts = [counting.count(kinds).rows, counting.count(kinds, exact=True).rows, len(list(kinds))]
+comparable = [keyset.has_comparable_key(model) for model in (ByText, Hidden)]
+ByComposite.objects.filter(street="").delete()
+print("KEYS", json.dumps([beyond[0], listed, after, counts, comparable]))
+"""
+
+
+@pytest.mark.usefixtures("cells")  # which makes the tables
+def test_keys_and_rows_of_unusual_models_are_walked_as_stock_ones_are(things: Container) -> None:
+    printed = things.exec("python", "manage.py", "shell", "--command", KEYS)
+    (line,) = [line for line in printed.splitlines() if line.startswith("KEYS ")]
+    beyond, listed, after, counts, comparable = json.loads(line.removeprefix("KEYS "))
+    assert beyond == 0  # no map has keys of two columns
+    assert listed == [2, 3]
+    assert after == [2]  # a part of a key may be blank
+    assert len(set(counts)) == 1, counts
+    assert comparable == [True, False]  # a team's field may encode what is stored

@@ -266,11 +266,11 @@ def _version(alias: str) -> str | None:
         return None
     # Restoring a backup, which may bring an old snapshot back, restarts the server. Who asks is in
     # the same statement: the rows may go by it.
-    # The snapshot of a standby does not list what runs on the primary: there a change is known by
-    # how far the log has been replayed.
     version = ("pg_current_snapshot()::text", "pg_postmaster_start_time()", "current_database()")
-    version += ("CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() END::text",)
-    return f"{alias} {sessions.state(alias, *version)}"
+    # The snapshot of a standby does not list what runs on the primary: a commit may leave it as
+    # it is. How far the log has been replayed, not every PostgreSQL tells (Aurora does not).
+    is_standby, *told = sessions.state(alias, "pg_is_in_recovery()", *version)
+    return None if is_standby else f"{alias} {told}"
 
 
 @functools.cache

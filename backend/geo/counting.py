@@ -23,11 +23,11 @@ QUERY_CANCELED = "57014"  # https://www.postgresql.org/docs/17/errcodes-appendix
 # An estimate goes by the last ANALYZE; it need not be asked for again at every page of
 # a walk. Exact counts are never kept.
 LIFETIME = 5  # seconds
+EVERY_ROW = 2**62  # as the end of a slice
 MOST_ESTIMATES = 256  # statements, each with its parameters
 
 # By statement, then by what decides in a session which rows it sees.
 _estimates: OrderedDict[Hashable, tuple[float, dict[Hashable, int]]] = OrderedDict()
-ANY = 2**62  # rows, more than there are
 _lock = threading.Lock()
 
 
@@ -57,7 +57,7 @@ def count(queryset: QuerySet, *, exact: bool = False) -> Count:
     if query.distinct and not query.is_sliced and queryset._fields is not None:
         # What the rows are ordered by is one more column that tells them apart; count() takes the
         # order of a slice only.
-        queryset = queryset[:ANY]
+        queryset = queryset[:EVERY_ROW]
     if connections[queryset.db].vendor != "postgresql":
         return Count(queryset.count())
     if exact:

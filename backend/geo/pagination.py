@@ -283,10 +283,10 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
     def _free_params(self, view: Any, queryset: Any) -> tuple[str, ...]:
         """The parameters of positions; none where a filter of the view has one of these names."""
         names = (self.after_query_param, self.before_query_param)
-        if not isinstance(queryset, QuerySet):
-            return ()
         fields = getattr(view, "filterset_fields", None) or ()
-        if isinstance(fields, str):  # "__all__"
+        if not isinstance(queryset, QuerySet):  # django-filter lets lists through
+            fields = ()
+        elif isinstance(fields, str):  # "__all__"
             fields = [field.name for field in queryset.model._meta.get_fields()]
         filterset = getattr(view, "filterset_class", None)
         # A filter of a range has two parameters: page_after and page_before are those of `page`.

@@ -238,6 +238,10 @@ def test_paged_list_is_counted(pages: Api) -> None:
     body = page(pages, "listed", offset=20)
     assert (body["count"], body["kind"], body["next"]) == (25, "exact", None)
     assert len(body["results"]) == 5
+    for name in ("page_after", "page_before"):  # a list is in no order of keys
+        answer = get(pages, "/pages/listed/", params={name: "7"})
+        assert answer.status_code == 400
+        assert answer.json() == {name: "These rows are not in order of their key. Use offset."}
 
 
 # --- Every row once

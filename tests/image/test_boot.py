@@ -128,7 +128,7 @@ def test_static_files_are_collected_only_when_one_changed(containers, tmp_path):
 
     def restarted() -> list[str]:
         before = len(boot_lines(container))
-        docker("restart", "--time", "20", container.name)
+        container.restart(20)
         container.wait_until_ready()
         return boot_lines(container)[before:]
 

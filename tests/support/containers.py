@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -73,6 +74,7 @@ class Container:
     def __init__(self, name: str) -> None:
         self.name = name
         self.session = requests.Session()
+        self._published: dict[int, str] = {}
 
     def inspect(self) -> dict:
         return json.loads(docker("inspect", self.name).stdout)[0]
@@ -86,8 +88,9 @@ class Container:
         return done.stdout + done.stderr
 
     def url(self, path: str = "/", port: int = 8000) -> str:
-        address = docker("port", self.name, f"{port}/tcp").stdout.splitlines()[0]
-        return f"http://{address}{path}"
+        if port not in self._published:  # asked once: a test has thousands of requests
+            self._published[port] = docker("port", self.name, f"{port}/tcp").stdout.splitlines()[0]
+        return f"http://{self._published[port]}{path}"
 
     def address(self, port: int = 8000) -> tuple[str, int]:
         """Its own, and not the published one, before which a program of Docker's reads ahead."""
@@ -112,6 +115,11 @@ class Container:
         ]
         return [row for row in rows if "healthcheck" not in row["args"]]
 
+    def restart(self, seconds: int) -> None:
+        """Restart it, with ``seconds`` to end; its ports are published anew."""
+        docker("restart", "--time", str(seconds), self.name)
+        self._published.clear()
+
     def exit_code(self, patience: float = PATIENCE) -> int:
         """Wait for the end of the container; its exit code."""
         return int(docker("wait", self.name, timeout=patience).stdout)
@@ -130,12 +138,13 @@ class Container:
         self, path: str, condition: Callable[[requests.Response], bool], patience: float
     ) -> Container:
         def answers() -> bool:
+            if self._published:
+                with contextlib.suppress(requests.ConnectionError):
+                    return condition(self.get(path))
             if not self.running:
                 raise AssertionError(f"{self.name} ended:\n{self.logs()}")
-            try:
-                return condition(self.get(path))
-            except requests.ConnectionError:
-                return False
+            self.url()
+            return False
 
         try:
             until(answers, f"{self.name}{path} answers as it should", patience)

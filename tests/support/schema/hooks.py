@@ -161,7 +161,7 @@ def _is_ignored(case: Case, response: Response) -> bool:
     last = {name: values[-1] for name, values in sent.items()}
     has_other_pages = last.get("format", "json") != "json" or "offset" in last
     ignored = IGNORED | (OF_PAGES if has_other_pages else set())
-    if _has_session(response):
+    if _is_logged_in(response):
         ignored = ignored | {"Authorization"}
     # ?fields= and ?in_bbox=,, name nothing.
     return bool(wrong) and all(
@@ -202,11 +202,15 @@ def _is_lenient(error: Any) -> bool:
 
 def _is_wrong_besides(case: Case, response: Response, place: ParameterLocation) -> bool:
     others = set(PLACES) - {place}
-    if _has_session(response):
+    if _is_logged_in(response):
         others -= {ParameterLocation.HEADER}
     return any(case.meta.is_negative_at(other) for other in others)
 
 
-def _has_session(response: Response) -> bool:
-    """Whether the request had logged in by a session: then nobody looks at Authorization."""
-    return "sessionid" in str(response.request.headers.get("Cookie", ""))
+def _is_logged_in(response: Response) -> bool:
+    """Whether nobody looked at a broken Authorization: by a session, or by schemathesis's --auth.
+
+    That one takes the place of what was made up; what is wrong with Basic is never accepted.
+    """
+    sent = response.request.headers
+    return "sessionid" in str(sent.get("Cookie", "")) or "Basic " in str(sent.get("Authorization"))

@@ -37,6 +37,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from backend.geo import caching, sessions
+from backend.router import ModelDatabaseRouter
 
 READS = ("GET", "HEAD")
 # Variables that differ between containers of the same image that answer alike, and those
@@ -82,7 +83,8 @@ class ConditionalMixin:
 
     The answer may depend on the request, its user, its session, and data in
     ``conditional_databases`` (aliases; by default those that the view's queryset and the user
-    come from). A view whose answer depends on anything else, such as the time of day or
+    come from, and none where a router of the team's decides where to read: name all that it
+    may choose). A view whose answer depends on anything else, such as the time of day or
     another server, sets ``conditional = False``. Where a model is a foreign table or a view
     over one, its database's snapshot tells nothing, and there is no ETag.
 
@@ -158,11 +160,12 @@ class ConditionalMixin:
     def _databases(self, request: Request) -> list[str]:
         if self.conditional_databases is not None:
             return self.conditional_databases
-        queryset = getattr(self, "queryset", None)
-        aliases = {} if queryset is None else {self.get_queryset().db: None}
+        if getattr(self, "queryset", None) is None or _may_be_read_anywhere():
+            return []
+        aliases = {self.get_queryset().db: None}
         # Of a session it is a lazy object, and of a token it may be no model at all.
         user = getattr(request.user, "_meta", None)
-        if aliases and user is not None:
+        if user is not None:
             aliases[user.default_manager.db] = None
         return list(aliases)
 
@@ -255,6 +258,14 @@ def _add_second_half(response: Response) -> None:
 
 def _digest(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _may_be_read_anywhere() -> bool:
+    """Whether a router of the team's says where to read: it may choose anew each time it is asked,
+    for the page, its count and each related model."""
+    deciding = (getattr(each, "db_for_read", None) for each in router.routers)
+    ours = ModelDatabaseRouter.db_for_read
+    return any(each and getattr(each, "__func__", None) is not ours for each in deciding)
 
 
 def _version(alias: str) -> str | None:

@@ -45,13 +45,18 @@ class Asked:
         return self.postgis.sql(statement, self.database)
 
 
-def start_asked(started: Containers, postgis: PostGIS, **env: str) -> Asked:
-    """The project on a database of its own, filled."""
+def start_asked(
+    started: Containers,
+    postgis: PostGIS,
+    settings: Path = PROJECT / "local_settings",
+    **env: str,
+) -> Asked:
+    """The project on a database of its own, filled; ``settings`` is a folder for its own ones."""
     database = postgis.database()
     container = started.start(
         env=postgis.env(database, WEB_CONCURRENCY="1", **env),
         mounts={
-            PROJECT / "local_settings": "/code/src_files/local_settings:ro",
+            settings: "/code/src_files/local_settings:ro",
             PROJECT / "asked": "/code/asked:ro",
         },
         options=["--network", postgis.network],

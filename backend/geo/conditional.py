@@ -225,6 +225,10 @@ class ConditionalMixin:
             self._transaction.enter_context(transaction.atomic(using=alias))
             rows = type(row)._base_manager.using(alias).select_for_update()
             list(rows.filter(pk=row.pk).values_list("pk"))
+            # A router may read from a server that lags. The row that is compared, and the one
+            # that the view then changes and saves, is the one that is locked.
+            if get_queryset := getattr(self, "get_queryset", None):
+                self.get_queryset = lambda: get_queryset().using(alias)
             shown = self.retrieve(self.request, *self.args, **self.kwargs)
         finally:
             self.action = action

@@ -37,3 +37,23 @@ def test_no_etag_is_given_where_rows_may_come_from_another_server(replicated: As
         (stop,) = answer.json()["results"]["features"]
         shown.add((answer.headers.get("ETag"), stop["properties"]["name"]))
     assert shown == {(None, "New"), (None, "Stop 1")}
+
+
+def patch(api: Asked, id_: int, lines: int, *, as_read_in: str) -> tuple[int, str]:
+    """The status, and what is then stored where it is written."""
+    headers = {"If-Match": api.get(f"/{as_read_in}/{id_}/").headers["ETag"]}
+    answer = api.request("patch", f"/named/{id_}/", json={"lines": lines}, headers=headers)
+    stored = api.sql(f"SELECT name, lines FROM asked_stop WHERE id = {id_}")
+    return answer.status_code, stored
+
+
+def test_row_is_compared_where_it_is_written_and_not_where_it_lags(replicated: Asked) -> None:
+    found = {patch(replicated, 2, 99, as_read_in="ofreplica") for _ in range(OFTEN)}
+    assert found == {(412, "New|2")}
+
+
+def test_row_that_was_compared_is_the_one_that_is_written(replicated: Asked) -> None:
+    """A PATCH writes all columns of the row that it has read."""
+    for lines in range(OFTEN):
+        found = patch(replicated, 3, lines, as_read_in="ofdefault")
+        assert found == (200, f"New|{lines}")

@@ -302,14 +302,15 @@ def _model_source(
 ) -> tuple[str, models.Field, models.Field]:
     """The path, the field whose values are at its end, and the one whose column that is."""
     model, path = queryset.model, []
-    home = router.db_for_read(model)
+    # Not by db_for_read, which may choose another replica each time. A replica has the tables of
+    # its original.
+    home = router.db_for_write(model)
     for step in steps[:-1]:
         relation = _model_field(field, model, step)
         if not isinstance(relation, FORWARD) or step != relation.name:
             raise refuse(field, f"{step!r} is no foreign key of {model.__name__}")
         model = relation.related_model
-        # A replica has the tables of its original.
-        if router.db_for_read(model) != home:
+        if router.db_for_write(model) != home:
             raise refuse(field, f"{model.__name__} is in another database")
         # Where the relation is empty the page shows null only for these, else the default.
         shows_null = isinstance(field, relations.SlugRelatedField) and len(steps) == 2

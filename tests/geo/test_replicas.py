@@ -57,3 +57,9 @@ def test_row_that_was_compared_is_the_one_that_is_written(replicated: Asked) -> 
     for lines in range(OFTEN):
         found = patch(replicated, 3, lines, as_read_in="ofdefault")
         assert found == (200, f"New|{lines}")
+
+
+def test_streams_follow_relations_whichever_server_is_read(replicated: Asked) -> None:
+    answers = [replicated.get("/related.csv") for _ in range(OFTEN)]
+    assert {each.status_code for each in answers} == {200}
+    assert {each.text.splitlines()[0] for each in answers} == {"id,app"}

@@ -7,15 +7,20 @@ NotInDatabase.
 from __future__ import annotations
 
 import datetime
+import decimal
 import enum
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from django.conf import settings
 from django.contrib.gis.db import models
 from django.contrib.postgres import fields as postgres
 from django.contrib.postgres.fields import ArrayField, HStoreField
+from django.db.models.expressions import Col
+from django.db.models.functions.datetime import TruncBase
+from django.utils import timezone
 from rest_framework import DJANGO_DURATION_FORMAT, ISO_8601, relations, serializers
 from rest_framework.settings import api_settings
 from rest_framework_gis.fields import GeometryField
@@ -50,6 +55,17 @@ COLUMNS: dict[type[models.Field], frozenset[str]] = {
     models.DurationField: frozenset({"interval"}),
     models.JSONField: frozenset({"json", "jsonb"}),
     models.BinaryField: frozenset({"bytea"}),
+}
+# What Django makes of an annotation of another type than its output_field says: int(), float(),
+# Decimal() and json.loads(), in SQL.
+MADE: dict[type[models.Field], dict[str, str]] = {
+    models.IntegerField: {
+        **{"numeric": "trunc({})", "text": "{}::bigint"},
+        **dict.fromkeys(("float4", "float8"), "trunc({})::bigint"),
+    },
+    models.FloatField: {"text": "{}::float8"},
+    models.DecimalField: {"float4": "{}::text::float8", "float8": "{}", "text": "{}::numeric"},
+    models.JSONField: {"text": "{}"},
 }
 
 
@@ -147,8 +163,7 @@ def value(column: Column, precision: int = PRECISION) -> Value:
     if isinstance(column.field, GeometryField):
         shape = f"ST_AsGeoJSON({geometry(column)}, {_decimals(column, precision)}, 0)"
         return Value(shape, Kind.JSON)
-    _check_column(column)
-    return writer(column, column.label)
+    return writer(column, _as_declared(column))
 
 
 def kind(column: Column) -> type | None:
@@ -191,21 +206,38 @@ def _decimals(column: Column, default: int) -> int:
     return given
 
 
-def _check_column(column: Column) -> None:
-    """Raises NotInDatabase for a column of another type than the model says."""
+def _as_declared(column: Column) -> str:
+    """SQL of the column as Django has it in Python. Raises NotInDatabase for one of another type
+    than the model or the annotation says."""
     if column.stored is None:
-        return
-    said, stored = type(column.model_field).__name__, column.stored.name
-    known = next(
-        (types for field, types in COLUMNS.items() if isinstance(column.model_field, field)), None
+        return column.label
+    source, stored, annotation = column.model_field, column.stored.name, column.annotation
+    if isinstance(annotation, TruncBase) and type(source) in (models.DateField, models.TimeField):
+        return f"{column.label}::{'date' if type(source) is models.DateField else 'time'}"
+    made = {} if annotation is None or isinstance(annotation, Col) else _of(source, MADE) or {}
+    template = made.get("text" if column.stored.category == "S" else stored)
+    if template is not None:
+        return template.format(column.label)
+    element, prefix = source, ""
+    while isinstance(element, ArrayField):
+        element, prefix = element.base_field, "_"
+    known = _of(element, COLUMNS)
+    wrong = known is not None and stored not in {prefix + name for name in known}
+    if not wrong and not (isinstance(source, TEXT) and column.stored.is_object):
+        return column.label
+    said = type(source).__name__
+    if annotation is not None:
+        reason = f"the annotation says {said}, and PostgreSQL gives {stored}"
+        raise refuse(column.field, reason, "Give it the output_field of that, or a Cast()")
+    raise refuse(
+        column.field,
+        f"the model says {said}, and the column is of type {stored}",
+        "Declare in the model what the column is",
     )
-    text = isinstance(column.model_field, TEXT)
-    if (text and column.stored.is_object) or (known is not None and stored not in known):
-        raise refuse(
-            column.field,
-            f"the model says {said}, and the column is of type {stored}",
-            "Declare in the model what the column is",
-        )
+
+
+def _of(source: models.Field, table: dict[type[models.Field], Any]) -> Any:
+    return next((known for field, known in table.items() if isinstance(source, field)), None)
 
 
 def _boolean(column: Column, ref: str) -> Value:
@@ -266,15 +298,30 @@ def _decimal(column: Column, ref: str) -> Value:
     _expect(column, models.DecimalField, *INTEGER)
     if field.normalize_output or field.localize:
         raise refuse(field, "normalize_output and localize are Python code")
+    sign, declared = "", isinstance(source, models.DecimalField)
+    if declared and column.stored and column.stored.name.startswith("float"):
+        raise refuse(field, "Decimal() of a float has all its digits", "Cast() it to numeric")
     if field.decimal_places is not None:
-        # PostgreSQL rounds halves away from zero, and DRF to even.
-        stored = 0 if isinstance(source, INTEGER) else source.decimal_places
-        if stored is None or stored > field.decimal_places:
-            raise refuse(field, f"it rounds to {field.decimal_places} decimals")
-        ref = f"round({ref}, {field.decimal_places})"
+        stored = source.decimal_places if declared else 0
+        # An annotation may have more than it says.
+        if column.annotation is None and stored is not None and stored <= field.decimal_places:
+            ref = f"round({ref}, {field.decimal_places})"
+        elif field.rounding in (None, decimal.ROUND_HALF_EVEN):
+            ref, sign = _rounded(ref, field.decimal_places)
+        else:
+            raise refuse(field, f"it rounds to {field.decimal_places} decimals, {field.rounding}")
     if not getattr(field, "coerce_to_string", api_settings.COERCE_DECIMAL_TO_STRING):
         return Value(f"{ref}::float8", Kind.NUMBER)
-    return Value(f"{ref}::text", Kind.PLAIN)
+    return Value(f"{sign}{ref}::text", Kind.PLAIN)
+
+
+def _rounded(ref: str, places: int) -> tuple[str, str]:
+    """Halves to even, as DRF does, where PostgreSQL goes away from zero; and the sign of Python's
+    negative zero, which PostgreSQL has none of."""
+    half, cut = f"5e-{places + 1}", f"trunc({ref}, {places})"
+    is_tie = f"abs({ref} - {cut}) = {half} AND mod({cut}, 2e-{places}) = 0"
+    sign = f"CASE WHEN {ref} < 0 AND {ref} >= -{half} THEN '-' ELSE '' END || "
+    return f"(CASE WHEN {is_tie} THEN {cut} ELSE round({ref}, {places}) END)", sign
 
 
 def _datetime(column: Column, ref: str) -> Value:
@@ -408,7 +455,13 @@ def _moment(
 ) -> Value:
     stored = column.stored and column.stored.name
     try:
-        if stored == "timestamptz":
+        if isinstance(column.annotation, TruncBase) and settings.USE_TZ:
+            # Django takes what it gives for the local time of its own zone.
+            own = column.annotation.tzinfo or timezone.get_current_timezone()
+            shown = times.without_zone(f"{ref}::timestamp", own)
+            if of_local is not None and of_local != own:
+                shown = times.moved(shown.moment, zone)
+        elif stored == "timestamptz":
             shown = times.aware(ref, zone)
         elif stored == "timestamp":
             shown = times.without_zone(ref, of_local)

@@ -15,7 +15,7 @@ from typing import Any
 from django.contrib.gis.db.models.fields import BaseSpatialField
 from django.core.exceptions import FieldDoesNotExist, FieldError
 from django.db import models, router
-from django.db.models import ExpressionWrapper, F, Func
+from django.db.models import Expression, ExpressionWrapper, F, Func
 from django.db.models.functions import Cast
 from rest_framework import exceptions, relations, serializers, status
 from rest_framework.fields import empty
@@ -26,7 +26,7 @@ from rest_framework_gis.serializers import (
 )
 
 from backend.geo.keyset import has_comparable_key, in_full_order, is_chosen, is_composite
-from backend.geo.stored_types import Stored, stored_types
+from backend.geo.stored_types import Stored, result_types, stored_types
 
 # What decides about a value on its way out. A subclass with its own is not SQL.
 FIELD_HOOKS = ("to_representation", "get_attribute", "use_pk_only_optimization")
@@ -34,6 +34,8 @@ FIELD_HOOKS += ("quantize", "enforce_timezone", "default_timezone")
 SERIALIZER_HOOKS = ("to_representation", "get_properties")
 LIBRARIES = ("rest_framework.", "rest_framework_gis.")
 FORWARD = (models.ForeignKey, models.OneToOneField)
+# What makes a value of PostgreSQL's another one in Python.
+CONVERTERS = ("convert_value", "get_db_converters")
 # Fields whose from_db_value is known.
 CONVERTED = (models.JSONField, BaseSpatialField)
 
@@ -62,7 +64,8 @@ class Column:
     path: str  # the lookup of it in the queryset
     model_field: models.Field  # of the model, or what an annotation gives
     read_from: models.Field | None = None  # the field whose column that is, none of an annotation
-    stored: Stored | None = None  # the type of that column, None where it is not known
+    annotation: Expression | None = None
+    stored: Stored | None = None  # the type of what PostgreSQL gives, None where it is not known
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,12 @@ def feature_query(
     """
     found = feature_columns(serializer, queryset, geometry, only)
     sql, params = _inner_select(queryset, {each.label: each.path for each in found.columns})
-    known = {each.label: replace(each, stored=_stored(each, queryset)) for each in found.columns}
+    # What an annotation says of its type, nothing holds PostgreSQL to.
+    annotated = any(column.annotation is not None for column in found.columns)
+    types = result_types(queryset.db, sql, params) if annotated else {}
+    known = {
+        each.label: replace(each, stored=_stored(each, queryset, types)) for each in found.columns
+    }
     return FeatureQuery(
         id=found.id and known[found.id.label],
         geometry=found.geometry and known[found.geometry.label],
@@ -135,7 +143,9 @@ def feature_columns(
     )
 
 
-def _stored(column: Column, queryset: models.QuerySet) -> Stored | None:
+def _stored(column: Column, queryset: models.QuerySet, types: dict[str, Stored]) -> Stored | None:
+    if column.annotation is not None:
+        return types[column.label]
     source = column.read_from
     return source and stored_types(source.model, queryset.db).get(source.column)
 
@@ -276,25 +286,35 @@ def _check_hooks(field: serializers.Field) -> None:
 
 def _source(
     field: serializers.Field, queryset: models.QuerySet
-) -> tuple[str, models.Field, models.Field | None]:
-    """The lookup of the field's value, what it is a value of, and the column's own field."""
+) -> tuple[str, models.Field, models.Field | None, Expression | None]:
+    """The lookup of the field's value, what it is a value of, the column's own field, and the
+    annotation that it is."""
     steps = list(field.source_attrs)
     pk = queryset.model._meta.pk
     if steps == ["pk"] and is_composite(pk):
         if not has_comparable_key(queryset.model):
             raise refuse(field, "a part of the key is neither a number nor text nor a UUID")
-        return "pk", models.TextField(), None
+        return "pk", models.TextField(), None, None
     annotations = queryset.query.annotations
     if steps[0] in annotations:
         if len(steps) > 1:
             raise refuse(field, f"{steps[0]!r} is an annotation")
-        try:
-            return steps[0], annotations[steps[0]].output_field, None
-        except FieldError as error:
-            raise refuse(field, str(error), "Give the annotation an output_field") from None
+        return steps[0], _output(field, annotations[steps[0]]), None, annotations[steps[0]]
     if isinstance(field, relations.SlugRelatedField):
         steps += field.slug_field.split("__")
-    return _model_source(field, steps, queryset)
+    return *_model_source(field, steps, queryset), None
+
+
+def _output(field: serializers.Field, annotation: Expression) -> models.Field:
+    for method in CONVERTERS:
+        owner = definer(type(annotation), method)
+        if not owner.__module__.startswith("django."):
+            raise refuse(field, f"{owner.__name__}.{method}() is Python code")
+    try:
+        output = annotation.output_field
+    except FieldError as error:
+        raise refuse(field, str(error), "Give the annotation an output_field") from None
+    return _unconverted(field, output)
 
 
 def _model_source(
@@ -328,9 +348,13 @@ def _model_source(
             last = last.target_field
     if isinstance(last, models.GeneratedField):
         last = last.output_field
-    if hasattr(last, "from_db_value") and not isinstance(last, CONVERTED):
-        raise refuse(field, f"{type(last).__name__}.from_db_value() is Python code")
-    return "__".join(path), last, column
+    return "__".join(path), _unconverted(field, last), column
+
+
+def _unconverted(field: serializers.Field, source: models.Field) -> models.Field:
+    if hasattr(source, "from_db_value") and not isinstance(source, CONVERTED):
+        raise refuse(field, f"{type(source).__name__}.from_db_value() is Python code")
+    return source
 
 
 def _model_field(field: serializers.Field, model: type[models.Model], name: str) -> models.Field:
@@ -352,6 +376,16 @@ def _expression(queryset: models.QuerySet, path: str) -> F | Func:
     return Func(*parts, template="json_build_array(%(expressions)s)::text")
 
 
+class _AsItIs(ExpressionWrapper):
+    """Inside a wrapper Django does not ask for geometry as bytes."""
+
+    def get_group_by_cols(self) -> list[Expression]:
+        # Django's own gives its field to the expression, which some aggregates refuse.
+        if self.contains_aggregate:
+            return Expression.get_group_by_cols(self)
+        return super().get_group_by_cols()
+
+
 def _inner_select(queryset: models.QuerySet, paths: dict[str, str]) -> tuple[str, tuple]:
     query = queryset.query
     if query.combinator:
@@ -362,9 +396,8 @@ def _inner_select(queryset: models.QuerySet, paths: dict[str, str]) -> tuple[str
     if is_chosen(queryset):
         # Which of equal rows are taken is left to no plan: they are those of the page.
         queryset = in_full_order(queryset)
-    # Inside a wrapper Django does not ask for geometry as bytes.
     wrapped = {
-        label: ExpressionWrapper(_expression(queryset, path), output_field=models.TextField())
+        label: _AsItIs(_expression(queryset, path), output_field=models.TextField())
         for label, path in paths.items()
     }
     selected = list(wrapped)

@@ -9,6 +9,7 @@ them as the text that PostgreSQL writes; the same text may be sent back.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ from django.db.models import CharField, F, Func, Model, QuerySet, TextField
 
 LIFETIME = 60  # seconds that the look at a table is believed, as in backend.geo.srid
 _tables: dict[tuple[str, str], tuple[float, dict[str, Stored]]] = {}
+_statements: dict[tuple, tuple[float, dict[str, Stored]]] = {}
+MOST_STATEMENTS = 200  # that are remembered; each filter of a client's makes one of its own
 
 # The type at the bottom of a domain: PostgreSQL sends a domain's values as that one's.
 TYPES = """
@@ -80,6 +83,26 @@ def stored_types(model: type[Model], using: str) -> dict[str, Stored]:
         known = (time.monotonic() + LIFETIME, types)
         if types:  # a table that is not there may come
             _tables[key] = known
+    return known[1]
+
+
+def result_types(using: str, sql: str, params: Sequence[Any]) -> dict[str, Stored]:
+    """The types of a statement's columns; the server is asked once a minute, and reads no row."""
+    key = (using, sql, tuple(type(param) for param in params))
+    known = _statements.get(key)
+    if known is None or known[0] < time.monotonic():
+        with connections[using].cursor() as cursor:
+            cursor.execute(f"SELECT * FROM ({sql}) described LIMIT 0", params)  # noqa: S608
+            oids = {column.name: column.type_code for column in cursor.description}
+            cursor.execute(
+                "SELECT oid, typname, typcategory FROM pg_type WHERE oid = ANY(%s)",
+                [list(oids.values())],
+            )
+            types = {oid: Stored(*about) for oid, *about in cursor.fetchall()}
+        if len(_statements) >= MOST_STATEMENTS:
+            _statements.clear()
+        known = (time.monotonic() + LIFETIME, {name: types[oid] for name, oid in oids.items()})
+        _statements[key] = known
     return known[1]
 
 

@@ -48,6 +48,8 @@ def without_zone(ref: str, zone: datetime.tzinfo | None) -> Moment:
     if zone is None:
         return Moment(_in_years(ref, _isoformat(ref, ref, "''"), LAST, FIRST), None)
     name, offset = _in_sql(zone), _constant_offset(zone)
+    ends = f"WHEN 'infinity' THEN timestamp '{LAST}' WHEN '-infinity' THEN timestamp '{FIRST}'"
+    ref = f"(CASE {ref} {ends} ELSE {ref} END)"  # which have a local time in Python
     moment = f"({ref} AT TIME ZONE {name})"
     if offset is None:
         # Of an hour that comes twice, when a summer ends, Python takes the first one, and
@@ -58,7 +60,7 @@ def without_zone(ref: str, zone: datetime.tzinfo | None) -> Moment:
         moment = f"(CASE WHEN {first} AT TIME ZONE {name} = {ref} THEN {first} ELSE {moment} END)"
         offset = _offset(f"({ref} - ({moment} AT TIME ZONE 'UTC'))")
     text = _isoformat(ref, ref, offset)
-    return Moment(_in_years(ref, text, f"{LAST}Z", f"{FIRST}Z"), _readable(moment))
+    return Moment(_in_years(ref, text, LAST, FIRST), _readable(moment))
 
 
 def either(ref: str, zone: datetime.tzinfo | None, of_local: datetime.tzinfo | None) -> Moment:
@@ -71,6 +73,16 @@ def either(ref: str, zone: datetime.tzinfo | None, of_local: datetime.tzinfo | N
         return Moment(text, None)
     moment = f"CASE WHEN {is_aware} THEN {with_zone.moment} ELSE {without.moment} END"
     return Moment(text, moment)
+
+
+def moved(moment: str, zone: datetime.tzinfo | None) -> Moment:
+    """``aware`` of a long expression, which is computed once. Raises UnknownZoneError."""
+    shown = aware("moment", zone)
+    once = f"FROM (SELECT {moment} AS moment OFFSET 0) once"
+    return Moment(
+        f"(SELECT {shown.text} {once})",
+        shown.moment and f"(SELECT {shown.moment} {once})",
+    )
 
 
 def date(ref: str) -> str:

@@ -25,9 +25,9 @@ from tests.support.published import FEWER, assert_schema_is_true
 PROJECT = Path(__file__).parent / "values_project"
 # Of the years that a client in every time zone can read.
 READABLE = "moment__gt=0003-01-01T00:00:00Z&moment__lt=9999-01-01T00:00:00Z"
-TABLES = ["declared", "guessed"]
+TABLES = ["declared", "guessed", "computed", "grouped"]
 # In formats without objects, a document of any kind is its text as JSON.
-DOCUMENTS = {"data"}
+DOCUMENTS = {"data", "described", "inside"}
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def same_moment(value: str, read: str) -> bool:
 @pytest.mark.parametrize("zone", ["", "fixed", "pacific"])
 @pytest.mark.parametrize("table", TABLES)
 def test_every_type_reads_the_same_in_every_format(values: Api, table: str, zone: str) -> None:
-    query = READABLE if table == "declared" and zone else ""
+    query = READABLE if table != "guessed" and zone else ""
     shown = [feature["properties"] for feature in page(values, table, query, X_Zone=zone)]
     cells, different = 0, []
     for format_, reader in READERS.items():
@@ -220,6 +220,29 @@ def test_column_that_is_not_what_the_model_says_is_refused_by_name(values: Api) 
         assert answer.status_code == 406
         assert "MistakenSerializer.tags" in answer.json()["detail"]
         assert "of type _text" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("claim", "reason"),
+    {
+        "array as text": "the annotation says TextField, and PostgreSQL gives _int4",
+        "number as text": "the annotation says TextField, and PostgreSQL gives int4",
+        "day as moment": "the annotation says DateTimeField, and PostgreSQL gives date",
+        "moment as day": "the annotation says DateField, and PostgreSQL gives timestamptz",
+        "number as flag": "the annotation says BooleanField, and PostgreSQL gives int4",
+        "numerics as wholes": "the annotation says ArrayField, and PostgreSQL gives _numeric",
+        "float as decimal": "Decimal() of a float has all its digits",
+        "of a team": "Shouted.convert_value() is Python code",
+    }.items(),
+)
+def test_annotation_that_is_not_what_it_says_is_refused_by_name(
+    values: Api, claim: str, reason: str
+) -> None:
+    assert values.get("/values/claimed/", headers={"X-Claim": claim}).status_code == 200
+    for format_ in ("csv", "geojson", "fgb"):
+        answer = values.get(f"/values/claimed.{format_}", headers={"X-Claim": claim})
+        assert answer.status_code == 406, (format_, answer.status_code)
+        assert f"ClaimedSerializer.shown cannot be read by SQL: {reason}" in answer.text
 
 
 # --- What SQL cannot give, and what is spatial in an unusual way (values/limits.py)

@@ -8,16 +8,18 @@ the first term alone, counts rows of one same value, and takes NULL for text.
 from __future__ import annotations
 
 import contextlib
+import datetime
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import FieldError, ImproperlyConfigured, ValidationError
-from django.db import models
-from django.db.models import F, Field, Q, QuerySet
+from django.db import connections, models
+from django.db.models import F, Field, Func, Q, QuerySet, Value
 from django.db.models.expressions import OrderBy
-from django.db.models.functions import Cast
 from django.db.models.query import ModelIterable, ValuesIterable
 from rest_framework import exceptions, pagination
 from rest_framework.request import Request
@@ -34,6 +36,32 @@ VALUES = (
 )
 
 
+NUMBERS = (models.FloatField, models.DecimalField, models.IntegerField)
+# What PostgreSQL compares, where Python has another value: no infinity, a real rounded, a fraction
+# cut off, a time in another zone, months of an interval that are not of 30 days each.
+POSITIONS: dict[tuple[type[Field], ...], str] = {
+    # A literal is compared with a real as double.
+    NUMBERS: "CASE pg_typeof({0}) WHEN 'real'::regtype THEN {0}::float8::text ELSE {0}::text END",
+    (models.DateField,): "{0}::text",
+    (models.DurationField,): (
+        "make_interval(days => (extract(year FROM {0}) * 360 + extract(month FROM {0}) * 30"
+        " + extract(day FROM {0}))::int, secs => (extract(hour FROM {0}) * 3600"
+        " + extract(minute FROM {0}) * 60 + extract(second FROM {0}))::float8)::text"
+    ),
+}
+
+
+class _Position(Func):
+    """One of POSITIONS."""
+
+    output_field = models.TextField()
+
+    def as_sql(self, compiler: Any, connection: Any, **_: Any) -> tuple[str, list[Any]]:
+        sql, params = compiler.compile(self.source_expressions[0])
+        template = self.extra["position"]
+        return template.replace("{0}", f"({sql})"), [*params] * template.count("{0}")
+
+
 class _UnusableError(Exception):
     """No cursor can follow this; the text says why."""
 
@@ -47,6 +75,7 @@ class _Term:
     field: Field
     descending: bool
     nulls_first: bool | None  # None where there are none
+    position: str | None  # the one of POSITIONS that the attribute is
 
     def order(self, backward: bool) -> OrderBy:
         first = None if self.nulls_first is None else self.nulls_first != backward
@@ -83,6 +112,10 @@ class _Term:
             return None
         if not isinstance(text, str) or "\0" in text:
             raise ValueError(text)
+        if self.position and isinstance(self.field, NUMBERS):
+            return _number(text)
+        if self.position and isinstance(self.field, models.DateField):
+            return _moment(text)
         value = self.field.to_python(text)
         if value is None:
             raise ValueError(text)
@@ -93,6 +126,27 @@ class _Term:
 
     def _lookup(self, backward: bool) -> str:
         return "lt" if self.descending != backward else "gt"
+
+
+def _number(text: str) -> Value:
+    """A literal of SQL. Raises ValueError or ArithmeticError."""
+    number = Decimal(text)
+    near = float(number)
+    if not number.is_finite():
+        return Value(near)
+    if math.isinf(near) or (number and not near):
+        raise ValueError(f"no double: {text}")
+    return Value(int(number) if number == int(number) else number)
+
+
+def _moment(text: str) -> Value:
+    """A literal of SQL, which is of the type that it is compared with. Raises ValueError or
+    ArithmeticError."""
+    if text in ("infinity", "-infinity"):
+        return Value(text)
+    moment = datetime.datetime.fromisoformat(text)
+    moment = moment if moment.tzinfo is None else moment.astimezone(datetime.UTC)
+    return Value(moment.isoformat(" "))
 
 
 class CursorPagination(pagination.CursorPagination):
@@ -152,15 +206,15 @@ class CursorPagination(pagination.CursorPagination):
                 texts = json.loads(cursor.position)
                 pairs = zip(self.terms, texts, strict=True)
                 self.values = [term.value(text) for term, text in pairs]
-            except (ValidationError, ValueError, TypeError, RecursionError):
+            except (ValidationError, ValueError, ArithmeticError, TypeError, RecursionError):
                 raise exceptions.NotFound(self.invalid_cursor_message) from None
         return cursor
 
     def get_next_link(self) -> str | None:
-        return self._link(self.page[-1:], backward=False) if self.has_next else None
+        return self._link(self.ends[-1:], backward=False) if self.has_next else None
 
     def get_previous_link(self) -> str | None:
-        return self._link(self.page[:1], backward=True) if self.has_previous else None
+        return self._link(self.ends[:1], backward=True) if self.has_previous else None
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         cursor, limit = super().get_schema_operation_parameters(view)
@@ -179,13 +233,17 @@ class CursorPagination(pagination.CursorPagination):
         more, begun = len(rows) > self.page_size, self.values is not None
         self.has_next, self.has_previous = (begun, more) if backward else (more, begun)
         page = rows[: self.page_size]
-        return page[::-1] if backward else page
+        page = page[::-1] if backward else page
+        self.ends = [[term.text(row) for term in self.terms] for row in page[:1] + page[-1:]]
+        for row in page if queryset._fields is not None else ():
+            for name in row.keys() & {term.attribute for term in self.terms if term.position}:
+                del row[name]  # no value that the view has asked for
+        return page
 
-    def _link(self, rows: list[Any], *, backward: bool) -> str:
+    def _link(self, ends: list[list[str | None]], *, backward: bool) -> str:
         """To what follows or precedes the row; without one, from the beginning or the end."""
-        position = json.dumps([term.text(row) for row in rows for term in self.terms])
-        cursor = pagination.Cursor(0, backward, position if rows else None)
-        return self.encode_cursor(cursor)
+        position = json.dumps(ends[0]) if ends else None
+        return self.encode_cursor(pagination.Cursor(0, backward, position))
 
     def _terms(self, queryset: QuerySet) -> tuple[QuerySet, list[_Term]]:
         """The terms of the ordering, and the rows with the values that they need."""
@@ -240,6 +298,10 @@ def _terms(queryset: QuerySet, ordering: Sequence[Any]) -> tuple[QuerySet, list[
         terms.setdefault(made.name, made)
     if keyset.shares_keys(queryset):
         raise _UnusableError("a row has several values of what it is ordered by.")
+    positions = [term for term in terms.values() if term.position]
+    queryset = queryset.annotate(
+        **{term.attribute: _Position(F(term.name), position=term.position) for term in positions}
+    )
     if queryset._fields is not None:
         names = {*queryset.query.values_select, *queryset.query.annotation_select}
         if missing := [term.attribute for term in terms.values() if term.attribute not in names]:
@@ -282,19 +344,25 @@ def _term(queryset: QuerySet, order: OrderBy, alias: str, forward: bool) -> tupl
         name, attribute = "pk" if field.primary_key else field.attname, field.attname
         if field.primary_key and "pk" in query.values_select:
             attribute = "pk"
-        if isinstance(keyset.target(field), models.FloatField):
-            # A real is shown rounded, and then compared as the double that it is not.
-            queryset = queryset.annotate(**{alias: Cast(F(name), models.FloatField())})
-            attribute = alias
         nullable, field = field.null, keyset.target(field)
+        position = _position(queryset, field, exact=isinstance(field, models.IntegerField))
     else:
         if name not in query.annotation_select:
             queryset, name = queryset.annotate(**{alias: expression}), alias
         attribute, nullable, field = name, True, _output(queryset.query.annotations[name])
+        position = _position(queryset, field, exact=False)
     if not isinstance(field, VALUES):
         raise _UnusableError(f"{name!r} is of a type that no link can carry.")
+    attribute = attribute if position is None else f"{alias}_position"
     descending, nulls_first = direction
-    return queryset, _Term(name, attribute, field, descending, nulls_first if nullable else None)
+    nulls_first = nulls_first if nullable else None
+    return queryset, _Term(name, attribute, field, descending, nulls_first, position)
+
+
+def _position(queryset: QuerySet, field: Field, *, exact: bool) -> str | None:
+    if exact or connections[queryset.db].vendor != "postgresql":
+        return None
+    return next((sql for kinds, sql in POSITIONS.items() if isinstance(field, kinds)), None)
 
 
 def _own_field(queryset: QuerySet, name: str | None) -> Field | None:

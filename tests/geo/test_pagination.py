@@ -286,6 +286,22 @@ def test_invalid_cursor_is_answered_with_404(pages: Api, position: str) -> None:
     assert get(pages, "/pages/cursor/", params={"cursor": cursor}).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("ordering", "value", "status"),
+    [
+        *(("rating", "1e400", 404), ("rating", "1e-400", 404), ("rating", "Infinity", 200)),
+        *(("fare", "sNaN", 404), ("fare", "NaN", 200), ("opened", "yesterday", 404)),
+        *(("opened", "0001-01-01 00:00+01", 404), ("opened", "-infinity", 200)),
+    ],
+)
+def test_cursor_of_a_value_that_the_database_cannot_read_is_answered_with_404(
+    pages: Api, ordering: str, value: str, status: int
+) -> None:
+    cursor = b64encode(urlencode({"p": f'["{value}", "1"]'}).encode()).decode()
+    parameters = {"cursor": cursor, "ordering": ordering}
+    assert get(pages, "/pages/cursor/", params=parameters).status_code == status
+
+
 def test_cursor_out_of_range_is_an_empty_page(pages: Api) -> None:
     cursor = b64encode(urlencode({"p": f'["{"9" * 30}"]'}).encode()).decode()
     assert ids(get(pages, "/pages/cursor/", params={"cursor": cursor}).json()) == []

@@ -93,7 +93,7 @@ from rest_framework.filters import BaseFilterBackend
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 from backend.geo import counting, keyset, offset_map
-from backend.geo.pagination import LimitOffsetPagination
+from backend.geo.pagination import CursorPagination, LimitOffsetPagination
 from things.models import ByComposite, ByInteger, ByText
 
 def page(rows, query, **attributes):
@@ -129,7 +129,10 @@ kinds = ByInteger.objects.order_by("id").values("kind").distinct()
 counts = [counting.count(kinds).rows, counting.count(kinds, exact=True).rows, len(list(kinds))]
 comparable = [keyset.has_comparable_key(model) for model in (ByText, Hidden)]
 ByComposite.objects.filter(street="").delete()
-print("KEYS", json.dumps([beyond[0], listed, after, counts, comparable]))
+rows = ByInteger.objects.order_by("seen").values("pk", "label")
+request = Request(APIRequestFactory().get("/"))
+shown = sorted(CursorPagination().paginate_queryset(rows, request)[0])
+print("KEYS", json.dumps([beyond[0], listed, after, counts, comparable, shown]))
 """
 
 
@@ -137,9 +140,10 @@ print("KEYS", json.dumps([beyond[0], listed, after, counts, comparable]))
 def test_keys_and_rows_of_unusual_models_are_walked_as_stock_ones_are(things: Container) -> None:
     printed = things.exec("python", "manage.py", "shell", "--command", KEYS)
     (line,) = [line for line in printed.splitlines() if line.startswith("KEYS ")]
-    beyond, listed, after, counts, comparable = json.loads(line.removeprefix("KEYS "))
+    beyond, listed, after, counts, comparable, shown = json.loads(line.removeprefix("KEYS "))
     assert beyond == 0  # no map has keys of two columns
     assert listed == [2, 3]
     assert after == [2]  # a part of a key may be blank
     assert len(set(counts)) == 1, counts
     assert comparable == [True, False]  # a team's field may encode what is stored
+    assert shown == ["label", "pk"]  # not what the links carry

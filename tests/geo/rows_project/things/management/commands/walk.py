@@ -12,6 +12,7 @@ import functools
 import json
 import traceback
 import uuid
+import zoneinfo
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,8 +23,21 @@ from django.contrib.gis.geos import Point
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand
 from django.db import connection
-from django.db.models import Count, Exists, F, OuterRef, QuerySet, Window
-from django.db.models.functions import Lower, RowNumber
+from django.db.models import (
+    Count,
+    DurationField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    FloatField,
+    IntegerField,
+    OuterRef,
+    QuerySet,
+    Value,
+    Window,
+)
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Lower, RowNumber, TruncDay
 from rest_framework import serializers, viewsets
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.response import Response
@@ -37,6 +51,9 @@ from things.models import TAGS, THINGS, ByComposite, ByInteger, ByRelation, Note
 ROWS = 30
 PAGE = 8
 TILE = (10, 162, 366)  # a part of Portland; the rows lie in and around it
+TOKYO = zoneinfo.ZoneInfo("Asia/Tokyo")
+# The last there is in Python is not the last.
+ENDS = ("-infinity", "infinity", "9999-12-31 23:59:59.999999Z")
 START = datetime.datetime(2019, 1, 1, tzinfo=datetime.UTC)
 
 
@@ -73,6 +90,12 @@ def fill() -> None:
                 place=Point(-123 + n / 100, 45.5, srid=4326),
             )
             row.save(force_insert=True)
+            if n % 7 == 1:
+                with connection.cursor() as cursor:
+                    cursor.execute(
+                        f"UPDATE {model._meta.db_table} SET seen = %s WHERE label = %s",
+                        [ENDS[n % 3], row.label],
+                    )
             if model in TAGS:
                 for m in range(n % 4):
                     TAGS[model].objects.create(thing=row, text=f"x{m}")
@@ -110,6 +133,29 @@ QUERYSETS: dict[str, Callable[[type], QuerySet]] = {
     "by empty values, descending": lambda m: rows(m).order_by("-seen", "kind"),
     "by empty values, first": lambda m: rows(m).order_by(F("seen").asc(nulls_first=True)),
     "by a float": lambda m: rows(m).order_by("-weight"),
+    "by a real": lambda m: (
+        rows(m).alias(real=RawSQL("weight::real", [], FloatField())).order_by("real")
+    ),
+    "by fractions called whole": lambda m: (
+        rows(m)
+        .annotate(part=ExpressionWrapper(F("pk") / Value(7.0), output_field=IntegerField()))
+        .order_by("-part")
+    ),
+    "by days of another zone": lambda m: (
+        rows(m)
+        .filter(seen__year__gt=2, seen__year__lt=9999)
+        .annotate(day=TruncDay("seen", tzinfo=TOKYO))
+        .order_by("-day")
+    ),
+    "by years and days": lambda m: (
+        rows(m)
+        .alias(
+            span=RawSQL(
+                "make_interval(0, (id %% 3)::int, 0, (id %% 5)::int * 91)", [], DurationField()
+            )
+        )
+        .order_by("span")
+    ),
     "by an expression": lambda m: rows(m).order_by(Lower("name").desc(), "kind"),
     "by an annotation": lambda m: rows(m).annotate(small=Lower("name")).order_by("-small"),
     "filtered": lambda m: rows(m).order_by().filter(kind__in=["k 1", "k 2", "k 4"]),

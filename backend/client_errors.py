@@ -1,15 +1,19 @@
 """Errors that the client made, and that Django would answer with a 500.
 
 An error is the client's by two things together: its kind (by type and SQLSTATE) is one that a value
-can cause, and a value of this request reached the call that failed (``backend.error_sources``). All
-others are the project's own, and stay a 500 with their traceback.
+can cause, and the value that caused it is of this request (``backend.error_sources``). Which value
+that was PostgreSQL says by pointing at it in the statement or by repeating it. Where it does not,
+only a few kinds leave no other cause. All others are the project's own, and stay a 500 with their
+traceback.
 """
 
 from __future__ import annotations
 
 import re
 import sqlite3
+from decimal import Decimal
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 from django.core.exceptions import FieldError, ValidationError
@@ -35,8 +39,21 @@ VALUE_CLASSES = ("22", "54", "XX000")
 SYNTAX = "42601"
 GRAMMAR = "scanner_yyerror"  # the function of PostgreSQL that finds it in a statement
 CHECK_VIOLATION = "23514"
+# invalid_text_representation, invalid_datetime_format: the server repeats what it could not read.
+UNREAD = ("22P02", "22007", SYNTAX)
+DIVISION_BY_ZERO, OUT_OF_RANGE = "22012", "22003"
+# string_data_right_truncation, and program limits
+TOO_LONG = ("22001", "54")
+# invalid_regular_expression, invalid_escape_sequence
+PATTERNS = ("2201B", "22025")
+# PostGIS, and invalid_parameter_value, which it raises for a geometry that is not the column's.
+GEOMETRIES = ("XX000", "22023")
 # foreign_key_violation, unique_violation, exclusion_violation
 CONFLICTS = ("23503", "23505", "23P01")
+
+LITERAL = re.compile(r"E'(?:[^'\\]+|''|\\.)*'|'(?:[^']+|'')*'", re.DOTALL)
+QUOTES = '["«»„“”]'  # of PostgreSQL's messages in all its languages
+WRITES = re.compile(r"\s*(?:INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
 
 # What only a value can cause, wherever it is used.
 OF_VALUES = (ArithmeticError, UnicodeError, ValidationError, RecursionError, re.error)
@@ -82,16 +99,7 @@ def _of_server(
     error: DatabaseError, code: str, params: Any, request: HttpRequest
 ) -> tuple[int, str] | None:
     """For what the server says of a statement with these parameters."""
-    diagnosis = getattr(error.__cause__, "diag", None)
-    if code in CONFLICTS:
-        # A key that the database makes is not the client's: its sequence is behind.
-        constraint = getattr(diagnosis, "constraint_name", None) or ""
-        is_possible = not constraint.endswith("_pkey")
-    elif code == SYNTAX:
-        is_possible = _is_within_literal(error.__cause__, diagnosis)
-    else:
-        is_possible = code == CHECK_VIOLATION or code.startswith(VALUE_CLASSES)
-    names = error_sources.names_of_sent(request, error, params) if is_possible else []
+    names = error_sources.names_of_sent(request, error, _causes(error, code, _singly(params)))
     if not names:
         return None
     if code in CONFLICTS:
@@ -99,14 +107,87 @@ def _of_server(
     return HTTPStatus.BAD_REQUEST, UNUSABLE.format(names=_listed(names), reason=_reason(code))
 
 
-def _is_within_literal(cause: Any, diagnosis: Any) -> bool:
-    """Whether a syntax error is of a value that is parsed itself, and not of the statement."""
+def _causes(error: DatabaseError, code: str, params: list[Any]) -> list[Any]:
+    """Those of the parameters that the error is about."""
+    diagnosis = getattr(error.__cause__, "diag", None)
+    if code == CHECK_VIOLATION:
+        return params
+    if code in CONFLICTS:
+        # A key that the database makes is not the client's: its sequence is behind.
+        if (getattr(diagnosis, "constraint_name", None) or "").endswith("_pkey"):
+            return []
+        key = key_values(getattr(diagnosis, "message_detail", None) or "")
+        return error_sources.named(params, key) if key else params
+    if code != SYNTAX and not code.startswith(VALUE_CLASSES):
+        return []
+    if getattr(diagnosis, "source_function", None) == GRAMMAR:
+        return []
+    statement = error_sources.statement(error)
     position = getattr(diagnosis, "statement_position", None)
-    if position is None:
-        return True
-    statement = (getattr(cause.cursor, "query", None) or b"").decode(errors="replace")
-    is_literal = statement[int(position) - 1 :].startswith(("'", "E'"))
-    return is_literal and diagnosis.source_function != GRAMMAR
+    if position and statement:
+        return _pointed_at(error, statement, int(position) - 1, params)
+    message = getattr(diagnosis, "message_primary", None) or ""
+    leaves = list(islice(error_sources.leaves(params), error_sources.MOST))
+    quoted = [leaf for leaf in leaves if is_quoted(str(leaf), message)]
+    if quoted or code in UNREAD:
+        return quoted
+    return capable(code, params, leaves, writes=WRITES.match(statement) is not None)
+
+
+def key_values(detail: str) -> list[str]:
+    """What is in the key that conflicts, of ``Key (a, b)=(1, x) already exists.``
+
+    Empty where nothing in it can be compared: all requests have booleans.
+    """
+    _, *rest = detail.split(")=(")
+    if not rest:
+        return []
+    # An exclusion names the key that is there already, too.
+    own = rest[0].rpartition("(")[0] if len(rest) > 1 else rest[0]
+    key = own.rpartition(")")[0]
+    return [value for value in dict.fromkeys((key, *key.split(", "))) if value not in ("t", "f")]
+
+
+def is_quoted(text: str, message: str) -> bool:
+    """Whether a message repeats a value, in whichever language it is."""
+    # French has a space within the quotes.
+    pattern = rf"{QUOTES}\s?{re.escape(text)}\s?{QUOTES}"
+    return text in message and re.search(pattern, message) is not None
+
+
+def _pointed_at(error: DatabaseError, statement: str, index: int, params: list[Any]) -> list[Any]:
+    """The parameters that are the literal at this place of the statement, or have it in them."""
+    literal = LITERAL.match(statement, index)
+    if literal is None:
+        return []
+    cursor = error_sources.driver_connection(error).cursor()
+    written = ((param, cursor.mogrify("%s", [param]).decode(errors="replace")) for param in params)
+    return [param for param, text in written if literal[0] in text]
+
+
+def capable(code: str, params: list[Any], leaves: list[Any], *, writes: bool) -> list[Any]:
+    """The parameters that may have caused what PostgreSQL gives no value for.
+
+    A statement that reads computes with rows. What one writes is what was sent, or computed.
+    """
+    texts = [leaf for leaf in leaves if isinstance(leaf, str)]
+    # Without NaN, which compares with none.
+    numbers = [leaf for leaf in leaves if isinstance(leaf, (int, float, Decimal)) and leaf == leaf]
+    if code in PATTERNS:
+        return texts
+    if code in GEOMETRIES:
+        return [param for param in params if error_sources.is_geometry(param)]
+    if not writes:
+        return []
+    if code.startswith(TOO_LONG):
+        longest = max(map(len, texts), default=0)
+        return [text for text in texts if len(text) == longest]
+    if code == OUT_OF_RANGE:
+        largest = max(map(abs, numbers), default=0)
+        return [number for number in numbers if abs(number) == largest]
+    if code == DIVISION_BY_ZERO:
+        return [number for number in numbers if number == 0]
+    return params
 
 
 def _of_driver(error: BaseException, params: Any, request: HttpRequest) -> tuple[int, str] | None:
@@ -149,17 +230,21 @@ def _of_call(error: BaseException, request: HttpRequest) -> tuple[int, str] | No
         return None
     if isinstance(error, RecursionError) and error_sources.is_parsing(call):
         return HTTPStatus.BAD_REQUEST, TOO_DEEP
+    team = error_sources.callers(error, call)
+    if error_sources.is_writing(team):
+        return None  # the team's code was called for a row
     reading = error_sources.reading(call)
-    if isinstance(error, _of_values()):
-        frames = reading or ([] if error_sources.is_writing(call) else call)
-    elif reading and isinstance(error, OF_READING):
-        frames = reading
-    elif isinstance(error, OF_ARGUMENTS) and error_sources.is_made_by_the_team(error, call):
-        frames = call[:1]
+    if reading and isinstance(error, (*_of_values(), *OF_READING)):
+        frames, names_of = reading, error_sources.names_of_sent
+    elif error_sources.is_writing(call):
+        return None
+    elif isinstance(error, _of_values()):
+        frames, names_of = error_sources.without_request(call), error_sources.names_of_passed
+    elif isinstance(error, OF_ARGUMENTS) and team:
+        frames, names_of = call[:1], error_sources.names_of_passed
     else:
         return None
-    given = [error_sources.arguments(frame) for frame in frames]
-    names = error_sources.names_of_sent(request, error, given)
+    names = names_of(request, error, [error_sources.arguments(frame) for frame in frames])
     if not names:
         return None
     return HTTPStatus.BAD_REQUEST, UNUSABLE.format(names=_listed(names), reason="")

@@ -4,9 +4,10 @@ An error that a client caused and one that the project has in itself are of the 
 codes: ``invalid input syntax for type inet`` is a wrong address in a query, or a wrong row in the
 table. What tells them apart is the call that failed: whether it had something from this request.
 
-The frames of a traceback keep their arguments. They are compared with the request by value, in all
-the forms that a value takes on its way (``"2021-05-01"`` is a date by then), and only once there is
-an error: a request that succeeds pays nothing.
+The frames of a traceback keep their arguments. Where the call reads the request, they are compared
+with it by value, in all the forms that a value takes on its way (``"2021-05-01"`` is a date by
+then). In any other call a 0 or a word may be the project's own and equal by chance: there it must
+be the very text that was sent. All this is done only once there is an error.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import re
 import traceback
 import uuid
 from collections.abc import Hashable, Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice, takewhile
 from types import FrameType
 from typing import Any
 
@@ -38,6 +39,8 @@ from backend.errors import is_of_the_team
 MOST = 20_000
 # Characters below which a text is not looked for inside another, and how far it is read.
 SHORT, LONG = 3, 10_000
+# Characters of a text that nothing else has by chance.
+UNMISTAKABLE = 20
 # Functions that hand a statement and its ``params`` to a driver.
 DRIVERS = ("django.db.backends.utils", "backend.geo.copying")
 # Where the types live that drivers wrap values in.
@@ -49,8 +52,8 @@ READERS = {
     *("get_prep_value", "get_prep_lookup", "as_sql"),
 }
 WRITERS = {"render", "to_representation", "render_to_response"}
-# What separates the parts of a value: of lists, boxes, tiles, WKT, GeoJSON.
-PARTS = re.compile(r"[^\s,;:|/()\[\]{}\"'=]+")
+# What separates the parts of a value: of lists, boxes, tiles, WKT, GeoJSON, XML.
+PARTS = re.compile(r"[^\s,;:|/()\[\]{}\"'=<>&]+")
 
 
 def frames(error: BaseException) -> list[FrameType]:
@@ -84,13 +87,18 @@ def reading(call: list[FrameType]) -> list[FrameType]:
 
 
 def is_writing(call: list[FrameType]) -> bool:
-    """Whether the call writes an answer: what fails there is the server's own data."""
+    """Whether the frames write an answer: what fails there is the server's own data."""
     return any(frame.f_code.co_name in WRITERS for frame in call)
 
 
-def is_made_by_the_team(error: BaseException, call: list[FrameType]) -> bool:
-    """Whether the team's code made the call, to do something else than to write an answer."""
-    return len(call) < len(frames(error)) and not is_writing(call)
+def callers(error: BaseException, call: list[FrameType]) -> list[FrameType]:
+    """The frames around the call: the team's code, and what called it. Empty without such code."""
+    return frames(error)[len(call) :]
+
+
+def without_request(call: list[FrameType]) -> list[FrameType]:
+    """The innermost frames: those around them have the whole request, whatever failed."""
+    return list(takewhile(lambda frame: "request" not in frame.f_locals, call))
 
 
 def is_parsing(call: list[FrameType]) -> bool:
@@ -108,6 +116,12 @@ def parameters(error: BaseException) -> Any:
                 if name in frame.f_locals:
                     return frame.f_locals[name] or ()
     return None
+
+
+def statement(error: BaseException) -> str:
+    """The statement that failed as the server got it; empty where the driver does not keep it."""
+    cursor = getattr(error.__cause__, "cursor", None)
+    return (getattr(cursor, "query", None) or b"").decode(errors="replace")
 
 
 def driver_connection(error: BaseException) -> Any:
@@ -147,24 +161,58 @@ def arguments(frame: FrameType) -> list[Any]:
 def names_of_sent(request: HttpRequest, error: BaseException, values: Any) -> list[str]:
     """The names under which the request sent any of ``values``; empty where it sent none."""
     used: set[Hashable] = set()
-    for leaf in islice(_leaves(values), MOST):
+    for leaf in islice(leaves(values), MOST):
         used |= _forms(leaf)
-    texts = [form for form in used if isinstance(form, str) and len(form) >= SHORT]
-    all_of_it = "\n".join(texts)
-    names: dict[str, None] = {}
-    for name, leaf in islice(_sent(_innermost_request(request, error)), MOST):
-        if name not in names and _is_used(leaf, used, texts, all_of_it):
-            names[name] = None
+    all_of_it = "\n".join(form for form in used if isinstance(form, str))
+    names = {
+        name: None
+        for name, leaf in islice(_sent(_innermost_request(request, error)), MOST)
+        if _is_used(leaf, used, all_of_it)
+    }
+    names |= {name: None for name, text in _told(request) if _words(text) & used}
     return list(names)
 
 
-def _is_used(leaf: Any, used: set[Hashable], texts: list[str], all_of_it: str) -> bool:
+def names_of_passed(request: HttpRequest, error: BaseException, values: Any) -> list[str]:
+    """The names of the texts of the request that are among ``values`` as they were sent."""
+    given = [leaf for leaf in islice(leaves(values), MOST) if isinstance(leaf, (str, bytes))]
+    # Python has each text of one character, such as "0", only once.
+    same = {id(leaf) for leaf in given if len(leaf) > 1}
+    texts = (leaf.decode(errors="replace") if isinstance(leaf, bytes) else leaf for leaf in given)
+    long = {text for text in texts if len(text) >= UNMISTAKABLE}
+    sent = chain(_sent(_innermost_request(request, error)), _told(request))
+    names = {
+        name: None
+        for name, leaf in islice(sent, MOST)
+        if isinstance(leaf, str) and (id(leaf) in same or leaf in long)
+    }
+    return list(names)
+
+
+def named(values: Any, texts: list[str]) -> list[Any]:
+    """Those of ``values`` that are one of ``texts``, as the server writes them."""
+    meant: set[Hashable] = set()
+    for text in texts:
+        meant |= _forms_of_text(text, split=text.startswith(("[", "(", "{")))
+    meant.discard("")
+    return [
+        leaf
+        for leaf in islice(leaves(values), MOST)
+        if (_forms_of_text(leaf, split=False) if isinstance(leaf, str) else _forms(leaf)) & meant
+    ]
+
+
+def _is_used(leaf: Any, used: set[Hashable], all_of_it: str) -> bool:
     text = str(leaf).strip().casefold()
     if (_forms(leaf) | set(PARTS.findall(text, 0, LONG))) & used:
         return True
-    if len(text) < SHORT:
-        return False
-    return text in all_of_it or any(other in text for other in texts)
+    return len(text) >= SHORT and _number(text) is None and text in all_of_it
+
+
+def _words(text: str) -> set[str]:
+    """A header as a whole, and its last word, as of a token: no numbers, which are in many."""
+    text = text.strip().casefold()
+    return {word for word in (text, *PARTS.findall(text)[-1:]) if _number(word) is None}
 
 
 def _innermost_request(request: HttpRequest, error: BaseException) -> Any:
@@ -176,7 +224,7 @@ def _innermost_request(request: HttpRequest, error: BaseException) -> Any:
 
 
 def _sent(request: Any) -> Iterator[tuple[str, Any]]:
-    """Everything that a client sent, as a name and a value."""
+    """What a client sent in the address and the body, as a name and a value."""
     plain = getattr(request, "_request", request)
     match = getattr(plain, "resolver_match", None)
     if match is not None:
@@ -184,8 +232,12 @@ def _sent(request: Any) -> Iterator[tuple[str, Any]]:
         yield from _named(match.kwargs)
     yield from _named(plain.GET)
     yield from _named(_body(request, plain))
-    yield from _named(plain.COOKIES)
-    for name, text in plain.headers.items():
+
+
+def _told(request: HttpRequest) -> Iterator[tuple[str, str]]:
+    """What a client sends with every request, as a name and a text."""
+    yield from request.COOKIES.items()
+    for name, text in request.headers.items():
         yield name, text
         if name == "Authorization":
             yield from _credentials(name, text)
@@ -193,10 +245,10 @@ def _sent(request: Any) -> Iterator[tuple[str, Any]]:
 
 def _named(values: Any) -> Iterator[tuple[str, Any]]:
     if not isinstance(values, Mapping):
-        yield from (("body", leaf) for leaf in _leaves(values))
+        yield from (("body", leaf) for leaf in leaves(values))
         return
     for name, value in getattr(values, "lists", values.items)():
-        yield from ((str(name), leaf) for leaf in _leaves(value))
+        yield from ((str(name), leaf) for leaf in leaves(value))
 
 
 def _body(request: Any, plain: HttpRequest) -> Any:
@@ -227,7 +279,7 @@ def _credentials(name: str, text: str) -> Iterator[tuple[str, str]]:
     yield from ((name, part) for part in told.split(":"))
 
 
-def _leaves(value: Any) -> Iterator[Any]:
+def leaves(value: Any) -> Iterator[Any]:
     """The single values in containers and in what drivers wrap values in; no other objects.
 
     Without recursion: it may be the depth of a value that failed.
@@ -249,6 +301,11 @@ def _leaves(value: Any) -> Iterator[Any]:
             waiting += _unwrapped(value)
         elif value is not None:
             yield value
+
+
+def is_geometry(value: Any) -> bool:
+    """Whether a parameter is a geometry, as Django's fields write it."""
+    return isinstance(getattr(value, "ewkb", None), bytes)
 
 
 def _unwrapped(value: Any) -> list[Any]:
@@ -296,9 +353,9 @@ def _forms(leaf: Any) -> set[Hashable]:
     return set()
 
 
-def _forms_of_text(text: str) -> set[Hashable]:
+def _forms_of_text(text: str, *, split: bool = True) -> set[Hashable]:
     text = text.strip().casefold()
-    parts = PARTS.findall(text, 0, LONG)
+    parts = PARTS.findall(text, 0, LONG) if split else []
     forms: set[Hashable] = {text, text.strip("%"), text.replace("-", "").strip("{}")}
     forms |= {number for part in parts if (number := _number(part))}
     forms |= {part for part in parts if len(part) >= SHORT}
@@ -307,7 +364,7 @@ def _forms_of_text(text: str) -> set[Hashable]:
     if re.fullmatch(r"(?:[0-9a-f]{2}){9,100000}", text) and (
         found := _geometry(bytes.fromhex(text))
     ):
-        forms |= {_number(str(leaf)) for leaf in _leaves(found)}
+        forms |= {_number(str(leaf)) for leaf in leaves(found)}
     for parse in (parse_date, parse_datetime, parse_time, parse_duration):
         try:
             parsed = parse(text.upper())

@@ -348,6 +348,47 @@ def test_an_error_of_the_projects_own_is_a_500_with_its_traceback(api: Container
     print(f"{len(BUGS)} bugs, none hidden")
 
 
+CHANCES = """division overflow cast place own_literal written_division computed_key
+computed_number computed_text row_argument row_division row_lookup argument chunks
+fraction""".split()
+
+
+@pytest.mark.parametrize("name", CHANCES)
+def test_a_value_that_did_not_cause_an_error_leaves_it_a_500(api: Container, name: str) -> None:
+    query = "line=5&q=abc&offset=0&limit=100"
+    sent = {"Cache-Control": "max-age=0", "X-Page": "100"}
+    answer = api.get(f"/chances/{name}/?{query}", headers=sent)
+    assert answer.status_code == 500, answer.text
+    assert "Traceback" in api.logs().rpartition(f"/chances/{name}/")[0]
+
+
+CAUSES = {
+    "key": ("Mine", 409),
+    "number": ("40000", 400),
+    "length": ("x" * 30, 400),
+    "search": ("a &", 400),
+    "pattern": ("(", 400),
+    "late_cast": ("seven", 400),
+    "parsed": ("2021-02-30", 400),
+}
+
+
+@pytest.mark.parametrize("name", CAUSES)
+def test_the_value_that_caused_it_is_named(api: Container, name: str) -> None:
+    sent, status = CAUSES[name]
+    answer = api.get(f"/chances/{name}/", params={"line": sent, "limit": "7"})
+    assert answer.status_code == status, answer.text
+    assert "(line)" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("wrong", ["ip", "ip__gt"])
+def test_of_two_values_the_wrong_one_is_named(api: Container, wrong: str) -> None:
+    params = {"ip": "1.2.3.4", "ip__gt": "1.2.3.4", wrong: "999.1.1.1"}
+    answer = api.get("/by-ip/", params=params)
+    assert answer.status_code == 400
+    assert f"({wrong})" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize("code", ["55P03", "40P01", "40001"])
 def test_others_that_work_on_the_same_rows_are_a_503_to_try_again(
     api: Container, code: str

@@ -1,12 +1,15 @@
 """Which errors are the client's: by their kind, and by whether the request reached the call."""
 
+import datetime
 import json
+from decimal import Decimal
 
 import pytest
 from django.db import DataError, OperationalError
 from django.http import UnreadablePostError
 
-from backend.client_errors import answer_to
+from backend.client_errors import answer_to, capable, is_quoted, key_values
+from backend.error_sources import named
 from tests.support.broken import write
 from tests.support.projects import shell
 
@@ -27,6 +30,63 @@ def test_a_body_that_does_not_end_is_a_408():
 )
 def test_no_words_make_an_error_the_clients(error):
     assert answer_to(error, None) is None
+
+
+@pytest.mark.parametrize(
+    ("detail", "values"),
+    [
+        ("Key (code)=(7) already exists.", ["7"]),
+        ("Key (lower(slug::text))=(a (b)) already exists.", ["a (b)"]),
+        ("Key (owner_id, is_main)=(3, t) already exists.", ["3, t", "3"]),
+        ("Key (is_main)=(t) already exists.", []),
+        ('Key (owner_id)=(5) is not present in table "owner".', ["5"]),
+        ("Key (span)=([2,5)) conflicts with existing key (span)=([1,9)).", ["[2,5)"]),
+        ("Schlüssel »(code)=(7)« existiert bereits.", ["7"]),
+        ("キー(lower(a))=(x)が既存のキー(lower(a))=(x)と競合しています", ["x"]),
+        ("", []),
+    ],
+)
+def test_the_key_that_conflicts_is_read_in_any_language(detail, values):
+    assert key_values(detail) == values
+
+
+def test_a_message_repeats_a_value_in_any_language_and_not_a_part_of_another():
+    for message in ('type inet: "5"', "Typ inet: »5«", "type inet : « 5 »"):
+        assert is_quoted("5", message)
+    assert not is_quoted("5", 'type inet: "x5", varchar(5)')
+
+
+NOON = datetime.datetime(2021, 5, 1, 12, tzinfo=datetime.UTC)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (7, "7.00"),
+        (Decimal("7.00"), "7"),
+        ("Taken", "taken"),
+        (NOON, "2021-05-01 14:00:00+02"),
+        (NOON.date(), "2021-05-01"),
+        ("a, b", "a, b"),
+    ],
+)
+def test_a_key_is_the_value_in_the_servers_own_form(value, text):
+    assert named([value, "other", 8], [text]) == [value]
+
+
+def test_a_key_is_not_a_part_of_a_value():
+    assert named(["item 5", "taken by Bea", 5], ["taken", "item-5"]) == []
+
+
+def test_only_what_can_have_caused_an_error_is_suspected():
+    sent = [5, 0, 70_000, "short", "long enough"]
+    for code in ("22012", "22003", "22001", "22008"):
+        assert capable(code, sent, sent, writes=False) == []  # rows can have caused it
+    assert capable("XX000", sent, sent, writes=True) == []  # none is a geometry
+    assert capable("2201B", sent, sent, writes=False) == ["short", "long enough"]
+    assert capable("22012", sent, sent, writes=True) == [0]
+    assert capable("22003", sent, sent, writes=True) == [70_000]
+    assert capable("22001", sent, sent, writes=True) == ["long enough"]
 
 
 # Each view raises an error in a package. Those in the first half are given what the client sent.

@@ -1,7 +1,7 @@
 from django.urls import path
 from rest_framework.routers import DefaultRouter
 
-from everything import bugs, views
+from everything import bugs, chances, views
 
 router = DefaultRouter()
 for name, viewset in {
@@ -21,5 +21,6 @@ urlpatterns = [
     path("named/<field>/<lookup>/<value>/", views.named),
     path("bugs/plain/<name>/", bugs.plain),
     path("bugs/rest/<name>/", bugs.rest),
+    path("chances/<name>/", chances.chance),
     path("conflicts/<name>/", bugs.conflict),
 ]

@@ -262,7 +262,7 @@ def _body(request: Any, plain: HttpRequest) -> Any:
     try:
         return json.loads(raw)
     except (ValueError, RecursionError):
-        return raw
+        return raw or None  # without a body no empty text was sent
 
 
 def _credentials(name: str, text: str) -> Iterator[tuple[str, str]]:
@@ -355,6 +355,8 @@ def _forms(leaf: Any) -> set[Hashable]:
 
 def _forms_of_text(text: str, *, split: bool = True) -> set[Hashable]:
     text = text.strip().casefold()
+    if not text:
+        return {""}  # parse_duration makes it a 0
     parts = PARTS.findall(text, 0, LONG) if split else []
     forms: set[Hashable] = {text, text.strip("%"), text.replace("-", "").strip("{}")}
     forms |= {number for part in parts if (number := _number(part))}

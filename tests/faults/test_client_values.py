@@ -348,7 +348,7 @@ def test_an_error_of_the_projects_own_is_a_500_with_its_traceback(api: Container
     print(f"{len(BUGS)} bugs, none hidden")
 
 
-CHANCES = """division overflow cast place own_literal written_division computed_key
+CHANCES = """division overflow cast place own_literal written_division empty computed_key
 computed_number computed_text row_argument row_division row_lookup argument chunks
 fraction""".split()
 

@@ -42,6 +42,10 @@ def own_literal(line):
     list(below(line).filter(ip="300.1.1.1"))
 
 
+def empty(line):
+    list(below(line).values_list(Cast(Value(""), IntegerField())))
+
+
 def computed_key(line):
     with transaction.atomic():
         Thing.objects.create(slug="computed", char=line)
@@ -107,7 +111,7 @@ CHANCES = {
     **{
         function.__name__: function
         for function in (
-            *(division, overflow, cast, place, own_literal, written_division),
+            *(division, overflow, cast, place, own_literal, written_division, empty),
             *(computed_key, computed_number, computed_text),
         )
     },

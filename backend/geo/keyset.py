@@ -19,6 +19,7 @@ from django.db.models.constants import LOOKUP_SEP
 from django.db.models.fields.reverse_related import ForeignObjectRel
 from django.db.models.query import ModelIterable
 from django.db.models.sql import Query
+from django.db.models.sql.constants import INNER
 from django.db.models.sql.datastructures import BaseTable
 from rest_framework import exceptions
 
@@ -78,9 +79,28 @@ def is_pk(model: type[Model], term: Any) -> bool:
 
 
 def is_whole_table(queryset: QuerySet) -> bool:
-    """Whether the rows are those of the model's table, all of them."""
+    """Whether the rows are those of the model's table, all that ``inner_joins`` leave."""
     query = queryset.query
     return connections[queryset.db].vendor == "postgresql" and not query.where
+
+
+def inner_joins(queryset: QuerySet) -> list[tuple[str, str, str, str]] | None:
+    """Table and column, and those that they lead to, of each join that may leave rows out.
+
+    None where a join is another than by one column.
+    """
+    # Django makes those of select_related and of an order when it writes the statement.
+    query = queryset.query.clone()
+    query.get_compiler(queryset.db).pre_sql_setup()
+    used = [query.alias_map[alias] for alias, count in query.alias_refcount.items() if count]
+    inner = [join for join in used if join.join_type == INNER]
+    if any(len(join.join_cols) != 1 or join.filtered_relation for join in inner):
+        return None
+    return [
+        (query.alias_map[join.parent_alias].table_name, column, join.table_name, key)
+        for join in inner
+        for column, key in join.join_cols
+    ]
 
 
 def is_chosen(queryset: QuerySet) -> bool:

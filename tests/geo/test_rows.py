@@ -147,3 +147,87 @@ def test_keys_and_rows_of_unusual_models_are_walked_as_stock_ones_are(things: Co
     assert len(set(counts)) == 1, counts
     assert comparable == [True, False]  # a team's field may encode what is stored
     assert shown == ["label", "pk"]  # not what the links carry
+
+
+WALKS = """
+import json
+from django.db import connection, models
+from rest_framework.request import Request
+from rest_framework.test import APIRequestFactory
+from backend.geo import offset_map
+from backend.geo.pagination import LimitOffsetPagination
+
+class Tree(models.Model):
+    name = models.TextField()
+
+    class Meta:
+        app_label = "things"
+        db_table = "tree"
+
+class Leaf(models.Model):
+    tree = models.ForeignKey(Tree, models.DO_NOTHING)
+
+    class Meta:
+        app_label = "things"
+        db_table = "leaf"
+
+def sql(*statements):
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+        return [key for key, in cursor.fetchall()] if cursor.description else []
+
+def walk(rows):
+    offset_map._slots.clear()  # which rests otherwise
+    pages, mapped = {}, set()
+    for offset in (5000, 6000, 7000, 0, 1000, 2000, 3000, 4000):
+        paginator = LimitOffsetPagination()
+        request = Request(APIRequestFactory().get(f"/?limit=1000&offset={offset}"))
+        pages[offset] = [row.pk for row in paginator.paginate_queryset(rows, request)]
+        mapped |= {paginator.mapped} if offset else set()
+    return [key for offset in sorted(pages) for key in pages[offset]], mapped
+
+sql("CREATE TABLE tree (id int PRIMARY KEY, name text NOT NULL)",
+    "CREATE TABLE leaf (id serial PRIMARY KEY, tree_id int NOT NULL)",
+    "INSERT INTO tree SELECT n, n FROM generate_series(1, 10) n",
+    "INSERT INTO leaf (tree_id) SELECT 1 + n % 10 FROM generate_series(1, 7000) n",
+    "CREATE ROLE reader", "GRANT SELECT ON tree, leaf TO reader")
+KEY = "ALTER TABLE leaf ADD CONSTRAINT key FOREIGN KEY (tree_id) REFERENCES tree"
+STATES = {
+    "checked": [KEY],
+    "hidden": ["ALTER TABLE tree ENABLE ROW LEVEL SECURITY",
+               "CREATE POLICY even ON tree USING (id % 2 = 0)", "SET ROLE reader"],
+    "null": ["RESET ROLE", "ALTER TABLE tree DISABLE ROW LEVEL SECURITY",
+             "ALTER TABLE leaf ALTER tree_id DROP NOT NULL",
+             "UPDATE leaf SET tree_id = NULL WHERE id % 9 = 0"],
+    "dangling": ["ALTER TABLE leaf DROP CONSTRAINT key",
+                 "UPDATE leaf SET tree_id = 11 WHERE id % 9 = 0",
+                 "ALTER TABLE leaf ALTER tree_id SET NOT NULL", KEY + " NOT VALID"],
+}
+rows = Leaf.objects.order_by("pk")
+JOINS = {"selected": rows.select_related("tree"), "ordered": rows.order_by("pk", "tree__name")}
+results = {}
+for state, statements in STATES.items():
+    sql(*statements)
+    there = sql("SELECT leaf.id FROM leaf JOIN tree ON tree.id = tree_id ORDER BY leaf.id")
+    whole = sql("SELECT id FROM leaf ORDER BY id")
+    for name, joined in {**JOINS, "alone": rows}.items():
+        found, mapped = walk(joined)
+        right = found == (whole if name == "alone" else there)
+        results[f"{state}: {name}"] = [right, sorted(mapped)]
+    results[f"{state}: fewer"] = len(there) < len(whole)
+sql("DROP TABLE leaf, tree", "DROP ROLE reader")
+print("WALKS", json.dumps(results))
+"""
+
+
+def test_walk_by_offset_has_the_rows_that_joins_leave(things: Container) -> None:
+    """A foreign key that nobody checked, as of tables that ``inspectdb`` reads, may dangle."""
+    printed = things.exec("python", "manage.py", "shell", "--command", WALKS)
+    (line,) = [line for line in printed.splitlines() if line.startswith("WALKS ")]
+    results = json.loads(line.removeprefix("WALKS "))
+    for state in ("checked", "hidden", "null", "dangling"):
+        assert results[f"{state}: fewer"] is (state != "checked")
+        assert results[f"{state}: alone"] == [True, [True]], (state, results)
+        for name in ("selected", "ordered"):
+            assert results[f"{state}: {name}"] == [True, [state == "checked"]], (state, results)

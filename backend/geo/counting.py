@@ -58,6 +58,9 @@ def count(queryset: QuerySet, *, exact: bool = False) -> Count:
         # What the rows are ordered by is one more column that tells them apart; count() takes the
         # order of a slice only.
         queryset = queryset[:EVERY_ROW]
+    if query.combinator:  # Django cannot count a sliced one in an order, which makes no rows
+        queryset = queryset._chain()
+        queryset.query.clear_ordering(force=True)
     if connections[queryset.db].vendor != "postgresql":
         return Count(queryset.count())
     if exact:

@@ -23,6 +23,8 @@ from django.db.models.sql.constants import INNER
 from django.db.models.sql.datastructures import BaseTable
 from rest_framework import exceptions
 
+from backend.geo.stored_types import stored_types
+
 # Whose values are the same after a way through a link: no floats, no times.
 KEYS = (models.IntegerField, models.UUIDField, models.CharField, models.TextField)
 # A link with a longer key would not fit into the line of a request (gunicorn takes 4,094 bytes).
@@ -43,6 +45,9 @@ def in_full_order(queryset: QuerySet) -> QuerySet:
     terms = terms or query.distinct_fields
     more = tuple(name for name in deciding if name not in terms)
     ordered = queryset._chain()
+    ordered.query.combined_queries = tuple(
+        _taking_the_same(part, queryset.db) for part in query.combined_queries
+    )
     if query.extra_order_by:
         ordered.query.extra_order_by = (*terms, *more)
         return ordered
@@ -236,7 +241,41 @@ def _deciding(queryset: QuerySet) -> tuple[str, ...]:
     ):
         names = [_column(query, name) for name in query.values_select]
         return (*names, *query.extra_select, *_sortable(query))
+    if query.combinator:
+        return (*_columns(queryset), *_sortable(query))
     return ("pk", *(_sortable(query) if shares_keys(queryset) else ()))
+
+
+def _columns(queryset: QuerySet) -> Iterator[str]:
+    """The columns of a union's rows that there is an order for, the key's first.
+
+    Rows of two models may have the same key, and so may two with another annotation each.
+    """
+    query, pk = queryset.query, queryset.model._meta.pk
+    # Django orders no union by a key of several columns.
+    yield from (part.attname for part in pk.fields) if is_composite(pk) else ("pk",)
+    # Django's own Paginator can count a slice in no other order. One that has an order already
+    # it cannot count in any case.
+    if query.is_sliced and not ordering_of(queryset):
+        return
+    deferred, excludes = query.deferred_loading
+    for field in queryset.model._meta.concrete_fields:
+        is_loaded = deferred.isdisjoint((field.name, field.attname)) is excludes
+        # Rows that are compared to be united once are of types that can be compared.
+        types = stored_types(field.model, queryset.db) if query.combinator_all else {}
+        stored = types.get(field.column)
+        if is_loaded and field is not pk and (stored is None or stored.has_order):
+            yield field.attname
+
+
+def _taking_the_same(part: Query, using: str) -> Query:
+    """A part of a union in full order, where that is what decides which rows it takes."""
+    # The rest of a union may choose other columns for its parts, which DISTINCT hangs on.
+    if part.combinator or not (part.distinct_fields or (part.is_sliced and not part.distinct)):
+        return part
+    rows = QuerySet(part.model, part, using)
+    rows._fields = None if part.selected is None else tuple(part.selected)
+    return in_full_order(rows).query
 
 
 def shares_keys(queryset: QuerySet) -> bool:

@@ -150,7 +150,8 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
         parameters = [limit, offset, _parameter(self.count_query_param, exact, enum=["exact"])]
         queryset, kind = getattr(view, "queryset", None), "string"
         if isinstance(queryset, QuerySet):
-            if by_pk(queryset)[1] is None:
+            # What a union can be ordered by is the database's to say, which need not be there.
+            if queryset.query.combinator or by_pk(queryset)[1] is None:
                 return parameters
             kind = "integer" if isinstance(queryset.model._meta.pk, IntegerField) else kind
         position = "A position that the links of a page carry: rows {} this primary key."

@@ -94,7 +94,7 @@ from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 from backend.geo import counting, keyset, offset_map
 from backend.geo.pagination import CursorPagination, LimitOffsetPagination
-from things.models import ByComposite, ByInteger, ByText
+from things.models import ByComposite, ByInteger, ByNullable, ByText
 
 def page(rows, query, **attributes):
     view = type("View", (), {"filterset_fields": (), **attributes})()
@@ -132,7 +132,9 @@ ByComposite.objects.filter(street="").delete()
 rows = ByInteger.objects.order_by("seen").values("pk", "label")
 request = Request(APIRequestFactory().get("/"))
 shown = sorted(CursorPagination().paginate_queryset(rows, request)[0])
-print("KEYS", json.dumps([beyond[0], listed, after, counts, comparable, shown]))
+union = ByInteger.objects.union(ByNullable.objects.filter(kind="k 1"), all=True)
+sliced = page(union.order_by("kind")[3:30], "limit=8&offset=8")
+print("KEYS", json.dumps([beyond[0], listed, after, counts, comparable, shown, sliced]))
 """
 
 
@@ -140,11 +142,14 @@ print("KEYS", json.dumps([beyond[0], listed, after, counts, comparable, shown]))
 def test_keys_and_rows_of_unusual_models_are_walked_as_stock_ones_are(things: Container) -> None:
     printed = things.exec("python", "manage.py", "shell", "--command", KEYS)
     (line,) = [line for line in printed.splitlines() if line.startswith("KEYS ")]
-    beyond, listed, after, counts, comparable, shown = json.loads(line.removeprefix("KEYS "))
+    beyond, listed, after, counts, comparable, shown, sliced = json.loads(
+        line.removeprefix("KEYS ")
+    )
     assert beyond == 0  # no map has keys of two columns
     assert listed == [2, 3]
     assert after == [2]  # a part of a key may be blank
     assert len(set(counts)) == 1, counts
+    assert sliced == [8, 27]  # of an ordered one Django makes no count
     assert comparable == [True, False]  # a team's field may encode what is stored
     assert shown == ["label", "pk"]  # not what the links carry
 

@@ -180,6 +180,13 @@ QUERYSETS: dict[str, Callable[[type], QuerySet]] = {
         .order_by()
     ),
     "union": lambda m: rows(m).filter(kind="k 1").order_by().union(rows(m).filter(kind="k 2")),
+    "union of annotated, by few values": lambda m: (
+        rows(m)
+        .annotate(part=Value(1))
+        .union(*(rows(m).annotate(part=Value(n)) for n in (2, 3)), all=True)
+        .order_by("kind")
+    ),
+    "union of slices": lambda m: rows(m).order_by("kind")[:9].union(rows(m).order_by("name")[:9]),
     "values": lambda m: rows(m).order_by("kind").values("pk", "label", "kind"),
 }
 JOINED: dict[str, Callable[[type], QuerySet]] = {
@@ -230,7 +237,8 @@ GROUPED: dict[str, Callable[[type], QuerySet]] = {
 # What hangs on the kind of key.
 OF_EACH_KEY = (
     *("unordered", "by key, descending", "by few values", "filtered", "reversed, unordered"),
-    *("latest of each", "sliced", "values", "joined", "joined, annotated", "counted", "groups"),
+    *("latest of each", "sliced", "union", "values"),
+    *("joined", "joined, annotated", "counted", "groups"),
 )
 # What hangs on the model's own ordering.
 OF_EACH_ORDERING = ("as it is", "reversed", "counted", "groups")
@@ -458,13 +466,15 @@ def cells(model: type, kind: str) -> Iterator[tuple[str, Callable[[], None]]]:
 # Refused, by name.
 NOT_BY_CURSOR = {
     *GROUPED,
-    *("union", "joined, annotated", "joined, annotated, distinct", "by a joined value"),
+    *("union", "union of annotated, by few values", "union of slices"),
+    *("joined, annotated", "joined, annotated, distinct", "by a joined value"),
 }
 
 
 def _labels(queryset: QuerySet) -> list[str] | None:
     """What Django gives in one go, where which rows it is hangs on no order."""
-    if queryset._fields is not None or queryset.query.is_sliced or queryset.query.distinct_fields:
+    parts = (queryset.query, *queryset.query.combined_queries)
+    if queryset._fields is not None or any(q.is_sliced or q.distinct_fields for q in parts):
         return None
     return [row.label for row in queryset]
 

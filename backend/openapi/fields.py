@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import functools
+from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
@@ -31,6 +33,10 @@ RULES = (
     *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
     *("minItems", "maxItems", "uniqueItems"),
 )
+MEMBERS = ("items", "additionalProperties")
+# What pages and streams write where JSON has no number. OpenAPI 2.0 has no words for either of two
+# types, so that this is a word of ours, as x-nullable is one of its users'.
+NOT_FINITE = ("NaN", "Infinity", "-Infinity")
 
 
 class PlainFieldInspector(SimpleFieldInspector):
@@ -112,7 +118,8 @@ def with_blank(schema: Any, field: serializers.Field) -> Any:
 
 
 def as_answered(schema: Any, field: serializers.Field) -> Any:
-    """``schema`` of a serializer's field as answered: no rules, null where a row may have none.
+    """``schema`` of a serializer's field as answered: no rules, null where a row may have none,
+    ``x-not-finite`` where a number may be none of JSON's.
 
     REST framework writes what is stored without validating it, and null for whatever is None.
     What the team itself says of the field stays.
@@ -121,12 +128,12 @@ def as_answered(schema: Any, field: serializers.Field) -> Any:
     if not isinstance(field, HAVE_NO_RULES):
         meta = getattr(field, "Meta", None)
         own = map(openapi.make_swagger_name, getattr(meta, "swagger_schema_fields", ()))
-        made = _without_rules(made, set(RULES) - set(own))
+        made = _changed(made, functools.partial(_remove, set(RULES) - set(own)))
+    if not isinstance(field, (serializers.BaseSerializer, GeometryField)):
+        made = _changed(made, _mark_number)
     # REST framework writes null for a member that is None.
     if isinstance(field, (serializers.ListField, serializers.DictField)):
-        for name in ("items", "additionalProperties"):
-            if isinstance(made.get(name), openapi.Schema):
-                made[name]["x-nullable"] = True
+        made = _changed(made, _mark_members)
     if not _may_be_null(field):
         return made
     if "$ref" in made:  # no other member stands beside it
@@ -135,14 +142,31 @@ def as_answered(schema: Any, field: serializers.Field) -> Any:
     return made
 
 
-def _without_rules(schema: Any, rules: set[str]) -> Any:
+def _changed(schema: Any, change: Callable[[Any], None]) -> Any:
+    """A copy of ``schema`` after ``change``, and so of its members."""
     made = copy.copy(schema)
-    for name in rules:
-        made.pop(name, None)
-    for name in ("items", "additionalProperties"):
+    change(made)
+    for name in MEMBERS:
         if isinstance(made.get(name), openapi.Schema):
-            made[name] = _without_rules(made[name], rules)
+            made[name] = _changed(made[name], change)
     return made
+
+
+def _remove(rules: set[str], schema: Any) -> None:
+    for name in rules:
+        schema.pop(name, None)
+
+
+def _mark_number(schema: Any) -> None:
+    if schema.get("type") == openapi.TYPE_NUMBER:
+        schema["x-not-finite"] = list(NOT_FINITE)
+
+
+def _mark_members(schema: Any) -> None:
+    for name in MEMBERS:
+        if isinstance(schema.get(name), openapi.Schema):
+            schema[name] = copy.copy(schema[name])
+            schema[name]["x-nullable"] = True
 
 
 def _may_be_null(field: serializers.Field) -> bool:

@@ -191,15 +191,19 @@ def query(values: dict[str, str]) -> str:
 
 
 def as_json_schema(value: Any) -> Any:
-    """OpenAPI 2.0's schema in the words of JSON Schema: null is a type there."""
+    """OpenAPI 2.0's schema in the words of JSON Schema: null is a type there.
+
+    So are the texts of a number that JSON has none for, in ``x-not-finite``.
+    """
     if isinstance(value, list):
         return [as_json_schema(each) for each in value]
     if not isinstance(value, dict):
         return value
     made = {name: as_json_schema(each) for name, each in value.items()}
-    if made.pop("x-nullable", False) is True:
-        return {"anyOf": [made, {"type": "null"}]}
-    return made
+    others = [{"type": "null"}] if made.pop("x-nullable", False) is True else []
+    if isinstance(texts := made.pop("x-not-finite", None), list):
+        others.append({"enum": texts})
+    return {"anyOf": [made, *others]} if others else made
 
 
 def mismatch(value: Any, schema: dict[str, Any]) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -104,6 +106,40 @@ def test_what_only_a_session_meets_is_said_to_be_a_sessions(broken: Report) -> N
     said = broken.said("GET /api/trees/")
     assert "as session, superuser" in said
     assert '--cookie "sessionid=$SESSION"' in said
+
+
+# Which opens, and then has nothing to say.
+EVENTS = {
+    "local_settings/urls.py": SOUND["local_settings/urls.py"]
+    + """
+import threading
+
+from django.http import StreamingHttpResponse
+
+
+def events(request):
+    def stream():
+        yield ": open\\n\\n"
+        threading.Event().wait()
+
+    return StreamingHttpResponse(stream(), content_type="text/event-stream")
+
+
+urlpatterns += [path("events/", events)]
+"""
+}
+
+
+def test_a_stream_of_events_may_be_silent(
+    images: Containers, sound: str, tmp_path: Path, figures: Callable[[str], None]
+) -> None:
+    folder = write(tmp_path, EVENTS)
+    (folder / "Dockerfile").write_text(f"FROM {sound}\nCOPY . ./\n")
+    image, began = images.build(folder), time.monotonic()
+    report = live(image)
+    took = time.monotonic() - began
+    figures(f"check --live of a project with a silent stream: {took:.0f} s")
+    assert report.code == 0, report.text + report.errors
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -14,13 +15,24 @@ from backend.contract.live.client import Request, Site, User
 
 # By Content-Length; the second one breaks off.
 WHOLE = {"/whole": 4, "/broken": 9, "/slow": 4}
+CHUNKED = ("Transfer-Encoding", "chunked")
+EVENTS = ("Content-Type", "text/event-stream")
+# Headers of answers that then say nothing; the last one has a length, and so is to say something.
+SILENT = {
+    "/events": [EVENTS, CHUNKED],
+    "/events-to-the-close": [EVENTS, ("Connection", "close")],
+    "/feed": [CHUNKED],
+    "/stuck": [("Content-Length", "4")],
+}
 PARTS = {"/short": [b"ab", b"cd"], "/large": [b"x" * 1000] * 10}
 
 
 class Streams(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    pause = 0.0  # seconds before an answer begins
 
     def do_GET(self) -> None:
+        self.server.ended.wait(self.pause)
         self.send_response(200)
         if self.path in WHOLE:
             self.send_header("Content-Length", str(WHOLE[self.path]))
@@ -30,6 +42,12 @@ class Streams(BaseHTTPRequestHandler):
                     self.server.ended.wait(2 * client.LONGEST)
                 self.wfile.write(part)
             self.close_connection = self.path == "/broken"
+            return
+        if self.path in SILENT:
+            for header in SILENT[self.path]:
+                self.send_header(*header)
+            self.end_headers()
+            self.server.ended.wait()
             return
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
@@ -48,7 +66,9 @@ class Streams(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    monkeypatch.setattr(client, "LONGEST", 0.3)
+    monkeypatch.setattr(client, "LONGEST", 1)
+    monkeypatch.setattr(client, "LONGEST_EVENTS", 0.1)
+    monkeypatch.setattr(client, "PATIENCE", 3)
     monkeypatch.setattr(client, "READ", 5000)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Streams)
     server.ended = threading.Event()
@@ -73,3 +93,22 @@ def test_answers_are_read_as_far_as_there_is_time_and_room(site: Site) -> None:
     assert broken.error.startswith("broke off: IncompleteRead")
     head = site.ask(Request("/whole", "HEAD"), User("anonymous"))
     assert (head.body, head.is_whole, head.error) == (b"", True, "")
+
+
+def test_silence_is_wrong_only_where_a_length_is_owed(site: Site) -> None:
+    for path, longest in (("/events", 1), ("/events-to-the-close", 1), ("/feed", 3)):
+        began = time.monotonic()
+        answer = site.ask(Request(path), User("anonymous"))
+        assert (answer.status, answer.is_whole, answer.error) == (200, False, ""), path
+        assert time.monotonic() - began < longest
+    assert site.ask(Request("/stuck"), User("anonymous")).error.startswith("broke off: Timeout")
+
+
+def test_answer_after_a_stream_has_the_patience_of_any(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both come over one connection."""
+    assert site.ask(Request("/short"), User("anonymous")).is_whole
+    monkeypatch.setattr(Streams, "pause", 1.5)
+    slow = site.ask(Request("/whole"), User("anonymous"))
+    assert (slow.body, slow.error) == (b"abcd", "")

@@ -20,8 +20,9 @@ from typing import Any
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
 READ = 4_000_000  # bytes of an answer; a stream of a large table is not read to its end
-PATIENCE = 60  # seconds for one answer to begin, and to go on
-LONGEST = 10  # seconds that an answer without a length is read: it may have no end
+PATIENCE = 60  # seconds for one answer to begin, and to go on where it has a length
+LONGEST = 10  # seconds that an answer without a length is read or silent: it may have no end
+LONGEST_EVENTS = 2  # of server-sent events, which have none, and nothing to say for minutes
 # A GET of it ends the session.
 NEVER_FOLLOWED = re.compile(r"log-?_?out", re.IGNORECASE)
 ASSETS = {"script": "src", "img": "src", "link": "href"}
@@ -128,7 +129,13 @@ class Site:
         was_open = connection.sock is not None
         try:
             connection.request(request.method, request.target, headers=headers)
-            return connection.getresponse()
+            # Reads the body too, also of an answer with which the connection lets go of it.
+            sock = connection.sock
+            sock.settimeout(PATIENCE)
+            response = connection.getresponse()
+            if response.length is None:
+                sock.settimeout(_longest(response))
+            return response
         except ConnectionError:
             # A server may close a connection that it kept. It is the server's end, if it is new.
             connection.close()
@@ -152,11 +159,21 @@ class Site:
         return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
+def _longest(response: http.client.HTTPResponse) -> float:
+    is_events = response.headers.get_content_type() == "text/event-stream"
+    return LONGEST_EVENTS if is_events else LONGEST
+
+
 def _parts(response: http.client.HTTPResponse) -> Iterator[bytes]:
-    """The body, as far as it has no more than READ, and comes within LONGEST or has a length."""
-    left, end = READ, time.monotonic() + LONGEST
+    """The body, as far as it has no more than READ, and comes within _longest or has a length."""
+    left, end = READ, time.monotonic() + _longest(response)
     while left > 0 and (response.length is not None or time.monotonic() < end):
-        part = response.read1(left)
+        try:
+            part = response.read1(left)
+        except TimeoutError:
+            if response.length is not None:
+                raise
+            return
         if not part:
             if response.length:  # read1() does not mind
                 raise http.client.IncompleteRead(b"", response.length)

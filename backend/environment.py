@@ -48,20 +48,21 @@ FORMS = {
     "port": "a whole number from 1 to 65535",
     "size": "a number of bytes, or of kB, MB or GB: 500kB, 100MB (or of KiB, MiB or GiB: 64MiB)",
     "text": "any text",
-    "name": "any text; spaces around it do not count",
+    "name": "any text; spaces around it are ignored",
     "list": "values separated by commas",
-    "hosts": "names separated by commas, without scheme, port, path, quotes or spaces: "
-    "api.example.org; .example.org is for all names below it too",
+    "hosts": "names separated by commas, without scheme, port, path, quotes, or spaces, such as "
+    "api.example.org; .example.org also includes all names below it",
     "choice": "one of the listed words",
-    "origins": "origins separated by commas, each a scheme and a host, and a port where it is "
-    "not the usual one: https://example.org, http://localhost:3000, capacitor://localhost",
-    "trusted origins": "the same; https://*.example.org is for all hosts below it",
-    "server": "the name or address of a server, without scheme and port, or the folder of its "
+    "origins": "origins separated by commas. An origin is a scheme and a host, and a port if it is "
+    "not the default: https://example.org, http://localhost:3000, capacitor://localhost",
+    "trusted origins": "origins separated by commas, such as https://example.org; "
+    "https://*.example.org includes all hosts below example.org",
+    "server": "the name or address of a server, without scheme or port, or the folder of its "
     "socket",
     "database URL": "postgis://USER:PASSWORD@HOST:PORT/NAME "
     "(percent-encode special characters in USER and PASSWORD: @ is %40, / is %2F)",
     "path": "an absolute path",
-    "tile URL": "an address with {z}, {x} and {y}: https://tile.example.org/{z}/{x}/{y}.png",
+    "tile URL": "a URL with {z}, {x} and {y}: https://tile.example.org/{z}/{x}/{y}.png",
     "prefix": "a path that starts with a slash and does not end with one: /api",
     "store": "an absolute path of a folder, or ssm:/path/of/parameters",
 }
@@ -75,15 +76,16 @@ VARIABLES = (
         "DEBUG",
         "boolean",
         False,
-        "Debug mode: tracebacks in the browser, SQL in the log, `.env` read. Never in production.",
+        "Debug mode: shows tracebacks in the browser, logs SQL, and reads `.env`. Never use "
+        "it in production.",
         "Application",
     ),
     Variable(
         "DJANGO_SECRET_KEY",
         "text",
         None,
-        "Signs sessions and tokens. Needed as soon as a real database is used. Make one with "
-        "`python -c 'import secrets; print(secrets.token_urlsafe(50))'`.",
+        "Signs sessions and tokens. Required with PostgreSQL, unless `DEBUG` or `CI` is true. "
+        "Generate one with `python -c 'import secrets; print(secrets.token_urlsafe(50))'`.",
         "Application",
         secret=True,
     ),
@@ -91,44 +93,47 @@ VARIABLES = (
         "PROJECT_NAME",
         "text",
         "Django REST API",
-        "Title of the landing page, the admin and the API documentation.",
+        "Title of the landing page, the admin, and the API documentation.",
         "Application",
     ),
     Variable(
         "PROJECT_VERSION",
         "text",
         "v1",
-        "Version of the API, as the documentation shows it.",
+        "Version of the API that the API documentation shows.",
         "Application",
     ),
     Variable(
         "MAP_TILE_URL",
         "tile URL",
         None,
-        "Server of the background on the maps of the admin, the browsable API and the map pages. "
-        "Unset, they ask no other host: outlines of the land and a grid.",
+        "Tile server for the background of the maps in the admin, in the browsable API, and "
+        "on the map pages. If unset, the maps show land outlines and a grid, and contact no "
+        "other host.",
         "Application",
     ),
     Variable(
         "MAP_TILE_ATTRIBUTION",
         "text",
         "",
-        "What the maps say of that server's data, such as `© OpenStreetMap contributors`.",
+        "Attribution that the maps show for that server's data, such as `© OpenStreetMap "
+        "contributors`.",
         "Application",
     ),
     Variable(
         "DATA_DIR",
         "path",
         None,
-        "Folder for what the application writes: SQLite's file, collected static files, uploaded "
-        "files, the generated key. `/data` in the image, `data/` beside `manage.py` elsewhere.",
+        "Folder for the files that the application writes: the SQLite database, collected "
+        "static files, uploads, and the generated secret key. In the image, the default is "
+        "`/data`. Elsewhere, it is `data/` next to `manage.py`.",
         "Application",
     ),
     Variable(
         "LOG_LEVEL",
         "choice",
         "INFO",
-        "Least severe level that is logged, by Django and by your own loggers.",
+        "Lowest level of the messages that Django and your own loggers log.",
         "Application",
         choices=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
     ),
@@ -136,7 +141,7 @@ VARIABLES = (
         "LOG_FORMAT",
         "choice",
         "text",
-        "Form of every line of the log: for people, or one JSON object each.",
+        "Format of the log: plain text, or one JSON object per line.",
         "Application",
         choices=("text", "json"),
     ),
@@ -144,7 +149,8 @@ VARIABLES = (
         "LOG_CLIENT_ADDRESS",
         "choice",
         "truncated",
-        "Clients' addresses in the log: without the last 8 bits (of IPv6: 64), whole, or not.",
+        "How the log shows client addresses: without the last 8 bits (IPv6: 64 bits), in "
+        "full, or not at all.",
         "Application",
         choices=("truncated", "full", "none"),
     ),
@@ -152,25 +158,26 @@ VARIABLES = (
         "SECRET_STORE",
         "store",
         None,
-        "Where variables that are not set are looked up when `DEBUG` is false: a folder with one "
-        "file for each variable (`/run/secrets`), or `ssm:/my-api/production` for AWS Systems "
-        "Manager Parameter Store (needs `boto3` in your requirements).",
+        "Where the image looks up variables that are not set, if `DEBUG` is false. Either a "
+        "folder with one file per variable (`/run/secrets`), or `ssm:/my-api/production` for AWS "
+        "Systems Manager Parameter Store (needs `boto3` in your requirements).",
         "Application",
     ),
     Variable(
         "CI",
         "boolean",
         False,
-        "Set by continuous integration services; lets a build use a real database without "
-        "`DJANGO_SECRET_KEY`.",
+        "Continuous integration services set this variable. It lets a build use PostgreSQL "
+        "without `DJANGO_SECRET_KEY`.",
         "Application",
     ),
     Variable(
         "DATABASE_URL",
         "database URL",
         None,
-        "The default database as one URL; wins over the `POSTGRES_*` variables. Options follow "
-        "a question mark: `?options=-c%20search_path%3Ddjango,census` or `?sslmode=require`.",
+        "URL of the default database. It takes precedence over the `POSTGRES_*` variables. "
+        "Options follow a question mark: `?options=-c%20search_path%3Ddjango,census` or "
+        "`?sslmode=require`.",
         "Database",
         secret=True,
     ),
@@ -178,64 +185,70 @@ VARIABLES = (
         "POSTGRES_NAME",
         "name",
         None,
-        "Name of the PostGIS database. With neither this nor `DATABASE_URL`, SQLite is used.",
+        "Name of the PostGIS database. If this variable, `POSTGRES_DB`, and `DATABASE_URL` "
+        "are all unset, the API uses SQLite.",
         "Database",
     ),
-    Variable("POSTGRES_DB", "name", None, "The same as `POSTGRES_NAME`.", "Database"),
-    Variable("POSTGRES_USER", "name", None, "Role to log in as.", "Database"),
-    Variable("POSTGRES_PASSWORD", "text", None, "Password of the role.", "Database", secret=True),
-    Variable("POSTGRES_HOST", "server", None, "Host name of the server.", "Database"),
+    Variable("POSTGRES_DB", "name", None, "Another name for `POSTGRES_NAME`.", "Database"),
+    Variable("POSTGRES_USER", "name", None, "Role that the API logs in as.", "Database"),
+    Variable("POSTGRES_PASSWORD", "text", None, "Password of that role.", "Database", secret=True),
+    Variable("POSTGRES_HOST", "server", None, "Host name of the database server.", "Database"),
     Variable(
         "POSTGRES_PORT",
         "port",
         5432,
-        "Port of the server. `tcp://10.0.0.1:5432`, which Kubernetes sets for a Service called "
-        "`postgres`, is understood.",
+        "Port of the database server. The value can also be `tcp://10.0.0.1:5432`, which "
+        "Kubernetes sets for a Service called `postgres`.",
         "Database",
     ),
     Variable(
         "CONN_MAX_AGE",
         "integer",
         60,
-        "Seconds a database connection is kept for further requests; 0 opens one a request.",
+        "Seconds that a database connection stays open for further requests. With 0, each "
+        "request opens its own connection.",
         "Database",
     ),
     Variable(
         "STATEMENT_TIMEOUT",
         "integer",
         300,
-        "Seconds that one query of a request may take on PostgreSQL; 0: any time. Not through a "
-        "[pooler](production.md#connections).",
+        "Seconds that one query of a request can take on PostgreSQL. 0 means no limit. It has "
+        "no effect through a [pooler](production.md#connections).",
         "Database",
     ),
     Variable(
         "REQUIRED_DATABASES",
         "list",
         [],
-        "Aliases without which this API is not ready. Named in no list: `default`, and every "
-        "alias that a model's `in_db` names.",
+        "Aliases of the databases without which this API is not ready. `default` and every "
+        "alias that a model names in `in_db` are also required, unless another list names "
+        "them.",
         "Database",
     ),
     Variable(
         "OPTIONAL_DATABASES",
         "list",
         [],
-        "Aliases without which it is degraded, and ready. Named in no list: all others.",
+        "Aliases of the databases without which this API is degraded but ready. All other "
+        "aliases that no list names are also optional.",
         "Database",
     ),
     Variable(
         "IGNORED_DATABASES",
         "list",
         [],
-        "Aliases that neither the start nor the health pages ask; nor are they migrated.",
+        "Aliases of the databases that the image neither migrates nor checks, at startup or "
+        "on the health pages.",
         "Database",
     ),
     Variable(
         "DB_CONNECTION_BUDGET",
         "choice",
         "WARN",
-        "At start, when this API may open more connections than PostgreSQL has slots: `warn`, "
-        "`enforce` (fewer threads, so that they fit), or `off`.",
+        "What to do at startup if this API can open more connections than PostgreSQL has "
+        "slots: `warn`, `enforce` (start fewer threads, so that the connections suffice), or "
+        "`off`.",
         "Database",
         choices=("WARN", "ENFORCE", "OFF"),
     ),
@@ -243,7 +256,8 @@ VARIABLES = (
         "REPLICAS",
         "integer",
         1,
-        "Containers of this API that run at the same time, for `DB_CONNECTION_BUDGET`.",
+        "Number of containers of this API that run at the same time. `DB_CONNECTION_BUDGET` "
+        "uses it.",
         "Database",
         minimum=1,
         maximum=10_000,
@@ -252,49 +266,52 @@ VARIABLES = (
         "ALLOWED_HOSTS",
         "hosts",
         [],
-        "Host names this API is asked under: `api.example.org`, `.example.org` with all below it, "
-        "`*` for any. Unset: `localhost`, `127.0.0.1`, `[::1]` and the container's own host name; "
-        "any with `DEBUG=true`.",
+        "Host names that this API responds to: `api.example.org`, `.example.org` (and all "
+        "names below it), or `*` (any name). If unset, they are `localhost` and all names "
+        "below it, `127.0.0.1`, `[::1]`, and the container's own hostname; with `DEBUG=true`, "
+        "any name.",
         "HTTP",
     ),
     Variable(
         "CORS_ALLOWED_ORIGINS",
         "origins",
         [],
-        "Origins whose pages may read this API. Empty: every origin may, without credentials.",
+        "Origins whose pages can read this API. If empty, pages of every origin can, without "
+        "credentials.",
         "HTTP",
     ),
     Variable(
         "CSRF_TRUSTED_ORIGINS",
         "trusted origins",
         [],
-        "Origins that may post with a session, such as the public address of the admin.",
+        "Origins whose pages can send `POST` requests with a session, such as the public "
+        "address of the admin.",
         "HTTP",
     ),
     Variable(
         "BEHIND_PROXY",
         "boolean",
         False,
-        "A proxy of yours ends HTTPS and sets `X-Forwarded-Proto`, `X-Forwarded-Host` and "
-        "`X-Forwarded-For`. Only when clients cannot reach the container around it. Cookies then "
-        "go over HTTPS only.",
+        "Set this to true if your own proxy terminates HTTPS and sets `X-Forwarded-Proto`, "
+        "`X-Forwarded-Host`, and `X-Forwarded-For`, and clients cannot bypass it. Browsers "
+        "then send cookies over HTTPS only.",
         "HTTP",
     ),
     Variable(
         "HSTS_SECONDS",
         "integer",
         3600,
-        "With `BEHIND_PROXY`: how long a browser asks this host by HTTPS only; 0 says nothing. "
-        "An hour mends itself; set 31536000 (a year) when HTTPS is there to stay.",
+        "With `BEHIND_PROXY`, seconds for which browsers use only HTTPS for this host. With "
+        "0, the API does not send the header. The default is an hour, so that a mistake does "
+        "not last. Once HTTPS works for good, set a year (31536000).",
         "HTTP",
     ),
     Variable(
         "MAX_UPLOAD_SIZE",
         "size",
         100_000_000,
-        "Most bytes that the body of a request may have, files included; more is answered with "
-        "413. JSON and forms have a bound of their own, 10 MB: `DATA_UPLOAD_MAX_MEMORY_SIZE` in "
-        "your settings.",
+        "Maximum size of a request body, including files. A larger body gets a 413. JSON and "
+        "forms have their own limit of 10 MB, `DATA_UPLOAD_MAX_MEMORY_SIZE` in your settings.",
         "HTTP",
         minimum=1,
         maximum=10**15,
@@ -303,8 +320,8 @@ VARIABLES = (
         "MAX_PAGE_SIZE",
         "integer",
         10_000,
-        "Most rows that one page may have; a larger `limit` is answered with 400. Whole tables are "
-        "for [streams](spatial.md).",
+        "Maximum number of rows on a page. A larger `limit` gets a 400. For whole tables, use "
+        "[streams](spatial.md).",
         "HTTP",
         minimum=1,
     ),
@@ -312,83 +329,98 @@ VARIABLES = (
         "EXACT_COUNT_LIMIT",
         "integer",
         10_000,
-        "Up to so many rows, the `count` of a page is exact; above, it is PostgreSQL's estimate, "
-        "and the body says `count_estimated: true`. `?count=exact` counts all.",
+        "Up to this number of rows, the `count` of a page is exact. Above it, the count is "
+        "PostgreSQL's estimate, and the body contains `count_estimated: true`. `?count=exact` "
+        "counts all rows.",
         "HTTP",
     ),
     Variable(
         "COMPRESS_RESPONSES",
         "boolean",
         True,
-        "Compress answers with zstd, brotli or gzip, as the client accepts it.",
+        "Compress responses with zstd, brotli, or gzip, whichever the client accepts.",
         "HTTP",
     ),
     Variable(
         "FAST_GEOJSON",
         "boolean",
         True,
-        "Write GeoJSON of djangorestframework-gis on the fast path, byte for byte the same.",
+        "Write the GeoJSON of djangorestframework-gis on the fast path. The output is the "
+        "same, byte for byte.",
         "HTTP",
     ),
     Variable(
         "IGNORED_QUERY_PARAMETERS",
         "list",
         [],
-        "Query parameters that spatial views let pass though nothing reads them, such as `app_*`; "
-        "`*` for all. Other unknown ones are answered with 400. Those of trackers (`utm_source`) "
-        "always pass.",
+        "Query parameters that spatial views accept although nothing reads them, such as "
+        "`app_*`. `*` accepts all of them. Any other unknown parameter gets a 400, except the "
+        "parameters of trackers (`utm_source`).",
         "HTTP",
     ),
     Variable(
         "LOGIN_ATTEMPTS",
         "integer",
         10,
-        "Wrong passwords for one user name from one address in 5 minutes, after which its logins "
-        "are refused until the 5 minutes are over; ten times as many for all names. 0: any number.",
+        "Number of wrong passwords that one address can send for one username in 5 minutes. "
+        "After that, the image refuses logins for that username from that address until the "
+        "5 minutes are over. For all usernames together, an address can send ten times as many. "
+        "0 means no limit.",
         "HTTP",
     ),
-    Variable(
-        "SERVE_ADMIN", "boolean", True, "Whether the image's `urls` have Django's admin.", "HTTP"
-    ),
+    Variable("SERVE_ADMIN", "boolean", True, "Include Django's admin in the image's URLs.", "HTTP"),
     Variable(
         "SERVE_DOCS",
         "boolean",
         True,
-        "Whether they have the documentation of the API: Swagger UI, ReDoc, the OpenAPI document.",
+        "Include the API documentation in the image's URLs: Swagger UI, ReDoc, and the OpenAPI "
+        "document.",
         "HTTP",
     ),
     Variable(
         "BASIC_AUTH",
         "boolean",
         True,
-        "Whether the API takes a user name and a password with each request (HTTP Basic), where "
-        "`DEFAULT_AUTHENTICATION_CLASSES` in your settings does not say how users log in.",
+        "Accept a username and a password with each request (HTTP Basic). If your settings "
+        "have `DEFAULT_AUTHENTICATION_CLASSES`, that list decides instead.",
         "HTTP",
     ),
     Variable("PATH_PREFIX", "prefix", "", "Path under which a proxy publishes this API.", "HTTP"),
-    Variable("PORT", "port", 8000, "Port to listen on.", "Server"),
+    Variable("PORT", "port", 8000, "Port that the server listens on.", "Server"),
     Variable(
         "WEB_CONCURRENCY",
         "integer",
         None,
-        "Worker processes. Unset: one a core of the container's CPU limit, as far as its memory "
-        "limit carries them.",
+        "Number of worker processes. If unset, the server starts one per core of the "
+        "container's CPU limit, or fewer if its memory limit is too low for that many.",
         "Server",
         minimum=1,
         maximum=1024,
     ),
-    Variable("WEB_THREADS", "integer", 4, "Threads a worker.", "Server", minimum=1, maximum=1024),
+    Variable(
+        "WEB_THREADS",
+        "integer",
+        4,
+        "Number of threads per worker.",
+        "Server",
+        minimum=1,
+        maximum=1024,
+    ),
     Variable(
         "DRAIN_SECONDS",
         "integer",
         0,
-        "Seconds that a container goes on accepting after SIGTERM, with `/health/ready` at 503: "
-        "longer than a proxy takes to notice.",
+        "Seconds that a container continues to accept requests after SIGTERM, while "
+        "`/health/ready` returns 503. Set it longer than your proxy takes to notice.",
         "Server",
         maximum=3600,
     ),
     Variable(
-        "DB_WAIT", "boolean", True, "At start, wait until every required database answers.", "Start"
+        "DB_WAIT",
+        "boolean",
+        True,
+        "At startup, wait until every required database responds.",
+        "Start",
     ),
     Variable(
         "DB_WAIT_TIMEOUT", "integer", 60, "Seconds to wait for each database.", "Start", minimum=1
@@ -397,32 +429,41 @@ VARIABLES = (
         "MIGRATE",
         "boolean",
         True,
-        "At start, apply migrations. When it is false: `python manage.py migrate_databases`, once "
-        "for each release.",
+        "At startup, apply migrations. If false, run `python manage.py migrate_databases` "
+        "once per release.",
         "Start",
     ),
     Variable(
         "MIGRATE_LOCK_TIMEOUT",
         "integer",
         600,
-        "Seconds to wait, for each database, while another container migrates it; and while "
-        "somebody uses a table that a migration changes.",
+        "Seconds to wait, per database, while another container migrates it. Also the seconds "
+        "to wait while someone uses a table that a migration changes.",
         "Start",
         minimum=1,
     ),
     Variable(
-        "COLLECTSTATIC", "boolean", True, "At start, collect static files if they changed.", "Start"
+        "COLLECTSTATIC",
+        "boolean",
+        True,
+        "At startup, collect static files if they have changed.",
+        "Start",
     ),
     Variable(
         "DJANGO_SUPERUSER_USERNAME",
         "name",
         None,
-        "At start, create this superuser unless it exists.",
+        "At startup, create a superuser with this username, unless it exists.",
         "Start",
     ),
-    Variable("DJANGO_SUPERUSER_EMAIL", "name", "", "The superuser's email address.", "Start"),
+    Variable("DJANGO_SUPERUSER_EMAIL", "name", "", "Email address of that superuser.", "Start"),
     Variable(
-        "DJANGO_SUPERUSER_PASSWORD", "text", None, "The superuser's password.", "Start", secret=True
+        "DJANGO_SUPERUSER_PASSWORD",
+        "text",
+        None,
+        "Password of that superuser.",
+        "Start",
+        secret=True,
     ),
 )
 TABLE = {variable.name: variable for variable in VARIABLES}

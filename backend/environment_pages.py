@@ -26,14 +26,15 @@ def documentation() -> str:
         "",
         "<!-- Written by `python -m backend.environment_pages docs`; a test compares. -->",
         "",
-        "An empty variable counts as unset. Every variable can be given as `NAME_FILE`, the path",
-        "of a file that holds the value; both at once is an error. A value that cannot be read",
-        "stops the start and names the variable; a name close to one of these is reported.",
+        "An empty variable counts as unset. Instead of `NAME`, you can set `NAME_FILE` to the path",
+        "of a file that contains the value. If you set both, the start fails. It also fails if a",
+        "value is invalid, and the error names the variable. The image warns about a name that is",
+        "close to one of these.",
         "",
-        "A `.env` file is read as Docker Compose reads it: `$NAME` and `${NAME:-default}` stand",
-        "for other variables, ` #` begins a comment, quotes enclose spaces and several lines.",
-        "Single quotes keep every character: `POSTGRES_PASSWORD='pa$word9'`. `docker run",
-        "--env-file` knows none of this, and takes quotes as part of the value.",
+        "The image reads a `.env` file as Docker Compose does: `$NAME` and `${NAME:-default}`",
+        "refer to other variables, ` #` begins a comment, and quotes can enclose spaces and line",
+        "breaks. Single quotes keep every character: `POSTGRES_PASSWORD='pa$word9'`. `docker run",
+        "--env-file` does none of this, and treats quotes as part of the value.",
     ]
     for group in dict.fromkeys(variable.group for variable in VARIABLES):
         lines += [
@@ -54,8 +55,8 @@ def documentation() -> str:
             lines.append(f"| {' | '.join(cells)} |")
         if group == "Database":
             lines.append(
-                "| `<ALIAS>_DATABASE_URL` | database URL |  | A further database under the alias "
-                "in small letters: `CENSUS_DATABASE_URL` makes `census`. Secret. |"
+                "| `<ALIAS>_DATABASE_URL` | database URL |  | Another database, under the alias "
+                "in lowercase: `CENSUS_DATABASE_URL` adds `census`. Secret. |"
             )
     lines += ["", "## Forms", ""]
     lines += [f"- **{kind}**: {form}." for kind, form in FORMS.items()]
@@ -65,8 +66,8 @@ def documentation() -> str:
 def example() -> str:
     """.env.example: every variable, commented out, with its default."""
     lines = [
-        "# Copy to .env and set what you need. A value with $, # or spaces goes in single quotes:",
-        "# 'pa$word9'. (Not for docker run --env-file, which takes quotes as part of the value.)",
+        "# Copy to .env and set what you need. Put a value with $, #, or spaces in single quotes:",
+        "# 'pa$word9'. (Not for docker run --env-file, which treats quotes as part of the value.)",
         "# Written by `python -m backend.environment_pages example`.",
     ]
     for group in dict.fromkeys(variable.group for variable in VARIABLES):

@@ -34,8 +34,9 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 RUN python3 /tmp/requirements/constraints.py "${DJANGO_SERIES}" > /opt/venv/constraints.txt \
     && printf '[install]\nconstraint = /opt/venv/constraints.txt\n' > /opt/venv/pip.conf
 
-# psycopg2 with Debian's libpq, which psql brings anyway: one OpenSSL in the image, and
-# Debian's security fixes reach it. Anything but exactly one libpq in the wheel is an error.
+# psycopg2 with Debian's libpq, which psql needs too, and so with Debian's OpenSSL: Debian's
+# security fixes reach both. (GDAL's wheel has an OpenSSL of its own.) Anything but exactly
+# one libpq in the wheel is an error.
 WORKDIR /opt/venv/lib/python3.13/site-packages/psycopg2_binary.libs
 RUN set -- libpq-*.so.* \
     && if [ $# -ne 1 ] || [ ! -f "$1" ]; then echo "ERROR: expected one libpq in the wheel, found: $*" >&2; exit 1; fi \

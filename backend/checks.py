@@ -33,7 +33,10 @@ def check_alias_is_known(**kwargs: Any) -> list[CheckMessage]:
         close = difflib.get_close_matches(str(alias), settings.DATABASES, n=1)
         known = ", ".join(f"'{name}'" for name in settings.DATABASES)
         guess = f"Did you mean '{close[0]}'? " if close else ""
-        hint = f"{guess}DATABASES knows {known}; {str(alias).upper()}_DATABASE_URL adds '{alias}'."
+        hint = (
+            f"{guess}DATABASES contains {known}. To add '{alias}', set "
+            f"{str(alias).upper()}_DATABASE_URL."
+        )
         messages.append(
             Error(
                 f"Meta.in_db is '{alias}', which is not in DATABASES.", hint, model, "backend.E001"
@@ -101,14 +104,15 @@ def check_geometry_has_a_spatial_database(**kwargs: Any) -> list[CheckMessage]:
 def _no_geometry(field: models.Field, alias: str, engine: str) -> Error:
     if engine.endswith("sqlite3"):
         return Error(
-            f"A geometry field, and the database '{alias}' is plain SQLite, which stores none.",
+            f"The database '{alias}' is plain SQLite, which cannot store a geometry field.",
             "Use PostGIS (set POSTGRES_NAME, POSTGRES_USER, POSTGRES_PASSWORD and POSTGRES_HOST, "
             "or DATABASE_URL), or the development image, which has SpatiaLite.",
             field,
             "backend.E003",
         )
     return Error(
-        f"A geometry field, and the database '{alias}' uses Django's plain PostgreSQL engine.",
+        f"The database '{alias}' uses Django's plain PostgreSQL engine, which cannot store a "
+        "geometry field.",
         f"Set ENGINE of '{alias}' to 'django.contrib.gis.db.backends.postgis'.",
         field,
         "backend.E004",
@@ -142,7 +146,8 @@ def _unknown_database(setting: str, alias: str) -> Error:
     guess = f"Did you mean '{close[0]}'? " if close else ""
     return Error(
         f"{setting} names '{alias}', which is not in DATABASES.",
-        f"{guess}DATABASES knows {known}; {alias.upper()}_DATABASE_URL adds '{alias.lower()}'.",
+        f"{guess}DATABASES contains {known}. To add '{alias.lower()}', set "
+        f"{alias.upper()}_DATABASE_URL.",
         id="backend.E005",
     )
 

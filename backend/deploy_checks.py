@@ -21,10 +21,10 @@ def check_hosts_are_named(**kwargs: Any) -> list[CheckMessage]:
         return []
     return [
         checks.Warning(
-            "ALLOWED_HOSTS has '*': a request may name any host, and links and redirects repeat "
-            "it.",
-            "Set ALLOWED_HOSTS to the names this API is reached under, or let only a proxy that "
-            "checks them reach it.",
+            "ALLOWED_HOSTS contains '*': a request can name any host, and links and redirects in "
+            "the response contain that name.",
+            "Set ALLOWED_HOSTS to the host names of this API, or let clients reach it only "
+            "through a proxy that checks the name.",
             id="backend.W002",
         )
     ]
@@ -49,7 +49,7 @@ def check_credentials_are_not_for_every_origin(**kwargs: Any) -> list[CheckMessa
     ]
     return [
         checks.Warning(
-            f"{place}, and CORS_ALLOW_CREDENTIALS lets its pages act as a user who is logged in.",
+            f"{place}, and CORS_ALLOW_CREDENTIALS lets such pages act as the authenticated user.",
             "Name the origins in CORS_ALLOWED_ORIGINS and leave CORS_ALLOW_ALL_ORIGINS out, or set "
             "CORS_ALLOW_CREDENTIALS = False.",
             id="backend.W010",

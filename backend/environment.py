@@ -675,22 +675,22 @@ def _items(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]
 
 
-# What an item is parsed by, and what it is compared with.
+# What an item is parsed by, and what it is called.
 ADDRESSES: dict[str, tuple[Callable[[str], str], str]] = {
-    "hosts": (addresses.allowed_host, "host that a request is sent to"),
-    "origins": (addresses.cors_origin, "origin of a page"),
-    "trusted origins": (addresses.trusted_origin, "origin of a page"),
+    "hosts": (addresses.allowed_host, "host name"),
+    "origins": (addresses.cors_origin, "origin"),
+    "trusted origins": (addresses.trusted_origin, "origin"),
 }
 
 
 def _address(variable: Variable, item: str) -> str:
-    parse_item, compared = ADDRESSES[variable.kind]
+    parse_item, called = ADDRESSES[variable.kind]
     try:
         return parse_item(item)
     except addresses.UnfitError as error:
         meant = f"Did you mean {error.instead}? " if error.instead else ""
         raise StartupError(
-            f"{variable.name}: '{item}' can never be the {compared}.",
+            f"{variable.name}: '{item}' is not a valid {called}.",
             f"{meant}Set {variable.name} to {FORMS[variable.kind]}.",
         ) from None
 

@@ -64,8 +64,8 @@ def _refused_body(status: int, detail: str) -> HttpResponse:
 
 
 def _refusal(request: HttpRequest) -> HttpResponse:
-    title = "This host name is not answered here"
-    detail = "The API is not published under it. Its log says what to set, if it should be."
+    title = "This API does not respond to this host name"
+    detail = "To change that, see the log of the API."
     if "text/html" in request.headers.get("Accept", ""):
         page = render("refusal.html", {"name": title, "detail": detail})
         answer = HttpResponse(page, status=400, headers={"Content-Security-Policy": POLICY})

@@ -51,9 +51,9 @@ def media(request: HttpRequest, path: str) -> HttpResponseBase:
 def _say_who_serves() -> None:
     """Once a process: each picture of a page would repeat it."""
     logger.warning(
-        "%s is asked for, and with DEBUG=false uploaded files are not served by this API but by "
-        "the proxy. Let it serve the folder %s (MEDIA_ROOT) there; docs/static-and-media.md has "
-        "the lines for nginx. This is said once a worker.",
+        "A client requests %s. With DEBUG=false, this API does not serve uploaded files. Let your "
+        "proxy serve the folder %s (MEDIA_ROOT) there; docs/static-and-media.md has the lines for "
+        "nginx. Each worker logs this once.",
         settings.MEDIA_URL,
         settings.MEDIA_ROOT,
     )

@@ -48,8 +48,8 @@ def find(module: str, root: Path = ROOT) -> tuple[str, Path] | None:
         if stat.S_ISDIR(mode):
             raise StartupError(
                 f"{file} is a folder, not a file.",
-                "Docker makes such a folder when the file it should mount does not exist on the "
-                "host: delete the folder, correct the path in the mount, start again.",
+                "Docker creates a folder if the file to mount does not exist on the host. Delete "
+                "the folder, correct the path in the mount, and start again.",
             )
         if not os.access(file, os.R_OK):
             raise StartupError(
@@ -116,7 +116,7 @@ def _mode(path: Path) -> int | None:
         return None
     except OSError as error:
         raise StartupError(
-            f"{path} cannot be looked at: {error.strerror}.",
+            f"{path} cannot be accessed: {error.strerror}.",
             f"Let the application's user (UID {os.geteuid()}) enter the folder: "
             f"chmod a+rx {path.parent}",
         ) from error

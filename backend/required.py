@@ -115,7 +115,7 @@ def _postgres(env: Environment) -> dict[str, Any] | None:
         if given:
             # A missing name once turned a production API into an empty SQLite.
             raise StartupError(
-                f"{given[0]} is set, and neither POSTGRES_NAME nor POSTGRES_DB is.",
+                f"{given[0]} is set, but neither POSTGRES_NAME nor POSTGRES_DB is.",
                 "Set POSTGRES_NAME to the name of the database, or unset all POSTGRES_ variables "
                 "to use SQLite.",
             )
@@ -123,10 +123,10 @@ def _postgres(env: Environment) -> dict[str, Any] | None:
     missing = [name for name in ("POSTGRES_USER", "POSTGRES_HOST") if not env[name]]
     if missing:
         raise StartupError(
-            f"{next(iter(names))} is set, and {' and '.join(missing)} "
+            f"{next(iter(names))} is set, but {' and '.join(missing)} "
             f"{'are' if len(missing) > 1 else 'is'} not.",
-            f"Set {' and '.join(missing)} too; with compose the host is the service's name, such "
-            "as 'db'.",
+            f"Set {' and '.join(missing)} too. With Compose, the host is the name of the "
+            "service, such as 'db'.",
         )
     return {
         "ENGINE": POSTGRESQL_ENGINES[1],
@@ -188,8 +188,8 @@ def complete(settings: dict[str, Any], env: Environment) -> None:
         settings["SECRET_KEY"] = _secret_key(settings, real)
     elif real and secret_keys.is_public(str(settings["SECRET_KEY"])):
         raise StartupError(
-            f"{_place_of_key(settings, env)} is a key that stands in public samples and guides, "
-            f"and the database '{real}' is a real one: anybody can forge a login with it.",
+            f"{_place_of_key(settings, env)} is a key from public samples and guides, so anyone "
+            f"can forge a login. {_needs_a_key(real)}",
             MAKE_A_KEY,
         )
 
@@ -275,10 +275,12 @@ def _place_of_key(settings: dict[str, Any], env: Environment) -> str:
     return f"{overrides.place_of('SECRET_KEY', 'settings')}: SECRET_KEY"
 
 
+def _needs_a_key(alias: str) -> str:
+    return f"The API needs a key of its own, because the database '{alias}' is PostgreSQL."
+
+
 def _secret_key(settings: dict[str, Any], real: str | None) -> str:
     if real:
-        raise StartupError(
-            f"DJANGO_SECRET_KEY is not set, and the database '{real}' is a real one.", MAKE_A_KEY
-        )
+        raise StartupError(f"DJANGO_SECRET_KEY is not set. {_needs_a_key(real)}", MAKE_A_KEY)
     settings["SECRET_KEY_FILE"] = Path(settings["DATA_DIR"]) / "secret_key"
     return kept_key.generated(settings["SECRET_KEY_FILE"])

@@ -57,7 +57,7 @@ def _by_variable(store: str, values: list[tuple[str, str]]) -> dict[str, str]:
         if names.setdefault(name.upper(), name) != name:
             raise StartupError(
                 f"The secret store {store} has '{names[name.upper()]}' and '{name}', which are "
-                "one variable.",
+                "the same variable.",
                 "Remove one of them.",
             )
     return {name.upper(): value for name, value in values}
@@ -87,7 +87,7 @@ def _parameters(path: str) -> dict[str, str]:
         ) from error
     if not found:
         raise StartupError(
-            f"The secret store {SSM}{path} holds no parameter.",
+            f"The secret store {SSM}{path} contains no parameters.",
             "Correct the path in SECRET_STORE, or unset it.",
         )
     values = [(item["Name"].rpartition("/")[2], value_files.value(item["Value"])) for item in found]

@@ -107,7 +107,7 @@ main() {
   give_data_folder
   export HOME=$app_home
   setpriv --reuid "$app_uid" --regid "$app_gid" --clear-groups true 2>/dev/null ||
-    fail "The container runs as root and may not give it up (it lacks CAP_SETUID or CAP_SETGID)." \
+    fail "The container runs as root and cannot switch to another user (it lacks CAP_SETUID or CAP_SETGID)." \
       "Start it as the application's user: docker run --user $app_uid:$app_gid ..."
   if in_mounted_project; then
     become_developer "$@"

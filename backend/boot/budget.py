@@ -66,7 +66,7 @@ def flags(config: Config, env: Environment) -> list[str]:
     """Flags for gunicorn: none, or fewer threads with DB_CONNECTION_BUDGET=enforce.
 
     A line in the log has the arithmetic when the server has too few connections. Raises
-    StartupError when they do not do for one thread a worker. Nothing is counted for
+    StartupError when they do not suffice for one thread per worker. Nothing is counted for
     workers without threads: their greenlets keep no connections.
     """
     greenlets = config.worker_class_str.startswith(("gevent", "eventlet"))
@@ -94,7 +94,7 @@ def _fit(load: Load, *, enforce: bool) -> int:
         )
         if not enforce:
             say(
-                f"WARNING: {arithmetic}. Beyond them requests are answered with 503. Lower "
+                f"WARNING: {arithmetic}. Above that, requests get a 503. Lower "
                 "WEB_THREADS or WEB_CONCURRENCY, raise max_connections, or set "
                 "DB_CONNECTION_BUDGET=enforce."
             )
@@ -102,7 +102,7 @@ def _fit(load: Load, *, enforce: bool) -> int:
         fitting = threads_that_fit(load, server)
         if fitting < 1:
             raise StartupError(
-                f"The connections do not do for one thread a worker: {arithmetic}.",
+                f"The connections do not suffice for one thread per worker: {arithmetic}.",
                 "Lower WEB_CONCURRENCY or the number of replicas (REPLICAS), raise "
                 "max_connections, or set DB_CONNECTION_BUDGET=warn.",
             )

@@ -36,7 +36,7 @@ def load() -> None:
     for warning in current().warnings:
         say(f"WARNING: {warning}")
     for name, meant in current().misspelt().items():
-        say(f"WARNING: {name} is set and means nothing here; did you mean {meant}?")
+        say(f"WARNING: {name} is set, but the image does not use it; did you mean {meant}?")
     check_packages()
     load_applications()
     say(f"image {__version__}, Django {django.__version__}, {_overrides_found()}")

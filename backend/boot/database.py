@@ -74,14 +74,14 @@ def wait_for(alias: str, timeout: int) -> None:
             raise StartupError(
                 f"The database {describe(alias)} refuses the login: {reason}",
                 "Correct the user and the password (POSTGRES_USER, POSTGRES_PASSWORD, or the "
-                "database's URL). A PostgreSQL volume keeps the password it was made with.",
+                "database's URL). A PostgreSQL volume keeps the password it was created with.",
             )
         waited = time.monotonic() - started
         if waited >= timeout:
             raise StartupError(
                 f"The database {describe(alias)} did not answer within {timeout} s: {reason}",
-                "Check that it runs and that host, port and name are right; DB_WAIT_TIMEOUT "
-                "gives it more time.",
+                "Check that the server is running and that host, port, and name are correct. "
+                "To wait longer, set DB_WAIT_TIMEOUT.",
             )
         say(f"waiting for database {describe(alias)}, {waited:.0f} of {timeout} s: {reason}")
         time.sleep(min(0.25 * 2 ** min(attempt, 3), timeout - waited))

@@ -43,10 +43,10 @@ def apply(migrate: Callable[[], None], connection: BaseDatabaseWrapper, timeout:
                 waited = time.monotonic() - started
                 if waited >= timeout:
                     raise StartupError(
-                        f"Migrating database '{connection.alias}' found a table in use for "
-                        f"{timeout} s, and was rolled back.",
-                        "Look in pg_stat_activity for the oldest transaction, or set "
-                        "MIGRATE_LOCK_TIMEOUT to more seconds.",
+                        f"The migration of database '{connection.alias}' was rolled back: a "
+                        f"table was in use for {timeout} s.",
+                        "Look for the oldest transaction in pg_stat_activity, or increase "
+                        "MIGRATE_LOCK_TIMEOUT.",
                     ) from error
                 say(
                     f"a table of '{connection.alias}' is in use: the migration was rolled back "

@@ -190,8 +190,8 @@ def _acquire(connection: BaseDatabaseWrapper, timeout: int) -> None:
             raise StartupError(
                 f"The migration lock of '{connection.alias}', {held}, was not free within "
                 f"{timeout} s.",
-                "If that migration is still at work, set MIGRATE_LOCK_TIMEOUT to more seconds; "
-                "if it hangs, look in pg_stat_activity for what it waits for.",
+                "If that migration is still running, increase MIGRATE_LOCK_TIMEOUT. If it hangs, "
+                "see in pg_stat_activity what it is waiting for.",
             )
         if time.monotonic() - said >= REPEAT:
             said = time.monotonic()
@@ -216,9 +216,9 @@ def _try(connection: BaseDatabaseWrapper) -> bool:
         in_transaction = False
     if not in_transaction:
         raise StartupError(
-            f"The database '{connection.alias}' is reached through a pooler that pools "
-            "statements, so that migrations can neither be locked nor undone.",
-            "Set its pool_mode to transaction or session, or connect to PostgreSQL itself.",
+            f"The database '{connection.alias}' is behind a pooler with pool_mode = "
+            "statement, so the image can neither lock migrations nor roll them back.",
+            "Set its pool_mode to transaction or session, or connect to PostgreSQL directly.",
         )
     names = {**SETTINGS, "application_name": f"migrate {socket.gethostname()}"[:63]}
     _set(connection, names, local=True)
@@ -264,7 +264,10 @@ def _failing(alias: str) -> Iterator[None]:
 
 def _failed(alias: str, error: Exception) -> StartupError:
     explained = explain(error)
-    fix = "Correct the migration or the data it meets; it was rolled back where the database can."
+    fix = (
+        "Correct the migration, or the data that it fails on. It was rolled back if the database "
+        "supports that."
+    )
     if 'extension "postgis"' in str(error):
         fix = (
             "Run CREATE EXTENSION postgis; in that database as a superuser, on a server that has "

@@ -68,7 +68,8 @@ def collect() -> None:
             ) from error
         raise StartupError(
             f"Static files cannot be collected: {type(error).__name__}: {one_line(error)}",
-            "Correct the file it names; COLLECTSTATIC=false starts without.",
+            "Correct the file that the error names. To start without static files, set "
+            "COLLECTSTATIC=false.",
         ) from error
     say(f"static files collected in {time.monotonic() - started:.1f} s")
 

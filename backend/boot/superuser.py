@@ -30,8 +30,8 @@ def create(env: Environment) -> None:
     if not username or not password:
         missing = "PASSWORD" if username else "USERNAME"
         raise StartupError(
-            f"The superuser's name or password is set, DJANGO_SUPERUSER_{missing} is not.",
-            f"Set DJANGO_SUPERUSER_{missing} too, or neither of them.",
+            f"The superuser's name or password is set, but DJANGO_SUPERUSER_{missing} is not.",
+            f"Set DJANGO_SUPERUSER_{missing} too, or unset both.",
         )
     if not apps.is_installed("django.contrib.auth"):
         raise StartupError(

@@ -28,7 +28,7 @@ FIXES = {
     "security.W009": "Set DJANGO_SECRET_KEY to a long random text: "
     "python -c 'import secrets; print(secrets.token_urlsafe(50))'",
     "security.W018": "Set DEBUG=false.",
-    "security.W020": "Set ALLOWED_HOSTS to the names this API is reached under.",
+    "security.W020": "Set ALLOWED_HOSTS to the host names of this API.",
     **dict.fromkeys(
         ("security.W004", "security.W008", "security.W012", "security.W016"),
         "Set BEHIND_PROXY=true where a proxy of yours ends HTTPS.",
@@ -73,8 +73,8 @@ def _environment(env: Environment) -> Iterator[Finding]:
         yield Finding(WARNING, "environment", warning, "Put the value in single quotes in .env.")
     misspelt = env.misspelt()
     for name, meant in misspelt.items():
-        message = f"{name} is set and means nothing here."
-        yield Finding(WARNING, "environment", message, f"Did you mean {meant}? Else unset it.")
+        message = f"{name} is set, but the image does not use it."
+        yield Finding(WARNING, "environment", message, f"Did you mean {meant}? If not, unset it.")
     if not (misspelt or unreadable or env.warnings):
         yield Finding(OK, "environment", "every variable can be read, and none looks misspelt")
 

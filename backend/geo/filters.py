@@ -131,7 +131,7 @@ class StableOrderingFilter(OrderingFilter):
             chosen = as_filter(queryset)
             if chosen is None:
                 raise ValidationError(
-                    {self.ordering_param: "These rows come in one order only. Leave it out."}
+                    {self.ordering_param: "The order of these rows is fixed. Leave this out."}
                 )
             queryset = chosen
         return super().filter_queryset(request, queryset, view)
@@ -165,7 +165,7 @@ class StableOrderingFilter(OrderingFilter):
         for term in fields:
             name = term.removeprefix("-")
             if name not in known:
-                reason = f"is none of {', '.join(known)}"
+                reason = f"is not one of {', '.join(known)}"
                 if name in shown:
                     reason = f"has no order: PostgreSQL sorts no {kinds[name]}"
                 raise ValidationError({self.ordering_param: f"{term!r} {reason}."})
@@ -384,8 +384,9 @@ def _spatial_fields(model: type[Model], view: Any) -> list[GeometryField]:
             field = model._meta.get_field(name)
         if not isinstance(field, GeometryField):
             raise ImproperlyConfigured(
-                f"{type(view).__name__}.spatial_filter_fields names {name!r}, which is no geometry "
-                f"field of {model.__name__}. Name those of the model, or leave it out for all."
+                f"{type(view).__name__}.spatial_filter_fields names {name!r}, which is not a "
+                f"geometry field of {model.__name__}. Name fields of the model, or leave the "
+                "attribute out to use all of them."
             )
         fields.append(field)
     return fields

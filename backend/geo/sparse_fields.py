@@ -61,8 +61,8 @@ class SparseFieldsMixin(KnownParametersMixin):
         if unknown := kept - {*known, None}:
             raise ValidationError(
                 {
-                    self.fields_query_param: f"{', '.join(map(repr, sorted(unknown)))} is none "
-                    f"of {', '.join(known)}."
+                    self.fields_query_param: f"Unknown: {', '.join(map(repr, sorted(unknown)))}. "
+                    f"Choose from {', '.join(known)}."
                 }
             )
         for name in set(serializer.fields) - kept:

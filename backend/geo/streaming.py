@@ -360,7 +360,7 @@ def _whole_number(request: Request, name: str) -> int | None:
     # PostgreSQL's bigint; and str.isdigit knows digits that are none of ours.
     if not (given.isascii() and given.isdigit() and len(given) <= 18):
         raise exceptions.ValidationError(
-            {name: f"{given[:50]!r} is no whole number of 0 or more. Write it as {name}=1000."}
+            {name: f"{given[:50]!r} is not a whole number of 0 or more. Write it as {name}=1000."}
         )
     return int(given)
 

@@ -178,7 +178,7 @@ class TilesMixin(StoredTextMixin, MapMixin):
         numbers = {}
         for name, value in zip("zxy", values, strict=True):
             if not re.fullmatch("-?[0-9]{1,12}", value):
-                raise ValidationError({name: [f"{value[:40]!r} is no number of a tile."]})
+                raise ValidationError({name: [f"{value[:40]!r} is not a whole number."]})
             numbers[name] = int(value)
         z, last = numbers["z"], min(self.tile_max_zoom, MOST_ZOOM)
         if not self.tile_min_zoom <= z <= last:

@@ -17,7 +17,7 @@ def warn(where: str, unknown: str, error: Exception) -> None:
         return
     _told.add((where, unknown))
     logger.warning(
-        "%s: %s: %s: %s. This is said once a worker.",
+        "%s: %s: %s: %s. Each worker logs this once.",
         where,
         unknown,
         type(error).__name__,
@@ -31,7 +31,7 @@ def fail(where: str, what: str, error: Exception) -> None:
         return
     _told.add((where, what))
     reason = explain(error).problem.removeprefix("the project: ").rstrip(".")
-    logger.error("%s: %s: %s. This is said once a worker.", where, what, reason)
+    logger.error("%s: %s: %s. Each worker logs this once.", where, what, reason)
 
 
 def name(cls: type) -> str:

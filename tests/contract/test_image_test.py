@@ -126,7 +126,7 @@ def test_image_that_does_not_start_is_told_why_and_the_rest_is_skipped(images, t
     dockerfile = f"FROM {IMAGE}\nENV POSTGRES_USER=api\n"
     report = image_test(images.build(write(tmp_path, {"Dockerfile": dockerfile})))
     assert report.checks("failed") == {"start"}
-    assert "POSTGRES_USER is set, and neither POSTGRES_NAME nor" in report.said("start")
+    assert "POSTGRES_USER is set, but neither POSTGRES_NAME nor" in report.said("start")
     assert "image-test --postgis" in report.said("start")
     assert {"SIGTERM", "/health/ready", "read-only"} <= report.checks("skipped")
 

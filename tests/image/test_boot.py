@@ -155,7 +155,7 @@ def test_waiting_is_bounded_and_each_line_has_the_servers_last_error(containers)
         done.stderr,
         "The database 'default' (127.0.0.1:5432/api) did not answer within 2 s",
         "Connection refused",
-        "Check that it runs and that host, port and name are right; DB_WAIT_TIMEOUT",
+        "Check that the server is running and that host, port, and name are correct.",
     )
     assert NOBODY["POSTGRES_PASSWORD"] not in done.stdout + done.stderr
 
@@ -308,7 +308,9 @@ def test_migration_that_fails_stops_the_boot_and_names_its_line(containers, tmp_
     assert done.returncode == 1
     place = "Migrating database 'default' failed. /code/stops/migrations/0001_initial.py, line 7"
     says = "LookupError: No installed app with label 'stops'"
-    assert_two_lines(done.stderr, place, says, "Correct the migration or the data it meets")
+    assert_two_lines(
+        done.stderr, place, says, "Correct the migration, or the data that it fails on"
+    )
 
 
 def test_unknown_option_of_a_database_fails_at_once(containers):
@@ -328,20 +330,22 @@ def test_unknown_option_of_a_database_fails_at_once(containers):
 def test_real_database_without_a_secret_key_refuses_to_start(containers):
     done = containers.run(env={**NOBODY, "DJANGO_SECRET_KEY": ""})
     assert done.returncode == 1
-    place = "DJANGO_SECRET_KEY is not set, and the database 'default' is a real one."
+    place = "DJANGO_SECRET_KEY is not set. The API needs a key of its own"
     assert_two_lines(done.stderr, place, "", "Set DJANGO_SECRET_KEY to a long random text")
 
 
 def test_host_of_a_database_without_its_name_refuses_to_start(containers):
     done = containers.run(env={"POSTGRES_HOST": "db", "POSTGRES_NAME": ""})
     assert done.returncode == 1
-    place = "POSTGRES_HOST is set, and neither POSTGRES_NAME nor POSTGRES_DB is."
+    place = "POSTGRES_HOST is set, but neither POSTGRES_NAME nor POSTGRES_DB is."
     assert_two_lines(done.stderr, place, "", "Set POSTGRES_NAME to the name of the database")
 
 
 def test_misspelt_variable_is_reported_with_the_one_that_was_meant(containers):
     done = containers.run(env={**NOBODY, "POSTGRES_PASWORD": "hush", "DB_WAIT_TIMEOUT": "1"})
-    warning = "POSTGRES_PASWORD is set and means nothing here; did you mean POSTGRES_PASSWORD?"
+    warning = (
+        "POSTGRES_PASWORD is set, but the image does not use it; did you mean POSTGRES_PASSWORD?"
+    )
     assert f"boot: WARNING: {warning}" in done.stdout.splitlines()
     assert "hush" not in done.stdout + done.stderr
 
@@ -356,7 +360,7 @@ def test_data_folder_that_cannot_be_written_stops_the_boot_and_names_the_user(co
 def test_root_that_may_not_give_itself_up_stops_the_boot(containers):
     done = containers.run(options=["--cap-drop", "ALL"])
     assert done.returncode == 1
-    place = "The container runs as root and may not give it up"
+    place = "The container runs as root and cannot switch to another user"
     assert_two_lines(done.stderr, place, "CAP_SETUID", "docker run --user 1001:0")
 
 

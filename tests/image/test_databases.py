@@ -329,5 +329,5 @@ def test_a_budget_that_cannot_be_kept_stops_the_start_and_says_what_to_do(
     env = {"DB_CONNECTION_BUDGET": "enforce", "REPLICAS": "4", "WEB_CONCURRENCY": "1"}
     done = containers.run(env=small.env("postgres", **env), options=["--network", small.network])
     assert done.returncode == 1
-    place = "The connections do not do for one thread a worker: 4 replicas x 1 workers"
+    place = "The connections do not suffice for one thread per worker: 4 replicas x 1 workers"
     assert_two_lines(done.stderr, place, "", "Lower WEB_CONCURRENCY or the number of replicas")

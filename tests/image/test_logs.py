@@ -188,7 +188,7 @@ def test_every_line_of_a_json_container_is_an_object_from_boot_to_stop(
     ("command", "options", "begin"),
     [
         ([], ["--env", "PORT=none"], "The environment variable PORT is 'none'"),
-        ([], ["--cap-drop", "ALL"], "The container runs as root and may not give it up"),
+        ([], ["--cap-drop", "ALL"], "The container runs as root and cannot switch to another user"),
         (["pyhton"], [], "The command 'pyhton' cannot be run"),
         (["python", "manage.py", "check"], ["--env", "DEBUG=x"], "The environment variable DEBUG"),
     ],

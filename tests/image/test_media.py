@@ -151,8 +151,8 @@ def test_uploads_are_served_in_development_and_kept_for_production(
     said = [line for line in production.logs().splitlines() if "MEDIA_ROOT" in line]
     assert len(said) == 1
     assert "WARNING backend.media" in said[0]
-    assert ": /media/ is asked for, and with DEBUG=false" in said[0]
-    assert "Let it serve the folder /data/media (MEDIA_ROOT) there" in said[0]
+    assert ": A client requests /media/. With DEBUG=false" in said[0]
+    assert "Let your proxy serve the folder /data/media (MEDIA_ROOT) there" in said[0]
     assert production.exec("stat", "--format", "%s", file).strip() == str(len(LARGE))
     save = (
         "from django.core.files.base import ContentFile; "

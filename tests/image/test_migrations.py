@@ -203,5 +203,5 @@ def test_behind_a_pooler_of_statements_migrating_is_refused(
         options=["--network", postgis.network],
     )
     assert done.returncode == 1
-    place = "The database 'default' is reached through a pooler that pools statements"
+    place = "The database 'default' is behind a pooler with pool_mode = statement"
     assert_two_lines(done.stderr, place, "", "Set its pool_mode to transaction or session")

@@ -49,7 +49,7 @@ def test_unreadable_folder_stops_the_container_and_is_not_taken_for_absent(conta
         mounts={tmp_path / "local_settings": "/code/local_settings"}, patience=SECONDS
     )
     assert done.returncode == 1
-    says, fix = "cannot be looked at: Permission denied.", "chmod a+rx /code/local_settings"
+    says, fix = "cannot be accessed: Permission denied.", "chmod a+rx /code/local_settings"
     assert_two_lines(done.stderr, f"/code/{SETTINGS}", says, fix)
 
 
@@ -67,7 +67,7 @@ def test_unreadable_sibling_module_stops_the_container(containers, tmp_path):
 def test_mount_of_a_file_that_is_not_there_says_that_docker_made_a_folder(containers, tmp_path):
     done = containers.run(mounts={tmp_path / "typo.py": f"/code/{SETTINGS}"}, patience=SECONDS)
     assert done.returncode == 1
-    fix = "Docker makes such a folder when the file it should mount does not exist on the host"
+    fix = "Docker creates a folder if the file to mount does not exist on the host"
     assert_two_lines(done.stderr, f"/code/{SETTINGS}", "is a folder, not a file.", fix)
 
 

@@ -187,7 +187,7 @@ REAL = {
 def test_public_key_with_a_real_database_refuses_to_start(containers: Containers):
     done = containers.run(env={**REAL, "DJANGO_SECRET_KEY": "change-me-in-production"})
     assert done.returncode == 1
-    place = "DJANGO_SECRET_KEY is a key that stands in public samples and guides"
+    place = "DJANGO_SECRET_KEY is a key from public samples and guides"
     assert_two_lines(done.stderr, place, "'default'", "Set DJANGO_SECRET_KEY to a long random text")
 
 
@@ -224,7 +224,7 @@ def test_foreign_host_is_told_so_and_one_line_of_the_log_names_it(api: Container
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     page = as_host(api, "one.example.net", Accept="text/html")
     assert (page.status_code, page.headers["Content-Type"]) == (400, "text/html; charset=utf-8")
-    assert "This host name is not answered here" in page.text
+    assert "This API does not respond to this host name" in page.text
     lines = [line for line in api.logs().splitlines() if "one.example.net" in line]
     assert len(lines) == 2, "one line for each request"
     assert all("You may need to add 'one.example.net' to ALLOWED_HOSTS" in line for line in lines)

@@ -289,7 +289,7 @@ BROKEN = [
         {},
         SETTINGS,
         "is a folder, not a file.",
-        "Docker makes such a folder when the file it should mount does not exist on the host",
+        "Docker creates a folder if the file to mount does not exist on the host",
         folders=(SETTINGS,),
     ),
     Broken(
@@ -297,7 +297,7 @@ BROKEN = [
         {},
         GUNICORN,
         "is a folder, not a file.",
-        "delete the folder, correct the path in the mount, start again.",
+        "Delete the folder, correct the path in the mount, and start again.",
         folders=(GUNICORN,),
     ),
     Broken(

@@ -154,7 +154,7 @@ NEVER = [
 @pytest.mark.parametrize(("name", "text", "item", "instead"), NEVER)
 def test_item_that_can_never_match_is_named_with_what_is_meant(name, text, item, instead):
     error = refusal(name, text)
-    assert error.problem.startswith(f"{name}: '{item}' can never be the ")
+    assert error.problem.startswith(f"{name}: '{item}' is not a valid ")
     instead = item.replace(" ", ",") if instead is None else instead
     meant = f"Did you mean {instead}? " if instead else ""
     assert error.fix.startswith(f"{meant}Set {name} to ")
@@ -412,15 +412,15 @@ def test_postgres_variables_make_postgis_with_kept_and_checked_connections(proje
     [
         (
             {"POSTGRES_HOST": "db"},
-            "POSTGRES_HOST is set, and neither POSTGRES_NAME nor POSTGRES_DB is.",
+            "POSTGRES_HOST is set, but neither POSTGRES_NAME nor POSTGRES_DB is.",
         ),
         (
             {"POSTGRES_NAME": "n"},
-            "POSTGRES_NAME is set, and POSTGRES_USER and POSTGRES_HOST are not.",
+            "POSTGRES_NAME is set, but POSTGRES_USER and POSTGRES_HOST are not.",
         ),
         (
             {"POSTGRES_DB": "n", "POSTGRES_USER": "u"},
-            "POSTGRES_DB is set, and POSTGRES_HOST is not.",
+            "POSTGRES_DB is set, but POSTGRES_HOST is not.",
         ),
         (
             {"POSTGRES_NAME": "a", "POSTGRES_DB": "b"},
@@ -428,7 +428,8 @@ def test_postgres_variables_make_postgis_with_kept_and_checked_connections(proje
         ),
         (
             {"DATABASE_URL": "postgis://u@db/n"},
-            "DJANGO_SECRET_KEY is not set, and the database 'default' is a real one.",
+            "DJANGO_SECRET_KEY is not set. The API needs a key of its own, "
+            "because the database 'default' is PostgreSQL.",
         ),
     ],
 )
@@ -449,7 +450,7 @@ def test_what_databases_are_not_made_of_is_not_checked(project, env):
     assert run(project, "manage.py", "check", **env).returncode == 0
     write(project, {SETTINGS: "from backend.hacko_settings import *\nDATABASES['a'] = {}\n"})
     done = run(project, "manage.py", "check", POSTGRES_DB="n")
-    assert done.stderr.startswith("ERROR: POSTGRES_DB is set, and ")
+    assert done.stderr.startswith("ERROR: POSTGRES_DB is set, but ")
 
 
 def test_continuous_integration_may_use_a_real_database_without_a_secret_key(project):
@@ -502,7 +503,7 @@ def test_misspelt_name_is_reported_at_the_boot(project):
     )
     assert done.returncode == 0, done.stderr
     assert (
-        "boot: WARNING: POSTGRES_PASWORD is set and means nothing here; "
+        "boot: WARNING: POSTGRES_PASWORD is set, but the image does not use it; "
         "did you mean POSTGRES_PASSWORD?" in done.stdout.splitlines()
     )
     assert "hush" not in done.stdout + done.stderr

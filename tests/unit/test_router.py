@@ -332,8 +332,8 @@ def test_unknown_alias_is_an_error_with_a_suggestion(census):
     assert code == 1
     assert (
         "census.Tract: (backend.E001) Meta.in_db is 'cesnus', which is not in DATABASES. "
-        "HINT: Did you mean 'census'? DATABASES knows 'default', 'census'; "
-        "CESNUS_DATABASE_URL adds 'cesnus'." in output
+        "HINT: Did you mean 'census'? DATABASES contains 'default', 'census'. To add 'cesnus', "
+        "set CESNUS_DATABASE_URL." in output
     )
 
 

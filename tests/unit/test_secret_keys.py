@@ -44,8 +44,8 @@ REAL = {"DATABASE_URL": "postgis://u@db/n"}
 def test_public_key_is_refused_with_a_real_database_and_the_variable_named(project):
     done = run(project, "manage.py", "check", **REAL, DJANGO_SECRET_KEY="change-me-please")
     assert done.returncode == 1
-    place = "DJANGO_SECRET_KEY is a key that stands in public samples and guides"
-    assert_two_lines(done.stderr, place, "'default' is a real one", "secrets.token_urlsafe(50)")
+    place = "DJANGO_SECRET_KEY is a key from public samples and guides"
+    assert_two_lines(done.stderr, place, "'default' is PostgreSQL", "secrets.token_urlsafe(50)")
     assert "change-me-please" not in done.stderr
 
 
@@ -54,7 +54,7 @@ def test_public_key_of_a_teams_settings_is_refused_with_its_line(project):
     write(project, {"local_settings/settings.py": text})
     done = run(project, "manage.py", "check", **REAL)
     assert done.returncode == 1
-    place = f"{project}/local_settings/settings.py, line 3: SECRET_KEY is a key that stands in"
+    place = f"{project}/local_settings/settings.py, line 3: SECRET_KEY is a key from public samples"
     assert_two_lines(done.stderr, place, "", "Set DJANGO_SECRET_KEY")
 
 

@@ -54,7 +54,7 @@ def test_two_names_of_one_variable_in_a_store_are_refused(tmp_path):
     with pytest.raises(StartupError) as caught:
         secret_store.read(str(tmp_path))
     assert caught.value.problem == (
-        f"The secret store {tmp_path} has 'MAP_KEY' and 'map_key', which are one variable."
+        f"The secret store {tmp_path} has 'MAP_KEY' and 'map_key', which are the same variable."
     )
 
 
@@ -138,7 +138,7 @@ def test_parameters_of_more_than_one_page_are_read_decrypted(parameters):
 def test_path_without_parameters_is_an_error_and_no_empty_store(parameters):
     with pytest.raises(StartupError) as caught:
         secret_store.read("ssm:/nobody/here")
-    assert caught.value.problem == "The secret store ssm:/nobody/here holds no parameter."
+    assert caught.value.problem == "The secret store ssm:/nobody/here contains no parameters."
 
 
 def test_store_that_does_not_answer_is_an_error_that_names_it(parameters, monkeypatch):
@@ -170,7 +170,7 @@ def test_project_takes_its_secrets_from_parameter_store(project, parameters, aws
 
 def test_two_parameters_of_one_variable_are_refused(parameters):
     put(parameters, {"/two/map_key": "one", "/two/MAP_KEY": "two"})
-    with pytest.raises(StartupError, match="which are one variable"):
+    with pytest.raises(StartupError, match="which are the same variable"):
         secret_store.read("ssm:/two")
 
 
@@ -178,5 +178,7 @@ def test_store_that_cannot_be_read_stops_the_boot(project, aws):
     env = {**aws, "SECRET_STORE": "ssm:/nobody/here"}
     done = run(project, "-m", "backend.boot", "gunicorn", "backend.wsgi", **env)
     assert done.returncode == 1
-    assert done.stderr.startswith("ERROR: The secret store ssm:/nobody/here holds no parameter.")
+    assert done.stderr.startswith(
+        "ERROR: The secret store ssm:/nobody/here contains no parameters."
+    )
     assert len(done.stderr.splitlines()) == 2

@@ -27,7 +27,7 @@ class _Logged(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info and record.exc_info[1]
         place = f" {explain(error).problem}" if error else ""
-        said = one_line(record.getMessage()).removesuffix(" This is said once a worker.")
+        said = one_line(record.getMessage()).removesuffix(" Each worker logs this once.")
         self.messages.add((record.levelno, said + place))
 
     def results(self) -> Iterator[Result]:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from backend import limits, overrides
-from backend.environment import current
-from backend.errors import explained
+from backend.conf import limits, overrides
+from backend.conf.environment import current
 from backend.health import target
+from backend.logs.ending import explained
 from backend.server import arbiter, draining, handover, hooks
 
 with explained():
@@ -25,7 +25,7 @@ with explained():
     _drain_seconds = _env["DRAIN_SECONDS"]
 
 # gthread, whose threads no half of a request holds, with one more for probes.
-worker_class = "backend.worker.Worker"
+worker_class = "backend.server.worker.Worker"
 # Connections a worker keeps, threads or not; a third of the files it may open, where those
 # are few, because a file that is sent needs two: Docker's default is 1024 on some hosts.
 _files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)

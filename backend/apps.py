@@ -5,8 +5,8 @@ import os
 from django.apps import AppConfig, apps
 from django.conf import settings
 
-from backend.defaults import setting
-from backend.required import POSTGRESQL_ENGINES
+from backend.conf.defaults import setting
+from backend.conf.required import POSTGRESQL_ENGINES
 from backend.router import register_in_db
 
 # When Django imports this module no model has been loaded yet: application
@@ -16,7 +16,7 @@ register_in_db()
 if os.environ.get("RUN_MAIN") == "true":
     # runserver's process that looks for saved files, and ends when there is one. Before any
     # application is ready: what is wrong with one is saved, too.
-    from backend import reloader
+    from backend.server import reloader
 
     reloader.install()
 
@@ -26,18 +26,19 @@ class BackendConfig(AppConfig):
     verbose_name = "Base image"
 
     def ready(self) -> None:
-        from backend import checks, deploy_checks, storage  # noqa: F401  registers the system checks
+        from backend.checks import deploy, system  # noqa: F401  registers the system checks
+        from backend.http import storage
 
         storage.install()
 
         if apps.is_installed("rest_framework"):
-            from backend import client_values
+            from backend.http import client_values
 
             client_values.install()
 
         engines = {database.get("ENGINE") for database in settings.DATABASES.values()}
         if engines & set(POSTGRESQL_ENGINES):
-            from backend import rotation
+            from backend.databases import rotation
 
             rotation.install()
 
@@ -49,7 +50,7 @@ class BackendConfig(AppConfig):
         if apps.is_installed("rest_framework"):
             from rest_framework.renderers import BrowsableAPIRenderer
 
-            from backend import decimals
+            from backend.databases import decimals
 
             decimals.install()
             # It extends REST framework's own, or what a team has in its place. A renderer that a
@@ -57,7 +58,7 @@ class BackendConfig(AppConfig):
             if BrowsableAPIRenderer.template == "rest_framework/api.html":
                 BrowsableAPIRenderer.template = "backend/api.html"
         if apps.is_installed("django_filters") and apps.is_installed("rest_framework"):
-            from backend import filter_schemas
+            from backend.openapi import filter_schemas
 
             filter_schemas.install()
         if apps.is_installed("rest_framework_gis"):

@@ -7,7 +7,7 @@ from django.apps import apps
 from django.conf import settings
 from django.urls import path
 
-from backend.landing import icon, landing_page
+from backend.pages.landing import icon, landing_page
 
 urlpatterns = [
     path("", landing_page, name="landing-page"),

@@ -7,7 +7,7 @@ from drf_yasg.views import get_schema_view
 from rest_framework import permissions
 
 from backend.openapi.generator import RelativeSchemaGenerator
-from backend.pages import policy_with_scripts
+from backend.pages.policy import policy_with_scripts
 
 
 class OwnSwaggerRenderer(SwaggerUIRenderer):

@@ -10,11 +10,11 @@ from pathlib import Path as _Path
 
 from corsheaders.defaults import default_headers as _default_headers
 
-from backend import derived as _derivations
-from backend import geolibs as _geolibs
-from backend import overrides as _overrides
-from backend import required as _required
-from backend.environment import current as _current_environment
+from backend.conf import derived as _derivations
+from backend.conf import geolibs as _geolibs
+from backend.conf import overrides as _overrides
+from backend.conf import required as _required
+from backend.conf.environment import current as _current_environment
 from backend.logs.request_id import tag_records as _tag_records
 
 # --- The environment ---------------------------------------------------------
@@ -48,15 +48,15 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "backend.hosts.HostMiddleware",
+    "backend.pages.hosts.HostMiddleware",
     # So early: a preflight request is answered before anything can redirect or refuse it.
     "corsheaders.middleware.CorsMiddleware",
     # Around all others, whose own queries can fail too.
-    "backend.unavailable.UnavailableMiddleware",
+    "backend.http.unavailable.UnavailableMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # Below WhiteNoise, whose files are compressed already.
-    "backend.geo.compression.CompressionMiddleware",
+    "backend.http.compression.CompressionMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -139,8 +139,8 @@ LOGIN_ATTEMPTS = _env["LOGIN_ATTEMPTS"]
 SERVE_ADMIN = _env["SERVE_ADMIN"]
 SERVE_DOCS = _env["SERVE_DOCS"]
 BASIC_AUTH = _env["BASIC_AUTH"]
-# Bytes. The first is kept by backend.bodies for every body, the second by Django for forms and
-# by backend.bodies for JSON, which takes about ten times its size in memory when it is parsed.
+# Bytes. The first is kept by backend.http.bodies for every body, the second by Django for forms and
+# by backend.http.bodies for JSON, which takes about ten times its size in memory when it is parsed.
 MAX_UPLOAD_SIZE = _env["MAX_UPLOAD_SIZE"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10_000_000
 # Parameters of a query or a form; files of a form. Django's defaults, said aloud.
@@ -153,7 +153,7 @@ STATIC_URL = "static/"
 STATIC_ROOT = _derived(lambda folder: _Path(folder) / "static", "DATA_DIR")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "backend.storage.HashedStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "backend.http.storage.HashedStaticFilesStorage"},
 }
 # Only the hashed names are ever linked to; the plain ones would double the folder.
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
@@ -166,7 +166,7 @@ WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (
 
 # --- Files that users upload -------------------------------------------------
 
-# backend.media serves them in debug mode; in production a proxy does.
+# backend.http.media serves them in debug mode; in production a proxy does.
 MEDIA_URL = "media/"
 MEDIA_ROOT = _derived(lambda folder: _Path(folder) / "media", "DATA_DIR")
 # Readable by the proxy, whose user is another one. Writable by group 0, for a container with a
@@ -177,12 +177,12 @@ FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o2775
 # --- The API -----------------------------------------------------------------
 
 REST_FRAMEWORK = {
-    "DEFAULT_PAGINATION_CLASS": "backend.geo.pagination.LimitOffsetPagination",
+    "DEFAULT_PAGINATION_CLASS": "backend.lists.pagination.LimitOffsetPagination",
     "PAGE_SIZE": 10,
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticatedOrReadOnly"],
     "DEFAULT_VERSIONING_CLASS": "rest_framework.versioning.AcceptHeaderVersioning",
-    "EXCEPTION_HANDLER": "backend.unavailable.exception_handler",
+    "EXCEPTION_HANDLER": "backend.http.unavailable.exception_handler",
 }
 
 MAX_PAGE_SIZE = _env["MAX_PAGE_SIZE"]
@@ -198,7 +198,7 @@ MAP_TILE_ATTRIBUTION = _env["MAP_TILE_ATTRIBUTION"]
 
 SWAGGER_SETTINGS = {
     # Every answer there is, who needs a login, GeoJSON, sparse fields, the formats of a stream.
-    "DEFAULT_AUTO_SCHEMA_CLASS": "backend.geo.inspectors.GeoAutoSchema",
+    "DEFAULT_AUTO_SCHEMA_CLASS": "backend.openapi.inspectors.GeoAutoSchema",
     # Swagger UI would otherwise ask a validator on the internet.
     "VALIDATOR_URL": None,
     "SECURITY_DEFINITIONS": {
@@ -262,8 +262,8 @@ if _env["LOG_FORMAT"] == "json":
     }
 
 # The page of debug mode and the mail to ADMINS, without secrets.
-DEFAULT_EXCEPTION_REPORTER = "backend.explain.tracebacks.Reporter"
-DEFAULT_EXCEPTION_REPORTER_FILTER = "backend.explain.tracebacks.ReporterFilter"
+DEFAULT_EXCEPTION_REPORTER = "backend.pages.tracebacks.Reporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "backend.pages.tracebacks.ReporterFilter"
 
 # --- The team's settings, last -----------------------------------------------
 

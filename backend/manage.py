@@ -10,9 +10,10 @@ import sys
 from django.apps import apps
 from django.core.management import execute_from_command_line
 
-from backend.boot.log import say
-from backend.errors import StartupError, explained
+from backend.conf.errors import StartupError
 from backend.logs import console
+from backend.logs.boot import say
+from backend.logs.ending import explained
 
 READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 

@@ -2,10 +2,11 @@
 
 from django.urls import URLPattern, URLResolver
 
-from backend import media, overrides
+from backend.conf import overrides
+from backend.conf.errors import StartupError
 from backend.default_urls import urlpatterns as default_urlpatterns
-from backend.error_pages import handler400, handler403, handler404, handler500  # noqa: F401
-from backend.errors import StartupError
+from backend.http import media
+from backend.pages.error_pages import handler400, handler403, handler404, handler500  # noqa: F401
 
 
 def _is_admin(entry: URLPattern | URLResolver) -> bool:

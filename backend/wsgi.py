@@ -7,10 +7,13 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver, set_script_prefix
 
-from backend import connections, throttles
-from backend.bodies import BodyLimits
+from backend.databases import connections
 from backend.health.wsgi import HealthApplication
+from backend.http import throttles
+from backend.http.bodies import BodyLimits
 from backend.logs.request_id import RequestIdApplication
+from backend.pages import landing
+from backend.pages.policy import POLICY
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
 
@@ -19,7 +22,8 @@ connections.prepare()
 # late for STATIC_URL, which is computed once, when WhiteNoise is loaded.
 set_script_prefix(settings.FORCE_SCRIPT_NAME or "/")
 # The id is outermost: a probe's line, a 404 and an error have it too.
-application = RequestIdApplication(HealthApplication(BodyLimits(get_wsgi_application())))
+_api = BodyLimits(get_wsgi_application())
+application = RequestIdApplication(HealthApplication(_api, landing.render, POLICY))
 # Load every view now, once, before the workers are forked: the first request is
 # as fast as the next, the memory is shared, and a broken URLconf stops the start.
 get_resolver().reverse_dict  # noqa: B018  the property does the work
@@ -27,6 +31,6 @@ _counts = throttles.make_counts()
 if apps.is_installed("rest_framework"):
     throttles.share(_counts)
 if apps.is_installed("django.contrib.auth"):
-    from backend import login_attempts
+    from backend.http import login_attempts
 
     login_attempts.limit(_counts)

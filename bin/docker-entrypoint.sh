@@ -92,7 +92,7 @@ share_data_folder() {
 main() {
   case "${1:-}" in
     startproject | upgrade) run_own_program "backend.$1" "${@:2}" ;;
-    check) run_own_program backend.contract "${@:2}" ;;
+    check) run_own_program backend.kit.contract "${@:2}" ;;
   esac
   if in_mounted_project; then
     export PYTHONPATH=/code${PYTHONPATH:+:$PYTHONPATH} # the image's own code, from there

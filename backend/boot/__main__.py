@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from backend import kept_key, overrides
 from backend.boot import (
     budget,
     commands,
@@ -26,12 +25,15 @@ from backend.boot import (
     superuser,
 )
 from backend.boot.becoming import become, become_deaf
-from backend.boot.log import say
-from backend.environment import current
-from backend.errors import StartupError, explained
-from backend.health import phase, target
+from backend.conf import kept_key, overrides
+from backend.conf.environment import current
+from backend.conf.errors import StartupError
+from backend.health import target
 from backend.logs import console
-from backend.server import handover
+from backend.logs.boot import say
+from backend.logs.ending import explained
+from backend.server import handover, phase
+from backend.server.configuration import check_worker_class, warn_about_restarts
 
 if TYPE_CHECKING:
     from gunicorn.app.wsgiapp import WSGIApplication
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 STARTED = time.monotonic()
 # Workers of threads. gevent and its like change modules that Django has been loaded with by now:
 # they need a new Python.
-IN_PROCESS = ("sync", "gthread", "backend.worker.Worker")
+IN_PROCESS = ("sync", "gthread", "backend.server.worker.Worker")
 # Its whole path: a mounted project is a working directory of its own.
 CONFIGURATION = str(overrides.ROOT / "gunicorn_conf.py")
 SERVER = ["gunicorn", "backend.wsgi", "-c", CONFIGURATION]
@@ -68,13 +70,13 @@ def serve(command: list[str], server: commands.Server) -> None:
         configuration.load()
         gunicorn = _gunicorn(command)
         if gunicorn and gunicorn.cfg.worker_class_str not in IN_PROCESS:
-            configuration.check_worker_class(gunicorn.cfg)
+            check_worker_class(gunicorn.cfg)
         # From here on somebody answers: alive, and not ready.
         listener = gunicorn and listening.listen(gunicorn.cfg, settings.FORCE_SCRIPT_NAME or "")
         prepare()
         fewer = budget.flags(gunicorn.cfg, current()) if gunicorn else []
         if gunicorn:
-            configuration.warn_about_restarts(gunicorn.cfg)
+            warn_about_restarts(gunicorn.cfg)
         if fewer:
             # They win over gunicorn's files.
             command = [*command, *fewer]

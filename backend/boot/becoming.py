@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 from backend.boot import stopping
-from backend.errors import StartupError, exit_with
+from backend.conf.errors import StartupError
+from backend.logs.ending import exit_with
 
 # Signals are blocked until the command itself runs, so that none is lost in between.
 WITH_SIGNALS = ("env", f"--default-signal={','.join(each.name[3:] for each in stopping.SIGNALS)}")

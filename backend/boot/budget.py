@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import DatabaseError, connections
 
-from backend.boot.log import say
-from backend.databases import Need, aliases
-from backend.environment import Environment
-from backend.errors import StartupError, one_line
+from backend.conf.environment import Environment
+from backend.conf.errors import StartupError, one_line
+from backend.databases.needs import Need, aliases
+from backend.logs.boot import say
 
 if TYPE_CHECKING:
     from gunicorn.config import Config

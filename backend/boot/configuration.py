@@ -6,10 +6,9 @@ import ast
 import importlib
 import os
 import re
-import runpy
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import django
 from django.conf import settings
@@ -17,14 +16,16 @@ from django.core import checks
 from django.core.checks.security.base import check_secret_key
 from django.utils.module_loading import import_string
 
-from backend import __version__, carried, limits, overrides
-from backend.boot.log import say
-from backend.environment import current
-from backend.errors import StartupError, explain, one_line
-from backend.required import MAKE_A_KEY
+from backend import __version__
+from backend.conf import carried, overrides
+from backend.conf.environment import current
+from backend.conf.errors import StartupError, explain, one_line
+from backend.conf.required import MAKE_A_KEY
+from backend.logs.boot import say
+from backend.server.configuration import check_gunicorn
 
 if TYPE_CHECKING:
-    from gunicorn.config import Config
+    pass
 
 
 def load() -> None:
@@ -135,68 +136,6 @@ def _without_patterns(error: Exception) -> StartupError | None:
         f"{included[1]} has no list named urlpatterns.",
         "Define urlpatterns = [...] in it, or do not include it.",
     )
-
-
-def check_gunicorn() -> dict[str, Any]:
-    """Check the values as gunicorn will, which alone would show a traceback; what they are."""
-    from gunicorn.config import Config
-
-    values = runpy.run_path(str(overrides.ROOT / "gunicorn_conf.py"))
-    config = Config()
-    for name in values.keys() & config.settings.keys():
-        try:
-            config.set(name, values[name])
-        except Exception as error:
-            fix = f"Correct {name}; its forms are in gunicorn's documentation of settings."
-            raise _bad_value(name, values, error, fix) from error
-    try:
-        _ = config.worker_class
-    except Exception as error:
-        fix = "Correct worker_class, or add the package it needs to your requirements.txt."
-        raise _bad_value("worker_class", values, error, fix) from error
-    try:
-        _ = config.address
-    except Exception as error:
-        fix = 'Correct bind, in the form "0.0.0.0:8000", or remove it and set PORT.'
-        raise _bad_value("bind", values, error, fix) from error
-    if shortage := limits.shortage(config.workers):
-        say(shortage)
-    return values
-
-
-def check_worker_class(config: Config) -> None:
-    """Check the class that gunicorn's flags name; without its setup, which changes Python."""
-    from gunicorn.util import load_class
-
-    uri = config.settings["worker_class"].get()
-    try:
-        load_class(uri)
-    except Exception as error:
-        raise StartupError(
-            f"gunicorn's worker class {uri!r} cannot be loaded: {_reason(error)}",
-            "Correct -k (or GUNICORN_CMD_ARGS), or add the package it needs to your "
-            "requirements.txt.",
-        ) from error
-
-
-def warn_about_restarts(config: Config) -> None:
-    """Say that a single worker, which gunicorn replaces only when it is gone, leaves a gap."""
-    if config.max_requests and config.workers == 1:
-        say(
-            f"WARNING: max_requests = {config.max_requests} with one worker: while it finishes its "
-            "last requests, up to graceful_timeout, nobody else is served. Set WEB_CONCURRENCY=2."
-        )
-
-
-def _bad_value(name: str, values: dict, error: Exception, fix: str) -> StartupError:
-    place = overrides.place_of(name, "gunicorn_conf")
-    return StartupError(f"{place}: {name} = {values[name]!r}: {_reason(error)}", fix)
-
-
-def _reason(error: Exception) -> str:
-    # For a worker class gunicorn's message ends with a traceback in brackets.
-    lines = str(error).strip().rstrip("]").strip().splitlines() or [type(error).__name__]
-    return one_line(lines[0] if len(lines) == 1 else f"{lines[0].rstrip(': ')}: {lines[-1]}")
 
 
 def _system_checks() -> None:

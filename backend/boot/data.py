@@ -11,10 +11,10 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db.models import FileField
 
-from backend import kept_key
 from backend.boot import volume
-from backend.boot.log import say
-from backend.errors import StartupError
+from backend.conf import kept_key
+from backend.conf.errors import StartupError
+from backend.logs.boot import say
 
 
 def make_folder() -> None:

@@ -7,12 +7,12 @@ import time
 from django.conf import settings
 from django.db import DatabaseError, OperationalError, connections
 
-from backend.boot.log import say
-from backend.databases import Need, aliases
-from backend.errors import StartupError, one_line
-from backend.health import phase
+from backend.conf.errors import StartupError, one_line
+from backend.databases.needs import Need, aliases
 from backend.health.checks import OK, UNREACHABLE
-from backend.unavailable import Refusal, refusal
+from backend.http.unavailable import Refusal, refusal
+from backend.logs.boot import say
+from backend.server import phase
 
 # Seconds for an optional database: long for a server that answers, short for a start.
 ONE_LOOK = 2

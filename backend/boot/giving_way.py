@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator
 from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from backend.boot.log import say
-from backend.client_errors import sqlstate
-from backend.errors import StartupError
+from backend.conf.errors import StartupError
+from backend.http.client_errors import sqlstate
+from backend.logs.boot import say
 
 LOCK_TIMEOUT = 2  # seconds: what those who come after the migration wait at most
 # Seconds between two attempts, for those who waited. Uneven: a reader may be regular too.

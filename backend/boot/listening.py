@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from backend.boot.responder import Responder
-from backend.errors import StartupError, one_line
+from backend.conf.errors import StartupError, one_line
 from backend.server import handover
 
 if TYPE_CHECKING:

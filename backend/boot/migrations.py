@@ -31,12 +31,13 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
 
 from backend.boot import database, giving_way, volume
-from backend.boot.log import say
-from backend.databases import Need, aliases, need_of
-from backend.errors import StartupError, explain
-from backend.health import phase, tables
+from backend.conf.errors import StartupError, explain
+from backend.databases.needs import Need, aliases, need_of
+from backend.health import tables
 from backend.health.checks import MISSING, OK, PENDING, has_managed_models, migrations_pending
-from backend.unavailable import is_outage
+from backend.http.unavailable import is_outage
+from backend.logs.boot import say
+from backend.server import phase
 
 # SQLite's words, then the kernel's, which PostgreSQL repeats.
 DISK_IS_FULL = ("disk is full", "disk I/O error", "No space left on device")

@@ -16,7 +16,7 @@ import time
 from email.utils import formatdate
 from http import HTTPStatus
 
-from backend.health import phase
+from backend.server import phase
 
 REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~\w-]+) +(\S+) +HTTP/1\.[01]\r?", re.ASCII)
 END_OF_HEAD = re.compile(rb"\r?\n\r?\n")

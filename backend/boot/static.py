@@ -28,9 +28,9 @@ from django.core.management import call_command
 from django.urls import get_script_prefix
 
 from backend.boot import volume
-from backend.boot.log import say
-from backend.errors import StartupError, one_line
-from backend.health import phase
+from backend.conf.errors import StartupError, one_line
+from backend.logs.boot import say
+from backend.server import phase
 
 # Beside the files, so that it comes and goes with them.
 STAMP = ".collected-from"
@@ -136,7 +136,7 @@ def _empty_folder(root: Path) -> Path:
 
 def _move(folder: Path, root: Path, *, last: str) -> None:
     """Rename what is in ``folder`` into ``root``: whole folders where there are none."""
-    # A .gz after its .br: where it is, backend.storage takes the file for compressed.
+    # A .gz after its .br: where it is, backend.http.storage takes the file for compressed.
     for entry in sorted(folder.iterdir(), key=lambda it: (it.name == last, it.suffix == ".gz")):
         target = root / entry.name
         if entry.is_dir() and not entry.is_symlink() and target.is_dir():
@@ -223,7 +223,7 @@ def _output() -> str:
 if __name__ == "__main__":
     import django
 
-    from backend.errors import explained
+    from backend.logs.ending import explained
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
     with explained():

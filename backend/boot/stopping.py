@@ -17,7 +17,7 @@ import signal
 import threading
 from collections.abc import Iterator
 
-from backend.boot.log import say
+from backend.logs.boot import say
 
 SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 # Tells the thread that nothing is left to end.

@@ -13,10 +13,10 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, IntegrityError, router
 from django.db.models import Manager
 
-from backend.boot.log import say
-from backend.environment import Environment
-from backend.errors import StartupError, one_line
-from backend.health import phase
+from backend.conf.environment import Environment
+from backend.conf.errors import StartupError, one_line
+from backend.logs.boot import say
+from backend.server import phase
 
 
 def create(env: Environment) -> None:

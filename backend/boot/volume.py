@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from backend import locks
-from backend.boot.log import say
+from backend.conf import locks
+from backend.logs.boot import say
 
 # The locks that this process holds: whoever holds one may take it again.
 _held: set[Path] = set()

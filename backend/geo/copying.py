@@ -22,8 +22,8 @@ from django.core.signals import request_finished
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from backend.geo.sessions import Session
-from backend.test_runs import tests_run
+from backend.databases.sessions import Session
+from backend.databases.test_runs import tests_run
 
 # Large enough that the costs of a chunk (a system call, a wake-up) do not count.
 CHUNK = 128 * 1024
@@ -218,7 +218,7 @@ class Copy:
                 raise self.error
 
     def _read(self, connection: Any) -> None:
-        # Named as backend.error_sources looks for them, should it fail.
+        # Named as backend.http.error_sources looks for them, should it fail.
         params = self._params
         with connection.cursor() as cursor:
             statement = cursor.mogrify(self._statement, params)

@@ -25,9 +25,9 @@ from rest_framework import DJANGO_DURATION_FORMAT, ISO_8601, relations, serializ
 from rest_framework.settings import api_settings
 from rest_framework_gis.fields import GeometryField
 
+from backend.databases.stored_types import as_written
 from backend.geo import curves, times
 from backend.geo.sql import Column, FeatureQuery, definer, refuse
-from backend.geo.stored_types import as_written
 
 # As many decimals as GDAL writes, and so the ordinary page (ogr2ogr's
 # COORDINATE_PRECISION; PostGIS's own default of 9 loses some).

@@ -20,13 +20,13 @@ from rest_framework.filters import BaseFilterBackend, OrderingFilter
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
+from backend.databases.stored_types import StoredTextMixin, read_as_text, stored_types
 from backend.geo import curves, shown, spatial_values
 from backend.geo.area import clipped, inside
-from backend.geo.keyset import as_filter, in_full_order
-from backend.geo.parameters import KnownParametersMixin
-from backend.geo.sparse_fields import SparseFieldsMixin
 from backend.geo.srid import WGS84, Storage, storage
-from backend.geo.stored_types import StoredTextMixin, read_as_text, stored_types
+from backend.lists.keyset import as_filter, in_full_order
+from backend.lists.parameters import KnownParametersMixin
+from backend.lists.sparse_fields import SparseFieldsMixin
 
 __all__ = [
     "SparseFieldsMixin",
@@ -119,7 +119,7 @@ class StableOrderingFilter(OrderingFilter):
     Orders by the readable fields of the model without geometry, or by the view's
     ``ordering_fields``, of which ``"__all__"`` are those without a geometry that cannot be
     filtered by; another name is answered with 400. Pages and streams let the primary
-    key decide between equal rows (``backend.geo.keyset``). It is not added here: a view that
+    key decide between equal rows (``backend.lists.keyset``). It is not added here: a view that
     goes on to group the rows would get a group for each.
     """
 

@@ -17,10 +17,10 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
 from backend.geo import background
-from backend.geo.negotiation import FormatsMixin
-from backend.geo.parameters import KnownParametersMixin, unwatched
-from backend.landing import render
-from backend.pages import policy_with_scripts
+from backend.http.negotiation import FormatsMixin
+from backend.lists.parameters import KnownParametersMixin, unwatched
+from backend.pages.landing import render
+from backend.pages.policy import policy_with_scripts
 
 # Pages that show the rows of the list, and so are asked as ``list``: by its serializer,
 # queryset, permissions and throttles.

@@ -25,8 +25,8 @@ from rest_framework_gis.serializers import (
     GeoFeatureModelSerializer,
 )
 
-from backend.geo.keyset import has_comparable_key, in_full_order, is_chosen, is_composite
-from backend.geo.stored_types import Stored, result_types, stored_types
+from backend.databases.stored_types import Stored, result_types, stored_types
+from backend.lists.keyset import has_comparable_key, in_full_order, is_chosen, is_composite
 
 # What decides about a value on its way out. A subclass with its own is not SQL.
 FIELD_HOOKS = ("to_representation", "get_attribute", "use_pk_only_optimization")

@@ -39,12 +39,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from backend.defaults import setting
-from backend.geo import caching, expressions, flatgeobuf, sessions
+from backend.conf.defaults import setting
+from backend.databases import sessions
+from backend.databases.stored_types import StoredTextMixin
+from backend.geo import expressions, flatgeobuf
 from backend.geo.copying import ClientGoneError, Copy
-from backend.geo.keyset import in_full_order
-from backend.geo.negotiation import FormatsMixin
-from backend.geo.parameters import KnownParametersMixin
 from backend.geo.readable import readable
 from backend.geo.sql import (
     FeatureColumns,
@@ -53,8 +52,11 @@ from backend.geo.sql import (
     checked_queryset,
     feature_query,
 )
-from backend.geo.stored_types import StoredTextMixin
 from backend.geo.tile_geometry import geometry_name
+from backend.http import caching
+from backend.http.negotiation import FormatsMixin
+from backend.lists.keyset import in_full_order
+from backend.lists.parameters import KnownParametersMixin
 from backend.server import places
 
 log = logging.getLogger(__name__)

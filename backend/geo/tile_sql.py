@@ -16,11 +16,12 @@ from django.db.models import F, Func
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException
 
-from backend.geo import sessions, srid
+from backend.databases import sessions
+from backend.geo import srid
 from backend.geo.expressions import identifier, literal, value
-from backend.geo.keyset import is_chosen, order_multiplies
 from backend.geo.sql import FeatureQuery, feature_query
 from backend.geo.tile_geometry import drawn_name, kind, showable, simplified
+from backend.lists.keyset import is_chosen, order_multiplies
 
 EXTENT = 4096  # units along a tile's side, https://github.com/mapbox/vector-tile-spec
 BUFFER = 64  # of them beyond it

@@ -27,14 +27,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from backend.defaults import setting
-from backend.geo import caching, expressions
+from backend.conf.defaults import setting
+from backend.databases.stored_types import StoredTextMixin
+from backend.geo import expressions
 from backend.geo.maps import MapMixin
 from backend.geo.readable import no_tiles
 from backend.geo.sql import checked_queryset
-from backend.geo.stored_types import StoredTextMixin
 from backend.geo.tile_geometry import geometry_name, refuse_rounded
 from backend.geo.tile_sql import Layer
+from backend.http import caching
 
 MEDIA_TYPE = "application/vnd.mapbox-vector-tile"
 MOST_ZOOM = 30  # 2 cm a tile; TileJSON 3.0.0 allows no more

@@ -12,13 +12,13 @@ from typing import Any
 from django.http import Http404
 from rest_framework.exceptions import ValidationError
 
-from backend.geo.conditional import ConditionalMixin
 from backend.geo.filters import SpatialFilterMixin
-from backend.geo.keyset import is_composite, key_of
-from backend.geo.sparse_fields import SparseFieldsMixin
 from backend.geo.streaming import StreamingMixin
 from backend.geo.tiles import TilesMixin
 from backend.geo.wgs84 import Wgs84Mixin
+from backend.lists.conditional import ConditionalMixin
+from backend.lists.keyset import is_composite, key_of
+from backend.lists.sparse_fields import SparseFieldsMixin
 
 
 class SpatialMixin(

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from django.db import DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 
-from backend.databases import Need, aliases, need_of
-from backend.errors import one_line
+from backend.conf.errors import one_line
+from backend.databases.needs import Need, aliases, need_of
+from backend.databases.test_runs import tests_run
 from backend.health import tables
-from backend.test_runs import tests_run
-from backend.unavailable import Refusal, is_read_only, refusal
+from backend.http.unavailable import Refusal, is_read_only, refusal
 
 logger = logging.getLogger("backend.health")
 

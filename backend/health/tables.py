@@ -16,7 +16,7 @@ from django.db.backends.utils import truncate_name
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
 
-from backend.errors import StartupError
+from backend.conf.errors import StartupError
 
 # By the name as a statement has it, which may name a schema.
 ABSENT = "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NULL"

@@ -10,10 +10,9 @@ from typing import Any
 from django.conf import settings
 from django.urls import Resolver404, get_resolver
 
-from backend.health import phase
 from backend.health.checks import MISSING, OK, PENDING, READ_ONLY, DatabaseState, database_states
-from backend.pages import HEADERS, POLICY
-from backend.server import places
+from backend.http.headers import HEADERS
+from backend.server import phase, places
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -31,8 +30,14 @@ class HealthApplication:
       ``health`` keeps its place; a catch-all does not take ours.
     """
 
-    def __init__(self, application: Callable[[Environ, StartResponse], Iterable[bytes]]) -> None:
-        self.application = application
+    def __init__(
+        self,
+        application: Callable[[Environ, StartResponse], Iterable[bytes]],
+        render: Callable[[str, dict[str, object]], str],
+        policy: str,
+    ) -> None:
+        """``render`` makes a template and its values a page; ``policy`` says what it may load."""
+        self.application, self.render, self.policy = application, render, policy
         self.prefix = settings.FORCE_SCRIPT_NAME or ""
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -50,7 +55,7 @@ class HealthApplication:
             *HEADERS,
         ]
         if content_type.startswith("text/html"):
-            headers.append(("Content-Security-Policy", POLICY))
+            headers.append(("Content-Security-Policy", self.policy))
         start_response(f"{status.value} {status.phrase}", headers)
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
@@ -63,9 +68,21 @@ class HealthApplication:
             case "/health" | "/health/" if not _team_has_health():
                 states = database_states()
                 if "text/html" in environ.get("HTTP_ACCEPT", ""):
-                    return _page(states, self.prefix)
+                    return self._page(states)
                 return _json(states)
         return None
+
+    def _page(self, states: list[DatabaseState]) -> tuple[HTTPStatus, str, bytes]:
+        now = _phase(states)
+        values = {
+            "name": settings.PROJECT_NAME,
+            "status": _word(now, states),
+            "phase": now.name,
+            "databases": states,
+            "home": f"{self.prefix}/",
+        }
+        page = self.render("health.html", values)
+        return _status(now), "text/html; charset=utf-8", page.encode()
 
 
 def _phase(states: list[DatabaseState]) -> phase.Phase:
@@ -102,20 +119,6 @@ def _json(states: list[DatabaseState]) -> tuple[HTTPStatus, str, bytes]:
         "checks": {f"database:{state.alias}": state.state for state in states},
     }
     return _status(now), "application/json", json.dumps(document).encode() + b"\n"
-
-
-def _page(states: list[DatabaseState], prefix: str) -> tuple[HTTPStatus, str, bytes]:
-    from backend.landing import render
-
-    now = _phase(states)
-    values = {
-        "name": settings.PROJECT_NAME,
-        "status": _word(now, states),
-        "phase": now.name,
-        "databases": states,
-        "home": f"{prefix}/",
-    }
-    return _status(now), "text/html; charset=utf-8", render("health.html", values).encode()
 
 
 def _team_has_health() -> bool:

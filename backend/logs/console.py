@@ -17,7 +17,7 @@ import warnings
 from types import TracebackType
 from typing import Any, TextIO
 
-from backend.environment import current
+from backend.conf.environment import current
 from backend.logs import formatters, request_id
 
 _serving = False

@@ -12,8 +12,8 @@ import os
 import time
 from typing import Any
 
-from backend.environment import current
-from backend.errors import StartupError, escaped, in_line
+from backend.conf.environment import current
+from backend.conf.errors import StartupError, escaped, in_line
 from backend.logs.extra import plain, text_of
 
 INDENT = "\n    "

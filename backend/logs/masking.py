@@ -7,7 +7,7 @@ import ipaddress
 import re
 from urllib.parse import unquote_plus
 
-from backend.secret_vocabulary import is_secret, mask_forms
+from backend.conf.secret_vocabulary import is_secret, mask_forms
 
 MASK = "***"
 # 203.0.113.7:4711 and [2001:db8::7]:4711, as some load balancers write X-Forwarded-For.

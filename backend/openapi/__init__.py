@@ -10,6 +10,6 @@ logins       who may ask
 once         warnings about a team's code that cannot be asked
 generator    the document itself, with one operation's failure left to that operation
 
-``backend.geo.inspectors`` adds what is spatial, and puts it together for drf-yasg.
+``backend.openapi.inspectors`` adds what is spatial, and puts it together for drf-yasg.
 Nothing here is imported before somebody asks for the document.
 """

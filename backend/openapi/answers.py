@@ -9,7 +9,7 @@ from typing import Any
 from drf_yasg import openapi
 from rest_framework import views
 
-from backend.unavailable import exception_handler
+from backend.http.unavailable import exception_handler
 
 JSON = "application/json"
 ERROR = "Error"

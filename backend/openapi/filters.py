@@ -17,8 +17,7 @@ from drf_yasg import openapi
 from drf_yasg.inspectors import FilterInspector, NotHandled
 from drf_yasg.inspectors.field import get_queryset_from_view
 
-from backend import filter_schemas
-from backend.openapi import once, words
+from backend.openapi import filter_schemas, once, words
 
 # The first that fits: decimals and floats are integers to Django, moments are dates.
 TYPES: tuple[tuple[type[forms.Field] | tuple[type[forms.Field], ...], dict[str, Any]], ...] = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from backend.errors import explain, one_line
+from backend.conf.errors import explain, one_line
 
 logger = logging.getLogger("backend.openapi")
 

@@ -7,9 +7,9 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-from backend import overrides
-from backend.errors import explained
-from backend.health import phase
+from backend.conf import overrides
+from backend.logs.ending import explained
+from backend.server import phase
 
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
@@ -61,7 +61,7 @@ def reload_with_care(server: Arbiter) -> None:
     hang_up = server.handle_hup
 
     def handle_hup() -> None:
-        from backend.boot.configuration import check_gunicorn
+        from backend.server.configuration import check_gunicorn
 
         if phase.draining():
             server.log.warning("SIGHUP is ignored: this container is stopping")

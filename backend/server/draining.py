@@ -12,7 +12,7 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-from backend.health import phase
+from backend.server import phase
 
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter

@@ -1,7 +1,8 @@
 """The memory that bodies of requests may take in this worker, where the container has a limit.
 
 Each request takes of it what its body needs before that is there, and gives it back when it ends.
-Bounded by ``backend.worker``; with another worker, and with Django's own server, it is endless.
+Bounded by ``backend.server.worker``; with another worker, and with Django's own server, it is
+endless.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The threads of this worker that wait for one client each: fewer than it has.
 
 A stream lasts as long as its reader likes, and a large body as long as its writer. Both take a
-place first, and one thread is left for everybody else. Bounded by ``backend.worker``; with another
-worker, and with Django's own server, there is a place for each.
+place first, and one thread is left for everybody else. Bounded by ``backend.server.worker``; with
+another worker, and with Django's own server, there is a place for each.
 """
 
 from __future__ import annotations

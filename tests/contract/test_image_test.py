@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from backend.contract.outside.engine import LABEL
+from backend.kit.contract.outside.engine import LABEL
 from tests.contract.conftest import Report, image_test
 from tests.support.broken import write
 from tests.support.containers import IMAGE, POSTGIS_IMAGE, Containers, docker, until

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backend import environment_pages
+from backend.conf import environment_pages
 from tests.docs import snippets
 
 ROOT = Path(__file__).resolve().parents[2]

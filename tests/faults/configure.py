@@ -17,13 +17,13 @@ import django.test  # noqa: F401
 import gunicorn.app.wsgiapp  # noqa: F401
 from django.conf import settings
 
-from backend.errors import explained
+from backend.logs.ending import explained
 
 
 def configure() -> None:
     """The boot up to the first database."""
-    from backend import kept_key
     from backend.boot import configuration, data
+    from backend.conf import kept_key
 
     with explained():
         kept_key.keep()

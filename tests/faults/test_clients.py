@@ -144,7 +144,7 @@ def answer(client: socket.socket) -> bytes:
 
 # In a team's gunicorn_conf.py, so that the test need not wait for as long as clients may.
 IMPATIENT = (
-    "from backend import worker\nfrom backend.server import clients\n\n"
+    "from backend.server import worker\nfrom backend.server import clients\n\n"
     "worker.HEADERS_TIMEOUT = clients.STALLED = 1\n"
 )
 

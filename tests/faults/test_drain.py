@@ -33,7 +33,7 @@ from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
-from backend.health import phase
+from backend.server import phase
 
 if not os.path.exists("/tmp/gate"):
     os.mkfifo("/tmp/gate")

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backend.environment import VARIABLES, Variable
+from backend.conf.environment import VARIABLES, Variable
 from tests.faults.conftest import HUNG
 from tests.support.containers import IMAGE, LABEL, Containers, docker, until
 

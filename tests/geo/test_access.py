@@ -570,7 +570,7 @@ import sys, django
 django.setup()
 for name in sys.argv[1:]:
     __import__(name)
-from backend.geo import conditional
+from backend.lists import conditional
 print("CODE", conditional._code())
 """
 IMPORTED = """
@@ -596,7 +596,8 @@ CREATE VIEW plain AS SELECT 1;
 FACTS = """
 import json, django
 django.setup()
-from backend.geo import conditional, sessions
+from backend.databases import sessions
+from backend.lists import conditional
 facts = sessions.facts("default")
 conditional._tables = lambda: frozenset({"over_that"})
 none = conditional._version("default")
@@ -617,7 +618,7 @@ def run(api: Api, code: str, *arguments: str, env: tuple[str, ...] = ()) -> str:
 
 def test_etag_is_the_same_whatever_a_worker_has_imported_and_wherever_it_runs(access: Api):
     first = run(access, CODE)
-    assert run(access, CODE, "backend.explain.doctor", env=("HOSTNAME=b", "POD_NAME=b")) == first
+    assert run(access, CODE, "backend.doctor.run", env=("HOSTNAME=b", "POD_NAME=b")) == first
     assert run(access, CODE, env=("FEATURE=on",)) != first
 
 
@@ -637,7 +638,7 @@ REPLAYED = """
 import json, django
 django.setup()
 from django.db import connections
-from backend.geo import sessions
+from backend.databases import sessions
 connection = connections["default"]
 def ask(cursor, sql, *params):
     cursor.execute(sql, params or None)

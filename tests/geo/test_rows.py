@@ -92,8 +92,8 @@ from django.db import models
 from rest_framework.filters import BaseFilterBackend
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
-from backend.geo import counting, keyset, offset_map
-from backend.geo.pagination import CursorPagination, LimitOffsetPagination
+from backend.lists import counting, keyset, offset_map
+from backend.lists.pagination import CursorPagination, LimitOffsetPagination
 from things.models import ByComposite, ByInteger, ByNullable, ByText
 
 def page(rows, query, **attributes):
@@ -159,8 +159,8 @@ import json
 from django.db import connection, models
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
-from backend.geo import offset_map
-from backend.geo.pagination import LimitOffsetPagination
+from backend.lists import offset_map
+from backend.lists.pagination import LimitOffsetPagination
 
 class Tree(models.Model):
     name = models.TextField()

@@ -14,7 +14,7 @@ import pyogrio.raw
 import pytest
 import requests
 
-from backend.geo.stored_types import TYPES
+from backend.databases.stored_types import TYPES
 from tests.conftest import PostGIS
 from tests.geo.conftest import Api
 from tests.support.containers import Containers

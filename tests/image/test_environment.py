@@ -12,8 +12,8 @@ from tests.support.dotenv import FILES, SHELL, read_by_compose
 READ = """
 import json, os
 from pathlib import Path
-from backend import dotenv, value_files
-from backend.environment import current
+from backend.conf import dotenv, value_files
+from backend.conf.environment import current
 
 current()
 given = {name: value for name, value in os.environ.items() if name == "V" or name[:2] == "V_"}

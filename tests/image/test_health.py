@@ -130,7 +130,7 @@ def test_shell_form_is_prepared_and_has_the_images_server(seen: Callable[[str], 
     log = seen("shell form").log
     assert "gunicorn is given no configuration: it takes /code/gunicorn_conf.py" in log
     assert "boot: ready to serve" in log
-    assert "Using worker: backend.worker.Worker" in log
+    assert "Using worker: backend.server.worker.Worker" in log
     assert "runs below a shell" not in log
     assert "boot: ready to serve" in seen("runserver").log
     assert "boot:" not in seen("worker").log

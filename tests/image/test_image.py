@@ -179,7 +179,7 @@ def test_gunicorn_takes_its_workers_from_the_containers_limits(containers: Conta
     # The first worker answers before the second is forked.
     until(lambda: two.logs().count("Booting worker") == 2, "two workers are booted")
     assert one.logs().count("Booting worker") == 1
-    assert "Using worker: backend.worker.Worker" in one.logs()
+    assert "Using worker: backend.server.worker.Worker" in one.logs()
 
 
 def test_dev_target_stores_geometry_in_sqlite_and_reloads(containers: Containers) -> None:

@@ -150,7 +150,7 @@ def test_uploads_are_served_in_development_and_kept_for_production(
         assert production.get(path).status_code == 404
     said = [line for line in production.logs().splitlines() if "MEDIA_ROOT" in line]
     assert len(said) == 1
-    assert "WARNING backend.media" in said[0]
+    assert "WARNING backend.http.media" in said[0]
     assert ": A client requests /media/. With DEBUG=false" in said[0]
     assert "Let your proxy serve the folder /data/media (MEDIA_ROOT) there" in said[0]
     assert production.exec("stat", "--format", "%s", file).strip() == str(len(LARGE))

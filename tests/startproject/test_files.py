@@ -19,8 +19,8 @@ import pytest
 from hypothesis import example, given, reject, settings
 from hypothesis import strategies as st
 
-from backend.startproject import names, plan
-from backend.startproject.__main__ import main
+from backend.kit.startproject import names, plan
+from backend.kit.startproject.__main__ import main
 from tests.conftest import commit_all, crlf_checkout
 from tests.support.containers import docker
 
@@ -412,7 +412,7 @@ def test_without_a_mounted_folder_the_error_says_how_to_mount_one(
 
 
 def test_a_template_that_names_what_does_not_exist_fails(tmp_path: Path) -> None:
-    from backend.startproject.render import render_file
+    from backend.kit.startproject.render import render_file
 
     template = tmp_path / "file-tpl"
     template.write_text("{{ app_name }} {{ aplication }}\n")

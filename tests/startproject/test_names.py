@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.errors import StartupError
-from backend.startproject import names
+from backend.conf.errors import StartupError
+from backend.kit.startproject import names
 
 
 def complaint(check, *arguments, **options) -> tuple[str, str]:

@@ -9,7 +9,7 @@ import tracemalloc
 
 import pytest
 
-from backend.bodies import OF_BYTE, memory_of_values
+from backend.http.bodies import OF_BYTE, memory_of_values
 
 SHAPES = {
     "objects": b"{}",

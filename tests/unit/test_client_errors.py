@@ -8,8 +8,8 @@ import pytest
 from django.db import DataError, OperationalError
 from django.http import UnreadablePostError
 
-from backend.client_errors import answer_to, capable, is_quoted, key_values
-from backend.error_sources import named
+from backend.http.client_errors import answer_to, capable, is_quoted, key_values
+from backend.http.error_sources import named
 from tests.support.broken import write
 from tests.support.projects import shell
 

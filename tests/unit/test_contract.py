@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backend.contract.outside.engine import users_of
+from backend.kit.contract.outside.engine import users_of
 
 
 def status(pid: int, parent: int, *uids: int) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.derived import Derivations
+from backend.conf.derived import Derivations
 from tests.support.broken import write
 from tests.support.projects import run
 
@@ -26,7 +26,7 @@ django.setup()
 from corsheaders.middleware import CorsMiddleware
 from django.http import HttpResponse
 from django.test import RequestFactory
-from backend import environment
+from backend.conf import environment
 
 def load(text, env):
     for name in ("local_settings.settings", "local_settings", "backend.hacko_settings"):
@@ -202,7 +202,7 @@ def test_debug_of_the_team_opens_nothing_in_production_and_sets_levels(project):
 
 def test_settings_in_force_are_plain_values(project):
     _, types, _ = load(project, [(f"{STAR}BEHIND_PROXY = True\n", {})], [])[0]
-    assert "backend.derived" not in types.values()
+    assert "backend.conf.derived" not in types.values()
 
 
 def test_config_names_what_a_setting_was_derived_from(project):

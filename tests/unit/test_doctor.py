@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from backend.boot.budget import Load
-from backend.environment import Environment
-from backend.explain import databases, doctor, machine, servers
-from backend.explain.databases import Examination, Facts
-from backend.explain.findings import OK, PROBLEM, WARNING, Finding
-from backend.limits import MIB
+from backend.conf.environment import Environment
+from backend.conf.limits import MIB
+from backend.doctor import databases, machine, servers
+from backend.doctor import run as doctor
+from backend.doctor.databases import Examination, Facts
+from backend.doctor.findings import OK, PROBLEM, WARNING, Finding
 
 FACTS = Facts(
     version="17.2",

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from backend import dotenv, secret_store, value_files
-from backend.environment import Environment
-from backend.errors import StartupError
+from backend.conf import dotenv, secret_store, value_files
+from backend.conf.environment import Environment
+from backend.conf.errors import StartupError
 from tests.support.dotenv import BOM, FILES, SHELL, read_by_compose
 from tests.support.projects import assert_two_lines, run, shell
 

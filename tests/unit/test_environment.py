@@ -9,13 +9,13 @@ from django.http.request import split_domain_port, validate_host
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend import environment_pages
-from backend.environment import FORMS, TABLE, VARIABLES, Environment
-from backend.errors import StartupError
+from backend.conf import environment_pages
+from backend.conf.environment import FORMS, TABLE, VARIABLES, Environment
+from backend.conf.errors import StartupError
 from tests.support.broken import SETTINGS, write
 from tests.support.projects import run, shell
 
-ROOT = Path(environment_pages.__file__).resolve().parent.parent
+ROOT = Path(environment_pages.__file__).resolve().parents[2]
 
 
 def refusal(name: str, value: str) -> StartupError:
@@ -521,7 +521,9 @@ def test_misspelt_name_is_reported_at_the_boot(project):
     ],
 )
 def test_written_file_is_what_the_table_writes(file, written):
-    assert (ROOT / file).read_text() == written(), f"python -m backend.environment_pages > {file}"
+    assert (ROOT / file).read_text() == written(), (
+        f"python -m backend.conf.environment_pages > {file}"
+    )
 
 
 def test_example_sets_nothing_and_with_every_line_switched_on_gives_the_defaults(tmp_path):

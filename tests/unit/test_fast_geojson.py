@@ -24,7 +24,7 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
-from backend import geolibs
+from backend.conf import geolibs
 
 if not settings.configured:
     _gdal, _geos = geolibs.locate()

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from backend.contract.outside import engine
-from backend.contract.outside.command import main
-from backend.contract.outside.image import Step
+from backend.kit.contract.outside import engine
+from backend.kit.contract.outside.command import main
+from backend.kit.contract.outside.image import Step
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from backend import limits
-from backend.limits import MIB
+from backend.conf import limits
+from backend.conf.limits import MIB
 from tests.support.broken import write
 
 

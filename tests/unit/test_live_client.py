@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from backend.contract.live import client
-from backend.contract.live.client import Request, Site, User
+from backend.kit.contract.live import client
+from backend.kit.contract.live.client import Request, Site, User
 
 # By Content-Length; the second one breaks off.
 WHOLE = {"/whole": 4, "/broken": 9, "/slow": 4}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backend.contract.live.document import Document
+from backend.kit.contract.live.document import Document
 
 PARAMETERS = [
     {"name": "day", "in": "query", "type": "string", "format": "date", "required": True},

@@ -83,7 +83,7 @@ import json
 from django.conf import settings
 from django.contrib.gis import forms
 from backend.geo.background import tile_origin
-from backend.pages import policy_with_scripts
+from backend.pages.policy import policy_with_scripts
 
 
 class Own(forms.OSMWidget):

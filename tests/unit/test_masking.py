@@ -11,9 +11,9 @@ from django.utils.functional import lazystr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.environment import Environment
-from backend.explain import report
-from backend.explain.masking import MASK, Masker, for_process
+from backend.conf.environment import Environment
+from backend.conf.masking import MASK, Masker, for_process
+from backend.config import report
 
 # In every secret of these tests: found in the output, a part of one is there.
 MARK = "q7Zx"

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from backend import environment
-from backend.environment import TABLE, Environment
-from backend.explain import origins, report, server, source
+from backend.conf import environment
+from backend.conf.environment import TABLE, Environment
+from backend.config import origins, report, server, source
 from tests.support.broken import write
 from tests.support.projects import assert_two_lines, run
 
-ROOT = Path(environment.__file__).resolve().parent.parent
+ROOT = Path(environment.__file__).resolve().parents[2]
 SETTINGS = "local_settings/settings.py"
 TEAM = {
     SETTINGS: """\
@@ -133,7 +133,7 @@ def test_setting_that_the_image_completes_after_the_team_says_so(team):
     assert team.value("STATIC_URL") == "/api/static/"
     assert team.origins("STATIC_URL") == [
         "environment PATH_PREFIX",
-        "completed backend/required.py",
+        "completed backend/conf/required.py",
         f"override {SETTINGS} 19",
     ]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from backend import overrides
+from backend.conf import overrides
 from tests.support.broken import BROKEN, Broken, write
 from tests.support.projects import assert_two_lines, run, shell
 
@@ -172,7 +172,7 @@ print(b"".join(body))
 """
     assert shell(project, code).splitlines() == [
         "True",
-        "['backend.hosts.HostMiddleware', 'backend.unavailable.UnavailableMiddleware', "
+        "['backend.pages.hosts.HostMiddleware', 'backend.http.unavailable.UnavailableMiddleware', "
         "'whitenoise.middleware.WhiteNoiseMiddleware'] ['backend.router.ModelDatabaseRouter']",
         "True",
         "200",

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from backend.health import phase
+from backend.server import phase
 
 
 @pytest.fixture(autouse=True)

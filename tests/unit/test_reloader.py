@@ -14,7 +14,7 @@ import pytest
 from django.utils import autoreload
 from django.utils.autoreload import StatReloader
 
-from backend import reloader
+from backend.server import reloader
 from tests.support.broken import write
 from tests.support.containers import free_port, until
 
@@ -23,7 +23,7 @@ from tests.support.containers import free_port, until
 BUSY = """
 import atexit, logging, pathlib, sys, threading, time
 from django.utils import autoreload
-from backend import reloader
+from backend.server import reloader
 
 reloader.install()
 atexit.register(print, "theirs")

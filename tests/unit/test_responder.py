@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from backend.boot.responder import LAST_PATIENCE, MAX_HEAD, Responder, answer
-from backend.health import phase
+from backend.server import phase
 
 LIVE = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
 

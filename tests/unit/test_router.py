@@ -410,8 +410,8 @@ print(cache.get("a"), tables, document.status_code)
 
 START = """
 from backend.boot import migrations
-from backend.errors import explained
-from backend.explain import databases
+from backend.logs.ending import explained
+from backend.doctor import databases
 from backend.health.checks import database_states
 from django.db import connections
 with explained():

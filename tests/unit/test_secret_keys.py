@@ -4,7 +4,7 @@ import secrets
 
 import pytest
 
-from backend.secret_keys import is_public
+from backend.conf.secret_keys import is_public
 from tests.support.broken import write
 from tests.support.projects import assert_two_lines, run
 
@@ -68,7 +68,7 @@ def test_public_key_is_let_pass_where_no_real_users_are(project, env):
 TOGETHER = """
 import os, stat, sys
 from pathlib import Path
-from backend import kept_key
+from backend.conf import kept_key
 
 file = Path("data/secret_key")
 kept_key.keep()

@@ -7,9 +7,9 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from backend import secret_store
-from backend.environment import Environment
-from backend.errors import StartupError
+from backend.conf import secret_store
+from backend.conf.environment import Environment
+from backend.conf.errors import StartupError
 from tests.support.broken import write
 from tests.support.projects import run, shell
 

@@ -8,13 +8,13 @@ from collections.abc import Callable
 
 import pytest
 
-from backend.contract.inside import places
-from backend.contract.outside import image
-from backend.explain import tracebacks
-from backend.explain.masking import Masker
+from backend.conf.masking import Masker
+from backend.conf.secret_vocabulary import mask
+from backend.kit.contract.inside import places
+from backend.kit.contract.outside import image
 from backend.logs.formatters import JSONFormatter
 from backend.logs.masking import mask_query
-from backend.secret_vocabulary import mask
+from backend.pages import tracebacks
 
 # Found in what a reader shows, it has shown the secret.
 HUSH = "q7Zx-q7Zx"

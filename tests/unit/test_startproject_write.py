@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.errors import StartupError
-from backend.startproject.write import write
+from backend.conf.errors import StartupError
+from backend.kit.startproject.write import write
 
 TEXTS = {Path("a/one.txt"): "1", Path("b/two.txt"): "2"}
 MODES = dict.fromkeys(TEXTS, 0o644)

@@ -41,7 +41,7 @@ DATABASES = {{
 CREATE = """
 from django.core.management import call_command
 from backend.boot import superuser
-from backend.environment import current
+from backend.conf.environment import current
 for alias in ("default", "census"):
     call_command("migrate", run_syncdb=True, database=alias, verbosity=0)
 superuser.create(current())

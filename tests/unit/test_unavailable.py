@@ -10,7 +10,8 @@ from django.db import (
     ProgrammingError,
 )
 
-from backend import defaults, unavailable
+from backend.conf import defaults
+from backend.http import unavailable
 from tests.support.broken import write
 from tests.support.projects import shell
 

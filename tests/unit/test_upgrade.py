@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from backend.errors import StartupError
-from backend.startproject.__main__ import main as startproject
-from backend.upgrade import advice, requirements, rewrites
-from backend.upgrade.__main__ import main
-from backend.upgrade.findings import Finding
-from backend.upgrade.git import Index
-from backend.upgrade.run import Run
-from backend.upgrade.source import Edit, Source
+from backend.conf.errors import StartupError
+from backend.kit.startproject.__main__ import main as startproject
+from backend.kit.upgrade import advice, requirements, rewrites
+from backend.kit.upgrade.__main__ import main
+from backend.kit.upgrade.findings import Finding
+from backend.kit.upgrade.git import Index
+from backend.kit.upgrade.run import Run
+from backend.kit.upgrade.source import Edit, Source
 from tests.upgrade.by_hand import BY_HAND, MAKEMIGRATIONS, git, move_data
 from tests.upgrade.conftest import copy_of_old_project
 

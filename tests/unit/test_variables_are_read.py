@@ -6,11 +6,12 @@ import ast
 from collections.abc import Iterable
 from pathlib import Path
 
-from backend import databases, environment
-from backend.environment import TABLE, Variable
-from backend.explain.source import read_by_key
+from backend.conf import environment
+from backend.conf.environment import TABLE, Variable
+from backend.config.source import read_by_key
+from backend.databases import needs as databases
 
-ROOT = Path(environment.__file__).resolve().parent.parent
+ROOT = Path(environment.__file__).resolve().parents[2]
 # What the code calls the environment where it reads it.
 HOLDERS = ("_env", "env", "env.text", "self", "current()")
 SETTINGS = ROOT / "backend" / "hacko_settings.py"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from backend.upgrade.findings import Finding
+from backend.kit.upgrade.findings import Finding
 
 APPS = "hackoregon_trees"
 MIGRATIONS = f"{APPS}/trees/migrations"

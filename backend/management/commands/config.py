@@ -2,8 +2,8 @@
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from backend.environment import current
-from backend.explain import report
+from backend.conf.environment import current
+from backend.config import report
 
 
 class Command(BaseCommand):

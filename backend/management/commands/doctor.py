@@ -4,9 +4,9 @@ import sys
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from backend.environment import current
-from backend.explain import doctor
-from backend.explain.findings import LEVELS, PROBLEM, WARNING
+from backend.conf.environment import current
+from backend.doctor import run as doctor
+from backend.doctor.findings import LEVELS, PROBLEM, WARNING
 
 
 class Command(BaseCommand):

@@ -9,10 +9,10 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from backend.boot import database, migrations, stopping
-from backend.databases import Need, aliases
-from backend.environment import current
-from backend.errors import explained
+from backend.conf.environment import current
+from backend.databases.needs import Need, aliases
 from backend.health.checks import has_managed_models
+from backend.logs.ending import explained
 
 
 class Command(BaseCommand):

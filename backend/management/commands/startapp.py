@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.core.management.commands import startapp
 
-from backend.errors import explained
+from backend.logs.ending import explained
 from backend.manage import READ_ONLY, unwritable
 
 

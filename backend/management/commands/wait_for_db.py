@@ -5,8 +5,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from backend.boot import database, stopping
-from backend.environment import current
-from backend.errors import explained
+from backend.conf.environment import current
+from backend.logs.ending import explained
 
 
 class Command(BaseCommand):

@@ -7,8 +7,8 @@ from rest_framework.permissions import IsAdminUser
 from rest_framework.routers import DefaultRouter
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
-from backend.geo.conditional import ConditionalMixin
 from backend.geo.viewsets import SpatialMixin
+from backend.lists.conditional import ConditionalMixin
 from places.models import Route, Stop
 
 

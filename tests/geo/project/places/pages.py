@@ -5,7 +5,7 @@ from rest_framework.routers import DefaultRouter
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
 from backend.geo.filters import SparseFieldsMixin, SpatialFilter, SpatialFilterMixin
-from backend.geo.pagination import CursorPagination
+from backend.lists.pagination import CursorPagination
 from places.models import Parcel, Route, Stop, Survey
 
 

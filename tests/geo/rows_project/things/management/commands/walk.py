@@ -44,8 +44,8 @@ from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
-from backend.geo.pagination import CursorPagination, LimitOffsetPagination
 from backend.geo.viewsets import SpatialMixin
+from backend.lists.pagination import CursorPagination, LimitOffsetPagination
 from things.models import TAGS, THINGS, ByComposite, ByInteger, ByRelation, Note, Owner
 
 ROWS = 30

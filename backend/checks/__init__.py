@@ -1,0 +1,1 @@
+"""System checks: ``manage.py check``, and ``--deploy`` for production."""

@@ -1,0 +1,14 @@
+"""The image's own settings, also under a project's settings that do not have them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+
+from backend.conf.environment import TABLE
+
+
+def setting(name: str) -> Any:
+    """The setting that is named as a variable of the table, or that variable's default."""
+    return getattr(settings, name, TABLE[name].default)

@@ -1,0 +1,141 @@
+"""Errors that a user reads: one line says what is wrong and where, one says what to do."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import sysconfig
+import traceback
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TypeVar
+
+PACKAGE = Path(__file__).resolve().parent.parent
+
+Result = TypeVar("Result")
+# What ends a line or speaks to a terminal: C0, DEL, C1 (without tab), the two separators of lines
+# and paragraphs that Unicode has, and bytes of a file's name that are not UTF-8.
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+class StartupError(Exception):
+    """The application cannot start, and its user can mend it.
+
+    ``str()`` of it is two lines::
+
+        ERROR: /code/local_settings/settings.py, line 3: NameError: name 'ture' is not defined
+        FIX:   Correct that line. DEBUG=true prints the whole traceback.
+    """
+
+    def __init__(self, problem: str, fix: str) -> None:
+        super().__init__(problem, fix)
+        self.problem = one_line(problem)
+        self.fix = one_line(fix)
+        # Of a module that could not be made: runserver waits until that file changes.
+        self.filename: str | None = None
+
+    def __str__(self) -> str:
+        return f"ERROR: {self.problem}\nFIX:   {self.fix}"
+
+
+def one_line(text: object) -> str:
+    """Fold a message of several lines, as libpq's and Django's are, into one."""
+    return escaped(" ".join(str(text).split()))
+
+
+def escaped(text: str) -> str:
+    """Text that a terminal shows and does not obey; its lines stay."""
+    return CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def in_line(name: str) -> str:
+    """The name of a file, which may hold anything, as part of a line."""
+    return escaped(name).replace("\n", "\\n")
+
+
+def results_of(
+    check: Callable[[], Iterable[Result]], failure: Callable[[StartupError], Result]
+) -> list[Result]:
+    """The check's results; one more, made by ``failure``, where it fails itself."""
+    results = []
+    try:
+        for result in check():
+            results.append(result)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  a team's code raises anything
+        results.append(failure(explain(error)))
+    return results
+
+
+def explain(error: BaseException, file: Path | None = None) -> StartupError:
+    """Turn what a team's own code raised into a StartupError that names its file and line.
+
+    ``file`` is the file that was being loaded; it is named when nothing in the
+    traceback lies in the team's code.
+    """
+    if isinstance(error, StartupError):
+        return error
+    path, line = _culprit(error)
+    place = str(path or file or "the project")
+    if line:
+        place += f", line {line}"
+    message = error.msg if isinstance(error, SyntaxError) else one_line(error)
+    if isinstance(error, (SystemExit, KeyboardInterrupt)):
+        message = f"ends the process with exit code {error}"
+    explained_error = StartupError(f"{place}: {type(error).__name__}: {message}", _fix_for(error))
+    explained_error.__cause__ = error
+    explained_error.filename = str(path) if path else None
+    return explained_error
+
+
+def _culprit(error: BaseException) -> tuple[Path | None, int | None]:
+    if isinstance(error, SyntaxError) and error.filename:
+        return Path(error.filename), error.lineno
+    frames = traceback.extract_tb(error.__traceback__)
+    for frame in reversed(frames):
+        if is_of_the_team(frame.filename):
+            return Path(frame.filename), frame.lineno
+    return None, None
+
+
+@functools.lru_cache(maxsize=4096)
+def is_of_the_team(file: str) -> bool:
+    """Whether a file of a traceback is the project's own: no package's, and not this image's."""
+    path = Path(file)
+    return path.is_file() and not _is_foreign(path)
+
+
+def _is_foreign(path: Path) -> bool:
+    """Whether a file belongs to Python, to an installed package or to this image."""
+    path = path.resolve()
+    paths = sysconfig.get_paths()
+    foreign = [Path(paths[key]).resolve() for key in ("stdlib", "platstdlib", "purelib", "platlib")]
+    launchers = {PACKAGE.parent / "manage.py", PACKAGE.parent / "gunicorn_conf.py"}
+    return any(path.is_relative_to(folder) for folder in [*foreign, PACKAGE]) or path in launchers
+
+
+def _fix_for(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        package = error.name.partition(".")[0]
+        return (
+            f"Check the spelling of '{error.name}'. If it is a package, add '{package}' to your "
+            "requirements.txt and build the image again."
+        )
+    if isinstance(error, ImportError):
+        return "Check the spelling, and that the installed version of that package has this name."
+    if isinstance(error, SyntaxError) and "codec can't decode" in error.msg:
+        return "Save the file as UTF-8."
+    if isinstance(error, SyntaxError):
+        return "Correct the Python syntax on that line, or on the line before it."
+    if isinstance(error, UnicodeDecodeError):
+        return "Save the file as UTF-8."
+    if (
+        isinstance(error, KeyError)
+        and frames
+        and frames[-1].filename in ("<frozen os>", os.__file__)
+    ):
+        return f"Set the environment variable {error}, or read it with os.environ.get({error})."
+    if isinstance(error, PermissionError):
+        return "Make the file readable for the application's user: chmod a+r FILE."
+    return "Correct that line. DEBUG=true prints the whole traceback."

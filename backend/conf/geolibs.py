@@ -1,0 +1,57 @@
+"""Finds GDAL, GEOS and PROJ.
+
+The pyogrio wheel carries one self-contained library that exports all three, and
+their data files. In the image a build stage puts them at a fixed place and
+``GDAL_LIBRARY_PATH``, ``GEOS_LIBRARY_PATH``, ``GDAL_DATA`` and ``PROJ_DATA`` say
+where; without Docker they are found in the installed wheel.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+
+from backend.conf.errors import StartupError
+
+SPATIALITE = "mod_spatialite.so"
+
+
+def locate() -> tuple[str | None, str | None]:
+    """Paths of the GDAL and of the GEOS library, None for "as Django searches".
+
+    Sets ``GDAL_DATA`` and ``PROJ_DATA`` when the wheel's library is taken.
+    """
+    gdal = os.environ.get("GDAL_LIBRARY_PATH")
+    if gdal:
+        return gdal, os.environ.get("GEOS_LIBRARY_PATH") or gdal
+    spec = importlib.util.find_spec("pyogrio")
+    if spec is None or spec.origin is None:
+        return None, None
+    package = Path(spec.origin).parent
+    library = library_in(package.parent)
+    os.environ.setdefault("GDAL_DATA", str(package / "gdal_data"))
+    os.environ.setdefault("PROJ_DATA", str(package / "proj_data"))
+    return str(library), str(library)
+
+
+def library_in(site_packages: Path) -> Path:
+    """The wheel's one library; its name carries a hash. StartupError unless it is exactly one."""
+    patterns = ("pyogrio.libs/libgdal*", "pyogrio/.dylibs/libgdal*")
+    found = [path for pattern in patterns for path in site_packages.glob(pattern)]
+    if len(found) != 1:
+        raise StartupError(
+            f"Expected one GDAL library in {site_packages}, found {len(found)}.",
+            "Install pyogrio as requirements/geo.lock pins it, or set GDAL_LIBRARY_PATH and "
+            "GEOS_LIBRARY_PATH.",
+        )
+    return found[0]
+
+
+def spatialite() -> str | None:
+    """Path of SQLite's spatial extension, None where it is not installed."""
+    roots = (Path("/usr/lib"), Path("/usr/local/lib"), Path("/opt/homebrew/lib"))
+    found = (
+        path for root in roots for path in (*root.glob(SPATIALITE), *root.glob(f"*/{SPATIALITE}"))
+    )
+    return next((str(path) for path in found), None)

@@ -1,0 +1,70 @@
+"""The generated secret key: made where none is given, and kept for the next start.
+
+Only a start keeps it. Any other command has one for itself, which would else end up in an image's
+layer: RUN python manage.py collectstatic.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+from backend.conf import locks
+
+_keeping = False
+
+
+def keep() -> None:
+    """Let this process keep the key that it generates: it is a start."""
+    global _keeping
+    _keeping = True
+
+
+def generated(file: Path) -> str:
+    """The key that is kept in ``file``, or else a new one, which a start keeps there.
+
+    Where that is not possible, ``why_not_kept`` says why.
+    """
+    with contextlib.suppress(OSError):
+        if key := _read(file):
+            return key
+        if _keeping:
+            return _written(file)
+    return secrets.token_urlsafe(50)
+
+
+def why_not_kept(file: Path, key: str) -> str | None:
+    """Why the next start will have another key than this one; None where it will have the same."""
+    try:
+        return None if _read(file) == key else f"{file} cannot be written"
+    except OSError as error:
+        return f"{file} cannot be read: {error.strerror}"
+
+
+def _read(file: Path) -> str:
+    """The key; empty where there is none."""
+    try:
+        return file.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return ""
+
+
+def _written(file: Path) -> str:
+    """Write a new key, unless another container did so first; the key that is kept now.
+
+    The file is locked and not linked into place, because network shares have no hard links.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "r+", encoding="ascii") as opened:
+        locks.acquire(descriptor)
+        if os.fstat(descriptor).st_gid == 0:
+            # For a container under another UID: a platform that chooses it gives it group 0.
+            os.fchmod(descriptor, 0o640)
+        if key := opened.read().strip():
+            return key
+        key = secrets.token_urlsafe(50)
+        opened.write(key)
+    return key

@@ -1,0 +1,122 @@
+"""Finds and loads a team's ``local_settings``: absent is fine, broken is loud.
+
+A team may bring three files: ``settings.py``, ``urls.py`` and ``gunicorn_conf.py``.
+They lie in ``src_files/local_settings/`` (a mounted checkout) or in
+``local_settings/`` (copied into the image). The first folder that exists is
+taken, as a whole.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import os
+import stat
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from backend.conf.errors import StartupError, explain
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PACKAGES = ("src_files.local_settings", "local_settings")
+MODULES = ("settings", "urls", "gunicorn_conf")
+
+
+def find(module: str, root: Path = ROOT) -> tuple[str, Path] | None:
+    """Return the dotted name and the file of a local_settings module, None when there is none.
+
+    Looking for the file first is what tells "absent" from "broken": an
+    ImportError can mean either.
+
+    Raises StartupError when the file is there but is a folder or unreadable.
+    """
+    for package in PACKAGES:
+        folder = root.joinpath(*package.split("."))
+        if _mode(folder) is None:
+            continue
+        if not stat.S_ISDIR(_mode(folder)):
+            raise StartupError(
+                f"{folder} is a file, not a folder.",
+                f"Make it a folder that holds {', '.join(f'{name}.py' for name in MODULES)}, "
+                "each of them optional.",
+            )
+        file = folder / f"{module}.py"
+        mode = _mode(file)
+        if mode is None:
+            return None
+        if stat.S_ISDIR(mode):
+            raise StartupError(
+                f"{file} is a folder, not a file.",
+                "Docker creates a folder if the file to mount does not exist on the host. Delete "
+                "the folder, correct the path in the mount, and start again.",
+            )
+        if not os.access(file, os.R_OK):
+            raise StartupError(
+                f"{file} cannot be read by the application's user (UID {os.geteuid()}).",
+                f"Make it readable: chmod a+r {file.name}",
+            )
+        return f"{package}.{module}", file
+    return None
+
+
+def load(module: str, root: Path = ROOT) -> ModuleType | None:
+    """Import a local_settings module under its real name; None when there is none.
+
+    Raises StartupError, with file, line and a hint, for anything that goes
+    wrong while it is imported.
+    """
+    found = find(module, root)
+    if found is None:
+        return None
+    name, file = found
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    try:
+        loaded = importlib.import_module(name)
+    except (Exception, SystemExit) as error:
+        raise explain(error, file) from error
+    if Path(loaded.__file__ or "").resolve() != file.resolve():
+        raise StartupError(
+            f"{file} is hidden by an installed package of the same name, {loaded.__file__}.",
+            f"Add an empty __init__.py to {file.parent}, or uninstall that package.",
+        )
+    return loaded
+
+
+def forget(module: str) -> None:
+    """Let the next ``load`` read a local_settings module from its file again."""
+    if found := find(module):
+        sys.modules.pop(found[0], None)
+        importlib.invalidate_caches()
+
+
+def place_of(name: str, module: str, root: Path = ROOT) -> str:
+    """File and line where a local_settings module sets ``name``, the file alone if it imports it.
+
+    Where there is no such module, it is the image's own file.
+    """
+    found = find(module, root)
+    if found is None:
+        return str(root / f"{module}.py")
+    file = found[1]
+    lines = [
+        node.lineno
+        for node in ast.walk(ast.parse(file.read_bytes()))
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == name
+    ]
+    return f"{file}, line {max(lines)}" if lines else str(file)
+
+
+def _mode(path: Path) -> int | None:
+    """The file mode, None when nothing is there. Path.exists() would take unreadable for absent."""
+    try:
+        return path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise StartupError(
+            f"{path} cannot be accessed: {error.strerror}.",
+            f"Let the application's user (UID {os.geteuid()}) enter the folder: "
+            f"chmod a+rx {path.parent}",
+        ) from error

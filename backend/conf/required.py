@@ -1,0 +1,286 @@
+"""What the image needs of the settings, whatever a team replaced in them."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from backend.conf import kept_key, overrides, secret_keys
+from backend.conf.environment import Environment
+from backend.conf.errors import StartupError
+
+POSTGRESQL_ENGINES = (
+    "django.db.backends.postgresql",
+    "django.contrib.gis.db.backends.postgis",
+)
+SQLITE_ENGINES = (
+    "django.db.backends.sqlite3",
+    "django.contrib.gis.db.backends.spatialite",
+)
+# Django's own, which answers every query with the advice to set ENGINE.
+INCOMPLETE = "django.db.backends.dummy"
+CONNECTION = ("NAME", "USER", "PASSWORD", "HOST", "PORT")
+ROUTER = "backend.router.ModelDatabaseRouter"
+WHITENOISE = "whitenoise.middleware.WhiteNoiseMiddleware"
+SECURITY = "django.middleware.security.SecurityMiddleware"
+CORS = "corsheaders.middleware.CorsMiddleware"
+UNAVAILABLE = "backend.http.unavailable.UnavailableMiddleware"
+HOSTS = "backend.pages.hosts.HostMiddleware"
+SESSION = "rest_framework.authentication.SessionAuthentication"
+MAKE_A_KEY = (
+    "Set DJANGO_SECRET_KEY to a long random text, the same for every container of this API: "
+    "python -c 'import secrets; print(secrets.token_urlsafe(50))'"
+)
+
+
+def default_hosts(debug: bool) -> list[str]:
+    """Django's ALLOWED_HOSTS where no variable names them.
+
+    In production: the names under which only this machine or a neighbour asks. A foreign
+    name is dangerous in two ways: a page can make a browser ask under its own name, which it
+    lets lead here (DNS rebinding), and what a request calls the host ends up in the links of
+    an answer that a cache may keep. These names lead to no other machine, and nobody can
+    register them.
+    """
+    if debug:
+        return ["*"]
+    return ["localhost", ".localhost", "127.0.0.1", "[::1]", socket.gethostname()]
+
+
+def cors_is_open(
+    variable: list[str],
+    listed: list[str],
+    regexes: list[Any] | None,
+    credentials: bool | None,
+    old_regexes: list[Any] | None,
+    old_name: bool | None,
+) -> bool:
+    """Whether pages of every origin may read the API: CORS_ALLOW_ALL_ORIGINS.
+
+    Where nothing limits it. ``variable`` is the very list of the environment; the others are
+    settings, of which the old ones are CORS_ORIGIN_REGEX_WHITELIST and CORS_ORIGIN_ALLOW_ALL.
+    """
+    if old_name is not None:
+        return bool(old_name)
+    # A team that lists no origin and no pattern allows none.
+    by_team = listed is not variable or regexes is not None or old_regexes is not None
+    return not (listed or by_team or credentials)
+
+
+def databases(env: Environment, *, sqlite: Path, spatialite: bool) -> dict[str, dict[str, Any]]:
+    """Django's DATABASES out of the environment: PostGIS where one is named, else SQLite.
+
+    ``sqlite`` is SQLite's file. What cannot be read has the engine INCOMPLETE, over which
+    ``complete`` stops the start unless a team's settings have replaced it.
+    """
+    found = {}
+    for alias, make in _makers(env, sqlite, spatialite).items():
+        try:
+            found[alias] = make()
+        except StartupError:
+            found[alias] = {"ENGINE": INCOMPLETE} | dict.fromkeys(CONNECTION, "")
+    return found
+
+
+def read_databases(env: Environment) -> dict[str, dict[str, Any]]:
+    """The same. Raises StartupError for what cannot be read."""
+    return {alias: make() for alias, make in _makers(env, Path(), False).items()}
+
+
+def _makers(
+    env: Environment, sqlite: Path, spatialite: bool
+) -> dict[str, Callable[[], dict[str, Any]]]:
+    """Alias to what reads its settings, the default first, as in every list that a user sees."""
+    makers: dict[str, Callable[[], dict[str, Any]]] = {
+        alias: partial(env.database, name) for alias, name in env.database_urls().items()
+    }
+    default = makers.pop("default", lambda: _postgres(env) or _sqlite(sqlite, spatialite))
+    if env.text("DATABASE_URL"):
+        default = partial(env.database, "DATABASE_URL")
+    return {"default": default, **makers}
+
+
+def _postgres(env: Environment) -> dict[str, Any] | None:
+    both = {"POSTGRES_NAME": env["POSTGRES_NAME"], "POSTGRES_DB": env["POSTGRES_DB"]}
+    names = {variable: name for variable, name in both.items() if name}
+    if len(set(names.values())) > 1:
+        raise StartupError(
+            "POSTGRES_NAME and POSTGRES_DB are both set, to different names.", "Keep one of them."
+        )
+    given = [name for name in ("POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_HOST") if env[name]]
+    if not names:
+        if given:
+            # A missing name once turned a production API into an empty SQLite.
+            raise StartupError(
+                f"{given[0]} is set, but neither POSTGRES_NAME nor POSTGRES_DB is.",
+                "Set POSTGRES_NAME to the name of the database, or unset all POSTGRES_ variables "
+                "to use SQLite.",
+            )
+        return None
+    missing = [name for name in ("POSTGRES_USER", "POSTGRES_HOST") if not env[name]]
+    if missing:
+        raise StartupError(
+            f"{next(iter(names))} is set, but {' and '.join(missing)} "
+            f"{'are' if len(missing) > 1 else 'is'} not.",
+            f"Set {' and '.join(missing)} too. With Compose, the host is the name of the "
+            "service, such as 'db'.",
+        )
+    return {
+        "ENGINE": POSTGRESQL_ENGINES[1],
+        "NAME": next(iter(names.values())),
+        "USER": env["POSTGRES_USER"],
+        "PASSWORD": env["POSTGRES_PASSWORD"] or "",
+        "HOST": env["POSTGRES_HOST"],
+        "PORT": env["POSTGRES_PORT"],
+    }
+
+
+def _sqlite(file: Path, spatialite: bool) -> dict[str, Any]:
+    engine = (
+        "django.contrib.gis.db.backends.spatialite"
+        if spatialite
+        else ("django.db.backends.sqlite3")
+    )
+    # WAL and an immediate lock: several workers read while one writes, instead of
+    # "database is locked". https://docs.djangoproject.com/en/5.2/ref/databases/#sqlite-notes
+    options = {
+        "timeout": 20,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+    return {"ENGINE": engine, "NAME": file, "OPTIONS": options}
+
+
+def complete(settings: dict[str, Any], env: Environment) -> None:
+    """Put what the image needs below, or add it after, what the settings now say.
+
+    Raises StartupError for a real database without a secret key or with a public one, and
+    for a setting that is no list or dictionary where Django takes one.
+    """
+    _check_shapes(settings)
+    _append(settings, "INSTALLED_APPS", "backend")
+    _append(settings, "INSTALLED_APPS", "django.contrib.staticfiles")
+    _append(settings, "DATABASE_ROUTERS", ROUTER)
+    _insert_below(settings, SECURITY, WHITENOISE)
+    _insert_below(settings, CORS, UNAVAILABLE)
+    if isinstance(settings.get("LOGGING"), dict):
+        # Python's own default silences gunicorn, whose loggers are there before.
+        settings["LOGGING"].setdefault("disable_existing_loggers", False)
+    if isinstance(settings.get("REST_FRAMEWORK"), dict):
+        # Throttles tell clients apart by their address. A header that anybody can send is
+        # believed for what the proxy itself has put at its end.
+        settings["REST_FRAMEWORK"].setdefault("NUM_PROXIES", int(bool(settings["BEHIND_PROXY"])))
+        if not settings["BASIC_AUTH"]:
+            settings["REST_FRAMEWORK"].setdefault("DEFAULT_AUTHENTICATION_CLASSES", [SESSION])
+    if HOSTS not in settings["MIDDLEWARE"]:
+        settings["MIDDLEWARE"] = [HOSTS, *settings["MIDDLEWARE"]]
+    for name in ("STATIC_URL", "MEDIA_URL"):
+        settings[name] = _below(env["PATH_PREFIX"], settings[name])
+    for database in settings["DATABASES"].values():
+        if database.get("ENGINE") == INCOMPLETE:
+            read_databases(env)  # raises what is missing
+        _complete_database(database, env)
+    real = _real_database(settings, env)
+    if not settings.get("SECRET_KEY"):
+        settings["SECRET_KEY"] = _secret_key(settings, real)
+    elif real and secret_keys.is_public(str(settings["SECRET_KEY"])):
+        raise StartupError(
+            f"{_place_of_key(settings, env)} is a key from public samples and guides, so anyone "
+            f"can forge a login. {_needs_a_key(real)}",
+            MAKE_A_KEY,
+        )
+
+
+def _check_shapes(settings: dict[str, Any]) -> None:
+    lists = ("INSTALLED_APPS", "MIDDLEWARE", "DATABASE_ROUTERS")
+    for name in lists:
+        _check_shape(name, settings[name], (list, tuple), name, '["...", ...]')
+    example = '{"default": {"ENGINE": "...", "NAME": "..."}}'
+    _check_shape("DATABASES", settings["DATABASES"], dict, "DATABASES", example)
+    for alias, database in settings["DATABASES"].items():
+        _check_shape(f"DATABASES['{alias}']", database, dict, "DATABASES", example)
+
+
+def _check_shape(
+    subject: str, value: object, shape: type | tuple[type, ...], name: str, example: str
+) -> None:
+    if isinstance(value, shape):
+        return
+    kind = "a dictionary" if shape is dict else "a list"
+    raise StartupError(
+        f"{overrides.place_of(name, 'settings')}: {subject} is a {type(value).__name__}, "
+        f"not {kind}.",
+        f"Write it as {name} = {example}",
+    )
+
+
+def _below(prefix: str, url: str | None) -> str | None:
+    """A path that begins with a slash, put under the prefix; Django does it for the others."""
+    if not prefix or not url or not url.startswith("/") or url.startswith(("//", f"{prefix}/")):
+        return url
+    return prefix + url
+
+
+def _append(settings: dict[str, Any], name: str, value: str) -> None:
+    if value not in settings[name]:
+        settings[name] = [*settings[name], value]
+
+
+def _insert_below(settings: dict[str, Any], above: str, middleware: str) -> None:
+    """Put a middleware that is missing right below another, first where that is missing too."""
+    names = list(settings["MIDDLEWARE"])
+    if middleware not in names:
+        names.insert(names.index(above) + 1 if above in names else 0, middleware)
+        settings["MIDDLEWARE"] = names
+
+
+def _complete_database(database: dict[str, Any], env: Environment) -> None:
+    if database.get("ENGINE") in SQLITE_ENGINES:
+        # The last connection to close takes the write-ahead log's index with it, which
+        # cannot be made again on a full disk, and without which nothing can be read.
+        database.setdefault("CONN_MAX_AGE", None if env["CONN_MAX_AGE"] else 0)
+    if database.get("ENGINE") not in POSTGRESQL_ENGINES:
+        return
+    database.setdefault("CONN_MAX_AGE", env["CONN_MAX_AGE"])
+    # Without it each kept connection answers one request with a 500 after the
+    # database was restarted.
+    database.setdefault("CONN_HEALTH_CHECKS", True)
+    options = database.setdefault("OPTIONS", {})
+    options.setdefault("connect_timeout", 5)
+    # A server that vanished is noticed after 10 s, not after the kernel's two hours: without
+    # an answer to what was sent by tcp_user_timeout (in ms; it takes the place of
+    # keepalives_count on Linux, which other systems go by), in silence by the keepalives.
+    # Not less: that long a server may leave unread what a large INSERT sends.
+    options.setdefault("keepalives_idle", 5)
+    options.setdefault("keepalives_interval", 2)
+    options.setdefault("keepalives_count", 3)
+    options.setdefault("tcp_user_timeout", 10_000)
+
+
+def _real_database(settings: dict[str, Any], env: Environment) -> str | None:
+    """The alias of a database whose users a guessed key would betray; None on laptops and in CI."""
+    if settings["DEBUG"] or env["CI"]:
+        return None
+    databases = settings["DATABASES"].items()
+    real = (alias for alias, database in databases if database.get("ENGINE") in POSTGRESQL_ENGINES)
+    return next(real, None)
+
+
+def _place_of_key(settings: dict[str, Any], env: Environment) -> str:
+    if settings["SECRET_KEY"] == env["DJANGO_SECRET_KEY"]:
+        return "DJANGO_SECRET_KEY"
+    return f"{overrides.place_of('SECRET_KEY', 'settings')}: SECRET_KEY"
+
+
+def _needs_a_key(alias: str) -> str:
+    return f"The API needs a key of its own, because the database '{alias}' is PostgreSQL."
+
+
+def _secret_key(settings: dict[str, Any], real: str | None) -> str:
+    if real:
+        raise StartupError(f"DJANGO_SECRET_KEY is not set. {_needs_a_key(real)}", MAKE_A_KEY)
+    settings["SECRET_KEY_FILE"] = Path(settings["DATA_DIR"]) / "secret_key"
+    return kept_key.generated(settings["SECRET_KEY_FILE"])

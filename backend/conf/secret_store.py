@@ -1,0 +1,94 @@
+"""Secret stores: a folder of files, or AWS Systems Manager Parameter Store."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from backend.conf import value_files
+from backend.conf.errors import StartupError, one_line
+
+SSM = "ssm:"
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def read(store: str) -> dict[str, str]:
+    """Variable name to value, for everything in the store.
+
+    ``store`` is the absolute path of a folder (a file a variable, named as the
+    variable, as Docker's and Kubernetes' secrets are), or ``ssm:`` and the path
+    of parameters whose last part is the name of a variable.
+
+    Raises StartupError when the store cannot be read: never an empty result in
+    its place, which once turned a production API into an empty SQLite.
+    """
+    return _parameters(store.removeprefix(SSM)) if store.startswith(SSM) else _files(Path(store))
+
+
+def _files(folder: Path) -> dict[str, str]:
+    try:
+        # Names of other kinds of files, such as tls.key, are no names of variables.
+        files = [file for file in sorted(folder.iterdir()) if NAME.fullmatch(file.name)]
+        files = [file for file in files if file.is_file()]
+    except OSError as error:
+        raise StartupError(
+            f"The secret store {folder} cannot be read: {one_line(error)}.",
+            "Mount the folder there, readable for the application's user, or unset SECRET_STORE.",
+        ) from error
+    return _by_variable(str(folder), [(file.name, _read(file)) for file in files])
+
+
+def _read(file: Path) -> str:
+    try:
+        return value_files.read(file)
+    except value_files.UnreadableError as error:
+        raise StartupError(
+            f"{file} in the secret store cannot be read: {error}.",
+            f"Make it a file of text, readable for UID {os.geteuid()}. What is not the value of a "
+            "variable is skipped where its name has a dot: keystore.p12.",
+        ) from error
+
+
+def _by_variable(store: str, values: list[tuple[str, str]]) -> dict[str, str]:
+    """Upper-case name to value. Raises StartupError for two names of one variable."""
+    names: dict[str, str] = {}
+    for name, _ in values:
+        if names.setdefault(name.upper(), name) != name:
+            raise StartupError(
+                f"The secret store {store} has '{names[name.upper()]}' and '{name}', which are "
+                "the same variable.",
+                "Remove one of them.",
+            )
+    return {name.upper(): value for name, value in values}
+
+
+def _parameters(path: str) -> dict[str, str]:
+    try:
+        import boto3
+        from botocore.exceptions import BotoCoreError, ClientError
+    except ImportError as error:
+        raise StartupError(
+            f"SECRET_STORE is {SSM}{path}, and the package boto3 is not installed.",
+            "Add 'boto3' to your requirements.txt and build the image again.",
+        ) from error
+    try:
+        pages = (
+            boto3.client("ssm")
+            .get_paginator("get_parameters_by_path")
+            .paginate(Path=path, WithDecryption=True)
+        )
+        found = [parameter for page in pages for parameter in page["Parameters"]]
+    except (BotoCoreError, ClientError) as error:
+        raise StartupError(
+            f"The secret store {SSM}{path} cannot be read: {one_line(error)}",
+            "Check AWS_REGION, and that the container's role may call ssm:GetParametersByPath "
+            "and kms:Decrypt on it.",
+        ) from error
+    if not found:
+        raise StartupError(
+            f"The secret store {SSM}{path} contains no parameters.",
+            "Correct the path in SECRET_STORE, or unset it.",
+        )
+    values = [(item["Name"].rpartition("/")[2], value_files.value(item["Value"])) for item in found]
+    return _by_variable(f"{SSM}{path}", values)

@@ -1,0 +1,181 @@
+"""What secrets are called and what they look like: the one vocabulary.
+
+Logs, ``manage.py config`` and ``doctor``, error pages, and the checks of images ask it. In doubt a
+name is a secret's. Needs only Python 3.9's own library, as ``backend.kit.contract.outside`` does.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator
+from typing import Any
+
+# What a name holds wherever these stand in it, separated or not: X-CSRFToken, dbPasswordOld.
+PARTS = re.compile(
+    r"token|secret|passw|passphrase|passcode|pwd|signature|credential|jwt|jwk|hmac|bearer|webhook"
+    r"|hookurl|verifier|assertion|sessid|sessionid|sessionkey|samlresponse|basicauth"
+    r"|(?:api|access|private|auth|signing|master|account|encryption|license)key"
+    r"|(?:db|pg|my|user|smtp|mail|ssh|root|ftp|ldap|redis|admin)pass(?![a-z])"
+    r"|(?:auth|authorization|access|reset|verification|activation|confirmation|recovery|security"
+    r"|backup|login|invite|invitation|sms|mfa|otp|pin)codes?(?![a-z])"
+)
+# The same, for words that other words begin or end with: salt and basalt.
+WORDS = frozenset("pw pass otp totp salt pepper nonce invite invitation hmac".split())
+# Secret where the name says it last, since before another word they only describe it: API_KEY and
+# KEY_FUNCTION, SESSION and SESSION_ENGINE.
+LAST = frozenset(
+    "key cookie authorization csrf xsrf sig sas pem hook api auth oauth session pin private "
+    "ticket".split()
+)
+# Secret as a whole name: OAuth's code and state are, postal_code is not.
+ALONE = frozenset("code state refresh".split())
+# After one of these a name speaks about a secret, and does not hold it.
+ABOUT = frozenset(
+    "store file files path paths dir folder sock validators hashers backend backends class classes "
+    "model name names age timeout seconds minutes hours days ttl expiry expires expire expiration "
+    "lifetime length algorithm algorithms type domain samesite secure httponly port ports host "
+    "hosts enabled disabled required count limit prefix field fields policy".split()
+)
+# What may follow without changing what the name holds: API_KEY_OLD, password_confirm, TOKEN2.
+SUFFIXES = frozenset(
+    "old new current previous next fallback fallbacks confirm confirmation repeat again value raw "
+    "hash b64 base64 hex header live test prod production staging dev development".split()
+)
+FOLDERS = ("PWD", "OLDPWD")  # variables of shells
+# In prose they are no names: "Transit API: stops".
+PROSE = frozenset(
+    "api auth oauth session pin private ticket hook invite invitation pass pepper salt".split()
+)
+WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+
+# What gives itself away, whatever it is called.
+PRIVATE_KEY = r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"
+FORMS = re.compile(
+    rf"{PRIVATE_KEY}.*?(?:-----END [A-Z0-9 ]*-----|\Z)"
+    # A JSON Web Token: its first part is base64 of '{"'.
+    r"|\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]+){0,3}"
+    # Addresses that are enough to post under.
+    r"|\bhttps?://(?:hooks\.slack\.com/\w+|(?:\w+\.)?discord(?:app)?\.com/api/webhooks"
+    r"|[\w-]+\.webhook\.office\.com/webhookb2)/[^\s\"'<>]+"
+    # Keys that their makers give a prefix, so that such filters find them: Stripe, Slack, GitHub,
+    # GitLab, AWS, Google, SendGrid, npm, PyPI, DigitalOcean, Hugging Face, Shopify, OpenAI, age.
+    r"|\b(?:(?:sk|rk)_(?:live|test)_\w{4,}|whsec_[\w+/=-]{8,}|xox[a-z]-[\w-]{8,}|xapp-[\w-]{8,}"
+    r"|gh[pousr]_\w{16,}|github_pat_\w{16,}|glpat-[\w-]{16,}|A[KS]IA[0-9A-Z]{16}\b"
+    r"|AIza[\w-]{30,}|SG\.[\w-]{16,}\.[\w-]{16,}|npm_\w{30,}|pypi-[\w-]{32,}|dop_v1_\w{32,}"
+    r"|hf_[A-Za-z]{30,}|shp(?:at|ss|pa)_\w{16,}|sk-[\w-]{20,}|AGE-SECRET-KEY-1\w{16,})",
+    re.DOTALL,
+)
+# user:password@ and token@ of a URL; to the last @, since a password may have one.
+USERINFO = re.compile(r"(\b[a-z][\w+.-]*://)([^\s:/?#@]*)(:?)(\S*)@", re.IGNORECASE)
+# The members of a JSON Web Key that are its secret part (RFC 7518, section 6).
+JWK_MEMBERS = frozenset("k d p q dp dq qi oth".split())
+JWK = re.compile(r"""["']kty["']\s*:""")
+
+# A name and what separates it from its value: password=..., "token": ...
+# From a word's beginning on, and read once (a lookahead does not go back): a text may be long.
+NAME = re.compile(
+    r"""(?:(?P<quote>["'])|(?<![\w.\[\]-]))(?=(?P<name>[\w.\[\]-]+))(?P=name)"""
+    r"""(?(quote)(?P=quote))\s*(?P<sign>[=:])\s*"""
+)
+QUOTED = r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'"""
+VALUE = re.compile(
+    rf"""(?:(?:bearer|basic|token|digest|negotiate)\s+)?(?P<value>{QUOTED}|[^\s&;,"'\])}}]+)""",
+    re.IGNORECASE,
+)
+STRING = re.compile(QUOTED)
+# NAME=value as the whole text, where the value may have spaces: gunicorn's raw_env.
+ASSIGNMENT = re.compile(r"\A(\w+)=.+", re.DOTALL)
+
+
+@functools.lru_cache(maxsize=4096)
+def is_secret(name: str) -> bool:
+    """Whether what has this name is a secret: a setting, a variable, a parameter or a field."""
+    if name in FOLDERS:
+        return False
+    words = [word.lower() for word in WORD.findall(name)]
+    while len(words) > 1 and words[-1] in SUFFIXES:
+        words.pop()
+    if not words or words[-1] in ABOUT:
+        return False
+    if PARTS.search("".join(words)) or any(_is_in(WORDS, word) for word in words):
+        return True
+    return _is_in(LAST, words[-1]) or (len(words) == 1 and words[0] in ALONE)
+
+
+def _is_in(words: frozenset[str], word: str) -> bool:
+    return word in words or word.removesuffix("s") in words
+
+
+def secret_members(value: dict[Any, Any]) -> set[Any]:
+    """The keys of a dictionary under which secrets stand; of a JSON Web Key, its secret part."""
+    key = JWK_MEMBERS if "kty" in value else frozenset()
+    return {name for name in value if name in key or is_secret(str(name))}
+
+
+def mask(text: str, by: str) -> str:
+    """``text`` with ``by`` in place of what a name, a URL or its own form gives away as secret."""
+    if (found := ASSIGNMENT.match(text)) and found[1] not in ALONE and is_secret(found[1]):
+        return f"{found[1]}={by}"
+    return _mask_values(mask_forms(text, by), VALUE, by)
+
+
+def mask_forms(text: str, by: str) -> str:
+    """The same, without looking at names."""
+    text = FORMS.sub(by, text)
+    if "@" not in text:
+        return text
+    return USERINFO.sub(lambda found: _without_password(found, by), text)
+
+
+def mask_literals(line: str, by: str) -> str:
+    """A line of a program, of which ``token = ask()`` says nothing secret."""
+    return _mask_values(mask_forms(line, by), STRING, by)
+
+
+def values(text: str) -> Iterator[str]:
+    """What stands for a password in URLs and after names within ``text``."""
+    for _, user, colon, rest in USERINFO.findall(text):
+        yield rest if colon else user + rest
+    for start, end in _places(text, VALUE):
+        yield text[start:end].strip("'\"")
+
+
+def _mask_values(text: str, value: re.Pattern[str], by: str) -> str:
+    parts, last = [], 0
+    for start, end in _places(text, value):
+        parts += [text[last:start], by]
+        last = end
+    return "".join(parts) + text[last:]
+
+
+def _places(text: str, value: re.Pattern[str]) -> Iterator[tuple[int, int]]:
+    """Where the values of secret names begin and end; a scheme before them is part of them."""
+    is_key = JWK.search(text) is not None
+    last = 0
+    for name in NAME.finditer(text):
+        if name.start() < last or not _is_secret_within(name, is_key):
+            continue
+        if found := value.match(text, name.end()):
+            last = found.end()
+            yield name.end(), last
+
+
+def _is_secret_within(found: re.Match[str], is_key: bool) -> bool:
+    name = found["name"]
+    if is_key and found["quote"] and name in JWK_MEMBERS:
+        return True
+    if name.lower() in ALONE:  # in a query; elsewhere, as in ErrorDetail(code='invalid'), a word
+        return found.string[found.start() - 1 : found.start()] in ("?", "&")
+    if found["sign"] == ":" and not found["quote"] and name.lower() in PROSE:
+        return False
+    return is_secret(name)
+
+
+def _without_password(found: re.Match[str], by: str) -> str:
+    scheme, user, colon, rest = found.groups()
+    if colon:
+        return f"{scheme}{user}:{by}@"
+    # Without a password the user is one, as the key in Sentry's DSN; and where what stands
+    # before the @ is no plain user, where the password begins is not known.
+    return f"{scheme}{by}@" if user or rest else found[0]

@@ -1,0 +1,1 @@
+"""What is in force, and where each value comes from: ``manage.py config``."""

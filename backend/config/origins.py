@@ -1,0 +1,253 @@
+"""Where a setting comes from: the image, a variable, a file, the secret store, the team's code."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from django.conf import settings
+
+from backend.conf import overrides
+from backend.conf.environment import Environment
+from backend.config import source
+
+OURS = "backend.hacko_settings"
+# Settings that are made by a function which is given the whole environment, and what it reads.
+# A test compares with the statements in hacko_settings.py that do so.
+FROM_WHOLE_ENVIRONMENT = {
+    "DATABASES": (
+        *("DATABASE_URL", "POSTGRES_NAME", "POSTGRES_DB", "POSTGRES_USER", "POSTGRES_PASSWORD"),
+        *("POSTGRES_HOST", "POSTGRES_PORT"),
+    ),
+}
+# What backend/conf/required.py puts into settings after the team, out of which variables.
+COMPLETED_FROM = {
+    "DATABASES": ("CONN_MAX_AGE",),
+    "REST_FRAMEWORK": ("BEHIND_PROXY", "BASIC_AUTH"),
+    "STATIC_URL": ("PATH_PREFIX",),
+}
+
+# How a team's settings read the environment themselves.
+READERS = ("os.environ", "environ", "os.getenv", "getenv")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """One thing that a value comes from.
+
+    ``kind`` is ``default`` (the image's own file and line), ``environment``, ``.env``, ``file``
+    (of NAME_FILE), ``secret store``, ``override`` (the team's file and line), ``completed`` (by
+    the image, after the team), ``derived`` (from another setting, whose origins follow),
+    ``generated``, ``flag`` (of gunicorn), ``gunicorn`` (its default) or ``unset`` (a variable).
+    """
+
+    kind: str
+    variable: str | None = None
+    file: str | None = None
+    line: int | None = None
+
+    def __str__(self) -> str:
+        place = f"{self.file}, line {self.line}" if self.line else str(self.file)
+        match self.kind:
+            case "environment":
+                return f"environment variable {self.variable}"
+            case ".env":
+                return f"{self.variable} in .env"
+            case "file":
+                return f"file {self.file}, which {self.variable}_FILE names"
+            case "secret store":
+                return f"{self.variable} in the secret store {self.file}"
+            case "override":
+                return f"override: {place}"
+            case "completed":
+                return f"completed by the image: {place}"
+            case "derived":
+                return f"derived from the setting {self.variable}"
+            case "generated":
+                return f"generated, kept in {self.file} by a server"
+            case "flag":
+                return f"flag {self.variable} of the server's command"
+            case "gunicorn":
+                return "gunicorn's default"
+            case "unset":
+                return "not set"
+        unset = f" ({self.variable} is not set)" if self.variable else ""
+        return f"default: {place}{unset}"
+
+    @property
+    def default(self) -> bool:
+        kinds = ("default", "completed", "derived", "generated", "gunicorn", "unset")
+        return self.kind in kinds
+
+    def document(self) -> dict[str, Any]:
+        """For JSON: without what does not apply."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
+
+
+def of_variable(env: Environment, name: str) -> Origin | None:
+    """Where a variable's value was read, None when it is unset."""
+    match env.source(name):
+        case None:
+            return None
+        case (("environment" | ".env") as kind, _):
+            return Origin(kind, name)
+        case (kind, place):
+            return Origin(kind, name, place)
+
+
+class Tracer:
+    """Finds the origins of one configuration's names: of Django's settings, or of gunicorn's."""
+
+    def __init__(self, env: Environment, ours: Path, team: ModuleType | None) -> None:
+        self.env = env
+        self.ours = ours
+        self.team = team
+
+    def origins(self, name: str, value: Any) -> tuple[Origin, ...]:
+        """What ``name``, whose final value is ``value``, comes from; the last word first."""
+        if self.team is None or not hasattr(self.team, name):
+            return _unique(self._ours(name))
+        given = getattr(self.team, name)
+        found = list(self._in_module(self.team, name, given, set()))
+        if not found:
+            # By globals() or exec: no statement says so.
+            found = [Origin("override", file=self.team.__file__)]
+        if given is not value and given != value:
+            found = [*self._completed(name), *found]
+        return _unique(found)
+
+    def _in_module(
+        self, module: ModuleType, name: str, value: Any, seen: set[str]
+    ) -> Iterator[Origin]:
+        file = Path(module.__file__ or "")
+        if module.__name__ in seen or file.suffix != ".py":
+            return
+        seen = {*seen, module.__name__}
+        found: list[Origin] = []
+        extended = False
+        for binding in reversed(source.of(file, name)):
+            if binding.module:
+                imported = self._imported(module, binding, name, seen)
+                if imported is None:
+                    continue
+                found += imported or [Origin("override", file=str(file), line=binding.line)]
+            elif not extended and binding.contradicts(value):
+                continue
+            else:
+                extended = extended or binding.extends
+                found.append(Origin("override", file=str(file), line=binding.line))
+                found += self._read_by_the_team(binding)
+            if binding.certain and not binding.extends:
+                break
+        yield from found
+
+    def _imported(
+        self, module: ModuleType, binding: source.Binding, name: str, seen: set[str]
+    ) -> list[Origin] | None:
+        """The origins in the module that is imported from; None when it has no such name."""
+        package = module.__name__.rpartition(".")[0]
+        dotted = importlib.util.resolve_name(binding.module, package)
+        other = sys.modules.get(dotted)
+        there = name if binding.imported == "*" else binding.imported
+        if other is None or not hasattr(other, there):
+            return None
+        if binding.imported == "*" and there not in getattr(other, "__all__", dir(other)):
+            return None
+        if dotted in (OURS, settings.SETTINGS_MODULE):
+            # They have the team's own names too by now.
+            return list(self._ours(there)) if self._has(there) else None
+        return list(self._in_module(other, there, getattr(other, there), seen))
+
+    def _read_by_the_team(self, binding: source.Binding) -> Iterator[Origin]:
+        """The variables that a statement of the team reads itself."""
+        for expression in binding.expressions:
+            for name in sorted(source.read_by_key(expression, *READERS)):
+                if found := of_variable(self.env, name):
+                    yield found
+
+    def _ours(self, name: str) -> Iterator[Origin]:
+        found = [binding for binding in source.of(self.ours, name) if not binding.module]
+        if name == "SECRET_KEY" and self.env.source("DJANGO_SECRET_KEY") is None:
+            yield Origin("generated", file=str(getattr(settings, "SECRET_KEY_FILE", "")))
+            return
+        if not found:
+            yield from self._completed(name)
+            return
+        variables = self._variables(name, set())
+        read = [of_variable(self.env, variable) for variable in variables]
+        yield from filter(None, read)
+        unset = variables[0] if len(variables) == 1 and not any(read) else None
+        if not any(read):
+            yield Origin("default", unset, str(self.ours), found[-1].line)
+
+    def _has(self, name: str) -> bool:
+        """Whether a file of ours gives ``name`` a value."""
+        return name in source.bindings(self.ours)
+
+    def _variables(self, name: str, seen: set[str]) -> list[str]:
+        """The variables of the table that a statement of ours makes ``name`` from."""
+        if name in seen:
+            return []
+        seen.add(name)
+        found = list(COMPLETED_FROM.get(name, ()))
+        if name in FROM_WHOLE_ENVIRONMENT:
+            urls = self.env.database_urls().values() if name == "DATABASES" else ()
+            whole = [*FROM_WHOLE_ENVIRONMENT[name], *urls]
+            if any(map(self.env.source, whole)):
+                return [*whole, *found]
+        for binding in source.of(self.ours, name):
+            for expression in binding.expressions:
+                found += sorted(source.read_by_key(expression, "_env"))
+                for other in sorted(source.names_in(expression)):
+                    found += self._variables(other, seen)
+        return list(dict.fromkeys(found))
+
+    def _completed(self, name: str) -> Iterator[Origin]:
+        for variable in COMPLETED_FROM.get(name, ()):
+            if found := of_variable(self.env, variable):
+                yield found
+        yield Origin("completed", file=str(overrides.ROOT / "backend/conf/required.py"))
+
+
+class DjangoTracer(Tracer):
+    """For Django's settings: those of the generated settings.py are ours too."""
+
+    def __init__(self, env: Environment) -> None:
+        found = overrides.find("settings")
+        self.generated = overrides.ROOT / "backend" / "settings.py"
+        super().__init__(
+            env,
+            overrides.ROOT / "backend" / "hacko_settings.py",
+            sys.modules.get(found[0]) if found else None,
+        )
+        self.sources = sys.modules[OURS]._derived.sources
+
+    def origins(self, name: str, value: Any) -> tuple[Origin, ...]:
+        if name not in self.sources:
+            return super().origins(name, value)
+        # A team's file has the value from before it was computed again.
+        found = list(super().origins(name, getattr(self.team, name, value)))
+        for other in self.sources[name]:
+            if hasattr(settings, other):
+                found.append(Origin("derived", other))
+                found += self.origins(other, getattr(settings, other))
+        return _unique(found)
+
+    def _has(self, name: str) -> bool:
+        return super()._has(name) or name in source.bindings(self.generated)
+
+    def _ours(self, name: str) -> Iterator[Origin]:
+        if self._has(name) and not super()._has(name):
+            line = source.bindings(self.generated)[name][-1].line
+            yield Origin("default", None, str(self.generated), line)
+        else:
+            yield from super()._ours(name)
+
+
+def _unique(found: Iterator[Origin] | list[Origin]) -> tuple[Origin, ...]:
+    return tuple(dict.fromkeys(found))

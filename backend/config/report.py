@@ -1,0 +1,162 @@
+"""The report of ``manage.py config``: every setting, variable and server setting in force."""
+
+from __future__ import annotations
+
+import json
+import os
+import pprint
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import connections
+
+from backend import __version__
+from backend.conf import overrides
+from backend.conf.environment import ALIAS_URL, TABLE, Environment, Variable
+from backend.conf.masking import MASK, Masker, for_process
+from backend.config import server
+from backend.config.origins import DjangoTracer, Origin, of_variable
+
+# What the Dockerfile itself sets: no choice of whoever runs the image.
+OF_THE_IMAGE = {"DATA_DIR": "/data", "DEBUG": "false"}
+SECTIONS = {
+    "settings": "Django's settings",
+    "environment": "Environment variables",
+    "gunicorn": "gunicorn's settings",
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A name, its masked value, where that comes from, and whether a plain image has another."""
+
+    value: Any
+    origins: tuple[Origin, ...]
+    changed: bool = False
+
+
+Report = dict[str, dict[str, Entry]]
+
+
+def collect(env: Environment) -> Report:
+    """Every entry by section and name, compared with those of an image with nothing given."""
+    masker = for_process(env, _django_settings())
+    report = entries(env, masker)
+    plain = _of_a_plain_image()
+    return {
+        section: {
+            name: Entry(
+                entry.value, entry.origins, _differs(entry, plain[section].get(name, "absent"))
+            )
+            for name, entry in found.items()
+        }
+        for section, found in report.items()
+    }
+
+
+def entries(env: Environment, masker: Masker, command: list[str] | None = None) -> Report:
+    """The same, not compared; ``command`` is the server's flags, None the running ones."""
+    tracer = DjangoTracer(env)
+    return {
+        "settings": {
+            name: Entry(masker.plain(value, name), tracer.origins(name, value))
+            for name, value in _django_settings().items()
+        },
+        "environment": _variables(env, masker),
+        "gunicorn": {
+            name: Entry(masker.plain(value, name), origins)
+            for name, (value, origins) in server.settings(env, command).items()
+        },
+    }
+
+
+def _django_settings() -> dict[str, Any]:
+    """What the settings module says, which is not every setting that Django knows."""
+    connections.settings  # noqa: B018  puts Django's own defaults into DATABASES
+    module = sys.modules[settings.SETTINGS_MODULE]
+    return {name: getattr(settings, name) for name in sorted(vars(module)) if name.isupper()}
+
+
+def _variables(env: Environment, masker: Masker) -> dict[str, Entry]:
+    urls = {
+        name: Variable(name, "database URL", None, "", "Database", secret=True)
+        for name in env.database_urls().values()
+    }
+    found = {}
+    for name, variable in {**TABLE, **urls}.items():
+        origin = of_variable(env, name)
+        if variable.kind == "database URL":
+            value = _address(env.database(name)) if origin else None
+        elif variable.secret:
+            value = MASK if origin else None
+        else:
+            value = masker.plain(env[name], name)
+        found[name] = Entry(masker.plain(value), (origin or Origin("unset"),))
+    return found
+
+
+def _address(database: dict[str, Any]) -> str:
+    """A database URL without its password and options, which DATABASES shows."""
+    user = f"{database.get('USER')}:{MASK}@" if database.get("USER") else ""
+    port = f":{database['PORT']}" if database.get("PORT") else ""
+    return f"postgis://{user}{database.get('HOST') or ''}{port}/{database['NAME']}"
+
+
+def _differs(entry: Entry, plain: Any) -> bool:
+    if all(origin.default for origin in entry.origins):
+        return False
+    return entry.value != plain or MASK in json.dumps(entry.value)
+
+
+def _of_a_plain_image() -> dict[str, dict[str, Any]]:
+    """Section, name and masked value, in a process without variables and without overrides."""
+    ours = {*TABLE, *(f"{name}_FILE" for name in TABLE), "GUNICORN_CMD_ARGS"}
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ours and not ALIAS_URL.fullmatch(name.removesuffix("_FILE"))
+    }
+    kept = {name: value for name, value in OF_THE_IMAGE.items() if os.environ.get(name) == value}
+    done = subprocess.run(
+        [sys.executable, "-m", "backend.config.plain"],
+        cwd=overrides.ROOT,
+        env={**env, **kept},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def as_text(report: Report, changed: bool) -> str:
+    """For people; ``changed`` leaves out what a plain image has too."""
+    lines = [f"# image {__version__}"]
+    for section, found in report.items():
+        shown = {name: entry for name, entry in found.items() if entry.changed or not changed}
+        lines += ["", f"# --- {SECTIONS[section]}"]
+        for name, entry in shown.items():
+            value = pprint.pformat(entry.value, width=96, sort_dicts=False)
+            lines += [f"{name} = {value}", *(f"    # {origin}" for origin in entry.origins)]
+        if not shown:
+            lines.append("# nothing differs from the image's defaults")
+    return "\n".join(lines)
+
+
+def as_json(report: Report, changed: bool) -> str:
+    """For programs: section, name, then ``value``, ``origins`` and ``changed``."""
+    document = {
+        section: {
+            name: {
+                "value": entry.value,
+                "origins": [origin.document() for origin in entry.origins],
+                "changed": entry.changed,
+            }
+            for name, entry in found.items()
+            if entry.changed or not changed
+        }
+        for section, found in report.items()
+    }
+    return json.dumps({"image": __version__, **document}, indent=2)

@@ -1,0 +1,97 @@
+"""gunicorn's settings as the server has them: its file, GUNICORN_CMD_ARGS, and its flags."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import runpy
+import shlex
+from pathlib import Path
+from typing import Any
+
+from gunicorn.config import Config
+
+from backend.conf import overrides
+from backend.conf.environment import TABLE, Environment
+from backend.config.origins import Origin, Tracer
+from backend.server.configuration import check_gunicorn
+
+CONFIGURATION = "gunicorn_conf.py"
+# Shown although nothing sets them: they bound what the server takes.
+ALWAYS = ("worker_connections", "backlog", "max_requests", "limit_request_line")
+
+
+def settings(env: Environment, command: list[str] | None = None) -> dict[str, tuple[Any, tuple]]:
+    """Name to value and origins, for what is set and what bounds the server.
+
+    ``command`` is the server's flags; None reads those of the container's first process.
+    Raises StartupError for what gunicorn_conf.py itself would end the process for.
+    """
+    for name in TABLE:
+        env[name]
+    overrides.load("gunicorn_conf")
+    check_gunicorn()
+    flags = _flags(running_flags() if command is None else command)
+    from_environment = _flags(shlex.split(env.raw.get("GUNICORN_CMD_ARGS", "")))
+    file = _file(flags.get("config", CONFIGURATION))
+    values = runpy.run_path(str(file))
+    found = overrides.find("gunicorn_conf")
+    team = overrides.load("gunicorn_conf") if found and file.name == CONFIGURATION else None
+    tracer = Tracer(env, file, team)
+    config, result = Config(), {}
+    for name in config.settings:
+        if name in ("config", "wsgi_app"):
+            continue
+        if name in values:
+            config.set(name, values[name])
+            origins = tracer.origins(name, values[name])
+        elif name in ALWAYS:
+            origins = (Origin("gunicorn"),)
+        elif name not in from_environment and name not in flags:
+            continue
+        if name in from_environment:
+            config.set(name, from_environment[name])
+            origins = (Origin("environment", "GUNICORN_CMD_ARGS"),)
+        if name in flags:
+            config.set(name, flags[name])
+            origins = (Origin("flag", _option(config, name)),)
+        value = config.settings[name].get()
+        if not callable(value):
+            result[name] = (value, origins)
+    return result
+
+
+def running_flags(process: Path = Path("/proc/1")) -> list[str]:
+    """The words after ``gunicorn`` in the command of the container's first process; else none."""
+    try:
+        words = (process / "cmdline").read_text(errors="replace").split("\0")
+    except OSError:
+        return []
+    for index, word in enumerate(words):
+        if Path(word).name == "gunicorn":
+            return [word for word in words[index + 1 :] if word]
+    # Only flags were given, and the boot became the server with them.
+    start = words.index("backend.boot") + 1 if "backend.boot" in words else len(words)
+    flags = [word for word in words[start:] if word]
+    return flags if flags and flags[0].startswith("-") else []
+
+
+def _flags(words: list[str]) -> dict[str, Any]:
+    """What gunicorn's own parser makes of flags; those that it does not know are its affair."""
+    parser: argparse.ArgumentParser = Config().parser()
+    known, _ = parser.parse_known_args(words)
+    return {
+        name: value for name, value in vars(known).items() if value is not None and name != "args"
+    }
+
+
+def _file(config: str) -> Path:
+    """The file that ``--config`` names, in each of its three forms."""
+    if config.startswith("python:"):
+        found = importlib.util.find_spec(config.removeprefix("python:"))
+        return Path(str(found and found.origin))
+    return overrides.ROOT / config.removeprefix("file:")
+
+
+def _option(config: Config, name: str) -> str:
+    return config.settings[name].cli[-1]

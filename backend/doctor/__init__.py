@@ -1,0 +1,1 @@
+"""Whether what runs is right for production: ``manage.py doctor``."""

@@ -1,0 +1,115 @@
+"""What ``manage.py doctor`` looks at in files: static ones, and who may write where."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_storage
+
+from backend.boot import data, static
+from backend.conf import overrides
+from backend.doctor.findings import OK, PROBLEM, WARNING, Finding
+
+COLLECT = "Run python manage.py collectstatic --noinput, or start a server with COLLECTSTATIC=true."
+
+
+def static_files() -> Iterator[Finding]:
+    """Whether they are collected, and whether the manifest leads to every one of them."""
+    if not settings.STATIC_ROOT:
+        yield Finding(
+            WARNING,
+            "static files",
+            "STATIC_ROOT is not set: the admin and the documentation have no style.",
+            "Remove STATIC_ROOT from local_settings/settings.py to get the image's own.",
+        )
+        return
+    if settings.DEBUG:
+        message = "come from the applications' own folders, because DEBUG is true"
+        yield Finding(OK, "static files", message)
+        return
+    root = Path(settings.STATIC_ROOT)
+    kept = static.kept()
+    if not kept:
+        yield Finding(PROBLEM, "static files", f"Nothing is collected in {root}.", COLLECT)
+        return
+    if kept[0] != static.sources():
+        message = f"Those in {root} are not those that the applications have now."
+        yield Finding(PROBLEM, "static files", message, COLLECT)
+        return
+    missing = _missing()
+    if missing:
+        message = f"{len(missing)} of them are missing in {root}: {', '.join(missing[:3])}."
+        yield Finding(PROBLEM, "static files", message, COLLECT)
+    elif not static.is_current():
+        message = f"Those in {root} are not those that were collected there."
+        yield Finding(PROBLEM, "static files", message, COLLECT)
+    else:
+        yield Finding(OK, "static files", f"are collected in {root}, all of them")
+
+
+def _missing() -> list[str]:
+    """Files of the applications that the manifest does not know, or that it knows in vain."""
+    if not isinstance(staticfiles_storage, ManifestFilesMixin):
+        return []
+    hashed = staticfiles_storage.hashed_files
+    found = {name for name, _, _ in static.found()}
+    lost = [name for name in hashed.values() if not staticfiles_storage.exists(name)]
+    return sorted([*(found - hashed.keys()), *lost])
+
+
+def permissions(kept: str | None) -> Iterator[Finding]:
+    """The application may write where its data goes, and not where its code is.
+
+    ``kept`` is what of the API lies in DATA_DIR.
+    """
+    uid = os.geteuid()
+    if uid == 0:
+        yield Finding(
+            WARNING,
+            "files",
+            "This runs as root, who may write everywhere: what the server may is not known.",
+            "Run it as the server's user: docker exec --user 1001:0 CONTAINER python manage.py "
+            "doctor",
+        )
+        return
+    yield _writable("DATA_DIR", kept, uid)
+    if settings.MEDIA_ROOT and data.keeps_uploads_in_a_folder():
+        yield _writable("MEDIA_ROOT", data.field_with_files(), uid)
+    team = overrides.find("settings") or overrides.find("urls") or overrides.find("gunicorn_conf")
+    code = [overrides.ROOT, overrides.ROOT / "backend", *([team[1].parent] if team else [])]
+    mine = [str(folder) for folder in [*code, Path(sys.prefix)] if os.access(folder, os.W_OK)]
+    if mine:
+        yield Finding(
+            WARNING,
+            "files",
+            f"The application (UID {uid}) can write to its own code: {', '.join(mine)}.",
+            "Let it belong to root: COPY without --chown in the Dockerfile, mounts with :ro.",
+        )
+    else:
+        yield Finding(OK, "files", f"UID {uid} cannot write to the code")
+
+
+def _writable(name: str, needed_by: str | None, uid: int) -> Finding:
+    """A folder of settings; nobody need write there where nothing of the API is kept in it."""
+    folder = Path(getattr(settings, name))
+    # One that is not there yet is made when it is needed, where that is allowed.
+    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
+        return Finding(OK, "files", f"{name} ({folder}) can be written by UID {uid}")
+    if not needed_by:
+        said = f"{name} ({folder}) cannot be written by UID {uid}, and nothing here has to"
+        return Finding(OK, "files", said)
+    if not existing.is_dir():
+        message = f"{name} is {folder}, and {existing} is a file."
+        return Finding(PROBLEM, "files", message, f"Correct {name}.")
+    return Finding(
+        PROBLEM,
+        "files",
+        f"{name} ({folder}) cannot be written by UID {uid}; {needed_by} is kept there.",
+        f"Mount a volume there without :ro, or give the folder to that user: chown {uid} "
+        "FOLDER on the host.",
+    )

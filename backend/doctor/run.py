@@ -1,0 +1,153 @@
+"""Runs every check of ``manage.py doctor``, whatever the others meet."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pwd
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from django.conf import settings
+from django.core import checks
+
+from backend.boot import budget, data
+from backend.boot.configuration import sentence
+from backend.conf.environment import TABLE, Environment
+from backend.conf.errors import StartupError, one_line, results_of
+from backend.conf.masking import for_process
+from backend.config import server
+from backend.doctor import databases, files, machine, servers
+from backend.doctor.findings import LEVELS, OK, PROBLEM, WARNING, Finding
+
+# Warnings of Django and of the image with which nothing may be called production-ready:
+# a weak key (also an old one that still counts), debug mode, no host allowed, SQLite.
+PROBLEMS = ("security.W009", "security.W025", "security.W018", "security.W020", "backend.W003")
+FIXES = {
+    "security.W009": "Set DJANGO_SECRET_KEY to a long random text: "
+    "python -c 'import secrets; print(secrets.token_urlsafe(50))'",
+    "security.W018": "Set DEBUG=false.",
+    "security.W020": "Set ALLOWED_HOSTS to the host names of this API.",
+    **dict.fromkeys(
+        ("security.W004", "security.W008", "security.W012", "security.W016"),
+        "Set BEHIND_PROXY=true where a proxy of yours ends HTTPS.",
+    ),
+}
+ADVICE = (
+    "Set it in local_settings/settings.py, or name {id} in SILENCED_SYSTEM_CHECKS where it does "
+    "not apply: https://docs.djangoproject.com/en/5.2/ref/checks/"
+)
+HOME = "/home/app"
+
+
+def run(env: Environment) -> list[Finding]:
+    """All findings, masked; the order is that of the checks."""
+    found = [
+        *_alone("environment", lambda: _environment(env)),
+        *_alone("system checks", _system_checks),
+        *_alone("databases", lambda: _databases_and_limits(env)),
+        *_alone("static files", files.static_files),
+        *_alone("files", lambda: files.permissions(data.keeps_a_database())),
+    ]
+    masker = for_process(env, {name: getattr(settings, name) for name in dir(settings)})
+    return [
+        Finding(one.level, one.subject, masker.text(one.message), masker.text(one.fix))
+        for one in found
+    ]
+
+
+def _alone(subject: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
+    return results_of(check, lambda error: Finding(PROBLEM, subject, error.problem, error.fix))
+
+
+def _environment(env: Environment) -> Iterator[Finding]:
+    unreadable = []
+    for name in TABLE:
+        try:
+            env[name]
+        except StartupError as error:
+            unreadable.append(Finding(PROBLEM, "environment", error.problem, error.fix))
+    yield from unreadable
+    for warning in env.warnings:
+        yield Finding(WARNING, "environment", warning, "Put the value in single quotes in .env.")
+    misspelt = env.misspelt()
+    for name, meant in misspelt.items():
+        message = f"{name} is set, but the image does not use it."
+        yield Finding(WARNING, "environment", message, f"Did you mean {meant}? If not, unset it.")
+    if not (misspelt or unreadable or env.warnings):
+        yield Finding(OK, "environment", "every variable can be read, and none looks misspelt")
+
+
+def _system_checks() -> Iterator[Finding]:
+    """What ``manage.py check --deploy`` says."""
+    messages = [
+        message
+        for message in checks.run_checks(include_deployment_checks=True)
+        if message.level >= checks.WARNING and not message.is_silenced()
+    ]
+    for message in messages:
+        level = PROBLEM if message.is_serious() or message.id in PROBLEMS else WARNING
+        fix = FIXES.get(message.id) or message.hint or ADVICE.format(id=message.id)
+        yield Finding(level, "check --deploy", sentence(message), one_line(fix))
+    if not messages:
+        yield Finding(OK, "check --deploy", "nothing to say")
+
+
+def _databases_and_limits(env: Environment) -> Iterator[Finding]:
+    examinations = databases.examine_all()
+    for examination in examinations:
+        yield from examination.findings
+    yield from servers.shared_migrations(examinations)
+    values = {name: value for name, (value, _) in server.settings(env).items()}
+    workers, threads = values["workers"], values["threads"]
+    load = budget.Load(env["REPLICAS"], workers, threads, budget.kept_for_streams())
+    yield from servers.connection_budget(examinations, load)
+    yield from machine.memory_and_cpu(workers)
+    yield from machine.open_files(values["worker_connections"], threads, len(examinations))
+
+
+def become_the_server() -> None:
+    """As root, take the user of the container's first process: ``docker exec`` starts as root.
+
+    What root may write says nothing of the server, and files that SQLite makes as root would
+    lock the server out.
+    """
+    first = Path("/proc/1").stat()
+    if os.geteuid() != 0 or first.st_uid == 0:
+        return
+    # Not allowed without CAP_SETUID; files.permissions then says that this is root.
+    with contextlib.suppress(PermissionError):
+        os.setgroups([])
+        os.setgid(first.st_gid)
+        os.setuid(first.st_uid)
+        try:
+            os.environ["HOME"] = pwd.getpwuid(first.st_uid).pw_dir
+        except KeyError:
+            # libpq looks for certificates there, and may not into that of root.
+            os.environ["HOME"] = HOME
+
+
+def worst(found: list[Finding]) -> str:
+    return max((finding.level for finding in found), key=LEVELS.index, default=OK)
+
+
+def as_text(found: list[Finding]) -> str:
+    """A line a finding, the worst last, where the eye is; below each what to do."""
+    lines = []
+    for finding in sorted(found, key=lambda one: LEVELS.index(one.level)):
+        lines.append(f"{finding.level:<8} {finding.subject}: {finding.message}")
+        if finding.fix:
+            lines.append(f"{'':<8} FIX: {finding.fix}")
+    counts = {level: sum(one.level == level for one in found) for level in LEVELS}
+    verdict = "not ready for production" if counts[PROBLEM] else "ready for production"
+    lines.append(
+        f"{verdict}; problems: {counts[PROBLEM]}, warnings: {counts[WARNING]}, ok: {counts[OK]}"
+    )
+    return "\n".join(lines)
+
+
+def as_json(found: list[Finding]) -> str:
+    document = {"ready": worst(found) != PROBLEM, "findings": [asdict(one) for one in found]}
+    return json.dumps(document, indent=2)

@@ -1,0 +1,55 @@
+"""What ``manage.py doctor`` finds by comparing the databases with each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backend.boot.budget import Load
+from backend.doctor.databases import Examination
+from backend.doctor.findings import OK, PROBLEM, WARNING, Finding
+
+
+def shared_migrations(examinations: list[Examination]) -> Iterator[Finding]:
+    """Aliases that find one django_migrations table and would both migrate by it."""
+    owners: dict[tuple, str] = {}
+    for examination in examinations:
+        facts = examination.facts
+        if facts is None or facts.migrations_table is None or not examination.migrates:
+            continue
+        table = (facts.server, facts.database, facts.migrations_table)
+        owner = owners.setdefault(table, examination.alias)
+        if owner != examination.alias:
+            yield Finding(
+                PROBLEM,
+                f"database {examination.alias}",
+                f"Its search_path ({facts.search_path}) finds the django_migrations table of "
+                f"'{owner}': what is applied to one counts as applied to the other.",
+                "Put a schema of its own first in its search_path, and create django_migrations "
+                "there by migrating it alone with only that schema on the path.",
+            )
+
+
+def connection_budget(examinations: list[Examination], load: Load) -> Iterator[Finding]:
+    """Connections that this API may keep, against the slots of each server; as at the start."""
+    servers: dict[str, list[Examination]] = {}
+    for examination in examinations:
+        if examination.facts:
+            servers.setdefault(examination.facts.server, []).append(examination)
+    for found in servers.values():
+        facts, aliases = found[0].facts, [examination.alias for examination in found]
+        need, slots = load.per_database * len(found), facts.max_connections - facts.reserved
+        arithmetic = (
+            f"{load} x {len(found)} databases ({', '.join(aliases)}) = {need} connections; the "
+            f"server has "
+            f"{slots} (max_connections {facts.max_connections} - {facts.reserved} reserved)"
+        )
+        if need <= slots:
+            yield Finding(OK, "connections", arithmetic)
+        else:
+            yield Finding(
+                WARNING,
+                "connections",
+                arithmetic + ".",
+                "Lower WEB_CONCURRENCY or WEB_THREADS, raise max_connections, or put a pooler "
+                "before the server.",
+            )

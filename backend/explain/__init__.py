@@ -1,3 +1,0 @@
-"""What is in force and where it came from (``manage.py config``), and whether it is right
-(``manage.py doctor``).
-"""

@@ -1,0 +1,9 @@
+"""Headers of answers that Django's middleware does not see."""
+
+# For answers below Django. Django's middleware sends the same.
+HEADERS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "same-origin"),
+    ("X-Frame-Options", "DENY"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+)

@@ -1,0 +1,156 @@
+"""``docker run IMAGE check``: the contract as far as it can be known inside, with exit code 0 or 1.
+
+Exit code 2: nothing could be checked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.util
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+from backend import __version__
+from backend.conf.errors import StartupError
+from backend.kit.contract import archive, report
+from backend.kit.contract.report import Impossible
+
+VENV = "/opt/venv"
+OWN = ""  # --live without a URL
+
+
+def arguments(given: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="docker run IMAGE check",
+        description="Checks what an image built on backend-docker-django promises, as far as that "
+        "can be known inside: without a database and without a secret key. bin/image-test starts "
+        "the image, and checks the rest.",
+    )
+    parser.add_argument(
+        "--junit", metavar="FILE", help="write JUnit there, for CI; - is standard output"
+    )
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument(
+        "--live",
+        nargs="?",
+        const=OWN,
+        metavar="URL",
+        help="instead, ask a running project everything as every kind of user, without changing "
+        "anything; without a URL this project, served on test databases",
+    )
+    parser.add_argument(
+        "--fixture",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="with --live and no URL: load this fixture into the test databases; may be repeated",
+    )
+    parser.add_argument(
+        "--user",
+        metavar="NAME",
+        help="with --live URL: also log in, with the password in the variable CHECK_PASSWORD",
+    )
+    parser.add_argument(
+        "--print-image-test",
+        action="store_true",
+        help="print the program bin/image-test: ... check --print-image-test > image-test",
+    )
+    return parser.parse_args(given)
+
+
+def main(given: Sequence[str]) -> int:
+    options = arguments(given)
+    if options.print_image_test:
+        return archive.print_to(sys.stdout)
+    if importlib.util.find_spec("django") is None:
+        raise Impossible(
+            f"python is {sys.executable}, which has none of the image's packages.",
+            f"Let PATH begin with {VENV}/bin, in the ENV of your Dockerfile.",
+        )
+    # Only a check needs what the image carries.
+    from backend.kit.contract.inside import files, run, standins
+
+    if options.live is not None:
+        return ask(options)
+    output, before = sys.stdout, dict(os.environ)
+    # What a team's code prints while it is loaded is no part of the report.
+    with contextlib.redirect_stdout(sys.stderr):
+        # Both while it is root, which sees every file and may write into a mounted folder.
+        found = files.look()
+        junit = open_report(options.junit) if options.junit not in (None, "-") else None
+        standins.become_the_application()
+        results, facts = run.everything(found, before)
+    subject = f"This image (backend-docker-django {__version__})"
+    return tell(options, subject, results, facts, output, junit)
+
+
+def ask(options: argparse.Namespace) -> int:
+    """``--live``: what a project answers, instead of what its image is."""
+    from backend.kit.contract.inside import standins
+
+    output = sys.stdout
+    with contextlib.redirect_stdout(sys.stderr):
+        junit = open_report(options.junit) if options.junit not in (None, "-") else None
+        standins.become_the_application()
+        if options.live != OWN:
+            from backend.kit.contract.live import site
+
+            results, subject = site.look(options.live, options.user), options.live
+        else:
+            standins.key()
+            os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
+            from backend.kit.contract.live import own
+
+            try:
+                results, subject = own.look(options.fixture), "This project"
+            except StartupError as error:
+                raise Impossible(error.problem, error.fix) from error
+    return tell(options, subject, results, {}, output, junit)
+
+
+def tell(
+    options: argparse.Namespace,
+    subject: str,
+    results: list[report.Result],
+    facts: dict[str, object],
+    output: TextIO,
+    junit: TextIO | None,
+) -> int:
+    """Write the report in every form that is wanted; the exit code."""
+    if options.junit:
+        with junit or contextlib.nullcontext(output) as file:
+            file.write(report.as_junit("check", results))
+    if options.json:
+        print(report.as_json(results, facts), file=output)
+    elif options.junit != "-":
+        print(report.as_text(subject, results), file=output)
+    return 1 if report.failed(results) else 0
+
+
+def open_report(name: str) -> TextIO:
+    """The file to write to, which belongs to whom its folder does: who mounted it."""
+    path = Path(name)
+    try:
+        file = path.open("w", encoding="utf-8")
+        if os.geteuid() == 0:
+            owner = path.parent.stat()
+            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+    except OSError as error:
+        raise Impossible(
+            f"{path} cannot be written: {error.strerror}.",
+            "Mount a folder and name a file in it: docker run --volume $PWD:/report IMAGE check "
+            "--junit /report/check.xml",
+        ) from error
+    return file
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except Impossible as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)

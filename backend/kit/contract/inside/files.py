@@ -1,0 +1,154 @@
+"""Looks through the image's files: secrets, programs that raise rights, caches."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from backend.conf import secret_vocabulary
+from backend.kit.contract.report import FAILED, OK, WARNING, Result
+
+# What Debian's packages and this image bring: no team's file lies here.
+OF_THE_SYSTEM = (
+    *("/bin/", "/lib/", "/sbin/", "/usr/bin/", "/usr/lib/", "/usr/sbin/"),
+    "/code/scaffold/",
+)
+# Nor does any program: it is not looked into at all.
+LEFT_OUT = {"/usr/share", "/opt/venv", "/opt/geo", "/var/lib/dpkg", "/etc/ssl", "/proc", "/sys"}
+SECRET_NAMES = re.compile(
+    r"\.env(\.(?!example$|sample$|template$|dist$|md$).*)?|id_(rsa|dsa|ecdsa|ed25519)"
+    r"|\.netrc|\.pgpass|\.pypirc|secret_key|credentials\.json"
+)
+SECRET_PLACES = (".aws/credentials", ".docker/config.json", ".ssh/config", ".config/gcloud")
+PRIVATE_KEY = re.compile(secret_vocabulary.PRIVATE_KEY.encode())
+READ = 16_384  # bytes of a file: a key of 16384 bits takes less
+KEY_SUFFIXES = {"", ".pem", ".key", ".crt", ".p8", ".json", ".txt", ".py", ".conf", ".cfg", ".ini"}
+CACHES = {
+    "/root/.cache": "pip install --no-cache-dir",
+    "/home/app/.cache": "pip install --no-cache-dir",
+    "/var/lib/apt/lists": "rm -rf /var/lib/apt/lists/* in the RUN that has apt-get update",
+    "/var/cache/apt": "rm -rf /var/cache/apt/* in the RUN that has apt-get install",
+}
+SMALL = 1_000_000  # bytes; a cache below it is not worth a line
+
+
+@dataclass
+class Found:
+    """What a look through the files gave; sizes in bytes."""
+
+    secrets: list[str] = field(default_factory=list)
+    raising: list[str] = field(default_factory=list)
+    histories: list[str] = field(default_factory=list)
+    caches: Counter[str] = field(default_factory=Counter)
+
+
+def look(root: str = "/") -> Found:
+    """Go through all files of the image. Mounted folders, which are no part of it, are left out."""
+    found = Found()
+    for entry in _entries(root, Path(root).stat().st_dev):
+        status = entry.stat(follow_symlinks=False)
+        if entry.is_dir(follow_symlinks=False):
+            if entry.name == ".git":
+                found.histories.append(entry.path)
+            continue
+        if not stat.S_ISREG(status.st_mode):
+            continue
+        if status.st_mode & (stat.S_ISUID | stat.S_ISGID):
+            found.raising.append(entry.path)
+        for cache in CACHES:
+            if entry.path.startswith(f"{cache}/"):
+                found.caches[cache] += status.st_size
+        if not entry.path.startswith(OF_THE_SYSTEM) and _is_secret(entry):
+            found.secrets.append(entry.path)
+    return found
+
+
+def _entries(folder: str, device: int) -> Iterator[os.DirEntry]:
+    try:
+        # Mounted folders lie on other devices.
+        if Path(folder).stat().st_dev != device:
+            return
+        entries = list(os.scandir(folder))
+    except PermissionError:
+        return  # seen as root only, where the entry point starts this
+    for entry in entries:
+        yield entry
+        if entry.is_dir(follow_symlinks=False) and _is_looked_into(entry):
+            yield from _entries(entry.path, device)
+
+
+def _is_looked_into(folder: os.DirEntry) -> bool:
+    return folder.path not in LEFT_OUT and folder.name != ".git"
+
+
+def _is_secret(entry: os.DirEntry) -> bool:
+    packages = "/site-packages/" in entry.path
+    if not packages and SECRET_NAMES.fullmatch(entry.name):
+        return entry.stat().st_size > 0
+    if entry.path.endswith(SECRET_PLACES):
+        return True
+    if packages or Path(entry.name).suffix not in KEY_SUFFIXES:
+        return False
+    try:
+        with open(entry.path, "rb") as file:  # noqa: PTH123  a DirEntry has no open()
+            return PRIVATE_KEY.search(file.read(READ)) is not None
+    except OSError:
+        return False
+
+
+def secrets(found: Found) -> Iterator[Result]:
+    """No password and no key lies in the image."""
+    for path in sorted(found.secrets):
+        yield Result(
+            "secrets in files",
+            FAILED,
+            f"{path} lies in the image: who can pull it can read it.",
+            f"Name it in .dockerignore ({Path(path).name}), change the secrets that it holds, and "
+            "give them to the container: docker run --env-file.",
+        )
+    for path in sorted(found.histories):
+        yield Result(
+            "secrets in files",
+            WARNING,
+            f"{path} lies in the image: all that was ever committed.",
+            "Add .git to .dockerignore.",
+        )
+    if not found.secrets and not found.histories:
+        yield Result("secrets in files", OK, "no .env, private key or password file in the image")
+
+
+def rights(found: Found) -> Iterator[Result]:
+    """No program raises the rights of who calls it."""
+    if found.raising:
+        yield Result(
+            "setuid",
+            FAILED,
+            f"{_some(found.raising)} run with the rights of their owner.",
+            "Take the bit off at the end of your Dockerfile: RUN chmod ug-s FILE",
+        )
+    else:
+        yield Result("setuid", OK, "no program raises the rights of who calls it")
+
+
+def caches(found: Found) -> Iterator[Result]:
+    """No cache of a package manager is shipped."""
+    large = {folder: size for folder, size in found.caches.items() if size > SMALL}
+    for folder, size in large.items():
+        yield Result(
+            "caches",
+            WARNING,
+            f"{folder} holds {size / 1e6:.1f} MB that no container reads.",
+            f"In your Dockerfile: {CACHES[folder]}",
+        )
+    if not large:
+        yield Result("caches", OK, "none of pip or apt in the image")
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(sorted(names)[:3])
+    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown

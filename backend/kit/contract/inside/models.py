@@ -1,0 +1,46 @@
+"""Migrations, in step with the models of today, in whatever database those live."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.apps import apps
+from django.conf import settings
+from django.db.migrations.loader import MigrationLoader
+
+from backend.boot.migrations import missing
+from backend.kit.contract.report import FAILED, OK, Result
+from backend.router import alias_of
+
+
+def migrations() -> Iterator[Result]:
+    """What `makemigrations --check` looks for, without a database."""
+    wrong = False
+    for app_label, leaves in (
+        MigrationLoader(None, ignore_no_migrations=True).detect_conflicts().items()
+    ):
+        wrong = True
+        yield Result(
+            "migrations",
+            FAILED,
+            f"'{app_label}' has two last migrations: {', '.join(sorted(leaves))}.",
+            f"python manage.py makemigrations --merge {app_label}",
+        )
+    for app_label, lacks, operations in missing():
+        wrong = True
+        yield Result(
+            "migrations",
+            FAILED,
+            f"'{app_label}' {lacks} ({'; '.join(operations)}).",
+            f"Run python manage.py makemigrations {app_label} beside your code, and commit it.",
+        )
+    if not wrong:
+        yield Result("migrations", OK, f"in step with the models, {_by_alias()}")
+
+
+def _by_alias() -> str:
+    counts = dict.fromkeys(settings.DATABASES, 0)
+    for model in apps.get_models():
+        if model._meta.managed and not model._meta.proxy and alias_of(model) in counts:
+            counts[alias_of(model)] += 1
+    return ", ".join(f"{alias}: {count}" for alias, count in counts.items()) + " managed models"

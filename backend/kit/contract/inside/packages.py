@@ -1,0 +1,68 @@
+"""Python packages: what the image carries is not lowered, and all of it fits together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import metadata
+
+from packaging.requirements import Requirement
+
+from backend.conf import carried
+from backend.kit.contract.report import FAILED, OK, SKIPPED, Result
+
+
+def in_range() -> Iterator[Result]:
+    """Each package is at least what the image was built with, and below its next major version."""
+    if not carried.CONSTRAINTS.is_file():
+        missing = f"there is no {carried.CONSTRAINTS}: this is not the image"
+        yield Result("packages", SKIPPED, missing)
+        return
+    wrong = list(carried.wrong())
+    for each in wrong:
+        yield Result("packages", FAILED, each.problem, each.fix)
+    if not wrong:
+        yield Result("packages", OK, "none of those of the image is lowered")
+
+
+def psycopg() -> Iterator[Result]:
+    """One driver: Django takes psycopg 3 whenever both are there."""
+    version = _version("psycopg")
+    if version:
+        yield Result(
+            "psycopg",
+            FAILED,
+            f"psycopg {version} is beside psycopg2, and Django takes that one.",
+            "Remove psycopg from your requirements.txt.",
+        )
+    else:
+        yield Result("psycopg", OK, f"psycopg2 {_version('psycopg2-binary')} alone")
+
+
+def consistent() -> Iterator[Result]:
+    """What `pip check` says: each package has what it needs. pip itself takes a second to start."""
+    wrong = False
+    for package in metadata.distributions():
+        for text in package.requires or ():
+            requirement = Requirement(text)
+            if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+                continue
+            version = _version(requirement.name)
+            if version and requirement.specifier.contains(version, prereleases=True):
+                continue
+            wrong = True
+            yield Result(
+                "pip check",
+                FAILED,
+                f"{package.name} {package.version} needs {requirement}, and there is "
+                f"{version or 'none'}.",
+                "Give both in one requirements.txt, so that pip finds versions that fit.",
+            )
+    if not wrong:
+        yield Result("pip check", OK, "every package has what it needs")
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,78 @@
+"""The files, names and variables of the image that children rely on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from backend.conf import overrides
+from backend.conf.environment import ALIAS_URL, TABLE
+from backend.conf.secret_vocabulary import is_secret
+from backend.kit.contract.report import FAILED, OK, Result
+
+PROGRAMS = ("bin/docker-entrypoint.sh", "bin/healthcheck")
+NAMES = ("manage.py", "gunicorn_conf.py", "backend/wsgi.py", "backend/urls.py")
+
+
+def entry_point() -> Iterator[Result]:
+    """The image's programs are where they were, and can be run."""
+    lost = [name for name in NAMES if not (overrides.ROOT / name).is_file()]
+    lost += [name for name in PROGRAMS if not os.access(overrides.ROOT / name, os.X_OK)]
+    if lost:
+        yield Result(
+            "image's files",
+            FAILED,
+            f"{', '.join(lost)} in {overrides.ROOT} is missing, or cannot be run.",
+            "Do not COPY over /code as a whole; copy your folders one by one, with their names.",
+        )
+    else:
+        yield Result("image's files", OK, "entry point, health check and server are in place")
+
+
+def programs() -> Iterator[Result]:
+    """`python` is the one that has the image's packages, and Django knows its settings."""
+    found = shutil.which("python")
+    inside = found is not None and Path(found).is_relative_to(sys.prefix)
+    module = os.environ.get("DJANGO_SETTINGS_MODULE")
+    if not inside:
+        yield Result(
+            "python",
+            FAILED,
+            f"python is {found}, which has none of the image's packages.",
+            f"Let PATH begin with {sys.prefix}/bin: ENV PATH=/your/bin:$PATH only where your "
+            "folder has no python.",
+        )
+    elif module != "backend.settings":
+        yield Result(
+            "python",
+            FAILED,
+            f"DJANGO_SETTINGS_MODULE is {module!r}.",
+            "Remove that ENV: your settings go to local_settings/settings.py, which "
+            "backend.settings reads.",
+        )
+    else:
+        yield Result("python", OK, f"{found}, with DJANGO_SETTINGS_MODULE={module}")
+
+
+def variables(before: dict[str, str]) -> Iterator[Result]:
+    """Which secrets are set; from within, nobody can tell whether the image itself sets them.
+
+    ``before`` is the environment before stand-ins were added.
+    """
+    secret = sorted(name for name in before if _is_secret(name) and before[name].strip())
+    said = "no variable of the image holds one"
+    if secret:
+        said = (
+            f"{', '.join(secret)}: set when the container was started, or by the image; "
+            "bin/image-test tells which"
+        )
+    yield Result("secrets in variables", OK, said)
+
+
+def _is_secret(name: str) -> bool:
+    if name in TABLE:
+        return TABLE[name].secret
+    return bool(ALIAS_URL.fullmatch(name)) or is_secret(name)

@@ -1,0 +1,82 @@
+"""The OpenAPI document: that it can be made, and is one."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+
+from django.apps import apps
+
+from backend.conf.errors import explain, one_line
+from backend.kit.contract.report import FAILED, OK, SKIPPED, WARNING, Result
+
+METHODS = {"get", "put", "post", "delete", "options", "head", "patch"}
+
+
+class _Logged(logging.Handler):
+    """What is only logged: exceptions of views that the document does without.
+
+    An error is an operation that is not described at all.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.messages: set[tuple[int, str]] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info and record.exc_info[1]
+        place = f" {explain(error).problem}" if error else ""
+        said = one_line(record.getMessage()).removesuffix(" Each worker logs this once.")
+        self.messages.add((record.levelno, said + place))
+
+    def results(self) -> Iterator[Result]:
+        for level, message in sorted(self.messages):
+            if level >= logging.ERROR:
+                fix = "Correct what it names; until then the document says nothing of it."
+                yield Result("schema", FAILED, message, fix)
+            else:
+                fix = "The document leaves out what it would have said."
+                yield Result("schema", WARNING, message, fix)
+
+
+def schema() -> Iterator[Result]:
+    """Made by the image's own view, and valid by the schema of Swagger 2.0."""
+    if not (apps.is_installed("drf_yasg") and apps.is_installed("rest_framework")):
+        yield Result("schema", SKIPPED, "drf_yasg is not in INSTALLED_APPS: there is none")
+        return
+    # Only now: they need the applications.
+    from rest_framework.test import APIRequestFactory
+    from swagger_spec_validator.common import SwaggerValidationError
+    from swagger_spec_validator.validator20 import validate_spec
+
+    from backend.docs import schema as view
+
+    logged = _Logged()
+    for name in ("drf_yasg", "backend.openapi"):
+        logging.getLogger(name).addHandler(logged)
+    request = APIRequestFactory().get("/swagger.json", SERVER_NAME="localhost")
+    try:
+        document = json.loads(view(request, format=".json").render().content)
+    except Exception as error:  # noqa: BLE001  whatever a view of the team raises
+        found = explain(error)
+        yield Result("schema", FAILED, f"It cannot be made. {found.problem}", found.fix)
+        return
+    try:
+        validate_spec(document)
+    except SwaggerValidationError as error:
+        # jsonschema's own error, which knows the place, where the validator passes it on.
+        place = " ".join(map(str, getattr(error.args[-1], "absolute_path", ()))) or "its root"
+        yield Result(
+            "schema",
+            FAILED,
+            f"It is no valid Swagger 2.0, at {place}: {one_line(error.args[0])[:200]}",
+            "Correct what makes that part: swagger_schema_fields of a serializer, "
+            "swagger_auto_schema of a view, get_schema_operation_parameters of a filter.",
+        )
+        return
+    yield from logged.results()
+    operations = sum(len(METHODS & path.keys()) for path in document["paths"].values())
+    yield Result(
+        "schema", OK, f"valid Swagger 2.0, {len(document['paths'])} paths, {operations} operations"
+    )

@@ -1,0 +1,225 @@
+"""The project, served by this process on test databases, to users that are made there.
+
+The databases are those of ``manage.py test``: beside the real ones, named ``test_...``, and
+removed at the end. The real ones are not read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib.admindocs.views import simplify_regex
+from django.core.management import call_command
+from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
+from django.core.signals import got_request_exception
+from django.db import DatabaseError, connections, router
+from django.test.utils import (
+    setup_databases,
+    setup_test_environment,
+    teardown_databases,
+    teardown_test_environment,
+)
+from django.urls import URLPattern, get_resolver
+
+from backend.boot import configuration, static
+from backend.conf.errors import explain, one_line
+from backend.kit.contract.inside import facts
+from backend.kit.contract.live import rows, site
+from backend.kit.contract.live.client import Site, User
+from backend.kit.contract.report import OK, SKIPPED, WARNING, Impossible, Result
+from backend.logs import request_id
+from backend.server import phase
+
+SHOWN = "http://localhost:8000"  # where a person starts the project to repeat a request
+
+
+def look(fixtures: list[str]) -> list[Result]:
+    """Everything, of the project that the settings describe. Raises Impossible, StartupError."""
+    _load()
+    with _databases() as results, _served() as (own, errors):
+        for name in fixtures:
+            call_command("loaddata", name, verbosity=0)
+        results += rows.fill()
+        users, without = _users()
+        document = site.of(own)
+        found = site.visited(
+            own, users, document, tuple(_pages()), lambda mark: errors.get(mark, "")
+        )
+        return [*results, *without, *found]
+
+
+def _load() -> None:
+    """As before a start. What only takes time, or keeps a log, is left out."""
+    configuration.load_applications()
+    setup_test_environment(debug=False)
+    # Of users that live for a minute; each Basic request would take a third of a second.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    configuration.load_middleware()
+    configuration.load_urls()
+    static.collect()
+    phase.enter(phase.READY)
+    logging.disable()  # a failure is told once, by the report
+
+
+@contextlib.contextmanager
+def _databases() -> Iterator[list[Result]]:
+    """Test databases with all tables, those of models that Django does not manage too."""
+    with tempfile.TemporaryDirectory() as folder:
+        for alias in connections:
+            connection = connections[alias]
+            if connection.vendor == "sqlite":  # one in memory belongs to one thread
+                connection.settings_dict["TEST"]["NAME"] = str(Path(folder) / f"{alias}.sqlite3")
+        try:
+            made = setup_databases(verbosity=0, interactive=False)
+        except (DatabaseError, SystemExit) as error:
+            raise Impossible(
+                f"The test databases cannot be made: {one_line(error)}.",
+                "Give the variables of a database server whose role may create databases, as for "
+                "manage.py test: docker compose run --rm api check --live",
+            ) from error
+        try:
+            yield list(_make_tables())
+        finally:
+            _leave()
+            teardown_databases(made, verbosity=0)
+            teardown_test_environment()
+
+
+def _make_tables() -> Iterator[Result]:
+    """Of models that no migration makes here: unmanaged ones, and those of a further alias.
+
+    Aliases that share one database are one test database, which is migrated as the first.
+    """
+    there = {
+        alias: set(connections[alias].introspection.table_names(include_views=True))
+        for alias in connections
+    }
+    for model in apps.get_models(include_auto_created=True):
+        if model._meta.app_label == "gis":  # PostGIS's own catalog
+            continue
+        alias, table = router.db_for_write(model), model._meta.db_table
+        if model._meta.proxy or model._meta.swapped or table in there.get(alias, {table}):
+            continue
+        # spatial_ref_sys and the like, which a model of a team's may name.
+        if table in getattr(connections[alias].introspection, "ignored_tables", ()):
+            continue
+        try:
+            with connections[alias].schema_editor() as editor:
+                editor.create_model(model)
+            there[alias].add(table)
+        except Exception as error:  # noqa: BLE001  a schema or a type that is not there
+            said = f"the table {table!r} cannot be made: {one_line(error)}"
+            fix = "What is asked of it fails. Make what it needs in a migration."
+            yield Result("databases", WARNING, said, fix)
+    names = ", ".join(f"{alias}: {len(tables)} tables" for alias, tables in there.items())
+    yield Result("databases", OK, f"test databases with {names}")
+
+
+def _leave() -> None:
+    """Close what threads of the server left open: nobody could remove the database."""
+    for alias in connections:
+        connection = connections[alias]
+        if connection.vendor == "postgresql":
+            with contextlib.suppress(DatabaseError), connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+        connection.close()
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *arguments: Any) -> None:
+        """Nothing: a failure is told once, by the report."""
+
+
+@contextlib.contextmanager
+def _served() -> Iterator[tuple[Site, dict[str, str]]]:
+    """The application on a free port; and its exceptions by the id of their request."""
+    from django.core.servers.basehttp import get_internal_wsgi_application
+
+    errors: dict[str, str] = {}
+
+    def remember(sender: object, **_: object) -> None:
+        error = sys.exception()
+        if error is not None:
+            errors[request_id.current() or ""] = explain(error).problem.removeprefix(
+                "the project: "
+            )
+
+    server = ThreadedWSGIServer(("127.0.0.1", 0), _Quiet)
+    server.daemon_threads = True
+    server.set_app(get_internal_wsgi_application())
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    got_request_exception.connect(remember)
+    try:
+        prefix = settings.FORCE_SCRIPT_NAME or ""
+        headers = {name: value for name, value in facts.headers().items() if name != "Host"}
+        host = facts.headers()["Host"]
+        url = f"http://127.0.0.1:{server.server_port}{prefix}"
+        yield Site(url, headers={**headers, "Host": host}, shown=SHOWN), errors
+    finally:
+        got_request_exception.disconnect(remember)
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _users() -> tuple[list[User], list[Result]]:
+    """Anonymous, and one of each kind that can be made; the last one sees most."""
+    users, without = [site.ANONYMOUS], []
+    if not apps.is_installed("django.contrib.auth"):
+        said = "django.contrib.auth is not installed: only anonymous requests"
+        return users, [Result("users", SKIPPED, said)]
+    try:
+        plain, chief = rows.user("check-user"), rows.user("check-superuser", is_superuser=True)
+    except Exception as error:  # noqa: BLE001  a user model of the team's wants anything
+        said = f"no user can be made: {one_line(error)}"
+        fix = "Let the manager of AUTH_USER_MODEL have create_user."
+        return users, [Result("users", WARNING, said, fix)]
+    users.append(site.basic("basic", plain.get_username(), rows.PASSWORD))
+    if apps.is_installed("rest_framework.authtoken"):
+        from rest_framework.authtoken.models import Token
+
+        users.append(site.bearer("token", Token.objects.create(user=plain).key))
+    if apps.is_installed("django.contrib.sessions"):
+        users.append(site.session("session", _session(plain)))
+        users.append(site.session("superuser", _session(chief)))
+    else:
+        without.append(Result("session", SKIPPED, "django.contrib.sessions is not installed"))
+    return users, without
+
+
+def _session(user: Any) -> str:
+    """The cookie of a login, by whatever engine keeps sessions."""
+    from django.test import Client
+
+    client = Client()
+    client.force_login(user)
+    return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
+
+
+def _pages() -> Iterator[str]:
+    """The paths without a parameter that the URLs know, the admin's own excepted."""
+
+    def walk(patterns: list[Any], above: str) -> Iterator[str]:
+        for each in patterns:
+            route = above + str(each.pattern)
+            if isinstance(each, URLPattern):
+                path = simplify_regex(route)
+                if not set("<>(){}[]*+?\\|") & set(path) and "logout" not in path:
+                    yield path
+            elif each.namespace != "admin":
+                yield from walk(each.url_patterns, route)
+
+    return walk(get_resolver().url_patterns, "")

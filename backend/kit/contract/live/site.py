@@ -1,0 +1,127 @@
+"""A running project by its URL, and who may log in there; nothing of it is changed."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import os
+import re
+from collections.abc import Iterator
+from http.cookies import SimpleCookie
+from urllib.parse import urlencode, urlsplit
+
+from backend.kit.contract.live.client import Request, Site, User
+from backend.kit.contract.live.document import Document
+from backend.kit.contract.live.verdict import Tally, results
+from backend.kit.contract.live.visit import Explain, Visit
+from backend.kit.contract.report import Impossible, Result
+
+PASSWORD, TOKEN = "CHECK_PASSWORD", "CHECK_TOKEN"
+ANONYMOUS = User("anonymous")
+
+
+def look(url: str, login: str | None) -> list[Result]:
+    """Everything that can be asked over HTTP. Raises Impossible where nobody answers."""
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise Impossible(f"{url} is not a URL.", "Write it whole: --live https://api.example.org")
+    site = Site(url)
+    document = of(site)
+    return visited(site, list(users(site, login)), document)
+
+
+def of(site: Site) -> Document | None:
+    """The project's document; None where it publishes none."""
+    answer = site.ask(Request(f"{site.prefix}/swagger.json"), ANONYMOUS)
+    if not answer.status:
+        raise Impossible(
+            f"{site.scheme}://{site.address} does not answer: {answer.error}.",
+            "Start the project. From a container, add --network host, or ask it by its name: "
+            "docker compose run --rm api check --live http://api:8000",
+        )
+    if answer.status == 200 and not answer.is_whole:
+        raise Impossible(
+            f"{site.prefix}/swagger.json did not come to its end. {answer.error}".rstrip(),
+            "Ask from nearer by, or a project with a smaller document.",
+        )
+    return Document(answer.json()) if answer.status == 200 else None
+
+
+def visited(
+    site: Site,
+    users: list[User],
+    document: Document | None,
+    pages: tuple[str, ...] = (),
+    explain: Explain = lambda mark: "",
+) -> list[Result]:
+    """What each of them meets. The last one, who sees most, goes first: it finds the rows."""
+    rows: dict[str, dict] = {}
+    tallies: dict[str, Tally] = {}
+    for user in reversed(users):
+        visit = Visit(site, user, document, rows, explain)
+        # Nobody sees less than the first, and nobody more than the last.
+        tallies[user.name] = visit.everything(pages, in_full=user in (users[0], users[-1]))
+    return results(site, [tallies[user.name] for user in users])
+
+
+def users(site: Site, login: str | None) -> Iterator[User]:
+    """Anonymous, and who the variables of the environment let log in."""
+    yield ANONYMOUS
+    if token := os.environ.get(TOKEN):
+        yield bearer("token", token)
+    if not login:
+        return
+    password = os.environ.get(PASSWORD, "")
+    if not password:
+        raise Impossible(f"{login} has no password.", f"Give it in the variable {PASSWORD}.")
+    yield basic("basic", login, password)
+    yield session("session", _log_in(site, login, password))
+
+
+def bearer(name: str, token: str) -> User:
+    return User(name, {"Authorization": f"Token {token}"}, '--header "Authorization: Token $TOKEN"')
+
+
+def basic(name: str, login: str, password: str) -> User:
+    pair = base64.b64encode(f"{login}:{password}".encode()).decode()
+    return User(name, {"Authorization": f"Basic {pair}"}, f'--user "{login}:$PASSWORD"')
+
+
+def session(name: str, cookie: str) -> User:
+    key = cookie.partition("=")[0]
+    return User(name, {"Cookie": cookie}, f'--cookie "{key}=$SESSION"')
+
+
+def _log_in(site: Site, login: str, password: str) -> str:
+    """The session's cookie. This is the one POST of the whole check."""
+    path = f"{site.prefix}/admin/login/"
+    form = site.ask(Request(path), ANONYMOUS)
+    token = re.search(rb'name="csrfmiddlewaretoken" value="(\w+)"', form.body)
+    cookies = SimpleCookie(form.headers.get("set-cookie", ""))
+    if form.status != 200 or token is None:
+        raise Impossible(f"{path} has no form to log in with.", "Leave --user out.")
+    body = urlencode(
+        {"username": login, "password": password, "csrfmiddlewaretoken": token[1].decode()}
+    )
+    sent = "; ".join(f"{name}={each.value}" for name, each in cookies.items())
+    headers = {
+        **site.headers,
+        "Cookie": sent,
+        "Referer": f"{site.scheme}://{site.address}{path}",
+        "Content-Type": "application/x-www-form-urlencoded",
+    }
+    kind = http.client.HTTPSConnection if site.scheme == "https" else http.client.HTTPConnection
+    connection = kind(site.address, timeout=60)
+    try:
+        connection.request("POST", path, body, headers)
+        response = connection.getresponse()
+        given = SimpleCookie()
+        for each in response.msg.get_all("Set-Cookie", []):
+            given.load(each)
+    finally:
+        connection.close()
+    found = [f"{name}={each.value}" for name, each in given.items() if "session" in name.lower()]
+    if not found:
+        raise Impossible(
+            f"{login} cannot log in at {path}.", "It takes a staff user's name and password."
+        )
+    return found[0]

@@ -1,0 +1,149 @@
+"""What is wrong with an answer, and all that is wrong in a few lines."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from backend.kit.contract.live.client import Answer, Request, Site, User, shape
+from backend.kit.contract.live.document import GEOJSON, JSON, Operation, mismatch
+from backend.kit.contract.report import FAILED, OK, SKIPPED, WARNING, Result
+
+REFUSED = (401, 403)
+THROTTLED = 429
+GEO_JSON = "application/geo+json"
+SHOWN = 50  # failures that are printed, each standing for all of its kind
+
+
+@dataclass
+class Finding:
+    """What is wrong with one answer. Those of one ``kind`` are told as one."""
+
+    kind: str
+    message: str
+    request: Request
+
+
+@dataclass
+class Tally:
+    """What one user asked, and what came back."""
+
+    user: User
+    statuses: Counter[int] = field(default_factory=Counter)
+    findings: list[Finding] = field(default_factory=list)
+    left_out: set[str] = field(default_factory=set)
+
+    def counts(self) -> str:
+        answered = sum(self.statuses[status] for status in self.statuses if 200 <= status < 400)
+        refused = sum(self.statuses[status] for status in REFUSED)
+        others = sum(self.statuses[status] for status in self.statuses if 400 <= status < 500)
+        return (
+            f"{self.statuses.total()} requests: {answered} answered, {refused} refused, "
+            f"{others - refused} other 4xx, {self.statuses.total() - answered - others} failed"
+        )
+
+
+def results(site: Site, tallies: list[Tally]) -> list[Result]:
+    """A line of counts for each user; then one for each kind of failure, whoever met it."""
+    told = [Result(each.user.name, OK, each.counts()) for each in tallies]
+    told += _left_out(tallies)
+    kinds: dict[str, list[tuple[Finding, User]]] = {}
+    for tally in tallies:
+        for finding in tally.findings:
+            kinds.setdefault(finding.kind, []).append((finding, tally.user))
+    told += [_failure(site, same) for same in list(kinds.values())[:SHOWN]]
+    if len(kinds) > SHOWN:
+        said = f"{len(kinds) - SHOWN} more kinds of failures"
+        told.append(Result("further", FAILED, said, "Correct these first, and check again."))
+    return told
+
+
+def _left_out(tallies: list[Tally]) -> Iterable[Result]:
+    if names := set.intersection(*(each.left_out for each in tallies)):
+        said = f"no row to ask for: {_some(sorted(names), 5)}"
+        yield Result("left out", SKIPPED, said, "Name a fixture that has one: --fixture NAME")
+    if throttled := sum(each.statuses[THROTTLED] for each in tallies):
+        said = f"{throttled} requests were throttled, and so not looked at"
+        fix = "Raise the rates of DEFAULT_THROTTLE_RATES for this check."
+        yield Result("throttled", WARNING, said, fix)
+
+
+def _failure(site: Site, same: list[tuple[Finding, User]]) -> Result:
+    (first, user), *_ = same
+    request = first.request
+    others = list(dict.fromkeys(each.request.target for each, _ in same))
+    others.remove(request.target)
+    who = ", ".join(dict.fromkeys(user.name for _, user in same))
+    details = [request.curl(site, user), f"{len(same)} times, as {who}"]
+    details += [f"a link of {request.found}"] if request.found else []
+    details += [f"also {_some(others, 3)}"] if others else []
+    name = f"{request.method} {request.target.partition('?')[0]}"
+    return Result(name, FAILED, first.message, details=tuple(details))
+
+
+def _some(names: list[str], most: int) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def judged(
+    request: Request, answer: Answer, operation: Operation | None, *, is_anonymous: bool
+) -> Iterable[Finding]:
+    """What is wrong with the answer, by HTTP's own rules and by the document's."""
+    if answer.error:
+        yield Finding(answer.error, answer.error, request)
+    elif answer.status >= 500:
+        where = operation.path if operation else shape(request.target)
+        yield Finding(f"{answer.status} {where}", f"{answer.status}", request)
+    elif request.found and answer.status >= 400 and answer.status not in (*REFUSED, THROTTLED):
+        kind = f"link {answer.status} {shape(request.target)}"
+        yield Finding(kind, f"a link that leads to {answer.status}", request)
+    elif operation is not None and answer.status != THROTTLED and request.method == "GET":
+        yield from _documented(request, answer, operation, is_anonymous=is_anonymous)
+
+
+def _documented(
+    request: Request, answer: Answer, operation: Operation, *, is_anonymous: bool
+) -> Iterable[Finding]:
+    told, path = operation.response(answer.status), operation.path
+    if told is None:
+        message = f"{answer.status}, which the document does not foresee"
+        yield Finding(f"{message} {path}", message, request)
+    if is_anonymous and operation.is_open and answer.status in REFUSED:
+        message = f"{answer.status}, and the document says that it needs no login"
+        yield Finding(f"{message} {path}", message, request)
+    if is_anonymous and operation.is_open is False and answer.status < 400:
+        message = f"{answer.status}, and the document says that it needs a login"
+        yield Finding(f"{message} {path}", message, request)
+    # Where a tile is answered JSON is offered for errors only.
+    offered = {*operation.produces} - ({JSON} if len(operation.produces) > 1 else set())
+    if answer.status == 406 and request.accept in offered:
+        message = f"406 for {request.accept}, which the document offers"
+        yield Finding(f"{message} {path}", message, request)
+    if answer.status == 200:
+        yield from _body(request, answer, operation)
+
+
+def _body(request: Request, answer: Answer, operation: Operation) -> Iterable[Finding]:
+    kind = answer.media_type
+    if kind == "text/html":
+        return
+    if kind not in {each.partition(";")[0].strip() for each in operation.produces}:
+        message = f"{kind or 'no Content-Type'}, which the document does not foresee"
+        yield Finding(f"{message} {operation.path}", message, request)
+    if kind not in (JSON, GEO_JSON) or not answer.is_whole:
+        return
+    try:
+        value = answer.json()
+    except ValueError as error:
+        message = f"{kind} that is no JSON: {error}"
+        yield Finding(f"no JSON {operation.path}", message, request)
+        return
+    wrong = operation.mismatch(value) if kind == JSON else mismatch(value, GEOJSON)
+    if wrong:
+        # Of many rows, and of many values of one, the first stands for all.
+        place = re.sub(r"(?<=/)\d+(?=/|$)", "#", wrong.partition(": ")[0])
+        message = f"it is not what the document says, at {wrong}"
+        yield Finding(f"{place} {operation.path}", message, request)

@@ -1,0 +1,197 @@
+"""One user's walk through a project: operations in every format, parameters, pages, links."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+from backend.kit.contract.live.client import Answer, Request, Site, User, links, shape
+from backend.kit.contract.live.document import JSON, Document, Operation, query
+from backend.kit.contract.live.verdict import Finding, Tally, judged
+
+BROWSER = "text/html,application/xhtml+xml,*/*;q=0.8"
+PAGES = ("/", "/health/", "/health/live", "/health/ready", "/admin/", "/swagger/", "/redoc/")
+DOCUMENTS = ("/swagger.json", "/swagger.yaml")
+AT_ONCE = 4  # requests; an API has as many threads at least
+SAME = 2  # links that differ in their keys only, such as the rows of a list
+MOST = 3_000  # requests of one user through links
+
+# By the X-Request-ID of a request what the server itself knows of its failure.
+Explain = Callable[[str], str]
+
+
+class Visit:
+    """Asks as one user. ``rows`` are shared: what a user saw in a list, others ask for."""
+
+    def __init__(
+        self,
+        site: Site,
+        user: User,
+        document: Document | None,
+        rows: dict[str, dict[str, Any]],
+        explain: Explain,
+    ) -> None:
+        self.site, self.user, self.rows, self.explain = site, user, rows, explain
+        self.operations = list(document.operations(site.prefix)) if document else []
+        self.tally = Tally(user)
+        self.asked: set[tuple[str, str, str]] = set()
+        self.shapes: Counter[Any] = Counter()
+        self.numbers = itertools.count()
+
+    def everything(self, pages: Iterable[str], *, in_full: bool) -> Tally:
+        """Every operation in every format, and every page that a link leads to.
+
+        ``in_full`` also asks with each documented parameter's example, and for each format in
+        every way that an address can name it.
+        """
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            # Lists first: their rows tell the paths of the others.
+            self.operations.sort(key=lambda each: (each.path.count("{"), each.path))
+            for operation in self.operations:
+                self._run(pool, operation, self._formats(operation))
+            for operation in self.operations if in_full else ():
+                self._run(pool, operation, self._addresses(operation))
+                self._run(pool, operation, self._parameters(operation))
+                self._choose(pool, operation)
+            if self.user.sees_pages:
+                self._follow(pool, pages)
+        return self.tally
+
+    # --- What the document tells of
+
+    def _run(
+        self, pool: ThreadPoolExecutor, operation: Operation, asked: Iterable[tuple[Request, bool]]
+    ) -> bool:
+        """Whether none of them was refused as wrong."""
+        accepted = True
+        together = [each for each in asked if self._is_new(each[0])]
+        answers = pool.map(lambda each: self._ask(each[0]), together)
+        for (request, must_succeed), answer in zip(together, answers, strict=True):
+            self._judge(request, answer, operation)
+            if must_succeed and answer.status == 400:
+                message = "400 for a value that the document gives"
+                self.tally.findings.append(Finding(f"{message} {operation.path}", message, request))
+            accepted = accepted and answer.status != 400
+            self._remember(operation, answer)
+        return accepted
+
+    def _formats(self, operation: Operation) -> Iterator[tuple[Request, bool]]:
+        path = self._path(operation)
+        if path is None:
+            self.tally.left_out.add(operation.path)
+            return
+        few = self._few(operation)
+        pages = [BROWSER] if self.user.sees_pages else []
+        for accept in (JSON, *pages, *operation.produces):
+            yield Request(path + query(few), accept=accept), False
+        for method in ("HEAD", "OPTIONS"):
+            yield Request(path + query(few if method == "HEAD" else {}), method), False
+
+    def _addresses(self, operation: Operation) -> Iterator[tuple[Request, bool]]:
+        path = self._path(operation)
+        few = self._few(operation)
+        for name in operation.formats if path else ():
+            yield Request(path + query({**few, "format": name})), True
+            yield Request(f"{path.rstrip('/')}.{name}{query(few)}"), False
+        if path:
+            yield Request(path + query({**few, "format": "api"}), accept=BROWSER), False
+
+    def _parameters(self, operation: Operation) -> Iterator[tuple[Request, bool]]:
+        path = self._path(operation)
+        few = self._few(operation)
+        for values, is_told in operation.examples() if path else ():
+            yield Request(path + query({**few, **values}), accept=JSON), is_told
+
+    def _choose(self, pool: ThreadPoolExecutor, operation: Operation) -> None:
+        """All choices of a list at once; each alone where that is refused."""
+        path = self._path(operation)
+        few = self._few(operation)
+        for ways in operation.choices() if path else ():
+            for queries in ways:
+                asked = [Request(path + query({**few, **each}), accept=JSON) for each in queries]
+                if self._run(pool, operation, [(each, False) for each in asked]):
+                    break
+
+    def _few(self, operation: Operation) -> dict[str, str]:
+        """No more rows than it takes."""
+        integer = {"name": "limit", "type": "integer"}
+        has_limit = any(integer.items() <= each.items() for each in operation.query)
+        return {"limit": "2"} if has_limit else {}
+
+    def _path(self, operation: Operation) -> str | None:
+        above = operation.path.partition("{")[0]
+        return operation.concrete(self.rows.get(above, {}))
+
+    def _remember(self, operation: Operation, answer: Answer) -> None:
+        if "{" in operation.path or answer.status != 200 or answer.media_type != JSON:
+            return
+        try:
+            row = _first_row(answer.json())
+        except ValueError:
+            return
+        if row:
+            self.rows.setdefault(operation.path, row)
+
+    # --- Pages and their links
+
+    def _follow(self, pool: ThreadPoolExecutor, pages: Iterable[str]) -> None:
+        paths = [self.site.prefix + path for path in (*PAGES, *DOCUMENTS)]
+        todo = [Request(path, accept=BROWSER) for path in (*paths, *pages)]
+        left = MOST
+        while todo and left > 0:
+            together = [each for each in todo[:left] if self._is_new(each)]
+            left -= len(together)
+            todo = []
+            for request, answer in zip(together, pool.map(self._ask, together), strict=True):
+                self._judge(request, answer, None)
+                if answer.status < 400:
+                    todo += self._links(request, answer)
+
+    def _links(self, request: Request, answer: Answer) -> Iterator[Request]:
+        is_file = "immutable" in answer.headers.get("cache-control", "")
+        for link in () if is_file else links(answer):
+            target = self.site.target(link, request.target)
+            if target is None:
+                continue
+            kind = shape(target)
+            self.shapes[kind] += 1
+            if self.shapes[kind] <= SAME:
+                yield Request(target, accept=BROWSER, found=request.target)
+
+    # --- One request
+
+    def _is_new(self, request: Request) -> bool:
+        key = (request.method, request.target, request.accept)
+        is_new = key not in self.asked
+        self.asked.add(key)
+        return is_new
+
+    def _ask(self, request: Request) -> Answer:
+        mark = f"{self.user.name}-{next(self.numbers)}"
+        answer = self.site.ask(request, self.user, mark)
+        if answer.status >= 500 and (why := self.explain(mark)):
+            return replace(answer, error=f"{answer.status}: {why}")
+        return answer
+
+    def _judge(self, request: Request, answer: Answer, operation: Operation | None) -> None:
+        self.tally.statuses[answer.status] += 1
+        is_anonymous = not self.user.headers
+        self.tally.findings += judged(request, answer, operation, is_anonymous=is_anonymous)
+
+
+def _first_row(value: Any) -> dict[str, Any]:
+    """Of a list in any of its forms; a Feature's properties and its id."""
+    if isinstance(value, dict):
+        for name in ("results", "features"):
+            if name in value:
+                return _first_row(value[name])
+        return {}
+    first = value[0] if isinstance(value, list) and value else {}
+    if not isinstance(first, dict):
+        return {}
+    row = {**(first.get("properties") or {}), **first}
+    return {**row, **({"pk": row["id"]} if "id" in row else {})}

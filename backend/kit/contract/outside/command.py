@@ -1,0 +1,118 @@
+"""``bin/image-test IMAGE``: the whole contract, against any image of ours or on top of ours."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from backend.kit.contract import report
+from backend.kit.contract.outside import engine, image, size
+from backend.kit.contract.outside.lifetime import Lifetime
+from backend.kit.contract.outside.surroundings import POSTGIS, Surroundings
+from backend.kit.contract.report import OK, Impossible, Result
+
+# Seen better from outside.
+SUPERSEDED = ("secrets in variables",)
+
+
+def arguments(given: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="image-test",
+        description="Checks what an image built on backend-docker-django promises: looks inside, "
+        "starts it, asks it over its port, stops it. Exit code 0: all is well, 1: something "
+        "failed, 2: it could not be checked.",
+    )
+    parser.add_argument("image", help="an image of this machine: my-api:tag")
+    parser.add_argument(
+        "--postgis", action="store_true", help="start it with a PostGIS server, not with SQLite"
+    )
+    parser.add_argument(
+        "--postgis-image", metavar="IMAGE", default=POSTGIS, help=f"its image ({POSTGIS})"
+    )
+    parser.add_argument(
+        "--database",
+        metavar="ALIAS",
+        action="append",
+        default=[],
+        help="a further database of that server, as <ALIAS>_DATABASE_URL",
+    )
+    parser.add_argument("--env", metavar="NAME=VALUE", action="append", default=[])
+    parser.add_argument("--env-file", metavar="FILE", action="append", default=[])
+    parser.add_argument("--network", help="a network of yours, where your databases are")
+    parser.add_argument(
+        "--no-start", action="store_true", help="only what can be seen without starting it"
+    )
+    parser.add_argument("--base", metavar="IMAGE", help="fail unless it stands on this very base")
+    parser.add_argument(
+        "--max-added", metavar="MB", type=float, help="fail when it adds more to the base"
+    )
+    parser.add_argument(
+        "--patience", metavar="SECONDS", type=float, default=120, help="for a start (120)"
+    )
+    parser.add_argument(
+        "--junit", metavar="FILE", help="write JUnit there, for CI; - is standard output"
+    )
+    options = parser.parse_args(given)
+    options.postgis = options.postgis or bool(options.database)
+    return options
+
+
+def main(given: Sequence[str]) -> int:
+    signal.signal(signal.SIGTERM, _end)  # removes what was started, as Ctrl-C does
+    options = arguments(given)
+    try:
+        results = run(options)
+        if options.junit not in (None, "-"):
+            _write(Path(options.junit), report.as_junit(options.image, results))
+    except Impossible as error:
+        print(error, file=sys.stderr)
+        return 2
+    if options.junit == "-":
+        print(report.as_junit(options.image, results), end="")
+    else:
+        print(report.as_text(options.image, results))
+    return 1 if report.failed(results) else 0
+
+
+def run(options: argparse.Namespace) -> list[Result]:
+    """All results. Raises Impossible where nothing can be checked."""
+    engine.require(ports=not options.no_start)
+    found = image.find(options.image)
+    with ExitStack() as stack:
+        postgis = options.postgis_image if options.postgis and not options.no_start else None
+        surroundings = Surroundings(
+            options.env, options.env_file, options.network, postgis, options.database
+        )
+        stack.callback(surroundings.remove)
+        document = image.check_inside(found, surroundings.environment())
+        facts = document["facts"]
+        results = [
+            Result("image", OK, f"built on backend-docker-django {facts['version']}"),
+            *image.configuration(found, facts.get("port", 8000)),
+            *image.secrets(found),
+            *size.added(found, facts["caches"], options.max_added),
+        ]
+        if options.base:
+            results.append(size.newest_base(found, image.find(options.base)))
+        inside = report.from_json(document)
+        results += [result for result in inside if result.check not in SUPERSEDED]
+        if not options.no_start and "port" in facts:
+            results += Lifetime(found, surroundings, facts, options.patience).checks()
+        return results
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Impossible(
+            f"{file} cannot be written: {error.strerror}.", "Correct --junit."
+        ) from error
+
+
+def _end(signal_number: int, frame: object) -> None:
+    sys.exit(128 + signal_number)

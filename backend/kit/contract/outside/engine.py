@@ -1,0 +1,239 @@
+"""The docker command, and containers that are asked over their published port."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from urllib.parse import urlsplit
+
+from backend.kit.contract.report import Impossible
+
+LABEL = "backend-docker-django.image-test"
+LOOK_AGAIN = 0.1  # seconds
+
+
+class TookTooLong(Impossible):
+    """A docker command did not end in its time."""
+
+
+def docker(
+    *arguments: str, check: bool = True, data: bytes | None = None, timeout: float = 600
+) -> subprocess.CompletedProcess:
+    """Run the docker command, for at most ``timeout`` seconds.
+
+    Raises Impossible, with what it said, when it fails, and TookTooLong.
+    """
+    command = ["docker", *arguments]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, check=False, input=data, timeout=timeout
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TookTooLong(
+            f"docker {' '.join(arguments[:2])} did not end within {timeout:g} s.",
+            "See what keeps the Docker engine: docker ps, docker system df, its log.",
+        ) from error
+    done.stdout = done.stdout.decode(errors="replace")
+    done.stderr = done.stderr.decode(errors="replace")
+    if check and done.returncode:
+        said = " ".join(done.stderr.split())
+        raise Impossible(
+            f"docker {' '.join(arguments[:2])} failed: {said}", "Correct what it names."
+        )
+    return done
+
+
+def require(*, ports: bool) -> None:
+    """Raises Impossible where no engine answers, or where its published ``ports`` cannot be asked.
+
+    Through ssh docker brings commands to another machine, and its ports not to this one.
+    """
+    try:
+        if ports and endpoint().startswith("ssh://"):
+            raise Impossible(
+                f"The Docker engine is on another machine, {endpoint()}: no port of it can be "
+                "asked through ssh.",
+                "Run this program on that machine, or look without a start: --no-start",
+            )
+        answers = docker("info", check=False, timeout=60).returncode == 0
+    except FileNotFoundError:
+        answers = False
+    if not answers:
+        raise Impossible(
+            "No Docker engine answers.", "Start Docker, or install it: https://docs.docker.com/"
+        )
+
+
+def name() -> str:
+    return f"image-test-{uuid.uuid4().hex[:12]}"
+
+
+def until(condition: Callable[[], bool], patience: float) -> bool:
+    """Whether the condition came true within ``patience`` seconds."""
+    end = time.monotonic() + patience
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(LOOK_AGAIN)
+    return True
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer; names of headers in small letters."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Container:
+    """A container in the background."""
+
+    def __init__(self, name: str, port: int, headers: dict[str, str]) -> None:
+        self.name = name
+        self.headers = headers
+        self.address = self._published(port)
+
+    @classmethod
+    def start(
+        cls, image: str, flags: Sequence[str], port: int, headers: dict[str, str]
+    ) -> Container:
+        container = name()
+        publish = f"{_local()}:{port}" if _local() else str(port)
+        docker(
+            *("run", "--detach", "--name", container, "--label", LABEL, "--publish", publish),
+            *flags,
+            image,
+        )
+        return cls(container, port, headers)
+
+    def _published(self, port: int) -> tuple[str, int] | None:
+        """Host and port under which it answers; None when it ended already."""
+        shown = docker("port", self.name, f"{port}/tcp", check=False).stdout.split()
+        if not shown:
+            return None
+        return _host(), int(shown[0].rpartition(":")[2])
+
+    def connect(self, timeout: float) -> http.client.HTTPConnection:
+        if self.address is None:
+            raise ConnectionError("the container has ended")
+        return http.client.HTTPConnection(*self.address, timeout=timeout)
+
+    def ask(self, path: str, timeout: float = 30) -> Answer:
+        """GET. Raises OSError or http.client.HTTPException where nobody answers."""
+        connection = self.connect(timeout)
+        try:
+            connection.request("GET", path, headers=self.headers)
+            answer = connection.getresponse()
+            headers = {name.lower(): value for name, value in answer.getheaders()}
+            return Answer(answer.status, headers, answer.read())
+        finally:
+            connection.close()
+
+    def status_of(self, path: str) -> int:
+        """The status of GET; 0 where nobody answers."""
+        try:
+            return self.ask(path).status
+        except (OSError, http.client.HTTPException):
+            return 0
+
+    def running(self) -> bool:
+        shown = docker("inspect", "--format", "{{.State.Running}}", self.name, check=False)
+        return shown.stdout.strip() == "true"
+
+    def log(self) -> str:
+        done = docker("logs", self.name, check=False)
+        return done.stdout + done.stderr
+
+    def exit_code(self, patience: float) -> int | None:
+        """Wait for its end; None when that does not come."""
+        try:
+            return int(docker("wait", self.name, timeout=patience).stdout)
+        except TookTooLong:
+            return None
+
+    def users(self) -> list[str]:
+        """The UIDs of its processes, as the container has them; empty where nothing can be read.
+
+        Not by docker top: it shows the host's UIDs, and on a rootless engine root has another
+        one there. https://docs.docker.com/engine/security/userns-remap/
+        """
+        read = ("exec", "--user", "0", self.name, "sh", "-c", "cat /proc/[0-9]*/status")
+        # One that ends meanwhile is an error of cat, and no matter.
+        return users_of(docker(*read, check=False).stdout)
+
+    def remove(self) -> None:
+        docker("rm", "--force", "--volumes", self.name, check=False)
+
+
+def users_of(statuses: str) -> list[str]:
+    """The UIDs (real, effective, saved, of files) of the first process and of all below it.
+
+    ``statuses`` is several /proc/PID/status one after another. What docker exec started, such as
+    the health check, has no parent inside, and is left out with its children.
+    https://man7.org/linux/man-pages/man5/proc_pid_status.5.html
+    """
+    parents: dict[str, str] = {}
+    uids: dict[str, set[str]] = {}
+    number = ""
+    for line in statuses.splitlines():
+        key, _, value = line.partition(":")
+        if key == "Pid":
+            number = value.strip()
+        elif key == "PPid":
+            parents[number] = value.strip()
+        elif key == "Uid":
+            uids[number] = set(value.split())
+
+    def is_of_the_first(process: str) -> bool:
+        while process in parents and process != "1":
+            process = parents[process]
+        return process == "1"
+
+    return sorted({uid for process in uids if is_of_the_first(process) for uid in uids[process]})
+
+
+def error_in(log: str) -> tuple[str, str]:
+    """What a log says last of why a start failed: the image's two lines, else its last line."""
+    errors = re.findall(r"^ERROR: (.*)\nFIX: +(.*)$", log, re.MULTILINE)
+    if errors:
+        return errors[-1]
+    lines = [line for line in log.splitlines() if line.strip()]
+    return (
+        lines[-1] if lines else "the log is empty"
+    ), "See its log, of docker run with the same flags."
+
+
+@cache
+def endpoint() -> str:
+    """Where docker finds the engine: what DOCKER_HOST says, else its context."""
+    if host := os.environ.get("DOCKER_HOST"):
+        return host
+    shown = docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}", check=False)
+    return shown.stdout.strip()
+
+
+def _engine() -> str | None:
+    """The engine's host where it is reached over the network, as in some CI."""
+    return urlsplit(endpoint()).hostname if _is_remote() else None
+
+
+def _is_remote() -> bool:
+    return endpoint().startswith("tcp://")
+
+
+def _host() -> str:
+    return _engine() or "127.0.0.1"
+
+
+def _local() -> str:
+    """The address of this machine to publish ports on; "" where the engine is another machine."""
+    return "" if _is_remote() else "127.0.0.1:"

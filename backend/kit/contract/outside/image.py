@@ -1,0 +1,244 @@
+"""What can be seen of an image without starting it: its configuration and its history."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from backend.conf.secret_vocabulary import FORMS, is_secret
+from backend.kit.contract.outside.engine import docker
+from backend.kit.contract.report import FAILED, OK, WARNING, Impossible, Result
+
+ENTRY_POINT = "/code/bin/docker-entrypoint.sh"
+HEALTH_CHECK = "/code/bin/healthcheck"
+PYTHON = "/opt/venv/bin/python"
+MASK = "***"
+# The base's last instruction that leaves a mark in the history of every image on top of it.
+MARK = "LABEL org.opencontainers.image.title=backend-docker-django "
+# user:password@ in a URL, where the password is no variable.
+LOGIN = re.compile(r"\b[a-z][\w+.-]*://[^\s:/?#@$]*:[^\s/@$]+@", re.IGNORECASE)
+# Who logs in, password or not: a token may stand in either place, and an @ in the password.
+USER_IN_URL = re.compile(r"(?<=://)[^\s/?#]*@")
+# --token abc, --api-key="abc", Authorization: Bearer abc
+OPTION = re.compile(
+    r"""((?P<name>--[\w-]+)[\s=]+|Authorization:\s*\w+\s+)"""
+    r"""("[^"$][^"]*"|'[^']*'|[^\s"'$-][^\s"']*)""",
+    re.IGNORECASE,
+)
+PAIR = re.compile(r"""([A-Za-z_][A-Za-z0-9_]*)=((?:"[^"]*"|'[^']*'|\\.|[^\s"';&|\\])*)""")
+SHELL = re.compile(r"(?:/bin/)?(?:ba|da)?sh (?:-o \w+ |-\w+ )*-\w*c ")
+
+
+@dataclass(frozen=True)
+class Step:
+    """An instruction of a Dockerfile, and the bytes that it added."""
+
+    instruction: str
+    size: int
+
+    @property
+    def readable(self) -> str:
+        """As it stands in the Dockerfile, on one line, and without its secrets."""
+        text = re.sub(r"\s*# buildkit$|^/bin/sh -c #\(nop\)\s*", "", self.instruction)
+        if text.startswith("RUN") or SHELL.match(text):
+            text = f"RUN {SHELL.split(text, 1)[-1]}"
+        return " ".join(_masked(text).split())
+
+
+@dataclass(frozen=True)
+class Image:
+    """``steps`` in the order of the Dockerfile; ``own`` of them were added to the base."""
+
+    name: str
+    config: dict
+    layers: tuple[str, ...]
+    steps: tuple[Step, ...]
+
+    @property
+    def own(self) -> tuple[Step, ...] | None:
+        """None where the history does not tell the two apart."""
+        marks = [n for n, step in enumerate(self.steps) if step.instruction.startswith(MARK)]
+        return self.steps[marks[0] + 1 :] if marks else None
+
+    @property
+    def has_the_images_entry_point(self) -> bool:
+        return self.config.get("Entrypoint") == [ENTRY_POINT]
+
+
+def find(name: str) -> Image:
+    """Raises Impossible where there is no such image here."""
+    done = docker("image", "inspect", name, check=False)
+    if done.returncode:
+        raise Impossible(
+            f"There is no image {name} here.",
+            f"Build or fetch it first: docker build --tag {name} . or docker pull {name}",
+        )
+    document = json.loads(done.stdout)[0]
+    shown = docker("history", "--no-trunc", "--human=false", "--format", "{{json .}}", name)
+    lines = [json.loads(line) for line in shown.stdout.splitlines()]
+    steps = tuple(Step(line["CreatedBy"], int(line["Size"])) for line in reversed(lines))
+    layers = tuple(document["RootFS"].get("Layers") or ())
+    return Image(name, document["Config"], layers, steps)
+
+
+def check_inside(image: Image, environment: list[str]) -> dict:
+    """Run the checks that the image itself has; their results and facts.
+
+    By the image's own Python, because a team's entry point need not know the word, and as
+    root, who sees every file. Raises Impossible for an image that is no child of ours.
+    """
+    done = docker(
+        *("run", "--rm", "--network", "none", "--user", "0", "--workdir", "/code"),
+        *environment,
+        *("--entrypoint", PYTHON, image.name, "-m", "backend.kit.contract", "--json"),
+        check=False,
+    )
+    lines = done.stdout.splitlines()
+    if done.returncode in (0, 1) and lines and lines[-1].startswith("{"):
+        return json.loads(lines[-1])
+    if "No module named backend" in done.stderr:
+        raise Impossible(
+            f"{image.name} has no `check`: its base is older than this program.",
+            "Build it again on today's base: docker build --pull",
+        )
+    if done.returncode in (126, 127):
+        raise Impossible(
+            f"{image.name} is not built on backend-docker-django.",
+            "Its Dockerfile must begin with FROM hackoregoncivic/backend-docker-django.",
+        )
+    said = " ".join((done.stderr or done.stdout).split())[-300:]
+    raise Impossible(
+        f"The checks inside {image.name} did not end (exit code {done.returncode}): {said}",
+        "Correct what it names, if it is of your image.",
+    )
+
+
+def configuration(image: Image, port: int) -> Iterator[Result]:
+    """Entry point, ports, health check and folder are those of the image."""
+    config = image.config
+    if image.has_the_images_entry_point:
+        yield Result("entry point", OK, f"the image's: {ENTRY_POINT}")
+    else:
+        own = " ".join(config.get("Entrypoint") or []) or "none"
+        yield Result(
+            "entry point",
+            WARNING,
+            f"Your own ({own}): nothing waits, migrates, collects or gives root up unless it does.",
+            f'Remove ENTRYPOINT from your Dockerfile, or end yours with exec {ENTRY_POINT} "$@".',
+        )
+    exposed = [text.partition("/")[0] for text in config.get("ExposedPorts") or {}]
+    if str(port) in exposed:
+        yield Result("ports", OK, f"{', '.join(exposed)} exposed, {port} is listened on")
+    else:
+        yield Result(
+            "ports",
+            WARNING,
+            f"The API listens on {port}, and {', '.join(exposed) or 'nothing'} is exposed.",
+            f"Add EXPOSE {port} to your Dockerfile, or leave PORT out of it.",
+        )
+    yield _health_check(config)
+    if config.get("WorkingDir") != "/code":
+        yield Result(
+            "folder",
+            WARNING,
+            f"WORKDIR is {config.get('WorkingDir') or '/'}: python manage.py is not found there.",
+            "End your Dockerfile with WORKDIR /code.",
+        )
+
+
+def _health_check(config: dict) -> Result:
+    test = (config.get("Healthcheck") or {}).get("Test") or []
+    if test == ["CMD", HEALTH_CHECK]:
+        return Result("health check", OK, f"the image's: {HEALTH_CHECK}")
+    if test in ([], ["NONE"]):
+        return Result(
+            "health check",
+            FAILED,
+            "There is none: Docker takes a dead server for a healthy one.",
+            "Remove HEALTHCHECK from your Dockerfile.",
+        )
+    said = f"Your own: {' '.join(test[1:])}"
+    return Result("health check", WARNING, said, "Remove HEALTHCHECK unless yours knows more.")
+
+
+def secrets(image: Image) -> Iterator[Result]:
+    """No password was given to a build, where everybody reads it in `docker history`."""
+    clean = True
+    for variable in image.config.get("Env") or []:
+        name, _, value = variable.partition("=")
+        if _is_secret(name, value):
+            clean = False
+            yield _leak(f"ENV {name}", FAILED)
+    env = {variable.partition("=")[0] for variable in image.config.get("Env") or []}
+    seen = set()
+    for step in image.own if image.own is not None else image.steps:
+        for where, status, name in _in_step(step):
+            if (where, name) not in seen and not (where == "ENV" and name in env):
+                clean = False
+                seen.add((where, name))
+                yield _leak(f"{where} {name}", status)
+    if not clean:
+        return
+    yield Result("secrets in history", OK, "neither docker inspect nor docker history shows one")
+
+
+def _in_step(step: Step) -> Iterator[tuple[str, str, str]]:
+    """Instruction, status and name of each secret in it."""
+    text = step.instruction
+    head, script = text, ""
+    shell = SHELL.search(text)
+    if shell:
+        head, script = text[: shell.start()], text[shell.end() :]
+    where = "ENV" if head.startswith("ENV") else "ARG"
+    if head.startswith(("ENV ", "ARG ", "RUN |", "|")):
+        for name, value in PAIR.findall(head):
+            if _is_secret(name, value):
+                yield where, FAILED, name
+    for name, value in PAIR.findall(script):
+        if is_secret(name) and _is_value(value):
+            # Most often a throw-away one for manage.py collectstatic.
+            yield "RUN", WARNING, name
+    if LOGIN.search(script):
+        yield "RUN", FAILED, "with a URL that has a password"
+
+
+def _is_secret(name: str, value: str) -> bool:
+    if not _is_value(value):
+        return False
+    return is_secret(name) or bool(LOGIN.search(value) or FORMS.search(value))
+
+
+def _is_value(value: str) -> bool:
+    plain = value.strip("\"'")
+    return bool(plain) and not plain.startswith("$")
+
+
+def _masked(text: str) -> str:
+    def mask(pair: re.Match[str]) -> str:
+        name, value = pair.groups()
+        secret = is_secret(name) and _is_value(value)
+        # A value may be pairs again: OPTIONS="--token=abc".
+        return f"{name}={MASK if secret else PAIR.sub(mask, value)}"
+
+    def mask_option(option: re.Match[str]) -> str:
+        secret = option["name"] is None or is_secret(option["name"])
+        return f"{option[1]}{MASK}" if secret else option[0]
+
+    text = FORMS.sub(MASK, USER_IN_URL.sub(f"{MASK}@", text))
+    return PAIR.sub(mask, OPTION.sub(mask_option, text))
+
+
+def _leak(what: str, status: str) -> Result:
+    fix = "Remove it, change the secret, and give it to the container: docker run --env-file."
+    if what.startswith("RUN") and status == WARNING:
+        fix = "Leave it out: the image's commands need no key at build time."
+    elif not what.startswith("ENV"):
+        fix = (
+            "Change that secret, and let the build read it: RUN --mount=type=secret, which leaves "
+            "no trace."
+        )
+    return Result(
+        "secrets in history", status, f"{what} has a value that is no secret any more.", fix
+    )

@@ -1,0 +1,267 @@
+"""How the image starts and ends: under other users, read-only, with broken settings, at SIGTERM."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import subprocess
+import tarfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from backend.kit.contract.outside import serving
+from backend.kit.contract.outside.engine import (
+    LABEL,
+    Container,
+    TookTooLong,
+    docker,
+    error_in,
+    name,
+    until,
+)
+from backend.kit.contract.outside.image import Image
+from backend.kit.contract.outside.serving import HEALTH
+from backend.kit.contract.outside.surroundings import Surroundings
+from backend.kit.contract.report import FAILED, OK, SKIPPED, WARNING, Result
+
+OTHER_USER = "12345:0"
+GRACE = 35  # seconds: gunicorn's graceful_timeout of 30, and some for the rest
+# Seconds for each further start: so many times what the first took, and at least so many.
+TIMES, AT_LEAST = 3, 15
+NOTICED = 10  # seconds after SIGTERM in which a server stops saying that it is ready
+PLACE = "src_files/local_settings/settings.py"  # looked for first, whatever the image has
+BROKEN = b"INSTALLED_APPS = this_name_is_not_defined\n"
+AFTER_A_START = (
+    *("processes", "/health/live", "/health/ready", "docker's health", "/", "/swagger.json"),
+    *("static files, served", "another user", "read-only", "commands", "broken settings"),
+    "SIGTERM",
+)
+
+
+@dataclass
+class Lifetime:
+    """An image, what it is started with, and for how many seconds a start is waited for.
+
+    ``first`` is how many the first start took.
+    """
+
+    image: Image
+    surroundings: Surroundings
+    facts: dict[str, Any]
+    patience: float
+    first: float = 0
+
+    def checks(self) -> list[Result]:
+        """All checks that start the image."""
+        container = self._start()
+        try:
+            began = time.monotonic()
+            if not self._ready(container, self.patience):
+                return [self._did_not_start(container), *_skipped()]
+            self.first = time.monotonic() - began
+            port = self.facts["port"]
+            results = [Result("start", OK, f"ready, and answers on port {port}")]
+            with ThreadPoolExecutor(4) as others:
+                alone = [others.submit(check) for check in self._others()]
+                results += serving.all_of(container, self.image, self.facts)
+                results += [check.result() for check in alone]
+            return [*results, self._sigterm(container)]
+        finally:
+            container.remove()
+
+    def _others(self) -> list[Callable[[], Result]]:
+        return [self._another_user, self._read_only, self._command, self._broken_settings]
+
+    def _start(self, *flags: str) -> Container:
+        flags = (*self.surroundings.flags(), *flags)
+        return Container.start(self.image.name, flags, self.facts["port"], self.facts["headers"])
+
+    def _patience_with_others(self) -> float:
+        """They run beside each other, and have less to do than the first start."""
+        return min(self.patience, max(AT_LEAST, TIMES * self.first))
+
+    def _ready(self, container: Container, patience: float) -> bool:
+        path = self.facts["prefix"] + HEALTH["ready"]
+
+        def ended_or_ready() -> bool:
+            return container.status_of(path) == 200 or not container.running()
+
+        return until(ended_or_ready, patience) and container.status_of(path) == 200
+
+    def _did_not_start(self, container: Container) -> Result:
+        if container.running():
+            said = container.log().strip().splitlines()[-1:] or ["nothing"]
+            return Result(
+                "start",
+                FAILED,
+                f"not ready within {self.patience:g} s; its log ends with: {said[0]}",
+                f"Mend what {HEALTH['ready']} names, or give it more seconds: --patience.",
+            )
+        problem, fix = error_in(container.log())
+        if not self.surroundings.network:
+            fix += " For these checks a PostGIS server can be had: image-test --postgis"
+        return Result("start", FAILED, problem, fix)
+
+    def _another_user(self) -> Result:
+        """As platforms do that give each container a user of its own, with group 0."""
+        return self._variant("another user", f"--user {OTHER_USER}", "--user", OTHER_USER)
+
+    def _read_only(self) -> Result:
+        said = "--read-only, with /tmp in memory and a volume at /data"
+        flags = ("--read-only", "--tmpfs", "/tmp", "--volume", "/data")  # noqa: S108
+        return self._variant("read-only", said, *flags)
+
+    def _variant(self, check: str, said: str, *flags: str) -> Result:
+        container = self._start(*flags)
+        try:
+            if self._ready(container, self._patience_with_others()):
+                return Result(check, OK, f"starts with {said}")
+            problem, fix = error_in(container.log())
+            return Result(check, FAILED, f"does not start with {said}: {problem}", fix)
+        finally:
+            container.remove()
+
+    def _command(self) -> Result:
+        """`docker run IMAGE bash` is a shell, as the application's user."""
+        if not self.image.has_the_images_entry_point:
+            return Result("commands", SKIPPED, "your own entry point decides what it runs")
+        command = ("bash", "-c", "echo ran as $(id -u)")
+        done = self._run(*command)
+        if done is None or "ran as" not in done.stdout:
+            said = "it did not end" if done is None else " ".join(done.stderr.split())[-200:]
+            return Result(
+                "commands",
+                FAILED,
+                f"docker run IMAGE bash does not give a shell: {said}",
+                "Keep the image's /code/bin/docker-entrypoint.sh.",
+            )
+        who = done.stdout.rpartition("ran as")[2].strip()
+        if who == "0":
+            return Result("commands", FAILED, "bash runs as root.", serving.NEVER_ROOT)
+        return Result("commands", OK, f"docker run IMAGE bash gives a shell of UID {who}")
+
+    def _run(self, *command: str) -> subprocess.CompletedProcess | None:
+        """Run a command of the image to its end; None when that does not come."""
+        container = name()
+        flags = ("--name", container, "--label", LABEL, *self.surroundings.flags())
+        try:
+            return docker(
+                *("run", *flags, self.image.name, *command),
+                check=False,
+                timeout=self._patience_with_others(),
+            )
+        except TookTooLong:
+            return None
+        finally:
+            docker("rm", "--force", "--volumes", container, check=False)
+
+    def _broken_settings(self) -> Result:
+        """A broken file stops the start, and is named: nothing half-starts."""
+        container = name()
+        flags = ("--name", container, "--label", LABEL, *self.surroundings.flags())
+        docker("create", *flags, self.image.name)
+        try:
+            docker("cp", "-", f"{container}:/code", data=_archive(PLACE, BROKEN))
+            docker("start", container)
+            try:
+                code = int(docker("wait", container, timeout=self._patience_with_others()).stdout)
+            except TookTooLong:
+                code = 0
+            log = docker("logs", container, check=False)
+        finally:
+            docker("rm", "--force", "--volumes", container, check=False)
+        place = f"/code/{PLACE}, line 1"
+        if code == 0:
+            return Result(
+                "broken settings",
+                FAILED,
+                "A settings.py that cannot be loaded does not stop the start.",
+                "Let your entry point begin with set -e, and end with exec.",
+            )
+        if place not in log.stdout + log.stderr:
+            return Result(
+                "broken settings",
+                WARNING,
+                f"stop the start with exit code {code}, and the log does not name the line",
+                "Keep the image's entry point, which names it.",
+            )
+        return Result("broken settings", OK, f"stop the start with exit code {code}, and are named")
+
+    def _sigterm(self, container: Container) -> Result:
+        """A request in flight is answered, then the container ends with 0."""
+        connection = container.connect(GRACE)
+        # Its body comes in two halves, SIGTERM between them.
+        connection.putrequest("POST", f"{self.facts['prefix']}/", skip_host=True)
+        headers = {**container.headers, "Content-Length": "3", "Content-Type": "text/plain"}
+        for header, value in headers.items():
+            connection.putheader(header, value)
+        connection.endheaders(b"1")
+        docker("kill", "--signal", "TERM", container.name)
+        path = self.facts["prefix"] + HEALTH["ready"]
+        if not until(lambda: container.status_of(path) != 200, NOTICED):
+            connection.close()
+            return Result(
+                "SIGTERM",
+                FAILED,
+                f"goes on as if nothing were, {NOTICED} s after it; Docker would kill it, and cut "
+                "what is in flight.",
+                "Let no shell stand in between: CMD as a list, exec before the last command of a "
+                "script.",
+            )
+        try:
+            connection.send(b"23")
+            answer = connection.getresponse().status
+        except (OSError, http.client.HTTPException):
+            answer = None
+        finally:
+            connection.close()
+        code = container.exit_code(GRACE)
+        return _ending(code, answer)
+
+
+def _ending(code: int | None, answer: int | None) -> Result:
+    if code is None:
+        return Result(
+            "SIGTERM",
+            FAILED,
+            f"did not end within {GRACE} s; Docker would kill it, and cut what is in flight.",
+            "Leave graceful_timeout in local_settings/gunicorn_conf.py at 30, or below.",
+        )
+    if code:
+        return Result(
+            "SIGTERM",
+            FAILED,
+            f"ended with exit code {code}, not 0.",
+            "Let the server be gunicorn with -c gunicorn_conf.py, started by exec.",
+        )
+    if answer is None:
+        return Result(
+            "SIGTERM",
+            FAILED,
+            "ended with 0, and cut the request in flight.",
+            "Leave graceful_timeout in local_settings/gunicorn_conf.py at 30.",
+        )
+    return Result("SIGTERM", OK, "what is in flight is answered, then the exit code is 0")
+
+
+def _archive(path: str, content: bytes) -> bytes:
+    """A tar archive of one file in its folders, readable by everybody."""
+    memory = io.BytesIO()
+    with tarfile.open(fileobj=memory, mode="w") as archive:
+        member = tarfile.TarInfo(path)
+        member.size, member.mode = len(content), 0o644
+        folders = path.split("/")[:-1]
+        for depth in range(len(folders)):
+            folder = tarfile.TarInfo("/".join(folders[: depth + 1]))
+            folder.type, folder.mode = tarfile.DIRTYPE, 0o755
+            archive.addfile(folder)
+        archive.addfile(member, io.BytesIO(content))
+    return memory.getvalue()
+
+
+def _skipped() -> Iterator[Result]:
+    for check in AFTER_A_START:
+        yield Result(check, SKIPPED, "not looked at: the image does not start")

@@ -1,0 +1,173 @@
+"""Questions to a running container of the image: health, pages, static files."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from backend.kit.contract.outside.engine import Answer, Container, docker
+from backend.kit.contract.outside.image import Image
+from backend.kit.contract.report import FAILED, OK, SKIPPED, WARNING, Result
+
+TYPES = {".css": "text/css", ".js": "text/javascript"}
+HEALTH = {"live": "/health/live", "ready": "/health/ready"}
+NEVER_ROOT = (
+    "Keep the image's ENTRYPOINT; your own gives root up with: exec setpriv --reuid 1001 "
+    '--regid 0 --clear-groups -- "$@"'
+)
+
+
+def all_of(container: Container, image: Image, facts: dict[str, Any]) -> Iterator[Result]:
+    """Everything that is asked of the container which is up and ready."""
+    yield user(container)
+    yield from health(container, facts["prefix"])
+    yield docker_health(container, image)
+    yield landing(container, facts)
+    yield schema(container, facts)
+    yield from static_files(container, facts)
+
+
+def user(container: Container) -> Result:
+    """No process of the container is root's."""
+    users = container.users()
+    if users and "0" not in users:
+        return Result("processes", OK, f"run as UID {', '.join(users)}, none as root")
+    said = f"Some of them run as root; the UIDs are {', '.join(users) or 'unknown'}."
+    return Result("processes", FAILED, said, NEVER_ROOT)
+
+
+def health(container: Container, prefix: str) -> Iterator[Result]:
+    """Both probes answer, before any URL of the team."""
+    for what, path in HEALTH.items():
+        answer = _ask(container, prefix + path)
+        document = _json(answer)
+        if answer and answer.status == 200 and document.get("status") in ("live", "ready", "busy"):
+            yield Result(path, OK, "200")
+        elif answer and document.get("status") == "degraded":
+            yield Result(path, WARNING, "degraded", f"See its checks: {document['checks']}")
+        else:
+            yield Result(
+                path,
+                FAILED,
+                f"The image's answer to 'is it {what}?' does not come: {_said(answer)}",
+                "Let the server be backend.wsgi, as in the image's CMD.",
+            )
+
+
+def docker_health(container: Container, image: Image) -> Result:
+    """What HEALTHCHECK runs says yes, now that the API is ready."""
+    test = (image.config.get("Healthcheck") or {}).get("Test") or ["NONE"]
+    command = test[1:] if test[0] == "CMD" else ["/bin/sh", "-c", *test[1:]]
+    if test[0] == "NONE":
+        return Result("docker's health", SKIPPED, "there is no HEALTHCHECK to ask")
+    done = docker("exec", container.name, *command, check=False)
+    if done.returncode == 0:
+        return Result("docker's health", OK, "healthy")
+    said = " ".join((done.stderr + done.stdout).split())[:200]
+    return Result(
+        "docker's health",
+        FAILED,
+        f"unhealthy, while the API is ready: {said}",
+        "Remove HEALTHCHECK from your Dockerfile; the image's follows PORT.",
+    )
+
+
+def landing(container: Container, facts: dict[str, Any]) -> Result:
+    """The first page."""
+    answer = _ask(container, f"{facts['prefix']}/")
+    if answer and answer.status < 400:
+        whose = "the image's landing page" if facts["landing"] else "a page of your own"
+        return Result("/", OK, f"{answer.status}, {whose}")
+    if answer and answer.status < 500 and not facts["landing"]:
+        return Result("/", WARNING, f"{answer.status}", "Your URLs take it from the landing page.")
+    fix = "See why: docker run --env DEBUG=true IMAGE, and open the page."
+    return Result("/", FAILED, _said(answer), fix)
+
+
+def schema(container: Container, facts: dict[str, Any]) -> Result:
+    """The API's description, as clients fetch it."""
+    if not facts["schema"]:
+        return Result("/swagger.json", SKIPPED, "your settings or URLs take it away")
+    answer = _ask(container, f"{facts['prefix']}/swagger.json")
+    document = _json(answer)
+    if answer and answer.status == 200 and document.get("swagger") == "2.0":
+        return Result("/swagger.json", OK, f"200, {len(document['paths'])} paths")
+    return Result(
+        "/swagger.json",
+        FAILED,
+        _said(answer),
+        "A serializer or view raises while it is described: docker run IMAGE check",
+    )
+
+
+def static_files(container: Container, facts: dict[str, Any]) -> Iterator[Result]:
+    """A style and a script: right type, kept for ever."""
+    url = facts["static_url"] or ""
+    if "://" in url or not facts["static_samples"]:
+        yield Result("static files, served", SKIPPED, "served by another host, or there are none")
+        return
+    manifest = f"{facts['static_root']}/staticfiles.json"
+    done = docker("exec", container.name, "cat", manifest, check=False)
+    if done.returncode:
+        yield Result(
+            "static files, served",
+            FAILED,
+            f"{manifest} is missing in a container that serves.",
+            "Leave STORAGES['staticfiles'] to the image, and COLLECTSTATIC at true.",
+        )
+        return
+    paths = json.loads(done.stdout)["paths"]
+    for name in facts["static_samples"]:
+        yield _static_file(container, name, paths.get(name), url)
+
+
+def _static_file(container: Container, name: str, hashed: str | None, url: str) -> Result:
+    if hashed is None:
+        return Result(
+            "static files, served",
+            FAILED,
+            f"{name} is not collected.",
+            "Run python manage.py collectstatic --noinput in your Dockerfile.",
+        )
+    answer = _ask(container, url + hashed)
+    wrong = []
+    if not answer or answer.status != 200:
+        wrong.append(_said(answer))
+    else:
+        wanted = TYPES[name[name.rindex(".") :]]
+        if not answer.headers.get("content-type", "").startswith(wanted):
+            wrong.append(f"Content-Type is {answer.headers.get('content-type')}, not {wanted}")
+        if "immutable" not in answer.headers.get("cache-control", ""):
+            wrong.append(f"Cache-Control is {answer.headers.get('cache-control')}, not immutable")
+    if wrong:
+        return Result(
+            "static files, served",
+            FAILED,
+            f"{url}{hashed}: {'; '.join(wrong)}.",
+            "Keep WhiteNoise in MIDDLEWARE, and STORAGES['staticfiles'] as the image has it.",
+        )
+    said = f"{url}{hashed}: {answer.headers['content-type']}, kept for ever"
+    return Result("static files, served", OK, said)
+
+
+def _ask(container: Container, path: str) -> Answer | None:
+    try:
+        return container.ask(path)
+    except (OSError, http.client.HTTPException):
+        return None
+
+
+def _json(answer: Answer | None) -> dict:
+    try:
+        document = json.loads(answer.body) if answer else {}
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _said(answer: Answer | None) -> str:
+    if answer is None:
+        return "no answer"
+    return f"{answer.status} {' '.join(answer.body[:200].decode(errors='replace').split())}"

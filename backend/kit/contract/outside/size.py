@@ -1,0 +1,65 @@
+"""What an image adds on top of the base, and which instruction added it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backend.kit.contract.outside.image import Image, Step
+from backend.kit.contract.report import FAILED, OK, WARNING, Result
+
+SHOWN = 100_000  # bytes; smaller layers are counted and not listed
+WIDTH = 90  # columns of an instruction
+# What the files of a cache say of the layer that has them: where they lie, who wrote them.
+CACHES = {
+    "pip install": ("/root/.cache", "/home/app/.cache"),
+    "apt-get": ("/var/lib/apt/lists", "/var/cache/apt"),
+}
+
+
+def added(image: Image, caches: dict[str, int], limit: float | None) -> Iterator[Result]:
+    """The size in megabytes by layer; ``caches`` are bytes by folder, ``limit`` is in megabytes."""
+    own = image.own
+    if own is None:
+        yield Result(
+            "size",
+            WARNING,
+            "The history of the image does not say where the base ends.",
+            "Build it without --squash.",
+        )
+        return
+    total, below = sum(step.size for step in own), sum(step.size for step in image.steps)
+    base = (below - total) / 1e6
+    layers = [step for step in own if step.size]
+    said = f"{total / 1e6:.1f} MB on top of the base's {base:.1f} MB, in {len(layers)} layers"
+    details = tuple(_line(step, caches) for step in layers if step.size >= SHOWN)
+    if limit is not None and total / 1e6 > limit:
+        fix = "Shorten the largest of these, or raise --max-added."
+        yield Result("size", FAILED, f"{said}; at most {limit:g} MB are allowed.", fix, details)
+    else:
+        yield Result("size", OK, said, "", details)
+
+
+def _line(step: Step, caches: dict[str, int]) -> str:
+    text = step.readable
+    shown = text if len(text) <= WIDTH else f"{text[: WIDTH - 3]}..."
+    return f"{step.size / 1e6:8.1f} MB  {shown}{_hint(step, caches)}"
+
+
+def _hint(step: Step, caches: dict[str, int]) -> str:
+    for command, folders in CACHES.items():
+        size = sum(caches.get(folder, 0) for folder in folders)
+        if command in step.instruction and size > SHOWN and size <= step.size:
+            return f"  <- {size / 1e6:.1f} MB of it are a cache"
+    return ""
+
+
+def newest_base(image: Image, base: Image) -> Result:
+    """Whether the image stands on this very base: its layers begin with all of the base's."""
+    if image.layers[: len(base.layers)] == base.layers:
+        return Result("base", OK, f"stands on {base.name}, as it is here")
+    return Result(
+        "base",
+        FAILED,
+        f"does not stand on {base.name}, as it is here: that was built or pulled later.",
+        "Build the image again: docker build --pull",
+    )

@@ -1,0 +1,236 @@
+"""Names that a user chooses: which are good, why one is not, and one that would be."""
+
+from __future__ import annotations
+
+import importlib.util
+import keyword
+import re
+import sys
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from backend.conf.errors import StartupError
+
+LONGEST = 40  # PostgreSQL's 63 bytes must hold `test_`, the name and a suffix
+# It stands twice in a line of the project's code, which has 100 columns: its own CI counts them.
+LONGEST_ALIAS = 24
+# Folders of a project, of the image's /code, and labels of Django's own applications.
+TAKEN = frozenset(
+    """backend bin data local_settings manage media project proxy requirements scaffold src_files
+    static test tests venv
+    admin auth contenttypes gis messages sessions sites staticfiles""".split()
+)
+# Example modules of CPython, which linters count to the standard library and Python does not.
+EXAMPLES = frozenset({"xx", "xxlimited", "xxlimited_35", "xxsubtype"})
+DATABASES = ("postgres", "template0", "template1", "template_postgis")
+SCHEMAS = ("public", "information_schema", "tiger", "tiger_data", "topology")
+ROLES = ("none", "public")  # besides those that begin with pg_
+# Of PostgreSQL 17, Appendix C: what no schema or database may be called without quotes.
+RESERVED = frozenset(
+    """all analyse analyze and any array as asc asymmetric authorization binary both case cast
+    check collate collation column concurrently constraint create cross current_catalog
+    current_date current_role current_schema current_time current_timestamp current_user
+    deferrable desc distinct do else end except false fetch for foreign freeze from full grant
+    group having ilike in initially inner intersect into is isnull join lateral leading left
+    like limit localtime localtimestamp natural not notnull null offset on only or order outer
+    overlaps placing primary references returning right select session_user similar some
+    symmetric system_user table tablesample then to trailing true union unique user using
+    variadic verbose when where window with""".split()
+)
+
+
+@dataclass(frozen=True)
+class Database:
+    """One ``--database``: an alias whose tables are not Django's to make.
+
+    With a schema it is a second view of the project's own database, without one a database of
+    its own, called as the alias.
+    """
+
+    alias: str
+    schema: str = ""
+
+    @property
+    def model(self) -> str:
+        return "".join(part.capitalize() for part in self.alias.split("_")) + "Record"
+
+    @property
+    def table(self) -> str:
+        return f"{self.alias}_record"
+
+    @property
+    def route(self) -> str:
+        return self.alias.replace("_", "-") + "-records"
+
+    @property
+    def url_variable(self) -> str:
+        """Says where it is when it is not on the project's own server."""
+        return f"{self.alias.upper()}_DATABASE_URL"
+
+    @property
+    def database(self) -> str:
+        """Name of the database on the server; empty for a schema of the project's own."""
+        return "" if self.schema else self.alias
+
+
+def project(name: str) -> str:
+    """The project's folder; StartupError when it is no name for one."""
+    good = _words(name, "-") or "my-api"
+    if re.fullmatch(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*", name) and len(name) <= LONGEST:
+        return name
+    raise StartupError(
+        f"'{name}' is no name for a project: allowed are small letters, digits and single hyphens, "
+        f"a letter first, at most {LONGEST} of them.",
+        f"Try: startproject {good}",
+    )
+
+
+def app(name: str, *, derived: bool) -> str:
+    """The application's package. ``derived``: it was made out of the project's name.
+
+    Raises StartupError when Python or Django would not take it, or would take another for it.
+    """
+    problem = _bad_app(name)
+    if problem is None:
+        return name
+    origin = ", made from the project's name," if derived else ""
+    good = _unprefixed(_words(name, "_")) or "my_app"
+    if _bad_app(good):
+        good = f"{good}_app"
+    raise StartupError(f"'{name}'{origin} is no name for an app: {problem}.", f"Try: --app {good}")
+
+
+def image(name: str) -> str:
+    """What the project's image is built FROM; StartupError when it is no reference to an image."""
+    if re.fullmatch(r"[a-z0-9]+(?:[.:/@_-]+[A-Za-z0-9]+)*", name):
+        return name
+    raise StartupError(
+        f"--image: '{name}' is no name of an image.",
+        "Write it as docker pull takes it, such as hackoregoncivic/backend-docker-django:latest.",
+    )
+
+
+def databases(texts: list[str], app_name: str) -> list[Database]:
+    """``ALIAS`` or ``ALIAS:SCHEMA``, each checked; StartupError for a bad or a double one."""
+    found: list[Database] = []
+    for text in texts:
+        database = _check_database(text, app_name)
+        for other in found:
+            _check_different(database, other)
+        found.append(database)
+    return found
+
+
+def _check_database(text: str, app_name: str) -> Database:
+    alias, colon, schema = text.partition(":")
+
+    def bad_alias(name: str) -> str | None:
+        return _bad_alias(name, bool(colon), app_name)
+
+    if problem := bad_alias(alias):
+        good = _better(alias, bad_alias, LONGEST_ALIAS)
+        raise StartupError(
+            f"--database {text}: '{alias}' is no name for an alias: {problem}.",
+            f"Try: --database {good}{colon}{schema}",
+        )
+    if colon and (problem := _bad_schema(schema)):
+        raise StartupError(
+            f"--database {text}: '{schema}' is no name for a schema: {problem}.",
+            f"Try: --database {alias}:{_better(schema, _bad_schema)}",
+        )
+    return Database(alias, schema)
+
+
+def _better(name: str, problem: Callable[[str], str | None], longest: int = LONGEST) -> str:
+    good = _words(name, "_", longest).removeprefix("test_")
+    if not good or problem(good):
+        good = f"{_unprefixed(good) or 'open'}_data"
+    return good
+
+
+def _unprefixed(name: str) -> str:
+    """Without what Django's tests and PostgreSQL keep for themselves at the start of a name."""
+    return re.sub(r"^((test|pg)(_|$)|[0-9_])+", "", name)
+
+
+def _bad_app(name: str) -> str | None:
+    """An app's name is also that of its database and of the role that owns it."""
+    if name.startswith("test_"):
+        return "its database would be called so, and Django's test runner drops such ones"
+    if name.startswith("pg_") or name in ROLES:
+        return "the database's user would be called so, and PostgreSQL keeps that for itself"
+    return _not_an_identifier(name) or _clash(name)
+
+
+def _bad_alias(alias: str, has_schema: bool, app_name: str) -> str | None:
+    if alias == "default":
+        return "every project has the database 'default' already"
+    if not has_schema and alias in DATABASES:
+        return "the server has a database of that name"
+    if not has_schema and alias == app_name:
+        return "the project's own database has that name"
+    if alias.startswith("test_"):
+        return "Django's test runner drops databases whose names begin so"
+    return _not_an_identifier(alias, LONGEST_ALIAS) or _reserved(alias)
+
+
+def _bad_schema(schema: str) -> str | None:
+    if schema in SCHEMAS or schema.startswith("pg_"):
+        return "PostgreSQL or PostGIS has it for itself"
+    return _not_an_identifier(schema) or _reserved(schema)
+
+
+def _check_different(database: Database, other: Database) -> None:
+    if database.model.lower() == other.model.lower():
+        raise StartupError(
+            f"--database names '{other.alias}' and '{database.alias}', which are the same or make "
+            "the same model.",
+            "Name each alias once.",
+        )
+    if database.schema and database.schema == other.schema:
+        raise StartupError(
+            f"--database gives '{other.alias}' and '{database.alias}' the same schema "
+            f"'{database.schema}'.",
+            "Give each alias a schema of its own; one alias can have many models.",
+        )
+
+
+def _not_an_identifier(name: str, longest: int = LONGEST) -> str | None:
+    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name):
+        return "allowed are small letters, digits and single underscores, a letter first"
+    if len(name) > longest:
+        return f"it has more than {longest} characters"
+    if keyword.iskeyword(name) or keyword.issoftkeyword(name):
+        return "it is a word of Python's own"
+    return None
+
+
+def _reserved(name: str) -> str | None:
+    return "it is a word of SQL's own" if name in RESERVED else None
+
+
+def _clash(name: str) -> str | None:
+    if name in sys.stdlib_module_names | EXAMPLES:
+        return "Python has a module of that name"
+    if name in TAKEN:
+        return "the image, Django or the project has something of that name"
+    if name in DATABASES:
+        return "the project's database would be called so, and the server has that one"
+    spec = importlib.util.find_spec(name)
+    # A folder of this repository that is no package, such as docs/, is none of the image's.
+    if spec is not None and spec.origin is not None:
+        return "the image has a package of that name"
+    return None
+
+
+def _words(name: str, between: str, longest: int = LONGEST) -> str:
+    """What is left of a name when it is written as names are; empty when nothing is.
+
+    A suffix such as ``_data`` still fits.
+    """
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", plain).lower()
+    words = re.findall(r"[a-z0-9]+", spaced)
+    room = longest - len("_data")
+    return between.join(words).lstrip("0123456789" + between)[:room].rstrip(between)

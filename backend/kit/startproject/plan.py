@@ -1,0 +1,103 @@
+"""Which files a project gets, and out of which templates."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from backend.kit.startproject.names import Database
+
+SCAFFOLD = Path(__file__).resolve().parents[3] / "scaffold"
+SUFFIX = "-tpl"  # keeps linters, git and docker from taking a template for what it becomes
+IMAGE = "hackoregoncivic/backend-docker-django"
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """Generated values for .env; letters and digits alone, so that nothing needs quotes."""
+
+    secret_key: str = field(default_factory=lambda: secrets.token_hex(32))
+    postgres_password: str = field(default_factory=lambda: secrets.token_hex(16))
+    superuser_password: str = field(default_factory=lambda: secrets.token_hex(8))
+    pgadmin_password: str = field(default_factory=lambda: secrets.token_hex(8))
+
+
+@dataclass(frozen=True)
+class Project:
+    """What the user asked for; the templates' context."""
+
+    project_name: str
+    app_name: str
+    databases: list[Database]
+    geometry: bool = True
+    proxy: bool = True
+    image: str = IMAGE
+    secrets: Secrets = field(default_factory=Secrets)
+
+    @property
+    def project_title(self) -> str:
+        return self.project_name.replace("-", " ").replace("_", " ").capitalize()
+
+    def context(self) -> dict[str, object]:
+        names = (*self.__dataclass_fields__, "project_title")
+        return {name: getattr(self, name) for name in names}
+
+
+# Templates below these paths are for some projects only.
+CONDITIONS: dict[str, Callable[[Project], bool]] = {
+    "proxy/": lambda project: project.proxy,
+    "database/": lambda project: bool(project.databases),
+}
+# Permissions that are not 0644: only the owner reads passwords.
+MODES = {
+    ".env": 0o600,
+    "bin/native": 0o755,
+    "manage.py": 0o755,
+    "proxy/docker-entrypoint.sh": 0o755,
+}
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One file of the project: its path in it, its template, what the template is told besides."""
+
+    path: Path
+    template: Path
+    extra: dict[str, object]
+
+    @property
+    def mode(self) -> int:
+        return MODES.get(str(self.path), 0o644)
+
+
+def files(project: Project, scaffold: Path = SCAFFOLD) -> list[Planned]:
+    """Every file of the project, in the order of their paths, which all differ.
+
+    ``app_name`` in a path is replaced. A path with ``ALIAS`` stands for a file of each of the
+    databases, whose template knows it as ``database``. Raises RuntimeError when two templates
+    are for the same file.
+    """
+    planned = []
+    for template in sorted(path for path in scaffold.rglob("*") if path.is_file()):
+        name = template.relative_to(scaffold).as_posix().removesuffix(SUFFIX)
+        if all(wanted(project) for path, wanted in CONDITIONS.items() if name.startswith(path)):
+            planned += _for_each_database(name, template, project)
+    planned.sort(key=lambda each: each.path)
+    for first, second in itertools.pairwise(planned):
+        if first.path == second.path:
+            raise RuntimeError(f"{first.template} and {second.template} both make {first.path}")
+    return planned
+
+
+def _for_each_database(name: str, template: Path, project: Project) -> Iterator[Planned]:
+    name = name.replace("app_name", project.app_name)
+    # In capitals, which no app's name has.
+    if "ALIAS" not in name:
+        yield Planned(Path(name), template, {})
+        return
+    for database in project.databases:
+        path = Path(name.replace("ALIAS", database.alias))
+        yield Planned(path, template, {"database": database})

@@ -1,0 +1,166 @@
+"""Dockerfiles, compose files and shell scripts: only listed, never rewritten."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+import yaml
+
+from backend.kit.upgrade.findings import Finding
+
+IMAGE = "backend-docker-django"
+LARGEST_SCRIPT = 100_000  # bytes; nobody writes a larger one by hand
+OWN_ENTRYPOINT = (
+    "The image's own entry point is left out: it waits for the databases, migrates each once, "
+    "collects static files, makes the superuser, gives up root and starts gunicorn."
+)
+# Words of a command, and what the image does today.
+STEPS = {
+    ("manage.py", "makemigrations"): (
+        "makemigrations at start writes code inside a container that nobody commits.",
+        "Delete the line; run it on your laptop and commit the migrations.",
+    ),
+    ("manage.py", "migrate"): (
+        "The image migrates at its start, each database once, however many containers start.",
+        "Delete the line. MIGRATE=no leaves it to a release step: manage.py migrate_databases.",
+    ),
+    ("manage.py", "collectstatic"): (
+        "The image collects static files at its start, when they changed.",
+        "Delete the line; `RUN python manage.py collectstatic --noinput` in the Dockerfile "
+        "makes starts faster.",
+    ),
+    ("manage.py", "createsuperuser"): (
+        "The image makes the superuser of DJANGO_SUPERUSER_USERNAME and DJANGO_SUPERUSER_PASSWORD.",
+        "Delete the line and set the two variables.",
+    ),
+    ("gunicorn",): (
+        "The image starts gunicorn itself, as its first process, so that a stop reaches it.",
+        "Delete the line. A gunicorn_conf.py of yours goes into local_settings/.",
+    ),
+    ("pg_isready",): (
+        "The image waits for its databases: DB_WAIT_TIMEOUT, 60 seconds unless it is set.",
+        "Delete the loop.",
+    ),
+}
+DEAD_IMAGES = {
+    "mdillon/postgis": "postgis/postgis:17-3.5",
+    "postgis/postgis:9.6": "postgis/postgis:17-3.5",
+}
+
+
+def may_be_one(path: str, size: int) -> bool:
+    """Whether a file of that name and size in bytes is worth reading."""
+    name = PurePosixPath(path).name.lower()
+    if "." not in name and "dockerfile" not in name:
+        return size <= LARGEST_SCRIPT  # a script without a suffix, or data
+    return "dockerfile" in name or name.endswith((".yml", ".yaml", ".sh"))
+
+
+def list_findings(path: str, text: str) -> Iterator[Finding]:
+    name = PurePosixPath(path).name.lower()
+    if "dockerfile" in name:
+        # One of something else, such as a proxy, has an entry point of its own.
+        if IMAGE in text:
+            yield from _dockerfile(path, text)
+    elif name.endswith((".yml", ".yaml")):
+        yield from _compose(path, text)
+    elif name.endswith(".sh") or re.match(r"#! ?/(usr/)?bin/(env )?(ba)?sh", text):
+        yield from _script(path, text)
+
+
+def _dockerfile(path: str, text: str) -> Iterator[Finding]:
+    for number, line in enumerate(text.splitlines(), 1):
+        word, _, rest = line.strip().partition(" ")
+        if word.upper() == "ENTRYPOINT" and "/code/bin/docker-entrypoint.sh" not in rest:
+            yield Finding(
+                path,
+                number,
+                f"ENTRYPOINT is a script of the project. {OWN_ENTRYPOINT}",
+                "Delete the line, and the script with its COPY.",
+            )
+        elif word.upper() == "CMD":
+            yield from _steps(path, number, re.sub(r'[\[\],"]', " ", rest))
+
+
+def _script(path: str, text: str) -> Iterator[Finding]:
+    for number, line in enumerate(text.splitlines(), 1):
+        yield from _steps(path, number, line)
+        if re.match(r"\s*until\s+psql\b", line):
+            yield Finding(path, number, *STEPS[("pg_isready",)])
+
+
+def _steps(path: str, number: int, line: str) -> Iterator[Finding]:
+    try:
+        texts = shlex.split(line, comments=True)
+    except ValueError:  # a quote that another line closes
+        texts = [line]
+    # Once more, for what is quoted: sh -c "python manage.py migrate".
+    words = [PurePosixPath(word).name for text in texts for word in text.split()]
+    if words[:1] in (["echo"], ["printf"]):
+        return
+    for step, said in STEPS.items():
+        pairs = [tuple(words[at : at + len(step)]) for at in range(len(words))]
+        if step in pairs:
+            yield Finding(path, number, *said)
+
+
+def _compose(path: str, text: str) -> Iterator[Finding]:
+    try:
+        document = yaml.compose(text, Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, RecursionError):
+        return  # no compose file, or a template of one
+    services = _value(document, "services")
+    if not isinstance(services, yaml.MappingNode):
+        return
+    for _, service in services.value:
+        for key in ("command", "entrypoint"):
+            node = _value(service, key)
+            if node is None:
+                continue
+            words = " ".join(_texts(node))
+            line = node.start_mark.line + 1
+            if (
+                re.search(r"\S*entrypoint\S*\.sh\b", words)
+                and "/code/bin/docker-entrypoint.sh" not in words
+            ):
+                yield Finding(
+                    path,
+                    line,
+                    f"{key} is a script of the project. {OWN_ENTRYPOINT}",
+                    "Delete it: what the image does without it is to serve.",
+                )
+            elif key == "command":
+                yield from _steps(path, line, words)
+        image = _value(service, "image")
+        if isinstance(image, yaml.ScalarNode):
+            yield from _image(path, image)
+
+
+def _image(path: str, node: yaml.ScalarNode) -> Iterator[Finding]:
+    for name, new in DEAD_IMAGES.items():
+        if node.value.startswith(name):
+            yield Finding(
+                path,
+                node.start_mark.line + 1,
+                f"{node.value} has a PostgreSQL that Django 5.2 no longer speaks to, which needs "
+                "14.",
+                f"Dump the data with it (pg_dump --format=custom), then restore it in {new} "
+                "(pg_restore).",
+            )
+
+
+def _value(node: yaml.Node | None, key: str) -> yaml.Node | None:
+    if isinstance(node, yaml.MappingNode):
+        return next((value for name, value in node.value if name.value == key), None)
+    return None
+
+
+def _texts(node: yaml.Node) -> Iterator[str]:
+    if isinstance(node, yaml.ScalarNode):
+        yield node.value
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _texts(item)

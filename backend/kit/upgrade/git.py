@@ -1,0 +1,126 @@
+"""What git knows, read from its index: the image has no git, and needs to know one thing only.
+
+A file that is as the index has it lies in git's object store: whatever is written over it,
+``git diff`` shows it and ``git restore`` brings it back.
+https://git-scm.com/docs/index-format
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from pathlib import Path
+
+from backend.conf.errors import StartupError
+from backend.kit.upgrade.reading import Unreadable, read
+
+HEADER = 12  # bytes: DIRC, version, number of entries
+STAT = 40  # bytes of times, inode, mode, owner and size before the hash
+EXTENDED = 0x4000  # a flag: two more bytes of flags follow
+LARGEST = 300_000_000  # bytes; Linux's own index has 10 MB
+LARGEST_TEXT = 1_000_000  # of the repository's configuration, and of a file that stands for it
+UNKNOWN = StartupError(
+    "The git index of the project has a form that this program does not read.",
+    "Run `git update-index --no-split-index` and `git sparse-checkout disable`, and start again.",
+)
+
+
+def _damaged(how: str) -> StartupError:
+    return StartupError(
+        f"The git index of the project (.git/index) {how}.",
+        "Run `git status`, and mend what it says; `rm -r .git/index && git reset` makes it anew.",
+    )
+
+
+class Index:
+    """The files git tracks, and the hash of each one's content."""
+
+    def __init__(self, root: Path) -> None:
+        """Read ``.git/index`` below ``root``. Raises StartupError when it cannot be understood."""
+        folder = root / ".git"
+        config = read(folder / "config", LARGEST_TEXT).decode(errors="replace").lower()
+        self._algorithm = "sha256" if "objectformat = sha256" in config else "sha1"
+        self.hashes: dict[str, bytes] = {}
+        with contextlib.suppress(FileNotFoundError):
+            try:
+                self.hashes = self._read(read(folder / "index", LARGEST))
+            except Unreadable as error:
+                raise _damaged(str(error)) from error
+            except OSError as error:
+                raise _damaged(f"cannot be read: {error.strerror}") from error
+            except (ValueError, IndexError) as error:
+                raise _damaged("is cut or damaged") from error
+
+    @classmethod
+    def of(cls, root: Path) -> Index | None:
+        """None where ``root`` is not the top of a repository that can be seen from here."""
+        return cls(root) if (root / ".git" / "config").is_file() else None
+
+    def holds(self, path: str, content: bytes) -> bool:
+        """Whether this very content of the file can be got back, its line ends aside."""
+        known = self.hashes.get(path)
+        return known in (self._blob(content), self._blob(content.replace(b"\r\n", b"\n")))
+
+    def _blob(self, content: bytes) -> bytes:
+        # Not for security: it is how git names a content.
+        digest = hashlib.new(self._algorithm, usedforsecurity=False)
+        digest.update(b"blob %d\0" % len(content))
+        digest.update(content)
+        return digest.digest()
+
+    def _read(self, data: bytes) -> dict[str, bytes]:
+        """Raises StartupError for a form that is unknown, ValueError and IndexError for damage."""
+        version = int.from_bytes(data[4:8])
+        digest = hashlib.new(self._algorithm, usedforsecurity=False)
+        size = digest.digest_size
+        digest.update(data[:-size])
+        # Zeros stand for a sum that was not made (index.skipHash).
+        if data[:4] != b"DIRC" or data[-size:] not in (digest.digest(), bytes(size)):
+            raise ValueError("not what git wrote")
+        if version not in (2, 3, 4):
+            raise UNKNOWN
+        found: dict[str, bytes] = {}
+        position, path = HEADER, b""
+        for _ in range(int.from_bytes(data[8:12])):
+            start = position
+            content = data[position + STAT : position + STAT + size]
+            position += STAT + size
+            flags = int.from_bytes(data[position : position + 2])
+            position += 4 if flags & EXTENDED else 2
+            if version == 4:
+                dropped, position = _offset(data, position)
+                path = path[: len(path) - dropped]
+            else:
+                path = b""
+            end = data.index(b"\0", position)
+            path += data[position:end]
+            position = end + 1
+            if version != 4:
+                # Padded with zeros, at least one, to a multiple of eight.
+                position = start + (end - start) // 8 * 8 + 8
+            found[path.decode("utf-8", "surrogateescape")] = content
+        while position < len(data) - size:
+            # A small letter marks what must be understood, such as the rest being in another file.
+            if data[position : position + 1].islower():
+                raise UNKNOWN
+            position += 8 + int.from_bytes(data[position + 4 : position + 8])
+        return found
+
+
+def elsewhere(root: Path) -> str:
+    """Where the repository of a worktree or submodule lies, as its file ``.git`` has it; else "".
+
+    https://git-scm.com/docs/gitrepository-layout
+    """
+    file = root / ".git"
+    text = read(file, LARGEST_TEXT).decode(errors="replace") if file.is_file() else ""
+    return text.removeprefix("gitdir:").strip() if text.startswith("gitdir:") else ""
+
+
+def _offset(data: bytes, position: int) -> tuple[int, int]:
+    """A number of variable length, as in pack files, and where it ends."""
+    value = data[position] & 127
+    while data[position] & 128:
+        position += 1
+        value = ((value + 1) << 7) | (data[position] & 127)
+    return value, position + 1

@@ -1,0 +1,278 @@
+"""What a Python file has that nobody but its team can change: by line, with what to do."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Mapping
+
+from backend.kit.upgrade import advice, installed, listing_settings, requirements
+from backend.kit.upgrade.findings import Finding, gone
+from backend.kit.upgrade.source import (
+    Source,
+    assignments,
+    constant,
+    keyword,
+    meta,
+    of_module,
+    walk_with_handlers,
+)
+
+Rule = Callable[[Source], Iterator[Finding]]
+
+READERS = {
+    *("open", "io.open", "pandas.read_csv", "pandas.read_json", "pandas.read_excel"),
+    *("geopandas.read_file", "numpy.load", "numpy.loadtxt"),
+}
+READING = {"read_text", "read_bytes"}
+MOUNTED = "/code/src_files"
+OLD_NAMES = {
+    "get_filter_class": "get_filterset_class",
+    "get_default_base_name": "get_default_basename",
+}
+
+
+def list_findings(source: Source) -> list[Finding]:
+    """Everything in one file. Raises SyntaxError."""
+    found = {finding for rule in RULES for finding in rule(source)}
+    return sorted(found)
+
+
+def gone_names(source: Source) -> Iterator[Finding]:
+    """Imports, and attributes of what is imported, that are not there any more."""
+    for node, handled in walk_with_handlers(source.tree):
+        if handled:
+            continue
+        for name, for_advice in _names(source, node):
+            yield from gone(source.path, node.lineno, name, for_advice)
+
+
+def _names(source: Source, node: ast.AST) -> Iterator[tuple[str, str]]:
+    """The full names that a node needs, each with the one that advice is looked up for."""
+    if isinstance(node, ast.Import):
+        yield from ((alias.name, alias.name) for alias in node.names)
+    elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+        names = [f"{node.module}.{alias.name}" for alias in node.names if alias.name != "*"]
+        if installed.exists(node.module) and not _is_dead(node.module):
+            yield from ((name, name) for name in names)
+        else:  # one finding for a module that is gone, not one for each of its names
+            yield node.module, names[0] if names else node.module
+    elif isinstance(node, ast.Attribute) and (root := _root(node)) in source.origins:
+        name = source.dotted(node)
+        module = name.rpartition(".")[0]
+        if root not in source.bound_otherwise and installed.exists(module) and not _is_dead(module):
+            yield name, name
+
+
+def _root(node: ast.expr) -> str:
+    """The name that attributes begin with; empty where that is another expression."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _is_dead(name: str) -> bool:
+    return name.partition(".")[0] in advice.DEAD_IMPORTS
+
+
+def schema_fields(source: Source) -> Iterator[Finding]:
+    """Parameters of a filter, described for CoreAPI."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.FunctionDef) and node.name == "get_schema_fields":
+            yield Finding(
+                source.path,
+                node.lineno,
+                "get_schema_fields() is not called any more: the parameters are missing in the "
+                "API's documentation.",
+                advice.PARAMETERS,
+            )
+        elif isinstance(node, ast.FunctionDef) and node.name in OLD_NAMES:
+            yield Finding(
+                source.path,
+                node.lineno,
+                f"{node.name}() is not called any more.",
+                f"It is {OLD_NAMES[node.name]}() today.",
+            )
+
+
+def files_read_at_import(source: Source) -> Iterator[Finding]:
+    """A file of the mounted folder that must be there for the module to be imported."""
+    if source.path.endswith("setup.py") or source.is_migration:
+        return
+    values: dict[str, list[ast.expr]] = {}
+    for name, statement in assignments(of_module(source.tree.body)):
+        values.setdefault(name, []).append(statement.value)
+    for node in _at_import(source.tree):
+        if isinstance(node, ast.Call) and (path := _read_path(source, node)) is not None:
+            parts = list(_with_values(path, values))
+            texts = [text for part in parts if isinstance(text := constant(part), str)]
+            names = {part.id for part in parts if isinstance(part, ast.Name)}
+            if (
+                _is_relative(source, path, values)
+                or "BASE_DIR" in names
+                or any(text.startswith(MOUNTED) for text in texts)
+            ):
+                yield Finding(
+                    source.path,
+                    node.lineno,
+                    f"{source.segment(path)} is read while the module is imported: without the "
+                    "mounted folder the image does not start, and cannot collect static files "
+                    "in its build.",
+                    "Put the file beside the module, into the image, and read it with "
+                    '(Path(__file__).parent / "NAME").read_text(); or read it in a function.',
+                )
+
+
+def _with_values(node: ast.expr, values: Mapping[str, list[ast.expr]]) -> Iterator[ast.AST]:
+    """A node with all below it, and with what its names stand for in the module."""
+    waiting: list[ast.AST] = [node]
+    seen: set[str] = set()
+    while waiting:
+        part = waiting.pop()
+        yield part
+        waiting.extend(ast.iter_child_nodes(part))
+        if isinstance(part, ast.Name) and part.id not in seen:
+            seen.add(part.id)
+            waiting.extend(values.get(part.id, []))
+
+
+def _is_relative(source: Source, path: ast.expr, values: Mapping[str, list[ast.expr]]) -> bool:
+    """Whether a path is a text that does not begin with /, also by a name or in Path()."""
+    for node in [path, *(values.get(path.id, []) if isinstance(path, ast.Name) else [])]:
+        text = constant(_unwrapped(source, node))
+        if isinstance(text, str) and not text.startswith("/"):
+            return True
+    return False
+
+
+def _unwrapped(source: Source, node: ast.expr) -> ast.expr:
+    if isinstance(node, ast.Call) and source.dotted(node.func) == "pathlib.Path" and node.args:
+        return node.args[0]
+    return node
+
+
+def _at_import(tree: ast.Module) -> Iterator[ast.AST]:
+    """What runs when the module is imported, with the functions of its own that it calls then.
+
+    Nothing below __main__.
+    """
+    functions = {n.name: n for n in of_module(tree.body) if isinstance(n, ast.FunctionDef)}
+    waiting: list[ast.AST] = list(tree.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            continue
+        if isinstance(node, ast.If) and "__main__" in {
+            constant(each) for each in ast.walk(node.test)
+        }:
+            continue
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            called = functions.pop(node.func.id, None)
+            waiting.extend(called.body if called else [])
+        yield node
+        waiting.extend(ast.iter_child_nodes(node))
+
+
+def _read_path(source: Source, call: ast.Call) -> ast.expr | None:
+    """The path of a call that reads a file."""
+    name = source.dotted(call.func)
+    if name in READERS and call.args:
+        mode = call.args[1] if len(call.args) > 1 else keyword(call, "mode")
+        writes = name.endswith("open") and set(str(constant(mode) or "r")) & set("wax")
+        return None if writes else call.args[0]
+    if isinstance(call.func, ast.Attribute) and call.func.attr in READING:
+        return _unwrapped(source, call.func.value)
+    return None
+
+
+def spatial_ref_sys(source: Source) -> Iterator[Finding]:
+    """A table of PostGIS itself that a model or a migration would make."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.ClassDef):
+            options = meta(node)
+            what, line = f"The model {node.name}", node.lineno
+        elif isinstance(node, ast.Call) and source.dotted(node.func).endswith("CreateModel"):
+            given = keyword(node, "options")
+            if not isinstance(given, ast.Dict):
+                continue
+            options = {str(constant(k)): v for k, v in zip(given.keys, given.values, strict=True)}
+            what, line = f"The migration of {constant(keyword(node, 'name'))}", given.lineno
+        else:
+            continue
+        if constant(options.get("db_table")) == "spatial_ref_sys" and (
+            constant(options.get("managed")) is not False
+        ):
+            yield Finding(
+                source.path,
+                line,
+                f"{what} claims spatial_ref_sys, a table of PostGIS: migrating ends with 'relation "
+                '"spatial_ref_sys" already exists\'.',
+                'Say managed = False in the model\'s Meta, and "managed": False in the options '
+                "of its "
+                "migration; or delete both.",
+            )
+
+
+def leftovers(source: Source) -> Iterator[Finding]:
+    """What would be rewritten in a form that the rewriting does not know."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Attribute) and node.attr == "is_ajax":
+            yield Finding(
+                source.path,
+                node.lineno,
+                "is_ajax() of a request does not exist any more.",
+                'Compare headers.get("x-requested-with") with "XMLHttpRequest".',
+            )
+        elif isinstance(node, ast.ClassDef) and "index_together" in meta(node):
+            yield Finding(
+                source.path,
+                node.lineno,
+                "Meta.index_together does not exist any more.",
+                'Write indexes = [models.Index(fields=["a", "b"])].',
+            )
+        elif (
+            isinstance(node, ast.Call)
+            and not source.is_migration
+            and source.dotted(node.func).endswith("models.NullBooleanField")
+        ):
+            yield Finding(
+                source.path,
+                node.lineno,
+                "NullBooleanField does not exist any more.",
+                "It is BooleanField(null=True, blank=True).",
+            )
+    if "django.conf.urls" in source.stars and len(source.stars) == 1 and source.lacks("url"):
+        first = next(n for n in ast.walk(source.tree) if isinstance(n, ast.Name) and n.id == "url")
+        yield Finding(
+            source.path,
+            first.lineno,
+            "django.conf.urls.url does not exist any more.",
+            advice.about("django.conf.urls.url"),
+        )
+
+
+def requirements_of_setup(source: Source) -> Iterator[Finding]:
+    """Pins in setup.py, which stop `pip install -e` as those of requirements.txt do."""
+    if not source.path.endswith("setup.py"):
+        return
+    for call in ast.walk(source.tree):
+        listed = keyword(call, "install_requires") if isinstance(call, ast.Call) else None
+        for node in listed.elts if isinstance(listed, (ast.List, ast.Tuple)) else []:
+            text = constant(node)
+            if isinstance(text, str) and (reason := requirements.in_the_way(text)):
+                yield Finding(
+                    source.path,
+                    node.lineno,
+                    f"install_requires names {text}: {reason}.",
+                    "Delete it, or its version.",
+                )
+
+
+RULES: list[Rule] = [
+    *listing_settings.RULES,
+    gone_names,
+    schema_fields,
+    files_read_at_import,
+    spatial_ref_sys,
+    leftovers,
+    requirements_of_setup,
+]

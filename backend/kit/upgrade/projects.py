@@ -1,0 +1,246 @@
+"""Rewrites and findings that need more than one file: packages, keys, migrations, routers."""
+
+from __future__ import annotations
+
+import ast
+import fnmatch
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+
+from backend.kit.upgrade.findings import Finding
+from backend.kit.upgrade.source import Edit, Source, assignments, constant, keyword, meta
+
+Field = tuple[str, str, str]  # folder of the migrations, model, field, in small letters
+Place = tuple[str, int, str]  # path, line, full name of the field's class
+SETTINGS = "local_settings/settings.py"
+AUTO_FIELD = """
+# Primary keys as the migrations have them; the image's own default is BigAutoField.
+DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
+"""
+
+
+def keep_primary_keys(sources: Mapping[str, Source]) -> dict[str, list[Edit]]:
+    """Primary keys stay as the migrations have them: DEFAULT_AUTO_FIELD"""
+    settings = next((s for path, s in sources.items() if f"/{path}".endswith(f"/{SETTINGS}")), None)
+    if settings is None or any(_says_auto_field(source) for source in sources.values()):
+        return {}
+    keys = {
+        source.dotted(node.func).rpartition(".")[2]
+        for source in sources.values()
+        if source.is_migration
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Call) and constant(keyword(node, "auto_created")) is True
+    }
+    if keys != {"AutoField"}:
+        return {}
+    end = len(settings.text)
+    gap = "" if settings.text.endswith("\n") else settings.newline
+    return {settings.path: [Edit(end, end, gap + AUTO_FIELD.replace("\n", settings.newline))]}
+
+
+def _says_auto_field(source: Source) -> bool:
+    names = {"DEFAULT_AUTO_FIELD", "default_auto_field"}
+    return any(
+        isinstance(node, ast.Name) and node.id in names and isinstance(node.ctx, ast.Store)
+        for node in ast.walk(source.tree)
+    )
+
+
+def setup_packages(sources: Mapping[str, Source]) -> dict[str, list[Edit]]:
+    """setup.py names the packages that lie beside it; its pattern found none"""
+    edits = {}
+    for path, source in sources.items():
+        for call, packages in _package_searches(source, sources):
+            include = keyword(call, "include")
+            if isinstance(include, (ast.List, ast.Tuple)) and not _found(source, include, packages):
+                names = ", ".join(f'"{name}", "{name}.*"' for name in packages)
+                edits[path] = [source.replace(include, f"[{names}]")]
+    return edits
+
+
+def _package_searches(
+    source: Source, sources: Mapping[str, Source]
+) -> Iterator[tuple[ast.Call, list[str]]]:
+    """The calls of find_namespace_packages() in a setup.py, with the packages beside it."""
+    if PurePosixPath(source.path).name != "setup.py":
+        return
+    here = PurePosixPath(source.path).parent
+    packages = sorted(
+        {
+            PurePosixPath(path).relative_to(here).parts[0]
+            for path in sources
+            if PurePosixPath(path).is_relative_to(here)
+            and len(PurePosixPath(path).relative_to(here).parts) > 1
+        }
+        - {"tests", "test", "docs", "scripts", "bin", "local_settings"}
+    )
+    for node in ast.walk(source.tree):
+        if (
+            isinstance(node, ast.Call)
+            and source.dotted(node.func).rpartition(".")[2] == "find_namespace_packages"
+            and packages
+        ):
+            yield node, packages
+
+
+def _found(source: Source, include: ast.List | ast.Tuple, packages: list[str]) -> bool:
+    patterns = [str(constant(item)) for item in include.elts]
+    return any(fnmatch.fnmatchcase(name, each) for name in packages for each in patterns)
+
+
+# --- Findings ---------------------------------------------------------------------------
+
+
+def missing_migrations(sources: Mapping[str, Source]) -> Iterator[Finding]:
+    """Apps with tables of their own and no migration, which the old entry point made each time."""
+    seen = set()
+    for path, source in sorted(sources.items()):
+        folder = PurePosixPath(path).parent
+        if source.is_migration or folder in seen:
+            continue
+        model = next((node for node in source.tree.body if _is_managed(source, node)), None)
+        if model is None:
+            continue
+        seen.add(folder)
+        app = folder.parent if folder.name == "models" else folder
+        if not any(
+            PurePosixPath(other).parent == app / "migrations"
+            and PurePosixPath(other).name != "__init__.py"
+            for other in sources
+        ):
+            yield Finding(
+                path,
+                model.lineno,
+                f"The model {model.name} has a table of its own, and the app '{app.name}' has no "
+                "migrations: the start no longer makes them.",
+                f"Run `python manage.py makemigrations {app.name}` once and commit what it "
+                "writes. Where the tables exist already, start once with `python manage.py "
+                f"migrate {app.name} --fake-initial`.",
+            )
+
+
+def _is_managed(source: Source, node: ast.stmt) -> bool:
+    if not isinstance(node, ast.ClassDef):
+        return False
+    options = meta(node)
+    bases = {source.dotted(base) for base in node.bases}
+    models = {"django.db.models.Model", "django.contrib.gis.db.models.Model"}
+    return (
+        bool(bases & models)
+        and constant(options.get("managed")) is not False
+        and constant(options.get("abstract")) is not True
+    )
+
+
+def retired_fields(sources: Mapping[str, Source]) -> Iterator[Finding]:
+    """Fields that the migrations end with, of a class that Django keeps for history only."""
+    fields: dict[Field, Place] = {}
+    for _, source in sorted(sources.items()):
+        if source.is_migration:
+            for operation in ast.walk(source.tree):
+                if isinstance(operation, ast.Call) and isinstance(operation.func, ast.Attribute):
+                    _follow(fields, source, operation, operation.func.attr)
+    for (folder, model, field), (path, line, name) in fields.items():
+        kind = name.rpartition(".")[2]
+        if kind == "NullBooleanField" or (kind == "JSONField" and "postgres" in name):
+            app = PurePosixPath(folder).parent.name
+            yield Finding(
+                path,
+                line,
+                f"{model}.{field} is a {kind} at the end of the migrations, which Django keeps "
+                "for history only; the model says otherwise.",
+                f"Run `python manage.py makemigrations {app}` and commit what it writes. It "
+                "changes no column.",
+            )
+
+
+def _follow(fields: dict[Field, Place], source: Source, operation: ast.Call, kind: str) -> None:
+    """What one operation of a migration does to the fields there are."""
+    folder = str(PurePosixPath(source.path).parent)
+
+    def said(name: str) -> str:
+        return str(constant(keyword(operation, name))).lower()
+
+    def put(model: str, field: str, node: ast.expr) -> None:
+        name = source.dotted(node.func) if isinstance(node, ast.Call) else ""
+        fields[folder, model, field] = (source.path, node.lineno, name)
+
+    def move(old: tuple[str, str], new: tuple[str, str]) -> None:
+        if place := fields.pop((folder, *old), None):
+            fields[folder, *new] = place
+
+    match kind:
+        case "CreateModel":
+            listed = keyword(operation, "fields")
+            for pair in listed.elts if isinstance(listed, ast.List) else []:
+                if isinstance(pair, ast.Tuple) and len(pair.elts) == 2:
+                    put(said("name"), str(constant(pair.elts[0])).lower(), pair.elts[1])
+        case "AddField" | "AlterField":
+            if node := keyword(operation, "field"):
+                put(said("model_name"), said("name"), node)
+        case "RemoveField":
+            fields.pop((folder, said("model_name"), said("name")), None)
+        case "RenameField":
+            move((said("model_name"), said("old_name")), (said("model_name"), said("new_name")))
+        case "DeleteModel" | "RenameModel":
+            gone = said("name") if kind == "DeleteModel" else said("old_name")
+            for _, model, field in [key for key in fields if key[:2] == (folder, gone)]:
+                if kind == "RenameModel":
+                    move((model, field), (said("new_name"), field))
+                else:
+                    del fields[folder, model, field]
+
+
+def same_basenames(sources: Mapping[str, Source]) -> Iterator[Finding]:
+    """Registrations under one basename: an error in one router, hidden URLs in two."""
+    models = _models_of_viewsets(sources)
+    first: dict[str, str] = {}
+    for path, source in sorted(sources.items()):
+        calls = [n for n in ast.walk(source.tree) if isinstance(n, ast.Call)]
+        for call in sorted(calls, key=lambda node: node.lineno):
+            name = _basename(source, call, models)
+            if name is None:
+                continue
+            place = f"{path}, line {call.lineno}"
+            if name in first:
+                yield Finding(
+                    path,
+                    call.lineno,
+                    f"The basename '{name}' is taken by {first[name]}: one router refuses to "
+                    "start, and of two routers one hides the other's URL names.",
+                    f'Give one of them a name of its own: register(..., basename="other-{name}").',
+                )
+            else:
+                first[name] = place
+
+
+def _models_of_viewsets(sources: Mapping[str, Source]) -> dict[str, str]:
+    found = {}
+    for source in sources.values():
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.ClassDef):
+                queryset = dict(assignments(node.body)).get("queryset")
+                value: ast.AST | None = queryset.value if queryset else None
+                while isinstance(value, (ast.Call, ast.Attribute)):
+                    inner = value.func if isinstance(value, ast.Call) else value.value
+                    if isinstance(value, ast.Attribute) and value.attr == "objects":
+                        name = source.segment(inner).rpartition(".")[2]
+                        found[node.name] = name.lower()
+                        break
+                    value = inner
+    return found
+
+
+def _basename(source: Source, call: ast.Call, models: Mapping[str, str]) -> str | None:
+    """The basename of a router's register(), None for any other call."""
+    if not (
+        isinstance(call.func, ast.Attribute)
+        and call.func.attr == "register"
+        and len(call.args) >= 2
+        and isinstance(constant(call.args[0]), str)
+    ):
+        return None
+    given = keyword(call, "basename") or (call.args[2] if len(call.args) > 2 else None)
+    if given is not None:
+        return str(constant(given)) if constant(given) else None
+    return models.get(source.dotted(call.args[1]).rpartition(".")[2])

@@ -1,0 +1,103 @@
+"""requirements*.txt: what the image brings is commented out, what cannot run is listed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from backend.kit.upgrade import advice
+from backend.kit.upgrade.findings import Finding
+
+# PEP 508, as far as requirements are written by hand: a name, extras, a specifier.
+REQUIREMENT = re.compile(
+    r"(?P<name>[A-Za-z0-9][\w.-]*)\s*(?P<extras>\[[^\]]*\])?\s*(?P<specifier>[^#;\\]*)"
+)
+PIN = re.compile(r"(?:==|<=|~=|<)\s*(\d+(?:\.\d+)*)")
+
+
+def is_requirements(path: str) -> bool:
+    name, folder = PurePosixPath(path).name, PurePosixPath(path).parent.name
+    return path.endswith(".txt") and ("requirements" in name or folder == "requirements")
+
+
+def rewrite(text: str) -> tuple[str, list[str]]:
+    """The new text, and what was done, in words."""
+    lines, done, reason = text.splitlines(keepends=True), [], ""
+    for number, line in enumerate(lines):
+        continues = reason and number and lines[number - 1].rstrip().endswith("\\")
+        if not continues:
+            reason = "" if _extras(line) else in_the_way(line)
+            if reason:
+                done.append(f"{line.strip()}: {reason}")
+                body = line.rstrip("\r\n")
+                more = "" if body.endswith("\\") else f"  # {reason}"
+                lines[number] = f"# {body.rstrip()}{more}{line[len(body) :]}"
+        elif reason:
+            lines[number] = f"# {line}"
+    return "".join(lines), done
+
+
+def in_the_way(line: str) -> str:
+    """Why a requirement cannot stay as it is, empty when it can."""
+    name, specifier = _parse(line)
+    if name in advice.REPLACED:
+        return advice.REPLACED[name]
+    if name in advice.CARRIED and specifier:
+        return "the image brings it"
+    return ""
+
+
+def _parse(line: str) -> tuple[str, str]:
+    """The normalised name (PEP 503) and the specifier of a line; empty for any other line."""
+    found = REQUIREMENT.match(line.strip())
+    if found is None or "://" in line or line.lstrip().startswith(("-", ".", "/")):
+        return "", ""
+    return re.sub(r"[-_.]+", "-", found["name"]).lower(), found["specifier"].strip()
+
+
+def _extras(line: str) -> str:
+    """The extras of a package that the image brings without them, with their brackets."""
+    found = REQUIREMENT.match(line.strip())
+    return (found["extras"] or "") if found and _parse(line)[0] in advice.CARRIED else ""
+
+
+def list_findings(path: str, text: str) -> Iterator[Finding]:
+    for number, line in enumerate(text.splitlines(), 1):
+        name, specifier = _parse(line)
+        if line.strip().startswith("#"):
+            continue
+        if re.search(r"\bgit\+", line):
+            yield Finding(
+                path, number, "The image has no git to install this with.",
+                "Take the release from PyPI, or the archive of a commit: "
+                "https://.../archive/COMMIT.tar.gz",
+            )  # fmt: skip
+        elif (extras := _extras(line)) and (reason := in_the_way(line)):
+            yield Finding(
+                path,
+                number,
+                f"{name}{extras} has a version: {reason}, though maybe not its extras.",
+                f"Delete it where nothing uses {extras}; else write {name}{extras} without version "
+                "and hashes.",
+            )
+        elif name in advice.DEAD:
+            yield Finding(path, number, f"{name} has no place in the image.", advice.DEAD[name])
+        elif (
+            (first := advice.FIRST_FOR_PYTHON.get(name))
+            and (pin := PIN.search(specifier))
+            and _number(pin[1]) < _number(first)
+        ):
+            yield Finding(
+                path,
+                number,
+                f"{name} {pin[1]} does not run on Python 3.13, or has no build for it.",
+                f"Raise it: {name}>={first} does.",
+            )
+
+
+def _number(version: str) -> tuple[int, ...]:
+    parts = [int(part) for part in version.split(".")]
+    while parts and not parts[-1]:
+        parts.pop()
+    return tuple(parts)

@@ -1,0 +1,283 @@
+"""What is rewritten, because it surely means the same: a rule a function, edits by position."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Callable, Iterator
+
+from django_upgrade.data import Settings as DjangoUpgradeSettings
+from django_upgrade.main import apply_fixers
+
+from backend.conf.environment import TRUE
+from backend.kit.upgrade.source import Edit, Source, assignments, constant, keyword, of_module
+
+Rule = Callable[[Source], list[Edit]]
+
+TARGET = (5, 2)
+# url() becomes re_path() below, and not path(): its converters would hand a view the number 4
+# where it had the text "4", and its anchors are not those of every old pattern.
+LEFT_OUT = {"django_urls"}
+MODELS = ("django.db.models", "django.contrib.gis.db.models")
+OF_SETUPTOOLS = ("Extension", "find_namespace_packages", "find_packages", "setup")
+AJAX = '{}.headers.get("x-requested-with") == "XMLHttpRequest"'
+
+
+def rewrite(path: str, text: str) -> tuple[str, list[str]]:
+    """The new text of a Python file, and what was done, in words. Raises SyntaxError."""
+    source, done = Source(path, text), []
+    for rule in [*RULES, django_upgrade]:
+        edits = rule(source)
+        if edits:
+            source = source.edited(edits)
+            done.append((rule.__doc__ or "").strip().splitlines()[0])
+    return source.text, done
+
+
+def django_upgrade(source: Source) -> list[Edit]:
+    """What Django renamed or moved, by django-upgrade"""
+    settings = DjangoUpgradeSettings(target_version=TARGET, skip_fixers=LEFT_OUT)
+    text = apply_fixers(source.text, settings, source.path)
+    return [] if text == source.text else [Edit(0, len(source.text), text)]
+
+
+def url_patterns(source: Source) -> list[Edit]:
+    """url() of django.conf.urls is re_path() of django.urls"""
+    edits: list[Edit] = []
+    for node in ast.walk(source.tree):
+        if not isinstance(node, ast.ImportFrom) or node.module != "django.conf.urls":
+            continue
+        for number, alias in enumerate(node.names):
+            star = alias.name == "*" and source.lacks("url")
+            if alias.name != "url" and not star:
+                continue
+            # Where the name may be something else's too, the import alone changes.
+            free = not alias.asname and not {"url", "re_path"} & source.bound_otherwise
+            free = free and not (star and len(source.stars) > 1)
+            new = "re_path" if free else f"re_path as {alias.asname or 'url'}"
+            before = source.line_before(node, f"from django.urls import {new}")
+            if {each.name for each in node.names} <= {"include", "url"}:
+                module = source.text.index("django.conf.urls", source.start(node))
+                edits.append(Edit(module, module + len("django.conf.urls"), "django.urls"))
+                edits.append(source.replace(alias, new))
+            elif before:
+                edits.append(before)
+                edits += [] if star else [source.without(node.names, number)]
+            else:
+                continue
+            if free:
+                edits += _renamed(source, "url", "re_path")
+    return edits
+
+
+def _renamed(source: Source, old: str, new: str) -> Iterator[Edit]:
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Name) and node.id == old:
+            yield source.replace(node, new)
+
+
+def null_booleans(source: Source) -> list[Edit]:
+    """NullBooleanField is BooleanField with null"""
+    if source.is_migration:  # it is history, and Django still reads it there
+        return []
+    arguments = {f"{module}.NullBooleanField": ("null", "blank") for module in MODELS}
+    arguments["rest_framework.serializers.NullBooleanField"] = ("allow_null",)
+    edits = []
+    for node in ast.walk(source.tree):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        added = arguments.get(source.dotted(node.func), ())
+        missing = [f"{name}=True" for name in added if keyword(node, name) is None]
+        if added:
+            end = source.end(node.func)
+            edits.append(Edit(end - len("NullBooleanField"), end, "BooleanField"))
+        if missing:
+            edits.append(source.argument(node, ", ".join(missing)))
+    return edits
+
+
+def relations(source: Source) -> list[Edit]:
+    """Relations say on_delete; CASCADE is what Django did without it"""
+    relation = {f"{module}.{name}" for module in MODELS for name in ("ForeignKey", "OneToOneField")}
+    edits = []
+    for node in ast.walk(source.tree):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and source.dotted(node.func) in relation
+            and len(node.args) == 1
+            and not isinstance(node.args[0], ast.Starred)
+            and all(each.arg not in (None, "on_delete") for each in node.keywords)
+        ):
+            models = source.segment(node.func.value)
+            edits.append(source.argument(node, f"on_delete={models}.CASCADE"))
+    return edits
+
+
+def base_names(source: Source) -> list[Edit]:
+    """Routers take basename, which was base_name"""
+    return [
+        Edit(source.start(given), source.start(given) + len("base_name"), "basename")
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "register"
+        for given in node.keywords
+        if given.arg == "base_name"
+    ]
+
+
+def ajax(source: Source) -> list[Edit]:
+    """request.is_ajax() is a look at its headers"""
+    edits = []
+    for parent in ast.walk(source.tree):
+        for node in ast.iter_child_nodes(parent):
+            if _asks_for_ajax(source, node):
+                text = AJAX.format(source.segment(node.func.value))
+                plain = isinstance(parent, (ast.stmt, ast.BoolOp, ast.keyword))
+                edits.append(source.replace(node, text if plain else f"({text})"))
+    return edits
+
+
+def _asks_for_ajax(source: Source, node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and not (node.args or node.keywords)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "is_ajax"
+        and source.segment(node.func.value).rpartition(".")[2] == "request"
+    )
+
+
+def debug(source: Source) -> list[Edit]:
+    """DEBUG is true for the words that the image takes for true, and false for others or none"""
+    if not source.is_settings:
+        return []
+    edits = []
+    for name, statement in assignments(of_module(source.tree.body)):
+        value = statement.value
+        if name != "DEBUG":
+            continue
+        if isinstance(value, ast.Call) and source.dotted(value.func) == "bool" and value.args:
+            value = value.args[0]
+        if _reads_debug(source, value):
+            default = _as_text(value.args[1] if len(value.args) > 1 else None)
+            if default is not None:
+                words = ", ".join(f'"{word}"' for word in TRUE)
+                text = f'{source.segment(value.func)}("DEBUG", "{default}").lower() in ({words})'
+                edits.append(source.replace(statement.value, text))
+            continue
+        for node in ast.walk(value):
+            if (
+                isinstance(node, ast.Attribute)
+                and node.attr in ("lower", "upper", "strip")
+                and _reads_debug(source, node.value)
+                and len(node.value.args) == 1
+            ):
+                edits.append(source.argument(node.value, '""'))
+    return edits
+
+
+def _reads_debug(source: Source, node: ast.expr) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and source.dotted(node.func) in ("os.environ.get", "os.getenv")
+        and bool(node.args)
+        and constant(node.args[0]) == "DEBUG"
+        and not node.keywords
+    )
+
+
+def _as_text(default: ast.expr | None) -> str | None:
+    """A default that was a boolean as the text that a variable holds; None for other code."""
+    if default is None:
+        return ""
+    if not isinstance(default, ast.Constant):
+        return None
+    return "true" if str(default.value).lower() in ("true", "1") else ""
+
+
+def swagger_app(source: Source) -> list[Edit]:
+    """drf_yasg of the image documents the API in the place of rest_framework_swagger"""
+    edits = []
+    for node in ast.walk(source.tree):
+        if not isinstance(node, (ast.Assign, ast.AugAssign)):
+            continue
+        target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+        if not isinstance(target, ast.Name) or target.id != "INSTALLED_APPS":
+            continue
+        for listed in ast.walk(node.value):
+            if not isinstance(listed, (ast.List, ast.Tuple)):
+                continue
+            apps = [constant(item) for item in listed.elts]
+            for number, app in enumerate(apps):
+                if app != "rest_framework_swagger":
+                    continue
+                # What is added to the image's own list has drf_yasg there.
+                if isinstance(node, ast.Assign) and listed is node.value and "drf_yasg" not in apps:
+                    quote = source.segment(listed.elts[number])[0]
+                    edits.append(source.replace(listed.elts[number], f"{quote}drf_yasg{quote}"))
+                else:
+                    edits.append(source.without(listed.elts, number))
+    return edits
+
+
+def storages(source: Source) -> list[Edit]:
+    """WhiteNoise's storage of static files has another name"""
+    old = (
+        "whitenoise.django.GzipManifestStaticFilesStorage",
+        "whitenoise.django.GzipStaticFilesMixin",
+    )
+    return [
+        source.replace(
+            statement.value, json.dumps("whitenoise.storage.CompressedManifestStaticFilesStorage")
+        )
+        for name, statement in assignments(of_module(source.tree.body))
+        if name == "STATICFILES_STORAGE" and constant(statement.value) in old
+    ]
+
+
+def setup_import(source: Source) -> list[Edit]:
+    """setup.py imports what it uses of setuptools"""
+    if not source.path.endswith("setup.py"):
+        return []
+    given = "setuptools" in source.stars
+    names = [name for name in OF_SETUPTOOLS if source.lacks(name) and not given]
+    new = [f"from setuptools import {', '.join(names)}"] if names else []
+    new += ["import setuptools"] if source.lacks("setuptools") else []
+    body = [node for node in source.tree.body if getattr(node, "module", "") != "__future__"]
+    imports = [node for node in body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    # Without imports: before the code, after its docstring.
+    first = next(iter(imports or body[ast.get_docstring(source.tree) is not None :]), None)
+    edit = source.line_before(first, source.newline.join(new)) if new and first else None
+    return [edit] if edit else []
+
+
+def setup_of_distutils(source: Source) -> list[Edit]:
+    """setup() comes from setuptools; distutils left Python"""
+    if not source.path.endswith("setup.py"):
+        return []
+    return [
+        source.replace(
+            node, re.sub(r"^from\s+distutils\.core\b", "from setuptools", source.segment(node))
+        )
+        for node in source.tree.body
+        if isinstance(node, ast.ImportFrom)
+        and node.module == "distutils.core"
+        and {alias.name for alias in node.names} <= {"setup", "Extension", "Command"}
+    ]
+
+
+RULES: list[Rule] = [
+    url_patterns,
+    null_booleans,
+    relations,
+    base_names,
+    ajax,
+    debug,
+    swagger_app,
+    storages,
+    setup_import,
+    setup_of_distutils,
+]

@@ -1,0 +1,28 @@
+"""Django templates: tags that are gone, by line. Read by Django's own lexer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.template.base import Lexer, TokenType
+
+from backend.kit.upgrade.findings import Finding
+
+LIBRARIES = {"staticfiles", "admin_static"}
+TAGS = {"ifequal": "{% if a == b %}", "ifnotequal": "{% if a != b %}"}
+
+
+def list_findings(path: str, text: str) -> Iterator[Finding]:
+    for token in Lexer(text).tokenize():
+        words = token.split_contents() if token.token_type == TokenType.BLOCK else []
+        if words[:1] == ["load"] and LIBRARIES & set(words[1:]):
+            gone = min(LIBRARIES & set(words[1:]))
+            yield Finding(
+                path, token.lineno, f"The template library {gone} does not exist any more.",
+                "Write {% load static %}.",
+            )  # fmt: skip
+        elif words and words[0] in TAGS:
+            yield Finding(
+                path, token.lineno, f"The tag {words[0]} does not exist any more.",
+                f"Write {TAGS[words[0]]} and {{% endif %}}.",
+            )  # fmt: skip

@@ -1,0 +1,150 @@
+"""How many rows a queryset has, without reading millions of them to say so."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import EmptyResultSet
+from django.db import OperationalError, connections
+from django.db.models import QuerySet
+from rest_framework.exceptions import APIException
+
+from backend.conf.defaults import setting
+from backend.databases import sessions
+from backend.lists.keyset import order_multiplies
+
+QUERY_CANCELED = "57014"  # https://www.postgresql.org/docs/17/errcodes-appendix.html
+# An estimate goes by the last ANALYZE; it need not be asked for again at every page of
+# a walk. Exact counts are never kept.
+LIFETIME = 5  # seconds
+EVERY_ROW = 2**62  # as the end of a slice
+MOST_ESTIMATES = 256  # statements, each with its parameters
+
+# By statement, then by what decides in a session which rows it sees.
+_estimates: OrderedDict[Hashable, tuple[float, dict[Hashable, int]]] = OrderedDict()
+_lock = threading.Lock()
+
+
+class CountTooSlow(APIException):
+    """Counting exactly took longer than STATEMENT_TIMEOUT."""
+
+    status_code = 503
+    default_code = "count_too_slow"
+
+
+@dataclass(frozen=True)
+class Count:
+    """A number of rows; ``exact`` is False for PostgreSQL's estimate."""
+
+    rows: int
+    exact: bool = True
+
+
+def count(queryset: QuerySet, *, exact: bool = False) -> Count:
+    """The rows of ``queryset``: counted up to EXACT_COUNT_LIMIT, estimated above.
+
+    ``exact`` counts all, within STATEMENT_TIMEOUT; CountTooSlow is raised past it. Other
+    databases than PostgreSQL have no such estimate, and count. So do tables of which not
+    everybody sees the same rows: an estimate goes by the rows of all.
+    """
+    query = queryset.query
+    if query.distinct and not query.is_sliced and queryset._fields is not None:
+        # What the rows are ordered by is one more column that tells them apart; count() takes the
+        # order of a slice only.
+        queryset = queryset[:EVERY_ROW]
+    if query.combinator:  # Django cannot count a sliced one in an order, which makes no rows
+        queryset = queryset._chain()
+        queryset.query.clear_ordering(force=True)
+    if connections[queryset.db].vendor != "postgresql":
+        return Count(queryset.count())
+    if exact:
+        return Count(_all(queryset))
+    limit = setting("EXACT_COUNT_LIMIT")
+    # A row that comes once for each value that it is ordered by is so many rows.
+    ordered = queryset.query.is_sliced or order_multiplies(queryset)
+    unordered = queryset if ordered else queryset.order_by()
+    sql, params = _statement(unordered)
+    if sessions.is_restricted(queryset.db, sql):
+        return Count(_all(queryset))
+    key = _key(queryset.db, sql, params)
+    if (known := _known(queryset.db, key)) is not None:
+        return Count(known, exact=False)
+    rows = unordered[: limit + 1].count()
+    if rows <= limit:
+        return Count(rows)
+    estimated = max(estimate(unordered), rows)
+    _remember(queryset.db, key, estimated)
+    return Count(estimated, exact=False)
+
+
+def estimate(queryset: QuerySet) -> int:
+    """The rows that PostgreSQL's planner expects of ``queryset``; nothing is read.
+
+    For a whole table it scales ``pg_class.reltuples`` by the table's present size, adds up
+    the parts of a partitioned one, and goes by the size alone where ANALYZE never ran.
+    https://www.postgresql.org/docs/17/row-estimation-examples.html
+    """
+    return json.loads(queryset.explain(format="json"))[0]["Plan"]["Plan Rows"]
+
+
+def _statement(queryset: QuerySet) -> tuple[str, tuple[Any, ...]]:
+    try:
+        return queryset.query.get_compiler(queryset.db).as_sql()
+    except EmptyResultSet:
+        return "", ()
+
+
+def _key(using: str, sql: str, params: tuple[Any, ...]) -> Hashable | None:
+    """The statement itself; None where it has no rows, or a parameter that is a list."""
+    key = (using, sql, tuple(params))
+    try:
+        hash(key)
+    except TypeError:
+        return None
+    return key if sql else None
+
+
+def _known(using: str, key: Hashable | None) -> int | None:
+    with _lock:
+        until, estimates = _estimates.get(key, (0.0, {}))
+    # The session is asked about only where there is an estimate for any.
+    fresh = time.monotonic() < until
+    return estimates.get(sessions.state(using)) if fresh else None
+
+
+def _remember(using: str, key: Hashable | None, rows: int) -> None:
+    if key is None:
+        return
+    state, now = sessions.state(using), time.monotonic()
+    with _lock:
+        until, estimates = _estimates.get(key, (0.0, {}))
+        if until < now:
+            until, estimates = now + LIFETIME, {}
+        _estimates[key] = (until, {**estimates, state: rows})
+        _estimates.move_to_end(key)
+        while len(_estimates) > MOST_ESTIMATES:
+            _estimates.popitem(last=False)
+
+
+def _all(queryset: QuerySet) -> int:
+    """Every row. backend.wsgi sets STATEMENT_TIMEOUT on each connection; it ends this too."""
+    try:
+        return queryset.count()
+    except OperationalError as error:
+        if _sqlstate(error) != QUERY_CANCELED:
+            raise
+        seconds = setting("STATEMENT_TIMEOUT")
+        raise CountTooSlow(
+            {"count": f"Counting took longer than {seconds} s. Filter, or leave out count=exact."}
+        ) from error
+
+
+def _sqlstate(error: Exception) -> str | None:
+    cause = error.__cause__
+    return getattr(cause, "pgcode", None) or getattr(cause, "sqlstate", None)

@@ -1,0 +1,379 @@
+"""Cursor pages: for feeds that grow while a client walks them.
+
+A cursor has the values of the row that a page follows or precedes, one for each term of the
+ordering; the primary key is the last, so that no two rows share them. REST framework's has
+the first term alone, counts rows of one same value, and takes NULL for text.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.core.exceptions import FieldError, ImproperlyConfigured, ValidationError
+from django.db import connections, models
+from django.db.models import F, Field, Func, Q, QuerySet, Value
+from django.db.models.expressions import OrderBy
+from django.db.models.query import ModelIterable, ValuesIterable
+from rest_framework import exceptions, pagination
+from rest_framework.request import Request
+from rest_framework.settings import api_settings
+
+from backend.lists import keyset
+from backend.lists.page_limits import check_limit, digits, maximum
+
+# Whose values are the same after a way through a link.
+VALUES = (
+    *keyset.KEYS,
+    *(models.BooleanField, models.DecimalField, models.FloatField),
+    *(models.DateField, models.TimeField, models.DurationField),
+)
+
+
+NUMBERS = (models.FloatField, models.DecimalField, models.IntegerField)
+# What PostgreSQL compares, where Python has another value: no infinity, a real rounded, a fraction
+# cut off, a time in another zone, months of an interval that are not of 30 days each.
+POSITIONS: dict[tuple[type[Field], ...], str] = {
+    # A literal is compared with a real as double.
+    NUMBERS: "CASE pg_typeof({0}) WHEN 'real'::regtype THEN {0}::float8::text ELSE {0}::text END",
+    (models.DateField,): "{0}::text",
+    (models.DurationField,): (
+        "make_interval(days => (extract(year FROM {0}) * 360 + extract(month FROM {0}) * 30"
+        " + extract(day FROM {0}))::int, secs => (extract(hour FROM {0}) * 3600"
+        " + extract(minute FROM {0}) * 60 + extract(second FROM {0}))::float8)::text"
+    ),
+}
+
+
+class _Position(Func):
+    """One of POSITIONS."""
+
+    output_field = models.TextField()
+
+    def as_sql(self, compiler: Any, connection: Any, **_: Any) -> tuple[str, list[Any]]:
+        sql, params = compiler.compile(self.source_expressions[0])
+        template = self.extra["position"]
+        return template.replace("{0}", f"({sql})"), [*params] * template.count("{0}")
+
+
+class _UnusableError(Exception):
+    """No cursor can follow this; the text says why."""
+
+
+@dataclass(frozen=True)
+class _Term:
+    """One term of an ordering, as a walk forward sees it."""
+
+    name: str  # to filter and order by
+    attribute: str  # of a row
+    field: Field
+    descending: bool
+    nulls_first: bool | None  # None where there are none
+    position: str | None  # the one of POSITIONS that the attribute is
+
+    def order(self, backward: bool) -> OrderBy:
+        first = None if self.nulls_first is None else self.nulls_first != backward
+        # Not left to the database: SQLite has another opinion on where NULL is.
+        nulls = {} if first is None else {"nulls_first" if first else "nulls_last": True}
+        return OrderBy(F(self.name), descending=self.descending != backward, **nulls)
+
+    def beyond(self, value: Any, backward: bool) -> Q:
+        """Rows after ``value``; before it where the walk goes ``backward``."""
+        nulls_follow = self._nulls_follow(backward)
+        if value is None:
+            return Q(pk__in=()) if nulls_follow else Q(**{f"{self.name}__isnull": False})
+        found = Q(**{f"{self.name}__{self._lookup(backward)}": value})
+        return found | Q(**{f"{self.name}__isnull": True}) if nulls_follow else found
+
+    def bound(self, value: Any, backward: bool) -> Q | None:
+        """What is true beyond ``value`` and at it, for an index; None where that is two ranges."""
+        if value is None or self._nulls_follow(backward):
+            return None
+        return Q(**{f"{self.name}__{self._lookup(backward)}e": value})
+
+    def same(self, value: Any) -> Q:
+        return Q(**{f"{self.name}__isnull": True} if value is None else {self.name: value})
+
+    def text(self, row: Any) -> str | None:
+        value = row[self.attribute] if isinstance(row, dict) else getattr(row, self.attribute)
+        if value is None:
+            return None
+        return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+    def value(self, text: Any) -> Any:
+        """Raises ValueError, TypeError or ValidationError for what no cursor has."""
+        if text is None and self.nulls_first is not None:
+            return None
+        if not isinstance(text, str) or "\0" in text:
+            raise ValueError(text)
+        if self.position and isinstance(self.field, NUMBERS):
+            return _number(text)
+        if self.position and isinstance(self.field, models.DateField):
+            return _moment(text)
+        value = self.field.to_python(text)
+        if value is None:
+            raise ValueError(text)
+        return value
+
+    def _nulls_follow(self, backward: bool) -> bool:
+        return self.nulls_first is not None and self.nulls_first == backward
+
+    def _lookup(self, backward: bool) -> str:
+        return "lt" if self.descending != backward else "gt"
+
+
+def _number(text: str) -> Value:
+    """A literal of SQL. Raises ValueError or ArithmeticError."""
+    number = Decimal(text)
+    near = float(number)
+    if not number.is_finite():
+        return Value(near)
+    if math.isinf(near) or (number and not near):
+        raise ValueError(f"no double: {text}")
+    return Value(int(number) if number == int(number) else number)
+
+
+def _moment(text: str) -> Value:
+    """A literal of SQL, which is of the type that it is compared with. Raises ValueError or
+    ArithmeticError."""
+    if text in ("infinity", "-infinity"):
+        return Value(text)
+    moment = datetime.datetime.fromisoformat(text)
+    moment = moment if moment.tzinfo is None else moment.astimezone(datetime.UTC)
+    return Value(moment.isoformat(" "))
+
+
+class CursorPagination(pagination.CursorPagination):
+    """REST framework's cursor pages, ready to use: ``pagination_class = CursorPagination``.
+
+    Ordered by the queryset's or the model's own ordering (expressions and fields that may be
+    empty too), and always made unique by the primary key. ``limit`` sets the page's size, up to
+    MAX_PAGE_SIZE.
+    """
+
+    ordering = None
+    page_size_query_param = "limit"
+
+    def paginate_queryset(
+        self, queryset: QuerySet, request: Request, view: Any = None
+    ) -> list[Any] | None:
+        """The rows of the page. Raises ValidationError for a ``limit`` over the maximum and
+        for an ordering of the client's that no cursor can follow, ImproperlyConfigured for one
+        of the developer's, NotFound for an invalid cursor."""
+        most = maximum(self.max_page_size, self.page_size)
+        check_limit(request, self.page_size_query_param, most, view)
+        self.request = request
+        self.page_size = self.get_page_size(request)
+        if not self.page_size:
+            return None
+        self.base_url = request.build_absolute_uri()
+        self.ordering = self.get_ordering(request, queryset, view)
+        rows, self.terms = self._terms(queryset)
+        self.cursor = self.decode_cursor(request)
+        self.page = self._rows(rows)
+        if (self.has_next or self.has_previous) and self.template is not None:
+            self.display_page_controls = True
+        return self.page
+
+    def get_page_size(self, request: Request) -> int:
+        with contextlib.suppress(KeyError, ValueError):
+            size = digits(request.query_params[self.page_size_query_param])
+            return pagination._positive_int(size, strict=True, cutoff=self.max_page_size)
+        return self.page_size
+
+    def get_ordering(self, request: Request, queryset: QuerySet, view: Any) -> tuple[Any, ...]:
+        """What the client, the view, this class, the queryset or the model says, in this order."""
+        chosen = [
+            backend().get_ordering(request, queryset, view)
+            for backend in getattr(view, "filter_backends", ())
+            if hasattr(backend, "get_ordering")
+        ]
+        ordering = next(filter(None, chosen), None) or self.ordering
+        ordering = ordering or keyset.ordering_of(queryset) or ("pk",)
+        return (ordering,) if isinstance(ordering, str) else tuple(ordering)
+
+    def decode_cursor(self, request: Request) -> pagination.Cursor | None:
+        cursor = super().decode_cursor(request)
+        self.values = None
+        if cursor is not None and cursor.position is not None:
+            try:
+                texts = json.loads(cursor.position)
+                pairs = zip(self.terms, texts, strict=True)
+                self.values = [term.value(text) for term, text in pairs]
+            except (ValidationError, ValueError, ArithmeticError, TypeError, RecursionError):
+                raise exceptions.NotFound(self.invalid_cursor_message) from None
+        return cursor
+
+    def get_next_link(self) -> str | None:
+        return self._link(self.ends[-1:], backward=False) if self.has_next else None
+
+    def get_previous_link(self) -> str | None:
+        return self._link(self.ends[:1], backward=True) if self.has_previous else None
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        cursor, limit = super().get_schema_operation_parameters(view)
+        most = maximum(self.max_page_size, self.page_size)
+        limit["schema"] |= {"minimum": 1, "maximum": most}
+        if self.page_size:
+            limit["schema"]["default"] = self.page_size
+        return [cursor, limit]
+
+    def _rows(self, queryset: QuerySet) -> list[Any]:
+        backward = self.cursor is not None and self.cursor.reverse
+        if self.values is not None:
+            queryset = queryset.filter(_beyond(self.terms, self.values, backward))
+        ordered = queryset.order_by(*(term.order(backward) for term in self.terms))
+        rows = list(ordered[: self.page_size + 1])
+        more, begun = len(rows) > self.page_size, self.values is not None
+        self.has_next, self.has_previous = (begun, more) if backward else (more, begun)
+        page = rows[: self.page_size]
+        page = page[::-1] if backward else page
+        self.ends = [[term.text(row) for term in self.terms] for row in page[:1] + page[-1:]]
+        for row in page if queryset._fields is not None else ():
+            for name in row.keys() & {term.attribute for term in self.terms if term.position}:
+                del row[name]  # no value that the view has asked for
+        return page
+
+    def _link(self, ends: list[list[str | None]], *, backward: bool) -> str:
+        """To what follows or precedes the row; without one, from the beginning or the end."""
+        position = json.dumps(ends[0]) if ends else None
+        return self.encode_cursor(pagination.Cursor(0, backward, position))
+
+    def _terms(self, queryset: QuerySet) -> tuple[QuerySet, list[_Term]]:
+        """The terms of the ordering, and the rows with the values that they need."""
+        try:
+            return _terms(_filterable(queryset), self.ordering)
+        except _UnusableError as error:
+            if self.request.query_params.get(api_settings.ORDERING_PARAM):
+                raise exceptions.ValidationError(
+                    {api_settings.ORDERING_PARAM: f"{error} Order by another field."}
+                ) from None
+            raise ImproperlyConfigured(
+                f"{type(self).__name__} cannot page {queryset.model.__name__}: {error} Give its "
+                "queryset another order_by(), or the view LimitOffsetPagination."
+            ) from None
+
+
+def _beyond(terms: Sequence[_Term], values: Sequence[Any], backward: bool) -> Q:
+    """Rows after these values: by the first term, where it is the same by the second, and so on."""
+    (term, *others), (value, *more) = terms, values
+    found = term.beyond(value, backward)
+    if others:
+        found |= term.same(value) & _beyond(others, more, backward)
+        bound = term.bound(value, backward)
+        found = found if bound is None else bound & found
+    return found
+
+
+def _filterable(queryset: QuerySet) -> QuerySet:
+    """The same rows, each once, so that the ones after a row can be asked for."""
+    query = queryset.query
+    grouped = queryset._fields is not None and (query.group_by or query.distinct)
+    if query.combinator or grouped:
+        kind = f"a {query.combinator}()" if query.combinator else "values() that are not rows"
+        raise _UnusableError(f"its rows are of {kind}.")
+    if not issubclass(queryset._iterable_class, (ModelIterable, ValuesIterable)):
+        raise _UnusableError("its rows are tuples.")
+    if keyset.is_chosen(queryset) or keyset.shares_keys(queryset):
+        queryset = keyset.as_filter(queryset)
+        if queryset is None:
+            raise _UnusableError("a condition more would change the values of its annotations.")
+    return queryset
+
+
+def _terms(queryset: QuerySet, ordering: Sequence[Any]) -> tuple[QuerySet, list[_Term]]:
+    """The terms that make every place one row's, and the rows with the values of each."""
+    forward = queryset.query.standard_ordering
+    if not forward:
+        queryset = queryset.reverse()
+    terms: dict[str, _Term] = {}
+    for number, term in enumerate(_expanded(queryset, [*ordering, "pk"])):
+        queryset, made = _term(queryset, _order(term), f"cursor_{number}", forward)
+        terms.setdefault(made.name, made)
+    if keyset.shares_keys(queryset):
+        raise _UnusableError("a row has several values of what it is ordered by.")
+    positions = [term for term in terms.values() if term.position]
+    queryset = queryset.annotate(
+        **{term.attribute: _Position(F(term.name), position=term.position) for term in positions}
+    )
+    if queryset._fields is not None:
+        names = {*queryset.query.values_select, *queryset.query.annotation_select}
+        if missing := [term.attribute for term in terms.values() if term.attribute not in names]:
+            raise _UnusableError(f"its values() leave out {missing[0]!r}.")
+    return queryset, list(terms.values())
+
+
+def _expanded(queryset: QuerySet, ordering: Sequence[Any]) -> Iterator[Any]:
+    """The terms by their plainest names, with the parts of a composite key for the key."""
+    pk = queryset.model._meta.pk
+    names = [part.attname for part in pk.fields] if keyset.is_composite(pk) else ["pk"]
+    for term in ordering:
+        if keyset.is_pk(queryset.model, term):
+            yield from (f"{'-' * term.startswith('-')}{name}" for name in names)
+        elif isinstance(term, str) and not keyset.is_plain(queryset.query, term):
+            raise _UnusableError(f"{term!r} is an order that has no values of its own.")
+        else:
+            yield term
+
+
+def _order(term: Any) -> OrderBy:
+    """``term`` with the place of NULL said. By default it is as PostgreSQL has it: the largest."""
+    if isinstance(term, str):
+        order = OrderBy(F(term.removeprefix("-")), descending=term.startswith("-"))
+    else:
+        order = term.copy() if isinstance(term, OrderBy) else OrderBy(term)
+    if not order.nulls_first and not order.nulls_last:
+        order.nulls_first, order.nulls_last = order.descending, not order.descending
+    return order
+
+
+def _term(queryset: QuerySet, order: OrderBy, alias: str, forward: bool) -> tuple[QuerySet, _Term]:
+    if not forward:
+        order.reverse_ordering()
+    direction = order.descending, bool(order.nulls_first)
+    expression, query = order.expression, queryset.query
+    name = expression.name if isinstance(expression, F) else None
+    field = None if name in query.annotations else _own_field(queryset, name)
+    if field is not None:
+        name, attribute = "pk" if field.primary_key else field.attname, field.attname
+        if field.primary_key and "pk" in query.values_select:
+            attribute = "pk"
+        nullable, field = field.null, keyset.target(field)
+        position = _position(queryset, field, exact=isinstance(field, models.IntegerField))
+    else:
+        if name not in query.annotation_select:
+            queryset, name = queryset.annotate(**{alias: expression}), alias
+        attribute, nullable, field = name, True, _output(queryset.query.annotations[name])
+        position = _position(queryset, field, exact=False)
+    if not isinstance(field, VALUES):
+        raise _UnusableError(f"{name!r} is of a type that no link can carry.")
+    attribute = attribute if position is None else f"{alias}_position"
+    descending, nulls_first = direction
+    nulls_first = nulls_first if nullable else None
+    return queryset, _Term(name, attribute, field, descending, nulls_first, position)
+
+
+def _position(queryset: QuerySet, field: Field, *, exact: bool) -> str | None:
+    if exact or connections[queryset.db].vendor != "postgresql":
+        return None
+    return next((sql for kinds, sql in POSITIONS.items() if isinstance(field, kinds)), None)
+
+
+def _own_field(queryset: QuerySet, name: str | None) -> Field | None:
+    """The column of the model, None for a value of another."""
+    meta = queryset.model._meta
+    field = meta.pk if name == "pk" else meta._forward_fields_map.get(name)
+    return field if field is not None and field.concrete and not field.many_to_many else None
+
+
+def _output(annotation: Any) -> Field:
+    try:
+        return keyset.target(annotation.output_field)
+    except FieldError as error:
+        raise _UnusableError(f"{error}") from None

@@ -1,0 +1,340 @@
+"""In which order rows come: complete, so that each has one place; and whether by primary key.
+
+Where two rows share a place, PostgreSQL may put either first, and another plan (of another
+offset, or after the next ANALYZE) puts the other: a row is then on two pages or on none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from django.core.exceptions import FieldError, ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import connections, models
+from django.db.models import CompositePrimaryKey, Field, ForeignKey, Model, QuerySet
+from django.db.models.constants import LOOKUP_SEP
+from django.db.models.fields.reverse_related import ForeignObjectRel
+from django.db.models.query import ModelIterable
+from django.db.models.sql import Query
+from django.db.models.sql.constants import INNER
+from django.db.models.sql.datastructures import BaseTable
+from rest_framework import exceptions
+
+from backend.databases.stored_types import stored_types
+
+# Whose values are the same after a way through a link: no floats, no times.
+KEYS = (models.IntegerField, models.UUIDField, models.CharField, models.TextField)
+# A link with a longer key would not fit into the line of a request (gunicorn takes 4,094 bytes).
+LONGEST_KEY = 500  # characters
+
+
+def in_full_order(queryset: QuerySet) -> QuerySet:
+    """The same rows in the same order, with the primary key deciding where it is open.
+
+    Groups and distinct values have no key to be told apart by; their own values decide. A
+    random order stays random. Also of a queryset that is sliced or has DISTINCT ON: which of
+    equal rows it takes is then the same for every statement made from it.
+    """
+    query, terms, deciding = queryset.query, ordering_of(queryset), _deciding(queryset)
+    done = deciding == ("pk",) and any(_is_unique(queryset.model, term) for term in terms)
+    if done or "?" in terms:
+        return queryset
+    terms = terms or query.distinct_fields
+    more = tuple(name for name in deciding if name not in terms)
+    ordered = queryset._chain()
+    ordered.query.combined_queries = tuple(
+        _taking_the_same(part, queryset.db) for part in query.combined_queries
+    )
+    if query.extra_order_by:
+        ordered.query.extra_order_by = (*terms, *more)
+        return ordered
+    # Not order_by(), which refuses a slice.
+    ordered.query.clear_ordering(force=True, clear_default=False)
+    ordered.query.add_ordering(*terms, *more)
+    return ordered
+
+
+def ordering_of(queryset: QuerySet) -> tuple[Any, ...]:
+    """The terms that the rows are ordered by, as Django takes them; none where it has none."""
+    query = queryset.query
+    # A model's own ordering is not that of groups.
+    default = query.default_ordering and not query.group_by and query.get_meta().ordering
+    return tuple(query.extra_order_by or query.order_by or default or ())
+
+
+def by_pk(queryset: QuerySet) -> tuple[QuerySet, bool | None]:
+    """``queryset`` in full order, and whether its keys descend; None where a page cannot
+    begin at a key."""
+    queryset = in_full_order(queryset)
+    terms = ordering_of(queryset)
+    if not terms or not is_pk(queryset.model, terms[0]) or not _can_begin_at_a_key(queryset):
+        return queryset, None
+    return queryset, terms[0].startswith("-") == queryset.query.standard_ordering
+
+
+def is_pk(model: type[Model], term: Any) -> bool:
+    """Whether a term of an ordering is the primary key itself."""
+    pk = model._meta.pk
+    # By the name of a relation rows are in the order of the other model.
+    names = {"pk", pk.attname} if pk.is_relation else {"pk", pk.attname, pk.name}
+    return isinstance(term, str) and term.removeprefix("-") in names
+
+
+def is_whole_table(queryset: QuerySet) -> bool:
+    """Whether the rows are those of the model's table, all that ``inner_joins`` leave."""
+    query = queryset.query
+    return connections[queryset.db].vendor == "postgresql" and not query.where
+
+
+def inner_joins(queryset: QuerySet) -> list[tuple[str, str, str, str]] | None:
+    """Table and column, and those that they lead to, of each join that may leave rows out.
+
+    None where a join is another than by one column.
+    """
+    # Django makes those of select_related and of an order when it writes the statement.
+    query = queryset.query.clone()
+    query.get_compiler(queryset.db).pre_sql_setup()
+    used = [query.alias_map[alias] for alias, count in query.alias_refcount.items() if count]
+    inner = [join for join in used if join.join_type == INNER]
+    if any(len(join.join_cols) != 1 or join.filtered_relation for join in inner):
+        return None
+    return [
+        (query.alias_map[join.parent_alias].table_name, column, join.table_name, key)
+        for join in inner
+        for column, key in join.join_cols
+    ]
+
+
+def is_chosen(queryset: QuerySet) -> bool:
+    """Whether one more filter would choose other rows, instead of leaving some of these out."""
+    query = queryset.query
+    return bool(
+        query.is_sliced
+        or query.distinct_fields
+        or query.where.contains_over_clause
+        or any(annotation.contains_over_clause for annotation in query.annotations.values())
+    )
+
+
+def as_filter(queryset: QuerySet) -> QuerySet | None:
+    """The same rows, each once, as a queryset that takes more filters and another order.
+
+    None where it has annotations, whose values other rows would change.
+    """
+    query = queryset.query
+    if query.annotation_select or queryset._fields is not None or query.combinator:
+        return None
+    rows = queryset._chain()
+    rows.query = Query(queryset.model)
+    for name in ("select_related", "deferred_loading", "standard_ordering"):
+        setattr(rows.query, name, getattr(query, name))
+    return rows.filter(pk__in=in_full_order(queryset).values("pk"))
+
+
+def is_composite(pk: Field) -> bool:
+    return isinstance(pk, CompositePrimaryKey)
+
+
+def is_plain(query: Query, term: str) -> bool:
+    """Whether a term in text is the order of one column, not a random or another model's."""
+    name = term.removeprefix("-")
+    if term == "?" or name in query.extra:
+        return False
+    if name.split(LOOKUP_SEP)[0] in query.annotations:
+        return True
+    field = query.names_to_path(name.split(LOOKUP_SEP), query.get_meta())[1]
+    own = ("pk", getattr(field, "attname", None))
+    by_name = field.is_relation and name.split(LOOKUP_SEP)[-1] not in own
+    return not (by_name and field.related_model._meta.ordering)
+
+
+def key_of(model: type[Model], text: str, parameter: str) -> Any:
+    """A primary key out of a query parameter. Raises ValidationError naming the parameter."""
+    pk = model._meta.pk
+    try:
+        # to_python takes 1_0, and the digits of every script.
+        if isinstance(target(pk), models.IntegerField) and not re.fullmatch("-?[0-9]+", text):
+            raise ValueError(text)
+        key = pk.to_python(text)
+        if is_composite(pk):
+            for part, value in zip(pk.fields, key, strict=True):
+                _assert_in_range(target(part), value)
+    except (ValidationError, ValueError, TypeError):
+        key = None
+    # PostgreSQL has no text with a zero byte.
+    if key is None or "\0" in text:
+        raise exceptions.ValidationError(
+            {parameter: f"Not a key of these rows: {text!r}. Take it from the links of a page."}
+        )
+    return key
+
+
+def _assert_in_range(part: Field, value: Any) -> None:
+    """Raises ValidationError. Of a key that is stored nothing else is asked: it may be blank."""
+    if value is None:
+        raise ValidationError("null")
+    for validator in part.validators:
+        if isinstance(validator, (MinValueValidator, MaxValueValidator)):
+            validator(value)
+
+
+def text_of_key(row: Model) -> str | None:
+    """What ``key_of`` reads again; None for a key that a link cannot carry."""
+    text = row._meta.pk.value_to_string(row)
+    return text if 0 < len(text) <= LONGEST_KEY else None
+
+
+def has_comparable_key(model: type[Model]) -> bool:
+    """Whether a link can carry the model's primary key."""
+    pk = model._meta.pk
+    parts = pk.fields if is_composite(pk) else (pk,)
+    return all(_is_written_as_stored(target(part)) for part in parts)
+
+
+def _is_written_as_stored(field: Field) -> bool:
+    """Whether the text of a value is that of the column: a team's field may encode it."""
+    for method in ("from_db_value", "to_python", "get_prep_value", "value_to_string"):
+        owner = next((base for base in type(field).__mro__ if method in vars(base)), None)
+        if owner is not None and not owner.__module__.startswith("django."):
+            return False
+    return isinstance(field, KEYS)
+
+
+def target(field: Field) -> Field:
+    """The field whose values a foreign key has; any other field itself."""
+    while isinstance(field, ForeignKey):
+        field = field.target_field
+    return field
+
+
+def _can_begin_at_a_key(queryset: QuerySet) -> bool:
+    query = queryset.query
+    plain = not (query.combinator or query.extra or query.extra_tables or query.extra_order_by)
+    return (
+        has_comparable_key(queryset.model)
+        and plain
+        and issubclass(queryset._iterable_class, ModelIterable)
+        # A window function, for one, would be of the rows after the key only.
+        and not is_chosen(queryset)
+        and not shares_keys(queryset)
+    )
+
+
+def _is_unique(model: type[Model], term: Any) -> bool:
+    """Whether no two rows of the model have the same value there."""
+    if is_pk(model, term):
+        return True
+    name = term.removeprefix("-") if isinstance(term, str) else ""
+    field = model._meta._forward_fields_map.get(name)
+    # NULL is not equal to NULL; a relation's name is the order of the other model.
+    return field is not None and field.unique and not field.null and not field.is_relation
+
+
+def _deciding(queryset: QuerySet) -> tuple[str, ...]:
+    """Names whose values together tell each row from the others, but from its equals."""
+    query = queryset.query
+    if queryset._fields is not None and (
+        query.group_by or query.combinator or (query.distinct and not query.distinct_fields)
+    ):
+        names = [_column(query, name) for name in query.values_select]
+        return (*names, *query.extra_select, *_sortable(query))
+    if query.combinator:
+        return (*_columns(queryset), *_sortable(query))
+    return ("pk", *(_sortable(query) if shares_keys(queryset) else ()))
+
+
+def _columns(queryset: QuerySet) -> Iterator[str]:
+    """The columns of a union's rows that there is an order for, the key's first.
+
+    Rows of two models may have the same key, and so may two with another annotation each.
+    """
+    query, pk = queryset.query, queryset.model._meta.pk
+    # Django orders no union by a key of several columns.
+    yield from (part.attname for part in pk.fields) if is_composite(pk) else ("pk",)
+    # Django's own Paginator can count a slice in no other order. One that has an order already
+    # it cannot count in any case.
+    if query.is_sliced and not ordering_of(queryset):
+        return
+    deferred, excludes = query.deferred_loading
+    for field in queryset.model._meta.concrete_fields:
+        is_loaded = deferred.isdisjoint((field.name, field.attname)) is excludes
+        # Rows that are compared to be united once are of types that can be compared.
+        types = stored_types(field.model, queryset.db) if query.combinator_all else {}
+        stored = types.get(field.column)
+        if is_loaded and field is not pk and (stored is None or stored.has_order):
+            yield field.attname
+
+
+def _taking_the_same(part: Query, using: str) -> Query:
+    """A part of a union in full order, where that is what decides which rows it takes."""
+    # The rest of a union may choose other columns for its parts, which DISTINCT hangs on.
+    if part.combinator or not (part.distinct_fields or (part.is_sliced and not part.distinct)):
+        return part
+    rows = QuerySet(part.model, part, using)
+    rows._fields = None if part.selected is None else tuple(part.selected)
+    return in_full_order(rows).query
+
+
+def shares_keys(queryset: QuerySet) -> bool:
+    """Whether several rows may have one primary key."""
+    query = queryset.query
+    if order_multiplies(queryset):
+        return True
+    once = query.distinct or query.group_by
+    selected = query.annotation_select.values()
+    if once and all(annotation.contains_aggregate for annotation in selected):
+        return False
+    returns_sets = any(getattr(annotation, "set_returning", False) for annotation in selected)
+    return returns_sets or _multiplies(query)
+
+
+def order_multiplies(queryset: QuerySet) -> bool:
+    """Whether a row comes once for each of the values that it is ordered by."""
+    own = {"pk", *queryset.query.annotations, *queryset.model._meta._forward_fields_map}
+    terms = ordering_of(queryset)
+    if queryset.query.combinator or all(
+        isinstance(term, str) and term.removeprefix("-") in own for term in terms
+    ):
+        return False
+    # Django makes these joins when it writes the statement.
+    query = queryset.query.clone()
+    before = {alias for alias, used in query.alias_refcount.items() if used}
+    query.get_compiler(queryset.db).get_order_by()
+    return _multiplies(query, besides=before)
+
+
+def _multiplies(query: Query, besides: Collection[str] = ()) -> bool:
+    """Whether a join can give one row several times; another than those of ``besides``."""
+    used = [alias for alias, count in query.alias_refcount.items() if count]
+    joins = [query.alias_map[alias] for alias in used if alias not in besides]
+    return any(_leads_to_many(join) for join in joins if not isinstance(join, BaseTable))
+
+
+def _leads_to_many(join: Any) -> bool:
+    field = getattr(join, "join_field", None)
+    if field is None:  # of a library of its own kind
+        return True
+    # Seen from its other side, a GenericRelation calls itself many to one.
+    back = isinstance(field, ForeignObjectRel)
+    return not (field.one_to_one or (field.many_to_one and not back))
+
+
+def _sortable(query: Query) -> Iterator[str]:
+    """The selected annotations that PostgreSQL has an order for: it has none for ``json``."""
+    for name, annotation in query.annotation_select.items():
+        with contextlib.suppress(FieldError):  # of mixed types: nobody knows which it is
+            if not isinstance(annotation.output_field, models.JSONField):
+                yield name
+
+
+def _column(query: Query, name: str) -> str:
+    """The column behind a name in values(); a relation's name would be the other's ordering."""
+    field = query.names_to_path(name.split(LOOKUP_SEP), query.get_meta())[1]
+    if not field.is_relation:
+        return name
+    if not isinstance(field, ForeignKey):
+        return f"{name}{LOOKUP_SEP}pk"
+    return LOOKUP_SEP.join([*name.split(LOOKUP_SEP)[:-1], field.attname])

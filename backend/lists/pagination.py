@@ -1,0 +1,301 @@
+"""Pages that cost the same on any table.
+
+The body is the one of REST framework: ``count``, ``next``, ``previous``, ``results``. An
+invalid ``limit`` or ``offset`` is ignored as REST framework ignores it, so that clients
+of an API that took this class over unknowingly see no difference; new is the 400 for a
+``limit`` over the maximum, and for an invalid value of a parameter that is new here, and a
+member that says of an estimated ``count`` that it is one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from django.db.models import IntegerField, QuerySet
+from rest_framework import exceptions, pagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.utils.urls import remove_query_param, replace_query_param
+
+from backend.lists import offset_map
+from backend.lists.counting import Count, count
+from backend.lists.cursor import CursorPagination
+from backend.lists.keyset import by_pk, is_composite, is_whole_table, key_of, text_of_key
+from backend.lists.page_limits import check_limit, digits, maximum
+
+__all__ = ["CursorPagination", "LimitOffsetPagination"]
+
+# A member of the body that is there only where it is true: clients that know the body of REST
+# framework alone read on, and a person sees that the number beside it is no exact one.
+COUNT_ESTIMATED = "count_estimated"
+COUNT_ESTIMATED_SCHEMA = {
+    "type": "boolean",
+    "enum": [True],
+    "description": "There where `count` is PostgreSQL's estimate, and not where it is exact.",
+}
+# In the documentation: clients in JavaScript keep no larger number exactly.
+LARGEST_SHOWN_OFFSET = 2**53 - 1
+LARGEST_OFFSET = 2**63 - 1  # PostgreSQL's OFFSET is a bigint
+# Fewer rows are skipped as fast as a map is asked.
+MAP_FROM_OFFSET = 5_000
+
+
+def _parameter(name: str, description: str, **schema: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "required": False,
+        "in": "query",
+        "description": description,
+        "schema": {"type": "string", **schema},
+    }
+
+
+class LimitOffsetPagination(pagination.LimitOffsetPagination):
+    """REST framework's limit/offset pages, with a maximum, cheap counts and cheap depth.
+
+    Set ``max_limit`` in a subclass for another maximum than MAX_PAGE_SIZE. Where ``count`` is an
+    estimate, the body has ``"count_estimated": true`` after it. The header ``X-Count`` says
+    ``exact`` or ``estimated``; the query parameter ``count=exact`` asks for an exact one. Every
+    row is on one page: the primary key decides where the queryset's order is open. The links
+    carry, besides limit and offset, the key that the page follows or precedes where rows are
+    ordered by primary key.
+    """
+
+    count_query_param = "count"
+    after_query_param = "page_after"
+    before_query_param = "page_before"
+
+    def paginate_queryset(
+        self, queryset: Any, request: Request, view: Any = None
+    ) -> list[Any] | None:
+        """The rows of the page, None when there is no page size.
+
+        Raises ValidationError for a ``limit`` over the maximum and for an invalid position.
+        """
+        self.request = request
+        self.limit = self.get_limit(request)
+        if self.limit is None:
+            return None
+        check_limit(request, self.limit_query_param, self._maximum(), view)
+        self.offset = self.get_offset(request)
+        self.count_result: Count | None = None
+        self.descending: bool | None = None
+        self.mapped = False
+        if isinstance(queryset, QuerySet):
+            queryset, self.descending = by_pk(queryset)
+        self.position_params = self._free_params(view, queryset)
+        self.position = self._position(queryset)
+        rows = self._rows(queryset)
+        page = self._cut(rows)
+        self._settle_count(queryset, page)
+        if self.count > self.limit and self.template is not None:
+            self.display_page_controls = True
+        self.first, self.last = (page[0], page[-1]) if page else (None, None)
+        return page
+
+    def get_count(self, queryset: Any) -> int:
+        """The number of rows, exact or an estimate; a subclass may count in its own way."""
+        if not isinstance(queryset, QuerySet):
+            return super().get_count(queryset)
+        asked = self.request.query_params.get(self.count_query_param)
+        self.count_result = count(queryset, exact=asked == "exact")
+        return self.count_result.rows
+
+    def get_paginated_response(self, data: Any) -> Response:
+        response = super().get_paginated_response(data)
+        response["X-Count"] = "exact" if self.count_is_exact else "estimated"
+        if not self.count_is_exact:
+            count, *others = response.data.items()
+            response.data = dict([count, (COUNT_ESTIMATED, True), *others])
+        return response
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        page = super().get_paginated_response_schema(schema)
+        page["properties"][COUNT_ESTIMATED] = COUNT_ESTIMATED_SCHEMA
+        return page
+
+    def get_next_link(self) -> str | None:
+        if not self.more:
+            return None
+        url = replace_query_param(self._here(), self.limit_query_param, self.limit)
+        url = replace_query_param(url, self.offset_query_param, self.offset + self.limit)
+        return self._with_position(url, self.after_query_param, self.last)
+
+    def get_previous_link(self) -> str | None:
+        if self.offset <= 0:
+            return None
+        url = replace_query_param(self._here(), self.limit_query_param, self.limit)
+        if self.offset <= self.limit:
+            return remove_query_param(url, self.offset_query_param)
+        url = replace_query_param(url, self.offset_query_param, self.offset - self.limit)
+        return self._with_position(url, self.before_query_param, self.first)
+
+    def get_html_context(self) -> dict[str, Any]:
+        context = super().get_html_context()
+        context["page_links"] = [
+            link._replace(url=link.url and self._without_position(link.url))
+            for link in context["page_links"]
+        ]
+        return context
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        limit, offset = super().get_schema_operation_parameters(view)
+        limit["schema"] |= {"minimum": 1, "maximum": self._maximum()}
+        if self.default_limit is not None:
+            limit["schema"]["default"] = self.default_limit
+        offset["schema"] |= {"minimum": 0, "maximum": LARGEST_SHOWN_OFFSET, "default": 0}
+        exact = "`exact` counts every row, which takes its time on a large table; without it, "
+        exact += "`count` may be an estimate, and the header X-Count says so."
+        parameters = [limit, offset, _parameter(self.count_query_param, exact, enum=["exact"])]
+        queryset, kind = getattr(view, "queryset", None), "string"
+        if isinstance(queryset, QuerySet):
+            # What a union can be ordered by is the database's to say, which need not be there.
+            if queryset.query.combinator or by_pk(queryset)[1] is None:
+                return parameters
+            kind = "integer" if isinstance(queryset.model._meta.pk, IntegerField) else kind
+        position = "A position that the links of a page carry: rows {} this primary key."
+        parameters += [
+            _parameter(self.after_query_param, position.format("after"), type=kind),
+            _parameter(self.before_query_param, position.format("before"), type=kind),
+        ]
+        return parameters
+
+    # --- Which rows
+
+    def _maximum(self) -> int:
+        return maximum(self.max_limit, self.default_limit)
+
+    def get_limit(self, request: Request) -> int | None:
+        # Not cut off at max_limit, as REST framework does in silence.
+        with contextlib.suppress(KeyError, ValueError):
+            return pagination._positive_int(
+                digits(request.query_params[self.limit_query_param]), strict=True
+            )
+        return self.default_limit
+
+    def get_offset(self, request: Request) -> int:
+        with contextlib.suppress(KeyError, ValueError):
+            return int(digits(request.query_params[self.offset_query_param]))
+        return 0
+
+    def _position(self, queryset: Any) -> tuple[str, Any] | None:
+        """The parameter that gives a key and that key, None when the offset has to do."""
+        parameters = self.request.query_params
+        given = [name for name in self.position_params if parameters.get(name)]
+        if len(given) > 1:
+            raise exceptions.ValidationError(
+                {given[1]: f"Give either {given[0]} or {given[1]}, as a page's link does."}
+            )
+        if not given:
+            return None
+        name = given[0]
+        if self.descending is None:
+            # Ordered by something else since the link was made; its offset still holds.
+            if self.offset_query_param in parameters:
+                return None
+            raise exceptions.ValidationError(
+                {name: f"These rows are not in order of their key. Use {self.offset_query_param}."}
+            )
+        return name, key_of(queryset.model, parameters[name], name)
+
+    def _rows(self, queryset: Any) -> list[Any]:
+        """Up to one row more than the page, which tells whether another page follows."""
+        if self.offset > LARGEST_OFFSET - self.limit - 1:
+            return []
+        if self.position is not None:
+            return self._rows_from_position(queryset)
+        if self.offset == 0:
+            return list(queryset[: self.limit + 1])
+        located = self._located(queryset)
+        if located is not None:
+            return located
+        self.count = self.get_count(queryset)
+        exact = self.count_result is None or self.count_result.exact
+        if exact and self.offset >= self.count:
+            return []
+        return list(queryset[self.offset : self.offset + self.limit + 1])
+
+    def _rows_from_position(self, queryset: QuerySet) -> list[Any]:
+        name, key = self.position
+        forward = name == self.after_query_param
+        upward = forward != self.descending
+        rows = queryset.filter(**{"pk__gt" if upward else "pk__lt": key})
+        if forward:
+            return list(rows[: self.limit + 1])
+        return list(rows.reverse()[: self.limit])[::-1]
+
+    def _located(self, queryset: Any) -> list[Any] | None:
+        """The page by the map of the table; None when there is none for this queryset."""
+        if self.descending is None or not is_whole_table(queryset):
+            return None
+        if is_composite(queryset.model._meta.pk):  # a map has keys of one column
+            return None
+        table = offset_map.current(queryset, build=self.offset >= MAP_FROM_OFFSET)
+        if table is None:
+            return None
+        self.mapped = True
+        self.count_result = Count(table.total, exact=False)
+        if self.offset >= table.total:
+            return []
+        key, skip = table.start(self.offset, self.descending)
+        if key is not None:
+            queryset = queryset.filter(**{"pk__lte" if self.descending else "pk__gt": key})
+        return list(queryset[skip : skip + self.limit + 1])
+
+    def _cut(self, rows: list[Any]) -> list[Any]:
+        backward = self.position is not None and self.position[0] == self.before_query_param
+        # What a page precedes, follows it.
+        self.more = bool(rows) if backward else len(rows) > self.limit
+        return rows[: self.limit]
+
+    # --- How many rows
+
+    def _settle_count(self, queryset: Any, page: list[Any]) -> None:
+        """``count`` and ``count_is_exact``, never against what the page itself proves."""
+        # A position and the map say where a row is as of some seconds ago.
+        proven = self.position is None and not self.mapped
+        seen = self.offset + len(page) + self.more
+        own = type(self).get_count is not LimitOffsetPagination.get_count
+        if proven and not own and not self.more and (page or self.offset == 0):
+            self.count, self.count_is_exact = seen, True
+            return
+        asked = self.request.query_params.get(self.count_query_param) == "exact"
+        if self.count_result is None or (asked and not self.count_result.exact):
+            self.count = self.get_count(queryset)
+        else:
+            self.count = self.count_result.rows
+        self.count_is_exact = self.count_result is None or self.count_result.exact
+        if page and (proven or not self.count_is_exact):
+            self.count = max(self.count, seen)
+        elif not page and not self.count_is_exact:
+            self.count = min(self.count, self.offset)
+
+    # --- Links
+
+    def _here(self) -> str:
+        return self._without_position(self.request.build_absolute_uri())
+
+    def _without_position(self, url: str) -> str:
+        for name in self.position_params:
+            url = remove_query_param(url, name)
+        return url
+
+    def _free_params(self, view: Any, queryset: Any) -> tuple[str, ...]:
+        """The parameters of positions; none where a filter of the view has one of these names."""
+        names = (self.after_query_param, self.before_query_param)
+        fields = getattr(view, "filterset_fields", None) or ()
+        if not isinstance(queryset, QuerySet):  # django-filter lets lists through
+            fields = ()
+        elif isinstance(fields, str):  # "__all__"
+            fields = [field.name for field in queryset.model._meta.get_fields()]
+        filterset = getattr(view, "filterset_class", None)
+        # A filter of a range has two parameters: page_after and page_before are those of `page`.
+        forms = {form for each in names for form in (each, each.rpartition("_")[0])}
+        return names if forms.isdisjoint((*fields, *getattr(filterset, "base_filters", ()))) else ()
+
+    def _with_position(self, url: str, name: str, row: Any) -> str:
+        if name not in self.position_params or self.descending is None or row is None:
+            return url
+        text = text_of_key(row)
+        return url if text is None else replace_query_param(url, name, text)

@@ -1,0 +1,112 @@
+"""Only the fields that a client asks for: ``?fields=name,geom``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework_gis.serializers import GeoFeatureModelSerializer
+
+from backend.lists.parameters import KnownParametersMixin
+
+# Whose way of making a value is known to need no other column.
+LIBRARIES = ("rest_framework.", "rest_framework_gis.", "backend.geo.")
+
+
+class SparseFieldsMixin(KnownParametersMixin):
+    """Restricts what a view reads and sends to ``?fields=``; put it before the viewset's class.
+
+    What is not named is not sent. A GeoJSON Feature keeps its id, type and geometry, as
+    RFC 7946 wants them; the geometry is null unless its field, or ``geometry``, is named.
+    Columns that the answer does not need are not loaded. Writes are as ever.
+    """
+
+    fields_query_param = "fields"
+    # While it is asked what the view shows to this request at all.
+    with_all_fields = False
+
+    def get_serializer(self, *args: Any, **kwargs: Any) -> serializers.BaseSerializer:
+        """Raises ValidationError for a name that is no field of the serializer."""
+        serializer = super().get_serializer(*args, **kwargs)
+        names = self._names()
+        if names:
+            self._restrict(getattr(serializer, "child", serializer), names)
+        return serializer
+
+    def filter_queryset(self, queryset: QuerySet) -> QuerySet:
+        queryset = super().filter_queryset(queryset)
+        if not self._names() or not isinstance(queryset, QuerySet):
+            return queryset
+        return queryset.defer(*_unused(self.get_serializer(), queryset))
+
+    def _names(self) -> list[str]:
+        request = getattr(self, "request", None)
+        fake = getattr(self, "swagger_fake_view", False)
+        if self.with_all_fields or request is None or fake or request.method not in SAFE_METHODS:
+            return []
+        given = request.query_params.get(self.fields_query_param, "").split(",")
+        return [name.strip() for name in given if name.strip()]
+
+    def _restrict(self, serializer: serializers.Serializer, names: list[str]) -> None:
+        known = [name for name, field in serializer.fields.items() if not field.write_only]
+        kept = set(names)
+        # A view of tiles says which field its answer is nothing without.
+        if drawn := getattr(self, "drawn_field", lambda _: None)(serializer):
+            kept.add(drawn)
+        if isinstance(serializer, GeoFeatureModelSerializer):
+            kept = _restrict_feature(serializer, kept)
+        if unknown := kept - {*known, None}:
+            raise ValidationError(
+                {
+                    self.fields_query_param: f"Unknown: {', '.join(map(repr, sorted(unknown)))}. "
+                    f"Choose from {', '.join(known)}."
+                }
+            )
+        for name in set(serializer.fields) - kept:
+            serializer.fields.pop(name)
+
+
+def _restrict_feature(serializer: GeoFeatureModelSerializer, names: set[str]) -> set[str]:
+    """The fields to keep. Geometry and box are taken out of this one serializer's Meta."""
+    meta = serializer.Meta
+    if "geometry" in names and "geometry" not in serializer.fields:
+        names = names - {"geometry"} | {meta.geo_field}
+    changes: dict[str, Any] = {}
+    if meta.geo_field not in names:
+        changes = {"geo_field": None, "auto_bbox": False}
+    if meta.bbox_geo_field not in names:
+        changes["bbox_geo_field"] = None
+    serializer.Meta = type("Meta", (meta,), changes)
+    return names | {meta.id_field}
+
+
+def _unused(serializer: serializers.Serializer, queryset: QuerySet) -> list[str]:
+    """Columns that the answer needs not; none when it might, for each row would ask again."""
+    model = queryset.model
+    columns = {field.name: field for field in model._meta.concrete_fields}
+    fields = [field for field in serializer.fields.values() if not field.write_only]
+    plain = (_is_libraries(serializer, "to_representation", "get_properties")) and all(
+        field.source in columns
+        and not isinstance(field, serializers.BaseSerializer)
+        and _is_libraries(field, "get_attribute")
+        for field in fields
+    )
+    if not plain or queryset._fields is not None or queryset.query.combinator:
+        return []
+    ordering = queryset.query.order_by or model._meta.ordering
+    needed = {field.source for field in fields}
+    needed |= {term.removeprefix("-") for term in ordering if isinstance(term, str)}
+    # A relation may be followed by select_related, which a deferred one cannot be.
+    return [
+        name
+        for name, column in columns.items()
+        if name not in needed and not column.is_relation and not column.primary_key
+    ]
+
+
+def _is_libraries(instance: Any, *methods: str) -> bool:
+    functions = [getattr(type(instance), method, None) for method in methods]
+    return all(each is None or each.__module__.startswith(LIBRARIES) for each in functions)

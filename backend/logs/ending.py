@@ -1,0 +1,38 @@
+"""How a process ends that cannot go on: with two lines, or one event of them."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+
+from backend.conf.environment import TRUE
+from backend.conf.errors import StartupError
+from backend.logs import console, formatters
+
+
+def exit_with(error: StartupError) -> int:
+    """Print the two lines (in debug mode the traceback before them) and return exit code 1.
+
+    With LOG_FORMAT=json they are one event, with the fields ``message`` and ``fix``.
+    """
+    cause = error.__cause__ if os.environ.get("DEBUG", "").lower() in TRUE else None
+    if formatters.is_json():
+        console.emit("boot", logging.CRITICAL, error.problem, cause, fix=error.fix)
+        return 1
+    if cause is not None:
+        traceback.print_exception(cause)
+    print(error, file=sys.stderr, flush=True)
+    return 1
+
+
+@contextlib.contextmanager
+def explained() -> Iterator[None]:
+    """End the process with the two lines when the body raises a StartupError."""
+    try:
+        yield
+    except StartupError as error:
+        sys.exit(exit_with(error))

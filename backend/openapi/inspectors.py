@@ -1,0 +1,248 @@
+"""What drf-yasg says of an API: ``SWAGGER_SETTINGS["DEFAULT_AUTO_SCHEMA_CLASS"]``.
+
+The parameters of spatial filters and of pages come from their own
+``get_schema_operation_parameters``, which drf-yasg reads; the rest is in ``backend.openapi``
+and ``backend.openapi.geojson_schemas``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from drf_yasg import openapi
+from drf_yasg.inspectors import (
+    FieldInspector,
+    FileFieldInspector,
+    JSONFieldInspector,
+    SimpleFieldInspector,
+    SwaggerAutoSchema,
+)
+from drf_yasg.inspectors.field import ReferencingSerializerInspector, get_queryset_from_view
+from rest_framework_gis.serializers import GeoFeatureModelSerializer
+
+from backend.geo.readable import no_streams
+from backend.geo.shown import as_list
+from backend.geo.streaming import StreamingMixin
+from backend.geo.tiles import TilesMixin
+from backend.http.negotiation import GEOJSON, OF_ONE_ROW
+from backend.lists.pagination import COUNT_ESTIMATED, COUNT_ESTIMATED_SCHEMA
+from backend.lists.sparse_fields import SparseFieldsMixin
+from backend.openapi import answers, logins, words
+from backend.openapi.fields import (
+    AbsentFileInspector,
+    ComputedFieldInspector,
+    PlainFieldInspector,
+    before,
+)
+from backend.openapi.filters import DjangoFilterInspector
+from backend.openapi.geojson_schemas import (
+    FeatureInspector,
+    GeometryFieldInspector,
+    with_collections,
+)
+from backend.openapi.parameters import DescribedInspector, each_once, unfilled
+from backend.openapi.serializers import Role, RoleInspector, as_role
+
+COUNT_HEADER = {
+    "X-Count": {
+        "type": "string",
+        "enum": ["exact", "estimated"],
+        "description": "Whether `count` is exact or PostgreSQL's estimate.",
+    }
+}
+# https://github.com/mapbox/tilejson-spec/tree/master/3.0.0
+TILEJSON = {
+    "tilejson": {"type": "string", "enum": ["3.0.0"]},
+    "name": {"type": "string"},
+    "tiles": {"type": "array", "items": openapi.Schema(type="string"), "min_items": 1},
+    "minzoom": {"type": "integer", "minimum": 0, "maximum": 30},
+    "maxzoom": {"type": "integer", "minimum": 0, "maximum": 30},
+    "bounds": {
+        "type": "array",
+        "items": openapi.Schema(type="number"),
+        "min_items": 4,
+        "max_items": 4,
+    },
+}
+
+
+def _with_ours(inspectors: list[type[FieldInspector]]) -> list[type[FieldInspector]]:
+    """Ours where a serializer's turn is: after those that work on what the others made."""
+    ours = [FeatureInspector, GeometryFieldInspector, RoleInspector]
+    inspectors = before(ReferencingSerializerInspector, ours, inspectors)
+    inspectors = before(SimpleFieldInspector, [PlainFieldInspector], inspectors)
+    inspectors = before(FileFieldInspector, [AbsentFileInspector], inspectors)
+    inspectors = before(JSONFieldInspector, [ComputedFieldInspector], inspectors)
+    return [words.DescriptionInspector, *inspectors]
+
+
+class GeoAutoSchema(SwaggerAutoSchema):
+    """One operation: what is sent, every answer there is, who may ask, and what is spatial."""
+
+    field_inspectors: ClassVar = _with_ours(SwaggerAutoSchema.field_inspectors)
+    filter_inspectors: ClassVar = [
+        DjangoFilterInspector,
+        DescribedInspector,
+        *SwaggerAutoSchema.filter_inspectors,
+    ]
+    paginator_inspectors: ClassVar = [DescribedInspector, *SwaggerAutoSchema.paginator_inspectors]
+
+    def get_summary_and_description(self) -> tuple[str | None, str]:
+        description = self.overrides.get("operation_description")
+        if description is None:
+            description = (self._sch.get_description(self.path, self.method) or "").strip()
+        summary = self.overrides.get("operation_summary")
+        if summary is not None:
+            return summary, description
+        queryset = getattr(self.view, "queryset", None)
+        queryset = get_queryset_from_view(self.view) if queryset is None else queryset
+        return words.summarized(self.view, getattr(queryset, "model", None), description)
+
+    # --- What is sent
+
+    def get_view_serializer(self) -> Any:
+        with as_list(self.view):
+            return super().get_view_serializer()
+
+    def get_request_serializer(self) -> Any:
+        role = Role.PATCH if self.method.upper() == "PATCH" else Role.BODY
+        return as_role(super().get_request_serializer(), role)
+
+    def make_body_parameter(self, schema: Any) -> openapi.Parameter:
+        parameter = super().make_body_parameter(schema)
+        parameter.required = self.method.upper() != "PATCH"  # which may change nothing
+        return parameter
+
+    def get_query_parameters(self) -> list[openapi.Parameter]:
+        parameters = super().get_query_parameters()
+        if self.method.upper() != "GET":
+            return parameters
+        if isinstance(self.view, SparseFieldsMixin):
+            parameters.append(self._fields_parameter())
+        if formats := self._formats():
+            parameters.append(
+                openapi.Parameter(
+                    "format",
+                    openapi.IN_QUERY,
+                    description="A page as JSON; or with one of the others all rows, as a stream.",
+                    type=openapi.TYPE_STRING,
+                    enum=["json", *formats],
+                    default="json",
+                )
+            )
+        # A FilterSet of the team's may have taken any of these names.
+        return each_once(parameters)
+
+    def get_filter_parameters(self) -> list[openapi.Parameter]:
+        with as_list(self.view):
+            return each_once(map(unfilled, super().get_filter_parameters()))
+
+    def get_security(self) -> list[dict[str, list[str]]] | None:
+        told = super().get_security()
+        return logins.requirements(self.view, self.method.upper()) if told is None else told
+
+    # --- What is answered
+
+    def get_produces(self) -> list[str]:
+        without = () if self.overrides.get("produces") else self._refused_formats()
+        offered = [kind for kind in super().get_produces() if kind not in without]
+        # An error of a view of tiles is none.
+        return list(dict.fromkeys([*offered, answers.JSON]))
+
+    def _refused_formats(self) -> set[str]:
+        """Media types whose renderers the view has, and which its rows cannot be written in."""
+        if getattr(self.view, "action", None) in OF_ONE_ROW:
+            is_feature = isinstance(self.get_view_serializer(), GeoFeatureModelSerializer)
+            return set() if is_feature else {GEOJSON}
+        if not isinstance(self.view, StreamingMixin):
+            return set()
+        suited = self._formats()
+        streams = self.view.stream_renderer_classes
+        return {each.media_type for each in streams if each.format not in suited}
+
+    def get_responses(self) -> openapi.Responses:
+        told = super().get_responses()
+        with as_list(self.view):
+            refusals = answers.refusals(self.view, self.method.upper(), self.components)
+        return openapi.Responses(responses={**refusals, **told})
+
+    def get_default_response_serializer(self) -> Any:
+        sparse = self.method.upper() == "GET" and isinstance(self.view, SparseFieldsMixin)
+        role = Role.PARTIAL_ANSWER if sparse else Role.ANSWER
+        return as_role(super().get_default_response_serializer(), role)
+
+    def get_default_responses(self) -> dict[str, Any]:
+        if isinstance(self.view, TilesMixin) and getattr(self.view, "action", None) == "tiles":
+            return {"200": openapi.Response("TileJSON 3.0.0", _tilejson())}
+        responses = super().get_default_responses()
+        (status, schema), *_ = responses.items()
+        if not self.has_list_response() or not isinstance(schema, openapi.Schema):
+            return responses
+        if isinstance(self.get_view_serializer(), GeoFeatureModelSerializer):
+            schema = with_collections(schema)
+        description = "A page." if self.should_page() else "All rows."
+        if formats := self._formats():
+            description += f" With format={' or '.join(formats)}: all rows, streamed."
+        options: dict[str, Any] = {}
+        if hasattr(getattr(self.view, "paginator", None), "count_query_param"):
+            options["headers"] = COUNT_HEADER
+            schema.properties[COUNT_ESTIMATED] = openapi.Schema(**COUNT_ESTIMATED_SCHEMA)
+        if "geojson" in formats:
+            schema = _page_or_collection(schema)
+        return {status: openapi.Response(description, schema, **options)}
+
+    def _formats(self) -> list[str]:
+        """Of the streams that backend.geo.streaming gives, where the view has them."""
+        action = getattr(self.view, "action", "list")
+        if not self.has_list_response() or action != "list":
+            return []
+        if not isinstance(self.view, StreamingMixin):
+            return []
+        queryset = get_queryset_from_view(self.view)
+        if queryset is not None:
+            return self.view.stream_formats(queryset)
+        # It may depend on the request.
+        known = no_streams(type(self.view)) is None
+        return [each.format for each in self.view.stream_renderer_classes] if known else []
+
+    def _fields_parameter(self) -> openapi.Parameter:
+        serializer = self.get_view_serializer()
+        known = [name for name, field in serializer.fields.items() if not field.write_only]
+        return openapi.Parameter(
+            self.view.fields_query_param,
+            openapi.IN_QUERY,
+            description=f"Only these, with commas between: {', '.join(known)}.",
+            type=openapi.TYPE_ARRAY,
+            items=openapi.Items(type=openapi.TYPE_STRING, enum=known),
+        )
+
+
+def _page_or_collection(page: openapi.Schema) -> openapi.Schema:
+    """A page, or with format=geojson a FeatureCollection: OpenAPI 2.0 has one schema for both.
+
+    The members of the second are left to words: in one schema, every sample that is made of
+    it would have `results` and `type` side by side, which no answer has.
+    """
+    if page.type != openapi.TYPE_OBJECT:
+        made = openapi.Schema(openapi.TYPE_OBJECT, description="All rows; or a FeatureCollection.")
+        made.pop("type")
+        return made
+    return openapi.Schema(
+        type=openapi.TYPE_OBJECT,
+        description="A page; or with format=geojson a FeatureCollection: `type` and `features`.",
+        properties=page.properties,
+    )
+
+
+def _tilejson() -> openapi.Schema:
+    layer = {
+        "id": openapi.Schema(type="string"),
+        "fields": openapi.Schema(type="object", additional_properties={"type": "string"}),
+    }
+    layers = openapi.Schema(type="object", required=["id", "fields"], properties=layer)
+    members = {name: openapi.Schema(**schema) for name, schema in TILEJSON.items()}
+    return openapi.Schema(
+        type=openapi.TYPE_OBJECT,
+        required=["tilejson", "tiles", "vector_layers"],
+        properties={**members, "vector_layers": openapi.Schema(type="array", items=layers)},
+    )

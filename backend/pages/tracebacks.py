@@ -1,0 +1,142 @@
+"""Django's error page and error mail, with the secrets in them masked.
+
+Django masks what a name gives away (``PASSWORD``), and shows the same value where it stands in
+a URL, in a variable of a function, in a message or in a line of code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from types import FrameType
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.template.defaultfilters import pprint
+from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
+
+from backend.conf.environment import Environment, current
+from backend.conf.errors import StartupError
+from backend.conf.masking import MASK, Masker, for_process
+from backend.conf.secret_vocabulary import is_secret, secret_members
+from backend.logs.masking import mask_query, mask_uri
+
+# Characters of a variable's value that are looked through; Django shows the first 4096.
+LONGEST = 20_000
+DEEPEST = 8  # levels of dictionaries and lists
+# An attribute of a request whose answer is to show a traceback.
+SHOWN = "_backend_shows_traceback"
+
+
+class _SecretNames:
+    """In place of Django's pattern of the names whose values its pages hide."""
+
+    search = staticmethod(is_secret)
+
+
+class ReporterFilter(SafeExceptionReporterFilter):
+    """What an error page may show of settings, of a request and of variables."""
+
+    hidden_settings = _SecretNames
+
+    @cached_property
+    def masker(self) -> Masker:
+        """What masks this process's secrets."""
+        values = {name: getattr(settings, name) for name in dir(settings)}
+        env = current()
+        try:
+            return for_process(env, values)
+        except StartupError:
+            # A file with a secret is gone since the start. What was in it is in the settings.
+            raw = {name: value for name, value in env.raw.items() if not name.endswith("_FILE")}
+            return for_process(Environment(raw, env.store), values)
+
+    def get_safe_settings(self) -> dict[str, Any]:
+        names = [name for name in dir(settings) if name.isupper()]
+        return {name: self.masker.plain(getattr(settings, name), name) for name in names}
+
+    def get_safe_request_meta(self, request: HttpRequest | None) -> dict[str, Any]:
+        return self._named(super().get_safe_request_meta(request))
+
+    def get_safe_cookies(self, request: HttpRequest | None) -> dict[str, Any]:
+        return self._named(super().get_safe_cookies(request))
+
+    def get_post_parameters(self, request: HttpRequest | None) -> dict[str, Any]:
+        return self._named(dict(super().get_post_parameters(request).items()))
+
+    def _named(self, values: dict[str, Any]) -> dict[str, Any]:
+        return {name: _masked(self.masker, name, value) for name, value in values.items()}
+
+    def get_traceback_frame_variables(
+        self, request: HttpRequest | None, tb_frame: FrameType
+    ) -> Iterable[tuple[str, Any]]:
+        found = super().get_traceback_frame_variables(request, tb_frame)
+        return [(name, _Shown(self.masker, name, value)) for name, value in found]
+
+
+class Reporter(ExceptionReporter):
+    """The page and the mail: messages, addresses and lines of code are masked too."""
+
+    def __init__(self, request: HttpRequest | None, *args: Any, **kwargs: Any) -> None:
+        super().__init__(request, *args, **kwargs)
+        self.known = ReporterFilter().masker
+        if type(self.filter) is ReporterFilter:
+            # One of its own, because Django keeps its filter, and settings may change.
+            self.filter = ReporterFilter()
+            self.filter.masker = self.known
+
+    def get_traceback_data(self) -> dict[str, Any]:
+        data = super().get_traceback_data()
+        for name in ("exception_value", "exception_notes", "unicode_hint"):
+            if name in data:
+                data[name] = self.known.text(data[name])
+        if self.request is not None:
+            if not self.is_email:
+                setattr(self.request, SHOWN, True)
+            address = mask_uri(data["request_insecure_uri"])
+            data["request_insecure_uri"] = self.known.text(address)
+            items = self.request.GET.items()
+            data["request_GET_items"] = [
+                (key, _masked(self.known, key, item)) for key, item in items
+            ]
+        for frame in data["frames"]:
+            if frame["exc_cause"]:
+                frame["exc_cause"] = self.known.text(str(frame["exc_cause"]))
+            for name in {"pre_context", "post_context"} & frame.keys():
+                frame[name] = [self.known.code(line) for line in frame[name]]
+            if "context_line" in frame:
+                frame["context_line"] = self.known.code(frame["context_line"])
+        return data
+
+
+class _Shown:
+    """A variable of a function, as Django prints it, masked."""
+
+    def __init__(self, known: Masker, name: str, value: Any) -> None:
+        self.known, self.name, self.value = known, name, value
+
+    def __repr__(self) -> str:
+        value = _masked(self.known, self.name, self.value)
+        return self.known.text(pprint(value)[:LONGEST])
+
+
+def _masked(known: Masker, name: Any, value: Any, depth: int = 0) -> Any:
+    """``value`` with the texts in it masked; objects that are not plain data stay."""
+    if isinstance(value, (str, bytes)):
+        if value and is_secret(str(name)):
+            return MASK
+        if name == "QUERY_STRING":
+            value = mask_query(str(value))
+        elif isinstance(value, str) and "?" in value and "\n" not in value:
+            value = mask_uri(value)
+        return known.text(value) if isinstance(value, str) else known.plain(value)
+    if depth < DEEPEST and isinstance(value, dict):
+        secrets = secret_members(value)
+        return {
+            key: MASK if key in secrets and item else _masked(known, key, item, depth + 1)
+            for key, item in value.items()
+        }
+    if depth < DEEPEST and type(value) in (list, tuple):
+        return type(value)(_masked(known, "", item, depth + 1) for item in value)
+    return value

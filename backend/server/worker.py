@@ -1,0 +1,498 @@
+"""gunicorn's worker of threads, of which slow clients hold few and probes have one more.
+
+gunicorn's own (``gthread``) reads a request in the thread that will answer it, and waits
+there for as long as the client likes: as many halves of a request as there are threads, and
+nobody else is served. Here the one thread that watches all sockets collects the headers and a small
+body; a thread is taken when they are in. It also sends what is left of an answer that the client
+did not take at once, and waits for a client to close. https://docs.gunicorn.org/en/stable/deploy.html
+
+A large body is read by the thread, because the view decides whether it wants it, and a stream is
+written by it as it is read: for both there are fewer places (``backend.server.places``) than
+threads. Who keeps no pace is let go: ``backend.server.clients``.
+
+With all threads waiting for a database that is silent, a probe would wait behind them, and
+a container that only has to wait would be killed for it. Probes then get a thread apart.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import re
+import selectors
+import socket
+import time
+from collections import deque
+from concurrent import futures
+from dataclasses import dataclass
+from functools import partial
+
+from gunicorn import http
+from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine
+from gunicorn.http.unreader import Unreader
+from gunicorn.http2 import negotiation
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
+
+from backend.conf import limits
+from backend.conf.environment import current
+from backend.server import clients, memory, places
+from backend.server.clients import Client
+
+# Seconds from the first byte of a request to the end of its headers. nginx gives 60,
+# Apache 20 and more while bytes come; ours are a kilobyte, and no proxy needs a second.
+HEADERS_TIMEOUT = 10
+# Seconds from the connection to the first byte where connections run out: a way around the
+# world.
+FIRST_BYTES_TIMEOUT = 0.2
+# Bytes of one request's line and headers, and of a body that is collected with them; nginx takes
+# 32 KiB.
+HEADERS_LIMIT = 64 * 1024
+_memory = limits.memory_bytes() or 2**40
+# Bytes of all requests that are not in yet: above, the longest of them makes room.
+INCOMING_LIMIT = min(8 * 2**20, _memory // 32)
+# Bytes of all answers that wait for slow clients: above, the slowest of them makes room. 16 pages
+# of 10,000 points are 30 MB.
+KEPT_LIMIT = min(32 * 2**20, _memory // 16)
+# Seconds, and bytes, that a client may go on sending after its last answer: closed before, its
+# system would throw the answer away.
+LINGER_TIMEOUT, LINGER_BYTES = 2, 2**20
+
+BODY = re.compile(rb"\r\n(content-length|transfer-encoding|expect)[ \t]*:[ \t]*([^\r]*)", re.I)
+PROBES = tuple(
+    f"{method} {prefix}/health/{page}{end}".encode()
+    for method in ("GET", "HEAD")
+    for prefix in {"", current()["PATH_PREFIX"]}
+    for page in ("live", "ready")
+    for end in (" ", "/ ", "?")
+)
+
+
+def _last_words(status: str, detail: str, *headers: str) -> bytes:
+    """An answer to a request that no thread has seen."""
+    body = json.dumps({"detail": detail})
+    lines = (
+        f"HTTP/1.1 {status}",
+        "Connection: close",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        *headers,
+    )
+    return "\r\n".join((*lines, "", body)).encode()
+
+
+TIMED_OUT = _last_words("408 Request Timeout", "This request did not come to its end in time.")
+NO_PLACE = _last_words(
+    "503 Service Unavailable", places.NO_PLACE, f"Retry-After: {places.RETRY_AFTER}"
+)
+
+
+@dataclass
+class Incoming:
+    """A connection whose request is not in yet; times are of time.monotonic."""
+
+    came: float
+    end: float  # when it is given up
+    size: int = 0  # bytes that are there
+    whole: int = 0  # bytes of the headers and a small body, once the headers are in
+    is_queued: bool = False  # for a place
+
+
+@dataclass
+class Leaving:
+    """A connection that is closed when its client has closed it, or at ``end``."""
+
+    end: float
+    drained: int = 0
+
+
+class Worker(ThreadWorker):
+    """``gthread`` whose threads only meet requests with all their headers, probes first."""
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        # Oldest first. Those that wait for a place are in the queue, too.
+        self.incoming: dict[TConn, Incoming] = {}
+        self.queue: deque[TConn] = deque()
+        # Connections with an answer to be sent, and how its thread ended.
+        self.sending: dict[TConn, futures.Future] = {}
+        self.leaving: dict[TConn, Leaving] = {}
+        self.has_place: set[TConn] = set()
+        self.put_back: set[TConn] = set()  # by their threads, to wait for a place
+        self.next_look = 0.0
+        self.full_until = 0.0  # when there may be room for another connection
+        self.busy = 0
+        self.answering = 0  # as ``busy``, without probes
+
+    def init_process(self) -> None:
+        self.probe_pool = futures.ThreadPoolExecutor(max_workers=1)
+        memory.bound(limits.room(self.cfg.workers))
+        places.bound(max(self.cfg.threads - 1, 1), partial(self.method_queue.defer, self._admit))
+        super().init_process()
+
+    def run(self) -> None:
+        # They do not change any more, and 25 are asked for each request, by three calls each.
+        vars(self.cfg).update({name: found.get() for name, found in self.cfg.settings.items()})
+        super().run()
+
+    def accept(self, listener: socket.socket) -> bool:
+        """Accept a connection; False where there is no room for one now."""
+        # At the limit gunicorn stops accepting; then thousands of silent connections would
+        # lock everybody out. The oldest of them makes room instead, once it had the time
+        # that a client needs for its first bytes; until then the next ones wait.
+        is_full = self.nr_conns >= self.worker_connections - 1
+        if is_full and self.alive and not self._make_room():
+            return False
+        try:
+            super().accept(listener)
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE):
+                raise
+            return self.alive and self._make_room()
+        return True
+
+    def _make_room(self) -> bool:
+        """Close the connection that is missed least; False where all of them are needed."""
+        now = time.monotonic()
+        begun = (conn for conn, each in self.incoming.items() if not (each.whole or each.is_queued))
+        oldest = next(begun, None)
+        due = self.incoming[oldest].came + FIRST_BYTES_TIMEOUT if oldest else now
+        if oldest and due <= now:
+            self._close(oldest)
+        elif self.leaving:
+            self._close(next(iter(self.leaving)))
+        elif oldest is None and self.keepalived_conns:
+            # Its client may be sending the next request just now, so that it is not the first.
+            idle = self.keepalived_conns.popleft()
+            self.poller.unregister(idle.sock)
+            self._close(idle)
+        elif oldest is None and self.sending:
+            self._close(max(self.sending, key=lambda conn: conn.sock.time_left()))
+        else:
+            self.full_until = max(due, now + FIRST_BYTES_TIMEOUT / 4)
+            super().set_accept_enabled(False)
+            return False
+        return True
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        # gunicorn enables it in each round, and whoever waits to be accepted would begin the next.
+        super().set_accept_enabled(enabled and self.full_until <= time.monotonic())
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        until_room = self.full_until - time.monotonic()
+        if until_room > 0:
+            timeout = min(timeout, until_room)
+        super().wait_for_and_dispatch_events(timeout)
+
+    def enqueue_req(self, conn: TConn) -> None:
+        """Give a connection to a thread, or wait for the rest of its headers.
+
+        Called in the thread that watches the sockets: for a new connection, for a kept
+        one that becomes readable, and for one whose next request has been read already.
+        """
+        if not self._speaks_plain_http(conn):
+            self._hand_over(conn)
+            return
+        if conn.parser is None:
+            conn.sock = Client(fileno=conn.sock.detach())
+            conn.parser = http.get_parser(self.cfg, conn.sock, conn.client)
+            conn.data_ready = True
+        self._receive(conn)
+
+    def _speaks_plain_http(self, conn: TConn) -> bool:
+        other = self.cfg.is_ssl or self.cfg.protocol != "http"
+        # PROXY of version 2 begins with what ends the headers of HTTP.
+        other = other or self.cfg.proxy_protocol in ("v2", "auto")
+        return not other and not negotiation.prior_knowledge_allowed(self.cfg, conn.client)
+
+    def _readable(self, conn: TConn, _socket: object) -> None:
+        # One that made room in this very round of events is closed by now.
+        if conn in self.incoming:
+            self._receive(conn)
+
+    def _receive(self, conn: TConn) -> None:
+        conn.sock.setblocking(False)
+        try:
+            data = conn.sock.recv(HEADERS_LIMIT)
+        except BlockingIOError:
+            data = None
+        except OSError:
+            data = b""
+        buffer = conn.parser.unreader.buf
+        known = buffer.seek(0, os.SEEK_END)
+        buffer.write(data or b"")
+        incoming = self.incoming.get(conn)
+        if incoming and incoming.whole:
+            self._collect(conn, incoming, data)
+            return
+        head = buffer.getvalue()
+        # What came with the request before it has not been looked at yet.
+        looked_at = max(known - 3, 0) if incoming else 0
+        end = head.find(b"\r\n\r\n", looked_at)
+        if end >= 0:
+            self._await_body(conn, head, end + 4)
+        elif len(head) > self._limit():
+            conn.parser = _TooLarge(head, conn.parser.unreader)
+            self._hand_over(conn)
+        elif data == b"":
+            self._close(conn)
+        else:
+            self._wait(conn, len(head))
+
+    def _limit(self) -> int:
+        # A team may allow one header more than that.
+        return max(HEADERS_LIMIT, self.cfg.limit_request_line + self.cfg.limit_request_field_size)
+
+    def _wait(self, conn: TConn, size: int) -> None:
+        incoming, now = self.incoming.get(conn), time.monotonic()
+        if incoming is None:
+            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._readable, conn))
+            # A proxy opens connections ahead of their first request, and a browser does.
+            patience = HEADERS_TIMEOUT if size else max(self.cfg.keepalive, HEADERS_TIMEOUT)
+            self.incoming[conn] = Incoming(now, now + patience, size)
+        else:
+            if size and not incoming.size:
+                incoming.end = now + HEADERS_TIMEOUT
+            incoming.size = size
+        self._bound_incoming()
+
+    def _await_body(self, conn: TConn, head: bytes, end: int) -> None:
+        """What a request with all its headers waits for: a small body, or a place, or nothing."""
+        size = _body_size(head[:end])
+        if size is None or end + size > HEADERS_LIMIT:
+            self._queue(conn, len(head))
+        elif len(head) >= end + size:
+            self._hand_over(conn, head)
+        else:
+            self._wait(conn, len(head))
+            if conn in self.incoming:  # it may have been the longest
+                incoming = self.incoming[conn]
+                incoming.whole = end + size
+                incoming.end = time.monotonic() + clients.STALLED
+
+    def _collect(self, conn: TConn, incoming: Incoming, data: bytes | None) -> None:
+        incoming.size += len(data or b"")
+        if incoming.size >= incoming.whole:
+            self._hand_over(conn)
+        elif data == b"":
+            self._close(conn)
+        else:
+            self._bound_incoming()
+
+    def _bound_incoming(self) -> None:
+        if sum(each.size for each in self.incoming.values()) > INCOMING_LIMIT:
+            self._close(max(self.incoming, key=lambda conn: self.incoming[conn].size))
+
+    def _queue(self, conn: TConn, size: int) -> None:
+        conn.sock.setblocking(False)
+        self._forget(conn)
+        now = time.monotonic()
+        self.incoming[conn] = Incoming(now, now + clients.STALLED, size, is_queued=True)
+        self.queue.append(conn)
+        self._admit()
+        self._bound_incoming()
+
+    def _admit(self) -> None:
+        """Give threads to those that wait for a place, as far as there are places."""
+        while self.queue and places.are_free():
+            conn = self.queue[0]
+            if _is_gone(conn.sock):
+                self._close(conn)
+            elif places.reserve():
+                self.has_place.add(conn)
+                self._hand_over(conn)
+
+    def _forget(self, conn: TConn) -> None:
+        incoming = self.incoming.pop(conn, None)
+        if incoming is None:
+            return
+        if incoming.is_queued:
+            self.queue.remove(conn)
+        else:
+            self.poller.unregister(conn.sock)
+
+    def _hand_over(self, conn: TConn, head: bytes = b"") -> None:
+        self._forget(conn)
+        is_probe = head.startswith(PROBES)
+        pool = self.probe_pool if is_probe and self.busy >= self.cfg.threads else self.tpool
+        self._count(pool, is_probe, 1)
+        future = pool.submit(self.handle, conn)
+        finish = partial(self._finish, conn, pool, is_probe)
+        future.add_done_callback(partial(self.method_queue.defer, finish))
+
+    def _count(self, pool: futures.Executor, is_probe: bool, by: int) -> None:
+        self.busy += by * (pool is self.tpool)
+        self.answering += by * (not is_probe)
+        places.busy = self.answering >= self.cfg.threads
+
+    def _finish(
+        self, conn: TConn, pool: futures.Executor, is_probe: bool, future: futures.Future
+    ) -> None:
+        self._count(pool, is_probe, -1)
+        if conn in self.put_back:
+            self.put_back.discard(conn)
+            self._queue(conn, conn.parser.unreader.buf.getbuffer().nbytes)
+            return
+        if isinstance(conn.sock, Client) and conn.sock.kept:
+            conn.sock.setblocking(False)
+            self.sending[conn] = future
+            self.poller.register(conn.sock, selectors.EVENT_WRITE, partial(self._send, conn))
+            self._bound_kept()
+        else:
+            self.finish_request(conn, future)
+
+    def _bound_kept(self) -> None:
+        # One alone may be as large as the view made it; it was in memory before.
+        waiting = [conn for conn in self.sending if conn.sock.kept_bytes]
+        while len(waiting) > 1 and sum(conn.sock.kept_bytes for conn in waiting) > KEPT_LIMIT:
+            slowest = max(waiting, key=lambda conn: conn.sock.time_left())
+            self.log.info("Client %s was the slowest of many and was let go.", slowest.client)
+            self._close(slowest)
+            waiting.remove(slowest)
+
+    def _send(self, conn: TConn, _socket: object) -> None:
+        if conn not in self.sending:
+            return
+        try:
+            conn.sock.send_kept()
+        except OSError:
+            self._close(conn)
+            return
+        if not conn.sock.kept:
+            self.poller.unregister(conn.sock)
+            self.finish_request(conn, self.sending.pop(conn))
+
+    def finish_request(self, conn: TConn, future: futures.Future) -> None:
+        if not isinstance(conn.sock, Client) or conn.sock.goes_on:
+            super().finish_request(conn, future)
+            return
+        # gunicorn waits here for the client to close, up to 2 s, and nobody is served meanwhile.
+        self._leave(conn)
+
+    def _leave(self, conn: TConn) -> None:
+        try:
+            conn.sock.setblocking(False)
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._close(conn)
+            return
+        self.leaving[conn] = Leaving(time.monotonic() + LINGER_TIMEOUT)
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._drain, conn))
+
+    def _drain(self, conn: TConn, _socket: object) -> None:
+        if conn not in self.leaving:
+            return
+        with contextlib.suppress(OSError):
+            if data := conn.sock.recv(HEADERS_LIMIT):
+                self.leaving[conn].drained += len(data)
+                if self.leaving[conn].drained < LINGER_BYTES:
+                    return
+        self._close(conn)
+
+    def _close(self, conn: TConn) -> None:
+        self._forget(conn)
+        for others in (self.sending, self.leaving):
+            if others.pop(conn, None) is not None:
+                self.poller.unregister(conn.sock)
+        self.nr_conns -= 1
+        conn.close()
+
+    def murder_pending(self) -> None:
+        """Give up those that are late; gunicorn calls it after each round of events."""
+        super().murder_pending()
+        now = time.monotonic()
+        if now < self.next_look:
+            return
+        # A container that was paused has not waited for its clients.
+        self.next_look, since = now + 1, min(now + 1 - self.next_look, 2)
+        if not self.alive:
+            latest = now + STOP_KEEPALIVE_LINGER
+            for incoming in self.incoming.values():
+                if not incoming.whole and not incoming.is_queued:  # nothing has begun yet
+                    incoming.end = min(incoming.end, latest)
+        for conn in [conn for conn, incoming in self.incoming.items() if incoming.end < now]:
+            incoming = self.incoming[conn]
+            if not incoming.size:
+                self._close(conn)
+                continue
+            self._forget(conn)
+            with contextlib.suppress(OSError):
+                conn.sock.send(NO_PLACE if incoming.is_queued else TIMED_OUT)
+            self._leave(conn)
+        for conn in [conn for conn in self.sending if conn.sock.has_stalled(since)]:
+            self._say_stalled(conn)
+            self._close(conn)
+        for conn in [conn for conn, leaving in self.leaving.items() if leaving.end < now]:
+            self._close(conn)
+
+    def handle(self, conn: TConn) -> object:
+        has_place, is_ours = conn in self.has_place, isinstance(conn.sock, Client)
+        self.has_place.discard(conn)
+        # What HTTP/2 sends in one connection cannot be begun again.
+        can_wait = is_ours and not has_place and "h2" not in self.cfg.http_protocols
+        places.begin(has_place=has_place, can_wait=can_wait)
+        received = b""
+        if is_ours:
+            conn.sock.begin()
+            received = conn.parser.unreader.buf.getvalue()
+        try:
+            goes_on = super().handle(conn)
+            if is_ours:
+                conn.sock.goes_on = bool(goes_on)
+            return goes_on
+        except places.WaitsForPlace:
+            # As if no thread had seen it.
+            conn.parser = http.get_parser(self.cfg, conn.sock, conn.client)
+            conn.parser.unreader.unread(received)
+            self.put_back.add(conn)
+            return False
+        finally:
+            memory.end()
+            places.end()
+
+    def handle_request(self, req: http.Request, conn: TConn) -> bool:
+        try:
+            return super().handle_request(req, conn)
+        except clients.StalledError:
+            self._say_stalled(conn)
+            return False
+
+    def _say_stalled(self, conn: TConn) -> None:
+        rate = f"{clients.MINIMUM_RATE * clients.STALLED} bytes in {clients.STALLED} s"
+        self.log.info("Client %s was slower than %s and was let go.", conn.client, rate)
+
+
+def _is_gone(client: Client) -> bool:
+    """Whether a client that waited has closed its connection."""
+    try:
+        return client.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def _body_size(head: bytes) -> int | None:
+    """Bytes of the body that follows these headers; None where only a thread can tell."""
+    fields = BODY.findall(head)
+    if not fields:
+        return 0
+    name, value = fields[0]
+    is_length = name.lower() == b"content-length" and value.isdigit() and len(value) <= 20
+    if len(fields) == 1 and is_length:
+        return int(value)
+    return None
+
+
+class _TooLarge:
+    """In place of a connection's parser: its request is refused as gunicorn refuses one."""
+
+    def __init__(self, head: bytes, unreader: Unreader) -> None:
+        self.head = head
+        self.unreader = unreader
+
+    def __next__(self) -> None:
+        if b"\r\n" in self.head:
+            raise LimitRequestHeaders("limit request headers")
+        raise LimitRequestLine(len(self.head), HEADERS_LIMIT)

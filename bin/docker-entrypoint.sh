@@ -91,7 +91,7 @@ share_data_folder() {
 
 main() {
   case "${1:-}" in
-    startproject | upgrade) run_own_program "backend.$1" "${@:2}" ;;
+    startproject | upgrade) run_own_program "backend.kit.$1" "${@:2}" ;;
     check) run_own_program backend.kit.contract "${@:2}" ;;
   esac
   if in_mounted_project; then

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 # Seconds. A policy or a foreign table is made by a migration, which restarts what serves.
 LIFETIME = 60
@@ -73,11 +74,16 @@ SELECT ARRAY(SELECT DISTINCT c.relname::text FROM above JOIN pg_class c USING (o
              UNION ALL SELECT pg_get_expr(polqual, polrelid) FROM pg_policy
              UNION ALL SELECT pg_get_viewdef(ev_class) FROM rules
              WHERE action ~ ':funcid (2077|3294)\M'),
-       -- Those that any session may set, but for what concerns one transaction, random(), and how
-       -- fast the server works or what it logs.
+       -- Those that any session may set, but for what concerns one transaction, random(), tables
+       -- and roles that are made, and how fast the server works or what it logs.
        ARRAY(SELECT name FROM pg_settings
-             WHERE context = 'user' AND name <> 'seed' AND name !~ '_cost$' AND name !~
-             '^(transaction_|enable_|geqo|jit|(max_|min_)?parallel_|vacuum_|wal_|tcp_|log_|debug_)')
+             WHERE context = 'user' AND (position('.' IN name) > 0 OR NOT (
+             name ~ '(_cost|_mem|_mem_multiplier|_buffers|_collapse_limit|_timeout)$'
+             OR name ~ '^(seed$|exit_on|application_name|default_(transaction|table|toast|stat)'
+                '|(transaction|enable|geqo|jit|(max_|min_)?parallel|vacuum|wal|tcp|log|debug|trace'
+                '|stats|commit|synchronous|backend|effective|maintenance|io|scram|password'
+                '|createrole|check|client_(min|connection)|local|temp|cursor|plan|recursive'
+                '|constraint|gin_pending)_)')))
 """
 # Of extensions, which rows a filter or an order finds by likeness. Another extension's are known
 # once pg_settings has shown them, which it does while a session has loaded the library.
@@ -139,6 +145,7 @@ class Session:
     role: str
     settings: str  # a JSON object of texts, null for what is not known in the session
     has_own: bool  # settings of the team's among them
+    own: tuple[str, ...]  # the names of those that were asked for
 
     def statement(self) -> tuple[str, list[Any]]:
         """SQL for a transaction that has begun, and its parameters."""
@@ -200,12 +207,20 @@ def state(using: str, *also: str) -> tuple[Any, ...]:
 
 def current(using: str, read: Iterable[str] = ()) -> Session:
     """What is set in this thread's session; ``read`` names further settings of the team's."""
-    known = facts(using)
+    return _of(connections[using], facts(using), read)
+
+
+def same_of(session: Session, wrapper: BaseDatabaseWrapper) -> Session:
+    """What is set in the session of ``wrapper`` of all that ``session`` has."""
+    return _of(wrapper, facts(wrapper.alias), session.own)
+
+
+def _of(connection: BaseDatabaseWrapper, known: Facts, read: Iterable[str]) -> Session:
     own = sorted({*known.settings, *read} - known.settable)
-    names = json.dumps([*known.settable, *own])
-    with connections[using].cursor() as cursor:
+    names = json.dumps([*sorted(known.settable), *own])
+    with connection.cursor() as cursor:
         cursor.execute(SETTINGS, [own, own, names])
-        return Session(*cursor.fetchone())
+        return Session(*cursor.fetchone(), tuple(own))
 
 
 def names_in(statement: str, params: Iterable[Any]) -> set[str]:

@@ -19,10 +19,10 @@ from typing import Any
 
 import psycopg2
 from django.core.signals import request_finished
-from django.db import connections, transaction
+from django.db import DatabaseError, InterfaceError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from backend.databases.sessions import Session
+from backend.databases.sessions import LIFETIME, Session, same_of
 from backend.databases.test_runs import tests_run
 
 # Large enough that the costs of a chunk (a system call, a wake-up) do not count.
@@ -54,6 +54,11 @@ ENDING = 5.0
 # log-in and the loading of PostGIS are most of the time to the first byte.
 KEPT = 2
 _kept: defaultdict[tuple[int, str], list[BaseDatabaseWrapper]] = defaultdict(list)
+# What is set in each outside of a transaction, and until when that is believed: a server may be
+# configured anew.
+_own: weakref.WeakKeyDictionary[BaseDatabaseWrapper, tuple[float, Session]] = (
+    weakref.WeakKeyDictionary()
+)
 
 
 _threads = threading.local()
@@ -128,10 +133,8 @@ class Copy:
         if tests_run():
             self._read_at_once(f"{limit}; {EXACT}")
             return
-        same, params = self._session.statement()
-        # One message, one way to the server and back.
-        begin = f"BEGIN READ ONLY; {same}; {limit}; {AT_ONCE}; {EXACT}; {LOOK_FOR_CLIENT}"
-        self._wrapper = wrapper = _begun(self._using, begin, params)
+        settings = f"{limit}; {AT_ONCE}; {EXACT}; {LOOK_FOR_CLIENT}"
+        self._wrapper = wrapper = _begun(self._using, self._session, settings)
         try:
             # Another descriptor of the same socket: psycopg2 may close its own at any time.
             self._socket = socket.socket(fileno=os.dup(wrapper.connection.fileno()))
@@ -264,16 +267,16 @@ class Copy:
                     raise ClientGoneError
 
 
-def _begun(using: str, begin: str, params: list[Any]) -> BaseDatabaseWrapper:
-    """A connection apart from those of the requests' threads, with ``begin`` done."""
+def _begun(using: str, session: Session, settings: str) -> BaseDatabaseWrapper:
+    """A connection apart from the requests' own, with a transaction begun and all this set."""
     kept = _kept[os.getpid(), using]
     while kept:
         with contextlib.suppress(IndexError):  # another thread took the last
             wrapper = kept.pop()
             if _young(wrapper):
                 # The server may have ended it since.
-                with contextlib.suppress(psycopg2.Error):
-                    _execute(wrapper, begin, params)
+                with contextlib.suppress(psycopg2.Error, DatabaseError, InterfaceError):
+                    _begin(wrapper, session, settings)
                     return wrapper
             wrapper.close()
     wrapper = connections[using].copy()
@@ -282,11 +285,22 @@ def _begun(using: str, begin: str, params: list[Any]) -> BaseDatabaseWrapper:
     try:
         wrapper.ensure_connection()  # as connect(), with Django's errors
         with wrapper.wrap_database_errors:
-            _execute(wrapper, begin, params)
+            _begin(wrapper, session, settings)
     except BaseException:
         wrapper.close()
         raise
     return wrapper
+
+
+def _begin(wrapper: BaseDatabaseWrapper, session: Session, settings: str) -> None:
+    until, own = _own.get(wrapper, (0.0, None))
+    if time.monotonic() > until:
+        own = same_of(session, wrapper)
+        _own[wrapper] = time.monotonic() + LIFETIME, own
+    # Most often nothing has been set in the request's session.
+    same, params = ("SELECT", []) if session == own else session.statement()
+    # One message, one way to the server and back.
+    _execute(wrapper, f"BEGIN READ ONLY; {same}; {settings}", params)
 
 
 def _keep(wrapper: BaseDatabaseWrapper) -> None:

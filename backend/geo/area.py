@@ -29,6 +29,18 @@ def inside(shape: GEOSGeometry, srid: int) -> bool:
     return area is None or area.covers(shape)
 
 
+def half_around(srid: int) -> float | None:
+    """What a geometry with an edge halfway around the earth is as wide or high as, in ``srid``.
+
+    None where no geometry of the system is.
+    """
+    bounds = _bounds(srid)
+    if bounds is None:
+        return 180.0  # degrees
+    west, _, east, _ = bounds
+    return 1e7 if east - west >= 180 else None  # metres
+
+
 @functools.lru_cache(maxsize=256)
 def _bounds(srid: int) -> tuple[float, float, float, float] | None:
     """West, south, east, north in degrees; None for any place, or where nobody says.

@@ -14,7 +14,18 @@ from django.contrib.gis.db.models.fields import BaseSpatialField, GeometryField
 from django.contrib.gis.geos import GEOSGeometry, Point
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db import connections
-from django.db.models import BooleanField, F, Func, Model, Q, QuerySet, TextField, Value
+from django.db.models import (
+    BooleanField,
+    Case,
+    F,
+    Func,
+    Model,
+    Q,
+    QuerySet,
+    TextField,
+    Value,
+    When,
+)
 from rest_framework.exceptions import ValidationError
 from rest_framework.filters import BaseFilterBackend, OrderingFilter
 from rest_framework.request import Request
@@ -22,7 +33,7 @@ from rest_framework.settings import api_settings
 
 from backend.databases.stored_types import StoredTextMixin, read_as_text, stored_types
 from backend.geo import curves, shown, spatial_values
-from backend.geo.area import clipped, inside
+from backend.geo.area import clipped, half_around, inside
 from backend.geo.srid import WGS84, Storage, storage
 from backend.lists.keyset import as_filter, in_full_order
 from backend.lists.parameters import KnownParametersMixin
@@ -246,6 +257,7 @@ class _Given:
         self.column = F(field.name)
         self.stored = storage(field, using)
         self.curved = curves.possible(field)
+        self.has_edges = field.geom_type not in ("POINT", "MULTIPOINT")
         self.names = names
         self.given = given
 
@@ -277,8 +289,7 @@ class _Given:
         metres = float(DEFAULT_DISTANCE)
         if "dist" in self.given:
             metres = spatial_values.distance(self.names["dist"], self.given["dist"])
-        centre = Func(_value(Point(*lonlat, srid=4326)), template="%(expressions)s::geography")
-        exact = Q(_holds("ST_DWithin", self._geography(), centre, Value(metres)))
+        exact = Q(self._measured(Point(*lonlat, srid=WGS84), Value(metres)))
         if self.stored.geography:
             return exact
         # No index is of the column as a geography: it finds the box, and what lies in
@@ -308,14 +319,41 @@ class _Given:
         shape = "%(expressions)s::geometry" if self.stored.geography else "%(expressions)s"
         return Func(self.column, template=curves.straight(shape) if self.curved else shape)
 
-    def _geography(self) -> Any:
+    def _measured(self, point: Point, metres: Value) -> Any:
+        """Whether the column is within ``metres`` of ``point``, around the earth."""
+
+        def near(geography: Any) -> Func:
+            return _holds("ST_DWithin", geography, _geography(_value(point)), metres)
+
         if self.stored.geography:
-            return self.column
+            return near(self.column)
         column = self._plane() if self.curved else self.column
-        if self.stored.srid != 4326:
+        plane = column
+        if self.stored.srid != WGS84:
             template = f"ST_Transform(ST_SetSRID(%(expressions)s, {self.stored.srid:d}), 4326)"
-            column = Func(column, template=template)
-        return Func(column, template="%(expressions)s::geography")
+            plane = Func(column, template=template)
+        far = half_around(self.stored.srid) if self.has_edges else None
+        if far is None:
+            return near(_geography(plane))
+        # No geography has an edge from a place to the one on the other side of the earth, which
+        # goes every way; that of a map goes along its straight line, as the box of the world does.
+        sides = ("ST_X{0}(%(expressions)s)", "ST_Y{0}(%(expressions)s)")
+        extents = (f"{side.format('Max')} - {side.format('Min')} >= {far:g}" for side in sides)
+        wide = Func(column, template=f"({' OR '.join(extents)})", output_field=BooleanField())
+        pieces = Func(plane, Value(90), function="ST_Segmentize")
+        return Case(
+            When(
+                Q(wide) & Q(_holds("ST_Intersects", column, _stored(point, self.stored))),
+                Value(True),
+            ),
+            When(Q(wide), near(_geography(pieces))),
+            default=near(_geography(plane)),
+            output_field=BooleanField(),
+        )
+
+
+def _geography(expression: Any) -> Func:
+    return Func(expression, template="%(expressions)s::geography")
 
 
 def _value(shape: GEOSGeometry) -> Func:
@@ -356,7 +394,7 @@ def _geography_box(shape: GEOSGeometry, stored: Storage) -> Func | None:
     )
     if stored.label != WGS84:
         value = Func(value, template=f"ST_SetSRID(%(expressions)s, {stored.label:d})")
-    return Func(value, template="%(expressions)s::geography")
+    return _geography(value)
 
 
 def _holds(function: str, *arguments: Any) -> Func:

@@ -138,6 +138,26 @@ def test_distance_across_the_date_line_and_the_pole(places: Api) -> None:
     assert [row["name"] for row in pole["results"]] == ["Pole"]
 
 
+def test_distance_to_what_reaches_halfway_around_the_earth(places: Api) -> None:
+    """No geography has such an edge; one row with it was an error for all."""
+    world = "-180 -90,180 -90,180 90,-180 90,-180 -90"
+    places.sql(
+        f"INSERT INTO survey (label, geom) VALUES ('World', 'POLYGON(({world}))'), "
+        "('Half', 'LINESTRING(10 10,-170 -10)'), ('Point', 'POINT(5 5.001)')"
+    )
+    try:
+        for point, labels in (
+            ("5,5", ["World", "Point"]),
+            ("-80.001,0", ["World", "Half"]),
+            ("170,-60", ["World"]),
+        ):
+            answer = places.get(f"/pages/surveys/?point={point}&dist=1000&limit=100")
+            assert answer.status_code == 200, answer.text
+            assert [each["label"] for each in answer.json()["results"]] == labels
+    finally:
+        places.sql("DELETE FROM survey WHERE label IN ('World', 'Half', 'Point')")
+
+
 def test_box_of_the_whole_world_finds_every_row_of_a_local_system(places: Api) -> None:
     whole = places.get("/pages/parcels/?limit=1&count=exact&in_bbox=-180,-90,180,90").json()
     assert whole["count"] == 10_200

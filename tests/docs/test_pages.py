@@ -12,7 +12,10 @@ from backend.conf import environment_pages
 from tests.docs import snippets
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 # What no test can run, first line by first line: nobody adds to it without noticing.
 NOT_RUN = {"bin/test", "bin/test tests/publish", "pre-commit install"}

@@ -154,6 +154,8 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
             if queryset.query.combinator or by_pk(queryset)[1] is None:
                 return parameters
             kind = "integer" if isinstance(queryset.model._meta.pk, IntegerField) else kind
+        if not self._free_params(view, queryset):
+            return parameters
         position = "A position that the links of a page carry: rows {} this primary key."
         parameters += [
             _parameter(self.after_query_param, position.format("after"), type=kind),

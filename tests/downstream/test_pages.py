@@ -196,13 +196,14 @@ def test_redoc_lists_the_endpoints(visit, anywhere: Site):
 def test_own_pages_run_no_script_that_is_not_a_file_of_theirs(visit, site: Site, path: str):
     window = visit(site)
     page = window.open(path)
-    page.evaluate("""() => {
-        const injected = document.createElement("script");
-        injected.textContent = "document.title = 'taken over'";
-        document.body.append(injected);
-    }""")
-    assert page.title() != "taken over"
     # The browser reports what it refused, and nothing else.
+    with page.expect_event("console"):
+        page.evaluate("""() => {
+            const injected = document.createElement("script");
+            injected.textContent = "document.title = 'taken over'";
+            document.body.append(injected);
+        }""")
+    assert page.title() != "taken over"
     (problem,) = window.problems
     assert "Content Security Policy" in problem
     window.problems.clear()

@@ -89,7 +89,8 @@ def test_service_recovers_by_itself_from(
     load = Load(lambda: notes)
     with load.running():
         until(lambda: load.good_answers > 50, "the load is served")
-        hurt()
+        # The kernel does not freeze a process at every moment.
+        until(lambda: hurt(check=False).returncode == 0, fault)
         try:
             until(lambda: status(ready) != 200, "ready says no", HUNG)
             assert status(live) == 200

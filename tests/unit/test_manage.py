@@ -36,7 +36,7 @@ def test_wait_for_db_says_what_answers_and_gives_up_in_time(project: Path) -> No
     )
     assert late.returncode == 1
     place = "The database 'default' (127.0.0.1:1/api) did not answer within 0 s"
-    assert_two_lines(late.stderr, place, "Connection refused", "Check that it runs")
+    assert_two_lines(late.stderr, place, "Connection refused", "Check that the server is running")
 
 
 def test_second_app_is_green_under_a_projects_own_rules(project: Path) -> None:

@@ -25,7 +25,7 @@ from schemathesis.openapi.checks import (
 
 # A value that is none of theirs is as if it was not given: REST framework's pages do so, and
 # django-filter's booleans. docs/spatial.md says it of limit and offset.
-IGNORED = {"limit", "offset", "count", "open_now"}
+IGNORED = {"limit", "offset", "per_page", "count", "open_now"}
 # A stream of all rows has no pages; nor are there others where offset names one.
 OF_PAGES = {"page_after", "page_before"}
 PLACES = (
@@ -96,7 +96,8 @@ def filter_failure(context: HookContext, failure: Failure, case: Case, response:
             return False
         # The model calls text what takes no text, as inspectdb writes it.
         guessed = case.path.startswith("/values/guessed/") and response.status_code == 400
-        return not (guessed and "cannot be used" in response.text)
+        refused = "cannot be used" in response.text or "has no order" in response.text
+        return not (guessed and refused)
     if isinstance(failure, AcceptedNegativeData):
         return not (_is_ignored(case, response) or _is_read_leniently(case, response))
     return True
@@ -131,12 +132,16 @@ def _keep_place_on_earth(place: Any) -> None:
     if isinstance(place, list) and any(isinstance(each, list) for each in place):
         for each in place:
             _keep_place_on_earth(each)
-        if len(place) > 3 and not isinstance(place[0][0], list):
+        if len(place) > 3 and place[0] and _is_place(place[0]):
             place[-1] = place[0]  # a ring is closed; a line may be
     elif isinstance(place, list):
         for index, (most, value) in enumerate(zip((180, 85), place, strict=False)):
             if isinstance(value, (int, float)) and not isinstance(value, bool):
                 place[index] = _within(most, value)
+
+
+def _is_place(value: Any) -> bool:
+    return isinstance(value, list) and not any(isinstance(each, list) for each in value)
 
 
 def _numbers(value: Any) -> list[float]:

@@ -25,7 +25,7 @@ def own(network: str) -> Iterator[Api]:
     """An API whose data these tests change, on a server where nobody else writes."""
     started = Containers()
     # Its transactions would be changes too.
-    postgis = start_postgis(started, network, "postgres", "-c", "autovacuum=off")
+    postgis = start_postgis(started, network, "-c", "autovacuum=off")
     yield start_api(started, postgis)
     started.clean()
 

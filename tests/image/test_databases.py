@@ -276,7 +276,7 @@ def small_server(network: str) -> Iterator[PostGIS]:
     """A server with few connections: 10, of which 3 are reserved."""
     started = Containers()
     few = ["-c", "max_connections=10", "-c", "superuser_reserved_connections=3"]
-    server = start_postgis(started, network, "postgres", *few)
+    server = start_postgis(started, network, *few)
     server.sql("CREATE ROLE ordinary LOGIN PASSWORD 'ordinary'")
     yield server
     started.clean()

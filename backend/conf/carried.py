@@ -42,17 +42,24 @@ def wrong() -> Iterator[Wrong]:
         return
     versions = _versions()
     for line in CONSTRAINTS.read_text().splitlines():
-        name, needed, least, below = LINE.fullmatch(line).groups()
+        match = LINE.fullmatch(line)
+        assert match, line
+        name, needed, least, below = match.groups()
         version = versions.get(name)
-        fits = version is not None and _release(least) <= _release(version)
-        if not fits or (below and _release(version) >= _release(below)):
+        fits = version is not None and (
+            _release(least) <= _release(version)
+            and (not below or _release(version) < _release(below))
+        )
+        if not fits:
             yield Wrong(name, version, needed)
 
 
 def _release(version: str) -> tuple[int, ...]:
     """The numbers of a version. Not by the package `packaging`, which may be what was lowered."""
-    numbers = re.match(r"(?:\d+!)?([\d.]*)", version)[1]
-    return tuple(int(number) for number in re.sub(r"(\.0+)+$", "", numbers).split(".") if number)
+    match = re.match(r"(?:\d+!)?([\d.]*)", version)
+    assert match, "it matches an empty text too"
+    numbers = re.sub(r"(\.0+)+$", "", match[1])
+    return tuple(int(number) for number in numbers.split(".") if number)
 
 
 def _versions() -> dict[str, str]:

@@ -543,7 +543,9 @@ class Environment:
     def database(self, name: str) -> dict[str, Any]:
         """Django's settings for the database that the URL in variable ``name`` describes."""
         text = self.text(name) or ""
-        return parse(Variable(name, "database URL", None, "", "", secret=True), text)
+        variable = Variable(name, "database URL", None, "", "", secret=True)
+        database: dict[str, Any] = parse(variable, text)
+        return database
 
     def misspelt(self) -> dict[str, str]:
         """Names that are set, unknown and close to one of the table, with that one."""
@@ -702,7 +704,7 @@ def _database(variable: Variable, text: str) -> dict[str, Any]:
     try:
         # A slash at the end is no part of the name.
         url = before.rstrip("/") + mark + query
-        database = environ.Env.db_url_config(url)
+        database: dict[str, Any] = environ.Env.db_url_config(url)
         parts = urlsplit(url)
     except (ValueError, environ.ImproperlyConfigured) as error:
         # Not chained: the library's message would repeat the URL and its password.

@@ -33,9 +33,10 @@ def find(module: str, root: Path = ROOT) -> tuple[str, Path] | None:
     """
     for package in PACKAGES:
         folder = root.joinpath(*package.split("."))
-        if _mode(folder) is None:
+        mode = _mode(folder)
+        if mode is None:
             continue
-        if not stat.S_ISDIR(_mode(folder)):
+        if not stat.S_ISDIR(mode):
             raise StartupError(
                 f"{folder} is a file, not a folder.",
                 f"Make it a folder that holds {', '.join(f'{name}.py' for name in MODULES)}, "

@@ -23,14 +23,14 @@ from backend.logs import formatters, request_id
 _serving = False
 
 
-class ConsoleHandler(logging.StreamHandler):
+class ConsoleHandler(logging.StreamHandler[TextIO]):
     """Writes to the stream that is right at the time, as logging's own last resort does."""
 
     def __init__(self, level: int = logging.NOTSET) -> None:
         logging.Handler.__init__(self, level)
 
     @property
-    def stream(self) -> TextIO:  # type: ignore[override]
+    def stream(self) -> TextIO:  # type: ignore[override]  # never set: it is what it is now
         stream = sys.stdout if _serving else sys.stderr
         return stream.plain if isinstance(stream, JSONLines) else stream
 
@@ -94,7 +94,7 @@ class JSONLines(io.TextIOBase):
         return getattr(self.plain, name)
 
     @property
-    def encoding(self) -> str:  # type: ignore[override]
+    def encoding(self) -> str:  # type: ignore[override]  # nobody sets it
         return self.plain.encoding
 
     def writable(self) -> bool:

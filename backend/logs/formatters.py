@@ -28,9 +28,10 @@ STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {
 def is_json() -> bool:
     """Whether LOG_FORMAT says so; also while the environment is what cannot be read."""
     try:
-        return current()["LOG_FORMAT"] == "json"
+        form: str = current()["LOG_FORMAT"]
     except StartupError:
-        return os.environ.get("LOG_FORMAT", "").strip().lower() == "json"
+        form = os.environ.get("LOG_FORMAT", "").strip().lower()
+    return form == "json"
 
 
 def formatter() -> logging.Formatter:

@@ -77,5 +77,5 @@ def tag_records() -> None:
         record.request_id = _current.get() or "-"
         return record
 
-    tagged.tags_requests = True  # type: ignore[attr-defined]
+    tagged.tags_requests = True  # type: ignore[attr-defined]  # a mark for the next call
     logging.setLogRecordFactory(tagged)

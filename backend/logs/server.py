@@ -22,7 +22,7 @@ URI = re.compile(r"\S*\?\S*")
 LONGEST = 200
 
 
-class Logger(glogging.Logger):
+class Logger(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
     """A team's ``access_log_format`` is kept in text, where it says what is written."""
 
     def setup(self, cfg: Config) -> None:
@@ -48,10 +48,10 @@ class Logger(glogging.Logger):
             log.removeHandler(handler)
         handler = console.ConsoleHandler()
         handler.setFormatter(fmt)
-        handler._gunicorn = True  # type: ignore[attr-defined]  by which gunicorn finds it
+        handler._gunicorn = True  # type: ignore[attr-defined]  # by which gunicorn finds it
         log.addHandler(handler)
 
-    def access(self, resp: Any, req: Any, environ: dict, request_time: timedelta) -> None:
+    def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
         """One line a request, after its answer was sent; also for one that could not be read."""
         if self.teams_format:
             super().access(resp, req, environ, request_time)
@@ -74,7 +74,7 @@ class Logger(glogging.Logger):
             else:
                 self._write("%s", formatters.combined(fields, request_id.current()))
 
-    def _write(self, text: str, *args: object, extra: dict | None = None) -> None:
+    def _write(self, text: str, *args: object, extra: dict[str, Any] | None = None) -> None:
         """As ``access_log.info``, but for the search for who calls it, which is always this."""
         log = self.access_log
         if log.isEnabledFor(logging.INFO):
@@ -83,7 +83,7 @@ class Logger(glogging.Logger):
             )
             log.handle(record)
 
-    def _address(self, environ: dict) -> str | None:
+    def _address(self, environ: dict[str, Any]) -> str | None:
         address = environ.get("REMOTE_ADDR", "")
         # A team may say it in its settings, which are there when a request is.
         if setting("BEHIND_PROXY") if settings.configured else self.behind_proxy:

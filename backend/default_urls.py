@@ -5,11 +5,11 @@ Health is not here: it is answered below Django, see ``backend.health``.
 
 from django.apps import apps
 from django.conf import settings
-from django.urls import path
+from django.urls import URLPattern, URLResolver, path
 
 from backend.pages.landing import icon, landing_page
 
-urlpatterns = [
+urlpatterns: list[URLPattern | URLResolver] = [
     path("", landing_page, name="landing-page"),
     path("favicon.ico", icon),
 ]

@@ -1,5 +1,7 @@
 """OpenAPI documents of the API, and the pages that show them."""
 
+from typing import Any
+
 from django.conf import settings
 from drf_yasg import openapi
 from drf_yasg.renderers import ReDocRenderer, SwaggerUIRenderer
@@ -15,7 +17,9 @@ class OwnSwaggerRenderer(SwaggerUIRenderer):
 
     template = "backend/swagger.html"
 
-    def render(self, swagger, accepted_media_type=None, renderer_context=None):
+    def render(
+        self, swagger: Any, accepted_media_type: str | None = None, renderer_context: Any = None
+    ) -> Any:
         policy = policy_with_scripts(connect="'self' https:")
         renderer_context["response"]["Content-Security-Policy"] = policy
         return super().render(swagger, accepted_media_type, renderer_context)
@@ -26,7 +30,9 @@ class OwnReDocRenderer(ReDocRenderer):
 
     template = "backend/redoc.html"
 
-    def render(self, swagger, accepted_media_type=None, renderer_context=None):
+    def render(
+        self, swagger: Any, accepted_media_type: str | None = None, renderer_context: Any = None
+    ) -> Any:
         renderer_context["response"]["Content-Security-Policy"] = policy_with_scripts()
         return super().render(swagger, accepted_media_type, renderer_context)
 

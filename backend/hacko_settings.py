@@ -6,6 +6,7 @@ replaces names outright, or extends them after
 (``_derived``) is computed again after it, where the team left it alone.
 """
 
+import typing as _typing
 from pathlib import Path as _Path
 
 from corsheaders.defaults import default_headers as _default_headers
@@ -176,7 +177,7 @@ FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o2775
 
 # --- The API -----------------------------------------------------------------
 
-REST_FRAMEWORK = {
+REST_FRAMEWORK: dict[str, _typing.Any] = {
     "DEFAULT_PAGINATION_CLASS": "backend.lists.pagination.LimitOffsetPagination",
     "PAGE_SIZE": 10,
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
@@ -196,7 +197,7 @@ IGNORED_QUERY_PARAMETERS = _env["IGNORED_QUERY_PARAMETERS"]
 MAP_TILE_URL = _env["MAP_TILE_URL"]
 MAP_TILE_ATTRIBUTION = _env["MAP_TILE_ATTRIBUTION"]
 
-SWAGGER_SETTINGS = {
+SWAGGER_SETTINGS: dict[str, _typing.Any] = {
     # Every answer there is, who needs a login, GeoJSON, sparse fields, the formats of a stream.
     "DEFAULT_AUTO_SCHEMA_CLASS": "backend.openapi.inspectors.GeoAutoSchema",
     # Swagger UI would otherwise ask a validator on the internet.
@@ -219,7 +220,7 @@ SWAGGER_SETTINGS = {
 # --- Logging: to the console, where the container's engine collects it --------
 
 _tag_records()
-LOGGING = {
+LOGGING: dict[str, _typing.Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
@@ -270,7 +271,8 @@ DEFAULT_EXCEPTION_REPORTER_FILTER = "backend.pages.tracebacks.ReporterFilter"
 SECRET_KEY = _env["DJANGO_SECRET_KEY"]
 
 # What `from backend.hacko_settings import *` gives to the team's file.
-__all__ = [_name for _name in dir() if _name.isupper()]
+if not _typing.TYPE_CHECKING:  # a checker takes a computed list for an empty one
+    __all__ = [_name for _name in dir() if _name.isupper()]
 
 _team = _overrides.load("settings")
 if _team is not None:
@@ -279,4 +281,5 @@ if _team is not None:
 _derived.settle()
 _required.complete(globals(), _env)
 
-__all__ = [_name for _name in dir() if _name.isupper()]
+if not _typing.TYPE_CHECKING:
+    __all__ = [_name for _name in dir() if _name.isupper()]

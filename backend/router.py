@@ -12,7 +12,7 @@ allowed. Models without it live in ``default``.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, cast
 
 from django.apps import apps
 from django.conf import settings
@@ -40,16 +40,20 @@ def declared_alias(model: type[models.Model]) -> str | None:
     meta = model._meta
     if not isinstance(meta, options.Options):
         return None
-    if meta.auto_created:
-        return declared_alias(meta.auto_created)
+    # The stubs say bool; it is the model that made this one, or False.
+    maker = cast("type[models.Model] | Literal[False]", meta.auto_created)
+    if maker:
+        return declared_alias(maker)
     if meta.apps is not apps:
         current = _current(meta.app_label, meta.model_name)
         if current is not None:
             return declared_alias(current)
-    if own := getattr(meta, "in_db", None):
+    own: str | None = getattr(meta, "in_db", None)
+    if own:
         return own
     for parent in meta.all_parents:
-        if inherited := getattr(parent._meta, "in_db", None):
+        inherited: str | None = getattr(parent._meta, "in_db", None)
+        if inherited:
             return inherited
     return None
 
@@ -59,7 +63,7 @@ def alias_of(model: type[models.Model]) -> str:
     return declared_alias(model) or DEFAULT_DB_ALIAS
 
 
-def _current(app_label: str, model_name: str) -> type[models.Model] | None:
+def _current(app_label: str, model_name: str | None) -> type[models.Model] | None:
     try:
         return apps.get_model(app_label, model_name)
     except LookupError:
@@ -93,7 +97,8 @@ class ModelDatabaseRouter:
         else in that of the application's models, ``default`` if they lie in several.
         """
         if "in_db" in hints:
-            return db == hints["in_db"]
+            wanted: object = hints["in_db"]
+            return db == wanted
         model = _current(app_label, model_name) if model_name else None
         if model is None:
             model = hints.get("model")

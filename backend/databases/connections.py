@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import select
 import time
+from typing import TYPE_CHECKING, cast
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 from backend.conf.defaults import setting
+
+if TYPE_CHECKING:
+    from django.db.backends.postgresql.base import DatabaseWrapper
 
 # Not through a pooler, which answers with the number of a process that is not the server's:
 # what is set for a session there stays with whoever is lent the connection next.
@@ -44,7 +48,8 @@ def _set_up(connection: BaseDatabaseWrapper, **_: object) -> None:
     with connection.cursor() as cursor:
         process = connection.connection.info.backend_pid
         cursor.execute(SESSION, [f"{limit}s" if limit else None, process])
-    connection.is_usable = _Check(connection)  # type: ignore[method-assign]
+    check = _Check(cast("DatabaseWrapper", connection))
+    connection.is_usable = check  # type: ignore[method-assign]  # in its place
 
 
 class _Check:
@@ -54,7 +59,7 @@ class _Check:
     closed it or said so; the answer is in its socket then, and that is looked at instead.
     """
 
-    def __init__(self, connection: BaseDatabaseWrapper) -> None:
+    def __init__(self, connection: DatabaseWrapper) -> None:
         self._connection = connection
         self._until = time.monotonic() + CHECKED
 

@@ -8,7 +8,7 @@ new password is tried at once, and kept where it is right.
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, cast
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -29,19 +29,19 @@ _stock = DatabaseWrapper.get_new_connection
 
 def install() -> None:
     """Take the place of Django's own, before the first connection is made."""
-    DatabaseWrapper.get_new_connection = _connect
+    DatabaseWrapper.get_new_connection = _connect  # type: ignore[method-assign]  # in its place
 
 
-def _connect(self: BaseDatabaseWrapper, params: dict[str, Any]) -> Any:
+def _connect(self: BaseDatabaseWrapper, conn_params: dict[str, Any]) -> Any:
     try:
-        return _stock(self, params)
-    except self.Database.OperationalError:
+        return _stock(self, conn_params)
+    except cast(DatabaseWrapper, self).Database.OperationalError:
         # libpq gives no code for a login that is refused. Whatever it was: unless the files say
         # something new, nothing else is tried.
-        login = _new_login(self, params)
+        login = _new_login(self, conn_params)
         if login is None:
             raise
-    connection = _stock(self, params | {LOGIN[name]: value for name, value in login.items()})
+    connection = _stock(self, conn_params | {LOGIN[name]: value for name, value in login.items()})
     for settings in (self.settings_dict, connections.settings[self.alias]):
         settings.update(login)
     logger.warning("database '%s': the login was read again, and is a new one", self.alias)

@@ -18,7 +18,7 @@ from django.db.models import CharField, F, Func, Model, QuerySet, TextField
 
 LIFETIME = 60  # seconds that the look at a table is believed, as in backend.geo.srid
 _tables: dict[tuple[str, str], tuple[float, dict[str, Stored]]] = {}
-_statements: dict[tuple, tuple[float, dict[str, Stored]]] = {}
+_statements: dict[tuple[Any, ...], tuple[float, dict[str, Stored]]] = {}
 MOST_STATEMENTS = 200  # that are remembered; each filter of a client's makes one of its own
 
 # The type at the bottom of a domain: PostgreSQL sends a domain's values as that one's.
@@ -114,8 +114,10 @@ def as_written(sql: str) -> str:
 class StoredTextMixin:
     """Reads as text what the model calls text, whatever the column is."""
 
-    def filter_queryset(self, queryset: QuerySet) -> QuerySet:
-        return as_text(super().filter_queryset(queryset))
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        found = super().filter_queryset(queryset)  # type: ignore[misc]  # it is a view's
+        as_texts: QuerySet[Any] = as_text(found)
+        return as_texts
 
 
 def as_text(queryset: Any) -> Any:
@@ -133,7 +135,10 @@ def as_text(queryset: Any) -> Any:
 
 def read_as_text(queryset: Any) -> list[str]:
     """The fields that are read as text: those that the model only calls so."""
-    if not isinstance(queryset, QuerySet) or queryset._fields is not None:
+    if not isinstance(queryset, QuerySet):
+        return []
+    fields = queryset._fields  # type: ignore[attr-defined]  # those of values(), else None
+    if fields is not None:
         return []
     query = queryset.query
     if query.combinator or query.group_by is not None:
@@ -141,7 +146,7 @@ def read_as_text(queryset: Any) -> list[str]:
     return [name for name in _called_text(queryset) if name not in query.annotations]
 
 
-def _called_text(queryset: QuerySet) -> list[str]:
+def _called_text(queryset: QuerySet[Any]) -> list[str]:
     types = stored_types(queryset.model, queryset.db)
     deferred, excluded = queryset.query.deferred_loading
     return [

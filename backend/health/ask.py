@@ -13,7 +13,7 @@ REQUEST = b"GET /health/live HTTP/1.0\r\nHost: localhost\r\n\r\n"
 WELL = re.compile(rb"HTTP/1\.\d [1-4]")
 
 
-def main(kind, *address):
+def main(kind: str, *address: str) -> int:
     """Exit code 0 when the server is well."""
     if kind == "unix":
         connection = socket.socket(socket.AF_UNIX)

@@ -27,7 +27,7 @@ READ_ONLY = "read-only"
 # Why there is no connection, as far as the server said so.
 LOGIN_REFUSED = "login refused"
 NO_SLOT = "no free connection"
-REASONS = {Refusal.LOGIN: LOGIN_REFUSED, Refusal.SLOTS: NO_SLOT}
+REASONS: dict[Refusal | None, str] = {Refusal.LOGIN: LOGIN_REFUSED, Refusal.SLOTS: NO_SLOT}
 # Seconds that a page waits for a database; a probe itself gives up after 1 to 3. One
 # that was not well when it was last asked is waited for less, so that an optional
 # database which swallows packets does not make every probe late.
@@ -111,6 +111,7 @@ class Probe:
     def answer(self, started: float) -> str:
         """The state, within PATIENCE of the time ``started`` (in seconds, monotonic)."""
         thread = self._thread
+        assert thread is not None, "it is asked first"
         patience = PATIENCE if self._state == OK else PATIENCE_WITH_THE_SICK
         thread.join(max(0.0, started + patience - time.monotonic()))
         if thread.is_alive():

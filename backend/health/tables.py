@@ -8,6 +8,7 @@ its table was never made.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, Literal, cast
 
 from django.apps import apps
 from django.db import connections, models, router
@@ -84,7 +85,9 @@ def _is_made(
     model: type[models.Model], state: ProjectState, connection: BaseDatabaseWrapper
 ) -> bool:
     """Whether the migrations make the table that the model has today."""
-    if owner := model._meta.auto_created:
+    # The stubs say bool; it is the model that made this one, or False.
+    owner = cast("type[models.Model] | Literal[False]", model._meta.auto_created)
+    if owner:
         made = state.models.get((owner._meta.app_label, owner._meta.model_name))
         return made is not None and any(
             field.name in made.fields for field in _many_to_many(owner, model)
@@ -100,7 +103,7 @@ def _is_made(
 
 def _many_to_many(
     owner: type[models.Model], through: type[models.Model]
-) -> Iterator[models.ManyToManyField]:
+) -> Iterator[models.ManyToManyField[Any, Any]]:
     for field in owner._meta.local_many_to_many:
         if field.remote_field.through is through:
             yield field

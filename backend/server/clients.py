@@ -18,6 +18,10 @@ import termios
 import time
 import weakref
 from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import HasFileno, ReadableBuffer
 
 # Seconds in which a client has to send, or take, STALLED times MINIMUM_RATE bytes.
 STALLED = 30
@@ -97,13 +101,13 @@ class Client(socket.socket):
         self.moved += len(data)
         return data
 
-    def send(self, data: bytes, flags: int = 0) -> int:
+    def send(self, data: ReadableBuffer, flags: int = 0) -> int:
         if flags or self.gettimeout() is not None:
             return super().send(data, flags)
         self.sendall(data)  # such as 100 Continue
-        return len(data)
+        return memoryview(data).nbytes
 
-    def sendall(self, data: bytes, flags: int = 0) -> None:
+    def sendall(self, data: ReadableBuffer, flags: int = 0) -> None:
         if self.kept:
             self.send_kept()
         while self.kept_bytes > AHEAD:
@@ -120,7 +124,9 @@ class Client(socket.socket):
             self.kept.append(rest)
             self.kept_bytes += len(rest)
 
-    def sendfile(self, file, offset: int = 0, count: int | None = None) -> int:  # type: ignore[no-untyped-def]
+    def sendfile(  # type: ignore[override]  # gunicorn gives it no file without a descriptor
+        self, file: HasFileno, offset: int = 0, count: int | None = None
+    ) -> int:
         # By the loop alone, whose sockets do not block.
         size = os.fstat(file.fileno()).st_size - offset if count is None else count
         self.kept.append(FilePart(file.fileno(), offset, size))
@@ -180,7 +186,8 @@ class Client(socket.socket):
         unconfirmed = bytes(4)
         with contextlib.suppress(OSError):  # no such question to this kind of socket
             unconfirmed = fcntl.ioctl(self.fileno(), termios.TIOCOUTQ, unconfirmed)
-        return self.moved - struct.unpack("i", unconfirmed)[0]
+        count: int = struct.unpack("i", unconfirmed)[0]
+        return self.moved - count
 
     def _send(self, data: memoryview) -> int:
         try:

@@ -64,7 +64,7 @@ def warn_about_restarts(config: Config) -> None:
         )
 
 
-def _bad_value(name: str, values: dict, error: Exception, fix: str) -> StartupError:
+def _bad_value(name: str, values: dict[str, Any], error: Exception, fix: str) -> StartupError:
     place = overrides.place_of(name, "gunicorn_conf")
     return StartupError(f"{place}: {name} = {values[name]!r}: {_reason(error)}", fix)
 

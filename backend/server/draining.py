@@ -10,7 +10,7 @@ import os
 import select
 import signal
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from backend.server import phase
 
@@ -76,7 +76,7 @@ def begin(worker: Worker, request: Request) -> None:
         request.force_close()
 
 
-def end(worker: Worker, request: Request, environ: dict, response: object) -> None:
+def end(worker: Worker, request: Request, environ: dict[str, Any], response: object) -> None:
     """gunicorn's hook post_request."""
     _running.pop(request, None)
 

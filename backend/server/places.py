@@ -26,8 +26,13 @@ class WaitsForPlace(BaseException):
     """
 
 
+class _OfThread(threading.local):
+    has_place: bool
+    can_wait: bool
+
+
 _lock = threading.Lock()
-_of_thread = threading.local()
+_of_thread = _OfThread()
 _free: float = math.inf
 _on_free: Callable[[], object] = bool
 # Whether every thread has a request by now; the worker keeps it up to date.

@@ -8,8 +8,9 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from django.utils import autoreload
 from django.utils.autoreload import StatReloader
@@ -42,13 +43,14 @@ def install() -> None:
             seen.add(file)
             yield file, saved
 
-    StatReloader.SLEEP_TIME = BETWEEN_LOOKS
-    StatReloader.snapshot_files = files_with_times
-    trigger_reload = autoreload.trigger_reload
+    StatReloader.SLEEP_TIME = BETWEEN_LOOKS  # type: ignore[assignment]  # fractions work too
+    StatReloader.snapshot_files = files_with_times  # type: ignore[method-assign]  # in its place
+    # The stubs call it a str; Django gives a Path.
+    trigger_reload: Callable[[Any], None] = autoreload.trigger_reload
 
-    def reload(file: Path) -> None:
+    def reload(filename: Path | str) -> None:
         _reloading.set()
-        trigger_reload(file)
+        trigger_reload(filename)
 
     autoreload.trigger_reload = reload
     # Called after what the team's code registers, which is loaded later.
@@ -61,7 +63,9 @@ def _files_of_the_last_error() -> Iterator[Path]:
     Django looks at the innermost one, which is a file of its own where, say, an admin class is
     refused: a module whose import failed is no module, and when it is corrected nobody sees it.
     """
-    error = autoreload._exception[1] if autoreload._exception else None
+    # What sys.exc_info() says, or None; the stubs do not know it.
+    failure = autoreload._exception  # type: ignore[attr-defined]  # Django's own
+    error: BaseException | None = failure[1] if failure else None
     while error is not None:
         for frame in traceback.extract_tb(error.__traceback__):
             if is_of_the_team(frame.filename):

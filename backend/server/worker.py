@@ -28,6 +28,7 @@ from collections import deque
 from concurrent import futures
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from gunicorn import http
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine
@@ -107,16 +108,16 @@ class Leaving:
     drained: int = 0
 
 
-class Worker(ThreadWorker):
+class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """``gthread`` whose threads only meet requests with all their headers, probes first."""
 
-    def __init__(self, *args, **kwargs) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # Oldest first. Those that wait for a place are in the queue, too.
         self.incoming: dict[TConn, Incoming] = {}
         self.queue: deque[TConn] = deque()
         # Connections with an answer to be sent, and how its thread ended.
-        self.sending: dict[TConn, futures.Future] = {}
+        self.sending: dict[TConn, futures.Future[object]] = {}
         self.leaving: dict[TConn, Leaving] = {}
         self.has_place: set[TConn] = set()
         self.put_back: set[TConn] = set()  # by their threads, to wait for a place
@@ -133,7 +134,7 @@ class Worker(ThreadWorker):
 
     def run(self) -> None:
         # They do not change any more, and 25 are asked for each request, by three calls each.
-        vars(self.cfg).update({name: found.get() for name, found in self.cfg.settings.items()})
+        self.cfg.__dict__.update({name: found.get() for name, found in self.cfg.settings.items()})
         super().run()
 
     def accept(self, listener: socket.socket) -> bool:
@@ -242,7 +243,8 @@ class Worker(ThreadWorker):
 
     def _limit(self) -> int:
         # A team may allow one header more than that.
-        return max(HEADERS_LIMIT, self.cfg.limit_request_line + self.cfg.limit_request_field_size)
+        own: int = self.cfg.limit_request_line + self.cfg.limit_request_field_size
+        return max(HEADERS_LIMIT, own)
 
     def _wait(self, conn: TConn, size: int) -> None:
         incoming, now = self.incoming.get(conn), time.monotonic()
@@ -327,7 +329,11 @@ class Worker(ThreadWorker):
         places.busy = self.answering >= self.cfg.threads
 
     def _finish(
-        self, conn: TConn, pool: futures.Executor, is_probe: bool, future: futures.Future
+        self,
+        conn: TConn,
+        pool: futures.Executor,
+        is_probe: bool,
+        future: futures.Future[object],
     ) -> None:
         self._count(pool, is_probe, -1)
         if conn in self.put_back:
@@ -363,7 +369,7 @@ class Worker(ThreadWorker):
             self.poller.unregister(conn.sock)
             self.finish_request(conn, self.sending.pop(conn))
 
-    def finish_request(self, conn: TConn, future: futures.Future) -> None:
+    def finish_request(self, conn: TConn, future: futures.Future[object]) -> None:
         if not isinstance(conn.sock, Client) or conn.sock.goes_on:
             super().finish_request(conn, future)
             return
@@ -453,10 +459,11 @@ class Worker(ThreadWorker):
 
     def handle_request(self, req: http.Request, conn: TConn) -> bool:
         try:
-            return super().handle_request(req, conn)
+            goes_on: bool = super().handle_request(req, conn)
         except clients.StalledError:
             self._say_stalled(conn)
             return False
+        return goes_on
 
     def _say_stalled(self, conn: TConn) -> None:
         rate = f"{clients.MINIMUM_RATE * clients.STALLED} bytes in {clients.STALLED} s"

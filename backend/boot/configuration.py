@@ -8,7 +8,6 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import django
 from django.conf import settings
@@ -23,9 +22,6 @@ from backend.conf.errors import StartupError, explain, one_line
 from backend.conf.required import MAKE_A_KEY
 from backend.logs.boot import say
 from backend.server.configuration import check_gunicorn
-
-if TYPE_CHECKING:
-    pass
 
 
 def load() -> None:
@@ -173,7 +169,7 @@ def _file_of(subject: object) -> str | None:
     """The file and line that define a model, or the model of a field."""
     model = getattr(subject, "model", subject)
     module = sys.modules.get(getattr(model, "__module__", ""))
-    file = getattr(module, "__file__", None)
+    file: str | None = getattr(module, "__file__", None)
     if not isinstance(model, type) or file is None:
         return None
     for node in ast.walk(ast.parse(Path(file).read_text(encoding="utf-8"))):

@@ -47,7 +47,7 @@ def find_temporary_folder() -> None:
             volume.make(folder, 0o2770)
             reason = "" if os.access(folder, os.W_OK | os.X_OK) else "Permission denied"
         except OSError as error:
-            reason = error.strerror
+            reason = error.strerror or str(error)
         if reason:
             say(f"WARNING: uploads of more than 2.5 MB will fail: {folder}: {reason}")
         else:
@@ -80,7 +80,7 @@ def make_media_folder() -> None:
             return
         reason = "Permission denied"
     except OSError as error:
-        reason = error.strerror
+        reason = error.strerror or str(error)
     if name := field_with_files():
         say(
             f"WARNING: uploads to {name} will fail: MEDIA_ROOT, the folder {folder}, cannot be "

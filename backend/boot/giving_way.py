@@ -27,7 +27,7 @@ PAUSE = (1.0, 3.0)
 HELD = ("55P03", "40P01")
 
 
-def apply(migrate: Callable[[], None], connection: BaseDatabaseWrapper, timeout: int) -> None:
+def apply(migrate: Callable[[], object], connection: BaseDatabaseWrapper, timeout: int) -> None:
     """Call ``migrate`` until no lock is in its way; ``timeout`` is in seconds.
 
     Raises StartupError when a table is still in use then, and the migration's own errors at once.
@@ -36,7 +36,8 @@ def apply(migrate: Callable[[], None], connection: BaseDatabaseWrapper, timeout:
     with _impatient(connection):
         while True:
             try:
-                return migrate()
+                migrate()
+                return
             except DatabaseError as error:
                 if sqlstate(error) not in HELD or connection.in_atomic_block:
                     raise
@@ -64,9 +65,9 @@ def _impatient(connection: BaseDatabaseWrapper) -> Iterator[None]:
     """
     stock = connection.SchemaEditorClass
 
-    class Impatient(stock):
+    class Impatient(stock):  # type: ignore[valid-type, misc]  # of each backend another one
         def __enter__(self) -> Impatient:
-            editor = super().__enter__()
+            editor: Impatient = super().__enter__()
             if self.atomic_migration:
                 with self.connection.cursor() as cursor:
                     cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}s'")

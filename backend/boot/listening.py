@@ -14,6 +14,8 @@ from backend.conf.errors import StartupError, one_line
 from backend.server import handover
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from gunicorn.config import Config
 
 
@@ -58,7 +60,7 @@ def listen(config: Config, prefix: str) -> Listening | None:
     return None if any(itself) else Listening(config, prefix)
 
 
-class _Complaints(list):
+class _Complaints(list[str]):
     """A log for gunicorn's function, which tries five times, for five seconds."""
 
     def error(self, message: str, *arguments: object) -> None:
@@ -68,7 +70,7 @@ class _Complaints(list):
         """That it will try again."""
 
 
-def _bind(config: Config) -> list:
+def _bind(config: Config) -> list[socket]:
     from gunicorn.sock import create_sockets
 
     complaints = _Complaints()

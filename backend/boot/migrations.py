@@ -20,6 +20,7 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 from django.apps import apps
 from django.conf import settings
@@ -38,6 +39,9 @@ from backend.health.checks import MISSING, OK, PENDING, has_managed_models, migr
 from backend.http.unavailable import is_outage
 from backend.logs.boot import say
 from backend.server import phase
+
+if TYPE_CHECKING:
+    from django.db.backends.sqlite3.base import DatabaseWrapper as SQLite
 
 # SQLite's words, then the kernel's, which PostgreSQL repeats.
 DISK_IS_FULL = ("disk is full", "disk I/O error", "No space left on device")
@@ -162,7 +166,7 @@ def _migrate(alias: str, lock_timeout: int) -> None:
 def _locked(alias: str, timeout: int) -> Iterator[None]:
     """Hold the migration lock of a database: in PostgreSQL itself, beside the file of SQLite."""
     connection = connections[alias].copy()
-    if connection.vendor == "sqlite" and not connection.is_in_memory_db():
+    if connection.vendor == "sqlite" and not cast("SQLite", connection).is_in_memory_db():
         file = Path(connection.settings_dict["NAME"])
         with volume.locked(file.with_name(f".{file.name}.lock"), f"migrates '{alias}'"):
             yield
@@ -224,7 +228,7 @@ def _try(connection: BaseDatabaseWrapper) -> bool:
     names = {**SETTINGS, "application_name": f"migrate {socket.gethostname()}"[:63]}
     _set(connection, names, local=True)
     (row,) = _execute(connection, "SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
-    return row[0]
+    return bool(row[0])
 
 
 def _set(connection: BaseDatabaseWrapper, values: dict[str, str], *, local: bool) -> None:
@@ -235,7 +239,7 @@ def _set(connection: BaseDatabaseWrapper, values: dict[str, str], *, local: bool
 def _is_pooler(connection: BaseDatabaseWrapper) -> bool:
     """Whether the process that answers is not the one that was connected to."""
     (row,) = _execute(connection, "SELECT pg_backend_pid()")
-    return row[0] != connection.connection.info.backend_pid
+    return bool(row[0] != connection.connection.info.backend_pid)
 
 
 def _held(connection: BaseDatabaseWrapper) -> str:
@@ -246,7 +250,9 @@ def _held(connection: BaseDatabaseWrapper) -> str:
     return f"held since {since} UTC by {by}" if since else f"held by {by}"
 
 
-def _execute(connection: BaseDatabaseWrapper, statement: str, params: list | None = None) -> list:
+def _execute(
+    connection: BaseDatabaseWrapper, statement: str, params: list[Any] | None = None
+) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(statement, params)
         return cursor.fetchall() if cursor.description else []

@@ -13,6 +13,7 @@ import selectors
 import socket
 import threading
 import time
+from collections.abc import Set
 from email.utils import formatdate
 from http import HTTPStatus
 
@@ -41,6 +42,7 @@ def answer(head: bytes, prefix: str = "") -> bytes:
         path = path[len(prefix) :]
     now = phase.current()
     status = HTTPStatus.SERVICE_UNAVAILABLE
+    document: dict[str, object]
     match path.rstrip("/"):
         case "/health/live":
             # With its phase, by which bin/healthcheck tells a start from a running server.
@@ -54,7 +56,7 @@ def answer(head: bytes, prefix: str = "") -> bytes:
     return _response(status, document, body=method != b"HEAD")
 
 
-def _response(status: HTTPStatus, document: dict, *, body: bool = True) -> bytes:
+def _response(status: HTTPStatus, document: dict[str, object], *, body: bool = True) -> bytes:
     content = json.dumps(document).encode() + b"\n"
     lines = [
         f"HTTP/1.1 {status.value} {status.phrase}",
@@ -113,7 +115,7 @@ class Responder:
             found = {key.fileobj for key, _ in self._selector.select(self._patience())}
             if self._stopped in found:
                 break
-            for listener in found & set(self._listeners):
+            for listener in set(self._listeners) & found:
                 self._accept(listener)
             self._talk(found)
         for listener in self._listeners:
@@ -141,7 +143,7 @@ class Responder:
         if len(self._clients) > MAX_CLIENTS:
             self._close(next(iter(self._clients.values())))
 
-    def _talk(self, found: set) -> None:
+    def _talk(self, found: Set[object]) -> None:
         for client in list(self._clients.values()):
             if client.connection in found:
                 self._read(client)

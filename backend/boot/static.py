@@ -18,6 +18,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from django.apps import apps
 from django.conf import settings
@@ -31,6 +32,9 @@ from backend.boot import volume
 from backend.conf.errors import StartupError, one_line
 from backend.logs.boot import say
 from backend.server import phase
+
+if TYPE_CHECKING:
+    from django.contrib.staticfiles.apps import StaticFilesConfig
 
 # Beside the files, so that it comes and goes with them.
 STAMP = ".collected-from"
@@ -99,7 +103,7 @@ def staged(*, clear: bool) -> Iterator[Storage]:
     stage = copy.copy(storage)
     stage.base_location = stage.location = str(folder)
     if getattr(storage, "manifest_storage", None) is storage:
-        stage.manifest_storage = stage
+        stage.manifest_storage = stage  # type: ignore[attr-defined]  # one with a manifest has it
     if clear:
         _clear(root, folder)
     try:
@@ -178,7 +182,7 @@ def is_current() -> bool:
 
 def found() -> Iterator[tuple[str, Storage, str]]:
     """Each file that is collected: its name then, and its storage and path now."""
-    ignored = apps.get_app_config("staticfiles").ignore_patterns
+    ignored = cast("StaticFilesConfig", apps.get_app_config("staticfiles")).ignore_patterns
     for finder in get_finders():
         for path, storage in finder.list(ignored):
             yield os.path.join(getattr(storage, "prefix", None) or "", path), storage, path  # noqa: PTH118  no path of this machine

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.conf import settings
@@ -11,12 +12,14 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ObjectDoesNotExist
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, IntegrityError, router
-from django.db.models import Manager
 
 from backend.conf.environment import Environment
 from backend.conf.errors import StartupError, one_line
 from backend.logs.boot import say
 from backend.server import phase
+
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import BaseUserManager
 
 
 def create(env: Environment) -> None:
@@ -58,7 +61,7 @@ def create(env: Environment) -> None:
     say(f"superuser '{username}' {'created' if created else 'exists and is left as it is'}")
 
 
-def _exists(manager: Manager, username: str) -> bool:
+def _exists(manager: BaseUserManager[Any], username: str) -> bool:
     """Whether that user is there, under its name as a user model normalizes it, too."""
     normal = getattr(manager.model, "normalize_username", str)(username)
     email = getattr(manager, "normalize_email", str)(username)
@@ -69,7 +72,7 @@ def _exists(manager: Manager, username: str) -> bool:
     return False
 
 
-def _create(manager: Manager, username: str, password: str, env: Environment) -> bool:
+def _create(manager: BaseUserManager[Any], username: str, password: str, env: Environment) -> bool:
     """Create it; False when another container was faster, or the database knows that name."""
     users = manager.model
     # The command reads its password, and a custom user's further fields, from there.

@@ -9,6 +9,7 @@ import json
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 OK, SKIPPED, WARNING, FAILED = "ok", "skipped", "warning", "failed"
 STATUSES = (OK, SKIPPED, WARNING, FAILED)
@@ -65,7 +66,7 @@ def as_json(results: list[Result], facts: dict[str, object]) -> str:
     return json.dumps({"results": [asdict(result) for result in results], "facts": facts})
 
 
-def from_json(document: dict) -> list[Result]:
+def from_json(document: dict[str, Any]) -> list[Result]:
     return [Result(**{**item, "details": tuple(item["details"])}) for item in document["results"]]
 
 

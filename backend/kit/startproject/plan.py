@@ -80,7 +80,7 @@ def files(project: Project, scaffold: Path = SCAFFOLD) -> list[Planned]:
     databases, whose template knows it as ``database``. Raises RuntimeError when two templates
     are for the same file.
     """
-    planned = []
+    planned: list[Planned] = []
     for template in sorted(path for path in scaffold.rglob("*") if path.is_file()):
         name = template.relative_to(scaffold).as_posix().removesuffix(SUFFIX)
         if all(wanted(project) for path, wanted in CONDITIONS.items() if name.startswith(path)):

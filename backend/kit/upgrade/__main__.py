@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from backend.conf.errors import StartupError, escaped, in_line
@@ -143,7 +143,7 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-def _ended(lines: Sequence[str]) -> list[str]:
+def _ended(lines: Iterable[str]) -> list[str]:
     """Lines of a difference, each with its end, also that of a file's last line without one."""
     return [line if line.endswith("\n") else f"{line}\n" for line in lines]
 

@@ -79,7 +79,7 @@ def _names(file: Path) -> frozenset[str]:
             continue
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             for alias in node.names:
-                if alias.name == "*":
+                if alias.name == "*" and isinstance(node, ast.ImportFrom):
                     found |= _of_star(file, node)
                 else:
                     found.add((alias.asname or alias.name).partition(".")[0])
@@ -92,6 +92,7 @@ def _names(file: Path) -> frozenset[str]:
 
 def _of_star(file: Path, node: ast.ImportFrom) -> set[str]:
     """What ``from module import *`` brings, where the module can be found."""
+    folder: Path | None
     if node.level:
         folder = file.parent
         for _ in range(node.level - 1):

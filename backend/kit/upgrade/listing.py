@@ -40,13 +40,15 @@ def list_findings(source: Source) -> list[Finding]:
 def gone_names(source: Source) -> Iterator[Finding]:
     """Imports, and attributes of what is imported, that are not there any more."""
     for node, handled in walk_with_handlers(source.tree):
-        if handled:
+        if handled or not isinstance(node, (ast.Import, ast.ImportFrom, ast.Attribute)):
             continue
         for name, for_advice in _names(source, node):
             yield from gone(source.path, node.lineno, name, for_advice)
 
 
-def _names(source: Source, node: ast.AST) -> Iterator[tuple[str, str]]:
+def _names(
+    source: Source, node: ast.Import | ast.ImportFrom | ast.Attribute
+) -> Iterator[tuple[str, str]]:
     """The full names that a node needs, each with the one that advice is looked up for."""
     if isinstance(node, ast.Import):
         yield from ((alias.name, alias.name) for alias in node.names)

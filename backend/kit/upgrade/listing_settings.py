@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from backend.conf.environment import TRUE
 from backend.kit.upgrade.findings import Finding, gone
-from backend.kit.upgrade.source import Source, assignments, constant, of_module
+from backend.kit.upgrade.source import Assignment, Source, assignments, constant, of_module
 
 DOTTED_CLASS = re.compile(r"[a-z_]\w*(\.[a-z_]\w*)*\.[A-Z]\w*")
 
@@ -18,9 +18,10 @@ def gone_classes_in_settings(source: Source) -> Iterator[Finding]:
     if not source.is_settings:
         return
     for node in ast.walk(source.tree):
-        value = constant(node)
-        if isinstance(value, str) and DOTTED_CLASS.fullmatch(value):
-            yield from gone(source.path, node.lineno, value, value)
+        if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+            continue
+        if DOTTED_CLASS.fullmatch(node.value):
+            yield from gone(source.path, node.lineno, node.value, node.value)
 
 
 def lost_permissions(source: Source) -> Iterator[Finding]:
@@ -49,7 +50,7 @@ def _all_keys(value: ast.expr | None) -> list[object] | None:
     if isinstance(value, ast.Dict) and None not in value.keys:
         return [constant(key) for key in value.keys]
     if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "dict":
-        names = [each.arg for each in value.keywords]
+        names: list[object] = [each.arg for each in value.keywords]
         if not value.args and None not in names:
             return names
     return None
@@ -84,7 +85,7 @@ def _true_or_false(node: ast.expr) -> bool:
     return isinstance(node, ast.Compare) or isinstance(constant(node), bool)
 
 
-def _unsure_debug(source: Source, statement: ast.Assign | ast.AnnAssign) -> Iterator[Finding]:
+def _unsure_debug(source: Source, statement: Assignment) -> Iterator[Finding]:
     if "DEBUG" in {constant(node) for node in ast.walk(statement.value)}:
         yield Finding(
             source.path,
@@ -95,9 +96,7 @@ def _unsure_debug(source: Source, statement: ast.Assign | ast.AnnAssign) -> Iter
         )
 
 
-def _written_folder(
-    source: Source, name: str, statement: ast.Assign | ast.AnnAssign
-) -> Iterator[Finding]:
+def _written_folder(source: Source, name: str, statement: Assignment) -> Iterator[Finding]:
     texts = [str(constant(node)) for node in ast.walk(statement.value)]
     names = {node.id for node in ast.walk(statement.value) if isinstance(node, ast.Name)}
     if {"BASE_DIR", "__file__"} & names or any(text.startswith("/code") for text in texts):
@@ -110,9 +109,9 @@ def _written_folder(
         )
 
 
-def _health_apps(source: Source, statement: ast.Assign | ast.AnnAssign) -> Iterator[Finding]:
+def _health_apps(source: Source, statement: Assignment) -> Iterator[Finding]:
     for node in ast.walk(statement.value):
-        if constant(node) == "health_check.db":
+        if isinstance(node, ast.Constant) and node.value == "health_check.db":
             yield Finding(
                 source.path,
                 node.lineno,

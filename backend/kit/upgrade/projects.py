@@ -6,6 +6,7 @@ import ast
 import fnmatch
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
+from typing import TypeGuard
 
 from backend.kit.upgrade.findings import Finding
 from backend.kit.upgrade.source import Edit, Source, assignments, constant, keyword, meta
@@ -98,7 +99,7 @@ def missing_migrations(sources: Mapping[str, Source]) -> Iterator[Finding]:
         folder = PurePosixPath(path).parent
         if source.is_migration or folder in seen:
             continue
-        model = next((node for node in source.tree.body if _is_managed(source, node)), None)
+        model = next((node for node in source.tree.body if _is_managed(node, source)), None)
         if model is None:
             continue
         seen.add(folder)
@@ -119,7 +120,7 @@ def missing_migrations(sources: Mapping[str, Source]) -> Iterator[Finding]:
             )
 
 
-def _is_managed(source: Source, node: ast.stmt) -> bool:
+def _is_managed(node: ast.stmt, source: Source) -> TypeGuard[ast.ClassDef]:
     if not isinstance(node, ast.ClassDef):
         return False
     options = meta(node)

@@ -6,6 +6,7 @@ import ast
 import json
 import re
 from collections.abc import Callable, Iterator
+from typing import TypeGuard
 
 from django_upgrade.data import Settings as DjangoUpgradeSettings
 from django_upgrade.main import apply_fixers
@@ -81,7 +82,9 @@ def null_booleans(source: Source) -> list[Edit]:
     """NullBooleanField is BooleanField with null"""
     if source.is_migration:  # it is history, and Django still reads it there
         return []
-    arguments = {f"{module}.NullBooleanField": ("null", "blank") for module in MODELS}
+    arguments: dict[str, tuple[str, ...]] = {
+        f"{module}.NullBooleanField": ("null", "blank") for module in MODELS
+    }
     arguments["rest_framework.serializers.NullBooleanField"] = ("allow_null",)
     edits = []
     for node in ast.walk(source.tree):
@@ -133,21 +136,19 @@ def ajax(source: Source) -> list[Edit]:
     edits = []
     for parent in ast.walk(source.tree):
         for node in ast.iter_child_nodes(parent):
-            if _asks_for_ajax(source, node):
-                text = AJAX.format(source.segment(node.func.value))
+            if isinstance(node, ast.Call) and (request := _asked_for_ajax(source, node)):
+                text = AJAX.format(request)
                 plain = isinstance(parent, (ast.stmt, ast.BoolOp, ast.keyword))
                 edits.append(source.replace(node, text if plain else f"({text})"))
     return edits
 
 
-def _asks_for_ajax(source: Source, node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Call)
-        and not (node.args or node.keywords)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr == "is_ajax"
-        and source.segment(node.func.value).rpartition(".")[2] == "request"
-    )
+def _asked_for_ajax(source: Source, call: ast.Call) -> str:
+    """The request whose is_ajax() this calls, as it is written; empty for any other call."""
+    if call.args or call.keywords or not isinstance(call.func, ast.Attribute):
+        return ""
+    request = source.segment(call.func.value) if call.func.attr == "is_ajax" else ""
+    return request if request.rpartition(".")[2] == "request" else ""
 
 
 def debug(source: Source) -> list[Edit]:
@@ -161,7 +162,7 @@ def debug(source: Source) -> list[Edit]:
             continue
         if isinstance(value, ast.Call) and source.dotted(value.func) == "bool" and value.args:
             value = value.args[0]
-        if _reads_debug(source, value):
+        if _reads_debug(value, source):
             default = _as_text(value.args[1] if len(value.args) > 1 else None)
             if default is not None:
                 words = ", ".join(f'"{word}"' for word in TRUE)
@@ -172,14 +173,14 @@ def debug(source: Source) -> list[Edit]:
             if (
                 isinstance(node, ast.Attribute)
                 and node.attr in ("lower", "upper", "strip")
-                and _reads_debug(source, node.value)
+                and _reads_debug(node.value, source)
                 and len(node.value.args) == 1
             ):
                 edits.append(source.argument(node.value, '""'))
     return edits
 
 
-def _reads_debug(source: Source, node: ast.expr) -> bool:
+def _reads_debug(node: ast.expr, source: Source) -> TypeGuard[ast.Call]:
     return (
         isinstance(node, ast.Call)
         and source.dotted(node.func) in ("os.environ.get", "os.getenv")

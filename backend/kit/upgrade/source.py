@@ -9,6 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+# What has a place in the text.
+Placed = ast.expr | ast.stmt | ast.alias | ast.keyword
+
 
 @dataclass(frozen=True)
 class Edit:
@@ -113,24 +116,27 @@ class Source:
         end = self._lines[line] if line < len(self._lines) else len(self.text)
         return start + len(self.text[start:end].encode()[:column].decode())
 
-    def start(self, node: ast.AST) -> int:
+    def start(self, node: Placed) -> int:
         return self.offset(node.lineno, node.col_offset)
 
-    def end(self, node: ast.AST) -> int:
+    def end(self, node: Placed) -> int:
+        # None only of nodes that no parser made.
+        assert node.end_lineno is not None
+        assert node.end_col_offset is not None
         return self.offset(node.end_lineno, node.end_col_offset)
 
-    def segment(self, node: ast.AST) -> str:
+    def segment(self, node: Placed) -> str:
         return self.text[self.start(node) : self.end(node)]
 
-    def replace(self, node: ast.AST, text: str) -> Edit:
+    def replace(self, node: Placed, text: str) -> Edit:
         return Edit(self.start(node), self.end(node), text)
 
-    def rename(self, node: ast.AST, old: str, new: str) -> Edit:
+    def rename(self, node: Placed, old: str, new: str) -> Edit:
         """The name that a node begins with."""
         start = self.start(node)
         return Edit(start, start + len(old), new)
 
-    def without(self, items: Sequence[ast.AST], number: int) -> Edit:
+    def without(self, items: Sequence[Placed], number: int) -> Edit:
         """One of several things between commas goes, with its line where it has one of its own."""
         start, end = self.start(items[number]), self.end(items[number])
         line = self.text.rfind("\n", 0, start) + 1
@@ -210,17 +216,30 @@ def constant(node: ast.AST | None) -> object:
     return node.value if isinstance(node, ast.Constant) else None
 
 
-def assignments(body: Iterable[ast.stmt]) -> Iterator[tuple[str, ast.Assign | ast.AnnAssign]]:
+@dataclass(frozen=True)
+class Assignment:
+    """A statement that gives a name its value."""
+
+    statement: ast.Assign | ast.AnnAssign
+    value: ast.expr
+
+    @property
+    def lineno(self) -> int:
+        return self.statement.lineno
+
+
+def assignments(body: Iterable[ast.stmt]) -> Iterator[tuple[str, Assignment]]:
     """The plain ``name = value`` and ``name: type = value`` among statements."""
     for statement in body:
+        target: ast.expr
         if isinstance(statement, ast.Assign):
-            target = statement.targets[0]
+            target, value = statement.targets[0], statement.value
         elif isinstance(statement, ast.AnnAssign) and statement.value:
-            target = statement.target
+            target, value = statement.target, statement.value
         else:
             continue
         if isinstance(target, ast.Name):
-            yield target.id, statement
+            yield target.id, Assignment(statement, value)
 
 
 def of_module(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:

@@ -15,14 +15,15 @@ TAGS = {"ifequal": "{% if a == b %}", "ifnotequal": "{% if a != b %}"}
 def list_findings(path: str, text: str) -> Iterator[Finding]:
     for token in Lexer(text).tokenize():
         words = token.split_contents() if token.token_type == TokenType.BLOCK else []
+        line = token.lineno or 1  # the lexer counts from 1; None is of other tokens
         if words[:1] == ["load"] and LIBRARIES & set(words[1:]):
             gone = min(LIBRARIES & set(words[1:]))
             yield Finding(
-                path, token.lineno, f"The template library {gone} does not exist any more.",
+                path, line, f"The template library {gone} does not exist any more.",
                 "Write {% load static %}.",
             )  # fmt: skip
         elif words and words[0] in TAGS:
             yield Finding(
-                path, token.lineno, f"The tag {words[0]} does not exist any more.",
+                path, line, f"The tag {words[0]} does not exist any more.",
                 f"Write {TAGS[words[0]]} and {{% endif %}}.",
             )  # fmt: skip

@@ -52,7 +52,7 @@ def _old_names(sources: Mapping[str, Source]) -> Iterator[tuple[Source, str, ast
         says = dict(assignments(node.body))
         for name in NAMES.keys() & says.keys():
             if NAMES[name] not in says and _is_view(source, node, views):
-                yield source, name, says[name]
+                yield source, name, says[name].statement
 
 
 def _is_view(source: Source, node: ast.ClassDef, views: set[str]) -> bool:

@@ -68,7 +68,7 @@ def look(root: str = "/") -> Found:
     return found
 
 
-def _entries(folder: str, device: int) -> Iterator[os.DirEntry]:
+def _entries(folder: str, device: int) -> Iterator[os.DirEntry[str]]:
     try:
         # Mounted folders lie on other devices.
         if Path(folder).stat().st_dev != device:
@@ -82,11 +82,11 @@ def _entries(folder: str, device: int) -> Iterator[os.DirEntry]:
             yield from _entries(entry.path, device)
 
 
-def _is_looked_into(folder: os.DirEntry) -> bool:
+def _is_looked_into(folder: os.DirEntry[str]) -> bool:
     return folder.path not in LEFT_OUT and folder.name != ".git"
 
 
-def _is_secret(entry: os.DirEntry) -> bool:
+def _is_secret(entry: os.DirEntry[str]) -> bool:
     packages = "/site-packages/" in entry.path
     if not packages and SECRET_NAMES.fullmatch(entry.name):
         return entry.stat().st_size > 0

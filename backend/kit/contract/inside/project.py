@@ -24,9 +24,8 @@ def overrides_found() -> Iterator[Result]:
     found = {module: overrides.find(module) for module in overrides.MODULES}
     files = {module: place[1] for module, place in found.items() if place}
     for module, file in files.items():
-        if module == "urls":
-            patterns = overrides.load("urls").urlpatterns
-            said = f"{len(patterns)} URL patterns, before the image's own"
+        if module == "urls" and (team := overrides.load(module)):
+            said = f"{len(team.urlpatterns)} URL patterns, before the image's own"
         else:
             names = sorted(name for name in source.bindings(file) if _is_setting(name, module))
             said = f"changes {', '.join(names)}" if names else "changes nothing"

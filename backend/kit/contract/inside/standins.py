@@ -82,4 +82,4 @@ def forbid_databases() -> None:
     def connect(self: BaseDatabaseWrapper) -> None:
         raise OperationalError(f"the database '{self.alias}' is asked while the code is loaded")
 
-    BaseDatabaseWrapper.connect = connect
+    BaseDatabaseWrapper.connect = connect  # type: ignore[method-assign]  # of every database

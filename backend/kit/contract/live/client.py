@@ -117,11 +117,13 @@ class Site:
 
     def _kept(self) -> http.client.HTTPConnection:
         """The connection of this thread; closed, it opens again by itself."""
-        if not hasattr(self._of_thread, "connection"):
+        kept: http.client.HTTPConnection | None = getattr(self._of_thread, "connection", None)
+        if kept is None:
             tls = self.scheme == "https"
             kind = http.client.HTTPSConnection if tls else http.client.HTTPConnection
-            self._of_thread.connection = kind(self.address, timeout=PATIENCE, **self._tls())
-        return self._of_thread.connection
+            kept = kind(self.address, timeout=PATIENCE, **self._tls())
+            self._of_thread.connection = kept
+        return kept
 
     def _response(
         self, connection: http.client.HTTPConnection, request: Request, headers: dict[str, str]

@@ -41,7 +41,8 @@ class Operation:
 
     @property
     def parameters(self) -> list[dict[str, Any]]:
-        return self.told["parameters"]
+        told: list[dict[str, Any]] = self.told["parameters"]
+        return told
 
     @property
     def query(self) -> list[dict[str, Any]]:
@@ -200,7 +201,9 @@ def as_json_schema(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     made = {name: as_json_schema(each) for name, each in value.items()}
-    others = [{"type": "null"}] if made.pop("x-nullable", False) is True else []
+    others: list[dict[str, Any]] = []
+    if made.pop("x-nullable", False) is True:
+        others.append({"type": "null"})
     if isinstance(texts := made.pop("x-not-finite", None), list):
         others.append({"enum": texts})
     return {"anyOf": [made, *others]} if others else made

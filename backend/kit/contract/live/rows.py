@@ -6,7 +6,7 @@ import datetime
 import decimal
 import uuid
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
@@ -21,7 +21,7 @@ WKT = {
     "LINESTRING": "LINESTRING(-122.68 45.52, -122.67 45.53)",
     "POLYGON": "POLYGON((-122.68 45.52, -122.67 45.52, -122.67 45.53, -122.68 45.52))",
 }
-VALUES: tuple[tuple[type[models.Field], Any], ...] = (
+VALUES: tuple[tuple[type[models.Field[Any, Any]], Any], ...] = (
     (models.BooleanField, True),
     (models.DateTimeField, datetime.datetime(2020, 1, 31, 12, tzinfo=datetime.UTC)),
     (models.DateField, datetime.date(2020, 1, 31)),
@@ -74,7 +74,7 @@ def row(model: type[models.Model], depth: int = 0) -> models.Model:
     return made
 
 
-def _needs_value(made: models.Model, column: models.Field) -> bool:
+def _needs_value(made: models.Model, column: models.Field[Any, Any]) -> bool:
     if isinstance(column, models.AutoField) or column.generated:
         return False
     if getattr(column, "auto_now", False) or getattr(column, "auto_now_add", False):
@@ -84,8 +84,8 @@ def _needs_value(made: models.Model, column: models.Field) -> bool:
     return getattr(made, column.attname, None) in (None, "")
 
 
-def _value(column: models.Field, depth: int) -> Any:
-    if column.is_relation:
+def _value(column: models.Field[Any, Any], depth: int) -> Any:
+    if column.related_model is not None:
         return row(column.related_model, depth + 1)
     if column.choices:
         return column.flatchoices[0][0]
@@ -117,7 +117,8 @@ def user(name: str, *, is_superuser: bool = False) -> Any:
     """A user of the project's own model, with what else that wants."""
     model = get_user_model()
     wanted = {
-        field: _value(model._meta.get_field(field), 0)
+        # A field of the user's own, and no relation that leads to it.
+        field: _value(cast("models.Field[Any, Any]", model._meta.get_field(field)), 0)
         for field in model.REQUIRED_FIELDS
         if field != model.USERNAME_FIELD
     }

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator
 from http.cookies import SimpleCookie
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from backend.kit.contract.live.client import Request, Site, User
@@ -54,7 +55,7 @@ def visited(
     explain: Explain = lambda mark: "",
 ) -> list[Result]:
     """What each of them meets. The last one, who sees most, goes first: it finds the rows."""
-    rows: dict[str, dict] = {}
+    rows: dict[str, dict[str, Any]] = {}
     tallies: dict[str, Tally] = {}
     for user in reversed(users):
         visit = Visit(site, user, document, rows, explain)

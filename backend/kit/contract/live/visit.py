@@ -93,24 +93,29 @@ class Visit:
 
     def _addresses(self, operation: Operation) -> Iterator[tuple[Request, bool]]:
         path = self._path(operation)
+        if not path:
+            return
         few = self._few(operation)
-        for name in operation.formats if path else ():
+        for name in operation.formats:
             yield Request(path + query({**few, "format": name})), True
             yield Request(f"{path.rstrip('/')}.{name}{query(few)}"), False
-        if path:
-            yield Request(path + query({**few, "format": "api"}), accept=BROWSER), False
+        yield Request(path + query({**few, "format": "api"}), accept=BROWSER), False
 
     def _parameters(self, operation: Operation) -> Iterator[tuple[Request, bool]]:
         path = self._path(operation)
+        if not path:
+            return
         few = self._few(operation)
-        for values, is_told in operation.examples() if path else ():
+        for values, is_told in operation.examples():
             yield Request(path + query({**few, **values}), accept=JSON), is_told
 
     def _choose(self, pool: ThreadPoolExecutor, operation: Operation) -> None:
         """All choices of a list at once; each alone where that is refused."""
         path = self._path(operation)
+        if not path:
+            return
         few = self._few(operation)
-        for ways in operation.choices() if path else ():
+        for ways in operation.choices():
             for queries in ways:
                 asked = [Request(path + query({**few, **each}), accept=JSON) for each in queries]
                 if self._run(pool, operation, [(each, False) for each in asked]):

@@ -25,23 +25,21 @@ class TookTooLong(Impossible):
 
 def docker(
     *arguments: str, check: bool = True, data: bytes | None = None, timeout: float = 600
-) -> subprocess.CompletedProcess:
+) -> subprocess.CompletedProcess[str]:
     """Run the docker command, for at most ``timeout`` seconds.
 
     Raises Impossible, with what it said, when it fails, and TookTooLong.
     """
     command = ["docker", *arguments]
     try:
-        done = subprocess.run(
-            command, capture_output=True, check=False, input=data, timeout=timeout
-        )
+        raw = subprocess.run(command, capture_output=True, check=False, input=data, timeout=timeout)
     except subprocess.TimeoutExpired as error:
         raise TookTooLong(
             f"docker {' '.join(arguments[:2])} did not end within {timeout:g} s.",
             "See what keeps the Docker engine: docker ps, docker system df, its log.",
         ) from error
-    done.stdout = done.stdout.decode(errors="replace")
-    done.stderr = done.stderr.decode(errors="replace")
+    stdout, stderr = (each.decode(errors="replace") for each in (raw.stdout, raw.stderr))
+    done = subprocess.CompletedProcess(raw.args, raw.returncode, stdout, stderr)
     if check and done.returncode:
         said = " ".join(done.stderr.split())
         raise Impossible(
@@ -147,11 +145,12 @@ class Container:
 
     def running(self) -> bool:
         shown = docker("inspect", "--format", "{{.State.Running}}", self.name, check=False)
-        return shown.stdout.strip() == "true"
+        state: str = shown.stdout
+        return state.strip() == "true"
 
     def log(self) -> str:
         done = docker("logs", self.name, check=False)
-        return done.stdout + done.stderr
+        return f"{done.stdout}{done.stderr}"
 
     def exit_code(self, patience: float) -> int | None:
         """Wait for its end; None when that does not come."""
@@ -205,7 +204,8 @@ def error_in(log: str) -> tuple[str, str]:
     """What a log says last of why a start failed: the image's two lines, else its last line."""
     errors = re.findall(r"^ERROR: (.*)\nFIX: +(.*)$", log, re.MULTILINE)
     if errors:
-        return errors[-1]
+        problem, fix = errors[-1]
+        return problem, fix
     lines = [line for line in log.splitlines() if line.strip()]
     return (
         lines[-1] if lines else "the log is empty"
@@ -218,7 +218,8 @@ def endpoint() -> str:
     if host := os.environ.get("DOCKER_HOST"):
         return host
     shown = docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}", check=False)
-    return shown.stdout.strip()
+    found: str = shown.stdout
+    return found.strip()
 
 
 def _engine() -> str | None:

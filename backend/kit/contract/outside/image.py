@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from backend.conf.secret_vocabulary import FORMS, is_secret
 from backend.kit.contract.outside.engine import docker
@@ -52,7 +53,7 @@ class Image:
     """``steps`` in the order of the Dockerfile; ``own`` of them were added to the base."""
 
     name: str
-    config: dict
+    config: dict[str, Any]
     layers: tuple[str, ...]
     steps: tuple[Step, ...]
 
@@ -83,7 +84,7 @@ def find(name: str) -> Image:
     return Image(name, document["Config"], layers, steps)
 
 
-def check_inside(image: Image, environment: list[str]) -> dict:
+def check_inside(image: Image, environment: list[str]) -> dict[str, Any]:
     """Run the checks that the image itself has; their results and facts.
 
     By the image's own Python, because a team's entry point need not know the word, and as
@@ -97,7 +98,8 @@ def check_inside(image: Image, environment: list[str]) -> dict:
     )
     lines = done.stdout.splitlines()
     if done.returncode in (0, 1) and lines and lines[-1].startswith("{"):
-        return json.loads(lines[-1])
+        found: dict[str, Any] = json.loads(lines[-1])
+        return found
     if "No module named backend" in done.stderr:
         raise Impossible(
             f"{image.name} has no `check`: its base is older than this program.",
@@ -148,7 +150,7 @@ def configuration(image: Image, port: int) -> Iterator[Result]:
         )
 
 
-def _health_check(config: dict) -> Result:
+def _health_check(config: dict[str, Any]) -> Result:
     test = (config.get("Healthcheck") or {}).get("Test") or []
     if test == ["CMD", HEALTH_CHECK]:
         return Result("health check", OK, f"the image's: {HEALTH_CHECK}")

@@ -143,7 +143,7 @@ class Lifetime:
             return Result("commands", FAILED, "bash runs as root.", serving.NEVER_ROOT)
         return Result("commands", OK, f"docker run IMAGE bash gives a shell of UID {who}")
 
-    def _run(self, *command: str) -> subprocess.CompletedProcess | None:
+    def _run(self, *command: str) -> subprocess.CompletedProcess[str] | None:
         """Run a command of the image to its end; None when that does not come."""
         container = name()
         flags = ("--name", container, "--label", LABEL, *self.surroundings.flags())

@@ -132,13 +132,14 @@ def _static_file(container: Container, name: str, hashed: str | None, url: str) 
             "Run python manage.py collectstatic --noinput in your Dockerfile.",
         )
     answer = _ask(container, url + hashed)
+    kind = answer.headers.get("content-type") if answer else None
     wrong = []
     if not answer or answer.status != 200:
         wrong.append(_said(answer))
     else:
         wanted = TYPES[name[name.rindex(".") :]]
-        if not answer.headers.get("content-type", "").startswith(wanted):
-            wrong.append(f"Content-Type is {answer.headers.get('content-type')}, not {wanted}")
+        if not (kind or "").startswith(wanted):
+            wrong.append(f"Content-Type is {kind}, not {wanted}")
         if "immutable" not in answer.headers.get("cache-control", ""):
             wrong.append(f"Cache-Control is {answer.headers.get('cache-control')}, not immutable")
     if wrong:
@@ -148,8 +149,7 @@ def _static_file(container: Container, name: str, hashed: str | None, url: str) 
             f"{url}{hashed}: {'; '.join(wrong)}.",
             "Keep WhiteNoise in MIDDLEWARE, and STORAGES['staticfiles'] as the image has it.",
         )
-    said = f"{url}{hashed}: {answer.headers['content-type']}, kept for ever"
-    return Result("static files, served", OK, said)
+    return Result("static files, served", OK, f"{url}{hashed}: {kind}, kept for ever")
 
 
 def _ask(container: Container, path: str) -> Answer | None:
@@ -159,7 +159,7 @@ def _ask(container: Container, path: str) -> Answer | None:
         return None
 
 
-def _json(answer: Answer | None) -> dict:
+def _json(answer: Answer | None) -> dict[str, Any]:
     try:
         document = json.loads(answer.body) if answer else {}
     except ValueError:

@@ -71,5 +71,5 @@ def check_production_has_a_server(**kwargs: Any) -> list[CheckMessage]:
             id="backend.W003",
         )
         for alias, database in settings.DATABASES.items()
-        if "sqlite" in database["ENGINE"] or "spatialite" in database["ENGINE"]
+        if any(kind in str(database["ENGINE"]) for kind in ("sqlite", "spatialite"))
     ]

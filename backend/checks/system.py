@@ -25,7 +25,7 @@ def _models() -> Iterator[type[models.Model]]:
 @register(Tags.models)
 def check_alias_is_known(**kwargs: Any) -> list[CheckMessage]:
     """``in_db`` names a database of DATABASES."""
-    messages = []
+    messages: list[CheckMessage] = []
     for model in _models():
         alias = declared_alias(model)
         if alias is None or alias in settings.DATABASES:
@@ -48,7 +48,7 @@ def check_alias_is_known(**kwargs: Any) -> list[CheckMessage]:
 @register(Tags.models)
 def check_one_table_one_database(**kwargs: Any) -> list[CheckMessage]:
     """A proxy or a multi-table child says no other ``in_db`` than the model it shares rows with."""
-    messages = []
+    messages: list[CheckMessage] = []
     for model in _models():
         own = getattr(model._meta, "in_db", None)
         for parent in model._meta.all_parents:
@@ -68,7 +68,7 @@ def check_one_table_one_database(**kwargs: Any) -> list[CheckMessage]:
 @register(Tags.models)
 def check_relations_stay_in_one_database(**kwargs: Any) -> list[CheckMessage]:
     """No foreign key and no many-to-many relation crosses from one database to another."""
-    messages = []
+    messages: list[CheckMessage] = []
     for model in _models():
         for field in (*model._meta.local_fields, *model._meta.local_many_to_many):
             target = field.related_model
@@ -89,7 +89,7 @@ def check_relations_stay_in_one_database(**kwargs: Any) -> list[CheckMessage]:
 @register(Tags.models)
 def check_geometry_has_a_spatial_database(**kwargs: Any) -> list[CheckMessage]:
     """A model with a geometry field lies in a database that can store one."""
-    messages = []
+    messages: list[CheckMessage] = []
     for model in _models():
         engine = settings.DATABASES.get(alias_of(model), {}).get("ENGINE", "")
         if engine not in ("django.db.backends.sqlite3", "django.db.backends.postgresql"):
@@ -101,7 +101,7 @@ def check_geometry_has_a_spatial_database(**kwargs: Any) -> list[CheckMessage]:
     return messages
 
 
-def _no_geometry(field: models.Field, alias: str, engine: str) -> Error:
+def _no_geometry(field: models.Field[Any, Any], alias: str, engine: str) -> Error:
     if engine.endswith("sqlite3"):
         return Error(
             f"The database '{alias}' is plain SQLite, which cannot store a geometry field.",
@@ -122,7 +122,7 @@ def _no_geometry(field: models.Field, alias: str, engine: str) -> Error:
 @register()
 def check_needs_of_databases(**kwargs: Any) -> list[CheckMessage]:
     """REQUIRED_, OPTIONAL_ and IGNORED_DATABASES name known aliases, each in one list."""
-    messages = []
+    messages: list[CheckMessage] = []
     named: dict[str, str] = {}
     for need in Need:
         for alias in listed(need):
@@ -195,10 +195,10 @@ def check_streams_and_tiles_can_be_read(**kwargs: Any) -> list[CheckMessage]:
         return []
     from rest_framework.schemas.generators import EndpointEnumerator
 
-    views = {callback.cls for _, _, callback in EndpointEnumerator().get_api_endpoints()}
+    found = {callback.cls for _, _, callback in EndpointEnumerator().get_api_endpoints()}
     # Looked at without an import: those modules are for the projects that use them.
     views = [
-        view for view in views if hasattr(view, "stream_fields") or hasattr(view, "tile_fields")
+        view for view in found if hasattr(view, "stream_fields") or hasattr(view, "tile_fields")
     ]
     if not views:
         return []

@@ -19,7 +19,7 @@ from types import ModuleType
 from backend.conf.errors import StartupError, explain
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PACKAGES = ("src_files.local_settings", "local_settings")
+PACKAGES: tuple[str, ...] = ("src_files.local_settings", "local_settings")
 MODULES = ("settings", "urls", "gunicorn_conf")
 
 

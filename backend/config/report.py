@@ -128,7 +128,8 @@ def _of_a_plain_image() -> dict[str, dict[str, Any]]:
         text=True,
         check=True,
     )
-    return json.loads(done.stdout)
+    plain: dict[str, dict[str, Any]] = json.loads(done.stdout)
+    return plain
 
 
 def as_text(report: Report, changed: bool) -> str:

@@ -21,7 +21,9 @@ CONFIGURATION = "gunicorn_conf.py"
 ALWAYS = ("worker_connections", "backlog", "max_requests", "limit_request_line")
 
 
-def settings(env: Environment, command: list[str] | None = None) -> dict[str, tuple[Any, tuple]]:
+def settings(
+    env: Environment, command: list[str] | None = None
+) -> dict[str, tuple[Any, tuple[Origin, ...]]]:
     """Name to value and origins, for what is set and what bounds the server.
 
     ``command`` is the server's flags; None reads those of the container's first process.
@@ -94,4 +96,5 @@ def _file(config: str) -> Path:
 
 
 def _option(config: Config, name: str) -> str:
-    return config.settings[name].cli[-1]
+    option: str = config.settings[name].cli[-1]
+    return option

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -26,7 +26,8 @@ class Binding:
         if self.certain or self.extends or self.module or not self.expressions:
             return False
         try:
-            return ast.literal_eval(self.expressions[0]) != value
+            said: object = ast.literal_eval(self.expressions[0])
+            return said != value
         except ValueError:
             return False
 
@@ -121,7 +122,9 @@ def _bound(
                 yield name, binding(True, call)
 
 
-def _assigned(targets: list[ast.expr], value: ast.expr, binding) -> Iterator[tuple[str, Binding]]:
+def _assigned(
+    targets: list[ast.expr], value: ast.expr, binding: Callable[..., Binding]
+) -> Iterator[tuple[str, Binding]]:
     for target in targets:
         if isinstance(target, (ast.Tuple, ast.List)):
             parts = value.elts if isinstance(value, (ast.Tuple, ast.List)) else []

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from django.apps import apps
 from django.db import DatabaseError, connections
@@ -20,6 +21,9 @@ from backend.doctor.findings import OK, PROBLEM, WARNING, Finding
 from backend.health import tables
 from backend.health.checks import has_managed_models
 from backend.router import alias_of
+
+if TYPE_CHECKING:
+    from django.db.backends.sqlite3.base import DatabaseWrapper as SQLiteWrapper
 
 # Seconds for all that is asked of one database: a paused one answers nothing at all.
 PATIENCE = 10
@@ -116,7 +120,7 @@ def _examine(examination: Examination) -> None:
         if connection.vendor == "postgresql":
             _examine_postgresql(examination, connection)
         else:
-            _examine_sqlite(examination, connection)
+            _examine_sqlite(examination, cast("SQLiteWrapper", connection))
     except DatabaseError as error:
         examination.cannot_be_used(
             f"It cannot be used: {one_line(error)}",
@@ -129,7 +133,7 @@ def _examine(examination: Examination) -> None:
         connection.close()
 
 
-def _examine_sqlite(examination: Examination, connection: BaseDatabaseWrapper) -> None:
+def _examine_sqlite(examination: Examination, connection: SQLiteWrapper) -> None:
     name = connection.settings_dict["NAME"]
     # To connect would make an empty one.
     if not connection.is_in_memory_db() and not Path(name).exists():

@@ -89,7 +89,7 @@ def _system_checks() -> Iterator[Finding]:
     ]
     for message in messages:
         level = PROBLEM if message.is_serious() or message.id in PROBLEMS else WARNING
-        fix = FIXES.get(message.id) or message.hint or ADVICE.format(id=message.id)
+        fix = FIXES.get(message.id or "") or message.hint or ADVICE.format(id=message.id)
         yield Finding(level, "check --deploy", sentence(message), one_line(fix))
     if not messages:
         yield Finding(OK, "check --deploy", "nothing to say")

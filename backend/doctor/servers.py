@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from backend.boot.budget import Load
-from backend.doctor.databases import Examination
+from backend.doctor.databases import Examination, Facts
 from backend.doctor.findings import OK, PROBLEM, WARNING, Finding
 
 
 def shared_migrations(examinations: list[Examination]) -> Iterator[Finding]:
     """Aliases that find one django_migrations table and would both migrate by it."""
-    owners: dict[tuple, str] = {}
+    owners: dict[tuple[str, int, int], str] = {}
     for examination in examinations:
         facts = examination.facts
         if facts is None or facts.migrations_table is None or not examination.migrates:
@@ -31,15 +31,15 @@ def shared_migrations(examinations: list[Examination]) -> Iterator[Finding]:
 
 def connection_budget(examinations: list[Examination], load: Load) -> Iterator[Finding]:
     """Connections that this API may keep, against the slots of each server; as at the start."""
-    servers: dict[str, list[Examination]] = {}
+    servers: dict[str, tuple[Facts, list[str]]] = {}
     for examination in examinations:
-        if examination.facts:
-            servers.setdefault(examination.facts.server, []).append(examination)
-    for found in servers.values():
-        facts, aliases = found[0].facts, [examination.alias for examination in found]
-        need, slots = load.per_database * len(found), facts.max_connections - facts.reserved
+        if found := examination.facts:
+            _, aliases = servers.setdefault(found.server, (found, []))
+            aliases.append(examination.alias)
+    for facts, aliases in servers.values():
+        need, slots = load.per_database * len(aliases), facts.max_connections - facts.reserved
         arithmetic = (
-            f"{load} x {len(found)} databases ({', '.join(aliases)}) = {need} connections; the "
+            f"{load} x {len(aliases)} databases ({', '.join(aliases)}) = {need} connections; the "
             f"server has "
             f"{slots} (max_connections {facts.max_connections} - {facts.reserved} reserved)"
         )

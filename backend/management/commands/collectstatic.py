@@ -13,7 +13,7 @@ from backend.boot import static
 
 
 class Command(collectstatic.Command):
-    def collect(self):
+    def collect(self) -> dict[str, list[str]]:
         if self.dry_run or not settings.STATIC_ROOT:
             return super().collect()
         with static.alone():

@@ -10,7 +10,7 @@ from backend.manage import READ_ONLY, unwritable
 
 
 class Command(startapp.Command):
-    def handle(self, **options: Any) -> None:
+    def handle(self, **options: Any) -> None:  # type: ignore[override]  # as Django's own does
         try:
             super().handle(**options)
         except CommandError as error:

@@ -16,7 +16,7 @@ import io
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from typing import IO, Any
+from typing import IO, Any, Protocol, cast
 
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest, get_path_info
@@ -95,7 +95,8 @@ class BodyLimits:
         stream, empty = environ["wsgi.input"], {"CONTENT_LENGTH": "0", "wsgi.input": io.BytesIO()}
         environ.pop("HTTP_TRANSFER_ENCODING", None)
         environ |= {REFUSED: (refused.status, refused.detail), **empty}
-        return _Refusal(self.application(environ, start_response), stream, linger)
+        answer = cast("_Answer", self.application(environ, start_response))
+        return _Refusal(answer, stream, linger)
 
 
 class _Body:
@@ -211,7 +212,8 @@ def _matched(environ: Environ) -> ResolverMatch | None:
 
 def _parser(match: ResolverMatch, environ: Environ) -> Any:
     """What a view of REST framework would parse this body with, None where it has no parser."""
-    view = match.func.cls(**match.func.initkwargs)
+    made: Any = match.func  # by as_view(), which leaves the class and its arguments on it
+    view = made.cls(**made.initkwargs)
     view.request, view.args, view.kwargs = WSGIRequest(environ), match.args, match.kwargs
     return view.get_content_negotiator().select_parser(view.request, view.get_parsers())
 
@@ -226,10 +228,18 @@ def _whole(stream: _Body) -> tuple[IO[bytes], int]:
     return body, size
 
 
+class _Answer(Protocol):
+    """Django's answers, which can be closed."""
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+    def close(self) -> None: ...
+
+
 class _Refusal:
     """The answer; after it was sent, ``linger`` bytes of the body are thrown away."""
 
-    def __init__(self, answer: Iterable[bytes], stream: IO[bytes], linger: int) -> None:
+    def __init__(self, answer: _Answer, stream: IO[bytes], linger: int) -> None:
         self.answer = answer
         self.stream = stream
         self.linger = linger
@@ -238,7 +248,7 @@ class _Refusal:
         return iter(self.answer)
 
     def close(self) -> None:
-        self.answer.close()  # Django's, which has one
+        self.answer.close()
         # The answer is on its way; what is wrong with the rest is nobody's concern.
         with contextlib.suppress(OSError):
             while self.linger > 0 and (piece := self.stream.read(PIECE)):

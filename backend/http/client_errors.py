@@ -171,8 +171,10 @@ def capable(code: str, params: list[Any], leaves: list[Any], *, writes: bool) ->
     A statement that reads computes with rows. What one writes is what was sent, or computed.
     """
     texts = [leaf for leaf in leaves if isinstance(leaf, str)]
-    # Without NaN, which compares with none.
-    numbers = [leaf for leaf in leaves if isinstance(leaf, (int, float, Decimal)) and leaf == leaf]
+    # Without NaN, which compares with none. Any: the others compare, whatever the stubs say.
+    numbers: list[Any] = [
+        leaf for leaf in leaves if isinstance(leaf, (int, float, Decimal)) and leaf == leaf
+    ]
     if code in PATTERNS:
         return texts
     if code in GEOMETRIES:

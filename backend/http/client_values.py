@@ -6,12 +6,16 @@ refused with 400 here, as any other wrong value of a field.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
 
 from django.apps import apps
 from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework.exceptions import ValidationError
 from rest_framework.fields import ModelField
+
+if TYPE_CHECKING:
+    from django.db.models import Field
 
 NOT_A_RANGE = 'Write a range as a text of JSON, such as "{\\"lower\\": 1, \\"upper\\": 5}".'
 
@@ -27,7 +31,9 @@ def _to_internal_value(self: ModelField, data: Any) -> Any:
         return _stock(self, data)
     try:
         value = _stock(self, data)
-        bounds = [field.base_field.to_python(bound) for bound in (value.lower, value.upper)]
+        # An instance, though the stubs have the class: Django makes one of it.
+        base = cast("Field[Any, Any]", field.base_field)
+        bounds = [base.to_python(bound) for bound in (value.lower, value.upper)]
         return value if value.isempty else field.range_type(*bounds, value._bounds)
     except (ValueError, TypeError, LookupError, AttributeError, DjangoValidationError) as error:
         raise ValidationError(NOT_A_RANGE, code="invalid") from error
@@ -36,4 +42,6 @@ def _to_internal_value(self: ModelField, data: Any) -> Any:
 def install() -> None:
     """Take the place of the stock method, once the applications are loaded."""
     if apps.is_installed("django.contrib.postgres"):
-        ModelField.to_internal_value = _to_internal_value
+        # Any arguments: the stubs know the method of every field, and this is of one kind.
+        ours: Callable[..., Any] = _to_internal_value
+        ModelField.to_internal_value = ours  # type: ignore[method-assign]  # of every ModelField

@@ -142,7 +142,8 @@ def driver_wrapper(error: BaseException) -> BaseDatabaseWrapper | None:
     for frame in frames(error):
         owner = frame.f_locals.get("self")
         if isinstance(owner, CursorWrapper):
-            return owner.db
+            wrapper: BaseDatabaseWrapper = owner.db
+            return wrapper
         if isinstance(owner, BaseDatabaseWrapper):
             return owner
     return None
@@ -313,7 +314,8 @@ def _unwrapped(value: Any) -> list[Any]:
     from django.contrib.gis.geos import GEOSGeometry
 
     if isinstance(value, GEOSGeometry):
-        return [value.coords]
+        shape: Any = value  # of a subclass, and these have coords
+        return [shape.coords]
     ewkb = getattr(value, "ewkb", None)
     if isinstance(ewkb, bytes):
         return [_geometry(ewkb)]
@@ -325,7 +327,8 @@ def _geometry(data: bytes) -> Any:
     from django.contrib.gis.geos import GEOSException, GEOSGeometry
 
     try:
-        return GEOSGeometry(memoryview(data)).coords
+        found: Any = GEOSGeometry(memoryview(data))  # of a subclass, and these have coords
+        return found.coords
     except (GEOSException, ValueError, KeyError):
         return None
 

@@ -31,7 +31,8 @@ logger = logging.getLogger("backend.http.login_attempts")
 def limit(counts: SharedCounts) -> None:
     """From now on this server refuses a login after LOGIN_ATTEMPTS wrong passwords."""
     if settings.LOGIN_ATTEMPTS:
-        ModelBackend.authenticate = _limited(ModelBackend.authenticate, counts)
+        limited = _limited(ModelBackend.authenticate, counts)
+        ModelBackend.authenticate = limited  # type: ignore[method-assign]  # of every backend
 
 
 def _limited(authenticate: Callable[..., Any], counts: SharedCounts) -> Callable[..., Any]:

@@ -7,8 +7,8 @@ https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from django.http.response import HttpResponseBase
 from rest_framework import exceptions
@@ -18,6 +18,11 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.utils.mediatypes import media_type_matches, order_by_precedence
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView as _View
+else:
+    _View = object
 
 GEOJSON = "application/geo+json"  # RFC 7946, section 12
 WEIGHT = re.compile(r";\s*q\s*=\s*\"?(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\"?\s*(?:;|$)", re.IGNORECASE)
@@ -36,19 +41,20 @@ class ContentNegotiation(DefaultContentNegotiation):
     def select_renderer(
         self,
         request: Request,
-        renderers: Sequence[BaseRenderer],
+        renderers: Iterable[BaseRenderer],
         format_suffix: str | None = None,
     ) -> tuple[BaseRenderer, str]:
         """Raises Http404 for an unknown format in the address, NotAcceptable for others."""
         named = format_suffix or request.query_params.get(self.settings.URL_FORMAT_OVERRIDE)
-        if named:
-            renderers = self.filter_renderers(renderers, named)
-        if best := _best(renderers, self.get_accept_list(request)):
-            return super().select_renderer(request, [best], format_suffix)
+        offered = self.filter_renderers(renderers, named) if named else list(renderers)
+        if best := _best(offered, self.get_accept_list(request)):
+            found: tuple[BaseRenderer, str]
+            found = super().select_renderer(request, [best], format_suffix)
+            return found
         # A tile or a map has no other format either.
-        if named or len(renderers) == 1:
-            return renderers[0], renderers[0].media_type
-        raise exceptions.NotAcceptable(available_renderers=renderers)
+        if named or len(offered) == 1:
+            return offered[0], offered[0].media_type
+        raise exceptions.NotAcceptable(available_renderers=offered)
 
 
 def _best(renderers: Sequence[BaseRenderer], accepted: list[str]) -> BaseRenderer | None:
@@ -84,7 +90,7 @@ class GeoJSONParser(JSONParser):
     media_type = GEOJSON
 
 
-class FormatsMixin:
+class FormatsMixin(_View):
     """GeoJSON of one row, sent and taken, and the negotiation above; a part of our mixins."""
 
     def get_content_negotiator(self) -> BaseContentNegotiation:
@@ -105,12 +111,13 @@ class FormatsMixin:
         takes_geojson = any(media_type_matches(parser.media_type, GEOJSON) for parser in own)
         return [*own, GeoJSONParser()] if takes_json and not takes_geojson else own
 
-    def finalize_response(
+    def finalize_response(  # type: ignore[override]  # the stubs know no streams
         self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
+        answer: Any = response
         if isinstance(getattr(request, "accepted_renderer", None), FeatureRenderer):
-            response = self._feature_or_json(request, response)
-        return super().finalize_response(request, response, *args, **kwargs)
+            answer = self._feature_or_json(request, response)
+        return super().finalize_response(request, answer, *args, **kwargs)
 
     def _feature_or_json(self, request: Request, response: Any) -> Any:
         """Only a feature is GeoJSON: not an error, and not a row of a plain serializer."""

@@ -7,6 +7,7 @@ own. So the request passes all of it, and meets its refusal where a view would b
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import re_path
@@ -42,5 +43,5 @@ def of_view(request: HttpRequest, *args: object, **kwargs: object) -> HttpRespon
     return getattr(request, _REFUSAL, None)
 
 
-# Every path leads to it, so that nothing is redirected or not found.
-urlpatterns = [re_path("", of_view)]
+# Every path leads to it, so that nothing is redirected or not found; and only with a refusal.
+urlpatterns = [re_path("", cast("Callable[..., HttpResponse]", of_view))]

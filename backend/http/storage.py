@@ -33,14 +33,16 @@ class HashedStaticFilesStorage(CompressedManifestStaticFilesStorage):
         path = urlsplit(unquote(name)).path.strip()
         if tests_run() and self.hash_key(path) not in self.hashed_files and finders.find(path):
             return name
-        return super().stored_name(name)
+        stored: str = super().stored_name(name)
+        return stored
 
     def load_manifest(self) -> tuple[dict[str, str], str]:
         """As Django's; nothing for a file that was cut, so that it can be collected again."""
         try:
-            return super().load_manifest()
+            manifest: tuple[dict[str, str], str] = super().load_manifest()
         except ValueError:
             return {}, ""
+        return manifest
 
     def compress_files(self, paths: Iterable[str]) -> Iterator[tuple[str, str]]:
         if self.keep_only_hashed_files:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING, cast
 
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 
 from backend.server import places
 from backend.server.clients import AHEAD
+
+if TYPE_CHECKING:
+    from django.http import StreamingHttpResponse
 
 
 def placed(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
@@ -16,7 +20,7 @@ def placed(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase
         return response
     if request.method == "HEAD":
         # A server reads the whole body, to throw it away, and would not notice who has left.
-        response.streaming_content = ()
+        cast("StreamingHttpResponse", response).streaming_content = ()
         return response
     if places.take():
         return response
@@ -35,5 +39,5 @@ def _keeps_its_thread(response: HttpResponseBase) -> bool:
         file.fileno()
     except (AttributeError, io.UnsupportedOperation):
         # Such as a part of a file, of WhiteNoise: up to here it is kept for a slow client.
-        return int(response.get("Content-Length", AHEAD + 1)) > AHEAD
+        return int(response.get("Content-Length", str(AHEAD + 1))) > AHEAD
     return False

@@ -89,8 +89,10 @@ def share(counts: SharedCounts) -> None:
     from rest_framework.throttling import SimpleRateThrottle
 
     if settings.CACHES["default"]["BACKEND"] == IN_PROCESS:
-        SimpleRateThrottle.cache = counts
-    SimpleRateThrottle.allow_request = _one_at_a_time(SimpleRateThrottle.allow_request, counts)
+        # As much of a cache as throttles use.
+        SimpleRateThrottle.cache = counts  # type: ignore[assignment]  # no whole cache
+    allow = _one_at_a_time(SimpleRateThrottle.allow_request, counts)
+    SimpleRateThrottle.allow_request = allow  # type: ignore[method-assign]  # of every throttle
 
 
 def _one_at_a_time(allow_request: Callable[..., bool], counts: SharedCounts) -> Callable[..., bool]:

@@ -70,6 +70,8 @@ OPTIONS = re.compile(
     r"|invalid connection option|channel binding required",
 )
 BROKEN = 2  # psycopg2: the server, or the network, ended the connection
+# An attribute of a request that met such an error: the error, and what to answer.
+_FOUND = "_unavailable"
 
 
 def explanation(error: BaseException | None) -> str | None:
@@ -164,8 +166,10 @@ def is_outage(error: BaseException) -> bool:
 def _status_and_detail(
     error: BaseException | None, request: HttpRequest | None
 ) -> tuple[int, str] | None:
+    if error is None:
+        return None
     detail = explanation(error)
-    return (503, detail) if detail else error and answer_to(error, request)
+    return (503, detail) if detail else answer_to(error, request)
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Any:
@@ -181,7 +185,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Any:
     answered = exceptions.APIException(detail)
     answered.status_code = status
     if status == 503:
-        answered.wait = RETRY_AFTER  # becomes the header Retry-After
+        # Becomes the header Retry-After, of any of them that has it.
+        answered.wait = RETRY_AFTER  # type: ignore[attr-defined]  # the stubs: of Throttled only
     return views.exception_handler(answered, context)
 
 
@@ -195,7 +200,7 @@ class UnavailableMiddleware:
         response = self.get_response(request)
         # In another middleware Django has made a 500 of it by now: a session that cannot
         # be saved, for one.
-        found = getattr(request, "_unavailable", None)
+        found = getattr(request, _FOUND, None)
         if found and response.status_code == 500:
             return _answer(*found)
         return streams.placed(request, response)
@@ -209,7 +214,7 @@ class UnavailableMiddleware:
 def _remember(sender: object, request: HttpRequest | None = None, **_: object) -> None:
     error = sys.exception()
     if request is not None and (found := _status_and_detail(error, request)):
-        request._unavailable = (error, *found)
+        setattr(request, _FOUND, (error, *found))
 
 
 def _answer(error: BaseException, status: int, detail: str) -> HttpResponse:

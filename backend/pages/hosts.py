@@ -36,7 +36,8 @@ class HostMiddleware:
         except DisallowedHost as error:
             # Django's sentence: it names the header, the host, quoted, and ALLOWED_HOSTS.
             logger.warning("%s", error, extra={"status_code": 400, "request": request})
-            request.get_host = str  # type: ignore[method-assign]  for the middleware: no host
+            # From here on it has no host.
+            request.get_host = str  # type: ignore[method-assign]  # for the middleware
             return refuse(request, self.get_response, _refusal(request))
         if refused := request.META.get(REFUSED):
             refusal = _refused_body(*refused)

@@ -19,7 +19,7 @@ from backend.pages.policy import POLICY
 
 # Of our own, because a team may have replaced TEMPLATES.
 _FOLDER = Path(__file__).parent.parent / "templates" / "backend"
-_engine = Engine(dirs=[_FOLDER])
+_engine = Engine(dirs=[str(_FOLDER)])
 
 
 def render(template: str, values: dict[str, object]) -> str:
@@ -95,7 +95,7 @@ def maps() -> dict[str, str]:
     return {path: page for path, page in found.items() if _resolves(page)}
 
 
-def _lists(view: Callable) -> bool:
+def _lists(view: Callable[..., object]) -> bool:
     return "list" in getattr(view, "actions", {}).values()
 
 

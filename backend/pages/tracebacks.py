@@ -6,10 +6,10 @@ a URL, in a variable of a function, in a message or in a line of code.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import ItemsView
 from functools import cached_property
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -38,7 +38,7 @@ class _SecretNames:
 class ReporterFilter(SafeExceptionReporterFilter):
     """What an error page may show of settings, of a request and of variables."""
 
-    hidden_settings = _SecretNames
+    hidden_settings = _SecretNames  # type: ignore[assignment]  # Django only searches by it
 
     @cached_property
     def masker(self) -> Masker:
@@ -56,11 +56,12 @@ class ReporterFilter(SafeExceptionReporterFilter):
         names = [name for name in dir(settings) if name.isupper()]
         return {name: self.masker.plain(getattr(settings, name), name) for name in names}
 
+    # Django calls these two with None where there is no request; the stubs leave that out.
     def get_safe_request_meta(self, request: HttpRequest | None) -> dict[str, Any]:
-        return self._named(super().get_safe_request_meta(request))
+        return self._named(super().get_safe_request_meta(cast("HttpRequest", request)))
 
     def get_safe_cookies(self, request: HttpRequest | None) -> dict[str, Any]:
-        return self._named(super().get_safe_cookies(request))
+        return self._named(super().get_safe_cookies(cast("HttpRequest", request)))
 
     def get_post_parameters(self, request: HttpRequest | None) -> dict[str, Any]:
         return self._named(dict(super().get_post_parameters(request).items()))
@@ -70,9 +71,9 @@ class ReporterFilter(SafeExceptionReporterFilter):
 
     def get_traceback_frame_variables(
         self, request: HttpRequest | None, tb_frame: FrameType
-    ) -> Iterable[tuple[str, Any]]:
+    ) -> ItemsView[str, Any]:
         found = super().get_traceback_frame_variables(request, tb_frame)
-        return [(name, _Shown(self.masker, name, value)) for name, value in found]
+        return {name: _Shown(self.masker, name, value) for name, value in found}.items()
 
 
 class Reporter(ExceptionReporter):

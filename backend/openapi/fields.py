@@ -98,18 +98,19 @@ def _may_be_anything(field: Any) -> bool:
 
 def _pattern(field: Any) -> str | None:
     if type(field) is serializers.DecimalField:
-        if None in (field.max_digits, field.decimal_places) or field.localize:
+        most, places = field.max_digits, field.decimal_places
+        if most is None or places is None or field.localize:
             return None
-        whole = field.max_digits - field.decimal_places
+        whole = most - places
         digits = rf"\d{{1,{whole}}}" if whole else "0?"
-        return rf"^-?{digits}(\.\d{{1,{field.decimal_places}}})?$"
+        return rf"^-?{digits}(\.\d{{1,{places}}})?$"
     is_text = type(field) is serializers.CharField
     if is_text and not field.read_only and field.trim_whitespace and not field.allow_blank:
         return NOT_BLANK
     return None
 
 
-def with_blank(schema: Any, field: serializers.Field) -> Any:
+def with_blank(schema: Any, field: serializers.Field[Any, Any, Any, Any]) -> Any:
     """``schema`` of a choice that may be left blank: then that is one of the choices."""
     is_choice = isinstance(field, serializers.ChoiceField) and field.allow_blank
     if is_choice and "" not in schema.get("enum", [""]):
@@ -117,7 +118,7 @@ def with_blank(schema: Any, field: serializers.Field) -> Any:
     return schema
 
 
-def as_answered(schema: Any, field: serializers.Field) -> Any:
+def as_answered(schema: Any, field: serializers.Field[Any, Any, Any, Any]) -> Any:
     """``schema`` of a serializer's field as answered: no rules, null where a row may have none,
     ``x-not-finite`` where a number may be none of JSON's.
 
@@ -169,7 +170,7 @@ def _mark_members(schema: Any) -> None:
             schema[name]["x-nullable"] = True
 
 
-def _may_be_null(field: serializers.Field) -> bool:
+def _may_be_null(field: serializers.Field[Any, Any, Any, Any]) -> bool:
     """Whether null is allowed, or something on the way to the value may be missing."""
     if field.allow_null:
         return True

@@ -27,7 +27,8 @@ def parameters(self: DjangoFilterBackend, view: Any) -> list[dict[str, Any]]:
         value = {name: each[name] for name in each if name not in (*OUTER, *DROPPED)}
         described.append({**outer, "schema": value})
     # Plain dictionaries and texts, for every renderer.
-    return json.loads(json.dumps(described, default=str))
+    plain: list[dict[str, Any]] = json.loads(json.dumps(described, default=str))
+    return plain
 
 
 def install() -> None:

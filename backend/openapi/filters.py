@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
 
 from django import forms
 from django.core import validators
@@ -100,7 +100,8 @@ def _kinds(
 
 
 def _field(declared: filters.Filter, model: type[models.Model] | None) -> forms.Field:
-    return _bound(declared, model).field
+    field: forms.Field = _bound(declared, model).field
+    return field
 
 
 def _bound(declared: filters.Filter, model: type[models.Model] | None) -> filters.Filter:
@@ -121,8 +122,8 @@ def _description(declared: filters.Filter, model: type[models.Model] | None) -> 
 def _of_rows(declared: filters.Filter) -> dict[str, Any]:
     """Of a filter by a related row: the type of its key, where the rows are known by now."""
     model = getattr(declared.extra.get("queryset"), "model", None)
-    by_key = model is not None and declared.extra.get("to_field_name") in (None, "pk")
-    is_number = by_key and isinstance(model._meta.pk, models.IntegerField)
+    by_key = declared.extra.get("to_field_name") in (None, "pk")
+    is_number = by_key and model is not None and isinstance(model._meta.pk, models.IntegerField)
     one = {"type": "integer" if is_number else "string"}
     return _many(one) if isinstance(declared, filters.MultipleChoiceFilter) else one
 
@@ -158,7 +159,8 @@ def _many(one: dict[str, Any]) -> dict[str, Any]:
 
 def _choices(field: forms.ChoiceField) -> list[str]:
     values: list[str] = []
-    for value, label in field.choices:
+    # Pairs by now, in whichever form they were given.
+    for value, label in cast("Iterable[tuple[Any, Any]]", field.choices):
         # A group has its choices where others have their label.
         group = label if isinstance(label, (list, tuple)) else [(value, label)]
         values += [str(each) for each, _ in group if each not in ("", None)]

@@ -61,10 +61,11 @@ class RelativeSchemaGenerator(OpenAPISchemaGenerator):
 
     def create_view(self, callback: Any, method: str, request: Any = None) -> APIView:
         try:
-            return super().create_view(callback, method, request)
+            view: APIView = super().create_view(callback, method, request)
         except Exception as error:  # noqa: BLE001  a team's code raises anything
             once.fail(once.name(callback.cls), "cannot be made", error)
             return BrokenView()
+        return view
 
     def get_operation(
         self,
@@ -94,7 +95,8 @@ class RelativeSchemaGenerator(OpenAPISchemaGenerator):
         """With no two operations of one id, which tools that read the document make names of."""
         seen: Counter[str] = Counter()
         for item in paths.values():
-            for operation in (each for each in item.values() if isinstance(each, dict)):
+            operations: list[Any] = [each for each in item.values() if isinstance(each, dict)]
+            for operation in operations:
                 seen[operation.operation_id] += 1
                 if seen[operation.operation_id] > 1:
                     operation.operation_id += f"_{seen[operation.operation_id]}"
@@ -102,8 +104,8 @@ class RelativeSchemaGenerator(OpenAPISchemaGenerator):
 
     def get_path_parameters(self, path: str, view_cls: type) -> list[openapi.Parameter]:
         """With the types that the view tells of parameters that are no field of its model."""
-        parameters = super().get_path_parameters(path, view_cls)
-        told = getattr(view_cls, "path_parameter_schemas", dict)()
+        parameters: list[openapi.Parameter] = super().get_path_parameters(path, view_cls)
+        told: dict[str, dict[str, Any]] = getattr(view_cls, "path_parameter_schemas", dict)()
         for parameter in parameters:
             for name, value in told.get(parameter.name, {}).items():
                 setattr(parameter, name, value)

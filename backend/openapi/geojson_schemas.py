@@ -63,7 +63,7 @@ class FeatureInspector(RoleInspector):
         return isinstance(field, GeoFeatureModelSerializer)
 
     def members(
-        self, serializer: serializers.Serializer
+        self, serializer: GeoFeatureModelSerializer
     ) -> tuple[dict[str, openapi.Schema], list[str]]:
         meta, role = serializer.Meta, role_of(serializer)
         properties, required = super().members(serializer)
@@ -120,7 +120,7 @@ def with_collections(schema: openapi.Schema) -> openapi.Schema:
     return schema
 
 
-def _column(field: serializers.Field) -> GeometryColumn | None:
+def _column(field: serializers.Field[Any, Any, Any, Any]) -> GeometryColumn[Any, Any] | None:
     model = getattr(getattr(field.parent, "Meta", None), "model", None)
     try:
         column = model._meta.get_field(field.source) if model else None
@@ -130,11 +130,11 @@ def _column(field: serializers.Field) -> GeometryColumn | None:
 
 
 def _members(
-    column: GeometryColumn | None, *, sent: bool
+    column: GeometryColumn[Any, Any] | None, *, sent: bool
 ) -> tuple[dict[str, openapi.Schema], list[str]]:
     """Of a geometry object; of any type where the column or the method may give any."""
-    kind = column and {name.upper(): name for name in DEPTH}.get(column.geom_type)
-    if kind is None:
+    kind = {name.upper(): name for name in DEPTH}.get(column.geom_type) if column else None
+    if column is None or kind is None:
         anything = openapi.Schema(type=openapi.TYPE_STRING, enum=[*DEPTH, "GeometryCollection"])
         return {"type": anything}, ["type"]
     # An answer may have one that is empty, and so without any position.

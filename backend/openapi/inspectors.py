@@ -51,7 +51,7 @@ COUNT_HEADER = {
     }
 }
 # https://github.com/mapbox/tilejson-spec/tree/master/3.0.0
-TILEJSON = {
+TILEJSON: dict[str, dict[str, Any]] = {
     "tilejson": {"type": "string", "enum": ["3.0.0"]},
     "name": {"type": "string"},
     "tiles": {"type": "array", "items": openapi.Schema(type="string"), "min_items": 1},
@@ -114,7 +114,7 @@ class GeoAutoSchema(SwaggerAutoSchema):
         return parameter
 
     def get_query_parameters(self) -> list[openapi.Parameter]:
-        parameters = super().get_query_parameters()
+        parameters: list[openapi.Parameter] = super().get_query_parameters()
         if self.method.upper() != "GET":
             return parameters
         if isinstance(self.view, SparseFieldsMixin):
@@ -174,7 +174,7 @@ class GeoAutoSchema(SwaggerAutoSchema):
     def get_default_responses(self) -> dict[str, Any]:
         if isinstance(self.view, TilesMixin) and getattr(self.view, "action", None) == "tiles":
             return {"200": openapi.Response("TileJSON 3.0.0", _tilejson())}
-        responses = super().get_default_responses()
+        responses: dict[str, Any] = super().get_default_responses()
         (status, schema), *_ = responses.items()
         if not self.has_list_response() or not isinstance(schema, openapi.Schema):
             return responses
@@ -202,7 +202,8 @@ class GeoAutoSchema(SwaggerAutoSchema):
         if queryset is not None:
             return self.view.stream_formats(queryset)
         # It may depend on the request.
-        known = no_streams(type(self.view)) is None
+        view: Any = type(self.view)  # of streams, and REST framework's
+        known = no_streams(view) is None
         return [each.format for each in self.view.stream_renderer_classes] if known else []
 
     def _fields_parameter(self) -> openapi.Parameter:

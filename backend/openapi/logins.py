@@ -54,10 +54,10 @@ def requirements(view: Any, method: str) -> list[dict[str, list[str]]] | None:
     if is_open:
         return []
     defined = definitions()
-    found = []
+    found: list[dict[str, list[str]]] = []
     for authenticator in view.get_authenticators():
         name = next((NAMES[kind] for kind in NAMES if isinstance(authenticator, kind)), None)
-        if name not in defined:
+        if name is None or name not in defined:
             return None  # a team's own: its name is not known
         found.append({name: []})
     return found

@@ -57,7 +57,9 @@ class DescribedInspector(DrfAPICompatInspector):
 
 def swagger_2(schema: dict[str, Any]) -> dict[str, Any]:
     """``schema`` as far as a parameter of Swagger 2.0 can be told; else text."""
-    items = schema.get("items") if isinstance(schema.get("items"), dict) else {}
+    items = schema.get("items")
+    if not isinstance(items, dict):
+        items = {}
     kind = _base(schema)
     found = {name: value for name, value in schema.items() if name in OTHERS}
     # Numbers in OpenAPI 3.1.

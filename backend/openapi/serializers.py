@@ -17,6 +17,8 @@ from rest_framework import serializers
 
 from backend.openapi.fields import as_answered, with_blank
 
+_ROLE = "_documented_as"  # an attribute of serializers
+
 
 class Role(enum.Enum):
     """What a serializer stands for; the value is the definition's name, around its own."""
@@ -38,12 +40,12 @@ class Role(enum.Enum):
 def as_role(serializer: Any, role: Role) -> Any:
     """``serializer``, to be documented in that role with all that is nested in it."""
     if isinstance(serializer, serializers.BaseSerializer):
-        serializer._documented_as = role
+        setattr(serializer, _ROLE, role)
     return serializer
 
 
-def role_of(field: serializers.Field) -> Role:
-    return getattr(field.root, "_documented_as", Role.ANSWER)
+def role_of(field: serializers.Field[Any, Any, Any, Any]) -> Role:
+    return getattr(field.root, _ROLE, Role.ANSWER)
 
 
 class RoleInspector(ReferencingSerializerInspector):
@@ -73,11 +75,11 @@ class RoleInspector(ReferencingSerializerInspector):
     def is_mine(self, field: Any) -> bool:
         return isinstance(field, serializers.Serializer)
 
-    def definition_name(self, serializer: serializers.Serializer) -> str | None:
+    def definition_name(self, serializer: serializers.Serializer[Any]) -> str | None:
         name = get_serializer_ref_name(serializer)
         return name and role_of(serializer).value.format(name)
 
-    def describe(self, serializer: serializers.Serializer, **kwargs: Any) -> openapi.Schema:
+    def describe(self, serializer: serializers.Serializer[Any], **kwargs: Any) -> openapi.Schema:
         """The schema itself."""
         make, _ = self._get_partial_types(serializer, openapi.Schema, True, **kwargs)
         properties, required = self.members(serializer)
@@ -91,7 +93,7 @@ class RoleInspector(ReferencingSerializerInspector):
         return made
 
     def members(
-        self, serializer: serializers.Serializer
+        self, serializer: serializers.Serializer[Any]
     ) -> tuple[dict[str, openapi.Schema], list[str]]:
         """The schemas of the fields by name, and which of them are always there."""
         role = role_of(serializer)
@@ -111,7 +113,7 @@ class RoleInspector(ReferencingSerializerInspector):
         return properties, required
 
 
-def _nests_itself(serializer: serializers.BaseSerializer) -> bool:
+def _nests_itself(serializer: serializers.BaseSerializer[Any]) -> bool:
     """Whether one of its own class is around it, such as a category's around its children."""
     above = serializer.parent
     while above is not None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import Field, Model
+from django.db.models import Model
 from drf_yasg import openapi
 from drf_yasg.inspectors import FieldInspector, NotHandled
 from rest_framework import serializers
+
+if TYPE_CHECKING:
+    from django.db.models import Field, ForeignObjectRel
+
+    Column: TypeAlias = Field[Any, Any] | ForeignObjectRel
 
 # By the action's name; a viewset's own have a docstring.
 SUMMARIES = {
@@ -57,15 +62,15 @@ def joined(*sentences: str) -> str:
     return text
 
 
-def of_column(column: Field | None) -> str:
+def of_column(column: Column | None) -> str:
     """What the model says of a column: its help text, or else its comment in the database."""
     told = getattr(column, "help_text", "") or getattr(column, "db_comment", "")
     return str(told or "")
 
 
-def of_path(model: type[Model] | None, path: str) -> Field | None:
+def of_path(model: type[Model] | None, path: str) -> Column | None:
     """The column that a filter's ``field_name`` leads to, over relations where it has any."""
-    column = None
+    column: Column | None = None
     for part in path.split("__"):
         try:
             column = model._meta.get_field(part) if model else None
@@ -88,6 +93,6 @@ def summarized(view: Any, model: type[Model] | None, description: str) -> tuple[
     return None, description
 
 
-def _column(field: serializers.Field) -> Field | None:
+def _column(field: serializers.Field[Any, Any, Any, Any]) -> Column | None:
     model = getattr(getattr(field.parent, "Meta", None), "model", None)
     return of_path(model, field.source.replace(".", "__")) if field.source else None

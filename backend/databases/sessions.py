@@ -220,7 +220,9 @@ def _of(connection: BaseDatabaseWrapper, known: Facts, read: Iterable[str]) -> S
     names = json.dumps([*sorted(known.settable), *own])
     with connection.cursor() as cursor:
         cursor.execute(SETTINGS, [own, own, names])
-        return Session(*cursor.fetchone(), tuple(own))
+        row: Any = cursor.fetchone()  # there is always one
+    user, role, settings, has_own = row
+    return Session(user, role, settings, has_own, tuple(own))
 
 
 def names_in(statement: str, params: Iterable[Any]) -> set[str]:

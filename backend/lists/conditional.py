@@ -20,12 +20,13 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.conf import settings
 from django.db import connections, router, transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
 from django.utils.crypto import salted_hmac
 from django.utils.http import parse_etags
 from django.utils.timezone import get_current_timezone_name
@@ -39,6 +40,13 @@ from rest_framework.response import Response
 from backend.databases import sessions
 from backend.http import caching
 from backend.router import ModelDatabaseRouter
+
+if TYPE_CHECKING:
+    from rest_framework.generics import GenericAPIView
+
+    _View = GenericAPIView[Any]
+else:
+    _View = object
 
 READS = ("GET", "HEAD")
 # Variables that differ between containers of the same image that answer alike, and those
@@ -79,7 +87,7 @@ class _NotModifiedError(Exception):
         self.etag = etag
 
 
-class ConditionalMixin:
+class ConditionalMixin(_View):
     """For a view of data in PostgreSQL: answers 304 to a client that has the answer already.
 
     The answer may depend on the request, its user, its session, and data in
@@ -108,7 +116,7 @@ class ConditionalMixin:
     _etag: str | None = None
     _transaction: contextlib.ExitStack
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         with contextlib.ExitStack() as self._transaction:
             return super().dispatch(request, *args, **kwargs)
 
@@ -131,8 +139,8 @@ class ConditionalMixin:
         if not versions or None in versions:
             return None
         renderer = request.accepted_renderer
-        session = getattr(request._request, "session", None)
-        has_session = settings.SESSION_COOKIE_NAME in request.COOKIES and session is not None
+        has_session = settings.SESSION_COOKIE_NAME in request.COOKIES
+        session = getattr(request._request, "session", None) if has_session else None
         parts = (
             *versions,
             _CODE,
@@ -141,7 +149,7 @@ class ConditionalMixin:
             get_language(),
             get_current_timezone_name(),
             str(getattr(request.user, "pk", None)),
-            sorted(session.items()) if has_session else None,
+            sorted(session.items()) if session is not None else None,
             *self._headers(request),
         )
         return f'W/"{salted_hmac("backend.lists.conditional", repr(parts)).hexdigest()}"'
@@ -175,24 +183,25 @@ class ConditionalMixin:
             return Response(status=304, headers={"ETag": exc.etag})
         return super().handle_exception(exc)
 
-    def finalize_response(
-        self, request: Request, response: HttpResponse, *args: Any, **kwargs: Any
-    ) -> HttpResponse:
+    def finalize_response(  # type: ignore[override]  # the stubs know no streams
+        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        answer: Response | Any = response
         reads = request.method in READS
         if reads and self.conditional and _exists_already(request, response):
-            response = Response(status=304)
-        response = super().finalize_response(request, response, *args, **kwargs)
+            answer = Response(status=304)
+        answer = super().finalize_response(request, answer, *args, **kwargs)
         if not reads:
-            return response
-        cacheable = response.status_code in (200, 204, 304)
-        if cacheable and self._etag and (response.status_code != 304 or "ETag" not in response):
-            response.headers["ETag"] = self._etag
-            single = response.status_code == 200 and getattr(self, "action", None) == "retrieve"
-            if single and hasattr(response, "data"):
-                response.add_post_render_callback(_add_second_half)
+            return answer
+        cacheable = answer.status_code in (200, 204, 304)
+        if cacheable and self._etag and (answer.status_code != 304 or "ETag" not in answer):
+            answer.headers["ETag"] = self._etag
+            single = answer.status_code == 200 and getattr(self, "action", None) == "retrieve"
+            if single and hasattr(answer, "data"):
+                answer.add_post_render_callback(_add_second_half)
         vary = tuple(self.conditional_headers or ())
-        caching.guard(request, response, self.cache_control if cacheable else None, vary)
-        return response
+        caching.guard(request, answer, self.cache_control if cacheable else None, vary)
+        return answer
 
     # --- Writing, RFC 9110, 13.1.1 and 13.1.2
 
@@ -219,7 +228,8 @@ class ConditionalMixin:
         """Whether one of ``etags`` is of the row as it is now; nobody changes it meanwhile."""
         if not hasattr(self, "retrieve"):
             return False
-        action, self.action = getattr(self, "action", None), "retrieve"
+        action: Any = getattr(self, "action", None)
+        self.action = "retrieve"
         try:
             row = self.get_object()
             alias = router.db_for_write(type(row), instance=row)
@@ -229,14 +239,15 @@ class ConditionalMixin:
             # A router may read from a server that lags. The row that is compared, and the one
             # that the view then changes and saves, is the one that is locked.
             if get_queryset := getattr(self, "get_queryset", None):
-                self.get_queryset = lambda: get_queryset().using(alias)
+                view: Any = self  # which is one request's alone
+                view.get_queryset = lambda: get_queryset().using(alias)
             shown = self.retrieve(self.request, *self.args, **self.kwargs)
         finally:
             self.action = action
         return _digest(JSONRenderer().render(shown.data)) in map(_second_half, etags)
 
 
-def _exists_already(request: Request, response: HttpResponse) -> bool:
+def _exists_already(request: Request, response: HttpResponseBase) -> bool:
     """Whether the client only wants what is not there, and it is."""
     found = response.status_code in (200, 204) and not response.streaming
     return found and "*" in parse_etags(request.headers.get("If-None-Match", ""))

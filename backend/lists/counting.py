@@ -17,7 +17,7 @@ from rest_framework.exceptions import APIException
 
 from backend.conf.defaults import setting
 from backend.databases import sessions
-from backend.lists.keyset import order_multiplies
+from backend.lists.keyset import copied, has_values, order_multiplies
 
 QUERY_CANCELED = "57014"  # https://www.postgresql.org/docs/17/errcodes-appendix.html
 # An estimate goes by the last ANALYZE; it need not be asked for again at every page of
@@ -46,7 +46,7 @@ class Count:
     exact: bool = True
 
 
-def count(queryset: QuerySet, *, exact: bool = False) -> Count:
+def count(queryset: QuerySet[Any], *, exact: bool = False) -> Count:
     """The rows of ``queryset``: counted up to EXACT_COUNT_LIMIT, estimated above.
 
     ``exact`` counts all, within STATEMENT_TIMEOUT; CountTooSlow is raised past it. Other
@@ -54,12 +54,12 @@ def count(queryset: QuerySet, *, exact: bool = False) -> Count:
     everybody sees the same rows: an estimate goes by the rows of all.
     """
     query = queryset.query
-    if query.distinct and not query.is_sliced and queryset._fields is not None:
+    if query.distinct and not query.is_sliced and has_values(queryset):
         # What the rows are ordered by is one more column that tells them apart; count() takes the
         # order of a slice only.
         queryset = queryset[:EVERY_ROW]
     if query.combinator:  # Django cannot count a sliced one in an order, which makes no rows
-        queryset = queryset._chain()
+        queryset = copied(queryset)
         queryset.query.clear_ordering(force=True)
     if connections[queryset.db].vendor != "postgresql":
         return Count(queryset.count())
@@ -83,21 +83,24 @@ def count(queryset: QuerySet, *, exact: bool = False) -> Count:
     return Count(estimated, exact=False)
 
 
-def estimate(queryset: QuerySet) -> int:
+def estimate(queryset: QuerySet[Any]) -> int:
     """The rows that PostgreSQL's planner expects of ``queryset``; nothing is read.
 
     For a whole table it scales ``pg_class.reltuples`` by the table's present size, adds up
     the parts of a partitioned one, and goes by the size alone where ANALYZE never ran.
     https://www.postgresql.org/docs/17/row-estimation-examples.html
     """
-    return json.loads(queryset.explain(format="json"))[0]["Plan"]["Plan Rows"]
+    rows: int = json.loads(queryset.explain(format="json"))[0]["Plan"]["Plan Rows"]
+    return rows
 
 
-def _statement(queryset: QuerySet) -> tuple[str, tuple[Any, ...]]:
+def _statement(queryset: QuerySet[Any]) -> tuple[str, tuple[Any, ...]]:
+    statement: tuple[str, tuple[Any, ...]]
     try:
-        return queryset.query.get_compiler(queryset.db).as_sql()
+        statement = queryset.query.get_compiler(queryset.db).as_sql()
     except EmptyResultSet:
         return "", ()
+    return statement
 
 
 def _key(using: str, sql: str, params: tuple[Any, ...]) -> Hashable | None:
@@ -132,7 +135,7 @@ def _remember(using: str, key: Hashable | None, rows: int) -> None:
             _estimates.popitem(last=False)
 
 
-def _all(queryset: QuerySet) -> int:
+def _all(queryset: QuerySet[Any]) -> int:
     """Every row. backend.wsgi sets STATEMENT_TIMEOUT on each connection; it ends this too."""
     try:
         return queryset.count()

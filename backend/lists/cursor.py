@@ -39,7 +39,7 @@ VALUES = (
 NUMBERS = (models.FloatField, models.DecimalField, models.IntegerField)
 # What PostgreSQL compares, where Python has another value: no infinity, a real rounded, a fraction
 # cut off, a time in another zone, months of an interval that are not of 30 days each.
-POSITIONS: dict[tuple[type[Field], ...], str] = {
+POSITIONS: dict[tuple[type[Field[Any, Any]], ...], str] = {
     # A literal is compared with a real as double.
     NUMBERS: "CASE pg_typeof({0}) WHEN 'real'::regtype THEN {0}::float8::text ELSE {0}::text END",
     (models.DateField,): "{0}::text",
@@ -56,7 +56,9 @@ class _Position(Func):
 
     output_field = models.TextField()
 
-    def as_sql(self, compiler: Any, connection: Any, **_: Any) -> tuple[str, list[Any]]:
+    def as_sql(  # type: ignore[override]  # of no function and no template of Func's
+        self, compiler: Any, connection: Any, **_: Any
+    ) -> tuple[str, list[Any]]:
         sql, params = compiler.compile(self.source_expressions[0])
         template = self.extra["position"]
         return template.replace("{0}", f"({sql})"), [*params] * template.count("{0}")
@@ -72,7 +74,7 @@ class _Term:
 
     name: str  # to filter and order by
     attribute: str  # of a row
-    field: Field
+    field: Field[Any, Any]
     descending: bool
     nulls_first: bool | None  # None where there are none
     position: str | None  # the one of POSITIONS that the attribute is
@@ -157,11 +159,11 @@ class CursorPagination(pagination.CursorPagination):
     MAX_PAGE_SIZE.
     """
 
-    ordering = None
+    ordering: Any = None
     page_size_query_param = "limit"
 
     def paginate_queryset(
-        self, queryset: QuerySet, request: Request, view: Any = None
+        self, queryset: Any, request: Request, view: Any = None
     ) -> list[Any] | None:
         """The rows of the page. Raises ValidationError for a ``limit`` over the maximum and
         for an ordering of the client's that no cursor can follow, ImproperlyConfigured for one
@@ -169,25 +171,25 @@ class CursorPagination(pagination.CursorPagination):
         most = maximum(self.max_page_size, self.page_size)
         check_limit(request, self.page_size_query_param, most, view)
         self.request = request
-        self.page_size = self.get_page_size(request)
-        if not self.page_size:
+        size = self.page_size = self.get_page_size(request)
+        if not size:
             return None
         self.base_url = request.build_absolute_uri()
         self.ordering = self.get_ordering(request, queryset, view)
         rows, self.terms = self._terms(queryset)
         self.cursor = self.decode_cursor(request)
-        self.page = self._rows(rows)
+        self.page = self._rows(rows, size)
         if (self.has_next or self.has_previous) and self.template is not None:
             self.display_page_controls = True
         return self.page
 
-    def get_page_size(self, request: Request) -> int:
+    def get_page_size(self, request: Request) -> int | None:
         with contextlib.suppress(KeyError, ValueError):
             size = digits(request.query_params[self.page_size_query_param])
             return pagination._positive_int(size, strict=True, cutoff=self.max_page_size)
         return self.page_size
 
-    def get_ordering(self, request: Request, queryset: QuerySet, view: Any) -> tuple[Any, ...]:
+    def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> tuple[Any, ...]:
         """What the client, the view, this class, the queryset or the model says, in this order."""
         chosen = [
             backend().get_ordering(request, queryset, view)
@@ -200,10 +202,11 @@ class CursorPagination(pagination.CursorPagination):
 
     def decode_cursor(self, request: Request) -> pagination.Cursor | None:
         cursor = super().decode_cursor(request)
-        self.values = None
+        self.values: list[Any] | None = None
         if cursor is not None and cursor.position is not None:
             try:
-                texts = json.loads(cursor.position)
+                position: Any = cursor.position  # a text: the stubs call it a number
+                texts = json.loads(position)
                 pairs = zip(self.terms, texts, strict=True)
                 self.values = [term.value(text) for term, text in pairs]
             except (ValidationError, ValueError, ArithmeticError, TypeError, RecursionError):
@@ -224,28 +227,28 @@ class CursorPagination(pagination.CursorPagination):
             limit["schema"]["default"] = self.page_size
         return [cursor, limit]
 
-    def _rows(self, queryset: QuerySet) -> list[Any]:
+    def _rows(self, queryset: QuerySet[Any], size: int) -> list[Any]:
         backward = self.cursor is not None and self.cursor.reverse
         if self.values is not None:
             queryset = queryset.filter(_beyond(self.terms, self.values, backward))
         ordered = queryset.order_by(*(term.order(backward) for term in self.terms))
-        rows = list(ordered[: self.page_size + 1])
-        more, begun = len(rows) > self.page_size, self.values is not None
+        rows = list(ordered[: size + 1])
+        more, begun = len(rows) > size, self.values is not None
         self.has_next, self.has_previous = (begun, more) if backward else (more, begun)
-        page = rows[: self.page_size]
+        page = rows[:size]
         page = page[::-1] if backward else page
         self.ends = [[term.text(row) for term in self.terms] for row in page[:1] + page[-1:]]
-        for row in page if queryset._fields is not None else ():
+        for row in page if keyset.has_values(queryset) else ():
             for name in row.keys() & {term.attribute for term in self.terms if term.position}:
                 del row[name]  # no value that the view has asked for
         return page
 
     def _link(self, ends: list[list[str | None]], *, backward: bool) -> str:
         """To what follows or precedes the row; without one, from the beginning or the end."""
-        position = json.dumps(ends[0]) if ends else None
+        position: Any = json.dumps(ends[0]) if ends else None
         return self.encode_cursor(pagination.Cursor(0, backward, position))
 
-    def _terms(self, queryset: QuerySet) -> tuple[QuerySet, list[_Term]]:
+    def _terms(self, queryset: QuerySet[Any]) -> tuple[QuerySet[Any], list[_Term]]:
         """The terms of the ordering, and the rows with the values that they need."""
         try:
             return _terms(_filterable(queryset), self.ordering)
@@ -271,23 +274,24 @@ def _beyond(terms: Sequence[_Term], values: Sequence[Any], backward: bool) -> Q:
     return found
 
 
-def _filterable(queryset: QuerySet) -> QuerySet:
+def _filterable(queryset: QuerySet[Any]) -> QuerySet[Any]:
     """The same rows, each once, so that the ones after a row can be asked for."""
     query = queryset.query
-    grouped = queryset._fields is not None and (query.group_by or query.distinct)
+    grouped = keyset.has_values(queryset) and (query.group_by or query.distinct)
     if query.combinator or grouped:
         kind = f"a {query.combinator}()" if query.combinator else "values() that are not rows"
         raise _UnusableError(f"its rows are of {kind}.")
     if not issubclass(queryset._iterable_class, (ModelIterable, ValuesIterable)):
         raise _UnusableError("its rows are tuples.")
     if keyset.is_chosen(queryset) or keyset.shares_keys(queryset):
-        queryset = keyset.as_filter(queryset)
-        if queryset is None:
+        filterable = keyset.as_filter(queryset)
+        if filterable is None:
             raise _UnusableError("a condition more would change the values of its annotations.")
+        return filterable
     return queryset
 
 
-def _terms(queryset: QuerySet, ordering: Sequence[Any]) -> tuple[QuerySet, list[_Term]]:
+def _terms(queryset: QuerySet[Any], ordering: Sequence[Any]) -> tuple[QuerySet[Any], list[_Term]]:
     """The terms that make every place one row's, and the rows with the values of each."""
     forward = queryset.query.standard_ordering
     if not forward:
@@ -302,14 +306,14 @@ def _terms(queryset: QuerySet, ordering: Sequence[Any]) -> tuple[QuerySet, list[
     queryset = queryset.annotate(
         **{term.attribute: _Position(F(term.name), position=term.position) for term in positions}
     )
-    if queryset._fields is not None:
+    if keyset.has_values(queryset):
         names = {*queryset.query.values_select, *queryset.query.annotation_select}
         if missing := [term.attribute for term in terms.values() if term.attribute not in names]:
             raise _UnusableError(f"its values() leave out {missing[0]!r}.")
     return queryset, list(terms.values())
 
 
-def _expanded(queryset: QuerySet, ordering: Sequence[Any]) -> Iterator[Any]:
+def _expanded(queryset: QuerySet[Any], ordering: Sequence[Any]) -> Iterator[Any]:
     """The terms by their plainest names, with the parts of a composite key for the key."""
     pk = queryset.model._meta.pk
     names = [part.attname for part in pk.fields] if keyset.is_composite(pk) else ["pk"]
@@ -333,12 +337,14 @@ def _order(term: Any) -> OrderBy:
     return order
 
 
-def _term(queryset: QuerySet, order: OrderBy, alias: str, forward: bool) -> tuple[QuerySet, _Term]:
+def _term(
+    queryset: QuerySet[Any], order: OrderBy, alias: str, forward: bool
+) -> tuple[QuerySet[Any], _Term]:
     if not forward:
         order.reverse_ordering()
     direction = order.descending, bool(order.nulls_first)
     expression, query = order.expression, queryset.query
-    name = expression.name if isinstance(expression, F) else None
+    name: str | None = getattr(expression, "name", None) if isinstance(expression, F) else None
     field = None if name in query.annotations else _own_field(queryset, name)
     if field is not None:
         name, attribute = "pk" if field.primary_key else field.attname, field.attname
@@ -355,24 +361,26 @@ def _term(queryset: QuerySet, order: OrderBy, alias: str, forward: bool) -> tupl
         raise _UnusableError(f"{name!r} is of a type that no link can carry.")
     attribute = attribute if position is None else f"{alias}_position"
     descending, nulls_first = direction
-    nulls_first = nulls_first if nullable else None
-    return queryset, _Term(name, attribute, field, descending, nulls_first, position)
+    first = nulls_first if nullable else None
+    return queryset, _Term(name, attribute, field, descending, first, position)
 
 
-def _position(queryset: QuerySet, field: Field, *, exact: bool) -> str | None:
+def _position(queryset: QuerySet[Any], field: Field[Any, Any], *, exact: bool) -> str | None:
     if exact or connections[queryset.db].vendor != "postgresql":
         return None
     return next((sql for kinds, sql in POSITIONS.items() if isinstance(field, kinds)), None)
 
 
-def _own_field(queryset: QuerySet, name: str | None) -> Field | None:
+def _own_field(queryset: QuerySet[Any], name: str | None) -> Field[Any, Any] | None:
     """The column of the model, None for a value of another."""
+    if name is None:
+        return None
     meta = queryset.model._meta
-    field = meta.pk if name == "pk" else meta._forward_fields_map.get(name)
+    field = meta.pk if name == "pk" else keyset.forward_fields(queryset.model).get(name)
     return field if field is not None and field.concrete and not field.many_to_many else None
 
 
-def _output(annotation: Any) -> Field:
+def _output(annotation: Any) -> Field[Any, Any]:
     try:
         return keyset.target(annotation.output_field)
     except FieldError as error:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Collection, Iterator
-from typing import Any
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 from django.core.exceptions import FieldError, ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -25,13 +25,22 @@ from rest_framework import exceptions
 
 from backend.databases.stored_types import stored_types
 
+if TYPE_CHECKING:
+
+    class _Composite(Protocol):
+        """A CompositePrimaryKey: the stubs say that a part may be the other side of a relation."""
+
+        @property
+        def fields(self) -> Sequence[Field[Any, Any]]: ...
+
+
 # Whose values are the same after a way through a link: no floats, no times.
 KEYS = (models.IntegerField, models.UUIDField, models.CharField, models.TextField)
 # A link with a longer key would not fit into the line of a request (gunicorn takes 4,094 bytes).
 LONGEST_KEY = 500  # characters
 
 
-def in_full_order(queryset: QuerySet) -> QuerySet:
+def in_full_order(queryset: QuerySet[Any]) -> QuerySet[Any]:
     """The same rows in the same order, with the primary key deciding where it is open.
 
     Groups and distinct values have no key to be told apart by; their own values decide. A
@@ -44,7 +53,7 @@ def in_full_order(queryset: QuerySet) -> QuerySet:
         return queryset
     terms = terms or query.distinct_fields
     more = tuple(name for name in deciding if name not in terms)
-    ordered = queryset._chain()
+    ordered = copied(queryset)
     ordered.query.combined_queries = tuple(
         _taking_the_same(part, queryset.db) for part in query.combined_queries
     )
@@ -57,7 +66,7 @@ def in_full_order(queryset: QuerySet) -> QuerySet:
     return ordered
 
 
-def ordering_of(queryset: QuerySet) -> tuple[Any, ...]:
+def ordering_of(queryset: QuerySet[Any]) -> tuple[Any, ...]:
     """The terms that the rows are ordered by, as Django takes them; none where it has none."""
     query = queryset.query
     # A model's own ordering is not that of groups.
@@ -65,7 +74,7 @@ def ordering_of(queryset: QuerySet) -> tuple[Any, ...]:
     return tuple(query.extra_order_by or query.order_by or default or ())
 
 
-def by_pk(queryset: QuerySet) -> tuple[QuerySet, bool | None]:
+def by_pk(queryset: QuerySet[Any]) -> tuple[QuerySet[Any], bool | None]:
     """``queryset`` in full order, and whether its keys descend; None where a page cannot
     begin at a key."""
     queryset = in_full_order(queryset)
@@ -83,13 +92,13 @@ def is_pk(model: type[Model], term: Any) -> bool:
     return isinstance(term, str) and term.removeprefix("-") in names
 
 
-def is_whole_table(queryset: QuerySet) -> bool:
+def is_whole_table(queryset: QuerySet[Any]) -> bool:
     """Whether the rows are those of the model's table, all that ``inner_joins`` leave."""
     query = queryset.query
     return connections[queryset.db].vendor == "postgresql" and not query.where
 
 
-def inner_joins(queryset: QuerySet) -> list[tuple[str, str, str, str]] | None:
+def inner_joins(queryset: QuerySet[Any]) -> list[tuple[str, str, str, str]] | None:
     """Table and column, and those that they lead to, of each join that may leave rows out.
 
     None where a join is another than by one column.
@@ -97,7 +106,9 @@ def inner_joins(queryset: QuerySet) -> list[tuple[str, str, str, str]] | None:
     # Django makes those of select_related and of an order when it writes the statement.
     query = queryset.query.clone()
     query.get_compiler(queryset.db).pre_sql_setup()
-    used = [query.alias_map[alias] for alias, count in query.alias_refcount.items() if count]
+    used: list[Any] = [
+        query.alias_map[alias] for alias, count in query.alias_refcount.items() if count
+    ]
     inner = [join for join in used if join.join_type == INNER]
     if any(len(join.join_cols) != 1 or join.filtered_relation for join in inner):
         return None
@@ -108,7 +119,18 @@ def inner_joins(queryset: QuerySet) -> list[tuple[str, str, str, str]] | None:
     ]
 
 
-def is_chosen(queryset: QuerySet) -> bool:
+def copied(queryset: QuerySet[Any]) -> QuerySet[Any]:
+    """One to be changed, with nothing read yet."""
+    made: QuerySet[Any] = queryset._chain()  # type: ignore[attr-defined]  # private
+    return made
+
+
+def has_values(queryset: QuerySet[Any]) -> bool:
+    """Whether its rows are those of values() or values_list(), and no instances."""
+    return queryset._fields is not None  # type: ignore[attr-defined]  # private
+
+
+def is_chosen(queryset: QuerySet[Any]) -> bool:
     """Whether one more filter would choose other rows, instead of leaving some of these out."""
     query = queryset.query
     return bool(
@@ -119,22 +141,22 @@ def is_chosen(queryset: QuerySet) -> bool:
     )
 
 
-def as_filter(queryset: QuerySet) -> QuerySet | None:
+def as_filter(queryset: QuerySet[Any]) -> QuerySet[Any] | None:
     """The same rows, each once, as a queryset that takes more filters and another order.
 
     None where it has annotations, whose values other rows would change.
     """
     query = queryset.query
-    if query.annotation_select or queryset._fields is not None or query.combinator:
+    if query.annotation_select or has_values(queryset) or query.combinator:
         return None
-    rows = queryset._chain()
+    rows = copied(queryset)
     rows.query = Query(queryset.model)
     for name in ("select_related", "deferred_loading", "standard_ordering"):
         setattr(rows.query, name, getattr(query, name))
     return rows.filter(pk__in=in_full_order(queryset).values("pk"))
 
 
-def is_composite(pk: Field) -> bool:
+def is_composite(pk: Field[Any, Any]) -> TypeGuard[_Composite]:
     return isinstance(pk, CompositePrimaryKey)
 
 
@@ -172,7 +194,7 @@ def key_of(model: type[Model], text: str, parameter: str) -> Any:
     return key
 
 
-def _assert_in_range(part: Field, value: Any) -> None:
+def _assert_in_range(part: Field[Any, Any], value: Any) -> None:
     """Raises ValidationError. Of a key that is stored nothing else is asked: it may be blank."""
     if value is None:
         raise ValidationError("null")
@@ -194,7 +216,7 @@ def has_comparable_key(model: type[Model]) -> bool:
     return all(_is_written_as_stored(target(part)) for part in parts)
 
 
-def _is_written_as_stored(field: Field) -> bool:
+def _is_written_as_stored(field: Field[Any, Any]) -> bool:
     """Whether the text of a value is that of the column: a team's field may encode it."""
     for method in ("from_db_value", "to_python", "get_prep_value", "value_to_string"):
         owner = next((base for base in type(field).__mro__ if method in vars(base)), None)
@@ -203,14 +225,21 @@ def _is_written_as_stored(field: Field) -> bool:
     return isinstance(field, KEYS)
 
 
-def target(field: Field) -> Field:
+def target(field: Field[Any, Any]) -> Field[Any, Any]:
     """The field whose values a foreign key has; any other field itself."""
     while isinstance(field, ForeignKey):
         field = field.target_field
     return field
 
 
-def _can_begin_at_a_key(queryset: QuerySet) -> bool:
+def forward_fields(model: type[Model]) -> dict[str, Field[Any, Any]]:
+    """The model's own fields, by their names and by those of their columns."""
+    fields: dict[str, Field[Any, Any]]
+    fields = model._meta._forward_fields_map  # type: ignore[attr-defined]  # private
+    return fields
+
+
+def _can_begin_at_a_key(queryset: QuerySet[Any]) -> bool:
     query = queryset.query
     plain = not (query.combinator or query.extra or query.extra_tables or query.extra_order_by)
     return (
@@ -228,15 +257,15 @@ def _is_unique(model: type[Model], term: Any) -> bool:
     if is_pk(model, term):
         return True
     name = term.removeprefix("-") if isinstance(term, str) else ""
-    field = model._meta._forward_fields_map.get(name)
+    field = forward_fields(model).get(name)
     # NULL is not equal to NULL; a relation's name is the order of the other model.
     return field is not None and field.unique and not field.null and not field.is_relation
 
 
-def _deciding(queryset: QuerySet) -> tuple[str, ...]:
+def _deciding(queryset: QuerySet[Any]) -> tuple[str, ...]:
     """Names whose values together tell each row from the others, but from its equals."""
     query = queryset.query
-    if queryset._fields is not None and (
+    if has_values(queryset) and (
         query.group_by or query.combinator or (query.distinct and not query.distinct_fields)
     ):
         names = [_column(query, name) for name in query.values_select]
@@ -246,7 +275,7 @@ def _deciding(queryset: QuerySet) -> tuple[str, ...]:
     return ("pk", *(_sortable(query) if shares_keys(queryset) else ()))
 
 
-def _columns(queryset: QuerySet) -> Iterator[str]:
+def _columns(queryset: QuerySet[Any]) -> Iterator[str]:
     """The columns of a union's rows that there is an order for, the key's first.
 
     Rows of two models may have the same key, and so may two with another annotation each.
@@ -273,12 +302,13 @@ def _taking_the_same(part: Query, using: str) -> Query:
     # The rest of a union may choose other columns for its parts, which DISTINCT hangs on.
     if part.combinator or not (part.distinct_fields or (part.is_sliced and not part.distinct)):
         return part
-    rows = QuerySet(part.model, part, using)
-    rows._fields = None if part.selected is None else tuple(part.selected)
+    rows: QuerySet[Any] = QuerySet(part.model, part, using)
+    fields = None if part.selected is None else tuple(part.selected)
+    rows._fields = fields  # type: ignore[attr-defined]  # private
     return in_full_order(rows).query
 
 
-def shares_keys(queryset: QuerySet) -> bool:
+def shares_keys(queryset: QuerySet[Any]) -> bool:
     """Whether several rows may have one primary key."""
     query = queryset.query
     if order_multiplies(queryset):
@@ -291,9 +321,9 @@ def shares_keys(queryset: QuerySet) -> bool:
     return returns_sets or _multiplies(query)
 
 
-def order_multiplies(queryset: QuerySet) -> bool:
+def order_multiplies(queryset: QuerySet[Any]) -> bool:
     """Whether a row comes once for each of the values that it is ordered by."""
-    own = {"pk", *queryset.query.annotations, *queryset.model._meta._forward_fields_map}
+    own = {"pk", *queryset.query.annotations, *forward_fields(queryset.model)}
     terms = ordering_of(queryset)
     if queryset.query.combinator or all(
         isinstance(term, str) and term.removeprefix("-") in own for term in terms

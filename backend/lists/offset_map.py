@@ -131,7 +131,7 @@ _slots: OrderedDict[tuple[str, str], _Slot] = OrderedDict()
 _slots_lock = threading.Lock()
 
 
-def current(queryset: QuerySet, *, build: bool) -> OffsetMap | None:
+def current(queryset: QuerySet[Any], *, build: bool) -> OffsetMap | None:
     """The map of the queryset's whole table, or None where plain OFFSET has to do.
 
     ``build`` makes one where there is none; one thread does, the others do not wait.
@@ -183,7 +183,7 @@ def _state(using: str, model: type[Model], joins: list[tuple[str, str, str, str]
 def _build(using: str, model: type[Model], state: State) -> OffsetMap | None:
     """``state`` was read before the rows are, so a change meanwhile makes the map outdated."""
     connection = connections[using]
-    pk = model._meta.pk
+    pk: Any = model._meta.pk  # of one column, which has a name
     names = {
         "pk": connection.ops.quote_name(pk.column),
         "table": connection.ops.quote_name(model._meta.db_table),

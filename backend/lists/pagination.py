@@ -10,7 +10,7 @@ member that says of an estimated ``count`` that it is one.
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import IntegerField, QuerySet
 from rest_framework import exceptions, pagination
@@ -23,6 +23,9 @@ from backend.lists.counting import Count, count
 from backend.lists.cursor import CursorPagination
 from backend.lists.keyset import by_pk, is_composite, is_whole_table, key_of, text_of_key
 from backend.lists.page_limits import check_limit, digits, maximum
+
+if TYPE_CHECKING:
+    from rest_framework.pagination import HtmlContextWithPageLinks
 
 __all__ = ["CursorPagination", "LimitOffsetPagination"]
 
@@ -65,6 +68,13 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
     count_query_param = "count"
     after_query_param = "page_after"
     before_query_param = "page_before"
+    # Of a page that is being made.
+    request: Request
+    limit: int
+    offset: int
+    count: int
+    first: Any
+    last: Any
 
     def paginate_queryset(
         self, queryset: Any, request: Request, view: Any = None
@@ -74,8 +84,9 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
         Raises ValidationError for a ``limit`` over the maximum and for an invalid position.
         """
         self.request = request
-        self.limit = self.get_limit(request)
-        if self.limit is None:
+        limit = self.get_limit(request)
+        self.limit = limit  # type: ignore[assignment]  # None where no page is made
+        if limit is None:
             return None
         check_limit(request, self.limit_query_param, self._maximum(), view)
         self.offset = self.get_offset(request)
@@ -131,7 +142,7 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
         url = replace_query_param(url, self.offset_query_param, self.offset - self.limit)
         return self._with_position(url, self.before_query_param, self.first)
 
-    def get_html_context(self) -> dict[str, Any]:
+    def get_html_context(self) -> HtmlContextWithPageLinks:
         context = super().get_html_context()
         context["page_links"] = [
             link._replace(url=link.url and self._without_position(link.url))
@@ -206,7 +217,7 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
         if self.offset > LARGEST_OFFSET - self.limit - 1:
             return []
         if self.position is not None:
-            return self._rows_from_position(queryset)
+            return self._rows_from_position(queryset, *self.position)
         if self.offset == 0:
             return list(queryset[: self.limit + 1])
         located = self._located(queryset)
@@ -218,8 +229,7 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
             return []
         return list(queryset[self.offset : self.offset + self.limit + 1])
 
-    def _rows_from_position(self, queryset: QuerySet) -> list[Any]:
-        name, key = self.position
+    def _rows_from_position(self, queryset: QuerySet[Any], name: str, key: Any) -> list[Any]:
         forward = name == self.after_query_param
         upward = forward != self.descending
         rows = queryset.filter(**{"pk__gt" if upward else "pk__lt": key})

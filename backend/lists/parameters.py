@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
@@ -19,6 +19,13 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from backend.conf.defaults import setting
+
+if TYPE_CHECKING:
+    from rest_framework.generics import GenericAPIView
+
+    _View = GenericAPIView[Any]
+else:
+    _View = object
 
 # What browsers, trackers and links add by themselves, and no server reads.
 HARMLESS = (
@@ -52,19 +59,19 @@ class _Watched(QueryDict):
         self.asked.add(key)
         return super().__getitem__(key)
 
-    def __contains__(self, key: object) -> bool:
+    def __contains__(self, key: Any) -> bool:
         self.asked.add(key)
         return super().__contains__(key)
 
     def _getlist(self, key: str, default: Any = None, force_list: bool = False) -> Any:
         self.asked.add(key)
-        return super()._getlist(key, default, force_list)
+        return super()._getlist(key, default, force_list)  # type: ignore[misc]  # private
 
     # Whoever changes a copy asks for what it reads of it.
     def __copy__(self) -> _Watched:
         return _Watched(self, self.asked, mutable=True)
 
-    def __deepcopy__(self, memo: dict) -> _Watched:
+    def __deepcopy__(self, memo: Any) -> _Watched:
         return self.__copy__()
 
 
@@ -88,7 +95,7 @@ def unwatched(parameters: QueryDict) -> QueryDict:
     return parameters.plain() if isinstance(parameters, _Watched) else parameters.copy()
 
 
-class KnownParametersMixin:
+class KnownParametersMixin(_View):
     """Answers 400 to a GET or HEAD with a parameter that nothing read; a part of our mixins.
 
     Pass what trackers add, what ``IGNORED_QUERY_PARAMETERS`` names, and what the view names in
@@ -103,10 +110,11 @@ class KnownParametersMixin:
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         if request.method in ("GET", "HEAD") and request.GET:
-            request.GET = self._given = _Watched(request.GET, set())
+            self._given = _Watched(request.GET, set())
+            request.GET = self._given  # type: ignore[assignment]  # as immutable as the plain one
         return super().initialize_request(request, *args, **kwargs)
 
-    def filter_queryset(self, queryset: QuerySet) -> QuerySet:
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self._given is None:
             return super().filter_queryset(queryset)
         before = set(self._given.asked)
@@ -114,15 +122,16 @@ class KnownParametersMixin:
         self._filters = (self._filters or set()) | (self._given.asked - before)
         return queryset
 
-    def finalize_response(
+    def finalize_response(  # type: ignore[override]  # the stubs know no streams
         self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
+        answer: Any = response
         if 200 <= response.status_code < 300:
             try:
                 self.refuse_unknown_parameters()
             except ValidationError as error:
-                response = self.handle_exception(error)
-        return super().finalize_response(request, response, *args, **kwargs)
+                answer = self.handle_exception(error)
+        return super().finalize_response(request, answer, *args, **kwargs)
 
     def refuse_unknown_parameters(self) -> None:
         """Raises ValidationError that names what was given and that nothing has read by now."""

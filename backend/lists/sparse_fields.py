@@ -28,19 +28,21 @@ class SparseFieldsMixin(KnownParametersMixin):
     # While it is asked what the view shows to this request at all.
     with_all_fields = False
 
-    def get_serializer(self, *args: Any, **kwargs: Any) -> serializers.BaseSerializer:
+    def get_serializer(self, *args: Any, **kwargs: Any) -> serializers.BaseSerializer[Any]:
         """Raises ValidationError for a name that is no field of the serializer."""
         serializer = super().get_serializer(*args, **kwargs)
         names = self._names()
         if names:
-            self._restrict(getattr(serializer, "child", serializer), names)
+            one: Any = getattr(serializer, "child", serializer)
+            self._restrict(one, names)
         return serializer
 
-    def filter_queryset(self, queryset: QuerySet) -> QuerySet:
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         queryset = super().filter_queryset(queryset)
         if not self._names() or not isinstance(queryset, QuerySet):
             return queryset
-        return queryset.defer(*_unused(self.get_serializer(), queryset))
+        serializer: Any = self.get_serializer()
+        return queryset.defer(*_unused(serializer, queryset))
 
     def _names(self) -> list[str]:
         request = getattr(self, "request", None)
@@ -50,7 +52,7 @@ class SparseFieldsMixin(KnownParametersMixin):
         given = request.query_params.get(self.fields_query_param, "").split(",")
         return [name.strip() for name in given if name.strip()]
 
-    def _restrict(self, serializer: serializers.Serializer, names: list[str]) -> None:
+    def _restrict(self, serializer: serializers.Serializer[Any], names: list[str]) -> None:
         known = [name for name, field in serializer.fields.items() if not field.write_only]
         kept = set(names)
         # A view of tiles says which field its answer is nothing without.
@@ -83,7 +85,7 @@ def _restrict_feature(serializer: GeoFeatureModelSerializer, names: set[str]) ->
     return names | {meta.id_field}
 
 
-def _unused(serializer: serializers.Serializer, queryset: QuerySet) -> list[str]:
+def _unused(serializer: serializers.Serializer[Any], queryset: QuerySet[Any]) -> list[str]:
     """Columns that the answer needs not; none when it might, for each row would ask again."""
     model = queryset.model
     columns = {field.name: field for field in model._meta.concrete_fields}
@@ -94,7 +96,8 @@ def _unused(serializer: serializers.Serializer, queryset: QuerySet) -> list[str]
         and _is_libraries(field, "get_attribute")
         for field in fields
     )
-    if not plain or queryset._fields is not None or queryset.query.combinator:
+    values = queryset._fields  # type: ignore[attr-defined]  # private: of values(), else None
+    if not plain or values is not None or queryset.query.combinator:
         return []
     ordering = queryset.query.order_by or model._meta.ordering
     needed = {field.source for field in fields}

@@ -68,7 +68,8 @@ def _started() -> weakref.WeakSet[Copy]:
     """What this thread has started, except what is forgotten."""
     if not hasattr(_threads, "copies"):
         _threads.copies = weakref.WeakSet()
-    return _threads.copies
+    copies: weakref.WeakSet[Copy] = _threads.copies
+    return copies
 
 
 def _close_left(**_: Any) -> None:
@@ -139,7 +140,9 @@ class Copy:
             # Another descriptor of the same socket: psycopg2 may close its own at any time.
             self._socket = socket.socket(fileno=os.dup(wrapper.connection.fileno()))
             _started().add(self)
-            self._thread = threading.Thread(target=self._copy, name="stream", daemon=True)
+            self._thread = threading.Thread(
+                target=self._copy, args=(wrapper,), name="stream", daemon=True
+            )
             self._thread.start()
             self._wait()
             if self.error:
@@ -188,8 +191,7 @@ class Copy:
         if self._size >= CHUNK or time.monotonic() - self._flushed > PATIENCE:
             self._flush()
 
-    def _copy(self) -> None:
-        wrapper = self._wrapper
+    def _copy(self, wrapper: BaseDatabaseWrapper) -> None:
         try:
             self._read(wrapper.connection)
             # Nothing was written; what a function of the team's has set is undone with the rest.

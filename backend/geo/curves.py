@@ -34,11 +34,14 @@ _HEADER = struct.Struct("<BI")
 # How one begins within a collection; numbers that look the same only cost a question.
 MEMBER = re.compile(rb"\x01[\x08-\x11]\x00\x00[\x00\x40\x80\xc0]", re.DOTALL)
 
+# Of a value, the expression that it is of, and the connection.
+Converter = Callable[[Any, Any, Any], GEOSGeometry | None]
+
 stock_converter = PostGISOperations.get_geometry_converter
 _stock_adapter = PostGISAdapter.__init__
 
 
-def possible(field: models.Field) -> bool:
+def possible(field: models.Field[Any, Any]) -> bool:
     """Whether a column of this type can have them; what GeoDjango says of it is believed."""
     return getattr(field, "geom_type", "") in ("GEOMETRY", "GEOMETRYCOLLECTION")
 
@@ -86,18 +89,19 @@ def flat(shape: str) -> str:
 
 def install() -> None:
     """Replace the converter, and let what is saved unchanged be as it was."""
-    PostGISOperations.get_geometry_converter = get_geometry_converter
-    PostGISAdapter.__init__ = _adapt
+    operations: Any = PostGISOperations
+    operations.get_geometry_converter = get_geometry_converter
+    PostGISAdapter.__init__ = _adapt  # type: ignore[method-assign]  # in its place
 
 
-def get_geometry_converter(self: PostGISOperations, expression: Any) -> Callable:
+def get_geometry_converter(self: PostGISOperations, expression: Any) -> Converter:
     """GeoDjango's, for curves too."""
     stock = stock_converter(self, expression)
 
     def converter(value: Any, expression: Any, connection: Any) -> GEOSGeometry | None:
         if isinstance(value, (memoryview, bytes)) and _is_curved(value):
             return _read(bytes(value), connection)
-        geometry = stock(value, expression, connection)
+        geometry: GEOSGeometry | None = stock(value, expression, connection)
         if geometry is not None and isinstance(value, (memoryview, bytes)):
             keep(geometry, bytes(value))
         return geometry
@@ -108,7 +112,7 @@ def get_geometry_converter(self: PostGISOperations, expression: Any) -> Callable
 def keep(geometry: GEOSGeometry, data: bytes, as_read: bytes | None = None) -> None:
     """Let ``geometry`` know the EWKB it was read from, where GeoDjango would not write the same."""
     if as_read is not None or data[4] & _HIGHER:
-        geometry._as_stored = (data, as_read)
+        geometry._as_stored = (data, as_read)  # type: ignore[attr-defined]  # for _adapt
 
 
 def _is_curved(data: memoryview | bytes) -> bool:

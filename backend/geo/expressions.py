@@ -44,7 +44,7 @@ PLAIN = (
 # The columns that a model's field is of, by PostgreSQL's names. Those of another type are
 # refused: their values are not what the model says they are.
 _WHOLE = frozenset({"int2", "int4", "int8"})
-COLUMNS: dict[type[models.Field], frozenset[str]] = {
+COLUMNS: dict[type[models.Field[Any, Any]], frozenset[str]] = {
     models.IntegerField: _WHOLE,
     models.FloatField: _WHOLE | {"float4", "float8", "numeric"},
     models.DecimalField: _WHOLE | {"numeric"},
@@ -58,7 +58,7 @@ COLUMNS: dict[type[models.Field], frozenset[str]] = {
 }
 # What Django makes of an annotation of another type than its output_field says: int(), float(),
 # Decimal() and json.loads(), in SQL.
-MADE: dict[type[models.Field], dict[str, str]] = {
+MADE: dict[type[models.Field[Any, Any]], dict[str, str]] = {
     models.IntegerField: {
         **{"numeric": "trunc({})", "text": "{}::bigint"},
         **dict.fromkeys(("float4", "float8"), "trunc({})::bigint"),
@@ -214,6 +214,7 @@ def _as_declared(column: Column) -> str:
     source, stored, annotation = column.model_field, column.stored.name, column.annotation
     if isinstance(annotation, TruncBase) and type(source) in (models.DateField, models.TimeField):
         return f"{column.label}::{'date' if type(source) is models.DateField else 'time'}"
+    made: dict[str, str]
     made = {} if annotation is None or isinstance(annotation, Col) else _of(source, MADE) or {}
     template = made.get("text" if column.stored.category == "S" else stored)
     if template is not None:
@@ -236,7 +237,7 @@ def _as_declared(column: Column) -> str:
     )
 
 
-def _of(source: models.Field, table: dict[type[models.Field], Any]) -> Any:
+def _of(source: models.Field[Any, Any], table: dict[type[models.Field[Any, Any]], Any]) -> Any:
     return next((known for field, known in table.items() if isinstance(source, field)), None)
 
 
@@ -302,7 +303,7 @@ def _decimal(column: Column, ref: str) -> Value:
     if declared and column.stored and column.stored.name.startswith("float"):
         raise refuse(field, "Decimal() of a float has all its digits", "Cast() it to numeric")
     if field.decimal_places is not None:
-        stored = source.decimal_places if declared else 0
+        stored = source.decimal_places if isinstance(source, models.DecimalField) else 0
         # An annotation may have more than it says.
         if column.annotation is None and stored is not None and stored <= field.decimal_places:
             ref = f"round({ref}, {field.decimal_places})"
@@ -364,7 +365,8 @@ def _uuid(column: Column, ref: str) -> Value:
 
 def _json(column: Column, ref: str) -> Value:
     _expect(column, models.JSONField)
-    if getattr(column.field, "binary", False) or column.model_field.decoder:
+    source: Any = column.model_field
+    if getattr(column.field, "binary", False) or source.decoder:
         raise refuse(column.field, "a decoder or binary=True is Python code")
     # A column of type json may have line ends in it.
     return Value(f"{ref}::jsonb::text", Kind.JSON)
@@ -459,7 +461,7 @@ def _moment(
             # Django takes what it gives for the local time of its own zone.
             own = column.annotation.tzinfo or timezone.get_current_timezone()
             shown = times.without_zone(f"{ref}::timestamp", own)
-            if of_local is not None and of_local != own:
+            if shown.moment is not None and of_local is not None and of_local != own:
                 shown = times.moved(shown.moment, zone)
         elif stored == "timestamptz":
             shown = times.aware(ref, zone)
@@ -472,14 +474,14 @@ def _moment(
     return Value(shown.text, Kind.MOMENT if shown.moment else Kind.PLAIN, shown.moment)
 
 
-def _expect(column: Column, *kinds: type[models.Field]) -> None:
+def _expect(column: Column, *kinds: type[models.Field[Any, Any]]) -> None:
     if not isinstance(column.model_field, kinds):
         shown, stored = type(column.field).__name__, type(column.model_field).__name__
         raise refuse(column.field, f"{shown} shows a {stored} in another form")
 
 
 def _iso(column: Column, setting: str) -> str | None:
-    chosen = getattr(column.field, "format", getattr(api_settings, setting))
+    chosen: str | None = getattr(column.field, "format", getattr(api_settings, setting))
     if chosen is not None and chosen.lower() != ISO_8601:
         raise refuse(column.field, f"the format {chosen!r} is Python code")
     return chosen
@@ -508,7 +510,7 @@ WRITERS: dict[type | None, Callable[[Column, str], Value]] = {
     relations.SlugRelatedField: _as_stored,
     GeometryField: _as_stored,
 }
-STORED: dict[type[models.Field] | tuple, Callable[[Column, str], Value]] = {
+STORED: dict[type[models.Field[Any, Any]] | tuple[Any, ...], Callable[[Column, str], Value]] = {
     TEXT: _text,
     INTEGER: lambda column, ref: Value(ref, Kind.INTEGER),
     models.FloatField: _float,
@@ -522,7 +524,7 @@ STORED: dict[type[models.Field] | tuple, Callable[[Column, str], Value]] = {
     models.JSONField: _json,
 }
 # How a bound of a range is written, by value_to_string() of its field.
-RANGES: dict[type[models.Field], Callable[[str], str]] = {
+RANGES: dict[type[models.Field[Any, Any]], Callable[[str], str]] = {
     postgres.IntegerRangeField: "{}::text".format,
     postgres.BigIntegerRangeField: "{}::text".format,
     postgres.DecimalRangeField: "{}::text".format,

@@ -19,7 +19,7 @@ import logging
 import math
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
@@ -49,7 +49,8 @@ _stock_round = GeometryField._recursive_round
 _stock_method = GeometrySerializerMethodField.to_representation
 _stock_feature = GeoFeatureModelSerializer.to_representation
 _stock_render = JSONRenderer.render
-REPLACED = {
+_geos: Any = GEOSGeometryBase  # with what is private
+REPLACED: dict[Any, str] = {
     _stock_geometry: "4898a54e862266abdc1d77b40ec04560a6871d81861637370c1e7567e41c0b52",
     _stock_round: "5c9a4d3a2278df43b0d187aede575306a469b6508c4508acc65a78abda934c62",
     _stock_method: "7726e51931d1faf6207c449d4607a96ea09efba3158052e25da45e489d53fc41",
@@ -60,8 +61,8 @@ REPLACED = {
     lazy.stock_converter: "72eddcdc0984be4ed059494731315b1356269364e54aaa5a1d922984640d665a",
     lazy.stock_ptr.fget: "0fe21455f36f15b686625d53628972258c76c7bad6fd95d87776b57bc805deac",
     lazy.stock_srid.fget: "9ae59a218f45af4c2b1e11370eaf11633d996cabccb568231e2d7a4389c53f3c",
-    GEOSGeometryBase.__init__: "c378f23dc87d7b22ce24eb6aac5c2c9711c47df88e0b7542640c71de3b753c90",
-    GEOSGeometryBase._post_init: "184f7ee8b34fa406fe1115e8889d00231624a466c6489d4df88291d882729ae7",
+    _geos.__init__: "c378f23dc87d7b22ce24eb6aac5c2c9711c47df88e0b7542640c71de3b753c90",
+    _geos._post_init: "184f7ee8b34fa406fe1115e8889d00231624a466c6489d4df88291d882729ae7",
     _stock_render: "9a136d750c0b09d1c9c98f290caf9e8aac99872dcc1e93bf14d7fcf47f8f5ab1",
 }
 
@@ -69,7 +70,7 @@ REPLACED = {
 _TOKEN = secrets.token_hex(16)
 _MARK = f'{{"{_TOKEN}":0}}'.encode()
 # The geometries of the document that is being written, None while none is.
-_document: ContextVar[list[tuple] | None] = ContextVar("document", default=None)
+_document: ContextVar[list[tuple[Any, ...]] | None] = ContextVar("document", default=None)
 
 
 class _NotRead:
@@ -80,7 +81,7 @@ class _NotRead:
     """
 
 
-class LazyGeoJson(GeoJsonDict):
+class LazyGeoJson(GeoJsonDict):  # type: ignore[misc]  # its library has no types
     """What ``GeoJsonDict(value.geojson)`` is, made when it is first read."""
 
     def __init__(
@@ -90,7 +91,7 @@ class LazyGeoJson(GeoJsonDict):
         bbox: bool = False,
         degrees: Degrees | None = None,
     ) -> None:
-        self._source = (data, precision, bbox, degrees)
+        self._source: wkb.Source | None = (data, precision, bbox, degrees)
         super().__setitem__("type", _NotRead())
 
     def _fill(self) -> LazyGeoJson:
@@ -112,20 +113,21 @@ class LazyGeoJson(GeoJsonDict):
 
     __copy__ = copy
 
-    def __or__(self, other: dict) -> GeoJsonDict:
+    def __or__(self, other: dict[Any, Any]) -> GeoJsonDict:
         return self.copy() | other
 
-    def __ror__(self, other: dict) -> GeoJsonDict:
+    def __ror__(self, other: dict[Any, Any]) -> GeoJsonDict:
         return other | self.copy()
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[Any, ...]:
         return GeoJsonDict, (dict(self.items()),)
 
     def __iter__(self) -> Iterator[str]:
-        return GeoJsonDict.__iter__(self._fill())
+        names: Iterator[str] = GeoJsonDict.__iter__(self._fill())
+        return names
 
 
-def _filled_first(name: str) -> Callable:
+def _filled_first(name: str) -> Callable[..., Any]:
     method = getattr(GeoJsonDict, name)
 
     def call(self: LazyGeoJson, *args: Any, **kwargs: Any) -> Any:
@@ -144,7 +146,7 @@ for _name in (
     setattr(LazyGeoJson, _name, _filled_first(_name))
 
 
-def _is_ours(value: Any, field: Field) -> bool:
+def _is_ours(value: Any, field: Field[Any, Any, Any, Any]) -> bool:
     """Whether a geometry of GeoDjango's goes to a renderer that writes it as we do."""
     if not isinstance(value, GEOSGeometry) or type(value).json is not GEOSGeometry.json:
         return False
@@ -187,7 +189,7 @@ def _method(self: GeometrySerializerMethodField, value: Any) -> Any:
 class _Fields:
     """Where the fields of a GeoFeatureModelSerializer take their values from."""
 
-    def __init__(self, serializer: GeoFeatureModelSerializer, key: tuple) -> None:
+    def __init__(self, serializer: GeoFeatureModelSerializer, key: tuple[Any, ...]) -> None:
         self.key = key
         fields, meta = serializer.fields, serializer.Meta
         stored = {field.attname for field in meta.model._meta.concrete_fields}
@@ -207,10 +209,11 @@ class _Reader:
 
     __slots__ = ("attribute", "name", "represent", "search")
 
-    def __init__(self, field: Field, stored: set[str]) -> None:
+    def __init__(self, field: Field[Any, Any, Any, Any], stored: set[str]) -> None:
         self.name = field.field_name
         self.search, self.represent = partial(features.attribute, field), field.to_representation
-        (first, *others) = field.source_attrs or [None]
+        steps: list[Any] = field.source_attrs or [None]
+        (first, *others) = steps
         own = type(field).get_attribute is not Field.get_attribute
         self.attribute = None if own or others or first not in stored else first
 
@@ -222,7 +225,7 @@ class _Reader:
         return self.search(instance)
 
 
-def _feature(self: GeoFeatureModelSerializer, instance: Any) -> OrderedDict:
+def _feature(self: GeoFeatureModelSerializer, instance: Any) -> OrderedDict[str, Any]:
     meta = self.Meta
     if (
         type(self).get_properties is not GeoFeatureModelSerializer.get_properties
@@ -230,13 +233,14 @@ def _feature(self: GeoFeatureModelSerializer, instance: Any) -> OrderedDict:
         or meta.bbox_geo_field
         or not isinstance(instance, Model)
     ):
-        return _stock_feature(self, instance)
+        stock: OrderedDict[str, Any] = _stock_feature(self, instance)
+        return stock
     # A view may change the fields of a serializer at any time.
     key = (meta.id_field, meta.geo_field, *self.fields.fields.items())
     fields = self.__dict__.get("_readers")
     if fields is None or fields.key != key:
         fields = self._readers = _Fields(self, key)
-    feature = OrderedDict()
+    feature: OrderedDict[str, Any] = OrderedDict()
     if fields.id:
         feature["id"] = fields.id.represent(fields.id(instance))
     feature["type"] = "Feature"
@@ -253,18 +257,18 @@ def _render(
     self: JSONRenderer,
     data: Any,
     accepted_media_type: str | None = None,
-    renderer_context: dict | None = None,
+    renderer_context: Mapping[str, Any] | None = None,
 ) -> bytes:
     """JSONRenderer.render, with the geometries put in where they belong."""
-    context = (accepted_media_type, renderer_context)
+    context: tuple[Any, Any] = (accepted_media_type, renderer_context)
     if self.encoder_class is not JSONEncoder:
         return _stock_render(self, data, *context)
-    if not self.compact or self.get_indent(accepted_media_type, renderer_context or {}):
+    if not self.compact or self.get_indent(context[0], renderer_context or {}):
         try:
             return _stock_render(self, data, *context)
         except ValueError:
             return _stock_render(self, _with_numbers(data), *context)
-    sources: list[tuple] = []
+    sources: list[tuple[Any, ...]] = []
     written = _document.set(sources)
     try:
         try:
@@ -314,9 +318,9 @@ def install() -> None:
     GeometryField.to_representation = _geometry
     GeometrySerializerMethodField.to_representation = _method
     GeoFeatureModelSerializer.to_representation = _feature
-    JSONRenderer.render = _render
+    JSONRenderer.render = _render  # type: ignore[method-assign]  # in its place
     lazy.install()
 
 
-def _hash(function: Callable) -> str:
+def _hash(function: Callable[..., Any]) -> str:
     return hashlib.sha256(inspect.getsource(function).encode()).hexdigest()

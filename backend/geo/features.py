@@ -30,7 +30,7 @@ BOX = (
 
 _stock = GeoFeatureModelSerializer.to_internal_value
 _stock_bound_field = GeoFeatureModelSerializer.__getitem__
-_stock_extent = GEOSGeometryBase.extent
+_stock_extent: Any = GEOSGeometryBase.extent  # a property: the stubs have a method
 stock_properties = GeoFeatureModelSerializer.get_properties
 
 
@@ -52,7 +52,7 @@ def _to_internal_value(self: GeoFeatureModelSerializer, data: Any) -> Any:
     return _stock(self, data)
 
 
-def _is_feature(serializer: GeoFeatureModelSerializer, data: Mapping) -> bool:
+def _is_feature(serializer: GeoFeatureModelSerializer, data: Mapping[str, Any]) -> bool:
     """Whether ``geometry`` is the member of a feature, and not a field of the serializer's."""
     return (
         serializer.Meta.geo_field is not None
@@ -101,7 +101,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def attribute(field: Field, instance: Any) -> Any:
+def attribute(field: Field[Any, Any, Any, Any], instance: Any) -> Any:
     """``field.get_attribute``; None for what a related object would have, where there is none."""
     try:
         return field.get_attribute(instance)
@@ -113,7 +113,7 @@ def attribute(field: Field, instance: Any) -> Any:
         raise
 
 
-def _ends_before(field: Field, instance: Any) -> bool:
+def _ends_before(field: Field[Any, Any, Any, Any], instance: Any) -> bool:
     for step in field.source_attrs[:-1]:
         instance = getattr(instance, step, instance)
         if instance is None:
@@ -122,14 +122,15 @@ def _ends_before(field: Field, instance: Any) -> bool:
 
 
 def _properties(
-    self: GeoFeatureModelSerializer, instance: Any, fields: Iterable[Field]
+    self: GeoFeatureModelSerializer, instance: Any, fields: Iterable[Field[Any, Any, Any, Any]]
 ) -> dict[str, Any]:
-    properties = OrderedDict()
+    properties: dict[str, Any] = OrderedDict()
     for field in fields:
         if not field.write_only:
             value = attribute(field, instance)
             shown = None if value is None else field.to_representation(value)
-            properties[field.field_name] = shown
+            name: Any = field.field_name  # a bound one has it
+            properties[name] = shown
     return properties
 
 
@@ -138,7 +139,7 @@ def _bound_field(self: GeoFeatureModelSerializer, name: str) -> BoundField:
 
     ``type`` of every feature is "Feature", and most fields are no member of it at all.
     """
-    bound = _stock_bound_field(self, name)
+    bound: BoundField = _stock_bound_field(self, name)
     if self.instance is None or getattr(self, "_errors", None):
         return bound  # an empty form, or one as it was sent
     if not hasattr(self, "_row"):
@@ -154,7 +155,8 @@ def _extent(self: GEOSGeometryBase) -> tuple[float, float, float, float] | None:
 def install() -> None:
     """Take the place of the stock methods, once the applications are loaded."""
     geometry_input.install()
-    GEOSGeometryBase.extent = property(_extent)
+    geometries: Any = GEOSGeometryBase
+    geometries.extent = property(_extent)
     GeoFeatureModelSerializer.to_internal_value = _to_internal_value
     GeoFeatureModelSerializer.__getitem__ = _bound_field
     GeoFeatureModelSerializer.get_properties = _properties

@@ -6,7 +6,7 @@ the column stores, never the column into others, since the index is of the colum
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -53,7 +53,7 @@ _LONLAT = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItem
 _METRES = {"type": "number", "minimum": 0, "default": DEFAULT_DISTANCE}
 _TILE = {"type": "string", "pattern": spatial_values.TILE_PATTERN}
 _GEOMETRY = {"type": "string", "format": "geometry"}
-PARAMETERS = {
+PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
     "in_bbox": (_BOX, f"Rows that lie at least partly in this box: {spatial_values.BBOX}."),
     "tile": (_TILE, f"Rows that lie at least partly in this map tile: {spatial_values.TILE}."),
     "point": (_LONLAT, f"Rows within `{{dist}}` metres of {spatial_values.POINT}."),
@@ -75,7 +75,9 @@ class SpatialFilter(BaseFilterBackend):
     ``<field>__in_bbox`` and so on. An empty parameter is one that was not given.
     """
 
-    def filter_queryset(self, request: Request, queryset: QuerySet, view: Any) -> QuerySet:
+    def filter_queryset(
+        self, request: Request, queryset: QuerySet[Any], view: Any
+    ) -> QuerySet[Any]:
         """Raises ValidationError for what is no place, ImproperlyConfigured without PostGIS."""
         for field, names in self._candidates(queryset.model, view):
             given = {
@@ -110,13 +112,13 @@ class SpatialFilter(BaseFilterBackend):
 
     def _fields(
         self, model: type[Model], view: Any
-    ) -> Iterator[tuple[GeometryField, dict[str, str]]]:
+    ) -> Iterator[tuple[GeometryField[Any, Any], dict[str, str]]]:
         """The fields that this request can filter by."""
         return (each for each in self._candidates(model, view) if _is_open(each[0], view))
 
     def _candidates(
         self, model: type[Model], view: Any
-    ) -> Iterator[tuple[GeometryField, dict[str, str]]]:
+    ) -> Iterator[tuple[GeometryField[Any, Any], dict[str, str]]]:
         """The fields that there are, and of each the parameters by what they do."""
         fields = _spatial_fields(model, view)
         for field in fields:
@@ -134,7 +136,9 @@ class StableOrderingFilter(OrderingFilter):
     goes on to group the rows would get a group for each.
     """
 
-    def filter_queryset(self, request: Request, queryset: QuerySet, view: Any) -> QuerySet:
+    def filter_queryset(
+        self, request: Request, queryset: QuerySet[Any], view: Any
+    ) -> QuerySet[Any]:
         """Raises ValidationError for rows that were chosen by an order, and would be others."""
         query = queryset.query
         asked = request.query_params.get(self.ordering_param)
@@ -148,7 +152,7 @@ class StableOrderingFilter(OrderingFilter):
         return super().filter_queryset(request, queryset, view)
 
     def get_default_valid_fields(
-        self, queryset: QuerySet, view: Any, context: dict[str, Any] | None = None
+        self, queryset: QuerySet[Any], view: Any, context: Mapping[str, Any] | None = None
     ) -> list[tuple[str, Any]]:
         # REST framework looks for properties on the model, to leave them out; on one with a
         # composite key that fails at ``pk``. No column is a property.
@@ -160,7 +164,7 @@ class StableOrderingFilter(OrderingFilter):
         return [(name, label) for name, label in fields if _is_column(queryset.model, name)]
 
     def get_valid_fields(
-        self, queryset: QuerySet, view: Any, context: dict[str, Any] | None = None
+        self, queryset: QuerySet[Any], view: Any, context: Mapping[str, Any] | None = None
     ) -> list[tuple[str, Any]]:
         fields = self._shown_fields(queryset, view, context or {})
         if not context:  # the document is made without a database
@@ -168,22 +172,23 @@ class StableOrderingFilter(OrderingFilter):
         return [each for each in fields if not _without_order(queryset, each[0], view)]
 
     def remove_invalid_fields(
-        self, queryset: QuerySet, fields: list[str], view: Any, request: Request
+        self, queryset: QuerySet[Any], fields: Iterable[str], view: Any, request: Request
     ) -> list[str]:
         shown = dict(self._shown_fields(queryset, view, {"request": request}))
         kinds = {name: _without_order(queryset, name, view) for name in shown}
         known = [name for name in shown if not kinds[name]]
-        for term in fields:
+        terms = list(fields)
+        for term in terms:
             name = term.removeprefix("-")
             if name not in known:
                 reason = f"is not one of {', '.join(known)}"
                 if name in shown:
                     reason = f"has no order: PostgreSQL sorts no {kinds[name]}"
                 raise ValidationError({self.ordering_param: f"{term!r} {reason}."})
-        return fields
+        return terms
 
     def _shown_fields(
-        self, queryset: QuerySet, view: Any, context: dict[str, Any]
+        self, queryset: QuerySet[Any], view: Any, context: Mapping[str, Any]
     ) -> list[tuple[str, Any]]:
         """Those that a reader sees, or that the view names."""
         fields = super().get_valid_fields(queryset, view, context)
@@ -216,7 +221,7 @@ class SpatialFilterMixin(KnownParametersMixin):
     Its pages have every row once, whichever pagination the view has.
     """
 
-    filter_backends = (
+    filter_backends: Sequence[Any] = (
         *api_settings.DEFAULT_FILTER_BACKENDS,
         SpatialFilter,
         StableOrderingFilter,
@@ -228,7 +233,7 @@ class SpatialFilterMixin(KnownParametersMixin):
         return super().paginate_queryset(queryset)
 
 
-def _without_order(queryset: QuerySet, name: str, view: Any) -> str | None:
+def _without_order(queryset: QuerySet[Any], name: str, view: Any) -> str | None:
     """The type of a column that PostgreSQL cannot sort by; None of any other."""
     if name in queryset.query.annotations or not _is_column(queryset.model, name):
         return None
@@ -246,7 +251,11 @@ class _Given:
     """What a client gave about one field."""
 
     def __init__(
-        self, field: GeometryField, names: dict[str, str], given: dict[str, str], using: str
+        self,
+        field: GeometryField[Any, Any],
+        names: dict[str, str],
+        given: dict[str, str],
+        using: str,
     ) -> None:
         if not hasattr(connections[using].ops, "postgis_version"):
             raise ImproperlyConfigured(
@@ -261,7 +270,7 @@ class _Given:
         self.names = names
         self.given = given
 
-    def filter(self, queryset: QuerySet) -> QuerySet:
+    def filter(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         for name, text in self.given.items():
             if name in ("in_bbox", "tile"):
                 boxes = getattr(spatial_values, "bbox" if name == "in_bbox" else "tile")
@@ -405,13 +414,13 @@ def _holds(function: str, *arguments: Any) -> Func:
     return Func(*arguments, output_field=BooleanField(), **options)
 
 
-def _is_open(field: GeometryField, view: Any) -> bool:
+def _is_open(field: GeometryField[Any, Any], view: Any) -> bool:
     if getattr(view, "spatial_filter_fields", None) is not None:
         return True  # it is one of them
     return field.name in shown.unchanged(view)
 
 
-def _spatial_fields(model: type[Model], view: Any) -> list[GeometryField]:
+def _spatial_fields(model: type[Model], view: Any) -> list[GeometryField[Any, Any]]:
     chosen = getattr(view, "spatial_filter_fields", None)
     if chosen is None:
         return [field for field in model._meta.concrete_fields if isinstance(field, GeometryField)]
@@ -448,10 +457,10 @@ def _is_column(model: type[Model], name: str) -> bool:
 def _model(view: Any) -> type[Model] | None:
     """Of the view's queryset or serializer; a view that makes both itself tells none."""
     queryset = getattr(view, "queryset", None)
-    if queryset is not None:
-        return queryset.model
     meta = getattr(getattr(view, "serializer_class", None), "Meta", None)
-    return getattr(meta, "model", None)
+    model: type[Model] | None
+    model = getattr(meta, "model", None) if queryset is None else queryset.model
+    return model
 
 
 def _parameter(

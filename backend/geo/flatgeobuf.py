@@ -49,8 +49,8 @@ def statement(query: FeatureQuery) -> str:
     # The developer's names and Django's SQL; what a client sends is in query.params.
     one = f"SELECT {', '.join(columns)}"
     one = f"SELECT ST_AsFlatGeobuf(one, false, 'feature_geometry') FROM ({one}) one"  # noqa: S608
-    nulls = expressions.concat(["'n'", *nulls])
-    rows = f"SELECT {nulls} AS feature_nulls, * FROM ({query.sql}) found"  # noqa: S608
+    known = expressions.concat(["'n'", *nulls])
+    rows = f"SELECT {known} AS feature_nulls, * FROM ({query.sql}) found"  # noqa: S608
     return (
         f"COPY (SELECT feature_nulls, ({one}) FROM (SELECT 1) always "  # noqa: S608
         f"LEFT JOIN LATERAL ({rows}) feature ON true) TO STDOUT (FORMAT binary)"
@@ -147,8 +147,8 @@ def _geometry(column: Column | None) -> str:
 
     Without it a row's header would not know the type of the others.
     """
-    source = column and column.model_field
-    if not _is_of_one_type(source):
+    source: Any = None if column is None else column.model_field
+    if column is None or not _is_of_one_type(source):
         raise NoFlatGeobuf(
             "PostGIS writes FlatGeobuf of one type of geometry only, and this API does not say "
             "which it has. Ask for format=geojson."

@@ -42,7 +42,7 @@ def install() -> None:
     GeometryField.to_internal_value = _to_internal_value
 
 
-def column_of(field: GeometryField) -> models.GeometryField | None:
+def column_of(field: GeometryField) -> models.GeometryField[Any, Any] | None:
     """The column of a model that the serializer's field is of, None where there is none."""
     model = getattr(getattr(field.parent, "Meta", None), "model", None)
     if model is None or field.source is None:
@@ -55,7 +55,7 @@ def column_of(field: GeometryField) -> models.GeometryField | None:
 
 
 def fitted(
-    geometry: GEOSGeometry, column: models.GeometryField, *, in_degrees: bool = False
+    geometry: GEOSGeometry, column: models.GeometryField[Any, Any], *, in_degrees: bool = False
 ) -> GEOSGeometry:
     """The geometry as ``column`` can store it: with an SRID, and a single one in a collection.
 
@@ -100,7 +100,7 @@ def _to_internal_value(self: GeometryField, value: Any) -> Any:
 
 
 def _unchanged(
-    field: GeometryField, column: models.GeometryField, value: Any
+    field: GeometryField, column: models.GeometryField[Any, Any], value: Any
 ) -> GEOSGeometry | None:
     """The stored geometry where ``value`` is what this serializer shows of it."""
     instance = getattr(field.parent, "instance", None)
@@ -131,7 +131,7 @@ def _has_boolean(value: Any) -> bool:
     return isinstance(value, bool)
 
 
-def _of_kind(geometry: GEOSGeometry, column: models.GeometryField) -> GEOSGeometry:
+def _of_kind(geometry: GEOSGeometry, column: models.GeometryField[Any, Any]) -> GEOSGeometry:
     wanted = column.geom_class
     if wanted is None or type(geometry) is wanted:
         return geometry
@@ -142,8 +142,9 @@ def _of_kind(geometry: GEOSGeometry, column: models.GeometryField) -> GEOSGeomet
 
 def _coordinates(geometry: GEOSGeometry) -> tuple[list[float], list[float], list[float]]:
     """All of x, of y, and of what comes after them. Raises ValidationError for a curve."""
+    shape: Any = geometry  # of a subclass, and these have coords
     try:
-        points = list(_points(geometry.coords))
+        points = list(_points(shape.coords))
     except KeyError:  # as above, within a collection
         raise ValidationError(CURVE) from None
     return (
@@ -153,7 +154,7 @@ def _coordinates(geometry: GEOSGeometry) -> tuple[list[float], list[float], list
     )
 
 
-def _points(coordinates: tuple) -> Iterator[tuple[float, ...]]:
+def _points(coordinates: tuple[Any, ...]) -> Iterator[tuple[float, ...]]:
     if coordinates and isinstance(coordinates[0], float):
         yield coordinates
         return
@@ -162,7 +163,7 @@ def _points(coordinates: tuple) -> Iterator[tuple[float, ...]]:
 
 
 def _check_place(
-    using: str, given: int, column: models.GeometryField, xs: list[float], ys: list[float]
+    using: str, given: int, column: models.GeometryField[Any, Any], xs: list[float], ys: list[float]
 ) -> None:
     """Raises ValidationError for a place that one of the two systems does not have."""
     try:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import struct
 import threading
-from collections.abc import Callable
 from typing import Any
 
 from django.contrib.gis.db.backends.postgis.operations import PostGISOperations
@@ -27,14 +26,17 @@ _HIGHER = 0xC0000000  # Z, M
 _FLAGS = _HIGHER | _SRID
 
 stock_converter = curves.stock_converter
-stock_ptr = CPointerBase.ptr
-stock_srid = GEOSGeometryBase.srid
+# Properties, which the stubs take for what they give.
+stock_ptr: Any = CPointerBase.ptr
+stock_srid: Any = GEOSGeometryBase.srid
+# As it is: most of what is replaced here is private.
+_Base: Any = GEOSGeometryBase
 
 # One geometry, of a cache or a module, may be asked by several threads at once.
 _reading = threading.Lock()
 
 
-def unread(geometry: GEOSGeometry) -> bytes | None:
+def unread(geometry: GEOSGeometryBase) -> bytes | None:
     """The EWKB of a geometry that nothing has asked yet, None for all others."""
     return geometry.__dict__.get("_ewkb")
 
@@ -44,20 +46,22 @@ def install() -> None:
 
     One of them is its SRID, which a model asks of every geometry that it is given.
     """
-    PostGISOperations.get_geometry_converter = _get_geometry_converter
-    GEOSGeometryBase.ptr = property(_pointer, stock_ptr.fset)
-    GEOSGeometryBase.srid = property(_srid, stock_srid.fset)
-    GEOSGeometryBase._cs = _CoordinateSequence()
+    operations: Any = PostGISOperations
+    operations.get_geometry_converter = _get_geometry_converter
+    _Base.ptr = property(_pointer, stock_ptr.fset)
+    _Base.srid = property(_srid, stock_srid.fset)
+    _Base._cs = _CoordinateSequence()
 
 
 def uninstall() -> None:
     """Undo ``install``."""
-    PostGISOperations.get_geometry_converter = stock_converter
-    GEOSGeometryBase.srid = stock_srid
-    del GEOSGeometryBase.ptr, GEOSGeometryBase._cs
+    operations: Any = PostGISOperations
+    operations.get_geometry_converter = stock_converter
+    _Base.srid = stock_srid
+    del _Base.ptr, _Base._cs
 
 
-def _get_geometry_converter(self: PostGISOperations, expression: Any) -> Callable:
+def _get_geometry_converter(self: PostGISOperations, expression: Any) -> curves.Converter:
     stock = curves.get_geometry_converter(self, expression)
     geom_class = expression.output_field.geom_class
 
@@ -69,8 +73,9 @@ def _get_geometry_converter(self: PostGISOperations, expression: Any) -> Callabl
         known = _classes().get(kind & ~_FLAGS)
         if order != 1 or known is None:
             return stock(value, expression, connection)
-        geometry = GEOSGeometryBase.__new__(geom_class or known)
-        geometry._ewkb = data
+        made: Any = GEOSGeometryBase.__new__(geom_class or known)
+        made._ewkb = data
+        geometry: GEOSGeometry = made
         if kind & _HIGHER:
             curves.keep(geometry, data)
         return geometry
@@ -99,7 +104,7 @@ def _classes() -> dict[int, type[GEOSGeometry]]:
 _CLASSES: dict[int, type[GEOSGeometry]] = {}
 
 
-def _pointer(self: GEOSGeometryBase) -> Any:
+def _pointer(self: Any) -> Any:
     if not self._ptr and "_ewkb" in self.__dict__:
         with _reading:
             if not self._ptr:
@@ -113,7 +118,8 @@ def _pointer(self: GEOSGeometryBase) -> Any:
 
 def _srid(self: GEOSGeometryBase) -> int | None:
     if (data := unread(self)) is None:
-        return stock_srid.fget(self)
+        srid: int | None = stock_srid.fget(self)
+        return srid
     _, kind = _HEADER.unpack_from(data)
     return (_WITH_SRID.unpack_from(data)[2] or None) if kind & _SRID else None
 
@@ -121,7 +127,7 @@ def _srid(self: GEOSGeometryBase) -> int | None:
 class _CoordinateSequence:
     """Stands in for the attribute that ``_post_init`` sets, until it does."""
 
-    def __get__(self, geometry: GEOSGeometryBase | None, owner: type) -> Any:
+    def __get__(self, geometry: Any, owner: type) -> Any:
         if geometry is None:
             return self
         geometry._post_init()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
@@ -22,6 +23,15 @@ from backend.lists.parameters import KnownParametersMixin, unwatched
 from backend.pages.landing import render
 from backend.pages.policy import policy_with_scripts
 
+if TYPE_CHECKING:
+    from rest_framework.viewsets import GenericViewSet
+
+    from backend.geo.tile_sql import Layer
+
+    _ViewSet = GenericViewSet[Any]
+else:
+    _ViewSet = object
+
 # Pages that show the rows of the list, and so are asked as ``list``: by its serializer,
 # queryset, permissions and throttles.
 PAGES_OF_LIST = ("tiles", "tile", "map")
@@ -39,7 +49,7 @@ class MapRenderer(BaseRenderer):
     format = "html"
     charset = "utf-8"
 
-    def render(self, data: Any, media_type: str | None = None, context: dict | None = None) -> str:
+    def render(self, data: Any, media_type: str | None = None, context: Any = None) -> str:
         response = context["response"]
         page = {"home": get_script_prefix(), "assets": assets(), "error": None, **(data or {})}
         page["background"] = background.attributes()
@@ -56,7 +66,7 @@ class MapBrowsableAPIRenderer(BrowsableAPIRenderer):
     template = "backend/api.html"
 
     def get_context(
-        self, data: Any, accepted_media_type: str, renderer_context: dict
+        self, data: Any, accepted_media_type: str | None, renderer_context: Mapping[str, Any]
     ) -> dict[str, Any]:
         context = super().get_context(data, accepted_media_type, renderer_context)
         view, response = renderer_context["view"], renderer_context["response"]
@@ -67,11 +77,15 @@ class MapBrowsableAPIRenderer(BrowsableAPIRenderer):
         return context
 
 
-class MapMixin(FormatsMixin, KnownParametersMixin):
+class MapMixin(FormatsMixin, KnownParametersMixin, _ViewSet):
     """Adds the page ``map`` to a viewset that has tiles; part of ``TilesMixin``."""
 
     # Which of PAGES_OF_LIST this request asks for, None for any other.
     list_page: str | None = None
+
+    if TYPE_CHECKING:
+
+        def get_tile_layer(self) -> Layer: ...
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         request = super().initialize_request(request, *args, **kwargs)
@@ -118,7 +132,8 @@ class MapMixin(FormatsMixin, KnownParametersMixin):
         pages = super().get_extra_action_url_map()
         refused = set()
         if self.action == "list" and self.get_map() is None:
-            ours = [one for one in self.get_extra_actions() if one.__name__ in ("tiles", "map")]
+            actions: list[Any] = self.get_extra_actions()
+            ours = [one for one in actions if one.__name__ in ("tiles", "map")]
             refused = {type(self)(**one.kwargs).get_view_name() for one in ours}
         return {name: url.partition("?")[0] for name, url in pages.items() if name not in refused}
 

@@ -6,12 +6,13 @@ document, and is named by a system check.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any
 
 from django.core.checks import CheckMessage, Warning  # noqa: A004  Django's name
 from django.db.models import QuerySet
 from rest_framework.generics import GenericAPIView
-from rest_framework.serializers import BaseSerializer
+from rest_framework.serializers import BaseSerializer, Serializer
 
 from backend.geo import expressions
 from backend.geo.sql import (
@@ -24,27 +25,34 @@ from backend.geo.sql import (
 )
 from backend.geo.tile_geometry import Rounded, drawn_name, refuse_rounded
 
+if TYPE_CHECKING:
+    from backend.geo.streaming import StreamingMixin
+    from backend.geo.tiles import TilesMixin
+
 LIBRARIES = ("rest_framework.", "backend.geo.")
 # Where a serializer may choose its fields by the request.
 FIELDS_HOOKS = ("__init__", "get_fields", "fields", "get_field_names", "build_field")
 
 
 def readable(
-    serializer: BaseSerializer, queryset: QuerySet, only: Collection[str] | None, *geometry: str
+    serializer: BaseSerializer[Any],
+    queryset: QuerySet[Any],
+    only: Collection[str] | None,
+    geometry: str | None = None,
 ) -> FeatureColumns:
     """The columns of a feature, without asking any database. Raises NotInDatabase."""
-    found = feature_columns(serializer, queryset, *(geometry or [None]), only)
+    found = feature_columns(serializer, queryset, geometry, only)
     for column in found.columns:
         expressions.value(column)
     return found
 
 
-def no_streams(view: type[GenericAPIView]) -> NotInDatabase | None:
+def no_streams(view: type[StreamingMixin]) -> NotInDatabase | None:
     """Why no list of the view can be a stream; None where one can, or where only requests tell."""
     return _refusal(view, view.stream_fields)
 
 
-def no_tiles(view: type[GenericAPIView]) -> NotInDatabase | None:
+def no_tiles(view: type[TilesMixin]) -> NotInDatabase | None:
     """The same of its vector tiles."""
     serializer = _serializer(view)
     if serializer is None:
@@ -60,13 +68,14 @@ def no_tiles(view: type[GenericAPIView]) -> NotInDatabase | None:
         return error
 
 
-def warnings(view: type[GenericAPIView]) -> list[CheckMessage]:
+def warnings(view: type[GenericAPIView[Any]]) -> list[CheckMessage]:
     """A system check's messages on a view with streams or tiles that it cannot have."""
     reasons: dict[str, tuple[NotInDatabase, list[str]]] = {}
-    for attribute, asked, what in (
+    questions: tuple[tuple[str, Callable[[Any], NotInDatabase | None], str], ...] = (
         ("stream_fields", no_streams, "streams"),
         ("tile_fields", no_tiles, "vector tiles and no map"),
-    ):
+    )
+    for attribute, asked, what in questions:
         # That a geometry is rounded is a choice, and no mistake.
         error = asked(view) if hasattr(view, attribute) else None
         if error and not isinstance(error, Rounded):
@@ -82,27 +91,30 @@ def warnings(view: type[GenericAPIView]) -> list[CheckMessage]:
     ]
 
 
-def _refusal(view: type[GenericAPIView], only: object, *geometry: str) -> NotInDatabase | None:
+def _refusal(
+    view: type[GenericAPIView[Any]], only: object, geometry: str | None = None
+) -> NotInDatabase | None:
     serializer = _serializer(view)
     if serializer is None or not (only is None or isinstance(only, Collection)):
         return None
     queryset = None if _is_overridden(view, "get_queryset") else view.queryset
     try:
         if isinstance(queryset, QuerySet):
-            readable(serializer, queryset, only, *geometry)
+            readable(serializer, queryset, only, geometry)
         else:
-            shown_fields(serializer, None, *(geometry or [None]), only)
+            shown_fields(serializer, None, geometry, only)
     except NotInDatabase as error:
         return error
     return None
 
 
-def _serializer(view: type[GenericAPIView]) -> BaseSerializer | None:
+def _serializer(view: type[GenericAPIView[Any]]) -> Serializer[Any] | None:
     """The one of every request; None where the view chooses, or where it needs a request."""
     if _is_overridden(view, "get_serializer_class") or _is_overridden(view, "get_serializer"):
         return None
     try:
-        serializer = view.serializer_class()
+        made: Any = view.serializer_class
+        serializer: Serializer[Any] = made()
         serializer.fields  # noqa: B018  made when it is read
     # The team's code; what is wrong with it, its own requests tell.
     except Exception:  # noqa: BLE001
@@ -110,6 +122,6 @@ def _serializer(view: type[GenericAPIView]) -> BaseSerializer | None:
     return serializer
 
 
-def _is_overridden(view: type[GenericAPIView], method: str) -> bool:
+def _is_overridden(view: type[GenericAPIView[Any]], method: str) -> bool:
     owner = definer(view, method)
     return owner is not None and not owner.__module__.startswith(LIBRARIES)

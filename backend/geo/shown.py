@@ -34,11 +34,11 @@ def unchanged(view: Any) -> frozenset[str]:
         return frozenset()
     if hook_of_a_team(type(serializer), SERIALIZER_HOOKS):
         return frozenset()
-    fields = serializer.fields.values()
+    fields: Any = serializer.fields.values()
     return frozenset(field.source for field in fields if _is_unchanged(field))
 
 
-def is_blurred(field: serializers.Field) -> bool:
+def is_blurred(field: serializers.Field[Any, Any, Any, Any]) -> bool:
     """Whether a geometry is shown rounded, so that nobody learns where it is."""
     precision = getattr(field, "precision", None)
     return precision is not None and not (isinstance(precision, int) and precision >= EXACT)
@@ -58,7 +58,7 @@ def as_list(view: Any) -> Iterator[None]:
         view.action = action
 
 
-def _is_unchanged(field: serializers.Field) -> bool:
+def _is_unchanged(field: serializers.Field[Any, Any, Any, Any]) -> bool:
     return (
         isinstance(field, GeometryField)
         and not field.write_only

@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from django.contrib.gis.gdal import GDALException
 from django.contrib.gis.geos import GEOSException, GEOSGeometry, LineString, Point, Polygon
@@ -90,7 +91,8 @@ def geometry(parameter: str, text: str) -> GEOSGeometry:
         raise _wrong(parameter, GEOMETRY, "it is empty")
     if read.num_coords > MOST_VERTICES:
         raise _wrong(parameter, GEOMETRY, f"at most {MOST_VERTICES} vertices")
-    for longitude, latitude in _vertices(read.coords):
+    shape: Any = read  # of a subclass, and these have coords
+    for longitude, latitude in _vertices(shape.coords):
         # Written so that NaN fails.
         if not (abs(longitude) <= 180 and abs(latitude) <= 90):
             raise _wrong(parameter, GEOMETRY, "longitudes within 180, latitudes within 90")
@@ -160,7 +162,7 @@ def _read(parameter: str, text: str) -> GEOSGeometry:
     return read
 
 
-def _vertices(coordinates: tuple) -> Iterator[tuple[float, float]]:
+def _vertices(coordinates: tuple[Any, ...]) -> Iterator[tuple[float, float]]:
     if coordinates and isinstance(coordinates[0], float):
         yield coordinates[:2]
         return

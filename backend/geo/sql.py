@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.gis.db.models.fields import BaseSpatialField
 from django.core.exceptions import FieldDoesNotExist, FieldError
@@ -28,8 +28,11 @@ from rest_framework_gis.serializers import (
 from backend.databases.stored_types import Stored, result_types, stored_types
 from backend.lists.keyset import has_comparable_key, in_full_order, is_chosen, is_composite
 
+if TYPE_CHECKING:
+    from django.db.models.expressions import BaseExpression
+
 # What decides about a value on its way out. A subclass with its own is not SQL.
-FIELD_HOOKS = ("to_representation", "get_attribute", "use_pk_only_optimization")
+FIELD_HOOKS: tuple[str, ...] = ("to_representation", "get_attribute", "use_pk_only_optimization")
 FIELD_HOOKS += ("quantize", "enforce_timezone", "default_timezone")
 SERIALIZER_HOOKS = ("to_representation", "get_properties")
 LIBRARIES = ("rest_framework.", "rest_framework_gis.")
@@ -60,10 +63,11 @@ class Column:
 
     name: str  # the key in the output
     label: str  # the column of the inner SELECT
-    field: serializers.Field
+    field: Any  # of the serializer, of one of many classes
     path: str  # the lookup of it in the queryset
-    model_field: models.Field  # of the model, or what an annotation gives
-    read_from: models.Field | None = None  # the field whose column that is, none of an annotation
+    model_field: models.Field[Any, Any]  # of the model, or what an annotation gives
+    # The field whose column that is, none of an annotation.
+    read_from: models.Field[Any, Any] | None = None
     annotation: Expression | None = None
     stored: Stored | None = None  # the type of what PostgreSQL gives, None where it is not known
 
@@ -91,8 +95,8 @@ class FeatureQuery(FeatureColumns):
 
 
 def feature_query(
-    serializer: serializers.BaseSerializer,
-    queryset: models.QuerySet,
+    serializer: serializers.BaseSerializer[Any],
+    queryset: models.QuerySet[Any],
     geometry: str | None = None,
     only: Collection[str] | None = None,
 ) -> FeatureQuery:
@@ -123,14 +127,14 @@ def feature_query(
 
 
 def feature_columns(
-    serializer: serializers.BaseSerializer,
-    queryset: models.QuerySet,
+    serializer: serializers.BaseSerializer[Any],
+    queryset: models.QuerySet[Any],
     geometry: str | None = None,
     only: Collection[str] | None = None,
 ) -> FeatureColumns:
     """``feature_query`` without asking any database, and so without the types of columns."""
     shown = shown_fields(serializer, queryset.model, geometry, only)
-    columns = {}
+    columns: dict[str | None, Column] = {}
     for number, (name, field) in enumerate(shown.fields.items()):
         source = _source(field, queryset)
         if source[0] == "pk" and is_composite(queryset.model._meta.pk):
@@ -143,25 +147,29 @@ def feature_columns(
     )
 
 
-def _stored(column: Column, queryset: models.QuerySet, types: dict[str, Stored]) -> Stored | None:
+def _stored(
+    column: Column, queryset: models.QuerySet[Any], types: dict[str, Stored]
+) -> Stored | None:
     if column.annotation is not None:
         return types[column.label]
     source = column.read_from
-    return source and stored_types(source.model, queryset.db).get(source.column)
+    if source is None or source.column is None:
+        return None
+    return stored_types(source.model, queryset.db).get(source.column)
 
 
 @dataclass(frozen=True)
 class Shown:
     """The fields of a feature by their names, and which of them is what."""
 
-    fields: dict[str, serializers.Field]
+    fields: dict[str, serializers.Field[Any, Any, Any, Any]]
     id: str | None
     geometry: str | None
     properties: list[str]
 
 
 def shown_fields(
-    serializer: serializers.BaseSerializer,
+    serializer: serializers.BaseSerializer[Any],
     model: type[models.Model] | None,
     geometry: str | None = None,
     only: Collection[str] | None = None,
@@ -187,7 +195,7 @@ def shown_fields(
     return Shown(chosen, id_name, geometry_name, names)
 
 
-def checked_queryset(rows: Any) -> models.QuerySet:
+def checked_queryset(rows: Any) -> models.QuerySet[Any]:
     """Raises NotInDatabase for what a view made of its queryset, if it is none any more."""
     if isinstance(rows, models.QuerySet):
         return rows
@@ -197,7 +205,9 @@ def checked_queryset(rows: Any) -> models.QuerySet:
     )
 
 
-def refuse(field: serializers.Field, reason: str, remedy: str = "") -> NotInDatabase:
+def refuse(
+    field: serializers.Field[Any, Any, Any, Any], reason: str, remedy: str = ""
+) -> NotInDatabase:
     """The error for a field, naming serializer and field, and the ways out."""
     ways = (
         "Leave it out with stream_fields or tile_fields = [...] on the view, or annotate the "
@@ -223,33 +233,35 @@ def hook_of_a_team(cls: type, hooks: tuple[str, ...]) -> str | None:
     return None
 
 
-def _checked(serializer: serializers.BaseSerializer) -> serializers.Serializer:
+def _checked(serializer: serializers.BaseSerializer[Any]) -> serializers.Serializer[Any]:
     many = getattr(getattr(serializer, "Meta", None), "list_serializer_class", None)
+    checked: Any = serializer
     if isinstance(serializer, serializers.ListSerializer):
-        many, serializer = type(serializer), serializer.child
+        many, checked = type(serializer), serializer.child
     lists = (serializers.ListSerializer, GeoFeatureModelListSerializer)
-    changed = hook_of_a_team(type(serializer), SERIALIZER_HOOKS)
+    changed = hook_of_a_team(type(checked), SERIALIZER_HOOKS)
     if many is not None and definer(many, "to_representation") not in lists:
         changed = f"{many.__name__}.to_representation() is Python code"
     if changed:
         raise NotInDatabase(
-            f"{type(serializer).__name__} cannot be read by SQL: {changed}.",
+            f"{type(checked).__name__} cannot be read by SQL: {changed}.",
             "Give the view a serializer without it for this format, in get_serializer_class().",
         )
-    meta = getattr(serializer, "Meta", None)
-    if isinstance(serializer, GeoFeatureModelSerializer) and (
-        meta.auto_bbox or meta.bbox_geo_field
-    ):
+    meta: Any = getattr(checked, "Meta", None)
+    if isinstance(checked, GeoFeatureModelSerializer) and (meta.auto_bbox or meta.bbox_geo_field):
         name = "auto_bbox" if meta.auto_bbox else "bbox_geo_field"
         raise NotInDatabase(
-            f"{type(serializer).__name__}.Meta.{name} cannot be read by SQL.",
+            f"{type(checked).__name__}.Meta.{name} cannot be read by SQL.",
             "Give the view a serializer without it for this format, in get_serializer_class().",
         )
-    return serializer
+    found: serializers.Serializer[Any] = checked
+    return found
 
 
 def _geometry_name(
-    serializer: serializers.Serializer, fields: dict[str, serializers.Field], wanted: str | None
+    serializer: serializers.Serializer[Any],
+    fields: dict[str, serializers.Field[Any, Any, Any, Any]],
+    wanted: str | None,
 ) -> str | None:
     if wanted is not None:
         if not isinstance(fields.get(wanted), GeometryField):
@@ -264,8 +276,8 @@ def _geometry_name(
 
 
 def _id_name(
-    serializer: serializers.Serializer,
-    fields: dict[str, serializers.Field],
+    serializer: serializers.Serializer[Any],
+    fields: dict[str, serializers.Field[Any, Any, Any, Any]],
     model: type[models.Model] | None,
 ) -> str | None:
     if isinstance(serializer, GeoFeatureModelSerializer):
@@ -274,7 +286,7 @@ def _id_name(
     return next((name for name, field in fields.items() if field.source in keys), None)
 
 
-def _check_hooks(field: serializers.Field) -> None:
+def _check_hooks(field: serializers.Field[Any, Any, Any, Any]) -> None:
     """Raises NotInDatabase where the field's class alone says that it is not of one column."""
     if isinstance(field, (serializers.BaseSerializer, relations.ManyRelatedField)):
         raise refuse(field, f"{type(field).__name__} holds other objects")
@@ -285,8 +297,8 @@ def _check_hooks(field: serializers.Field) -> None:
 
 
 def _source(
-    field: serializers.Field, queryset: models.QuerySet
-) -> tuple[str, models.Field, models.Field | None, Expression | None]:
+    field: serializers.Field[Any, Any, Any, Any], queryset: models.QuerySet[Any]
+) -> tuple[str, models.Field[Any, Any], models.Field[Any, Any] | None, Expression | None]:
     """The lookup of the field's value, what it is a value of, the column's own field, and the
     annotation that it is."""
     steps = list(field.source_attrs)
@@ -305,10 +317,12 @@ def _source(
     return *_model_source(field, steps, queryset), None
 
 
-def _output(field: serializers.Field, annotation: Expression) -> models.Field:
+def _output(
+    field: serializers.Field[Any, Any, Any, Any], annotation: Expression
+) -> models.Field[Any, Any]:
     for method in CONVERTERS:
         owner = definer(type(annotation), method)
-        if not owner.__module__.startswith("django."):
+        if owner is not None and not owner.__module__.startswith("django."):
             raise refuse(field, f"{owner.__name__}.{method}() is Python code")
     try:
         output = annotation.output_field
@@ -318,8 +332,8 @@ def _output(field: serializers.Field, annotation: Expression) -> models.Field:
 
 
 def _model_source(
-    field: serializers.Field, steps: list[str], queryset: models.QuerySet
-) -> tuple[str, models.Field, models.Field]:
+    field: serializers.Field[Any, Any, Any, Any], steps: list[str], queryset: models.QuerySet[Any]
+) -> tuple[str, models.Field[Any, Any], models.Field[Any, Any]]:
     """The path, the field whose values are at its end, and the one whose column that is."""
     model, path = queryset.model, []
     # Not by db_for_read, which may choose another replica each time. A replica has the tables of
@@ -338,7 +352,8 @@ def _model_source(
             reason = f"{step!r} can be empty, where a page shows the default"
             raise refuse(field, reason, "Give the field allow_null=True in its place")
         path.append(step)
-    column = last = _model_field(field, model, steps[-1])
+    column = _model_field(field, model, steps[-1])
+    last: Any = column
     path.append(last.name)
     if isinstance(last, FORWARD):
         key = isinstance(field, relations.PrimaryKeyRelatedField) or steps[-1] == last.attname
@@ -351,23 +366,28 @@ def _model_source(
     return "__".join(path), _unconverted(field, last), column
 
 
-def _unconverted(field: serializers.Field, source: models.Field) -> models.Field:
+def _unconverted(
+    field: serializers.Field[Any, Any, Any, Any], source: models.Field[Any, Any]
+) -> models.Field[Any, Any]:
     if hasattr(source, "from_db_value") and not isinstance(source, CONVERTED):
         raise refuse(field, f"{type(source).__name__}.from_db_value() is Python code")
     return source
 
 
-def _model_field(field: serializers.Field, model: type[models.Model], name: str) -> models.Field:
+def _model_field(
+    field: serializers.Field[Any, Any, Any, Any], model: type[models.Model], name: str
+) -> models.Field[Any, Any]:
     try:
-        found = model._meta.pk if name == "pk" else model._meta.get_field(name)
+        found: Any = model._meta.pk if name == "pk" else model._meta.get_field(name)
     except FieldDoesNotExist:
         raise refuse(field, f"{model.__name__}.{name} is no field of the model") from None
     if not getattr(found, "concrete", False) or found.many_to_many:
         raise refuse(field, f"{model.__name__}.{name} is no column")
-    return found
+    column: models.Field[Any, Any] = found
+    return column
 
 
-def _expression(queryset: models.QuerySet, path: str) -> F | Func:
+def _expression(queryset: models.QuerySet[Any], path: str) -> F | Func:
     pk = queryset.model._meta.pk
     if path != "pk" or not is_composite(pk):
         return F(path)
@@ -376,17 +396,19 @@ def _expression(queryset: models.QuerySet, path: str) -> F | Func:
     return Func(*parts, template="json_build_array(%(expressions)s)::text")
 
 
-class _AsItIs(ExpressionWrapper):
+class _AsItIs(ExpressionWrapper):  # type: ignore[type-arg]  # takes none where it runs
     """Inside a wrapper Django does not ask for geometry as bytes."""
 
-    def get_group_by_cols(self) -> list[Expression]:
+    def get_group_by_cols(self) -> list[BaseExpression]:
         # Django's own gives its field to the expression, which some aggregates refuse.
         if self.contains_aggregate:
             return Expression.get_group_by_cols(self)
         return super().get_group_by_cols()
 
 
-def _inner_select(queryset: models.QuerySet, paths: dict[str, str]) -> tuple[str, tuple]:
+def _inner_select(
+    queryset: models.QuerySet[Any], paths: dict[str, str]
+) -> tuple[str, tuple[Any, ...]]:
     query = queryset.query
     if query.combinator:
         raise NotInDatabase(
@@ -405,4 +427,6 @@ def _inner_select(queryset: models.QuerySet, paths: dict[str, str]) -> tuple[str
         # Rows that differ in what is not shown are still two features.
         selected += ["pk", *query.annotation_select]
     only_these = queryset.annotate(**wrapped).values_list(*selected).query
-    return only_these.get_compiler(using=queryset.db, elide_empty=False).as_sql()
+    statement: tuple[str, tuple[Any, ...]]
+    statement = only_these.get_compiler(using=queryset.db, elide_empty=False).as_sql()
+    return statement

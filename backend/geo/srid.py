@@ -11,6 +11,7 @@ import math
 import threading
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib.gis import gdal
 from django.contrib.gis.db.models.fields import BaseSpatialField
@@ -58,7 +59,7 @@ class Place:
     side: float | None
 
 
-def storage(field: BaseSpatialField, using: str) -> Storage:
+def storage(field: BaseSpatialField[Any, Any], using: str) -> Storage:
     """How the database ``using`` stores ``field``; the table is asked once a minute.
 
     Of values without an SRID the field's is believed, and so it is for an annotation
@@ -69,7 +70,8 @@ def storage(field: BaseSpatialField, using: str) -> Storage:
     if model is None:
         srid = max(field.srid, 0)
         return Storage(srid or WGS84, srid, getattr(field, "geography", False))
-    key = (using, model._meta.db_table, field.column)
+    column: Any = field.column  # of a model, and so with a name
+    key = (using, model._meta.db_table, column)
     known = _columns.get(key)
     if known is None or known[0] < time.monotonic():
         known = (time.monotonic() + LIFETIME, _look(field, *key))
@@ -77,7 +79,7 @@ def storage(field: BaseSpatialField, using: str) -> Storage:
     return known[1]
 
 
-def _look(field: BaseSpatialField, using: str, table: str, column: str) -> Storage:
+def _look(field: BaseSpatialField[Any, Any], using: str, table: str, column: str) -> Storage:
     connection = connections[using]
     table, quoted = connection.ops.quote_name(table), connection.ops.quote_name(column)
     with connection.cursor() as cursor:
@@ -116,9 +118,9 @@ def lonlat(using: str, srid: int, box: tuple[float, ...]) -> tuple[float, ...] |
     points = [(x, y) for x, y in zip(xs, ys, strict=True) if math.isfinite(x) and math.isfinite(y)]
     if not points:
         return None
-    xs, ys = zip(*points, strict=True)
-    west, south = max(min(xs), -180.0), max(min(ys), -90.0)
-    east, north = min(max(xs), 180.0), min(max(ys), 90.0)
+    lons, lats = zip(*points, strict=True)
+    west, south = max(min(lons), -180.0), max(min(lats), -90.0)
+    east, north = min(max(lons), 180.0), min(max(lats), 90.0)
     return (west, south, east, north) if west <= east and south <= north else None
 
 
@@ -177,7 +179,8 @@ def move(geometry: GEOSGeometry, srid: int) -> None:
     ways = _of_thread.__dict__.setdefault("ways", {})
     key = (geometry.srid, srid)
     if key not in ways and len(ways) < MOST_WAYS and geometry.srid and geometry.srid > 0:
-        ways[key] = gdal.CoordTransform(*map(gdal.SpatialReference, key))
+        source, target = gdal.SpatialReference(geometry.srid), gdal.SpatialReference(srid)
+        ways[key] = gdal.CoordTransform(source, target)
     geometry.transform(ways.get(key, srid))
 
 
@@ -232,11 +235,12 @@ def _definition(using: str, srid: int) -> str:
             f"The database '{using}' has geometries with SRID {srid}, which is not in its table "
             "spatial_ref_sys. Add it there, or correct the values with UpdateGeometrySRID()."
         )
-    return row[0]
+    definition: str = row[0]
+    return definition
 
 
 @functools.cache
-def _transformation(definition: str, from_degrees: bool):
+def _transformation(definition: str, from_degrees: bool) -> gdal.CoordTransform:
     order = gdal.AxisOrder.TRADITIONAL  # x before y, as PostGIS stores
     degrees = gdal.SpatialReference(4326, axis_order=order)
     system = gdal.SpatialReference(definition, axis_order=order)
@@ -271,5 +275,5 @@ def _transform(
         finally:
             lgdal.CPLPopErrorHandler()
     xs[:], ys[:] = across, up
-    if zs is not None:
+    if zs is not None and high is not None:
         zs[:] = high

@@ -37,7 +37,7 @@ from rest_framework import exceptions, renderers, status
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import BaseSerializer
+from rest_framework.serializers import Serializer
 
 from backend.conf.defaults import setting
 from backend.databases import sessions
@@ -96,7 +96,7 @@ def _copy(shown: str, query: FeatureQuery, options: str) -> str:
 class StreamRenderer(renderers.BaseRenderer):
     """A format of streams: the statement for the database, and what goes around its output."""
 
-    charset = None
+    charset: str | None = None
     attachment = False
     # Whether it is nothing without a geometry, which ``?fields=`` then does not leave out.
     needs_geometry = False
@@ -168,7 +168,8 @@ class FlatGeobuf(StreamRenderer):
     needs_geometry = True
 
     def statement(self, query: FeatureQuery, precision: int) -> str:
-        if connections[query.using].ops.spatial_version < (3, 2):
+        operations: Any = connections[query.using].ops  # PostGIS' own
+        if operations.spatial_version < (3, 2):
             raise StreamingUnavailable("FlatGeobuf needs PostGIS 3.2. Ask for format=geojson.")
         return flatgeobuf.statement(query)
 
@@ -207,7 +208,7 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
         # DRF leaves Vary out where a view has one renderer of its own.
         return {**super().default_response_headers, "Vary": "Accept"}
 
-    def stream_formats(self, queryset: models.QuerySet) -> list[str]:
+    def stream_formats(self, queryset: models.QuerySet[Any]) -> list[str]:
         """Those that can show the viewset's rows; none where SQL cannot give what it shows."""
         try:
             columns = readable(self.get_serializer(), queryset, self.stream_fields)
@@ -215,7 +216,7 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
             return []
         return [each.format for each in self.stream_renderer_classes if each().suits(columns)]
 
-    def drawn_field(self, serializer: BaseSerializer) -> str | None:
+    def drawn_field(self, serializer: Serializer[Any]) -> str | None:
         """The geometry's field, for formats that need one: ``?fields=`` does not leave it out."""
         if getattr(getattr(self.request, "accepted_renderer", None), "needs_geometry", False):
             return geometry_name(serializer, None)
@@ -224,9 +225,11 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
     def list(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if isinstance(request.accepted_renderer, StreamRenderer):
             return self.stream(request, request.accepted_renderer)
-        return super().list(request, *args, **kwargs)
+        page: HttpResponseBase
+        page = super().list(request, *args, **kwargs)  # type: ignore[misc]  # the view's
+        return page
 
-    def finalize_response(
+    def finalize_response(  # type: ignore[override]  # the stubs know no streams
         self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
         # An error is no FeatureCollection.
@@ -311,7 +314,7 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
         patch_vary_headers(response, ["Accept"])
         return response
 
-    def _sliced(self, request: Request, queryset: models.QuerySet) -> models.QuerySet:
+    def _sliced(self, request: Request, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
         paginator = getattr(self, "paginator", None)
         names = [
             getattr(paginator, f"{kind}_query_param", kind) or kind for kind in ("limit", "offset")
@@ -326,7 +329,8 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
     def _timeout(self) -> float:
         if self.stream_statement_timeout is not None:
             return self.stream_statement_timeout
-        return setting("STATEMENT_TIMEOUT")
+        seconds: float = setting("STATEMENT_TIMEOUT")
+        return seconds
 
 
 class Body:

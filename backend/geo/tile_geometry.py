@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 from rest_framework import serializers
 from rest_framework_gis.fields import GeometryField
@@ -16,7 +17,7 @@ from backend.geo.sql import Column, NotInDatabase
 SHOWABLE = (-180, -86, 180, 86)
 
 
-def geometry_name(serializer: serializers.BaseSerializer, chosen: str | None) -> str | None:
+def geometry_name(serializer: serializers.Serializer[Any], chosen: str | None) -> str | None:
     """The field that is drawn: the chosen one, the serializer's own, or the first there is."""
     if name := chosen or getattr(getattr(serializer, "Meta", None), "geo_field", None):
         return name
@@ -24,10 +25,10 @@ def geometry_name(serializer: serializers.BaseSerializer, chosen: str | None) ->
     return next((name for name, field in fields if isinstance(field, GeometryField)), None)
 
 
-def drawn_name(serializer: serializers.BaseSerializer, chosen: str | None) -> str:
+def drawn_name(serializer: serializers.Serializer[Any], chosen: str | None) -> str:
     """``geometry_name``. Raises NotInDatabase where the serializer does not show it."""
     name = geometry_name(serializer, chosen)
-    if name in serializer.fields:
+    if name is not None and name in serializer.fields:
         return name
     raise NotInDatabase(
         f"{type(serializer).__name__} shows no geometry.",
@@ -40,13 +41,13 @@ class Rounded(NotInDatabase):
 
 
 def refuse_rounded(
-    serializer: serializers.BaseSerializer, name: str, allowed: Collection[str] | None
+    serializer: serializers.Serializer[Any], name: str, allowed: Collection[str] | None
 ) -> None:
     """Raises Rounded for a geometry that is shown rounded, unless ``allowed`` has its column.
 
     Also a tile that draws it so has it at its border, or has it not.
     """
-    field = serializer.fields[name]
+    field: Any = serializer.fields[name]
     if is_blurred(field) and field.source not in (allowed or ()):
         raise Rounded(
             f"{name} is shown with precision={field.precision}, and a tile would tell where it is.",
@@ -81,7 +82,7 @@ def _lies_in(
     return box[0] >= area[0] and box[1] >= area[1] and box[2] <= area[2] and box[3] <= area[3]
 
 
-def simplified(geom_type: str, shape: str, tolerance: float) -> tuple[str, list]:
+def simplified(geom_type: str, shape: str, tolerance: float) -> tuple[str, list[Any]]:
     """Without what is smaller than ``tolerance``; what is smaller as a whole is made visible.
 
     ST_AsMVTGeom would drop it: a city's parcels would be gone from the map of a state.

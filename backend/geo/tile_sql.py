@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.gis.db.models.fields import BaseSpatialField
 from django.core.exceptions import FieldDoesNotExist
@@ -19,7 +19,7 @@ from rest_framework.exceptions import APIException
 from backend.databases import sessions
 from backend.geo import srid
 from backend.geo.expressions import identifier, literal, value
-from backend.geo.sql import FeatureQuery, feature_query
+from backend.geo.sql import Column, FeatureQuery, NotInDatabase, feature_query
 from backend.geo.tile_geometry import drawn_name, kind, showable, simplified
 from backend.lists.keyset import is_chosen, order_multiplies
 
@@ -83,10 +83,12 @@ class Overlaps(Func):
         super().__init__(F(path))
         self.stored, self.box = stored, box
 
-    def as_sql(self, compiler, connection, **context):
+    def as_sql(  # type: ignore[override]  # of no function and no template of Func's
+        self, compiler: Any, connection: Any, **context: Any
+    ) -> tuple[str, tuple[Any, ...]]:
         return self.of(*compiler.compile(self.source_expressions[0]))
 
-    def of(self, sql: str, params: Sequence[Any] = ()) -> tuple[str, tuple]:
+    def of(self, sql: str, params: Sequence[Any] = ()) -> tuple[str, tuple[Any, ...]]:
         """The condition on the geometry that ``sql`` with ``params`` gives."""
         box, label = "ST_MakeEnvelope(%s, %s, %s, %s, %s)", self.stored.label
         if self.stored.geography:
@@ -107,10 +109,12 @@ class OneOf(Func):
         super().__init__(F(path))
         self.k = k
 
-    def as_sql(self, compiler, connection, **context):
+    def as_sql(  # type: ignore[override]  # of no function and no template of Func's
+        self, compiler: Any, connection: Any, **context: Any
+    ) -> tuple[str, tuple[Any, ...]]:
         return self.of(*compiler.compile(self.source_expressions[0]))
 
-    def of(self, sql: str, params: Sequence[Any] = ()) -> tuple[str, tuple]:
+    def of(self, sql: str, params: Sequence[Any] = ()) -> tuple[str, tuple[Any, ...]]:
         """The condition on the value that ``sql`` with ``params`` gives."""
         return f"hashtext(({sql})::text) & %s = 0", (*params, self.k - 1)
 
@@ -120,8 +124,8 @@ class Layer:
     """What a viewset gives to its tiles; see the attributes of TilesMixin."""
 
     name: str
-    serializer: serializers.BaseSerializer
-    queryset: models.QuerySet  # filtered
+    serializer: serializers.Serializer[Any]
+    queryset: models.QuerySet[Any]  # filtered
     geometry: str | None
     fields: tuple[str, ...] | None
     simplify_below: int  # zoom
@@ -151,14 +155,14 @@ class Layer:
         k = 1
         if self.max_features is not None and count > self.max_features:
             # Its first rows would be those of one corner of the tile.
-            k = self._first_sample(query)
+            k = self._first_sample(query, self.max_features)
         while self.max_features is not None and count > self.max_features:
             query = self._query(box, OneOf("pk", k))
             body, count = self._run(*self._statement(query, stored, place, (z, x, y)))
             k *= 2 if count > self.max_features else 1
         return bytes(body), k
 
-    def statement(self, z: int, x: int, y: int) -> tuple[str, tuple]:
+    def statement(self, z: int, x: int, y: int) -> tuple[str, tuple[Any, ...]]:
         """SQL of the tile, and its parameters."""
         stored, place, box = self._where(z, x, y)
         return self._statement(self._query(box), stored, place, (z, x, y))
@@ -173,10 +177,11 @@ class Layer:
         # An annotation is of no model.
         own = getattr(field, "model", None) is self.queryset.model
         whole = not self.queryset.query.where and own
-        box = self._indexed_extent(field) if whole and not stored.geography else None
+        box: Any = self._indexed_extent(field) if whole and not stored.geography else None
         if box is None:
             query = self._query()
-            sql = f"SELECT ST_Extent({query.geometry.label}::geometry) AS e FROM ({query.sql}) rows"  # noqa: S608
+            shape = f"{_geometry(query).label}::geometry"
+            sql = f"SELECT ST_Extent({shape}) AS e FROM ({query.sql}) rows"  # noqa: S608
             box = self._run(f"{CORNERS} FROM ({sql}) extent", query.params)
         return None if box[0] is None else srid.lonlat(self.using, stored.srid, box)
 
@@ -190,15 +195,18 @@ class Layer:
 
     def _geometry_path(self) -> str:
         name = drawn_name(self.serializer, self.geometry)
-        return self.serializer.fields[name].source.replace(".", "__")
+        source: Any = self.serializer.fields[name].source  # of a bound one
+        path: str = source.replace(".", "__")
+        return path
 
-    def _geometry_field(self) -> BaseSpatialField:
+    def _geometry_field(self) -> BaseSpatialField[Any, Any]:
         path, rows = self._geometry_path(), self.queryset.query
         if path not in rows.annotations:
             with contextlib.suppress(FieldDoesNotExist):
-                return rows.get_meta().get_field(path)
+                return cast("BaseSpatialField[Any, Any]", rows.get_meta().get_field(path))
         # The path may add joins.
-        return F(path).resolve_expression(rows.clone()).output_field
+        found = F(path).resolve_expression(rows.clone()).output_field
+        return cast("BaseSpatialField[Any, Any]", found)
 
     def _query(self, box: Overlaps | None = None, sample: OneOf | None = None) -> FeatureQuery:
         """The features of the list; those in the box, and of the sample."""
@@ -213,21 +221,21 @@ class Layer:
 
     def _statement(
         self, query: FeatureQuery, stored: srid.Storage, place: srid.Place, tile: tuple[int, ...]
-    ) -> tuple[str, tuple]:
-        names = {column.name for column in query.properties} | {query.id and query.id.name}
+    ) -> tuple[str, tuple[Any, ...]]:
+        names = {column.name for column in query.properties} | {query.id.name if query.id else None}
         shape, key = _unused("geometry", names), _unused("id", names)
         # It also keeps PostgreSQL from computing the geometry twice.
         limit = "OFFSET 0" if self.max_features is None else f"LIMIT {self.max_features + 1}"
         drawn, params, source = self._drawn(query, stored, place, tile[0], limit)
         envelope = "ST_TileEnvelope(%s, %s, %s)"
         selected = [f"ST_AsMVTGeom({drawn}, {envelope}, {EXTENT}, {BUFFER}, true) AS {shape}"]
-        with_id = query.id and isinstance(query.id.model_field, models.IntegerField)
-        if with_id:
+        with_id = query.id is not None and isinstance(query.id.model_field, models.IntegerField)
+        if query.id and with_id:
             selected.append(f"{query.id.label} AS {key}")
         others = query.properties if with_id or not query.id else (query.id, *query.properties)
         for column in others:
             selected.append(f"{value(column).in_tile} AS {identifier(column.name)}")
-        arguments = [literal(self.name), str(EXTENT), f"'{shape}'"] + [f"'{key}'"] * bool(with_id)
+        arguments = [literal(self.name), str(EXTENT), f"'{shape}'"] + [f"'{key}'"] * with_id
         return (
             f"SELECT ST_AsMVT(tile, {', '.join(arguments)}) FILTER (WHERE {shape} IS NOT NULL), "  # noqa: S608
             f"count(*) FROM (SELECT {', '.join(selected)} FROM ({source}) rows {limit}) tile",
@@ -236,12 +244,12 @@ class Layer:
 
     def _drawn(
         self, query: FeatureQuery, stored: srid.Storage, place: srid.Place, z: int, limit: str
-    ) -> tuple[str, list, str]:
+    ) -> tuple[str, list[Any], str]:
         """The geometry in EPSG:3857, simplified; the parameters of that; the rows it reads."""
-        column = query.geometry
+        column = _geometry(query)
         shape = showable(column, stored, place)
         simplify = z < self.simplify_below and "POINT" not in kind(column)
-        params = []
+        params: list[Any] = []
         if simplify and place.side:
             shape, params = simplified(kind(column), shape, place.side / PIXELS)
         if stored.srid != 3857:
@@ -253,21 +261,25 @@ class Layer:
         pixel = 2 * srid.WORLD / 2**z / PIXELS
         return (*simplified(kind(column), "moved", pixel), source)
 
-    def _first_sample(self, query: FeatureQuery) -> int:
+    def _first_sample(self, query: FeatureQuery, most: int) -> int:
         """The power of two that, by PostgreSQL's estimate, leaves few enough features."""
         if sessions.is_restricted(self.using, query.sql):
             return 2  # an estimate goes by the rows of everybody
         (plan,) = self._run(f"EXPLAIN (FORMAT JSON) {query.sql}", query.params)
         rows = (json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]["Plan Rows"]
-        return 2 ** max(1, math.ceil(math.log2(max(1, rows) / max(1, self.max_features))))
+        k: int = 2 ** max(1, math.ceil(math.log2(max(1, rows) / max(1, most))))
+        return k
 
-    def _indexed_extent(self, field: BaseSpatialField) -> tuple | None:
+    def _indexed_extent(self, field: BaseSpatialField[Any, Any]) -> tuple[Any, ...] | None:
         table = connections[self.using].ops.quote_name(field.model._meta.db_table)
-        box = self._run(INDEXED_EXTENT, (field.column, table))
+        box: tuple[Any, ...] | None = self._run(INDEXED_EXTENT, (field.column, table))
         return box if box and box[0] is not None else None
 
-    def _run(self, sql: str, params: tuple) -> tuple | None:
-        """The first row. Statements sent in one message are one transaction to SET LOCAL."""
+    def _run(self, sql: str, params: tuple[Any, ...]) -> Any:
+        """The first row, None where there is none.
+
+        Statements sent in one message are one transaction to SET LOCAL.
+        """
         limit = f"SET LOCAL statement_timeout = {self.timeout * 1000}; " if self.timeout else ""
         limit += ONE_PLAN
         try:
@@ -283,13 +295,23 @@ class Layer:
 
 def _of_those(query: FeatureQuery, box: Overlaps | None, sample: OneOf | None) -> FeatureQuery:
     """Fewer of the rows of ``query``, chosen after they are: a WHERE among them chooses others."""
-    conditions = [box.of(query.geometry.label)] if box else []
+    conditions = [box.of(_geometry(query).label)] if box else []
     if sample:
         conditions.append(sample.of(query.id.label if query.id else "those.*"))
     where = " AND ".join(sql for sql, _ in conditions)
     params = [value for _, values in conditions for value in values]
     sql = f"SELECT * FROM ({query.sql}) those WHERE {where}"  # noqa: S608
     return replace(query, sql=sql, params=(*query.params, *params))
+
+
+def _geometry(query: FeatureQuery) -> Column:
+    """What is drawn. Raises NotInDatabase."""
+    if query.geometry is None:  # the field is there, and only for writing
+        raise NotInDatabase(
+            "The serializer shows no geometry.",
+            "Name one that it shows in tile_geometry of the view.",
+        )
+    return query.geometry
 
 
 def _unused(name: str, names: set[str | None]) -> str:

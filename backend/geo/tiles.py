@@ -25,7 +25,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import BaseSerializer
+from rest_framework.serializers import Serializer
 
 from backend.conf.defaults import setting
 from backend.databases.stored_types import StoredTextMixin
@@ -50,9 +50,7 @@ class MVTRenderer(BaseRenderer):
     charset = None
     render_style = "binary"
 
-    def render(
-        self, data: Any, media_type: str | None = None, context: dict | None = None
-    ) -> bytes:
+    def render(self, data: Any, media_type: str | None = None, context: Any = None) -> bytes:
         context["response"]["Content-Type"] = JSONRenderer.media_type
         return JSONRenderer().render(data)
 
@@ -79,7 +77,7 @@ class TilesMixin(StoredTextMixin, MapMixin):
     tile_max_age: int = 60
 
     @classmethod
-    def get_extra_actions(cls) -> list[Callable]:
+    def get_extra_actions(cls) -> list[Callable[..., Any]]:
         """Without these where no request could be answered; ``manage.py check`` says why."""
         actions = super().get_extra_actions()
         if no_tiles(cls) is None:
@@ -137,7 +135,7 @@ class TilesMixin(StoredTextMixin, MapMixin):
         self._let_cache(response)
         etag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
         response["ETag"] = etag
-        return get_conditional_response(request, etag, None, response)
+        return get_conditional_response(request, etag, None, response) or response
 
     @classmethod
     def path_parameter_schemas(cls) -> dict[str, dict[str, Any]]:
@@ -151,7 +149,7 @@ class TilesMixin(StoredTextMixin, MapMixin):
             "y": {**across, "description": "Row from the north, below 2^z."},
         }
 
-    def drawn_field(self, serializer: BaseSerializer) -> str | None:
+    def drawn_field(self, serializer: Serializer[Any]) -> str | None:
         """The geometry's field, for the pages that draw it: ``?fields=`` does not leave it out."""
         if self.list_page is None:
             return None
@@ -160,9 +158,9 @@ class TilesMixin(StoredTextMixin, MapMixin):
     def get_tile_layer(self) -> Layer:
         """What the tiles show. Raises NoPostGIS, NotInDatabase."""
         queryset = checked_queryset(self.filter_queryset(self.get_queryset()))
-        serializer = self.get_serializer()
+        serializer: Any = self.get_serializer()
         name = geometry_name(serializer, self.tile_geometry)
-        if name in serializer.fields:
+        if name is not None and name in serializer.fields:
             refuse_rounded(serializer, name, getattr(self, "spatial_filter_fields", None))
         return Layer(
             name=self.tile_layer or queryset.model._meta.model_name,
@@ -205,7 +203,7 @@ class TilesMixin(StoredTextMixin, MapMixin):
 
 
 # What drf-yasg's decorator would say, for projects that have it.
-TilesMixin.tile._swagger_auto_schema = {
+TilesMixin.tile._swagger_auto_schema = {  # type: ignore[attr-defined]  # its mark
     "responses": {
         200: f"A Mapbox vector tile, {MEDIA_TYPE}",
         204: "Nothing is in this tile",

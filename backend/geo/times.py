@@ -31,6 +31,7 @@ def aware(ref: str, zone: datetime.tzinfo | None) -> Moment:
 
     Raises UnknownZoneError.
     """
+    offset: str | None
     if zone is None:
         local, offset = f"{ref}::timestamp", "''"
     else:

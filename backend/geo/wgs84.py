@@ -7,7 +7,7 @@ QGIS, GeoPandas and every map read a table in feet as degrees.
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.gis.db import models
 from django.contrib.gis.geos import GEOSGeometry
@@ -22,8 +22,15 @@ from backend.geo import fast
 from backend.geo.sql import definer
 from backend.geo.srid import WGS84, Degrees, degrees_of
 
+if TYPE_CHECKING:
+    from rest_framework.generics import GenericAPIView
 
-class Wgs84Mixin:
+    _View = GenericAPIView[Any]
+else:
+    _View = object
+
+
+class Wgs84Mixin(_View):
     """Shows and takes geometries in WGS 84; put it before the viewset's class.
 
     It is of each GeometryField of the serializer that has no ``transform`` of its own. Tables
@@ -32,14 +39,14 @@ class Wgs84Mixin:
 
     wgs84 = True
 
-    def get_serializer(self, *args: Any, **kwargs: Any) -> BaseSerializer:
+    def get_serializer(self, *args: Any, **kwargs: Any) -> BaseSerializer[Any]:
         serializer = super().get_serializer(*args, **kwargs)
         if self.wgs84:
             show_degrees(serializer)
         return serializer
 
 
-def show_degrees(serializer: BaseSerializer, above: tuple[type, ...] = ()) -> None:
+def show_degrees(serializer: BaseSerializer[Any], above: tuple[type, ...] = ()) -> None:
     """Let the geometries of this one serializer, and of those in it, be in WGS 84."""
     serializer = getattr(serializer, "child", serializer)
     if type(serializer) in above:  # it nests itself
@@ -52,7 +59,7 @@ def show_degrees(serializer: BaseSerializer, above: tuple[type, ...] = ()) -> No
             _show(field, as_box=name in boxes)
 
 
-def _shown_as_box(serializer: BaseSerializer) -> tuple[str | None, ...]:
+def _shown_as_box(serializer: BaseSerializer[Any]) -> tuple[str | None, ...]:
     """The fields that a feature's ``bbox`` is made of, from the value itself."""
     if not isinstance(serializer, GeoFeatureModelSerializer):
         return ()
@@ -78,9 +85,10 @@ def _show(field: GeometryField, *, as_box: bool) -> None:
         field.to_representation = functools.partial(_represent, field, degrees)
 
 
-def _column(field: GeometryField) -> models.Field | None:
+def _column(field: GeometryField) -> Any:
     """The column that the value is of, also of a related object; None of an annotation."""
-    model, found = _model(field), None
+    model: Any = _model(field)
+    found: Any = None
     for step in field.source_attrs if model else ():
         try:
             found = model._meta.get_field(step)
@@ -107,7 +115,7 @@ def _moved(get_attribute: Any, degrees: Any, instance: Any) -> Any:
     return value if way is None else way.geometry(value)
 
 
-def _represent(field: Field, degrees: Any, value: Any) -> Any:
+def _represent(field: Field[Any, Any, Any, Any], degrees: Any, value: Any) -> Any:
     stock = type(field).to_representation
     way = degrees(value) if isinstance(value, GEOSGeometry) else None
     if way is None:

@@ -18,6 +18,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from typing import Any
 
 import orjson
 from django.contrib.gis.gdal import OGRGeometry
@@ -73,13 +74,16 @@ def of(geometry: GEOSGeometry) -> bytes | None:
     return data if kind & ~_Z in _NAMES else None
 
 
-def stock(data: bytes, precision: int | None, bbox: bool, degrees: Degrees | None) -> dict:
+def stock(
+    data: bytes, precision: int | None, bbox: bool, degrees: Degrees | None
+) -> dict[str, Any]:
     """What djangorestframework-gis makes of a geometry that it gets as WKB."""
     geometry = GEOSGeometry(memoryview(data))
     if degrees is not None:
         geometry = degrees.geometry(geometry)
     text = geometry.geojson
     # GDAL writes nothing of a MultiPoint that has an empty point.
+    result: dict[str, Any]
     result = json.loads(text) if text else {"type": geometry.geom_type, "coordinates": []}
     if precision is not None:
         result["coordinates"] = _rounded(result["coordinates"], precision)
@@ -117,7 +121,7 @@ class _Shape:
         self.total = 0
         self.kind, self.counts = self._geometry()
 
-    def _geometry(self) -> tuple[int, int | list]:
+    def _geometry(self) -> tuple[int, Any]:
         _, kind = _HEADER.unpack_from(self.data, self.position)
         self.position += 9 if kind & _SRID else 5
         self.dimension = 3 if kind & _Z else 2
@@ -134,6 +138,7 @@ class _Shape:
         return kind, [self._geometry()[1] for _ in range(count)]
 
     def _count(self) -> int:
+        count: int
         (count,) = _COUNT.unpack_from(self.data, self.position)
         self.position += 4
         if not count:
@@ -209,7 +214,7 @@ def _write(
             written[shape.index] = b"%b%b%b}" % (_NAMES[shape.kind], text, bbox)
 
 
-def _dealt(counts: int | list, points: Iterator[tuple]) -> list:
+def _dealt(counts: int | list[Any], points: Iterator[tuple[Any, ...]]) -> list[Any]:
     if isinstance(counts, int):
         return list(islice(points, counts))
     return [_dealt(count, points) for count in counts]
@@ -285,7 +290,8 @@ def _read_back(texts: list[bytes], doubtful: Callable[[bytes], Spans]) -> list[b
 
 
 def _replaced(text: bytes, spans: Spans, instead: dict[bytes, bytes]) -> bytes:
-    pieces, position = [], 0
+    pieces: list[bytes] = []
+    position = 0
     for start, end in spans:
         pieces += (text[position:start], instead[text[start:end]])
         position = end
@@ -301,7 +307,7 @@ def _is_foreign(text: bytes) -> bool:
     return b"0.0000" in text and any(sign + b"0.0000" in text for sign in (b"[", b",", b"-"))
 
 
-def _rounded(value: tuple | list | float, precision: int) -> list | float:
+def _rounded(value: tuple[Any, ...] | list[Any] | float, precision: int) -> list[Any] | float:
     if isinstance(value, (tuple, list)):
         return [_rounded(item, precision) for item in value]
     return round(value, precision)

@@ -12,7 +12,7 @@ from backend.openapi.generator import RelativeSchemaGenerator
 from backend.pages.policy import policy_with_scripts
 
 
-class OwnSwaggerRenderer(SwaggerUIRenderer):
+class OwnSwaggerRenderer(SwaggerUIRenderer):  # type: ignore[misc]  # drf-yasg has no types
     """Swagger UI, which may ask other hosts only by HTTPS: those that an API logs in at."""
 
     template = "backend/swagger.html"
@@ -25,7 +25,7 @@ class OwnSwaggerRenderer(SwaggerUIRenderer):
         return super().render(swagger, accepted_media_type, renderer_context)
 
 
-class OwnReDocRenderer(ReDocRenderer):
+class OwnReDocRenderer(ReDocRenderer):  # type: ignore[misc]  # drf-yasg has no types
     """ReDoc without what it would load from the internet."""
 
     template = "backend/redoc.html"

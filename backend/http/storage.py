@@ -15,7 +15,9 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 from backend.databases.test_runs import tests_run
 
 
-class HashedStaticFilesStorage(CompressedManifestStaticFilesStorage):
+class HashedStaticFilesStorage(
+    CompressedManifestStaticFilesStorage  # type: ignore[misc]  # whitenoise has no types
+):
     """Compresses only what has no compressed copy yet.
 
     A hashed name stands for its content, so the copy beside it is right. One changed

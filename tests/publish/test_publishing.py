@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,26 +77,46 @@ def registry_image() -> str:
     return REGISTRY_IMAGE
 
 
-@pytest.fixture
-def registry(containers: Containers, registry_image: str, tmp_path: Path) -> Iterator[Registry]:
+@contextmanager
+def started(image: str, folder: Path) -> Iterator[Registry]:
+    """A registry of its own, with nothing in it, and its user logged in."""
+    containers = Containers()
     container = containers.start(
-        image=registry_image,
+        image=image,
         env={"REGISTRY_USER": USER, "REGISTRY_PASSWORD": PASSWORD},
         options=["--publish", "127.0.0.1::5000"],
     )
     address = container.url("", port=5000).removeprefix("http://")
-    started = Registry(container, address, tmp_path / "docker-config")
+    registry = Registry(container, address, folder / "docker-config")
 
     def answers() -> bool:
         try:
-            return started.get("").status_code == 200
+            return registry.get("").status_code == 200
         except requests.ConnectionError:
             return False
 
-    until(answers, "the registry answers")
-    started.log_in()
-    yield started
-    started.forget_local()
+    try:
+        until(answers, "the registry answers")
+        registry.log_in()
+        yield registry
+        registry.forget_local()
+    finally:
+        containers.clean()
+
+
+@pytest.fixture
+def registry(registry_image: str, tmp_path: Path) -> Iterator[Registry]:
+    with started(registry_image, tmp_path) as own:
+        yield own
+
+
+@pytest.fixture(scope="module")
+def empty_registry(
+    registry_image: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Registry]:
+    """For tests in which nothing is published: it stays as empty as it was."""
+    with started(registry_image, tmp_path_factory.mktemp("empty")) as shared:
+        yield shared
 
 
 @pytest.fixture
@@ -197,30 +218,26 @@ def assert_error(done: subprocess.CompletedProcess[str], *said: str) -> None:
 # --- What is published -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("branch", "published"),
-    [("staging", STAGING), ("master", PRODUCTION)],
-    ids=["staging", "master"],
-)
 def test_a_push_publishes_the_tested_image_and_it_runs(
-    branch: str,
-    published: str,
-    registry: Registry,
-    deploy: Deploy,
-    containers: Containers,
+    registry: Registry, deploy: Deploy, containers: Containers
 ) -> None:
+    """In the repository of its branch, and in no other."""
     tested = image_id(IMAGE)
-    done = deploy(registry.address, branch, IMAGE=tested)
+    tags: dict[str, list[str]] = {}
+    pushes = (("staging", STAGING, "1111111aaaa"), ("master", PRODUCTION, "2222222bbbb"))
+    for branch, published, commit in pushes:
+        done = deploy(registry.address, branch, IMAGE=tested, TRAVIS_COMMIT=commit)
 
-    assert done.returncode == 0, done.stderr
-    assert registry.repositories() == [published]
-    lasting, latest = registry.tags(published)
-    assert latest == "latest"
-    assert re.fullmatch(r"20\d{6}-\d{6}-0123456", lasting)
-    assert registry.image_id(published, "latest") == tested
-    pulled = registry.pull(published, lasting)
-    assert image_id(pulled) == tested
-    containers.start(image=pulled).wait_until_ready()
+        assert done.returncode == 0, done.stderr
+        tags[published] = registry.tags(published)
+        assert {name: registry.tags(name) for name in registry.repositories()} == tags
+        lasting, latest = tags[published]
+        assert latest == "latest"
+        assert re.fullmatch(rf"20\d{{6}}-\d{{6}}-{commit[:7]}", lasting)
+        assert registry.image_id(published, "latest") == tested
+        pulled = registry.pull(published, lasting)
+        assert image_id(pulled) == tested
+        containers.start(image=pulled).wait_until_ready()
 
 
 def test_the_names_of_another_ci_and_of_another_repository_are_taken(
@@ -292,38 +309,38 @@ def test_a_lasting_tag_is_never_given_to_another_content(
 
 @pytest.mark.parametrize("branch", ["staging", "master"])
 def test_a_pull_request_publishes_nothing_and_says_so(
-    branch: str, registry: Registry, deploy: Deploy, small_image: Callable[[], str]
+    branch: str, empty_registry: Registry, deploy: Deploy, small_image: Callable[[], str]
 ) -> None:
-    done = deploy(registry.address, branch, IMAGE=small_image(), TRAVIS_PULL_REQUEST="17")
+    done = deploy(empty_registry.address, branch, IMAGE=small_image(), TRAVIS_PULL_REQUEST="17")
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "Nothing is published: this is pull request 17.\n"
-    assert registry.repositories() == []
+    assert empty_registry.repositories() == []
 
 
 @pytest.mark.parametrize("branch", ["feature/maps", "master-2", "not-staging", ""])
 def test_another_branch_publishes_nothing_and_says_so(
-    branch: str, registry: Registry, deploy: Deploy, small_image: Callable[[], str]
+    branch: str, empty_registry: Registry, deploy: Deploy, small_image: Callable[[], str]
 ) -> None:
-    done = deploy(registry.address, branch, IMAGE=small_image())
+    done = deploy(empty_registry.address, branch, IMAGE=small_image())
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"Nothing is published: '{branch}' is neither staging nor master.\n"
-    assert registry.repositories() == []
+    assert empty_registry.repositories() == []
 
 
 # --- What fails the build --------------------------------------------------------------------
 
 
 def test_a_wrong_password_fails_the_build(
-    registry: Registry, deploy: Deploy, small_image: Callable[[], str]
+    empty_registry: Registry, deploy: Deploy, small_image: Callable[[], str]
 ) -> None:
     wrong = "not the password"
-    done = deploy(registry.address, "master", IMAGE=small_image(), DOCKER_PASSWORD=wrong)
+    done = deploy(empty_registry.address, "master", IMAGE=small_image(), DOCKER_PASSWORD=wrong)
 
-    assert_error(done, f"{registry.address} refused the login of {USER}", "DOCKER_PASSWORD")
+    assert_error(done, f"{empty_registry.address} refused the login of {USER}", "DOCKER_PASSWORD")
     assert wrong not in done.stdout + done.stderr
-    assert registry.repositories() == []
+    assert empty_registry.repositories() == []
 
 
 def test_a_registry_that_is_down_fails_the_build(
@@ -355,19 +372,21 @@ def test_a_failed_push_fails_the_build(
 def test_a_missing_setting_is_named_and_fails_the_build(
     name: str,
     empty: str | None,
-    registry: Registry,
+    empty_registry: Registry,
     deploy: Deploy,
     small_image: Callable[[], str],
 ) -> None:
-    done = deploy(registry.address, "master", IMAGE=small_image(), **{name: empty})
+    done = deploy(empty_registry.address, "master", IMAGE=small_image(), **{name: empty})
 
     said = name.replace("TRAVIS", "PUBLISH")
     assert_error(done, f"Needed to publish, and not set: {said}.", "settings of the CI")
-    assert registry.repositories() == []
+    assert empty_registry.repositories() == []
 
 
-def test_an_image_that_was_not_built_fails_the_build(registry: Registry, deploy: Deploy) -> None:
-    done = deploy(registry.address, "master", IMAGE="never-built:local")
+def test_an_image_that_was_not_built_fails_the_build(
+    empty_registry: Registry, deploy: Deploy
+) -> None:
+    done = deploy(empty_registry.address, "master", IMAGE="never-built:local")
 
     assert_error(done, "There is no image never-built:local", "bin/test")
 

@@ -2,51 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import shutil
 import sys
-import time
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from django.conf import settings
-
-from backend.boot import (
-    budget,
-    commands,
-    configuration,
-    data,
-    database,
-    listening,
-    migrations,
-    static,
-    stopping,
-    superuser,
-)
-from backend.boot.becoming import become, become_deaf
-from backend.conf import kept_key, overrides
-from backend.conf.environment import current
-from backend.conf.errors import StartupError
+from backend.boot import commands
+from backend.boot.becoming import become
 from backend.health import target
-from backend.logs import console
-from backend.logs.boot import say
-from backend.logs.ending import explained
-from backend.server import handover, phase
-from backend.server.configuration import check_worker_class, warn_about_restarts
 
-if TYPE_CHECKING:
-    from gunicorn.app.wsgiapp import WSGIApplication
-
-STARTED = time.monotonic()
-# Workers of threads. gevent and its like change modules that Django has been loaded with by now:
-# they need a new Python.
-IN_PROCESS = ("sync", "gthread", "backend.server.worker.Worker")
-# Its whole path: a mounted project is a working directory of its own.
-CONFIGURATION = str(overrides.ROOT / "gunicorn_conf.py")
-SERVER = ["gunicorn", "backend.wsgi", "-c", CONFIGURATION]
-# gunicorn reads flags from it, below those of its command.
-FLAGS = "GUNICORN_CMD_ARGS"
+SERVER = ["gunicorn", "backend.wsgi", "-c", commands.CONFIGURATION_FILE]
 
 
 def main(arguments: list[str]) -> None:
@@ -56,117 +18,11 @@ def main(arguments: list[str]) -> None:
     if server is None:
         target.write(target.RUNNING)
         become(command)
-    else:
-        serve(command, server)
+        return
+    # Only now: it loads Django, for which a shell need not wait.
+    from backend.boot import serving
 
-
-def serve(command: list[str], server: commands.Server) -> None:
-    """Prepare, then become the command that starts a server."""
-    target.write(target.STARTING)
-    with stopping.at_once("stopped before it was ready", terminated=0), explained():
-        console.start()
-        _tell(server)
-        kept_key.keep()
-        configuration.load()
-        gunicorn = _gunicorn(command)
-        if gunicorn and gunicorn.cfg.worker_class_str not in IN_PROCESS:
-            check_worker_class(gunicorn.cfg)
-        # From here on somebody answers: alive, and not ready.
-        listener = gunicorn and listening.listen(gunicorn.cfg, settings.FORCE_SCRIPT_NAME or "")
-        prepare()
-        fewer = budget.flags(gunicorn.cfg, current()) if gunicorn else []
-        if gunicorn:
-            warn_about_restarts(gunicorn.cfg)
-        if fewer:
-            # They win over gunicorn's files.
-            command = [*command, *fewer]
-            gunicorn = _gunicorn(command)
-        if listener:
-            listener.hand_over()
-    # The server has no use for it, and the environment of a process can be read for as
-    # long as that lives: so it needs a new one.
-    had_password = os.environ.pop("DJANGO_SUPERUSER_PASSWORD", None)
-    if gunicorn is None or not handover.is_taken_by(gunicorn.cfg):
-        target.write(target.LISTENING)
-        become(command)
-    elif had_password or gunicorn.cfg.reload or gunicorn.cfg.worker_class_str not in IN_PROCESS:
-        # A reload must not find what the boot has loaded.
-        become_deaf(command)
-    else:
-        # Without starting Python and loading Django a second time.
-        with explained():
-            gunicorn.run()
-        sys.exit()
-
-
-def _tell(server: commands.Server) -> None:
-    """Give a gunicorn without a configuration the image's; say what its command would spoil."""
-    if _is_root_of_mounted_project():
-        say(
-            "WARNING: this runs as root, to whom the mounted project belongs. Give it to "
-            "a user on the host: chown --recursive USER FOLDER"
-        )
-    if server.below_shell:
-        say(
-            f"WARNING: {server.name} runs below a shell, which keeps the signal that stops the "
-            f"container to itself: requests will be cut. Write exec before {server.name}, or "
-            f'CMD as a list: CMD ["{server.name}", ...]'
-        )
-    if server.name == commands.GUNICORN and not (server.has_configuration or _has_another()):
-        say(f"gunicorn is given no configuration: it takes {CONFIGURATION}")
-        os.environ[FLAGS] = f"--config {CONFIGURATION} {os.environ.get(FLAGS, '')}"
-
-
-def _has_another() -> bool:
-    """Whether gunicorn finds a configuration that its command does not name."""
-    try:
-        flags = shlex.split(os.environ.get(FLAGS, ""))
-    except ValueError as error:
-        raise StartupError(
-            f"{FLAGS} cannot be read: {error}.", "Correct its quotation marks."
-        ) from error
-    return commands.names_configuration(flags) or Path("gunicorn.conf.py").exists()
-
-
-def _is_root_of_mounted_project() -> bool:
-    """Whether this is the machine's root; that of a rootless engine is one of its users."""
-    if os.geteuid() != 0 or Path.cwd() != overrides.ROOT / "src_files":
-        return False
-    first, outside, _ = Path("/proc/self/uid_map").read_text().splitlines()[0].split()
-    return first == outside == "0"
-
-
-def prepare() -> None:
-    """Everything that must be true before the first request; the configuration is loaded.
-
-    Raises StartupError at the first thing that is not.
-    """
-    data.make_folder()
-    data.find_temporary_folder()
-    data.check_kept_key()
-    data.make_media_folder()
-    env = current()
-    if env["DB_WAIT"]:
-        database.wait(env["DB_WAIT_TIMEOUT"])
-    if env["MIGRATE"]:
-        migrations.migrate(env["MIGRATE_LOCK_TIMEOUT"])
-    if env["COLLECTSTATIC"]:
-        static.collect()
-    superuser.create(env)
-    phase.enter(phase.READY)
-    say(f"ready to serve after {time.monotonic() - STARTED:.1f} s")
-
-
-def _gunicorn(command: list[str]) -> WSGIApplication | None:
-    """gunicorn with its configuration and flags loaded; None when the command is another one."""
-    from gunicorn.app.wsgiapp import WSGIApplication
-
-    found = shutil.which(command[0])
-    if found is None or Path(found) != Path(sys.executable).with_name("gunicorn"):
-        return None
-    # Read there by gunicorn, now and when it loads its configuration again (SIGHUP).
-    sys.argv = [found, *command[1:]]
-    return WSGIApplication("%(prog)s [OPTIONS] [APP_MODULE]")
+    serving.serve(command, server)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from backend.conf import overrides
+
 GUNICORN = "gunicorn"
+# Its whole path: a mounted project is a working directory of its own.
+CONFIGURATION_FILE = str(overrides.ROOT / "gunicorn_conf.py")
 # Of others the image knows the names only: it prepares for them, and then they run.
 SERVERS = (GUNICORN, "uvicorn", "daphne", "hypercorn", "granian", "waitress-serve", "uwsgi")
 DJANGOS = ("runserver", "runserver_plus")

@@ -151,6 +151,15 @@ def test_what_cannot_be_tested_is_said_in_two_lines_with_exit_code_2(image: str,
     assert report.errors.count("\n") == 2
 
 
+def test_database_server_that_ends_is_not_waited_for_and_its_log_is_shown():
+    """Here the image itself, which finds no database to serve from."""
+    report = image_test("--postgis", "--postgis-image", IMAGE, IMAGE)
+    assert (report.code, report.text) == (2, "")
+    assert report.errors.startswith(f"ERROR: {IMAGE} has ended. Its log ends with: ")
+    assert "POSTGRES_DB is set, but POSTGRES_HOST is not." in report.errors
+    assert report.errors.count("\n") == 2
+
+
 def test_program_comes_out_of_the_image_as_one_file_for_python_3_9(sound: str, tmp_path: Path):
     program = tmp_path / "image-test"
     with program.open("wb") as file:

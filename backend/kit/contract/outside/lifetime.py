@@ -87,7 +87,8 @@ class Lifetime:
         path = self.facts["prefix"] + HEALTH["ready"]
 
         def ended_or_ready() -> bool:
-            return container.status_of(path) == 200 or not container.running()
+            status = container.status_of(path)
+            return status == 200 or (status == 0 and not container.running())
 
         return until(ended_or_ready, patience) and container.status_of(path) == 200
 

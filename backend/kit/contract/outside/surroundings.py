@@ -12,6 +12,8 @@ from backend.kit.contract.report import Impossible
 POSTGIS = "postgis/postgis:17-3.5"
 USER = "image_test"
 PATIENCE = 120  # seconds for a new PostgreSQL; its first start takes some ten
+NOBODY_ANSWERS = 2  # pg_isready's exit code
+LAST_LINES = 5  # of its log, where it does not come up
 KEY = "DJANGO_SECRET_KEY"
 
 
@@ -81,12 +83,7 @@ class Surroundings:
             *("--env", f"POSTGRES_USER={USER}", "--env", f"POSTGRES_PASSWORD={password}"),
             *("--env", "POSTGRES_DB=default_database", image),
         )
-        ready = ("exec", server, "pg_isready", "--quiet", "--host", "127.0.0.1")
-        if not until(lambda: docker(*ready, check=False).returncode == 0, PATIENCE):
-            raise Impossible(
-                f"{image} takes no connections within {PATIENCE} s.",
-                f"See why: docker run --env POSTGRES_PASSWORD=x {image}",
-            )
+        self._wait_for(server, image)
         self.variables += [
             f"POSTGRES_HOST={server}",
             "POSTGRES_NAME=default_database",
@@ -100,3 +97,26 @@ class Surroundings:
             docker("exec", server, "psql", "--quiet", *sql)
             url = f"postgis://{USER}:{password}@{server}:5432/{alias}"
             self.variables.append(f"{alias.upper()}_DATABASE_URL={url}")
+
+    def _wait_for(self, server: str, image: str) -> None:
+        """Return when it takes connections. Raises Impossible, with its log, where it does not."""
+        ready = ("exec", server, "pg_isready", "--quiet", "--host", "127.0.0.1")
+        running = ("inspect", "--format", "{{.State.Running}}", server)
+
+        def ended() -> bool:
+            return docker(*running).stdout.strip() == "false"
+
+        def ready_or_ended() -> bool:
+            code = docker(*ready, check=False).returncode
+            return code == 0 or (code != NOBODY_ANSWERS and ended())
+
+        in_time = until(ready_or_ended, PATIENCE)
+        if in_time and not ended():
+            return
+        log = docker("logs", "--tail", str(LAST_LINES), server)
+        said = " / ".join((log.stdout + log.stderr).splitlines())
+        state = "has ended" if in_time else f"takes no connections within {PATIENCE} s"
+        raise Impossible(
+            f"{image} {state}. Its log ends with: {said}",
+            "Give a PostgreSQL with PostGIS: --postgis-image. Is the machine busy? Try again.",
+        )

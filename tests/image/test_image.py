@@ -155,6 +155,9 @@ def test_describes_itself_by_oci_labels_and_keeps_root_for_child_dockerfiles() -
     assert config["WorkingDir"] == "/code"
     assert "DEBUG=false" in config["Env"]
     assert config["ExposedPorts"] == {"8000/tcp": {}}
+    # Who waits for a start is told at once; afterwards each look costs a process.
+    often, seldom = (config["Healthcheck"][name] for name in ("StartInterval", "Interval"))
+    assert (often, seldom) == (1_000_000_000, 5_000_000_000)
 
 
 def test_leaves_the_childs_place_free_and_holds_no_secret(containers: Containers) -> None:

@@ -173,8 +173,8 @@ def test_a_project_with_two_databases_reads_the_tables_of_others(
         assert f"database '{alias}' has no managed models: nothing to migrate" in log
 
 
-# With the two tests above and test_compose.py each pair occurs of: a proxy or none, geometry or
-# none, databases or none.
+# With the two tests above and test_compose.py every pair of these occurs: a proxy or none, geometry
+# or none, databases or none.
 @pytest.mark.parametrize(
     ("options", "ci", "count"),
     [

@@ -39,14 +39,19 @@ def docker(
 
 
 def until(condition: Callable[[], object], what: str, patience: float = PATIENCE) -> object:
-    """The first true value of ``condition``; fails naming ``what`` when none comes in time."""
+    """The first true value of ``condition``; fails naming ``what`` when none comes in time.
+
+    Looking takes a third of the time at most, the rest is for what is waited for.
+    """
     end = time.monotonic() + patience
     while True:
+        looked = time.monotonic()
         if value := condition():
             return value
-        if time.monotonic() > end:
+        now = time.monotonic()
+        if now > end:
             raise AssertionError(f"not within {patience} s: {what}")
-        time.sleep(0.1)
+        time.sleep(min(max(0.1, 2 * (now - looked)), 1))
 
 
 def free_port() -> int:

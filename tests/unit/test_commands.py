@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from gunicorn.config import Config
 
 from backend.boot.commands import server_of
 from backend.health import target
+from tests.support.projects import run
 
 
 @pytest.mark.parametrize(
@@ -84,3 +87,10 @@ def test_health_check_asks_where_the_server_listens(addresses: list, settings: d
     for name, value in settings.items():
         config.set(name, value)
     assert target.line_of(addresses, config) == line
+
+
+def test_command_that_is_no_server_does_not_wait_for_django(project: Path):
+    done = run(project, "-X", "importtime", "-m", "backend.boot", "echo", "here")
+    assert done.stdout == "here\n", done.stderr
+    assert "backend.boot.commands" in done.stderr
+    assert "django.db" not in done.stderr

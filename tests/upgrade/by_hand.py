@@ -78,12 +78,12 @@ BY_HAND = [
     ),
     ByHand(
         f"{APPS}/trees/templates/trees/index.html",
-        "library staticfiles does not exist",
+        "library staticfiles no longer exists",
         [("load staticfiles", "load static")],
     ),
     ByHand(
         f"{APPS}/trees/__init__.py",
-        "pkg_resources is not there",
+        "pkg_resources is missing",
         [
             ("import pkg_resources\n", "from importlib.metadata import version\n"),
             (
@@ -94,7 +94,7 @@ BY_HAND = [
     ),
     ByHand(
         f"{APPS}/trees/admin.py",
-        "GeoModelAdmin does not exist",
+        "GeoModelAdmin no longer exists",
         [("GeoModelAdmin", "GISModelAdmin")],
     ),
     ByHand(
@@ -109,12 +109,12 @@ BY_HAND = [
     ),
     ByHand(
         f"{APPS}/trees/filters.py",
-        "get_schema_fields() is not called",
+        "get_schema_fields() is no longer called",
         [("get_schema_fields", "get_schema_operation_parameters")],
     ),
     ByHand(
         f"{MIGRATIONS}/0002_spatialrefsys.py",
-        "claims spatial_ref_sys",
+        "creates spatial_ref_sys",
         [
             (
                 "'db_table': 'spatial_ref_sys',",
@@ -124,12 +124,12 @@ BY_HAND = [
     ),
     ByHand(
         f"{APPS}/trees/pre_existing_models.py",
-        "claims spatial_ref_sys",
+        "creates spatial_ref_sys",
         [("db_table = 'spatial_ref_sys'", "db_table = 'spatial_ref_sys'\n        managed = False")],
     ),
     ByHand(
         f"{APPS}/trees/serializers.py",
-        "unicode_to_repr does not exist",
+        "unicode_to_repr no longer exists",
         [("from rest_framework.compat import unicode_to_repr\n", "")],
     ),
     ByHand(
@@ -139,10 +139,10 @@ BY_HAND = [
     ),
     ByHand(
         f"{APPS}/trees/views.py",
-        "list_route does not exist",
+        "list_route no longer exists",
         [("import list_route", "import action"), ("@list_route()", "@action(detail=False)")],
     ),
-    ByHand(f"{APPS}/trees/wsgi.py", "whitenoise.django does not exist"),
+    ByHand(f"{APPS}/trees/wsgi.py", "whitenoise.django no longer exists"),
     ByHand(
         "local_settings/gunicorn_conf.py",
         "gevent is not in the image",
@@ -150,7 +150,7 @@ BY_HAND = [
     ),
     ByHand(
         "local_settings/settings.py",
-        "distutils.util does not exist",
+        "distutils.util no longer exists",
         [
             ("from distutils.util import strtobool\n", ""),
             (
@@ -161,12 +161,12 @@ BY_HAND = [
     ),
     ByHand(
         "local_settings/settings.py",
-        "STATIC_ROOT lies beside the code",
+        "STATIC_ROOT is in the code folder",
         [("STATIC_ROOT = os.path.join(BASE_DIR, 'staticfiles')\n", "")],
     ),
     ByHand(
         "local_settings/settings.py",
-        "REST_FRAMEWORK replaces the image's as a whole",
+        "REST_FRAMEWORK replaces all of the image's settings",
         [
             (
                 "REST_FRAMEWORK = {\n",
@@ -177,12 +177,12 @@ BY_HAND = [
     ),
     ByHand(
         "local_settings/settings.py",
-        "rest_framework.schemas.coreapi.AutoSchema does not exist",
+        "rest_framework.schemas.coreapi.AutoSchema no longer exists",
         [('    "DEFAULT_SCHEMA_CLASS": "rest_framework.schemas.coreapi.AutoSchema",\n', "")],
     ),
     ByHand(
         "local_settings/urls.py",
-        "rest_framework.documentation does not exist",
+        "rest_framework.documentation no longer exists",
         [
             ("from rest_framework.documentation import include_docs_urls\n", ""),
             ("    re_path(r'^trees/docs/', include_docs_urls(title='Trees API')),\n", ""),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 SWAGGER = (
-    "Delete it: the image serves /swagger/ and /redoc/ by itself. For a path of your own: "
+    "Delete it: the image already serves /swagger/ and /redoc/. For a path of your own: "
     '`from backend.docs import redoc, swagger` and path("schema/", swagger).'
 )
 PARAMETERS = (
@@ -11,7 +11,7 @@ PARAMETERS = (
     '{"name": ..., "in": "query", "required": False, "description": ..., "schema": {"type": '
     '"string"}}.'
 )
-SERVES_STATIC = "Delete it: the image's middleware serves static files already."
+SERVES_STATIC = "Delete it: the image's middleware already serves static files."
 
 # The longest beginning of a dotted name that is here says what to do.
 NAMES = {
@@ -19,17 +19,17 @@ NAMES = {
     "rest_framework.documentation": SWAGGER,
     "rest_framework.schemas.coreapi": SWAGGER,
     "rest_framework.renderers.CoreJSONRenderer": SWAGGER,
-    "rest_framework.compat": "Names of rest_framework.compat are private and come and go: "
-    "import the package itself, in a try where it is optional.",
+    "rest_framework.compat": "The names in rest_framework.compat are private and may disappear: "
+    "import the package itself, inside a try if it is optional.",
     "rest_framework.compat.coreapi": PARAMETERS,
     "rest_framework.compat.coreschema": PARAMETERS,
-    "rest_framework.decorators.list_route": "It is action(detail=False), with url_path= for an "
+    "rest_framework.decorators.list_route": "Use action(detail=False), with url_path= for an "
     "underscore in the name.",
-    "rest_framework.decorators.detail_route": "It is action(detail=True).",
+    "rest_framework.decorators.detail_route": "Use action(detail=True).",
     "rest_framework.filters.DjangoFilterBackend": "Import it from django_filters.rest_framework.",
-    "django.contrib.gis.admin.GeoModelAdmin": "It is GISModelAdmin.",
-    "django.contrib.gis.admin.OSMGeoAdmin": "It is GISModelAdmin.",
-    "rest_framework.serializers.NullBooleanField": "It is BooleanField(allow_null=True).",
+    "django.contrib.gis.admin.GeoModelAdmin": "Use GISModelAdmin.",
+    "django.contrib.gis.admin.OSMGeoAdmin": "Use GISModelAdmin.",
+    "rest_framework.serializers.NullBooleanField": "Use BooleanField(allow_null=True).",
     "coreapi": PARAMETERS,
     "coreschema": PARAMETERS,
     "openapi_codec": SWAGGER,
@@ -42,25 +42,25 @@ NAMES = {
     '"yes").',
     "distutils": "Python no longer has distutils: use setuptools, shutil or packaging.",
     "imp": "Use importlib: importlib.reload, importlib.util.find_spec.",
-    "django.conf.urls.url": "It is django.urls.re_path.",
-    "django.utils.six": "Python 3 has it all itself: str for six.text_type, and so on.",
-    "django.utils.lru_cache": "It is functools.lru_cache.",
+    "django.conf.urls.url": "Use django.urls.re_path.",
+    "django.utils.six": "Use what Python 3 has: str instead of six.text_type, and so on.",
+    "django.utils.lru_cache": "Use functools.lru_cache.",
     "django.utils.encoding.python_2_unicode_compatible": "Delete it, with its decorators.",
-    "django.core.urlresolvers": "It is django.urls.",
-    "django.contrib.auth.middleware.SessionAuthenticationMiddleware": "Delete it: Django does "
-    "it itself.",
-    "django.contrib.postgres.fields.JSONField": "It is django.db.models.JSONField.",
-    "psycopg2": "It is in the image.",
+    "django.core.urlresolvers": "Import it from django.urls.",
+    "django.contrib.auth.middleware.SessionAuthenticationMiddleware": "Delete it: Django now "
+    "does this itself.",
+    "django.contrib.postgres.fields.JSONField": "Use django.db.models.JSONField.",
+    "psycopg2": "The image has it.",
 }
 # Imports that no longer work, though no package of the image tells.
 DEAD_IMPORTS = {
-    "rest_framework_swagger": "rest_framework_swagger needs coreapi, which does not import on "
-    "Python 3.13, and nobody maintains it",
-    "coreapi": "coreapi is not in the image, does not import on Python 3.13, and REST framework "
-    "no longer uses it",
+    "rest_framework_swagger": "rest_framework_swagger needs coreapi, which cannot be imported on "
+    "Python 3.13, and is not maintained",
+    "coreapi": "coreapi is not in the image, cannot be imported on Python 3.13, and REST "
+    "framework no longer uses it",
     "coreschema": "coreschema is not in the image, and REST framework no longer uses it",
-    "openapi_codec": "openapi_codec is not in the image, and nobody maintains it",
-    "pkg_resources": "pkg_resources is not there: Python 3.12 and later come without setuptools",
+    "openapi_codec": "openapi_codec is not in the image, and is not maintained",
+    "pkg_resources": "pkg_resources is missing: Python 3.12 and later come without setuptools",
 }
 
 # What the image brings. A specifier in a team's requirements can only be in its way.
@@ -71,18 +71,18 @@ CARRIED = {
 }
 # Replaced by what the image brings; commented out.
 REPLACED = {
-    "psycopg2": "from source it needs a compiler; the image has psycopg2-binary",
-    "coreapi": "it does not import on Python 3.13, and REST framework no longer uses it",
-    "coreapi-cli": "it needs coreapi, which does not import on Python 3.13",
+    "psycopg2": "building it needs a compiler; the image has psycopg2-binary",
+    "coreapi": "it cannot be imported on Python 3.13, and REST framework no longer uses it",
+    "coreapi-cli": "it needs coreapi, which cannot be imported on Python 3.13",
     "coreschema": "nothing uses it without coreapi",
-    "openapi-codec": "nobody maintains it; the image has drf-yasg",
-    "django-rest-swagger": "nobody maintains it; the image has drf-yasg",
+    "openapi-codec": "it is not maintained; the image has drf-yasg",
+    "django-rest-swagger": "it is not maintained; the image has drf-yasg",
 }
 # Not to be used, and for the team to decide.
 DEAD = {
-    "psycopg": "Delete it: Django takes psycopg 3 when both are installed, and the image is "
-    "made with psycopg2.",
-    "psycogreen": "Delete it: it is for gevent, and the image's workers are threads.",
+    "psycopg": "Delete it: when both are installed, Django uses psycopg 3, and the image is "
+    "built for psycopg2.",
+    "psycogreen": "Delete it: it is for gevent, and the image's workers use threads.",
     "django-rest-framework": "Delete it: the package is djangorestframework, which the image has.",
     "pygdal": "Delete it: the image has GDAL for GeoDjango. For osgeo, use pyogrio or rasterio.",
     "gdal": "Delete it: the image has GDAL for GeoDjango. For osgeo, use pyogrio or rasterio.",
@@ -91,12 +91,12 @@ DEAD = {
     "dataclasses": "Delete it: Python has dataclasses.",
     "typing": "Delete it: Python has typing.",
     "pathlib": "Delete it: Python has pathlib.",
-    "nose": "It does not import on Python 3.10 and later: use pytest.",
-    "django-nose": "It does not import on Python 3.10 and later: use pytest-django.",
-    "bumpversion": "Nobody maintains it: use bump-my-version.",
+    "nose": "It cannot be imported on Python 3.10 and later: use pytest.",
+    "django-nose": "It cannot be imported on Python 3.10 and later: use pytest-django.",
+    "bumpversion": "It is not maintained: use bump-my-version.",
     "jsonfield": "Use django.db.models.JSONField.",
     "django-jsonfield": "Use django.db.models.JSONField.",
-    "raven": "Nobody maintains it: use sentry-sdk.",
+    "raven": "It is not maintained: use sentry-sdk.",
     "awsebcli": "Install it on the machine that deploys, not in the image.",
 }
 # The first release that runs on Python 3.13, for packages that earlier ones of cannot be built or

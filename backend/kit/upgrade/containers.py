@@ -14,34 +14,35 @@ from backend.kit.upgrade.findings import Finding
 IMAGE = "backend-docker-django"
 LARGEST_SCRIPT = 100_000  # bytes; nobody writes a larger one by hand
 OWN_ENTRYPOINT = (
-    "The image's own entry point is left out: it waits for the databases, migrates each once, "
-    "collects static files, makes the superuser, gives up root and starts gunicorn."
+    "It replaces the image's entry point, which waits for the databases, migrates each once, "
+    "collects static files, creates the superuser, drops root and starts gunicorn."
 )
 # Words of a command, and what the image does today.
 STEPS = {
     ("manage.py", "makemigrations"): (
-        "makemigrations at start writes code inside a container that nobody commits.",
-        "Delete the line; run it on your laptop and commit the migrations.",
+        "makemigrations at start writes code inside the container, where nobody commits it.",
+        "Delete the line. Run it on your laptop and commit the migrations.",
     ),
     ("manage.py", "migrate"): (
-        "The image migrates at its start, each database once, however many containers start.",
-        "Delete the line. MIGRATE=no leaves it to a release step: manage.py migrate_databases.",
+        "The image migrates each database once when it starts, however many containers start.",
+        "Delete the line. To migrate in a release step, set MIGRATE=no and run manage.py "
+        "migrate_databases there.",
     ),
     ("manage.py", "collectstatic"): (
-        "The image collects static files at its start, when they changed.",
-        "Delete the line; `RUN python manage.py collectstatic --noinput` in the Dockerfile "
-        "makes starts faster.",
+        "The image collects static files when it starts, if they have changed.",
+        "Delete the line. For faster starts, put `RUN python manage.py collectstatic --noinput` in "
+        "the Dockerfile.",
     ),
     ("manage.py", "createsuperuser"): (
-        "The image makes the superuser of DJANGO_SUPERUSER_USERNAME and DJANGO_SUPERUSER_PASSWORD.",
+        "The image creates the superuser that DJANGO_SUPERUSER_USERNAME and _PASSWORD name.",
         "Delete the line and set the two variables.",
     ),
     ("gunicorn",): (
-        "The image starts gunicorn itself, as its first process, so that a stop reaches it.",
-        "Delete the line. A gunicorn_conf.py of yours goes into local_settings/.",
+        "The image starts gunicorn itself, as process 1, so that a stop signal reaches it.",
+        "Delete the line. Put your own gunicorn_conf.py into local_settings/.",
     ),
     ("pg_isready",): (
-        "The image waits for its databases: DB_WAIT_TIMEOUT, 60 seconds unless it is set.",
+        "The image waits for its databases, for DB_WAIT_TIMEOUT seconds (default: 60).",
         "Delete the loop.",
     ),
 }
@@ -130,7 +131,7 @@ def _compose(path: str, text: str) -> Iterator[Finding]:
                     path,
                     line,
                     f"{key} is a script of the project. {OWN_ENTRYPOINT}",
-                    "Delete it: what the image does without it is to serve.",
+                    "Delete it: without it, the image serves your API.",
                 )
             elif key == "command":
                 yield from _steps(path, line, words)
@@ -145,8 +146,7 @@ def _image(path: str, node: yaml.ScalarNode) -> Iterator[Finding]:
             yield Finding(
                 path,
                 node.start_mark.line + 1,
-                f"{node.value} has a PostgreSQL that Django 5.2 no longer speaks to, which needs "
-                "14.",
+                f"{node.value} has a PostgreSQL that is too old: Django 5.2 needs 14 or later.",
                 f"Dump the data with it (pg_dump --format=custom), then restore it in {new} "
                 "(pg_restore).",
             )

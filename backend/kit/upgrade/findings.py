@@ -33,4 +33,4 @@ def gone(path: str, line: int, name: str, for_advice: str) -> Iterator[Finding]:
         fix = advice.about(for_advice) or (
             "Look for its new place in the release notes of its package."
         )
-        yield Finding(path, line, f"{dead or f'{name} does not exist any more'}.", fix)
+        yield Finding(path, line, f"{dead or f'{name} no longer exists'}.", fix)

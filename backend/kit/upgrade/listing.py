@@ -83,16 +83,16 @@ def schema_fields(source: Source) -> Iterator[Finding]:
             yield Finding(
                 source.path,
                 node.lineno,
-                "get_schema_fields() is not called any more: the parameters are missing in the "
-                "API's documentation.",
+                "get_schema_fields() is no longer called: the parameters are missing from the "
+                "API documentation.",
                 advice.PARAMETERS,
             )
         elif isinstance(node, ast.FunctionDef) and node.name in OLD_NAMES:
             yield Finding(
                 source.path,
                 node.lineno,
-                f"{node.name}() is not called any more.",
-                f"It is {OLD_NAMES[node.name]}() today.",
+                f"{node.name}() is no longer called.",
+                f"Rename it to {OLD_NAMES[node.name]}().",
             )
 
 
@@ -116,11 +116,11 @@ def files_read_at_import(source: Source) -> Iterator[Finding]:
                 yield Finding(
                     source.path,
                     node.lineno,
-                    f"{source.segment(path)} is read while the module is imported: without the "
-                    "mounted folder the image does not start, and cannot collect static files "
-                    "in its build.",
-                    "Put the file beside the module, into the image, and read it with "
-                    '(Path(__file__).parent / "NAME").read_text(); or read it in a function.',
+                    f"{source.segment(path)} is read while the module is imported: the image "
+                    "can then neither start nor collect static files at build time without the "
+                    "mounted folder.",
+                    "Copy the file into the image, next to the module, and read it with "
+                    '(Path(__file__).parent / "NAME").read_text(). Or read it inside a function.',
                 )
 
 
@@ -206,11 +206,10 @@ def spatial_ref_sys(source: Source) -> Iterator[Finding]:
             yield Finding(
                 source.path,
                 line,
-                f"{what} claims spatial_ref_sys, a table of PostGIS: migrating ends with 'relation "
-                '"spatial_ref_sys" already exists\'.',
-                'Say managed = False in the model\'s Meta, and "managed": False in the options '
-                "of its "
-                "migration; or delete both.",
+                f"{what} creates spatial_ref_sys, which is a table of PostGIS: the migration fails "
+                "with 'relation \"spatial_ref_sys\" already exists'.",
+                'Set managed = False in the model\'s Meta and "managed": False in the options '
+                "of its migration, or delete both.",
             )
 
 
@@ -221,14 +220,14 @@ def leftovers(source: Source) -> Iterator[Finding]:
             yield Finding(
                 source.path,
                 node.lineno,
-                "is_ajax() of a request does not exist any more.",
+                "Django no longer has request.is_ajax().",
                 'Compare headers.get("x-requested-with") with "XMLHttpRequest".',
             )
         elif isinstance(node, ast.ClassDef) and "index_together" in meta(node):
             yield Finding(
                 source.path,
                 node.lineno,
-                "Meta.index_together does not exist any more.",
+                "Django no longer has Meta.index_together.",
                 'Write indexes = [models.Index(fields=["a", "b"])].',
             )
         elif (
@@ -239,15 +238,15 @@ def leftovers(source: Source) -> Iterator[Finding]:
             yield Finding(
                 source.path,
                 node.lineno,
-                "NullBooleanField does not exist any more.",
-                "It is BooleanField(null=True, blank=True).",
+                "Django no longer has NullBooleanField.",
+                "Use BooleanField(null=True, blank=True).",
             )
     if "django.conf.urls" in source.stars and len(source.stars) == 1 and source.lacks("url"):
         first = next(n for n in ast.walk(source.tree) if isinstance(n, ast.Name) and n.id == "url")
         yield Finding(
             source.path,
             first.lineno,
-            "django.conf.urls.url does not exist any more.",
+            "Django no longer has django.conf.urls.url.",
             advice.about("django.conf.urls.url"),
         )
 
@@ -265,7 +264,7 @@ def requirements_of_setup(source: Source) -> Iterator[Finding]:
                     source.path,
                     node.lineno,
                     f"install_requires names {text}: {reason}.",
-                    "Delete it, or its version.",
+                    "Delete it, or only its version.",
                 )
 
 

@@ -37,11 +37,11 @@ def lost_permissions(source: Source) -> Iterator[Finding]:
             yield Finding(
                 source.path,
                 statement.lineno,
-                "REST_FRAMEWORK replaces the image's as a whole, and has no "
-                "DEFAULT_PERMISSION_CLASSES: everybody may write and delete.",
+                "REST_FRAMEWORK replaces all of the image's settings and has no "
+                "DEFAULT_PERMISSION_CLASSES: anyone can write and delete.",
                 'Add "DEFAULT_PERMISSION_CLASSES": '
                 '["rest_framework.permissions.IsAuthenticatedOrReadOnly"], '
-                "or AllowAny where everybody shall.",
+                "or AllowAny if everyone should be able to.",
             )
 
 
@@ -63,12 +63,12 @@ def settings(source: Source) -> Iterator[Finding]:
     for name, statement in assignments(of_module(source.tree.body)):
         if name == "MIDDLEWARE_CLASSES":
             yield Finding(
-                source.path, statement.lineno, "MIDDLEWARE_CLASSES is not read any more.",
-                "Its name is MIDDLEWARE.",
+                source.path, statement.lineno, "Django no longer reads MIDDLEWARE_CLASSES.",
+                "Rename it to MIDDLEWARE.",
             )  # fmt: skip
         elif name in ("STATICFILES_STORAGE", "DEFAULT_FILE_STORAGE"):
             yield Finding(
-                source.path, statement.lineno, f"{name} is not read any more.",
+                source.path, statement.lineno, f"Django no longer reads {name}.",
                 'Write STORAGES = {"default": {"BACKEND": ...}, "staticfiles": {"BACKEND": ...}}.',
             )  # fmt: skip
         elif name == "DEBUG" and not _true_or_false(statement.value):
@@ -90,9 +90,9 @@ def _unsure_debug(source: Source, statement: Assignment) -> Iterator[Finding]:
         yield Finding(
             source.path,
             statement.lineno,
-            "DEBUG is read from the environment in a way that may fail, or take the text "
-            "'false' for true.",
-            f"Delete the line: the image reads DEBUG, and takes {', '.join(TRUE)} for true.",
+            "DEBUG is read from the environment in a way that can fail or treat the text "
+            "'false' as true.",
+            f"Delete the line: the image reads DEBUG and treats {', '.join(TRUE)} as true.",
         )
 
 
@@ -103,9 +103,9 @@ def _written_folder(source: Source, name: str, statement: Assignment) -> Iterato
         yield Finding(
             source.path,
             statement.lineno,
-            f"{name} lies beside the code, where the application may not write: it is not root "
-            "any more.",
-            "Delete the line: the image writes into /data, for which a volume is made.",
+            f"{name} is in the code folder, where the application cannot write: it no longer "
+            "runs as root.",
+            "Delete the line: the image writes to /data, which is a volume.",
         )
 
 
@@ -115,10 +115,10 @@ def _health_apps(source: Source, statement: Assignment) -> Iterator[Finding]:
             yield Finding(
                 source.path,
                 node.lineno,
-                "health_check.db works, and is deprecated; /health/ready of the image asks "
+                "health_check.db still works but is deprecated. The image's /health/ready checks "
                 "every database.",
-                "Keep it as long as somebody reads its page. The image keeps the version that "
-                "has it.",
+                "Keep it while something uses its page: the image has a version that still "
+                "includes it.",
                 note=True,
             )
 
@@ -132,9 +132,9 @@ def worker_class(source: Source) -> Iterator[Finding]:
             yield Finding(
                 source.path,
                 statement.lineno,
-                f"{constant(statement.value)} is not in the image, and the server does not start.",
-                "Delete the line: the image's workers are threads. Or add the package to your "
-                "requirements.",
+                f"{constant(statement.value)} is not in the image, so the server does not start.",
+                "Delete the line, because the image's workers use threads, or add the package to "
+                "your requirements.",
             )
 
 

@@ -19,11 +19,11 @@ def list_findings(path: str, text: str) -> Iterator[Finding]:
         if words[:1] == ["load"] and LIBRARIES & set(words[1:]):
             gone = min(LIBRARIES & set(words[1:]))
             yield Finding(
-                path, line, f"The template library {gone} does not exist any more.",
+                path, line, f"The template library {gone} no longer exists.",
                 "Write {% load static %}.",
             )  # fmt: skip
         elif words and words[0] in TAGS:
             yield Finding(
-                path, line, f"The tag {words[0]} does not exist any more.",
+                path, line, f"The tag {words[0]} no longer exists.",
                 f"Write {TAGS[words[0]]} and {{% endif %}}.",
             )  # fmt: skip

@@ -70,7 +70,7 @@ def schema() -> Iterator[Result]:
         yield Result(
             "schema",
             FAILED,
-            f"It is no valid Swagger 2.0, at {place}: {one_line(error.args[0])[:200]}",
+            f"It is not valid Swagger 2.0, at {place}: {one_line(error.args[0])[:200]}",
             "Correct what makes that part: swagger_schema_fields of a serializer, "
             "swagger_auto_schema of a view, get_schema_operation_parameters of a filter.",
         )

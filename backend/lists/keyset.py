@@ -24,6 +24,7 @@ from django.db.models.sql.datastructures import BaseTable
 from rest_framework import exceptions
 
 from backend.databases.stored_types import stored_types
+from backend.databases.unique_keys import has_unique_key
 
 if TYPE_CHECKING:
 
@@ -43,9 +44,10 @@ LONGEST_KEY = 500  # characters
 def in_full_order(queryset: QuerySet[Any]) -> QuerySet[Any]:
     """The same rows in the same order, with the primary key deciding where it is open.
 
-    Groups and distinct values have no key to be told apart by; their own values decide. A
-    random order stays random. Also of a queryset that is sliced or has DISTINCT ON: which of
-    equal rows it takes is then the same for every statement made from it.
+    Where the table may hold several rows of one key, all columns decide. Groups and distinct
+    values have no key to be told apart by; their own values decide. A random order stays random.
+    Also of a queryset that is sliced or has DISTINCT ON: which of equal rows it takes is then the
+    same for every statement made from it.
     """
     query, terms, deciding = queryset.query, ordering_of(queryset), _deciding(queryset)
     done = deciding == ("pk",) and any(_is_unique(queryset.model, term) for term in terms)
@@ -79,7 +81,7 @@ def by_pk(queryset: QuerySet[Any]) -> tuple[QuerySet[Any], bool | None]:
     begin at a key."""
     queryset = in_full_order(queryset)
     terms = ordering_of(queryset)
-    if not terms or not is_pk(queryset.model, terms[0]) or not _can_begin_at_a_key(queryset):
+    if not (terms and can_begin_at_a_key(queryset) and _has_unique_key(queryset)):
         return queryset, None
     return queryset, terms[0].startswith("-") == queryset.query.standard_ordering
 
@@ -239,11 +241,15 @@ def forward_fields(model: type[Model]) -> dict[str, Field[Any, Any]]:
     return fields
 
 
-def _can_begin_at_a_key(queryset: QuerySet[Any]) -> bool:
+def can_begin_at_a_key(queryset: QuerySet[Any]) -> bool:
+    """Whether a page can, by the queryset alone; the database, which is not asked, may have
+    several rows of one key."""
     query = queryset.query
+    (first, *_) = ordering_of(queryset) or ("pk",)
     plain = not (query.combinator or query.extra or query.extra_tables or query.extra_order_by)
     return (
-        has_comparable_key(queryset.model)
+        is_pk(queryset.model, first)
+        and has_comparable_key(queryset.model)
         and plain
         and issubclass(queryset._iterable_class, ModelIterable)
         # A window function, for one, would be of the rows after the key only.
@@ -270,28 +276,34 @@ def _deciding(queryset: QuerySet[Any]) -> tuple[str, ...]:
     ):
         names = [_column(query, name) for name in query.values_select]
         return (*names, *query.extra_select, *_sortable(query))
-    if query.combinator:
+    if query.combinator or not _has_unique_key(queryset):
         return (*_columns(queryset), *_sortable(query))
     return ("pk", *(_sortable(query) if shares_keys(queryset) else ()))
 
 
-def _columns(queryset: QuerySet[Any]) -> Iterator[str]:
-    """The columns of a union's rows that there is an order for, the key's first.
+def _has_unique_key(queryset: QuerySet[Any]) -> bool:
+    return has_unique_key(queryset.model, queryset.db)
 
-    Rows of two models may have the same key, and so may two with another annotation each.
+
+def _columns(queryset: QuerySet[Any]) -> Iterator[str]:
+    """The columns of the rows that there is an order for, the key's first.
+
+    For rows that may have the same key: of two models in a union, of one with another annotation
+    each, or of a table without a unique key.
     """
     query, pk = queryset.query, queryset.model._meta.pk
     # Django orders no union by a key of several columns.
     yield from (part.attname for part in pk.fields) if is_composite(pk) else ("pk",)
     # Django's own Paginator can count a slice in no other order. One that has an order already
     # it cannot count in any case.
-    if query.is_sliced and not ordering_of(queryset):
+    if query.combinator and query.is_sliced and not ordering_of(queryset):
         return
     deferred, excludes = query.deferred_loading
     for field in queryset.model._meta.concrete_fields:
         is_loaded = deferred.isdisjoint((field.name, field.attname)) is excludes
         # Rows that are compared to be united once are of types that can be compared.
-        types = stored_types(field.model, queryset.db) if query.combinator_all else {}
+        compared = query.combinator and not query.combinator_all
+        types = {} if compared else stored_types(field.model, queryset.db)
         stored = types.get(field.column)
         if is_loaded and field is not pk and (stored is None or stored.has_order):
             yield field.attname

@@ -21,7 +21,14 @@ from rest_framework.utils.urls import remove_query_param, replace_query_param
 from backend.lists import offset_map
 from backend.lists.counting import Count, count
 from backend.lists.cursor import CursorPagination
-from backend.lists.keyset import by_pk, is_composite, is_whole_table, key_of, text_of_key
+from backend.lists.keyset import (
+    by_pk,
+    can_begin_at_a_key,
+    is_composite,
+    is_whole_table,
+    key_of,
+    text_of_key,
+)
 from backend.lists.page_limits import check_limit, digits, maximum
 
 if TYPE_CHECKING:
@@ -161,8 +168,8 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
         parameters = [limit, offset, _parameter(self.count_query_param, exact, enum=["exact"])]
         queryset, kind = getattr(view, "queryset", None), "string"
         if isinstance(queryset, QuerySet):
-            # What a union can be ordered by is the database's to say, which need not be there.
-            if queryset.query.combinator or by_pk(queryset)[1] is None:
+            # by_pk() asks the database, which need not be there.
+            if not can_begin_at_a_key(queryset):
                 return parameters
             kind = "integer" if isinstance(queryset.model._meta.pk, IntegerField) else kind
         if not self._free_params(view, queryset):

@@ -1,0 +1,61 @@
+"""Whether the key that a model calls its primary key tells the rows of its table apart.
+
+Of a table that Django made it does. A model over a table that is there (``managed = False``) says
+so of any column: Django wants one, and a table without a primary key has none to name.
+"""
+
+from __future__ import annotations
+
+import time
+
+from django.db import connections
+from django.db.models import CompositePrimaryKey, Field, Model
+
+LIFETIME = 60  # seconds that the look at a table is believed, as in backend.databases.stored_types
+_known: dict[tuple[str, str, tuple[str, ...]], tuple[float, bool]] = {}
+
+# Of views and foreign tables the catalogs do not tell, and the model is believed. The rows of a
+# child (INHERITS) are rows of its parent, whose index does not have them; those of a partition are
+# in the index. NULL is not equal to NULL.
+UNIQUE = """
+SELECT c.relkind NOT IN ('r', 'p') OR (
+    NOT (c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits WHERE inhparent = c.oid))
+    AND EXISTS (
+        SELECT FROM pg_index i
+        WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid
+            AND i.indpred IS NULL AND i.indexprs IS NULL AND NOT EXISTS (
+                SELECT FROM pg_attribute a
+                WHERE a.attrelid = c.oid
+                    AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
+                    AND NOT (a.attnotnull AND a.attname = ANY (%s::text[]))
+            )
+    )
+)
+FROM pg_class c WHERE c.oid = to_regclass(%s)
+"""
+
+
+def key_columns(model: type[Model]) -> tuple[str, ...]:
+    """The columns of the model's primary key."""
+    pk = model._meta.pk
+    parts: list[Field] = pk.fields if isinstance(pk, CompositePrimaryKey) else [pk]
+    return tuple(part.column for part in parts)
+
+
+def has_unique_key(model: type[Model], using: str) -> bool:
+    """Whether no two rows have one primary key; the table is asked once a minute."""
+    connection = connections[using]
+    if model._meta.managed or connection.vendor != "postgresql":
+        return True
+    key = (using, model._meta.db_table, key_columns(model))
+    until, unique = _known.get(key, (0.0, True))
+    if until < time.monotonic():
+        with connection.cursor() as cursor:
+            table = connection.ops.quote_name(model._meta.db_table)
+            cursor.execute(UNIQUE, [list(key[-1]), table])
+            row = cursor.fetchone()
+        if row is None:  # a table that is not there may come
+            return True
+        (unique,) = row
+        _known[key] = (time.monotonic() + LIFETIME, unique)
+    return unique

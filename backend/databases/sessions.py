@@ -33,6 +33,9 @@ WITH RECURSIVE rules AS (
     SELECT r.oid, r.ev_class, r.ev_action::text AS action
     FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class
     WHERE r.ev_type = '1' AND c.relkind = 'v' AND c.oid >= 16384
+), asking AS (
+    SELECT string_agg(oid::text, '|') AS oids FROM pg_proc
+    WHERE oid < 16384 AND proname ~ '^(pg_has_role|has_\w+_privilege|row_security_active)$'
 ), functions AS (
     SELECT p.oid, concat(p.prosrc, pg_get_function_sqlbody(p.oid)) AS source
     FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
@@ -41,14 +44,16 @@ WITH RECURSIVE rules AS (
                       AND d.objid = p.oid AND d.deptype = 'e')
 ), looking AS (
     SELECT oid, source FROM functions
-    WHERE source ~* '\m(current_setting|current_user|current_role|session_user)\M'
+    WHERE source ~* '\m(current_setting|current_user|current_role|session_user|pg_has_role)\M'
+       OR source ~* '\m(has_\w+_privilege|row_security_active)\M'
        OR source ~* '\mshow\M.*\.'
 ), marked AS (
     SELECT oid, relrowsecurity AS restricted, relkind = 'f' AS elsewhere
     FROM pg_class WHERE relrowsecurity OR relkind = 'f'
     UNION ALL
-    SELECT ev_class, true, false FROM rules
+    SELECT ev_class, true, false FROM rules CROSS JOIN asking
     WHERE (action ~ ':funcid (2077|3294)\M' OR action ~ 'SQLVALUEFUNCTION :op (9|1[0-4])\M'
+           OR action ~ concat(':funcid (', asking.oids, ')\M')
            OR EXISTS (SELECT FROM pg_depend d JOIN looking ON looking.oid = d.refobjid
                       WHERE d.classid = 'pg_rewrite'::regclass AND d.objid = rules.oid
                       AND d.refclassid = 'pg_proc'::regclass))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import zoneinfo
 from dataclasses import dataclass
@@ -38,9 +39,7 @@ def aware(ref: str, zone: datetime.tzinfo | None) -> Moment:
         local, offset = f"({ref} AT TIME ZONE {_in_sql(zone)})", _constant_offset(zone)
     if offset is None:
         offset = _offset(f"({local} - ({ref} AT TIME ZONE 'UTC'))")
-    suffix = "" if zone is None else "Z"
-    text = _isoformat(ref, local, offset)
-    text = _in_years(ref, text, LAST + suffix, FIRST + suffix)
+    text = _in_years(ref, _isoformat(ref, local, offset), _end(LAST, zone), _end(FIRST, zone))
     return Moment(text, _readable(ref) if zone else None)
 
 
@@ -113,6 +112,17 @@ def _in_years(ref: str, text: str, last: str, first: str) -> str:
         f"CASE WHEN {ref} >= '0001-01-01' AND {ref} < '10000-01-01' THEN {text} "
         f"WHEN {ref} IS NOT NULL THEN CASE {ref} {ends} END"
     )
+
+
+def _end(text: str, zone: datetime.tzinfo | None) -> str:
+    """The last or the first moment there is in Python as it is shown in ``zone``."""
+    if zone is None:
+        return text
+    moment = datetime.datetime.fromisoformat(text).replace(tzinfo=datetime.UTC)
+    # East of it the last one has no local time, and west of it the first.
+    with contextlib.suppress(OverflowError):
+        moment = moment.astimezone(zone)
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 def _readable(ref: str) -> str:

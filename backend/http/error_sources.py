@@ -45,13 +45,14 @@ UNMISTAKABLE = 20
 DRIVERS = ("django.db.backends.utils", "backend.geo.copying")
 # Where the types live that drivers wrap values in.
 ADAPTERS = ("psycopg", "django.db.backends.postgresql", "django.contrib.gis")
-# Functions that read what a client sent, and that write an answer.
+# Functions that read what a client sent; and that write an answer, or make values of what the
+# database gave for one.
 READERS = {
     *("clean", "full_clean", "is_valid", "run_validation", "to_internal_value"),
     *("filter_queryset", "paginate_queryset", "get_object"),
     *("get_prep_value", "get_prep_lookup", "as_sql"),
 }
-WRITERS = {"render", "to_representation", "render_to_response"}
+WRITERS = {"render", "to_representation", "render_to_response", "apply_converters"}
 # What separates the parts of a value: of lists, boxes, tiles, WKT, GeoJSON, XML.
 PARTS = re.compile(r"[^\s,;:|/()\[\]{}\"'=<>&]+")
 

@@ -87,6 +87,28 @@ def check_relations_stay_in_one_database(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register(Tags.models)
+def check_names_can_be_written_in_sql(**kwargs: Any) -> list[CheckMessage]:
+    """No table or column of PostgreSQL has a name that Django cannot put into a statement."""
+    messages = []
+    for model in _models():
+        engine = settings.DATABASES.get(alias_of(model), {}).get("ENGINE", "")
+        columns = {field.column: field for field in model._meta.local_concrete_fields}
+        for name, place in {model._meta.db_table: model, **columns}.items():
+            # Refused since 5.2.9; and a % is taken for the place of a parameter.
+            if name and {"$", "%"} & set(name) and engine.endswith(("postgresql", "postgis")):
+                messages.append(
+                    checks.Warning(
+                        f"Django cannot ask PostgreSQL for the name '{name}': it has a $ or a %.",
+                        "Rename it; or read a view that gives it another name; or leave the field "
+                        "out of the model.",
+                        place,
+                        "backend.W012",
+                    )
+                )
+    return messages
+
+
+@register(Tags.models)
 def check_geometry_has_a_spatial_database(**kwargs: Any) -> list[CheckMessage]:
     """A model with a geometry field lies in a database that can store one."""
     messages: list[CheckMessage] = []

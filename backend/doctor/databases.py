@@ -18,6 +18,7 @@ from django.db.migrations.executor import MigrationExecutor
 from backend.conf.errors import explain, one_line
 from backend.databases.needs import Need, aliases, need_of
 from backend.doctor.findings import OK, PROBLEM, WARNING, Finding
+from backend.doctor.models import unreadable
 from backend.health import tables
 from backend.health.checks import has_managed_models
 from backend.router import alias_of
@@ -161,6 +162,7 @@ def _examine_postgresql(examination: Examination, connection: BaseDatabaseWrappe
         *_search_path(examination.alias, facts),
         *clock(examination.alias, facts),
         *_migrations(examination, connection),
+        *unreadable(examination.alias, connection),
     ]
 
 

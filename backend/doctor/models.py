@@ -1,0 +1,175 @@
+"""Whether the models can be read: their tables, columns, permissions and keys.
+
+Of tables that migrations make this is seen when they run. A model over tables that are there says
+what somebody believed of them, and each of its requests is an error 500 where that is wrong.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.db import OperationalError, models, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from backend.databases.stored_types import stored_types
+from backend.databases.unique_keys import has_unique_key, key_columns
+from backend.doctor.findings import PROBLEM, WARNING, Finding
+from backend.router import alias_of
+
+COLUMNS = """
+SELECT asked.number, relkind, asked.name,
+    CASE WHEN a.attnum IS NOT NULL THEN has_column_privilege(c.oid, a.attnum, 'SELECT') END
+FROM unnest(%s::int[], %s::text[], %s::text[]) WITH ORDINALITY
+    AS asked (number, relation, name, place)
+LEFT JOIN pg_class c ON c.oid = to_regclass(asked.relation)
+LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = asked.name AND NOT a.attisdropped
+ORDER BY asked.place
+"""
+OF_NO_TABLE = ("v", "m", "f")  # views and foreign tables, whose keys no catalog knows
+SAMPLE, PATIENCE = 10_000, 1  # rows that are looked at of one of them, within so many seconds
+
+
+def unreadable(alias: str, connection: BaseDatabaseWrapper) -> Iterator[Finding]:
+    """What is wrong with the models of a PostgreSQL database."""
+    found = [model for model in apps.get_models(include_auto_created=True) if _is_of(model, alias)]
+    asked = [
+        (number, _quoted(connection, model), field.column)
+        for number, model in enumerate(found)
+        for field in model._meta.local_concrete_fields
+        if field.column
+    ]
+    if not asked:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_user")
+        (role,) = cursor.fetchone()
+        cursor.execute(COLUMNS, [list(each) for each in zip(*asked, strict=True)])
+        rows = cursor.fetchall()
+    kinds = {number: kind for number, kind, *_ in rows}
+    for number, model in enumerate(found):
+        columns = {name: may_read for of, _, name, may_read in rows if of == number}
+        kind = kinds.get(number)
+        wrong = list(_columns(connection, model, kind, columns, role))
+        if not wrong and not model._meta.managed:
+            wrong = [*_key(connection, model, kind), *_systems(connection, model)]
+        for level, message, fix in wrong:
+            yield Finding(level, f"database {alias}", f"{model._meta.label}: {message}", fix)
+    yield from _times(alias, connection, found)
+
+
+def _is_of(model: type[models.Model], alias: str) -> bool:
+    return alias_of(model) == alias and not (model._meta.proxy or model._meta.swapped)
+
+
+def _quoted(connection: BaseDatabaseWrapper, model: type[models.Model]) -> str:
+    return connection.ops.quote_name(model._meta.db_table)
+
+
+def _columns(
+    connection: BaseDatabaseWrapper,
+    model: type[models.Model],
+    kind: str | None,
+    columns: dict[str, bool | None],
+    role: str,
+) -> Iterator[tuple[str, str, str]]:
+    table, quote = model._meta.db_table, connection.ops.quote_name
+    absent = [name for name, may_read in columns.items() if may_read is None]
+    denied = [name for name, may_read in columns.items() if may_read is False]
+    if absent and not model._meta.managed:  # of managed ones the migrations tell
+        if kind is None:
+            fix = "Correct db_table in its Meta, or the search_path of this database."
+            yield PROBLEM, f"No schema of the search_path has a table '{table}'.", fix
+            return
+        fix = "Correct db_column of its field, or remove the field."
+        if model._meta.pk.auto_created and model._meta.pk.column in absent:
+            fix = (
+                "It is the key that Django adds to a model that names none. Set primary_key on the "
+                "field whose values are unique, or name several in a CompositePrimaryKey."
+            )
+        yield PROBLEM, f"The table '{table}' has no column {_some(absent)}.", fix
+    if denied:
+        whole = len(denied) == len(columns)
+        of = "" if whole else f" ({', '.join(map(quote, denied))})"
+        part = "" if whole else f" {_some(denied)} of"
+        fix = f"Run GRANT SELECT{of} ON {quote(table)} TO {quote(role)}; as the table's owner, or "
+        fix += "remove " + ("the model." if whole else "these fields from the model.")
+        yield PROBLEM, f"The role '{role}' may not read{part} the table '{table}'.", fix
+
+
+def _key(
+    connection: BaseDatabaseWrapper, model: type[models.Model], kind: str | None
+) -> Iterator[tuple[str, str, str]]:
+    names, table = key_columns(model), model._meta.db_table
+    fix = "Make a key of the columns that are unique together: a CompositePrimaryKey"
+    if kind not in OF_NO_TABLE:
+        if not has_unique_key(model, connection.alias):
+            message = f"No unique index of the table '{table}' says that its primary key is one"
+            message += f" ({_some(names)}): pages go by offset, and a detail can be an error 500."
+            yield WARNING, message, f"{fix} that has such an index."
+        return
+    columns = ", ".join(map(connection.ops.quote_name, names))
+    sample = f"SELECT {columns} FROM {_quoted(connection, model)} LIMIT {SAMPLE}"  # noqa: S608
+    sql = f"SELECT 1 FROM ({sample}) rows GROUP BY {columns} HAVING count(*) > 1 LIMIT 1"  # noqa: S608
+    several: Any = None
+    # What cannot be seen in this time is not said.
+    with (
+        contextlib.suppress(OperationalError),
+        transaction.atomic(using=connection.alias),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(f"SET LOCAL statement_timeout = {PATIENCE * 1000}")
+        cursor.execute(sql)
+        several = cursor.fetchone()
+    if several:
+        message = f"Rows of '{table}' share a primary key ({_some(names)}): pages leave some out."
+        yield WARNING, message, f"{fix}."
+
+
+def _systems(
+    connection: BaseDatabaseWrapper, model: type[models.Model]
+) -> Iterator[tuple[str, str, str]]:
+    """Geometries of a column that declares no SRID, for which inspectdb writes srid=0."""
+    for field in model._meta.local_concrete_fields:
+        if not hasattr(field, "geom_type") or field.srid > 0:
+            continue
+        from backend.geo import srid  # for the projects that use it
+
+        label = srid.storage(field, connection.alias).label
+        if label not in (0, srid.WGS84):
+            message = f"The field '{field.name}' has srid={field.srid}, and its rows have {label}: "
+            message += "lists and streams show them as they are stored, as if in degrees."
+            yield WARNING, message, f"Set srid={label} on the field."
+
+
+def _times(
+    alias: str, connection: BaseDatabaseWrapper, found: list[type[models.Model]]
+) -> Iterator[Finding]:
+    """Timestamps without time zone: Django's filters compare them in the connection's zone."""
+    if not settings.USE_TZ or connection.timezone_name == settings.TIME_ZONE:
+        return
+    names = [
+        f"{model._meta.label}.{field.name}"
+        for model in found
+        for field in model._meta.local_concrete_fields
+        if isinstance(field, models.DateTimeField)
+        and (stored := stored_types(model, alias).get(field.column))
+        and stored.name == "timestamp"
+    ]
+    if names:
+        yield Finding(
+            WARNING,
+            f"database {alias}",
+            f"Timestamps without time zone ({_some(names)}) are shown in TIME_ZONE "
+            f"({settings.TIME_ZONE}), and filters compare them in {connection.timezone_name}.",
+            f'Set DATABASES["{alias}"]["TIME_ZONE"] = "{settings.TIME_ZONE}".',
+        )
+
+
+def _some(names: Any) -> str:
+    names = list(names)
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(f"'{name}'" for name in names[:3]) + more

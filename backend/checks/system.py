@@ -89,9 +89,9 @@ def check_relations_stay_in_one_database(**kwargs: Any) -> list[CheckMessage]:
 @register(Tags.models)
 def check_names_can_be_written_in_sql(**kwargs: Any) -> list[CheckMessage]:
     """No table or column of PostgreSQL has a name that Django cannot put into a statement."""
-    messages = []
+    messages: list[CheckMessage] = []
     for model in _models():
-        engine = settings.DATABASES.get(alias_of(model), {}).get("ENGINE", "")
+        engine = str(settings.DATABASES.get(alias_of(model), {}).get("ENGINE", ""))
         columns = {field.column: field for field in model._meta.local_concrete_fields}
         for name, place in {model._meta.db_table: model, **columns}.items():
             # Refused since 5.2.9; and a % is taken for the place of a parameter.

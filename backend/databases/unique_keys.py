@@ -7,9 +7,10 @@ so of any column: Django wants one, and a table without a primary key has none t
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from django.db import connections
-from django.db.models import CompositePrimaryKey, Field, Model
+from django.db.models import CompositePrimaryKey, Model
 
 LIFETIME = 60  # seconds that the look at a table is believed, as in backend.databases.stored_types
 _known: dict[tuple[str, str, tuple[str, ...]], tuple[float, bool]] = {}
@@ -38,7 +39,7 @@ FROM pg_class c WHERE c.oid = to_regclass(%s)
 def key_columns(model: type[Model]) -> tuple[str, ...]:
     """The columns of the model's primary key."""
     pk = model._meta.pk
-    parts: list[Field] = pk.fields if isinstance(pk, CompositePrimaryKey) else [pk]
+    parts: Any = pk.fields if isinstance(pk, CompositePrimaryKey) else [pk]
     return tuple(part.column for part in parts)
 
 

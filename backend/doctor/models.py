@@ -134,10 +134,14 @@ def _systems(
 ) -> Iterator[tuple[str, str, str]]:
     """Geometries of a column that declares no SRID, for which inspectdb writes srid=0."""
     for field in model._meta.local_concrete_fields:
-        if not hasattr(field, "geom_type") or field.srid > 0:
+        if not hasattr(field, "geom_type"):
             continue
+        from django.contrib.gis.db.models.fields import BaseSpatialField
+
         from backend.geo import srid  # for the projects that use it
 
+        if not isinstance(field, BaseSpatialField) or field.srid > 0:
+            continue
         label = srid.storage(field, connection.alias).label
         if label not in (0, srid.WGS84):
             message = f"The field '{field.name}' has srid={field.srid}, and its rows have {label}: "
@@ -156,7 +160,7 @@ def _times(
         for model in found
         for field in model._meta.local_concrete_fields
         if isinstance(field, models.DateTimeField)
-        and (stored := stored_types(model, alias).get(field.column))
+        and (stored := stored_types(model, alias).get(field.column or ""))
         and stored.name == "timestamp"
     ]
     if names:

@@ -1,8 +1,9 @@
 """Guessing a password stops after a few wrong ones, at the admin and by Basic alike.
 
-Where Django compares a password: in its ModelBackend, which a team's own backends extend. Not a
-backend of our own before it (as of django-axes), with which ``login(request, user)`` of a team
-that names no backend would raise a ValueError.
+A wrong password is one that ``django.contrib.auth.authenticate`` has no user for, whichever of the
+project's backends it asks, and however often each of them compares it. Not a backend of our own
+before them (as of django-axes), with which ``login(request, user)`` of a team that names no
+backend would raise a ValueError.
 """
 
 from __future__ import annotations
@@ -10,20 +11,21 @@ from __future__ import annotations
 import functools
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
-from django.contrib.auth.backends import ModelBackend
-from django.core.exceptions import PermissionDenied
+from django.contrib import auth
 from django.http import HttpRequest
+from django.views.decorators.debug import sensitive_variables
 
 from backend.http.throttles import SharedCounts
 
 WINDOW = 300  # seconds in which wrong passwords count
 # For all names that one address tries: offices share an address.
 NAMES = 10
+# The attribute of a request whose password is being compared: what is counted if it is wrong.
+TRIED = "_backend_login_tried"
 
 logger = logging.getLogger("backend.http.login_attempts")
 
@@ -31,44 +33,50 @@ logger = logging.getLogger("backend.http.login_attempts")
 def limit(counts: SharedCounts) -> None:
     """From now on this server refuses a login after LOGIN_ATTEMPTS wrong passwords."""
     if settings.LOGIN_ATTEMPTS:
-        limited = _limited(ModelBackend.authenticate, counts)
-        ModelBackend.authenticate = limited  # type: ignore[method-assign]  # of every backend
+        # What ``authenticate`` asks: modules have imported that function itself by now.
+        module: Any = auth  # with what is private
+        module._get_compatible_backends = _limited(module._get_compatible_backends, counts)
+        auth.user_login_failed.connect(functools.partial(_count, counts), weak=False)
 
 
-def _limited(authenticate: Callable[..., Any], counts: SharedCounts) -> Callable[..., Any]:
-    @functools.wraps(authenticate)
-    def checked(
-        backend: ModelBackend,
-        request: HttpRequest | None,
-        username: str | None = None,
-        password: str | None = None,
-        **kwargs: Any,
-    ) -> Any:
-        name = username if username is not None else kwargs.get(get_user_model().USERNAME_FIELD)
-        if request is None or name is None or password is None:
-            return authenticate(backend, request, username, password, **kwargs)
-        keys = dict(_keys(request, str(name)))
+def _limited(backends: Callable[..., Iterable[Any]], counts: SharedCounts) -> Callable[..., Iterable[Any]]:
+    @functools.wraps(backends)
+    @sensitive_variables("credentials")
+    def allowed(request: HttpRequest | None, **credentials: Any) -> Iterable[Any]:
+        if request is None:
+            return backends(request, **credentials)
+        keys = dict(_keys(request, credentials))
         for key, most in keys.items():
             if len(_recent(counts, key)) >= most:
                 logger.warning("A login is refused: %s wrong passwords in %s s.", most, WINDOW)
-                # Django asks no other backend, and tells the client what it tells of a wrong one.
-                raise PermissionDenied
-        user = authenticate(backend, request, username, password, **kwargs)
-        if user is None:
-            for key in keys:
-                with counts.locked(key):
-                    counts.set(key, [time.time(), *_recent(counts, key)], WINDOW)
-        return user
+                setattr(request, TRIED, None)
+                # Without a backend Django tells the client what it tells of a wrong password.
+                return ()
+        setattr(request, TRIED, keys)
+        return backends(request, **credentials)
 
-    return checked
+    return allowed
 
 
-def _keys(request: HttpRequest, name: str) -> Iterator[tuple[str, int]]:
-    """What is counted, and how many wrong passwords each may have."""
+def _count(counts: SharedCounts, request: HttpRequest | None = None, **_: Any) -> None:
+    keys = getattr(request, TRIED, None)
+    if keys:
+        setattr(request, TRIED, None)  # once, also where a backend calls authenticate itself
+    for key in keys or ():
+        with counts.locked(key):
+            counts.set(key, [time.time(), *_recent(counts, key)], WINDOW)
+
+
+def _keys(request: HttpRequest, credentials: dict[str, Any]) -> Iterator[tuple[str, int]]:
+    """What is counted of a password, and how many wrong ones each may have."""
+    if credentials.get("password") is None:
+        return
     address = request.META.get("REMOTE_ADDR", "")
     if settings.BEHIND_PROXY:
         address = request.META.get("HTTP_X_FORWARDED_FOR", address).rpartition(",")[2].strip()
-    yield f"login {address} {name.casefold()}", settings.LOGIN_ATTEMPTS
+    for field in ("username", auth.get_user_model().USERNAME_FIELD):
+        if (name := credentials.get(field)) is not None:
+            yield f"login {address} {str(name).casefold()}", settings.LOGIN_ATTEMPTS
     yield f"login {address}", settings.LOGIN_ATTEMPTS * NAMES
 
 

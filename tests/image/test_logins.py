@@ -25,9 +25,32 @@ class Mine(APIView):
 
 urlpatterns = [path("mine/", Mine.as_view())]
 """
+# As most guides to logins by e-mail have it: what another backend accepts, Django's has refused.
+BACKENDS = """
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.models import User
+
+
+class EmailBackend(ModelBackend):
+    def authenticate(self, request, username=None, password=None, **kwargs):
+        if user := super().authenticate(request, username, password, **kwargs):
+            return user
+        user = User.objects.filter(email=username).first()
+        return user if user and user.check_password(password) else None
+"""
+SETTINGS = """
+from backend.hacko_settings import *
+
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "local_settings.backends.EmailBackend",
+]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # of no cost to the test
+"""
 USER = {
     "DJANGO_SUPERUSER_USERNAME": "ada",
     "DJANGO_SUPERUSER_PASSWORD": "right-Zq8vX2mP7",
+    "DJANGO_SUPERUSER_EMAIL": "ada@example.org",
     "WEB_CONCURRENCY": "2",
     "BEHIND_PROXY": "true",
     "ALLOWED_HOSTS": "*",
@@ -59,12 +82,16 @@ def log_in(api: Container, password: str, address: str) -> bool:
 
 
 def test_wrong_passwords_end_the_guessing_over_workers_and_ways_in(containers, tmp_path):
-    write(tmp_path / "local_settings", {"urls.py": URLS})
+    files = {"urls.py": URLS, "settings.py": SETTINGS, "backends.py": BACKENDS}
+    write(tmp_path / "local_settings", files)
     mounts = {tmp_path / "local_settings": "/code/local_settings:ro"}
     api = containers.start(env=USER, mounts=mounts).wait_until_ready()
-    right = USER["DJANGO_SUPERUSER_PASSWORD"]
+    right, email = USER["DJANGO_SUPERUSER_PASSWORD"], USER["DJANGO_SUPERUSER_EMAIL"]
+    # A right one is none of them, whichever of the backends accepts it.
+    assert [basic(api, email, right, "192.0.2.1") for _ in range(12)] == [200] * 12
+    assert [basic(api, "ada", f"wrong-{n}", "192.0.2.1") for n in range(9)] == [403] * 9
     assert basic(api, "ada", right, "192.0.2.1") == 200
-    assert [basic(api, "ada", f"wrong-{n}", "192.0.2.1") for n in range(10)] == [403] * 10
+    assert basic(api, "ada", "wrong-9", "192.0.2.1") == 403
     # Also the right one, by either way, until the time is over; a forged address changes nothing.
     assert basic(api, "ada", right, "192.0.2.1") == 403
     assert basic(api, "Ada", right, "203.0.113.9, 192.0.2.1") == 403

@@ -18,6 +18,7 @@ import inspect
 import logging
 import math
 import secrets
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
@@ -71,6 +72,8 @@ _TOKEN = secrets.token_hex(16)
 _MARK = f'{{"{_TOKEN}":0}}'.encode()
 # The geometries of the document that is being written, None while none is.
 _document: ContextVar[list[tuple[Any, ...]] | None] = ContextVar("document", default=None)
+# One geometry, of an answer that was kept, may be read by several threads at once.
+_filling = threading.Lock()
 
 
 class _NotRead:
@@ -96,15 +99,20 @@ class LazyGeoJson(GeoJsonDict):  # type: ignore[misc]  # its library has no type
 
     def _fill(self) -> LazyGeoJson:
         if self._source is not None:
-            source, self._source = self._source, None
-            super().clear()
-            super().update(wkb.stock(*source))
+            with _filling:
+                if self._source is not None:
+                    made = wkb.stock(*self._source)
+                    super().clear()
+                    for name, part in made.items():
+                        super().__setitem__(name, part)  # update() would come here again
+                    # Only now: another thread would take what is not there for the geometry.
+                    self._source = None
         return self
 
     def items(self) -> Any:
-        sources = _document.get()
-        if sources is not None and self._source is not None:
-            sources.append(self._source)
+        sources, source = _document.get(), self._source
+        if sources is not None and source is not None:
+            sources.append(source)
             return ((_TOKEN, 0),)
         return GeoJsonDict.items(self._fill())
 

@@ -16,6 +16,7 @@ import os
 import random
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -45,9 +46,11 @@ class SharedCounts:
     def set(self, key: str, value: Any, timeout: float) -> None:
         """Keep ``value``, which JSON knows, for ``timeout`` seconds."""
         until = time.time() + timeout
-        file = self._file(key)
-        file.write_text(json.dumps({"value": value, "until": until}))
-        os.utime(file, (until, until))
+        # Renamed when it is whole: others read without the lock. A name of this thread's own.
+        new = self.folder / f"new-{threading.get_native_id()}"
+        new.write_text(json.dumps({"value": value, "until": until}))
+        os.utime(new, (until, until))
+        new.replace(self._file(key))
         if random.random() * SWEEP < 1:  # noqa: S311  no secret
             self._sweep()
 

@@ -12,6 +12,7 @@ import struct
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -721,6 +722,22 @@ def test_geometry_reads_as_the_dictionary_it_stands_for(read):
         lazy = field().to_representation(value)
     assert isinstance(lazy, fast.LazyGeoJson)
     assert read(lazy) == expected
+
+
+def test_geometry_that_several_threads_read_first_is_whole_for_each_of_them():
+    value = Point(1.5, 2.5, srid=4326)
+    expected = json.dumps(GeoJsonDict(value.geojson))
+    read: list[str] = []
+    with fast_path(), ThreadPoolExecutor(4) as pool:
+        for _ in range(300):
+            together = threading.Barrier(4)
+
+            def ask(lazy: object, together: threading.Barrier = together) -> str:
+                together.wait()
+                return json.dumps(lazy)
+
+            read += pool.map(ask, [field().to_representation(value)] * 4)
+    assert read == [expected] * 1200
 
 
 def test_geometry_is_that_of_the_moment_it_was_serialized():

@@ -20,9 +20,10 @@ STRONG = "key-Zq8vX2mP7rT4wY9kL3nB6cD1fG5hJ0sA-key-Zq8vX2mP7rT4w"
 URLS = """
 from django.http import JsonResponse
 from django.urls import path
-from rest_framework.parsers import BaseParser, FileUploadParser
+from rest_framework.parsers import BaseParser, FileUploadParser, FormParser, JSONParser
 from rest_framework.response import Response
 from rest_framework.views import APIView
+from rest_framework.viewsets import ViewSet
 
 
 class Echo(APIView):
@@ -65,7 +66,41 @@ def raw(request):
     return JsonResponse({"bytes": sum(map(len, request))})
 
 
+class ByAction(ViewSet):
+    permission_classes = []
+
+    def get_parsers(self):
+        action = self.action_map.get(self.request.method.lower())
+        return [FileUploadParser() if action == "upload" else JSONParser()]
+
+    def upload(self, request):
+        return Response({"bytes": request.data["file"].size})
+
+    def take(self, request):
+        return Response({"bytes": len(str(request.data))})
+
+
+class ByUser(Echo):
+    def get_parsers(self):
+        kinds = [JSONParser] if self.request.user.is_anonymous else [FileUploadParser]
+        return [kind() for kind in kinds]
+
+
+class ByForm(Echo):
+    def get_parsers(self):
+        return [FormParser() if self.request.POST else JSONParser()]
+
+
+class Broken(Echo):
+    def get_content_negotiator(self):
+        raise RuntimeError
+
+
 urlpatterns = [
+    path("by-action/", ByAction.as_view({"put": "upload", "post": "take"})),
+    path("by-user/", ByUser.as_view()),
+    path("by-form/", ByForm.as_view()),
+    path("negotiated/", Broken.as_view()),
     path("echo/", Echo.as_view()),
     path("upload/", Upload.as_view()),
     path("parse/", Parse.as_view()),
@@ -317,6 +352,28 @@ def test_parser_of_the_teams_own_is_bounded_as_those_that_take_all_into_memory(a
     large = requests.put(url, data=b"x" * 101_000, headers=xml, timeout=60)
     assert large.status_code == 413
     assert "DATA_UPLOAD_MAX_MEMORY_SIZE" in large.json()["detail"]
+
+
+def test_parsers_that_a_view_chooses_for_the_request_take_large_bodies(api: Container):
+    """Also those that nobody can ask before Django has the request."""
+    large = json.dumps(["x" * 70_000])
+    headers = {"Content-Type": "application/json", "Content-Disposition": "attachment; filename=a"}
+    for path in ("/by-action/", "/by-user/"):
+        assert post(api, path, data=large, headers=headers).status_code == 200, path
+        chunks = iter([large.encode()])
+        assert post(api, path, data=chunks, headers=headers).status_code == 200, path
+        whole = post(api, path, data=large * 2, headers=headers)
+        assert (whole.status_code, "DATA_UPLOAD" in whole.json()["detail"]) == (413, True), path
+    url = api.url("/by-action/")
+    file = requests.put(url, data=b"x" * 200_000, headers=headers, timeout=60)
+    assert file.json() == {"bytes": 200_000}
+    assert post(api, "/by-form/", data={"name": "x" * 70_000}).json()["data"] == "long"
+
+
+def test_view_without_an_answer_to_a_large_body_is_an_error_of_django(api: Container):
+    broken = post(api, "/negotiated/", json=["x" * 70_000])
+    assert broken.status_code == 500
+    assert broken.headers["X-Content-Type-Options"] == "nosniff"
 
 
 def test_json_to_a_plain_view_is_bounded_and_a_file_is_not(api: Container):

@@ -198,8 +198,8 @@ class TilesMixin(StoredTextMixin, MapMixin):
         return url
 
     def _let_cache(self, response: HttpResponse) -> None:
-        """Shared caches may keep what was shown without any credentials."""
-        caching.guard(self.request, response, {"public": True, "max_age": self.tile_max_age})
+        """A browser may keep it; a shared cache not, for who knows what chose the rows."""
+        caching.guard(self.request, response, {"private": True, "max_age": self.tile_max_age})
 
 
 # What drf-yasg's decorator would say, for projects that have it.

@@ -413,6 +413,13 @@ def test_rows_by_what_a_session_holds_have_an_etag_each(access: Api):
     assert again.headers["Cache-Control"].startswith("private")
 
 
+def test_tile_is_public_where_the_view_says_so(access: Api):
+    """And names the headers that chose its rows."""
+    tile = access.get(address("notes", "tile"), headers={"X-Tenant": "a"})
+    assert set(tile.headers["Cache-Control"].split(", ")) == {"public", "max-age=60", "s-maxage=60"}
+    assert "X-Tenant" in tile.headers["Vary"]
+
+
 def test_named_headers_are_in_vary_and_others_leave_the_etag_alone(access: Api):
     first = access.get("/notes/", headers={"X-Tenant": "a", "X-Other": "1"})
     vary = {name.strip() for name in first.headers["Vary"].split(",")}

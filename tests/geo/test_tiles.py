@@ -217,13 +217,16 @@ def test_unchanged_tile_is_answered_with_304(api: Api):
     assert late.status_code == 200
 
 
-def test_only_what_anybody_sees_may_be_kept_by_shared_caches(api: Api):
+def test_tile_is_kept_by_browsers_and_by_no_shared_cache(api: Api):
     code = (
         "from django.contrib.auth.models import User; User.objects.create_user('ann', password='a')"
     )
     fresh(api, code)
     anonymous = api.get(address("stops", DOWNTOWN))
-    assert anonymous.headers["Cache-Control"] == "public, max-age=60"
+    # Anything may have chosen its rows: a header's key, the client's address.
+    assert anonymous.headers["Cache-Control"] == "private, max-age=60"
+    described = api.get("/tiles/stops/tiles/")
+    assert described.headers["Cache-Control"] == "private, max-age=60"
     assert "Authorization" in anonymous.headers["Vary"]
     known = api.get(address("secrets", DOWNTOWN), auth=("ann", "a"))
     assert known.status_code == 200

@@ -261,7 +261,7 @@ def _of_values() -> tuple[type[BaseException], ...]:
 
 def _listed(names: list[str]) -> str:
     """The names as the end of a sentence; they are the client's own."""
-    shown = ", ".join(name[:50] for name in names[:3])
+    shown = ", ".join(name[:50] for name in names[: error_sources.NAMED])
     return f" ({shown})"
 
 

@@ -37,8 +37,12 @@ from backend.conf.errors import is_of_the_team
 
 # Values of a request, or of a call, that are looked at.
 MOST = 20_000
+# Names that an answer has of those that were sent.
+NAMED = 3
 # Characters below which a text is not looked for inside another, and how far it is read.
 SHORT, LONG = 3, 10_000
+# Characters that all texts of a request together are looked for in: a fraction of a second.
+SEARCHED = 500_000_000
 # Characters of a text that nothing else has by chance.
 UNMISTAKABLE = 20
 # Functions that hand a statement and its ``params`` to a driver.
@@ -161,16 +165,25 @@ def arguments(frame: FrameType) -> list[Any]:
 
 
 def names_of_sent(request: HttpRequest, error: BaseException, values: Any) -> list[str]:
-    """The names under which the request sent any of ``values``; empty where it sent none."""
+    """The first names under which the request sent any of ``values``; empty where it sent none."""
     used: set[Hashable] = set()
     for leaf in islice(leaves(values), MOST):
         used |= _forms(leaf)
     all_of_it = "\n".join(form for form in used if isinstance(form, str))
-    names = {
-        name: None
-        for name, leaf in islice(_sent(_innermost_request(request, error)), MOST)
-        if _is_used(leaf, used, all_of_it)
-    }
+    names: dict[str, None] = {}
+    searches = SEARCHED // (len(all_of_it) + 1)
+    for name, leaf in islice(_sent(_innermost_request(request, error)), MOST):
+        if name in names:
+            continue
+        text = str(leaf).strip().casefold()
+        found = bool((_forms(leaf) | set(PARTS.findall(text, 0, LONG))) & used)
+        if not found and searches > 0 and len(text) >= SHORT and _number(text) is None:
+            searches -= 1
+            found = text in all_of_it
+        if found:
+            names[name] = None
+            if len(names) == NAMED:
+                return list(names)
     names |= {name: None for name, text in _told(request) if _words(text) & used}
     return list(names)
 
@@ -202,13 +215,6 @@ def named(values: Any, texts: list[str]) -> list[Any]:
         for leaf in islice(leaves(values), MOST)
         if (_forms_of_text(leaf, split=False) if isinstance(leaf, str) else _forms(leaf)) & meant
     ]
-
-
-def _is_used(leaf: Any, used: set[Hashable], all_of_it: str) -> bool:
-    text = str(leaf).strip().casefold()
-    if (_forms(leaf) | set(PARTS.findall(text, 0, LONG))) & used:
-        return True
-    return len(text) >= SHORT and _number(text) is None and text in all_of_it
 
 
 def _words(text: str) -> set[str]:

@@ -32,6 +32,8 @@ HARMLESS = (
     *("_*", "utm_*", "hsa_*", "fbclid", "gclid", "gclsrc", "dclid", "gbraid", "wbraid"),
     *("msclkid", "twclid", "ttclid", "yclid", "igshid", "igsh", "mc_cid", "mc_eid"),
 )
+# Unknown parameters that an answer names, each with its advice.
+NAMED = 10
 
 
 class _Watched(QueryDict):
@@ -150,7 +152,8 @@ class KnownParametersMixin(_View):
             if not any(fnmatchcase(name, pattern) for pattern in passing)
         }
         if unknown:
-            raise ValidationError({name: _advice(name, sorted(known)) for name in sorted(unknown)})
+            named = sorted(unknown)[:NAMED]
+            raise ValidationError({name: _advice(name, sorted(known)) for name in named})
 
     def _paginator_class(self) -> Any:
         # Of the viewset: an action without pages is asked by the links of one with pages.

@@ -123,6 +123,12 @@ def test_every_unknown_parameter_is_named_and_the_known_ones_listed(asked: Asked
     assert said["a"].startswith("This parameter is not known here. Known are: ordering, page, per_")
 
 
+def test_only_the_first_of_many_unknown_parameters_are_named(asked: Asked) -> None:
+    answer = asked.get("/notes/?" + "&".join(f"a{number:03}=1" for number in range(500)))
+    assert answer.status_code == 400
+    assert list(answer.json()) == [f"a{number:03}" for number in range(10)]
+
+
 def test_parameters_of_the_setting_pass(asked: Asked) -> None:
     assert asked.get("/stops/?app_version=3&session=x&lines=3").json()["count"] == 4
     assert asked.get("/stops/?ap_version=3").status_code == 400

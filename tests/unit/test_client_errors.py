@@ -2,14 +2,16 @@
 
 import datetime
 import json
+import time
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 from django.db import DataError, OperationalError
 from django.http import UnreadablePostError
 
 from backend.http.client_errors import answer_to, capable, is_quoted, key_values
-from backend.http.error_sources import named
+from backend.http.error_sources import named, names_of_sent
 from tests.support.broken import write
 from tests.support.projects import shell
 
@@ -76,6 +78,22 @@ def test_a_key_is_the_value_in_the_servers_own_form(value, text):
 
 def test_a_key_is_not_a_part_of_a_value():
     assert named(["item 5", "taken by Bea", 5], ["taken", "item-5"]) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        ({"document": [f"{n:05}{'z' * 110}" for n in range(19_000)]}, ["document"]),
+        ({f"name {n}": f"{n:05}{'z' * 109}y" for n in range(19_000)}, []),
+    ],
+    ids=["one name", "19,000 names"],
+)
+def test_many_texts_are_looked_for_in_a_long_one_within_seconds(body, names):
+    request = SimpleNamespace(GET={}, COOKIES={}, headers={}, _full_data=body)
+    whole = json.dumps([f"{n:05}{'z' * 110}" for n in range(19_000)])
+    start = time.process_time()
+    assert names_of_sent(request, DataError(), [whole]) == names
+    assert time.process_time() - start < 4
 
 
 def test_only_what_can_have_caused_an_error_is_suspected():

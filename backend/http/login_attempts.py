@@ -39,7 +39,9 @@ def limit(counts: SharedCounts) -> None:
         auth.user_login_failed.connect(functools.partial(_count, counts), weak=False)
 
 
-def _limited(backends: Callable[..., Iterable[Any]], counts: SharedCounts) -> Callable[..., Iterable[Any]]:
+def _limited(
+    backends: Callable[..., Iterable[Any]], counts: SharedCounts
+) -> Callable[..., Iterable[Any]]:
     @functools.wraps(backends)
     @sensitive_variables("credentials")
     def allowed(request: HttpRequest | None, **credentials: Any) -> Iterable[Any]:

@@ -27,7 +27,8 @@ from rest_framework_gis.fields import GeometryField
 
 from backend.databases.stored_types import as_written
 from backend.geo import curves, times
-from backend.geo.sql import Column, FeatureQuery, definer, refuse
+from backend.geo.sql import Column, FeatureQuery, refuse
+from backend.lists.shown import definer
 
 # As many decimals as GDAL writes, and so the ordinary page (ogr2ogr's
 # COORDINATE_PRECISION; PostGIS's own default of 9 loses some).

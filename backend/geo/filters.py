@@ -35,7 +35,7 @@ from backend.databases.stored_types import StoredTextMixin, read_as_text, stored
 from backend.geo import curves, shown, spatial_values
 from backend.geo.area import clipped, half_around, inside
 from backend.geo.srid import WGS84, Storage, storage
-from backend.lists.keyset import as_filter, in_full_order
+from backend.lists.keyset import as_filter, in_full_order, is_pk
 from backend.lists.parameters import KnownParametersMixin
 from backend.lists.sparse_fields import SparseFieldsMixin
 
@@ -129,7 +129,7 @@ class SpatialFilter(BaseFilterBackend):
 class StableOrderingFilter(OrderingFilter):
     """REST framework's ``ordering`` for every column that a reader sees.
 
-    Orders by the readable fields of the model without geometry, or by the view's
+    Orders by the fields without geometry that are shown as they are stored, or by the view's
     ``ordering_fields``, of which ``"__all__"`` are those without a geometry that cannot be
     filtered by; another name is answered with 400. Pages and streams let the primary
     key decide between equal rows (``backend.lists.keyset``). It is not added here: a view that
@@ -161,7 +161,8 @@ class StableOrderingFilter(OrderingFilter):
             fields = super().get_default_valid_fields(no_model, view, context)
         except ImproperlyConfigured:
             return []  # an @action(serializer_class=None) has none to order by
-        return [(name, label) for name, label in fields if _is_column(queryset.model, name)]
+        model, columns = queryset.model, shown.unchanged(view)
+        return [each for each in fields if each[0] in columns and _is_orderable(model, each[0])]
 
     def get_valid_fields(
         self, queryset: QuerySet[Any], view: Any, context: Mapping[str, Any] | None = None
@@ -452,6 +453,18 @@ def _is_column(model: type[Model], name: str) -> bool:
         return False
     field = model._meta.get_field(name)
     return bool(getattr(field, "column", None)) and not isinstance(field, BaseSpatialField)
+
+
+def _is_orderable(model: type[Model], name: str) -> bool:
+    """Whether rows ordered by ``name`` are in the order of that column alone."""
+    if not _is_column(model, name):
+        return False
+    field = model._meta.get_field(name)
+    if not field.is_relation or name == field.attname:
+        return True
+    # By the name of a relation they are in the order of the other model.
+    other = field.related_model
+    return all(is_pk(other, term) for term in other._meta.ordering)
 
 
 def _model(view: Any) -> type[Model] | None:

@@ -15,23 +15,15 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.serializers import BaseSerializer, Serializer
 
 from backend.geo import expressions
-from backend.geo.sql import (
-    FeatureColumns,
-    NotInDatabase,
-    definer,
-    feature_columns,
-    hook_of_a_team,
-    shown_fields,
-)
+from backend.geo.sql import FeatureColumns, NotInDatabase, feature_columns, shown_fields
 from backend.geo.tile_geometry import Rounded, drawn_name, refuse_rounded
+from backend.lists.shown import FIELDS_HOOKS, definer, hook_of_a_team
 
 if TYPE_CHECKING:
     from backend.geo.streaming import StreamingMixin
     from backend.geo.tiles import TilesMixin
 
 LIBRARIES = ("rest_framework.", "backend.geo.")
-# Where a serializer may choose its fields by the request.
-FIELDS_HOOKS = ("__init__", "get_fields", "fields", "get_field_names", "build_field")
 
 
 def readable(

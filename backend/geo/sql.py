@@ -20,22 +20,15 @@ from django.db.models.functions import Cast
 from rest_framework import exceptions, relations, serializers, status
 from rest_framework.fields import empty
 from rest_framework_gis.fields import GeometryField
-from rest_framework_gis.serializers import (
-    GeoFeatureModelListSerializer,
-    GeoFeatureModelSerializer,
-)
+from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
 from backend.databases.stored_types import Stored, result_types, stored_types
 from backend.lists.keyset import has_comparable_key, in_full_order, is_chosen, is_composite
+from backend.lists.shown import FIELD_HOOKS, definer, hook_of_a_team, of_one_row
 
 if TYPE_CHECKING:
     from django.db.models.expressions import BaseExpression
 
-# What decides about a value on its way out. A subclass with its own is not SQL.
-FIELD_HOOKS: tuple[str, ...] = ("to_representation", "get_attribute", "use_pk_only_optimization")
-FIELD_HOOKS += ("quantize", "enforce_timezone", "default_timezone")
-SERIALIZER_HOOKS = ("to_representation", "get_properties")
-LIBRARIES = ("rest_framework.", "rest_framework_gis.")
 FORWARD = (models.ForeignKey, models.OneToOneField)
 # What makes a value of PostgreSQL's another one in Python.
 CONVERTERS = ("convert_value", "get_db_converters")
@@ -219,29 +212,8 @@ def refuse(
     )
 
 
-def definer(cls: type, method: str) -> type | None:
-    """The class among the bases of ``cls`` that has ``method`` of its own."""
-    return next((base for base in cls.__mro__ if method in vars(base)), None)
-
-
-def hook_of_a_team(cls: type, hooks: tuple[str, ...]) -> str | None:
-    """The first hook that another class than DRF's own defines, None where there is none."""
-    for hook in hooks:
-        owner = definer(cls, hook)
-        if owner is not None and not owner.__module__.startswith(LIBRARIES):
-            return f"{owner.__name__}.{hook}() is Python code"
-    return None
-
-
 def _checked(serializer: serializers.BaseSerializer[Any]) -> serializers.Serializer[Any]:
-    many = getattr(getattr(serializer, "Meta", None), "list_serializer_class", None)
-    checked: Any = serializer
-    if isinstance(serializer, serializers.ListSerializer):
-        many, checked = type(serializer), serializer.child
-    lists = (serializers.ListSerializer, GeoFeatureModelListSerializer)
-    changed = hook_of_a_team(type(checked), SERIALIZER_HOOKS)
-    if many is not None and definer(many, "to_representation") not in lists:
-        changed = f"{many.__name__}.to_representation() is Python code"
+    checked, changed = of_one_row(serializer)
     if changed:
         raise NotInDatabase(
             f"{type(checked).__name__} cannot be read by SQL: {changed}.",

@@ -9,8 +9,8 @@ from rest_framework import serializers
 from rest_framework_gis.fields import GeometryField
 
 from backend.geo import curves, srid
-from backend.geo.shown import is_blurred
 from backend.geo.sql import Column, NotInDatabase
+from backend.lists.shown import is_blurred
 
 # What EPSG:3857 can show, in degrees: a little more than its square, short of the poles,
 # which have no place in it.

@@ -19,8 +19,8 @@ from rest_framework_gis.fields import GeometryField
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
 from backend.geo import fast
-from backend.geo.sql import definer
 from backend.geo.srid import WGS84, Degrees, degrees_of
+from backend.lists.shown import definer
 
 if TYPE_CHECKING:
     from rest_framework.generics import GenericAPIView

@@ -30,6 +30,7 @@ from backend.lists.keyset import (
     text_of_key,
 )
 from backend.lists.page_limits import check_limit, digits, maximum
+from backend.lists.shown import key_is_unchanged
 
 if TYPE_CHECKING:
     from rest_framework.pagination import HtmlContextWithPageLinks
@@ -69,7 +70,7 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
     ``exact`` or ``estimated``; the query parameter ``count=exact`` asks for an exact one. Every
     row is on one page: the primary key decides where the queryset's order is open. The links
     carry, besides limit and offset, the key that the page follows or precedes where rows are
-    ordered by primary key.
+    ordered by primary key, and the serializer shows it unchanged.
     """
 
     count_query_param = "count"
@@ -103,6 +104,8 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
         if isinstance(queryset, QuerySet):
             queryset, self.descending = by_pk(queryset)
         self.position_params = self._free_params(view, queryset)
+        if self.descending is not None and not key_is_unchanged(view, queryset.model):
+            self.position_params = ()
         self.position = self._position(queryset)
         rows = self._rows(queryset)
         page = self._cut(rows)
@@ -172,6 +175,8 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
             if not can_begin_at_a_key(queryset):
                 return parameters
             kind = "integer" if isinstance(queryset.model._meta.pk, IntegerField) else kind
+            if self.closed_parameters(view):
+                return parameters
         if not self._free_params(view, queryset):
             return parameters
         position = "A position that the links of a page carry: rows {} this primary key."
@@ -180,6 +185,14 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
             _parameter(self.before_query_param, position.format("before"), type=kind),
         ]
         return parameters
+
+    def closed_parameters(self, view: Any) -> set[str]:
+        """Those of positions where the view does not show the key; no message names them."""
+        meta = getattr(getattr(view, "serializer_class", None), "Meta", None)
+        model = getattr(getattr(view, "queryset", None) or meta, "model", None)
+        if model is None or key_is_unchanged(view, model):
+            return set()
+        return {self.after_query_param, self.before_query_param}
 
     # --- Which rows
 

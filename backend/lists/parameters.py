@@ -143,8 +143,8 @@ class KnownParametersMixin(_View):
         if not unread:
             return
         known = self._filters | _named_by(self) | _named_by(self._paginator_class())
-        for backend in self.filter_backends:
-            known -= getattr(backend(), "closed_parameters", lambda _: set())(self)
+        for part in filter(None, (*self.filter_backends, self._paginator_class())):
+            known -= getattr(part(), "closed_parameters", lambda _: set())(self)
         passing = (*HARMLESS, *setting("IGNORED_QUERY_PARAMETERS"))
         unknown = {
             name

@@ -459,12 +459,12 @@ def _is_orderable(model: type[Model], name: str) -> bool:
     """Whether rows ordered by ``name`` are in the order of that column alone."""
     if not _is_column(model, name):
         return False
-    field = model._meta.get_field(name)
+    field: Any = model._meta.get_field(name)
     if not field.is_relation or name == field.attname:
         return True
     # By the name of a relation they are in the order of the other model.
-    other = field.related_model
-    return all(is_pk(other, term) for term in other._meta.ordering)
+    other: type[Model] = field.related_model
+    return all(is_pk(other, term) for term in other._meta.ordering or ())
 
 
 def _model(view: Any) -> type[Model] | None:

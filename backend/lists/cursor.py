@@ -3,6 +3,9 @@
 A cursor has the values of the row that a page follows or precedes, one for each term of the
 ordering; the primary key is the last, so that no two rows share them. REST framework's has
 the first term alone, counts rows of one same value, and takes NULL for text.
+
+Who has a cursor can read it. From the first term on that the view does not show, it has no
+values, but the number of rows that share those before.
 """
 
 from __future__ import annotations
@@ -14,18 +17,19 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import takewhile
 from typing import Any
 
 from django.core.exceptions import FieldError, ImproperlyConfigured, ValidationError
 from django.db import connections, models
 from django.db.models import F, Field, Func, Q, QuerySet, Value
-from django.db.models.expressions import OrderBy
+from django.db.models.expressions import CombinedExpression, ExpressionWrapper, OrderBy
 from django.db.models.query import ModelIterable, ValuesIterable
 from rest_framework import exceptions, pagination
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
-from backend.lists import keyset
+from backend.lists import keyset, shown
 from backend.lists.page_limits import check_limit, digits, maximum
 
 # Whose values are the same after a way through a link.
@@ -36,7 +40,10 @@ VALUES = (
 )
 
 
+LARGEST_OFFSET = 2**62  # with a page after it, PostgreSQL's OFFSET takes it
 NUMBERS = (models.FloatField, models.DecimalField, models.IntegerField)
+# Expressions of what they name, and of nothing else; Func has SQL of anybody's.
+PLAIN = (F, Value, CombinedExpression, ExpressionWrapper)
 # What PostgreSQL compares, where Python has another value: no infinity, a real rounded, a fraction
 # cut off, a time in another zone, months of an interval that are not of 30 days each.
 POSITIONS: dict[tuple[type[Field[Any, Any]], ...], str] = {
@@ -78,6 +85,7 @@ class _Term:
     descending: bool
     nulls_first: bool | None  # None where there are none
     position: str | None  # the one of POSITIONS that the attribute is
+    columns: frozenset[str] | None  # by which its value can be told, None where that is not known
 
     def order(self, backward: bool) -> OrderBy:
         first = None if self.nulls_first is None else self.nulls_first != backward
@@ -161,6 +169,7 @@ class CursorPagination(pagination.CursorPagination):
 
     ordering: Any = None
     page_size_query_param = "limit"
+    offset_cutoff: Any = None  # a page further on would be the one before
 
     def paginate_queryset(
         self, queryset: Any, request: Request, view: Any = None
@@ -177,6 +186,7 @@ class CursorPagination(pagination.CursorPagination):
         self.base_url = request.build_absolute_uri()
         self.ordering = self.get_ordering(request, queryset, view)
         rows, self.terms = self._terms(queryset)
+        self.told = self._told(view, queryset.model)
         self.cursor = self.decode_cursor(request)
         self.page = self._rows(rows, size)
         if (self.has_next or self.has_previous) and self.template is not None:
@@ -207,17 +217,19 @@ class CursorPagination(pagination.CursorPagination):
             try:
                 position: Any = cursor.position  # a text: the stubs call it a number
                 texts = json.loads(position)
-                pairs = zip(self.terms, texts, strict=True)
+                pairs = zip(self.told, texts, strict=True)
                 self.values = [term.value(text) for term, text in pairs]
             except (ValidationError, ValueError, ArithmeticError, TypeError, RecursionError):
                 raise exceptions.NotFound(self.invalid_cursor_message) from None
+        if cursor is not None and cursor.offset > LARGEST_OFFSET:
+            raise exceptions.NotFound(self.invalid_cursor_message)
         return cursor
 
     def get_next_link(self) -> str | None:
-        return self._link(self.ends[-1:], backward=False) if self.has_next else None
+        return self._link(-1, backward=False) if self.has_next else None
 
     def get_previous_link(self) -> str | None:
-        return self._link(self.ends[:1], backward=True) if self.has_previous else None
+        return self._link(0, backward=True) if self.has_previous else None
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         cursor, limit = super().get_schema_operation_parameters(view)
@@ -229,24 +241,72 @@ class CursorPagination(pagination.CursorPagination):
 
     def _rows(self, queryset: QuerySet[Any], size: int) -> list[Any]:
         backward = self.cursor is not None and self.cursor.reverse
+        same = self._same(queryset, size, backward)
+        beyond = queryset
         if self.values is not None:
-            queryset = queryset.filter(_beyond(self.terms, self.values, backward))
-        ordered = queryset.order_by(*(term.order(backward) for term in self.terms))
-        rows = list(ordered[: size + 1])
+            # Without a term that is told, all rows are the same.
+            beyond = queryset.filter(
+                _beyond(self.told, self.values, backward) if self.told else Q(pk__in=())
+            )
+        ordered = beyond.order_by(*(term.order(backward) for term in self.terms))
+        rows = same + list(ordered[: max(size + 1 - len(same), 0)])
         more, begun = len(rows) > size, self.values is not None
         self.has_next, self.has_previous = (begun, more) if backward else (more, begun)
         page = rows[:size]
         page = page[::-1] if backward else page
-        self.ends = [[term.text(row) for term in self.terms] for row in page[:1] + page[-1:]]
+        self.ends = self._ends(queryset, page, len(same[: len(page)]), backward)
         for row in page if keyset.has_values(queryset) else ():
             for name in row.keys() & {term.attribute for term in self.terms if term.position}:
                 del row[name]  # no value that the view has asked for
         return page
 
-    def _link(self, ends: list[list[str | None]], *, backward: bool) -> str:
+    def _told(self, view: Any, model: type[models.Model]) -> list[_Term]:
+        """The first terms whose values the view shows: all of them, or those that a cursor has."""
+        fields, pk = keyset.forward_fields(model), model._meta.pk
+        columns = {getattr(fields.get(name), "attname", name) for name in shown.unchanged(view)}
+        if shown.key_is_unchanged(view, model):
+            columns |= {"pk", *(part.attname for part in getattr(pk, "fields", ()))}
+        told = takewhile(
+            lambda term: term.columns is not None and term.columns <= columns, self.terms
+        )
+        return list(told)
+
+    def _same(self, queryset: QuerySet[Any], size: int, backward: bool) -> list[Any]:
+        """Of the rows that share the cursor's values: those that the page begins with."""
+        if self.cursor is None or self.values is None or len(self.told) == len(self.terms):
+            return []
+        rows = queryset.filter(*map(_Term.same, self.told, self.values))
+        rows = rows.order_by(*(term.order(False) for term in self.terms))
+        place, most = self.cursor.offset, size + 1
+        if backward:
+            return list(rows[max(place - most, 0) : place])[::-1]
+        return list(rows[place : place + most])
+
+    def _ends(
+        self, queryset: QuerySet[Any], page: list[Any], same: int, backward: bool
+    ) -> list[tuple[list[str | None], int]]:
+        """Of the first row and the last: its values, and how many that share them come before
+        the first, and up to the last."""
+        if not page or len(self.told) == len(self.terms):
+            return [([term.text(row) for term in self.told], 0) for row in page[:1] + page[-1:]]
+        texts = [[term.text(row) for term in self.told] for row in page]
+        before, place = 0, 0 if self.cursor is None else self.cursor.offset
+        if backward and same == len(page):
+            before = max(place - same, 0)
+        elif backward:
+            values = [term.value(text) for term, text in zip(self.told, texts[0], strict=True)]
+            every = queryset.filter(*map(_Term.same, self.told, values)).count()
+            before = max(every - texts.count(texts[0]), 0)
+        elif same:
+            before = place
+        last = texts.count(texts[-1])
+        return [(texts[0], before), (texts[-1], last + (before if last == len(page) else 0))]
+
+    def _link(self, end: int, *, backward: bool) -> str:
         """To what follows or precedes the row; without one, from the beginning or the end."""
-        position: Any = json.dumps(ends[0]) if ends else None
-        return self.encode_cursor(pagination.Cursor(0, backward, position))
+        values, place = self.ends[end] if self.ends else (None, 0)
+        position: Any = None if values is None else json.dumps(values)
+        return self.encode_cursor(pagination.Cursor(place, backward, position))
 
     def _terms(self, queryset: QuerySet[Any]) -> tuple[QuerySet[Any], list[_Term]]:
         """The terms of the ordering, and the rows with the values that they need."""
@@ -346,6 +406,7 @@ def _term(
     expression, query = order.expression, queryset.query
     name: str | None = getattr(expression, "name", None) if isinstance(expression, F) else None
     field = None if name in query.annotations else _own_field(queryset, name)
+    columns = _columns(queryset, expression)
     if field is not None:
         name, attribute = "pk" if field.primary_key else field.attname, field.attname
         if field.primary_key and "pk" in query.values_select:
@@ -362,7 +423,23 @@ def _term(
     attribute = attribute if position is None else f"{alias}_position"
     descending, nulls_first = direction
     first = nulls_first if nullable else None
-    return queryset, _Term(name, attribute, field, descending, first, position)
+    return queryset, _Term(name, attribute, field, descending, first, position, columns)
+
+
+def _columns(queryset: QuerySet[Any], expression: Any) -> frozenset[str] | None:
+    """The names whose values tell that of the expression; None where it may read others."""
+    parts = list(expression.flatten()) if hasattr(expression, "flatten") else [expression]
+    if not all(
+        type(part) in PLAIN or type(part).__module__.startswith("django.db.models.functions.")
+        for part in parts
+    ):
+        return None
+    references: list[Any] = [part for part in parts if isinstance(part, F)]
+    fields = {each.name: _own_field(queryset, each.name) for each in references}
+    return frozenset(
+        name if field is None else "pk" if field.primary_key else field.attname
+        for name, field in fields.items()
+    )
 
 
 def _position(queryset: QuerySet[Any], field: Field[Any, Any], *, exact: bool) -> str | None:

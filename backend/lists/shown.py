@@ -13,14 +13,14 @@ import re
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, PermissionDenied
-from django.db.models import DecimalField, Field, FloatField, Model
+from django.db.models import DecimalField, FloatField, Model
 from django.http import Http404
 from rest_framework import ISO_8601, relations, serializers
 from rest_framework.exceptions import APIException
 from rest_framework_gis.fields import GeometryField
 
 # What decides about a value on its way out. A subclass with its own is not the column.
-FIELD_HOOKS = ("to_representation", "get_attribute", "use_pk_only_optimization")
+FIELD_HOOKS: tuple[str, ...] = ("to_representation", "get_attribute", "use_pk_only_optimization")
 FIELD_HOOKS += ("quantize", "enforce_timezone", "default_timezone")
 SERIALIZER_HOOKS = ("to_representation", "get_properties")
 # Where a serializer may choose its fields by the request.
@@ -58,7 +58,7 @@ def key_is_unchanged(view: Any, model: type[Model]) -> bool:
     return all(not columns.isdisjoint((part.name, part.attname)) for part in parts)
 
 
-def is_blurred(field: serializers.Field) -> bool:
+def is_blurred(field: serializers.Field[Any, Any, Any, Any]) -> bool:
     """Whether a geometry is shown rounded, so that nobody learns where it is."""
     precision = getattr(field, "precision", None)
     return precision is not None and not (isinstance(precision, int) and precision >= EXACT)
@@ -136,12 +136,12 @@ def _columns_of(serializer: Any) -> frozenset[str]:
         return frozenset()
     meta = getattr(serializer, "Meta", None)
     fields = dict(serializer.fields)
-    fields.pop(getattr(meta, "bbox_geo_field", None), None)  # shown as its box
+    fields.pop(getattr(meta, "bbox_geo_field", None) or "", None)  # shown as its box
     model = getattr(meta, "model", None)
     return frozenset(filter(None, (_column(field, model) for field in fields.values())))
 
 
-def _column(field: serializers.Field, model: type[Model] | None) -> str | None:
+def _column(field: serializers.Field[Any, Any, Any, Any], model: type[Model] | None) -> str | None:
     """The column whose values a field shows as they are stored."""
     child = getattr(field, "child", field)
     if field.write_only or any(hook_of_a_team(type(each), FIELD_HOOKS) for each in (field, child)):
@@ -158,7 +158,7 @@ def _column(field: serializers.Field, model: type[Model] | None) -> str | None:
     return field.source
 
 
-def _is_coarser(field: serializers.Field, model: type[Model] | None) -> bool:
+def _is_coarser(field: serializers.Field[Any, Any, Any, Any], model: type[Model] | None) -> bool:
     """Whether several values of the column are shown as one."""
     if isinstance(field, GeometryField):
         return is_blurred(field)
@@ -166,7 +166,7 @@ def _is_coarser(field: serializers.Field, model: type[Model] | None) -> bool:
     shape = getattr(field, "format", None)
     if whole and shape not in (None, ISO_8601):
         return not whole <= set(re.findall("%([A-Za-z])", shape))
-    column = _model_field(model, field.source)
+    column = _model_field(model, field.source or "")
     if isinstance(column, (DecimalField, FloatField)) and isinstance(
         field, serializers.IntegerField
     ):
@@ -175,8 +175,8 @@ def _is_coarser(field: serializers.Field, model: type[Model] | None) -> bool:
     return places is not None and (stored is None or places < stored)
 
 
-def _model_field(model: type[Model] | None, name: str) -> Field | None:
+def _model_field(model: type[Model] | None, name: str) -> Any:
     try:
-        return model and model._meta.get_field(name)
+        return None if model is None else model._meta.get_field(name)
     except FieldDoesNotExist:
         return None

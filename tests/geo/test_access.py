@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
@@ -475,6 +477,117 @@ def test_named_geometry_can_be_filtered_by(access: Api):
 
 def test_filter_by_what_is_shown_works_where_it_is_left_out_of_the_answer(access: Api):
     assert access.get("/blurred/?area__in_bbox=-123,45,-122,46&fields=name").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "boxed/?area__intersects",  # shown as its box
+        "rounded-lists/?area__intersects",
+        "counted/?home__intersects",
+        "counted/summary/?home__intersects",  # shows no rows
+        "counted/6/?home__intersects",
+        "own-serializer/summary/?home__intersects",
+        "members-list/summary/?home__intersects",  # of a list that is not everybody's
+        "members-list/summary/?area__intersects",
+    ],
+)
+def test_what_no_list_shows_cannot_be_filtered_by(access: Api, path: str):
+    answer = access.get(f"/{path}=POINT(-122.61 45.6)")
+    assert answer.status_code == 400
+    assert "no such filter" in answer.text
+
+
+def test_what_the_list_shows_can_be_filtered_by_where_rows_are_counted(
+    access: Api, clients: dict[str, Client]
+):
+    query = "area__in_bbox=-122.7,45.4,-122.67,45.7"
+    count = access.get(f"/counted/?{query}&count=exact").json()["count"]
+    assert 0 < count < 60
+    for view in ("counted", "own-serializer"):
+        assert access.get(f"/{view}/summary/?{query}").json() == {"count": count}
+    url = access.url(f"/members-list/summary/?{query}")
+    assert clients["token"].get(url).json() == {"count": count}
+
+
+# --- Keys and columns that are hidden or masked ------------------------------------------------
+
+
+def walk(access: Api, path: str, link: str) -> Iterator[dict]:
+    """A page and those that its links lead to."""
+    while path:
+        body = access.get(path).json()
+        yield body
+        path = body[link] and address_of(body[link])
+
+
+def address_of(link: str) -> str:
+    return "/" + link.split("/", 3)[3]
+
+
+def names(bodies: list[dict]) -> list[str]:
+    return [row["name"] for body in bodies for row in body["results"]]
+
+
+@pytest.mark.parametrize("view", ["plain/nicks", "nicks"])
+def test_links_carry_no_key_that_is_not_shown(access: Api, view: str):
+    every = access.sql("SELECT name FROM access_place ORDER BY id").splitlines()
+    pages = list(walk(access, f"/{view}/?limit=7", "next"))
+    assert names(pages) == every
+    links = [page[link] for page in pages for link in ("next", "previous") if page[link]]
+    assert len(links) == 16
+    assert not any("page_" in link for link in links)
+
+
+def test_position_by_a_key_that_is_not_shown_is_a_parameter_that_is_not_known(access: Api):
+    first = access.get("/plain/nicks/?limit=2").json()["results"]
+    assert access.get("/plain/nicks/?limit=2&page_after=30").json()["results"] == first
+    answer = access.get("/nicks/?limit=2&page_after=30")
+    assert answer.status_code == 400
+    assert "not known" in answer.json()["page_after"]
+    assert "page_before" not in answer.text
+    document = access.get("/swagger.json").json()["paths"]
+    for path, is_shown in (("/nicks/", False), ("/plain/nicks/", False), ("/blurred/", True)):
+        names = {each["name"] for each in document[path]["get"]["parameters"]}
+        assert ("page_after" in names) is is_shown, path
+
+
+@pytest.mark.parametrize("query", ["", "&fields=name", "&fields=id"])
+def test_links_carry_a_key_that_is_shown(access: Api, query: str):
+    link = access.get(f"/masked/?limit=2{query}").json()["next"]
+    assert "page_after=2" in link
+    assert access.get("/masked/?limit=2&page_after=2").json()["results"][0]["id"] == 3
+
+
+@pytest.mark.parametrize(
+    ("view", "order", "told"), [("by-owner", "owner, id", 1), ("by-secret", "secret, id", 0)]
+)
+def test_cursor_has_values_that_are_shown_alone(access: Api, view: str, order: str, told: int):
+    every = access.sql(f"SELECT name FROM access_place ORDER BY {order}").splitlines()
+    pages = list(walk(access, f"/{view}/?limit=7", "next"))
+    assert names(pages) == every
+    *_, end = (page["previous"] for page in pages)
+    back = list(walk(access, address_of(end), "previous"))
+    assert names(back[::-1]) == names(pages[:-1])
+    assert len(back) == 8
+    forth = list(walk(access, address_of(back[-1]["next"]), "next"))
+    assert names(forth) == names(pages[1:])
+    for page in (*pages, *back, *forth):
+        for link in filter(None, (page["next"], page["previous"])):
+            (cursor,) = parse_qs(urlsplit(link).query)["cursor"]
+            values = json.loads(parse_qs(b64decode(cursor).decode())["p"][0])
+            assert len(values) == told
+            assert set(values) <= {None, "basic", "token", "session", "a", "b"}
+
+
+@pytest.mark.parametrize("name", ["secret", "-secret", "owner", "home"])
+def test_what_is_masked_or_hidden_cannot_be_ordered_by_unless_it_is_named(access: Api, name: str):
+    answer = access.get(f"/masked/?ordering={name}")
+    assert answer.status_code == 400
+    assert "is not one of id, name" in answer.text
+    assert access.get("/masked/?ordering=-name,id").status_code == 200
+    named = access.get(f"/named-orders/?ordering={name}").status_code
+    assert named == (200 if "secret" in name else 400)
 
 
 @pytest.mark.parametrize("stream", ["geojson", "geojsonl", "csv", "fgb"])

@@ -7,15 +7,21 @@ from django.http import HttpResponse
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import condition
-from rest_framework import viewsets
+from rest_framework import serializers, viewsets
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.decorators import action
 from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter
 from rest_framework_gis.fields import GeometryField
-from rest_framework_gis.serializers import GeoFeatureModelSerializer
+from rest_framework_gis.serializers import (
+    GeoFeatureModelListSerializer,
+    GeoFeatureModelSerializer,
+)
 
 from access.models import Mine, Note, Place, Site
 from backend.geo.viewsets import SpatialMixin
+from backend.lists.pagination import CursorPagination
 
 
 class PlaceSerializer(GeoFeatureModelSerializer):
@@ -61,6 +67,54 @@ class SiteSerializer(GeoFeatureModelSerializer):
 class MineSerializer(GeoFeatureModelSerializer):
     class Meta(NoteSerializer.Meta):
         model = Mine
+
+
+class NickSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Place
+        fields = ["name", "owner"]
+
+
+class Masked(serializers.CharField):
+    def to_representation(self, value):
+        return f"***{value[-2:]}"
+
+
+class MaskedSerializer(serializers.ModelSerializer):
+    secret = Masked()
+
+    class Meta:
+        model = Place
+        fields = ["id", "name", "owner", "secret"]
+        extra_kwargs = {"owner": {"write_only": True}}
+
+
+class BoxedSerializer(GeoFeatureModelSerializer):
+    class Meta:
+        model = Place
+        geo_field = "home"
+        bbox_geo_field = "area"
+        fields = ["id", "name"]
+
+
+class Rounding(GeoFeatureModelListSerializer):
+    def to_representation(self, data):
+        shown = super().to_representation(data)
+        for feature in shown["features"]:
+            feature["geometry"] = None
+        return shown
+
+
+class RoundedListSerializer(GeoFeatureModelSerializer):
+    class Meta(PlaceSerializer.Meta):
+        list_serializer_class = Rounding
+
+
+class WhereSerializer(GeoFeatureModelSerializer):
+    home = GeometryField()
+
+    class Meta(PlaceSerializer.Meta):
+        fields = ["id", "name", "area", "home"]
 
 
 class PlainPlaces(viewsets.ModelViewSet):
@@ -200,6 +254,74 @@ class NamedFilters(SpatialMixin, PlainBlurred):
     spatial_filter_fields = ["home"]
 
 
+class Nicks(viewsets.ReadOnlyModelViewSet):
+    """Without the key of a row, as a team has it."""
+
+    queryset = Place.objects.all()
+    serializer_class = NickSerializer
+
+
+class ByOwner(SpatialMixin, Nicks):
+    queryset = Place.objects.order_by("owner")
+    pagination_class = CursorPagination
+
+
+class BySecret(ByOwner):
+    queryset = Place.objects.order_by("secret")
+
+
+class MaskedPlaces(SpatialMixin, viewsets.ReadOnlyModelViewSet):
+    queryset = Place.objects.all()
+    serializer_class = MaskedSerializer
+
+
+class NamedOrders(MaskedPlaces):
+    ordering_fields = ["secret"]
+
+
+class Boxed(SpatialMixin, viewsets.ReadOnlyModelViewSet):
+    queryset = Place.objects.all()
+    serializer_class = BoxedSerializer
+
+
+class RoundedLists(SpatialMixin, viewsets.ReadOnlyModelViewSet):
+    queryset = Place.objects.all()
+    serializer_class = RoundedListSerializer
+
+
+class Counted(SpatialMixin, viewsets.ReadOnlyModelViewSet):
+    """Its list alone shows rows, with nothing of where their home is."""
+
+    queryset = Place.objects.all()
+
+    def get_serializer_class(self):
+        return PlaceSerializer if self.action == "list" else WhereSerializer
+
+    @action(detail=False)
+    def summary(self, request):
+        return Response({"count": self.filter_queryset(self.get_queryset()).count()})
+
+
+class OwnSerializer(SpatialMixin, viewsets.ReadOnlyModelViewSet):
+    queryset = Place.objects.all()
+    serializer_class = PlaceSerializer
+
+    @action(detail=False, serializer_class=WhereSerializer)
+    def summary(self, request):
+        return Response({"count": self.filter_queryset(self.get_queryset()).count()})
+
+
+class MembersList(OwnSerializer):
+    """Of which others than members may have the number of rows."""
+
+    permission_classes = [IsAuthenticated]
+    serializer_class = WhereSerializer
+
+    @action(detail=False, permission_classes=[AllowAny])
+    def summary(self, request):
+        return Response({"count": self.filter_queryset(self.get_queryset()).count()})
+
+
 class LoginToken:
     """A user that is no model, as of a signed token."""
 
@@ -233,6 +355,17 @@ for name, plain in PLAIN.items():
     options = {"conditional_headers": ["X-Tenant"]} if issubclass(plain, Tenant) else {}
     router.register(name, ours(plain, **options), basename=plain.__name__)
 router.register("named-filters", NamedFilters, basename="named-filters")
+router.register("plain/nicks", Nicks, basename="plain-nicks")
+router.register("nicks", ours(Nicks), basename="nicks")
+router.register("by-owner", ByOwner, basename="by-owner")
+router.register("by-secret", BySecret, basename="by-secret")
+router.register("masked", MaskedPlaces, basename="masked")
+router.register("named-orders", NamedOrders, basename="named-orders")
+router.register("boxed", Boxed, basename="boxed")
+router.register("rounded-lists", RoundedLists, basename="rounded-lists")
+router.register("counted", Counted, basename="counted")
+router.register("own-serializer", OwnSerializer, basename="own-serializer")
+router.register("members-list", MembersList, basename="members-list")
 router.register("any-header", ours(PlainNotes), basename="any-header")
 router.register("nowhere", Nowhere, basename="nowhere")
 urlpatterns = [

@@ -6,10 +6,12 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Set
 from dataclasses import dataclass
 
 from django.db import DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.recorder import MigrationRecorder
 
 from backend.conf.errors import one_line
 from backend.databases.needs import Need, aliases, need_of
@@ -33,9 +35,6 @@ REASONS: dict[Refusal | None, str] = {Refusal.LOGIN: LOGIN_REFUSED, Refusal.SLOT
 # database which swallows packets does not make every probe late.
 PATIENCE = 2.0
 PATIENCE_WITH_THE_SICK = 0.25
-
-# Migrations do not become unapplied, and reading them costs 0.1 s: asked until in.
-_migrated: set[str] = set()
 
 
 @dataclass(frozen=True)
@@ -100,6 +99,9 @@ class Probe:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._state = OK
+        # The driver's connection over which all was found to be in, and what was recorded then.
+        self._migrated_over: object = None
+        self._recorded: Set[tuple[str, str]] | None = None
 
     def ask(self) -> None:
         with self._lock:
@@ -151,7 +153,8 @@ class Probe:
         return True
 
     def _migrations(self) -> str:
-        if self.alias in _migrated:
+        # A new connection may lead to another server: an empty one, or a copy that is older.
+        if self.connection.connection is self._migrated_over:
             return OK
         # Django reads the table of migrations through the thread's connection, whichever it
         # was given: one more to open, and with gevent that of another greenlet.
@@ -159,7 +162,7 @@ class Probe:
         connections[self.alias] = self.connection
         try:
             if has_managed_models(self.alias):
-                if migrations_pending(self.alias):
+                if self._is_behind():
                     return PENDING
                 if lost := tables.lost(self.alias):
                     if self._state != MISSING:
@@ -167,8 +170,18 @@ class Probe:
                     return MISSING
         finally:
             connections[self.alias] = of_thread
-        _migrated.add(self.alias)
+        self._migrated_over = self.connection.connection
         return OK
+
+    def _is_behind(self) -> bool:
+        """Whether migrations are pending; those on disk are read once, which costs 0.1 s."""
+        recorder = MigrationRecorder(self.connection)
+        if self._recorded is not None and self._recorded <= recorder.applied_migrations().keys():
+            return False
+        if migrations_pending(self.alias):
+            return True
+        self._recorded = recorder.applied_migrations().keys()
+        return False
 
 
 # For each process and database: a fork must not share them.

@@ -258,6 +258,12 @@ def test_ready_goes_back_to_waiting_and_says_since_when(containers: Containers, 
     assert waiting.status_code == 503
     assert waiting.json()["checks"] == {"database:default": "unreachable"}
     assert waiting.json()["since"] >= first
+    # As after a volume was lost, or a copy was restored that is older.
+    postgis.sql(f"CREATE DATABASE {database}")
+    assert in_phase(container, "migrations-pending").json()["checks"] == {
+        "database:default": "migrations pending"
+    }
+    postgis.sql(f"DROP DATABASE {database} WITH (FORCE)")
     postgis.sql(f"ALTER DATABASE {database}_away RENAME TO {database}")
     again = in_phase(container, "ready").json()["since"]
     assert again >= waiting.json()["since"]

@@ -21,6 +21,32 @@ print(kept is not None and asked() is kept)
 setup_test_environment()
 print(asked() is None)
 """
+SERVERS = """
+from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from backend.health import checks
+
+def state():
+    return checks.database_states()[0].state
+
+def again():
+    checks._probe("default").connection.close()
+    return state()
+
+call_command("migrate", verbosity=0)
+with CaptureQueriesContext(checks._probe("default").connection) as asked:
+    print(state(), len(asked) > 1)
+with CaptureQueriesContext(checks._probe("default").connection) as asked:
+    print(state(), len(asked))
+print(again())
+connection.cursor().execute("ALTER TABLE auth_user RENAME TO away")
+print(state(), again())
+connection.cursor().execute("ALTER TABLE away RENAME TO auth_user")
+print(again())
+connection.cursor().execute("DELETE FROM django_migrations WHERE app = 'auth'")
+print(state(), again())
+"""
 SETTINGS = """
 from backend.hacko_settings import *
 
@@ -33,3 +59,15 @@ def test_a_probes_connection_is_kept_unless_tests_run(project: Path) -> None:
     (project / "local_settings/settings.py").write_text(SETTINGS)
     (project / "data").mkdir()
     assert shell(project, PROBE).splitlines()[-2:] == ["True", "True"]
+
+
+def test_what_a_probe_knows_of_a_server_ends_with_its_connection(project: Path) -> None:
+    (project / "data").mkdir()
+    assert shell(project, SERVERS).splitlines() == [
+        "ok True",
+        "ok 1",
+        "ok",
+        "ok tables missing",
+        "ok",
+        "ok migrations pending",
+    ]

@@ -21,7 +21,8 @@ fail() {
 # The application must be able to write to its data folder. A mounted one belongs to root when Docker
 # made it; so do files that a child's Dockerfile made there: RUN python manage.py collectstatic.
 # What another container put there is not trusted: no link in it is followed, also where a folder
-# becomes one meanwhile (-execdir).
+# becomes one meanwhile (-execdir). Of uploads only folders, which find tells apart without asking for
+# each file: to put another in the place of one takes no more.
 give_data_folder() {
   local folder=${DATA_DIR:-} give=(chown --no-dereference "$app_uid:$app_gid")
   if [[ -n $folder && -d $folder ]]; then
@@ -30,6 +31,7 @@ give_data_folder() {
       PATH=/usr/bin # without the working directory, which -execdir refuses
       find . -maxdepth 1 -user root -execdir "${give[@]}" {} +
       find ./static -user root -execdir "${give[@]}" {} +
+      find ./media -type d -user root -execdir "${give[@]}" {} +
     ) 2>/dev/null || true # there is no such folder, or it is read-only: the boot says so
   fi
 }
@@ -73,7 +75,6 @@ become_developer() {
     uid=$app_uid
   fi
   share_data_folder
-  umask 0002
   exec setpriv --reuid "$uid" --regid "$gid" --groups "$app_gid" -- python -m backend.boot "$@"
 }
 
@@ -99,6 +100,8 @@ main() {
   else
     cd /code
   fi
+  # What is made in /data can be written by the next container, under another UID of group 0.
+  if [[ $EUID -eq 0 || ${GROUPS[0]} -eq 0 ]]; then umask g+w; fi
   if [[ $EUID -ne 0 ]]; then
     # Started under a user of its own choice; one without an entry in passwd has no home.
     [[ -w ${HOME:-/} && ${HOME:-/} != / ]] || export HOME=$app_home

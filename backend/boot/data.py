@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from django.db.models import FileField
 from backend.boot import volume
 from backend.conf import kept_key
 from backend.conf.errors import StartupError
+from backend.databases.needs import Need, aliases
+from backend.health.checks import has_managed_models, sqlite_files, unwritable_files
 from backend.logs.boot import say
 
 
@@ -32,6 +36,27 @@ def keeps_a_database() -> str | None:
     """The file of a database that lies in DATA_DIR, None where there is none."""
     files = [str(database.get("NAME") or "") for database in settings.DATABASES.values()]
     return next((file for file in files if file.startswith(f"{settings.DATA_DIR}/")), None)
+
+
+def share_databases() -> None:
+    """Let group 0 write to SQLite's files, as to their folder; say which cannot be written."""
+    for alias in filter(has_managed_models, aliases(Need.REQUIRED, Need.OPTIONAL)):
+        files = sqlite_files(alias)
+        # Of another user, gone by now, or on a filesystem without modes.
+        with contextlib.suppress(OSError):
+            for file in files[:1]:
+                file.touch(0o664)  # SQLite itself would let nobody else write
+        for file in files:
+            with contextlib.suppress(OSError):
+                status = file.stat()
+                if status.st_gid == 0 and not status.st_mode & stat.S_IWGRP:
+                    file.chmod(stat.S_IMODE(status.st_mode) | stat.S_IWGRP)
+        if unwritable := unwritable_files(alias):
+            say(
+                f"WARNING: the database '{alias}' can only be read: {unwritable[0]} cannot be "
+                f"written by UID {os.geteuid()}. Give it to that user on the host: "
+                f"chown {os.geteuid()} FILE"
+            )
 
 
 def find_temporary_folder() -> None:
@@ -74,18 +99,24 @@ def make_media_folder() -> None:
     if not settings.MEDIA_ROOT or not keeps_uploads_in_a_folder():
         return
     folder = Path(settings.MEDIA_ROOT)
+    place = f"MEDIA_ROOT, the folder {folder},"
     try:
         volume.make(folder, settings.FILE_UPLOAD_DIRECTORY_PERMISSIONS or 0o2775)
-        if os.access(folder, os.W_OK | os.X_OK):
+        # Not deeper, where there may be many.
+        below = [Path(entry.path) for entry in os.scandir(folder) if entry.is_dir()]
+        unwritable = [each for each in (folder, *below) if not os.access(each, os.W_OK | os.X_OK)]
+        if not unwritable:
             return
+        if folder not in unwritable:
+            place = f"{unwritable[0]}, in MEDIA_ROOT,"
         reason = "Permission denied"
     except OSError as error:
         reason = error.strerror or str(error)
     if name := field_with_files():
         say(
-            f"WARNING: uploads to {name} will fail: MEDIA_ROOT, the folder {folder}, cannot be "
-            f"written by UID {os.geteuid()}: {reason}. Mount a volume at {settings.DATA_DIR}, or "
-            f"give a mounted folder to that user on the host: chown {os.geteuid()} FOLDER"
+            f"WARNING: uploads to {name} will fail: {place} cannot be written by UID "
+            f"{os.geteuid()}: {reason}. Mount a volume at {settings.DATA_DIR}, or give a mounted "
+            f"folder to that user on the host: chown {os.geteuid()} FOLDER"
         )
 
 

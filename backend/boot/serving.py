@@ -128,6 +128,7 @@ def prepare() -> None:
     Raises StartupError at the first thing that is not.
     """
     data.make_folder()
+    data.share_databases()
     data.find_temporary_folder()
     data.check_kept_key()
     data.make_media_folder()

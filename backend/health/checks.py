@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Set
 from dataclasses import dataclass
+from pathlib import Path
 
 from django.db import DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
@@ -84,6 +85,20 @@ def migrations_pending(alias: str) -> bool:
     return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
+def sqlite_files(alias: str) -> list[Path]:
+    """The files of a database of SQLite: its own, and those that are beside it at times."""
+    file = str(connections[alias].settings_dict["NAME"])
+    if connections[alias].vendor != "sqlite" or file.startswith((":memory:", "file:")):
+        return []
+    return [Path(f"{file}{suffix}") for suffix in ("", "-wal", "-shm", "-journal")]
+
+
+def unwritable_files(alias: str) -> list[Path]:
+    """Those of SQLite's files that are there, and that this user may not write to."""
+    # In this order, because they come and go.
+    return [file for file in sqlite_files(alias) if not os.access(file, os.W_OK) and file.exists()]
+
+
 class Probe:
     """Asks one database how it is: in a thread and a connection of its own, one at a time.
 
@@ -143,12 +158,15 @@ class Probe:
             self.connection.close_if_unusable_or_obsolete()
 
     def _is_read_only(self) -> bool:
-        """Whether the server refuses to write, as one that is a standby since a failover."""
-        if self.connection.vendor != "postgresql":
+        """Whether no statement can write: to a standby since a failover, to another user's file."""
+        if self.connection.vendor == "sqlite":
+            found = bool(unwritable_files(self.alias))
+        else:
+            found = bool(is_read_only(self.connection.connection))
+        if not found:
             return False
-        if not is_read_only(self.connection.connection):
-            return False
-        # By now the name may lead to another server: the next question follows it.
+        # By now the name may lead to another server, or the file be given to this user: the
+        # next question follows it.
         self.connection.close()
         return True
 

@@ -110,12 +110,13 @@ def test_mounted_project_of_root_runs_as_root_and_says_so(containers: Containers
 
 
 def test_root_follows_no_link_when_it_hands_over_the_data_folder(containers: Containers) -> None:
-    script = "ln -s /etc/passwd /data/link; exec /code/bin/docker-entrypoint.sh"
+    make = "ln -s /etc/passwd /data/link; ln -s /etc /data/media/link; mkdir -p /data/media/a/b"
+    files = "/etc/passwd /data/link /etc /data/media/a /data/media/a/b"
     done = containers.run(
-        *("bash", "-c", f"{script} stat --format %U /etc/passwd /data/link"),
+        *("bash", "-c", f"{make}; exec /code/bin/docker-entrypoint.sh stat --format %U {files}"),
         options=["--user", "0", "--entrypoint", ""],
     )
-    assert done.stdout.split() == ["root", "app"], done.stderr
+    assert done.stdout.split() == ["root", "app", "root", "app", "app"], done.stderr
 
 
 def test_no_program_raises_the_rights_of_who_calls_it(containers: Containers):

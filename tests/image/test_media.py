@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from tests.support.broken import write
-from tests.support.containers import Container, Containers
+from tests.support.containers import Container, Containers, until
 
 FILES = {
     "local_settings/settings.py": """
@@ -138,7 +138,6 @@ def test_uploads_are_served_in_development_and_kept_for_production(
     assert modes.split() == ["2775", "2775", "664"]
     # As a proxy does, in a container with the same volume.
     assert "tree.png" in development.exec("wc", "--bytes", file, user="65534:65534")
-    development.exec("bash", "-c", "chmod g+w /data/db.sqlite3*")
     development.remove()
 
     production = containers.start(
@@ -178,6 +177,27 @@ def test_start_says_that_uploads_will_fail_and_the_doctor_names_it(
     assert warning in container.logs()
     found = container.exec("python", "manage.py", "doctor", check=False, user="1001:0")
     assert "MEDIA_ROOT (/code/media) cannot be written by UID 1001; " in found
+
+
+def test_files_of_another_user_are_named_and_the_database_is_read_only(
+    containers: Containers, tmp_path: Path
+):
+    """Made by one that shares nothing, as a command on the host or a container of another image."""
+    places = {**mounts(tmp_path), containers.volume(): "/data"}
+    make = "mkdir --mode 755 /data/media/photos && python manage.py migrate --verbosity 0"
+    others = ["--user", "5000:0", "--entrypoint", ""]
+    done = containers.run("bash", "-c", make, options=others, mounts=places)
+    assert done.returncode == 0, done.stderr
+    container = containers.start(mounts=places).wait_until_ready()
+    log = container.logs()
+    database = "the database 'default' can only be read: /data/db.sqlite3 cannot be written by UID"
+    assert f"boot: WARNING: {database} 1001. " in log
+    folder = "photos.Photo.file will fail: /data/media/photos, in MEDIA_ROOT, cannot be written by"
+    assert f"boot: WARNING: uploads to {folder} UID 1001: Permission denied." in log
+    ready = container.get("/health/ready").json()
+    assert (ready["status"], ready["checks"]) == ("degraded", {"database:default": "read-only"})
+    container.exec("chown", "1001", "/data/db.sqlite3", user="0")
+    until(lambda: container.get("/health/ready").json()["status"] == "ready", "it can be written")
 
 
 @pytest.mark.parametrize("storages", ["", "STORAGES.pop('default')"])

@@ -18,8 +18,30 @@ if TYPE_CHECKING:
 
     from gunicorn.config import Config
 
-
-NO_SUCH_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+NO_SUCH_ADDRESS = (
+    "This container has no such address, nor any of IPv6 where the host has switched that off: "
+    "bind to 0.0.0.0, or give the container that network."
+)
+NO_FOLDER = (
+    "Mount a volume at the folder of that socket, writable by UID {uid}, or choose one that is "
+    "there, such as /tmp: bind in gunicorn_conf.py."
+)
+ANOTHER = "choose another address: PORT, or bind in gunicorn_conf.py."
+# By what the system says; it is all that gunicorn passes on.
+FIXES = {
+    errno.EADDRINUSE: f"Stop the program that listens there, or {ANOTHER}",
+    errno.EADDRNOTAVAIL: NO_SUCH_ADDRESS,
+    errno.EAFNOSUPPORT: NO_SUCH_ADDRESS,
+    errno.ENOENT: NO_FOLDER,
+    errno.ENOTDIR: NO_FOLDER,
+    errno.EROFS: NO_FOLDER,
+    errno.EACCES: NO_FOLDER,
+}
+# Of TCP: the kernel keeps ports below net.ipv4.ip_unprivileged_port_start for root.
+LOW_PORT = (
+    "This host keeps low ports for root. Keep PORT=8000 and publish it as the low one "
+    "(docker run -p 80:8000), or lower it: --sysctl net.ipv4.ip_unprivileged_port_start=0"
+)
 
 
 class Listening:
@@ -84,12 +106,8 @@ def _bind(config: Config) -> list[socket]:
 
 
 def _fix(reason: object) -> str:
-    if any(os.strerror(number) in str(reason) for number in NO_SUCH_ADDRESS):
-        return (
-            "This container has no such address, nor any of IPv6 where the host has switched that "
-            "off: bind to 0.0.0.0, or give the container that network."
-        )
-    return (
-        "Stop the program that listens there, or choose another address: PORT, or bind in "
-        "gunicorn_conf.py."
-    )
+    said = str(reason)
+    if os.strerror(errno.EACCES) in said and said.startswith("connection to ("):
+        return LOW_PORT
+    fixes = (fix for number, fix in FIXES.items() if os.strerror(number) in said)
+    return next(fixes, f"C{ANOTHER[1:]}").format(uid=os.geteuid())

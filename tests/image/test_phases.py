@@ -242,6 +242,25 @@ def test_port_in_use_stops_the_boot_and_names_it(containers: Containers):
     assert "migrating" not in done.stdout
 
 
+LOW = ("--sysctl", "net.ipv4.ip_unprivileged_port_start=1024")
+
+
+@pytest.mark.parametrize(
+    ("address", "options", "says", "fix"),
+    [
+        ("0.0.0.0:80", LOW, "Permission denied", "publish it as the low one"),
+        ("unix:/run/api.sock", (), "Permission denied", "writable by UID 1001"),
+        ("unix:/absent/api.sock", (), "No such file or directory", "Mount a volume"),
+    ],
+)
+def test_address_that_this_user_cannot_have_stops_the_boot(
+    containers: Containers, address: str, options: tuple[str, ...], says: str, fix: str
+):
+    done = containers.run("--bind", address, options=options)
+    assert done.returncode == 1
+    assert_two_lines(done.stderr, "The server cannot listen: connection to ", says, fix)
+
+
 @pytest.mark.parametrize("flag", ["--check-config", "--print-config"])
 def test_gunicorn_that_only_checks_listens_nowhere(containers: Containers, flag):
     done = containers.run(flag)

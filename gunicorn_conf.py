@@ -78,6 +78,7 @@ def when_ready(server):
     arbiter.stop_new_workers_too()
     arbiter.hear_signals()
     target.write_server(server)
+    target.warn_of_unseen(server)
 
 
 on_starting = handover.take

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from backend.boot import commands
@@ -16,7 +17,9 @@ def main(arguments: list[str]) -> None:
     command = [*SERVER, *arguments] if not arguments or arguments[0].startswith("-") else arguments
     server = commands.server_of(command)
     if server is None:
-        target.write(target.RUNNING)
+        if target.UNSEEN not in os.environ:
+            os.environ[target.UNSEEN] = command[0]
+            target.write(target.RUNNING)
         become(command)
         return
     # Only now: it loads Django, for which a shell need not wait.

@@ -20,7 +20,7 @@ DJANGOS = ("runserver", "runserver_plus")
 SHELLS = ("sh", "bash", "dash")
 # They run the command that follows them.
 WRAPPERS = (
-    *("exec", "env", "ddtrace-run", "opentelemetry-instrument"),
+    *("exec", "env", "tini", "dumb-init", "ddtrace-run", "opentelemetry-instrument"),
     *("newrelic-admin", "run-program"),
 )
 ASSIGNMENT = re.compile(r"\w+=.*", re.DOTALL)

@@ -48,6 +48,8 @@ FLAGS = "GUNICORN_CMD_ARGS"
 
 def serve(command: list[str], server: commands.Server) -> None:
     """Prepare, then become the command that starts a server."""
+    if target.UNSEEN in os.environ:
+        os.environ[target.UNSEEN] = ""
     target.write(target.STARTING)
     with stopping.at_once("stopped before it was ready", terminated=0), explained():
         console.start()

@@ -7,6 +7,7 @@ is: ``http HOST PORT``, ``tls HOST PORT``, ``unix PATH``.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,22 +18,53 @@ if TYPE_CHECKING:
 STARTING, RUNNING, LISTENING = "starting", "running", "listening"
 # The first is there, and can be written, in a read-only container too.
 FOLDERS = (Path("/dev/shm"), Path("/tmp"))  # noqa: S108
-NAME = "health-check"
+# In the environment of a command that the image does not see into, such as a script: its name.
+# Empty for a server below it that the boot prepared for. `docker exec` has no such variable.
+UNSEEN = "BACKEND_UNSEEN_COMMAND"
 # Those at which a server listens are not those at which it is asked.
 LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
 def write(line: str) -> None:
-    """Write it for this container; nothing outside one, and of what `docker exec` starts there."""
-    if 1 not in (os.getpid(), os.getppid()):
+    """Write it for this container; nothing outside one, nor for what `docker exec` starts there.
+
+    Where no folder takes it, bin/healthcheck goes by the command: no start ends for want of it.
+    """
+    if 1 not in (os.getpid(), os.getppid()) and UNSEEN not in os.environ:
+        return
+    try:
+        name = _name()
+    except OSError:
         return
     for folder in FOLDERS:
-        if os.access(folder, os.W_OK):
-            # Whole or not at all.
-            new = folder / f"{NAME}.{os.getpid()}"
-            new.write_text(f"{line}\n")
-            new.replace(folder / NAME)
+        if _is_written(folder / name, line):
             return
+
+
+def _name() -> str:
+    """One that no other container has: those of a pod share folders, users and host names.
+
+    The number of its first mount, and when its first process began. Raises OSError without /proc.
+    """
+    mounts, first = (
+        Path("/proc", name).read_text(errors="replace") for name in ("self/mountinfo", "1/stat")
+    )
+    mount, began = mounts.split(maxsplit=1)[0], first.rpartition(") ")[2].split()[19]
+    return f"health-check.{mount}.{began}"
+
+
+def _is_written(file: Path, line: str) -> bool:
+    """Write it whole or not at all; where that fails, what stood there is no longer true."""
+    new = file.with_name(f"{file.name}.{os.getpid()}")
+    try:
+        new.write_text(f"{line}\n")
+        new.replace(file)
+    except OSError:  # full, read-only, or another user's
+        for path in (new, file):
+            with contextlib.suppress(OSError):
+                path.unlink()
+        return False
+    return True
 
 
 def write_server(server: Arbiter) -> None:
@@ -40,6 +72,18 @@ def write_server(server: Arbiter) -> None:
     sockets = [listener.sock.getsockname() for listener in server.LISTENERS]
     # With reuse_port each worker binds them.
     write(line_of(sockets or server.cfg.address, server.cfg))
+
+
+def warn_of_unseen(server: Arbiter) -> None:
+    """gunicorn's hook when_ready: what is missing where the image did not see its command."""
+    if command := os.environ.get(UNSEEN):
+        server.log.warning(
+            "gunicorn was started by %r, which the image does not see into: no database was waited "
+            "for, nothing was migrated or collected, and what is in flight may be cut when the "
+            "container stops. Start it there with: exec /code/bin/docker-entrypoint.sh gunicorn "
+            "backend.wsgi -c gunicorn_conf.py",
+            command,
+        )
 
 
 def line_of(addresses: list[Any], config: Any) -> str:

@@ -27,6 +27,11 @@ class Answer(socketserver.BaseRequestHandler):
 
 socketserver.TCPServer(("127.0.0.1", 9300), Answer).serve_forever()
 """
+ENTRY_POINT = "/code/bin/docker-entrypoint.sh"
+START = """#!/bin/sh
+echo "this script starts it"
+$1 gunicorn backend.wsgi -c /code/gunicorn_conf.py --bind 127.0.0.1:9600 --workers 1
+"""
 WAITS = "echo waiting; exec sleep 600"
 
 
@@ -58,6 +63,7 @@ CASES = [
     Case("worker", ("celery", "--app", "team", "worker")),
     Case("below Docker's init", ("celery", "worker"), options=("--init",)),
     Case("another entry point", ("-c", WAITS), options=("--entrypoint", "sh")),
+    Case("full memory", options=("--tmpfs", "/dev/shm:size=4k")),
     Case(
         "nowhere to write",
         # To collect them into an empty folder takes most of a minute.
@@ -111,9 +117,14 @@ def health(container: Container) -> str:
     return container.inspect()["State"]["Health"]["Status"]
 
 
-def asked_while_it_hangs(container: Container) -> str:
-    container.exec("bash", "-c", "kill -STOP $(cat /proc/1/task/1/children)")
+def asked(container: Container) -> str:
+    """The exit code of the health check, or 124 where it waits for a server that hangs."""
     return container.exec("bash", "-c", "timeout 1 bin/healthcheck; echo $?").strip()
+
+
+def asked_while_it_hangs(container: Container) -> str:
+    container.exec("bash", "-c", "kill -STOP -1")
+    return asked(container)
 
 
 @pytest.mark.parametrize("name", [case.name for case in CASES])
@@ -139,6 +150,41 @@ def test_shell_form_is_prepared_and_has_the_images_server(seen: Callable[[str], 
 def test_shell_that_keeps_the_signal_is_warned_of(containers: Containers) -> None:
     done = containers.run("sh", "-c", "true && gunicorn --version; echo ended")
     assert "WARNING: gunicorn runs below a shell, which keeps the signal" in done.stdout
+
+
+def test_server_below_a_script_is_warned_of_and_asked(
+    containers: Containers, tmp_path: Path
+) -> None:
+    script = write(tmp_path, {"start.sh": START}) / "start.sh"
+    script.chmod(0o755)
+    mounts = {script: "/code/start.sh:ro"}
+    container = containers.start("./start.sh", mounts=mounts)
+    through_the_image = containers.start("./start.sh", ENTRY_POINT, mounts=mounts)
+    warning = "gunicorn was started by './start.sh', which the image does not see into"
+    until(lambda: warning in container.logs(), "the warning")
+    assert container.logs().count(warning) == 1
+    assert asked(container) == "0"
+    assert asked_while_it_hangs(container).endswith("124")
+    until(lambda: "Listening at" in through_the_image.logs(), "the server")
+    assert "this script starts it\nboot: " in through_the_image.logs()
+    until(lambda: asked(through_the_image) == "0", "it is well")
+    assert warning not in through_the_image.logs()
+
+
+def test_containers_that_share_memory_have_a_check_each(containers: Containers) -> None:
+    first = containers.start(options=["--ipc", "shareable"]).wait_until_serving()
+    share = ["--ipc", f"container:{first.name}"]
+    for options in ([], ["--user", "2000:0"]):
+        done = containers.run("true", options=[*share, *options])
+        assert (done.returncode, done.stderr) == (0, "")
+    assert asked(first) == "0"
+    assert asked_while_it_hangs(first).endswith("124")
+
+
+def test_both_families_of_addresses_can_be_listened_at(containers: Containers) -> None:
+    container = containers.start("--bind", "[::]:8000").wait_until_ready()
+    ask = "exec 3<>/dev/tcp/::1/8000; printf 'GET /health/live HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3"
+    assert '{"status": "live"}' in container.exec("bash", "-c", ask)
 
 
 def test_address_that_this_container_has_not_stops_the_start(containers: Containers) -> None:

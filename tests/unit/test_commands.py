@@ -19,6 +19,7 @@ from tests.support.projects import run
         (["/opt/venv/bin/gunicorn", "backend.wsgi"], "gunicorn"),
         (["python", "-m", "gunicorn", "backend.wsgi"], "gunicorn"),
         (["env", "TZ=UTC", "ddtrace-run", "gunicorn", "backend.wsgi"], "gunicorn"),
+        (["dumb-init", "--", "gunicorn", "backend.wsgi"], "gunicorn"),
         (["/bin/sh", "-c", "gunicorn backend.wsgi --bind 0.0.0.0:$PORT"], "gunicorn"),
         (["sh", "-c", "exec gunicorn backend.wsgi"], "gunicorn"),
         (["bash", "-euc", "cd /code && TZ=UTC gunicorn backend.wsgi"], "gunicorn"),

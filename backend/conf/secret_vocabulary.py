@@ -2,13 +2,16 @@
 
 Logs, ``manage.py config`` and ``doctor``, error pages, and the checks of images ask it. In doubt a
 name is a secret's. Needs only Python 3.9's own library, as ``backend.kit.contract.outside`` does.
+
+Clients choose what is looked through, so each text is read a few times and no more: no pattern
+begins anew inside what another beginning of it has read.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 # What a name holds wherever these stand in it, separated or not: X-CSRFToken, dbPasswordOld.
@@ -49,12 +52,14 @@ PROSE = frozenset(
 )
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
+MASK = "***"
 # What gives itself away, whatever it is called.
 PRIVATE_KEY = r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"
 FORMS = re.compile(
     rf"{PRIVATE_KEY}.*?(?:-----END [A-Z0-9 ]*-----|\Z)"
-    # A JSON Web Token: its first part is base64 of '{"'.
-    r"|\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]+){0,3}"
+    # A JSON Web Token: its first part is base64 of '{"'. With the word that it is the end of, which
+    # is read once (a lookahead does not go back).
+    r"|(?<![\w-])(?=(?P<before>(?:[\w-]*?\b)?)eyJ)(?P=before)eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]+){0,3}"
     # Addresses that are enough to post under.
     r"|\bhttps?://(?:hooks\.slack\.com/\w+|(?:\w+\.)?discord(?:app)?\.com/api/webhooks"
     r"|[\w-]+\.webhook\.office\.com/webhookb2)/[^\s\"'<>]+"
@@ -66,8 +71,9 @@ FORMS = re.compile(
     r"|hf_[A-Za-z]{30,}|shp(?:at|ss|pa)_\w{16,}|sk-[\w-]{20,}|AGE-SECRET-KEY-1\w{16,})",
     re.DOTALL,
 )
-# user:password@ and token@ of a URL; to the last @, since a password may have one.
-USERINFO = re.compile(r"(\b[a-z][\w+.-]*://)([^\s:/?#@]*)(:?)(\S*)@", re.IGNORECASE)
+# Where user:password@ and token@ of a URL begin.
+LOGIN = re.compile(r"[\w+.-]://(?P<user>[^\s:/?#@]*)(?P<colon>:?)")
+UNBROKEN = re.compile(r"\S+")
 # The members of a JSON Web Key that are its secret part (RFC 7518, section 6).
 JWK_MEMBERS = frozenset("k d p q dp dq qi oth".split())
 JWK = re.compile(r"""["']kty["']\s*:""")
@@ -117,36 +123,50 @@ def mask(text: str, by: str) -> str:
     """``text`` with ``by`` in place of what a name, a URL or its own form gives away as secret."""
     if (found := ASSIGNMENT.match(text)) and found[1] not in ALONE and is_secret(found[1]):
         return f"{found[1]}={by}"
-    return _mask_values(mask_forms(text, by), VALUE, by)
+    text = mask_forms(text, by)
+    return _without(text, _places(text, VALUE), by)
 
 
 def mask_forms(text: str, by: str) -> str:
     """The same, without looking at names."""
     text = FORMS.sub(by, text)
-    if "@" not in text:
-        return text
-    return USERINFO.sub(lambda found: _without_password(found, by), text)
+    return _without(text, _logins(text), by)
 
 
 def mask_literals(line: str, by: str) -> str:
     """A line of a program, of which ``token = ask()`` says nothing secret."""
-    return _mask_values(mask_forms(line, by), STRING, by)
+    line = mask_forms(line, by)
+    return _without(line, _places(line, STRING), by)
 
 
 def values(text: str) -> Iterator[str]:
     """What stands for a password in URLs and after names within ``text``."""
-    for _, user, colon, rest in USERINFO.findall(text):
-        yield rest if colon else user + rest
+    for start, end in _logins(text):
+        yield text[start:end]
     for start, end in _places(text, VALUE):
         yield text[start:end].strip("'\"")
 
 
-def _mask_values(text: str, value: re.Pattern[str], by: str) -> str:
+def _without(text: str, places: Iterable[tuple[int, int]], by: str) -> str:
     parts, last = [], 0
-    for start, end in _places(text, value):
+    for start, end in places:
         parts += [text[last:start], by]
         last = end
     return "".join(parts) + text[last:]
+
+
+def _logins(text: str) -> Iterator[tuple[int, int]]:
+    """Where the passwords of URLs begin and end: at the last @, since a password may have one."""
+    if "@" not in text:
+        return
+    for word in UNBROKEN.finditer(text):
+        end = max(text.rfind("@", *word.span()), word.start())
+        # Without a password the user is one, as the key in Sentry's DSN; and where what stands
+        # before the @ is no plain user, where the password begins is not known.
+        if found := LOGIN.search(text, word.start(), end):
+            start = found.end() if found["colon"] else found.start("user")
+            if found["colon"] or start < end:
+                yield start, end
 
 
 def _places(text: str, value: re.Pattern[str]) -> Iterator[tuple[int, int]]:
@@ -170,12 +190,3 @@ def _is_secret_within(found: re.Match[str], is_key: bool) -> bool:
     if found["sign"] == ":" and not found["quote"] and name.lower() in PROSE:
         return False
     return is_secret(name)
-
-
-def _without_password(found: re.Match[str], by: str) -> str:
-    scheme, user, colon, rest = found.groups()
-    if colon:
-        return f"{scheme}{user}:{by}@"
-    # Without a password the user is one, as the key in Sentry's DSN; and where what stands
-    # before the @ is no plain user, where the password begins is not known.
-    return f"{scheme}{by}@" if user or rest else found[0]

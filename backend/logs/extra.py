@@ -6,8 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from backend.conf.secret_vocabulary import is_secret, mask, mask_forms, secret_members
-from backend.logs.masking import MASK
+from backend.conf.secret_vocabulary import MASK, is_secret, mask, mask_forms, secret_members
 
 DEEPEST = 20  # levels of dictionaries and lists
 LONGEST = 4000  # bits of an integer: Python refuses to write one of more than 4300 digits

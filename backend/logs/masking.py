@@ -7,11 +7,11 @@ import ipaddress
 import re
 from urllib.parse import unquote_plus
 
-from backend.conf.secret_vocabulary import is_secret, mask_forms
+from backend.conf.secret_vocabulary import MASK, is_secret, mask_forms
 
-MASK = "***"
 # 203.0.113.7:4711 and [2001:db8::7]:4711, as some load balancers write X-Forwarded-For.
 WITH_PORT = re.compile(r"\[([^]]+)\](?::\d+)?|([^:]+):\d+")
+WORD = re.compile(r"\S+")
 
 
 def mask_query(query: str) -> str:
@@ -31,6 +31,11 @@ def mask_uri(uri: str) -> str:
     """A path or URL with its query string masked."""
     path, mark, query = uri.partition("?")
     return path + mark + mask_query(query)
+
+
+def mask_uris(text: str) -> str:
+    """Text with the query strings of all URIs in it masked."""
+    return WORD.sub(lambda word: mask_uri(word[0]), text)
 
 
 def client_address(address: str, keep: str) -> str | None:

@@ -14,11 +14,10 @@ from gunicorn.config import Config
 from backend.conf.defaults import setting
 from backend.conf.environment import current
 from backend.logs import console, formatters, request_id
-from backend.logs.masking import client_address, mask_uri
+from backend.logs.masking import client_address, mask_uri, mask_uris
 
 # gunicorn's words for what it could not read (workers/base.py); they repeat the client's.
 INVALID = re.compile(r"Invalid request from ip=(\S*): (.*)", re.DOTALL)
-URI = re.compile(r"\S*\?\S*")
 LONGEST = 200
 
 
@@ -102,8 +101,7 @@ class Logger(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
         if match := INVALID.fullmatch(msg):
             request_id.leave()
             address = client_address(match[1], self.client_address) or "-"
-            said = URI.sub(lambda uri: mask_uri(uri[0]), match[2])[:LONGEST]
-            msg, args = "Invalid request from %s: %s", (address, said)
+            msg, args = "Invalid request from %s: %s", (address, mask_uris(match[2])[:LONGEST])
         super().warning(msg, *args, **kwargs)
 
     def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:

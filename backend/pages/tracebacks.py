@@ -22,7 +22,7 @@ from backend.conf.masking import MASK, Masker, for_process
 from backend.conf.secret_vocabulary import is_secret, secret_members
 from backend.logs.masking import mask_query, mask_uri
 
-# Characters of a variable's value that are looked through; Django shows the first 4096.
+# Characters of a value that are looked through; of a variable Django shows the first 4096.
 LONGEST = 20_000
 DEEPEST = 8  # levels of dictionaries and lists
 # An attribute of a request whose answer is to show a traceback.
@@ -127,6 +127,7 @@ def _masked(known: Masker, name: Any, value: Any, depth: int = 0) -> Any:
     if isinstance(value, (str, bytes)):
         if value and is_secret(str(name)):
             return MASK
+        value = value[:LONGEST]
         if name == "QUERY_STRING":
             value = mask_query(str(value))
         elif isinstance(value, str) and "?" in value and "\n" not in value:

@@ -313,6 +313,21 @@ def test_no_secret_and_nothing_personal_is_in_the_log_by_default(
     assert not re.search(r"hush|YWRh|\bada\b|198\.51\.100\.66|203\.0\.113\.77", log), log
 
 
+def test_no_address_that_a_client_makes_up_keeps_the_log_from_being_written(
+    containers: Containers, tmp_path: Path
+) -> None:
+    api = start(containers, tmp_path, LOG_FORMAT="json")
+    # What looks for a login in it began anew at each dot and each letter, for 30 s.
+    text = f"b=@{'a.' * 1300}://{'b' * 5200}"
+    for begin in ("/?", "/nowhere/"):
+        mine = f"of-{len(begin)}"
+        head = f"Host: localhost\r\nX-Request-ID: {mine}\r\nConnection: close"
+        send(api, f"GET {begin}{text} HTTP/1.1\r\n{head}\r\n\r\n".encode())
+        assert api.get("/health/live").status_code == 200
+        assert "gunicorn.access" in lines_of(api, mine)[-1]
+    assert "WORKER TIMEOUT" not in api.logs()
+
+
 @pytest.mark.parametrize(("keep", "shown"), [("full", "203.0.113.77"), ("none", "-")])
 def test_the_clients_address_is_whole_or_absent_where_a_team_says_so(
     containers: Containers, tmp_path: Path, keep: str, shown: str

@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from backend.conf.secret_vocabulary import FORMS, is_secret
+from backend.conf.secret_vocabulary import FORMS, MASK, is_secret
 from backend.kit.contract.outside.engine import docker
 from backend.kit.contract.report import FAILED, OK, WARNING, Impossible, Result
 
 ENTRY_POINT = "/code/bin/docker-entrypoint.sh"
 HEALTH_CHECK = "/code/bin/healthcheck"
 PYTHON = "/opt/venv/bin/python"
-MASK = "***"
 # The base's last instruction that leaves a mark in the history of every image on top of it.
 MARK = "LABEL org.opencontainers.image.title=backend-docker-django "
 # user:password@ in a URL, where the password is no variable.

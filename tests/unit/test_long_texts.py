@@ -1,0 +1,79 @@
+"""Texts that a client chooses cost no more than their length."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+
+import pytest
+
+from backend.conf.masking import Masker
+from backend.conf.secret_vocabulary import is_secret, mask, mask_literals, values
+from backend.logs.masking import client_address, mask_query, mask_uris
+from backend.pages import tracebacks
+
+# What the patterns begin with, go on with and end with.
+TOKENS = [*"xA1_-.:/?&=@#%+\\\"'[({ \té", "a.", "a-", "aA", "://", "a://", "https://", "u:p@"]
+TOKENS += "-----BEGIN -----END ----- eyJ -eyJ eyJhbGciOiJI. SG. sk_live_ AKIA".split()
+TOKENS += "https://hooks.slack.com/ .webhook.office.com/webhookb2 xoxb- %40 %3A%2F%2F 1.".split()
+TOKENS += """token= token=" token=' "token": 'kty': &token= code= password[ SECRET_KEY""".split()
+TOKENS += ["-----BEGIN PRIVATE KEY", "token = bearer ", "password: \\", "\\\n", "[::1]:"]
+
+Blocks = list[tuple[str, bool]]  # a token, and whether it is repeated
+
+
+def written(blocks: Blocks, size: int) -> str:
+    share = size // max(1, sum(repeated for _, repeated in blocks))
+    return "".join(token * (share // len(token)) if again else token for token, again in blocks)
+
+
+def every_kind() -> list[Blocks]:
+    chosen = random.Random(7)  # noqa: S311  no secret
+    kinds: list[Blocks] = [[(token, True)] for token in TOKENS]
+    # No URL at the end of a word that has an @ before; beginnings of tokens without an end.
+    kinds += [[("b=@", False), ("a.", True), ("://", False), ("b", True)]]
+    kinds += [[("@ ", False), ("a://", True)], [("token=", False), ("-eyJ", True), ("@", False)]]
+    for _ in range(200):
+        count = chosen.randint(2, 5)
+        kinds.append([(chosen.choice(TOKENS), chosen.random() < 0.5) for _ in range(count)])
+        kinds[-1][chosen.randrange(count)] = (chosen.choice(TOKENS), True)
+    return kinds
+
+
+def seconds(read: Callable[[str], object], text: str) -> float:
+    start = time.process_time()
+    read(text)
+    return time.process_time() - start
+
+
+def grows(read: Callable[[str], object], blocks: Blocks) -> bool:
+    """Whether four times the text takes more than eight times the processor, each time."""
+    for size in (500, 2000):  # up to the longest line of a request
+        short, long = written(blocks, size), written(blocks, 4 * size)
+        if all(seconds(read, long) > 8 * seconds(read, short) for _ in range(4)):
+            return True
+    return False
+
+
+READERS: dict[str, Callable[[str], object]] = {
+    "text": lambda text: mask(text, "***"),
+    "code": lambda text: mask_literals(text, "***"),
+    "passwords": lambda text: list(values(text)),
+    "query": lambda text: mask_query(f"q={text}"),
+    "garbage": mask_uris,
+    "name": is_secret,
+    "address": lambda text: client_address(text, "full"),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_what_looks_for_secrets_takes_time_by_the_length_of_a_text(reader: str) -> None:
+    growing = (blocks for blocks in every_kind() if grows(READERS[reader], blocks))
+    assert next(growing, None) is None
+
+
+def test_an_error_page_looks_through_the_beginning_of_a_body() -> None:
+    for body in ("x" * 1_000_000, b"x" * 1_000_000):
+        shown = tracebacks._masked(Masker(), "", {"body": [body]})["body"][0]
+        assert shown == "x" * tracebacks.LONGEST

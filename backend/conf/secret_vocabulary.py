@@ -92,11 +92,17 @@ VALUE = re.compile(
 STRING = re.compile(QUOTED)
 # NAME=value as the whole text, where the value may have spaces: gunicorn's raw_env.
 ASSIGNMENT = re.compile(r"\A(\w+)=.+", re.DOTALL)
+LONGEST = 64  # characters of a name that is remembered
+
+
+def is_secret(name: str) -> bool:
+    """Whether what has this name is a secret: a setting, a variable, a parameter or a field."""
+    # Clients invent names; of long ones the answers would take more memory than a worker has.
+    return _is_secret(name) if len(name) <= LONGEST else _is_secret.__wrapped__(name)
 
 
 @functools.lru_cache(maxsize=4096)
-def is_secret(name: str) -> bool:
-    """Whether what has this name is a secret: a setting, a variable, a parameter or a field."""
+def _is_secret(name: str) -> bool:
     if name in FOLDERS:
         return False
     words = [word.lower() for word in WORD.findall(name)]

@@ -12,6 +12,7 @@ from backend.conf.secret_vocabulary import MASK, is_secret, mask_forms
 # 203.0.113.7:4711 and [2001:db8::7]:4711, as some load balancers write X-Forwarded-For.
 WITH_PORT = re.compile(r"\[([^]]+)\](?::\d+)?|([^:]+):\d+")
 WORD = re.compile(r"\S+")
+LONGEST = 80  # characters of such an address, also with the interface of a link-local one
 
 
 def mask_query(query: str) -> str:
@@ -44,7 +45,7 @@ def client_address(address: str, keep: str) -> str | None:
     ``keep`` is ``full``, ``none``, or ``truncated``: without an IPv4 address' last 8 bits,
     an IPv6 address' last 64, which tell the members of one household apart.
     """
-    return None if keep == "none" else _address(address, keep == "full")
+    return None if keep == "none" or len(address) > LONGEST else _address(address, keep == "full")
 
 
 # Of the last clients only: parsing costs as much as all the rest of a line.

@@ -1,9 +1,10 @@
-"""Texts that a client chooses cost no more than their length."""
+"""Texts that a client chooses cost no more than their length, in time and in memory."""
 
 from __future__ import annotations
 
 import random
 import time
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -71,6 +72,19 @@ READERS: dict[str, Callable[[str], object]] = {
 def test_what_looks_for_secrets_takes_time_by_the_length_of_a_text(reader: str) -> None:
     growing = (blocks for blocks in every_kind() if grows(READERS[reader], blocks))
     assert next(growing, None) is None
+
+
+@pytest.mark.parametrize("reader", ["name", "address"])
+def test_what_remembers_answers_keeps_no_long_text_of_a_client(reader: str) -> None:
+    texts = [f"{number}{'x' * 7900}" for number in range(300)]
+    tracemalloc.start()
+    try:
+        for text in texts:
+            READERS[reader](f"{text}x")
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < sum(map(len, texts)) / 10
 
 
 def test_an_error_page_looks_through_the_beginning_of_a_body() -> None:

@@ -740,6 +740,12 @@ def _read_value(name: str, file: Path) -> str:
     try:
         return value_files.read(file)
     except value_files.UnreadableError as error:
+        if not file.is_absolute():  # most likely the secret itself
+            raise StartupError(
+                f"The environment variable {name} is not the path of a readable file: {error}.",
+                f"Set {name} to a path that begins with /. If you have set it to the value itself, "
+                f"rename it {name.removesuffix('_FILE')}.",
+            ) from None
         raise StartupError(
             f"The environment variable {name} names {file}, which cannot be read: {error}.",
             f"Mount a file of text there, readable for UID {os.geteuid()}, or correct {name}.",

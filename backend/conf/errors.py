@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
+from backend.conf.secret_vocabulary import MASK, mask
+
 PACKAGE = Path(__file__).resolve().parent.parent
 
 Result = TypeVar("Result")
@@ -22,6 +24,9 @@ CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 class StartupError(Exception):
     """The application cannot start, and its user can mend it.
 
+    Secrets that ``problem`` repeats, as a message of a team's own code may, are masked; ``fix`` is
+    this image's own words, of which some are the form of a URL with a password.
+
     ``str()`` of it is two lines::
 
         ERROR: /code/local_settings/settings.py, line 3: NameError: name 'ture' is not defined
@@ -29,9 +34,9 @@ class StartupError(Exception):
     """
 
     def __init__(self, problem: str, fix: str) -> None:
-        super().__init__(problem, fix)
-        self.problem = one_line(problem)
+        self.problem = mask(one_line(problem), MASK)
         self.fix = one_line(fix)
+        super().__init__(self.problem, self.fix)
         # Of a module that could not be made: runserver waits until that file changes.
         self.filename: str | None = None
 

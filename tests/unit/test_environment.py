@@ -2,6 +2,7 @@
 
 from ast import literal_eval
 from pathlib import Path
+from traceback import format_exception
 from urllib.parse import quote
 
 import pytest
@@ -280,6 +281,17 @@ def test_file_that_cannot_be_read_names_the_variable_and_the_file(tmp_path):
         f"The environment variable POSTGRES_PASSWORD_FILE names {tmp_path}/absent, "
         "which cannot be read: No such file or directory."
     )
+
+
+@pytest.mark.parametrize("name", ["POSTGRES_PASSWORD", "CENSUS_DATABASE_URL"])
+@pytest.mark.parametrize("secret", ["hush-7Zx!", "hu/sh", "postgis://ada@db/hush"])
+def test_secret_that_is_given_for_the_name_of_its_file_is_not_repeated(name, secret):
+    with pytest.raises(StartupError) as caught:
+        Environment({f"{name}_FILE": secret}).text(name)
+    shown = "".join(format_exception(caught.value))
+    assert f"The environment variable {name}_FILE is not the path of a readable file" in shown
+    assert f"rename it {name}." in shown
+    assert secret not in shown
 
 
 def test_file_that_is_no_text_is_refused_without_its_content(tmp_path):

@@ -26,6 +26,19 @@ def test_broken_local_settings_stops_the_boot_with_two_lines(project, broken: Br
     assert_two_lines(done.stderr, f"{project}/{broken.place}", broken.says, broken.fix)
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("file", ["settings", "urls", "gunicorn_conf"])
+def test_secret_in_a_message_of_their_own_code_is_masked(project, file, form):
+    code = 'import os\nPARTS = int(os.environ["GEOCODER_URL"])\n'
+    write(project, {f"local_settings/{file}.py": code})
+    boot = ("-m", "backend.boot", "gunicorn", "backend.wsgi", "-c", "gunicorn_conf.py")
+    done = run(project, *boot, GEOCODER_URL="https://ada:hush@a.org/", LOG_FORMAT=form)
+    assert done.returncode == 1
+    said = f"{file}.py, line 2: ValueError: invalid literal for int() with base 10"
+    assert f"{said}: 'https://ada:***@a.org/'" in done.stdout + done.stderr
+    assert "hush" not in done.stdout + done.stderr
+
+
 # ---------------------------------------------------------------------------
 # Found and taken
 

@@ -154,21 +154,32 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         return True
 
     def _make_room(self) -> bool:
-        """Close the connection that is missed least; False where all of them are needed."""
-        now = time.monotonic()
-        begun = (conn for conn, each in self.incoming.items() if not (each.whole or each.is_queued))
-        oldest = next(begun, None)
-        due = self.incoming[oldest].came + FIRST_BYTES_TIMEOUT if oldest else now
-        if oldest and due <= now:
-            self._close(oldest)
+        """Close the connection that is missed least; False where all of them are needed.
+
+        The oldest of the largest group: whoever fills this worker with connections of one kind
+        makes room with these, however many of another kind others have.
+        """
+        now = due = time.monotonic()
+        begun: list[TConn] = []  # without all headers
+        halves: list[TConn] = []  # without a body, or a place
+        for conn, each in self.incoming.items():
+            (halves if each.whole or each.is_queued else begun).append(conn)
+        idle = list(self.keepalived_conns)
+        largest = max(begun, halves, idle, key=len)
+        if largest and largest is not idle:
+            due = self.incoming[largest[0]].came + FIRST_BYTES_TIMEOUT
+        if largest and largest is not idle and due <= now:
+            if self.incoming[largest[0]].is_queued:
+                with contextlib.suppress(OSError):
+                    largest[0].sock.send(NO_PLACE)
+            self._close(largest[0])
         elif self.leaving:
             self._close(next(iter(self.leaving)))
-        elif oldest is None and self.keepalived_conns:
+        elif largest and largest is idle:
             # Its client may be sending the next request just now, so that it is not the first.
-            idle = self.keepalived_conns.popleft()
-            self.poller.unregister(idle.sock)
-            self._close(idle)
-        elif oldest is None and self.sending:
+            self.poller.unregister(self.keepalived_conns.popleft().sock)
+            self._close(largest[0])
+        elif not largest and self.sending:
             self._close(max(self.sending, key=lambda conn: conn.sock.time_left()))
         else:
             self.full_until = max(due, now + FIRST_BYTES_TIMEOUT / 4)

@@ -29,6 +29,15 @@ HALVES = (
 )
 
 
+POST = b"POST /api/notes/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
+# Of which a worker has all that it waits for before a thread sees it, but for the body.
+FLOODS = {
+    "headers": HALVES,
+    "small bodies": (POST + b"10\r\n\r\n",),
+    "large bodies": (POST + b"90000\r\n\r\n",),
+}
+
+
 def address(container: Container) -> tuple[str, int]:
     parts = urlsplit(container.url())
     return str(parts.hostname), int(parts.port or 0)
@@ -45,31 +54,35 @@ def many_files() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (before, hard))
 
 
-def half_open(stack: contextlib.ExitStack, where: tuple[str, int]) -> list[socket.socket]:
+def half_open(
+    stack: contextlib.ExitStack, where: tuple[str, int], halves: tuple[bytes, ...] = HALVES
+) -> list[socket.socket]:
     """Connections that begin a request and never end it."""
     clients = []
     for number in range(HALF_OPEN):
         client = stack.enter_context(socket.create_connection(where, timeout=HUNG))
         with contextlib.suppress(OSError):  # an early one was closed to make room
-            client.sendall(HALVES[number % len(HALVES)])
+            client.sendall(halves[number % len(halves)])
         clients.append(client)
     return clients
 
 
+@pytest.mark.parametrize("flood", FLOODS)
 def test_thousands_of_half_open_requests_do_not_keep_others_from_being_served(
-    sqlite_api: Container, many_files: None, report: Report
+    sqlite_api: Container, many_files: None, flood: str, report: Report
 ) -> None:
     notes, where = sqlite_api.url("/api/notes/"), address(sqlite_api)
     load = Load(lambda: notes)
     with contextlib.ExitStack() as stack, load.running():
-        half_open(stack, where)
+        half_open(stack, where, FLOODS[flood])
         until(lambda: load.good_answers > 200, "the load is served")
         began = time.monotonic()
+        assert sqlite_api.get("/health/live").status_code == 200
         assert requests.get(notes, timeout=HUNG).status_code == 200
         took = time.monotonic() - began
     assert (load.failed, load.lost, load.refused) == (0, 0, 0), load.bad
     assert load.longest() < HUNG / 2
-    report.add(f"{HALF_OPEN} half-open requests", "others are served", load, took)
+    report.add(f"{HALF_OPEN} half-open requests: {flood}", "others are served", load, took)
 
 
 def test_a_worker_with_few_files_survives_more_connections_than_it_may_open(

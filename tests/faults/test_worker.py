@@ -175,6 +175,28 @@ def test_idle_connections_make_room_for_a_client(start: Start) -> None:
             assert requests.get(small.url("/pid"), timeout=PATIENCE).ok
 
 
+def test_half_of_a_request_makes_room_where_many_are_and_no_answer_does(start: Start) -> None:
+    small = start("worker_connections = 10\nclients.STALLED = 30\n")
+    post = "POST /admin/login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n".format
+    with contextlib.ExitStack() as stack:
+        answered = stack.enter_context(asks(small, "/forever"))
+        assert answered.recv(100).startswith(b"HTTP/1.1 200 ")
+        halves = [stack.enter_context(asks(small)) for _ in range(3)]
+        for half in halves:
+            half.sendall(post(3).encode())
+        for _ in range(30):  # more of the other kind: they make room for each other
+            stack.enter_context(asks(small))
+        assert requests.get(small.url("/pid"), timeout=PATIENCE).ok
+        for half in halves:
+            half.sendall(b"a=b")
+            assert half.recv(100).startswith(b"HTTP/1.1 403 ")
+        for size in [10, 90_000] * 20:
+            stack.enter_context(asks(small)).sendall(post(size).encode())
+        assert requests.get(small.url("/pid"), timeout=PATIENCE).ok
+        answered.recv(2**16)
+        assert answered.recv(2**16), "it goes on"
+
+
 def test_client_that_keeps_the_pace_is_not_let_go(api: Container) -> None:
     """Of 80 kB a second, where 4 are asked for."""
     with asks(api, "/endless", window=2**15) as client:

@@ -43,8 +43,8 @@ class Up:
             check=False,
         )
 
-    def get(self, path: str) -> requests.Response:
-        return requests.get(f"http://localhost:{self.port}{path}", timeout=10)
+    def get(self, path: str, host: str = "localhost") -> requests.Response:
+        return requests.get(f"http://{host}:{self.port}{path}", timeout=10)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,11 @@ def test_without_an_engine_it_serves_the_same_and_data_survives_a_stop(up: Up) -
     assert up("--stop", **NO_ENGINE).returncode == 0
     with pytest.raises(requests.ConnectionError):
         up.get("/health/live")
-    assert up("--native", **SUPERUSER).returncode == 0  # whether there is an engine or not
+    # Whether there is an engine or not; and it is asked where it listens.
+    second = up("--native", **SUPERUSER, LISTEN="127.0.0.2")
+    assert second.returncode == 0, second.stderr
+    assert f"The API serves on http://127.0.0.2:{up.port}" in second.stdout
+    assert up.get("/health/ready", "127.0.0.2").status_code == 200
     log = (up.folder / ".local" / "api.log").read_text()
     assert "superuser 'ada' exists and is left as it is" in log
     assert "static files are unchanged" in log

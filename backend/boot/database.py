@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 from django.conf import settings
 from django.db import DatabaseError, OperationalError, connections
 
+from backend.boot import patience
 from backend.conf.errors import StartupError, one_line
 from backend.databases.needs import Need, aliases
 from backend.health.checks import OK, UNREACHABLE
@@ -16,6 +18,8 @@ from backend.server import phase
 
 # Seconds for an optional database: long for a server that answers, short for a start.
 ONE_LOOK = 2
+# Seconds for a required one to answer what a new connection asks it; then another one is tried.
+ATTEMPT = 10
 
 
 def wait(timeout: int) -> None:
@@ -40,7 +44,8 @@ def answers(alias: str) -> bool:
     if connection.vendor == "postgresql":
         connection.settings_dict["OPTIONS"]["connect_timeout"] = ONE_LOOK
     try:
-        connection.ensure_connection()
+        with patience.limited(connection, 2 * ONE_LOOK):  # for the connection, and its questions
+            connection.ensure_connection()
     except DatabaseError as error:
         say(f"WARNING: the optional database {describe(alias)} does not answer: {one_line(error)}")
         return False
@@ -55,8 +60,10 @@ def wait_for(alias: str, timeout: int) -> None:
     connection, started, attempt = connections[alias], time.monotonic(), 0
     while True:
         attempt += 1
+        left = math.ceil(timeout + started - time.monotonic())
         try:
-            connection.ensure_connection()
+            with patience.limited(connection, max(min(ATTEMPT, left), 1)):
+                connection.ensure_connection()
             phase.checks[alias] = OK
             say(f"database {describe(alias)} answers")
             return

@@ -18,7 +18,7 @@ import json
 import random
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -31,7 +31,8 @@ from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
 
-from backend.boot import database, giving_way, volume
+from backend.boot import database, giving_way, patience, volume
+from backend.conf.environment import current
 from backend.conf.errors import StartupError, explain
 from backend.databases.needs import Need, aliases, need_of
 from backend.health import tables
@@ -83,7 +84,6 @@ AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 IN_TRANSACTION = 2  # libpq's PQTRANS_INTRANS
 # Seconds between two attempts, uneven so that containers do not keep step.
 PAUSE = (0.2, 0.5)
-REPEAT = 10  # seconds after which the log says again what is waited for
 
 
 def migrate(lock_timeout: int, *, every: bool = False) -> None:
@@ -124,16 +124,22 @@ def _is_there(alias: str) -> bool:
 
 def _is_behind(alias: str) -> bool:
     with _failing(alias):
-        if migrations_pending(alias):
+        if _are_pending(alias):
             return True
         if _has_its_tables(alias):
             say(f"database '{alias}' is up to date")
     return False
 
 
+def _are_pending(alias: str) -> bool:
+    with patience.asking(connections[alias]):
+        return migrations_pending(alias)
+
+
 def _has_its_tables(alias: str) -> bool:
     """Whether the tables of recorded migrations are there. Raises StartupError if it must."""
-    lost = tables.lost(alias)
+    with patience.asking(connections[alias]):
+        lost = tables.lost(alias)
     if lost is None:
         return True
     phase.checks[alias] = MISSING
@@ -145,18 +151,21 @@ def _has_its_tables(alias: str) -> bool:
 
 def _migrate(alias: str, lock_timeout: int) -> None:
     with _locked(alias, lock_timeout):
-        if not migrations_pending(alias):
+        if not _are_pending(alias):
             say(f"database '{alias}' was migrated by another container")
         else:
             say(f"migrating database '{alias}'")
-            migrate = functools.partial(
+            migrate: Callable[[], object] = functools.partial(
                 call_command, "migrate", database=alias, interactive=False, skip_checks=True
             )
             if connections[alias].vendor == "postgresql":
                 # Of the session that migrates, whose locks on tables would stay as well.
                 _set(connections[alias], VANISHED, local=False)
-                giving_way.apply(migrate, connections[alias], lock_timeout)
-            else:
+                migrate = functools.partial(
+                    giving_way.apply, migrate, connections[alias], lock_timeout
+                )
+            # As long as it takes: a server that is silent and one that works look the same.
+            with patience.told(f"still migrating database '{alias}'"):
                 migrate()
     if _has_its_tables(alias):
         phase.checks[alias] = OK
@@ -168,7 +177,8 @@ def _locked(alias: str, timeout: int) -> Iterator[None]:
     connection = connections[alias].copy()
     if connection.vendor == "sqlite" and not cast("SQLite", connection).is_in_memory_db():
         file = Path(connection.settings_dict["NAME"])
-        with volume.locked(file.with_name(f".{file.name}.lock"), f"migrates '{alias}'"):
+        lock, doing = file.with_name(f".{file.name}.lock"), f"migrates '{alias}'"
+        with volume.locked(lock, doing, timeout, "increase MIGRATE_LOCK_TIMEOUT"):
             yield
         return
     if connection.vendor != "postgresql":
@@ -198,7 +208,7 @@ def _acquire(connection: BaseDatabaseWrapper, timeout: int) -> None:
                 "If that migration is still running, increase MIGRATE_LOCK_TIMEOUT. If it hangs, "
                 "see in pg_stat_activity what it is waiting for.",
             )
-        if time.monotonic() - said >= REPEAT:
+        if time.monotonic() - said >= patience.REPEAT:
             said = time.monotonic()
             say(
                 f"waiting for the migration lock of '{connection.alias}', {held}, "
@@ -253,7 +263,8 @@ def _held(connection: BaseDatabaseWrapper) -> str:
 def _execute(
     connection: BaseDatabaseWrapper, statement: str, params: list[Any] | None = None
 ) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
+    limit = current()["DB_WAIT_TIMEOUT"]
+    with patience.limited(connection, limit), connection.cursor() as cursor:
         cursor.execute(statement, params)
         return cursor.fetchall() if cursor.description else []
 

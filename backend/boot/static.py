@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 # Beside the files, so that it comes and goes with them.
 STAMP = ".collected-from"
 LOCK = ".lock"
+PATIENCE = 600  # seconds for another container that collects, to a network share for one
 UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -63,6 +64,8 @@ def collect() -> None:
                 return
             say(f"collecting static files into {settings.STATIC_ROOT}")
             call_command("collectstatic", interactive=False, verbosity=0, skip_checks=True)
+    except StartupError:
+        raise
     except Exception as error:
         if isinstance(error, OSError) and error.errno in UNWRITABLE:
             raise StartupError(
@@ -83,7 +86,8 @@ def alone() -> Iterator[None]:
     """Be the one process that collects into STATIC_ROOT, which is made."""
     root = Path(settings.STATIC_ROOT)
     volume.make(root, settings.FILE_UPLOAD_DIRECTORY_PERMISSIONS or 0o775)
-    with volume.locked(root / LOCK, "collects static files"):
+    longer = "start this one again"
+    with volume.locked(root / LOCK, "collects static files", PATIENCE, longer):
         yield
 
 

@@ -11,8 +11,9 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ObjectDoesNotExist
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, IntegrityError, router
+from django.db import DatabaseError, IntegrityError, connections, router
 
+from backend.boot import patience
 from backend.conf.environment import Environment
 from backend.conf.errors import StartupError, one_line
 from backend.logs.boot import say
@@ -51,7 +52,8 @@ def create(env: Environment) -> None:
             "Derive it from django.contrib.auth.models.BaseUserManager.",
         )
     try:
-        created = not _exists(manager, username) and _create(manager, username, password, env)
+        with patience.asking(connections[manager.db]):
+            created = not _exists(manager, username) and _create(manager, username, password, env)
     except DatabaseError as error:
         raise StartupError(
             f"The superuser cannot be created: {one_line(error)}",

@@ -7,7 +7,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from backend.boot.patience import REPEAT
 from backend.conf import locks
+from backend.conf.errors import StartupError
 from backend.logs.boot import say
 
 # The locks that this process holds: whoever holds one may take it again.
@@ -29,24 +31,37 @@ def make(folder: Path, mode: int) -> None:
 
 
 @contextlib.contextmanager
-def locked(file: Path, what: str) -> Iterator[None]:
+def locked(file: Path, what: str, timeout: int, longer: str) -> Iterator[None]:
     """Hold a lock on ``file``, which is made, and wait for another container that holds it.
 
     The kernel frees it when its holder ends, however that ends. ``what`` is for the log: what
-    the others may be doing. Raises OSError when the file cannot be made.
+    the others may be doing. Raises OSError when the file cannot be made, and StartupError after
+    ``timeout`` seconds; its reader then is to do ``longer`` to wait for longer.
     """
     if file in _held:
         yield
         return
-    descriptor = _open(file)
+    descriptor, said = _open(file), float("-inf")
+
+    def waiting(waited: float) -> None:
+        nonlocal said
+        if waited - said >= REPEAT:
+            said = waited
+            say(f"waiting for another container that {what}, {waited:.0f} of {timeout} s")
+
     try:
-        if not locks.acquire(descriptor, lambda: say(f"waiting for another container that {what}")):
+        if not locks.acquire(descriptor, timeout, waiting):
             say(
                 f"WARNING: {file.parent} is on a filesystem without locks: start containers that "
                 "share it one after the other"
             )
         _held.add(file)
         yield
+    except locks.HeldError as error:
+        raise StartupError(
+            f"Another container, which {what}, has held the lock {file} for {timeout} s.",
+            f"If it is still at work, {longer}. If it hangs, stop it: the lock ends with it.",
+        ) from error
     finally:
         _held.discard(file)
         os.close(descriptor)

@@ -12,6 +12,10 @@ import secrets
 from pathlib import Path
 
 from backend.conf import locks
+from backend.conf.errors import StartupError
+
+# Seconds for another container that writes the key: one line.
+PATIENCE = 10
 
 _keeping = False
 
@@ -54,12 +58,19 @@ def _read(file: Path) -> str:
 def _written(file: Path) -> str:
     """Write a new key, unless another container did so first; the key that is kept now.
 
-    The file is locked and not linked into place, because network shares have no hard links.
+    The file is locked and not linked into place, because network shares have no hard links. Raises
+    OSError, and StartupError where another process keeps the lock.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "r+", encoding="ascii") as opened:
-        locks.acquire(descriptor)
+        try:
+            locks.acquire(descriptor, PATIENCE)
+        except locks.HeldError as error:
+            raise StartupError(
+                f"Another process has held the lock of {file} for {PATIENCE} s.",
+                "Stop the container that hangs with it, or set DJANGO_SECRET_KEY.",
+            ) from error
         if os.fstat(descriptor).st_gid == 0:
             # For a container under another UID: a platform that chooses it gives it group 0.
             os.fchmod(descriptor, 0o640)

@@ -4,25 +4,38 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import time
 from collections.abc import Callable
 
 # What a filesystem answers that has no locks, such as a network share mounted with nolock.
 NONE = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+PAUSE = 0.2  # seconds between two attempts
 
 
-def acquire(descriptor: int, waiting: Callable[[], None] = lambda: None) -> bool:
+class HeldError(Exception):
+    """Another process has held the lock for as long as it was waited for."""
+
+
+def acquire(
+    descriptor: int, timeout: float, waiting: Callable[[float], None] = lambda waited: None
+) -> bool:
     """Lock an open file; False where its filesystem has no locks.
 
-    ``waiting`` is called before another process is waited for. Raises OSError.
+    While another process holds it, ``waiting`` is called with the seconds so far. Raises
+    HeldError after ``timeout`` seconds, and OSError.
     """
-    try:
+    started = time.monotonic()
+    while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            waiting()
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-    except OSError as error:
-        if error.errno not in NONE:
-            raise
-        return False
-    return True
+            return True
+        except BlockingIOError as error:
+            waited = time.monotonic() - started
+            if waited >= timeout:
+                raise HeldError from error
+        except OSError as error:
+            if error.errno not in NONE:
+                raise
+            return False
+        waiting(waited)
+        time.sleep(min(PAUSE, timeout - waited))

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
@@ -199,6 +200,97 @@ def test_database_that_comes_up_late_is_waited_for(containers, network):
     containers.start(image=POSTGIS_IMAGE, env=password, options=place)
     api.wait_until_ready()
     assert "boot: database 'default' (late-database:5432/api) answers" in boot_lines(api)
+
+
+# Before PostgreSQL, by port: each swallows all that a client says from a certain text on.
+SILENT = """
+import socket, sys, threading
+
+def pump(source, target, text=None):
+    while data := source.recv(65536):
+        if text and text in data:
+            threading.Event().wait()
+        target.sendall(data)
+
+def serve(port, text):
+    for client in iter(lambda: listeners[port].accept()[0], None):
+        server = socket.create_connection((sys.argv[1], 5432))
+        for each in (client, server, text), (server, client):
+            threading.Thread(target=pump, args=each, daemon=True).start()
+
+texts = {int(port): text.encode() for port, text in (each.split("=") for each in sys.argv[2:])}
+listeners = {port: socket.create_server(("", port)) for port in texts}
+for each in texts.items():
+    threading.Thread(target=serve, args=each).start()
+print("listens", flush=True)
+"""
+# From which of its questions on, and how the start's line begins then.
+SILENT_FROM = {
+    "SELECT": "The database 'default'",
+    "pg_class": "Migrating database 'default'",
+    "pg_try_advisory": "Migrating database 'default'",
+    "max_connections": "",  # what is only counted stops no start
+    "CREATE TABLE": "",  # a migration takes its time
+}
+
+
+@pytest.fixture(scope="module")
+def silent(postgis: PostGIS) -> Iterator[dict[str, tuple[str, str]]]:
+    """Host and port of a server that is silent from each of these texts on."""
+    started = Containers()
+    ports = {text: str(5500 + number) for number, text in enumerate(SILENT_FROM)}
+    texts = [f"{port}={text}" for text, port in ports.items()]
+    proxy = started.start(
+        *("python", "-c", SILENT, postgis.host, *texts), options=["--network", postgis.network]
+    )
+    until(lambda: "listens" in proxy.logs(), "the proxy listens")
+    yield {text: (proxy.name, port) for text, port in ports.items()}
+    started.clean()
+
+
+@pytest.mark.parametrize("text", SILENT_FROM)
+def test_server_that_is_silent_after_the_login_is_waited_for_no_longer_than_any_other(
+    containers, postgis: PostGIS, silent: dict[str, tuple[str, str]], text: str
+):
+    host, port = silent[text]
+    limit = "12" if text == "pg_class" else "3"
+    off = {"COLLECTSTATIC": "false", "MIGRATE": str(text != "max_connections")}
+    place = {"POSTGRES_HOST": host, "POSTGRES_PORT": port, "DB_WAIT_TIMEOUT": limit}
+    container = containers.start(
+        "--check-config",
+        env=postgis.env(postgis.database(), **off, **place),
+        options=["--network", postgis.network],
+    )
+    if text == "CREATE TABLE":
+        until(lambda: "still migrating database 'default', 10 s" in container.logs(), "it says so")
+        assert container.running
+        return
+    code, done = container.exit_code(), docker("logs", container.name)
+    silence = f"the server accepts connections, and did not answer for {limit} s"
+    if text == "max_connections":
+        assert f"does not tell its number of connections: {silence}" in done.stdout
+        return
+    assert code == 1
+    assert_two_lines(done.stderr, SILENT_FROM[text], silence[:50], "")
+    if text == "pg_class":
+        assert "waiting for an answer of database 'default', 10 of 12 s" in done.stdout
+
+
+def test_lock_of_another_container_on_one_volume_is_waited_for_as_long_as_is_said(containers):
+    held = "/data/.db.sqlite3.lock"
+    done = containers.run(
+        *("flock", held, "python", "-m", "backend.boot", "--check-config"),
+        env={"MIGRATE_LOCK_TIMEOUT": "2", "COLLECTSTATIC": "false"},
+        patience=30,
+    )
+    assert done.returncode == 1
+    assert done.stdout.count("waiting for another container that migrates 'default', 0 of 2 s") == 1
+    assert_two_lines(
+        done.stderr,
+        "Another container",
+        f"which migrates 'default', has held the lock {held} for 2 s.",
+        "increase MIGRATE_LOCK_TIMEOUT",
+    )
 
 
 def test_sigterm_while_waiting_ends_at_once_with_exit_code_0(containers):

@@ -1,0 +1,107 @@
+"""How long a start waits for an answer, and what it says meanwhile.
+
+libpq waits for ever for a server that has let it in and is silent afterwards: one that is frozen,
+or a pooler without a server. Keepalives find a machine that is gone, and no such server; and a
+signal's handler does not run meanwhile. So another thread looks at the clock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.db import OperationalError
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from backend.conf.environment import current
+from backend.logs.boot import say
+
+REPEAT = 10  # seconds after which the log says again what is waited for
+
+
+@contextlib.contextmanager
+def told(
+    what: str, limit: float = math.inf, give_up: Callable[[], object] = lambda: None
+) -> Iterator[None]:
+    """Say each REPEAT seconds what the body waits for.
+
+    After ``limit`` seconds ``give_up`` is called instead, each second, until the body ends.
+    """
+    over = threading.Event()
+
+    def watch() -> None:
+        started = time.monotonic()
+        waited = 0.0
+        while not over.wait(min(REPEAT, max(limit - waited, 1))):
+            waited = time.monotonic() - started
+            if waited >= limit:
+                give_up()
+            else:
+                say(f"{what}, {waited:.0f} {'s' if limit == math.inf else f'of {limit:.0f} s'}")
+
+    thread = threading.Thread(target=watch, name="patience", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@contextlib.contextmanager
+def limited(connection: BaseDatabaseWrapper, seconds: int) -> Iterator[None]:
+    """Let the body wait for one answer of a PostgreSQL server, as long as ``seconds``.
+
+    Afterwards the connection is closed, and that raises OperationalError. How long a connection may
+    take is libpq's to know (connect_timeout); what Django asks on a new one is limited here.
+    """
+    if connection.vendor != "postgresql":
+        yield
+        return
+    gave_up = False
+
+    def give_up() -> None:
+        nonlocal gave_up
+        if connection.connection is not None:
+            gave_up = True
+            _hang_up(connection)
+
+    try:
+        with told(f"waiting for an answer of database '{connection.alias}'", seconds, give_up):
+            yield
+    except OperationalError as error:
+        if not gave_up:
+            raise
+        # Or Django takes it for one that was opened.
+        connection.close()
+        text = f"the server accepts connections, and did not answer for {seconds} s"
+        raise OperationalError(text) from error.__cause__
+
+
+def _hang_up(connection: Any) -> None:
+    """Let libpq, in whatever thread, find that the server has closed the connection."""
+    with contextlib.suppress(OSError, connection.Database.Error):
+        number = os.dup(connection.connection.fileno())
+        with socket.socket(fileno=number) as other:
+            other.shutdown(socket.SHUT_RDWR)
+
+
+@contextlib.contextmanager
+def asking(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Let each statement of the body wait for its answer for DB_WAIT_TIMEOUT at most."""
+    limit = current()["DB_WAIT_TIMEOUT"]
+
+    def execute(run: Callable[..., Any], *statement: Any) -> Any:
+        with limited(connection, limit):
+            return run(*statement)
+
+    with limited(connection, limit):
+        connection.ensure_connection()
+    with connection.execute_wrapper(execute):
+        yield

@@ -17,6 +17,7 @@ from backend.health import target
 from backend.logs.ending import explained
 from backend.server import arbiter, draining, handover, hooks
 
+handover.resume()
 with explained():
     _env = current()
     bind = f"0.0.0.0:{_env['PORT']}"
@@ -76,7 +77,6 @@ def when_ready(server):
     arbiter.refuse_a_successor(server)
     arbiter.reload_with_care(server)
     arbiter.stop_new_workers_too()
-    arbiter.hear_signals()
     target.write_server(server)
     target.warn_of_unseen(server)
 

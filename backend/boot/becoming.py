@@ -8,9 +8,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from backend.boot import stopping
 from backend.conf.errors import StartupError
 from backend.logs.ending import exit_with
+from backend.server import stopping
 
 # Signals are blocked until the command itself runs, so that none is lost in between.
 WITH_SIGNALS = ("env", f"--default-signal={','.join(each.name[3:] for each in stopping.SIGNALS)}")
@@ -29,7 +29,7 @@ def become(command: list[str]) -> None:
 
 
 def become_deaf(command: list[str]) -> None:
-    """Exec a gunicorn whose configuration unblocks the signals as soon as it handles them."""
+    """Exec a gunicorn whose configuration unblocks the signals: backend.server.handover."""
     _exec(command)
 
 

@@ -24,10 +24,10 @@ from backend.logs.boot import say
 from backend.server.configuration import check_gunicorn
 
 
-def load() -> None:
-    """Load environment, settings, applications, URLs and gunicorn's configuration.
+def load_server() -> None:
+    """Load the environment and gunicorn's configuration, which tell where to listen.
 
-    Raises StartupError, naming file and line, for whatever fails.
+    Raises StartupError, as ``load``.
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
     for warning in current().warnings:
@@ -35,11 +35,18 @@ def load() -> None:
     for name, meant in current().misspelt().items():
         say(f"WARNING: {name} is set, but the image does not use it; did you mean {meant}?")
     check_packages()
+    check_gunicorn()
+
+
+def load() -> None:
+    """Load settings, applications and URLs, after ``load_server``.
+
+    Raises StartupError, naming file and line, for whatever fails.
+    """
     load_applications()
     say(f"image {__version__}, Django {django.__version__}, {_overrides_found()}")
     load_middleware()
     load_urls()
-    check_gunicorn()
     _system_checks()
 
 

@@ -9,7 +9,6 @@ import errno
 import os
 from typing import TYPE_CHECKING
 
-from backend.boot.responder import Responder
 from backend.conf.errors import StartupError, one_line
 from backend.server import handover
 
@@ -44,24 +43,8 @@ LOW_PORT = (
 )
 
 
-class Listening:
-    """The sockets of gunicorn's ``bind``, answered on until they are handed over."""
-
-    def __init__(self, config: Config, prefix: str) -> None:
-        self._sockets = _bind(config)
-        for listener in self._sockets:
-            # A migration may start programs, which have no business with it.
-            listener.set_inheritable(False)
-        self._responder = Responder(self._sockets, prefix)
-
-    def hand_over(self) -> None:
-        """Answer no more, and leave the sockets to gunicorn."""
-        self._responder.stop()
-        handover.give([listener.detach() for listener in self._sockets])
-
-
-def listen(config: Config, prefix: str) -> Listening | None:
-    """Listen where gunicorn with ``config`` will; None where gunicorn must do it itself.
+def listen(config: Config, prefix: str) -> handover.Answering | None:
+    """Listen, and answer, where gunicorn with ``config`` will; None where it must do it itself.
 
     That is so for sockets that it is given, with TLS, with one socket a worker (reuse_port), as a
     daemon, without this image's gunicorn_conf.py, and when it is only asked for its
@@ -79,7 +62,13 @@ def listen(config: Config, prefix: str) -> Listening | None:
         any(isinstance(address, int) for address in config.address),
         os.environ.get("LISTEN_PID") == str(os.getpid()),
     )
-    return None if any(itself) else Listening(config, prefix)
+    if any(itself):
+        return None
+    sockets = _bind(config)
+    for listener in sockets:
+        # A migration may start programs, which have no business with it.
+        listener.set_inheritable(False)
+    return handover.Answering(sockets, prefix)
 
 
 class _Complaints(list[str]):

@@ -21,7 +21,6 @@ from backend.boot import (
     listening,
     migrations,
     static,
-    stopping,
     superuser,
 )
 from backend.boot.becoming import become, become_deaf
@@ -32,7 +31,7 @@ from backend.health import target
 from backend.logs import console
 from backend.logs.boot import say
 from backend.logs.ending import explained
-from backend.server import handover, phase
+from backend.server import handover, phase, stopping
 from backend.server.configuration import check_worker_class, warn_about_restarts
 
 if TYPE_CHECKING:
@@ -51,16 +50,20 @@ def serve(command: list[str], server: commands.Server) -> None:
     if target.UNSEEN in os.environ:
         os.environ[target.UNSEEN] = ""
     target.write(target.STARTING)
-    with stopping.at_once("stopped before it was ready", terminated=0), explained():
+    with stopping.at_once(stopping.NOT_READY, terminated=0), explained():
         console.start()
         _tell(server)
         kept_key.keep()
-        configuration.load()
+        configuration.load_server()
         gunicorn = _gunicorn(command)
         if gunicorn and gunicorn.cfg.worker_class_str not in IN_PROCESS:
             check_worker_class(gunicorn.cfg)
         # From here on somebody answers: alive, and not ready.
-        listener = gunicorn and listening.listen(gunicorn.cfg, settings.FORCE_SCRIPT_NAME or "")
+        prefix = current()["PATH_PREFIX"]
+        answering = gunicorn and listening.listen(gunicorn.cfg, prefix)
+        configuration.load()
+        if answering:
+            answering.responder.prefix = prefix = settings.FORCE_SCRIPT_NAME or ""
         prepare()
         fewer = budget.flags(gunicorn.cfg, current()) if gunicorn else []
         if gunicorn:
@@ -69,19 +72,25 @@ def serve(command: list[str], server: commands.Server) -> None:
             # They win over gunicorn's files.
             command = [*command, *fewer]
             gunicorn = _gunicorn(command)
-        if listener:
-            listener.hand_over()
     # The server has no use for it, and the environment of a process can be read for as
     # long as that lives: so it needs a new one.
     had_password = os.environ.pop("DJANGO_SUPERUSER_PASSWORD", None)
     if gunicorn is None or not handover.is_taken_by(gunicorn.cfg):
         target.write(target.LISTENING)
         become(command)
-    elif had_password or gunicorn.cfg.reload or gunicorn.cfg.worker_class_str not in IN_PROCESS:
+        return
+    is_of_threads = gunicorn.cfg.worker_class_str in IN_PROCESS
+    if had_password or gunicorn.cfg.reload or not is_of_threads:
         # A reload must not find what the boot has loaded.
+        # gevent would change the modules below a thread that answers.
+        descriptors = answering.stop() if answering else []
+        handover.give(descriptors, prefix if is_of_threads else None)
         become_deaf(command)
     else:
         # Without starting Python and loading Django a second time.
+        if answering:
+            handover.keep(answering)
+        stopping.by_handlers(stopping.NOT_READY, terminated=0)
         with explained():
             gunicorn.run()
         sys.exit()

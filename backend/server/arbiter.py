@@ -23,14 +23,6 @@ WAKING = 10  # seconds
 ENDING = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
 
 
-def hear_signals() -> None:
-    """From gunicorn's hook when_ready: take what came since the boot stopped listening to signals.
-
-    It left them blocked, because nobody handled them in between.
-    """
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, (*ENDING, signal.SIGHUP))
-
-
 def forgive_sleep(server: Arbiter) -> None:
     """From gunicorn's hook when_ready: a worker is no hung one because everything stood still.
 

@@ -1,10 +1,17 @@
-"""Takes the listening sockets that the boot bound, and answered on, before gunicorn ran."""
+"""Takes the listening sockets that the boot bound, and answers on, until gunicorn has its workers.
+
+The boot is the process that gunicorn runs in, or one that has become a new Python meanwhile.
+"""
 
 from __future__ import annotations
 
 import inspect
 import os
+import socket
 from typing import TYPE_CHECKING
+
+from backend.server import stopping
+from backend.server.responder import Responder
 
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
@@ -13,26 +20,77 @@ if TYPE_CHECKING:
 # Names the process and the sockets' file descriptors: 1:5,6. A variable of our own, and not
 # systemd's LISTEN_FDS, after which gunicorn would leave the file of a Unix socket behind.
 VARIABLE = "BACKEND_LISTENERS"
+# PATH_PREFIX, where a new Python is to answer while it loads the application.
+PREFIX = "BACKEND_LISTENERS_PREFIX"
 
 
-def give(descriptors: list[int]) -> None:
-    """Leave open sockets to the gunicorn that this process is about to be, or to exec."""
+class Answering:
+    """Sockets that are answered on until gunicorn takes them."""
+
+    def __init__(self, sockets: list[socket.socket], prefix: str) -> None:
+        self._sockets = sockets
+        self.responder = Responder(sockets, prefix)
+
+    def stop(self) -> list[int]:
+        """Answer no more; the file descriptors, which stay open."""
+        self.responder.stop()
+        return [each.detach() for each in self._sockets]
+
+
+_answering: Answering | None = None
+
+
+def keep(answering: Answering) -> None:
+    """Answer until gunicorn, in this process, takes the sockets."""
+    global _answering
+    _answering = answering
+
+
+def give(descriptors: list[int], prefix: str | None) -> None:
+    """Leave the signals, and open sockets, to the gunicorn that this process is about to exec.
+
+    It answers with ``prefix`` while it loads the application, unless that is None.
+    """
     for descriptor in descriptors:
         os.set_inheritable(descriptor, True)
     os.environ[VARIABLE] = f"{os.getpid()}:{','.join(map(str, descriptors))}"
+    if prefix is not None:
+        os.environ[PREFIX] = prefix
+
+
+def resume() -> None:
+    """From gunicorn's configuration, before the application: do what the boot did until now.
+
+    That is to answer, and to end when a signal says so. Nothing where no boot left anything.
+    """
+    numbers, prefix = _given(), os.environ.pop(PREFIX, None)
+    if numbers is None:
+        return
+    stopping.by_handlers(stopping.NOT_READY, terminated=0)
+    if numbers and prefix is not None:
+        keep(Answering([socket.socket(fileno=number) for number in numbers], prefix))
 
 
 def take(server: Arbiter) -> None:
     """gunicorn's hook on_starting: take what was left to this process, if anything was."""
     from gunicorn.sock import create_sockets
 
-    process, _, descriptors = os.environ.pop(VARIABLE, "").partition(":")
-    # After SIGUSR2 the next gunicorn finds the variable again, under another process id.
-    if process == str(os.getpid()):
-        numbers = [int(number) for number in descriptors.split(",")]
+    global _answering
+    numbers = _answering.stop() if _answering else _given()
+    _answering = None
+    os.environ.pop(VARIABLE, None)
+    if numbers:
         server.LISTENERS = create_sockets(server.cfg, server.log, numbers)
 
 
 def is_taken_by(config: Config) -> bool:
     """Whether gunicorn runs this image's hooks: its configuration file is the image's."""
     return inspect.unwrap(config.on_starting) is take
+
+
+def _given() -> list[int] | None:
+    process, _, descriptors = os.environ.get(VARIABLE, "").partition(":")
+    # After SIGUSR2 the next gunicorn finds the variable again, under another process id.
+    if process != str(os.getpid()):
+        return None
+    return [int(each) for each in descriptors.split(",") if each]

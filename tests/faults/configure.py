@@ -27,6 +27,7 @@ def configure() -> None:
 
     with explained():
         kept_key.keep()
+        configuration.load_server()
         configuration.load()
         data.make_folder()
         data.check_kept_key()

@@ -161,6 +161,32 @@ def test_long_migration_is_neither_unhealthy_nor_ready(
     until(lambda: health()["Status"] == "healthy", "healthy")
 
 
+SLOW_IMPORTS = """
+import os
+import time
+from pathlib import Path
+
+again = "DJANGO_SUPERUSER_PASSWORD" not in os.environ
+while not Path("/tmp/again" if again else "/tmp/once").exists():
+    time.sleep(0.05)
+urlpatterns = []
+"""
+
+
+def test_while_the_application_is_loaded_once_and_again_it_is_alive(
+    containers: Containers, tmp_path: Path
+):
+    write(tmp_path, {"local_settings/urls.py": SLOW_IMPORTS})
+    mounts = {tmp_path / "local_settings": "/code/local_settings"}
+    container = containers.start(env=SUPERUSER, mounts=mounts)
+    for file in ("/tmp/once", "/tmp/again"):
+        assert in_phase(container, "starting").status_code == 503
+        assert container.get("/health/live").json() == {"status": "live", "phase": "starting"}
+        container.exec("touch", file)
+        until(lambda: "ready to serve" in container.logs(), "it is prepared")
+    container.wait_until_ready()
+
+
 class Asker(threading.Thread):
     """Asks /health/live over a new connection each time, from the first answer on."""
 

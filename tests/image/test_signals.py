@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +30,13 @@ NOBODY = {
 STUCK = {
     "local_settings/settings.py": "import time\n\nprint('importing', flush=True)\ntime.sleep(600)\n"
 }
+# When gunicorn's Python, which is a new one then, loads the application again.
+AGAIN = {
+    "local_settings/urls.py": "import os\nimport time\n\n"
+    'if "DJANGO_SUPERUSER_PASSWORD" not in os.environ:\n'
+    "    print('loading again', flush=True)\n    time.sleep(600)\nurlpatterns = []\n"
+}
+SUPERUSER = {"DJANGO_SUPERUSER_USERNAME": "ada", "DJANGO_SUPERUSER_PASSWORD": "of-one-test"}
 SLEEP = "import time; print('sleeping', flush=True); time.sleep(600)"
 STOPPED = "boot: stopped before it was ready ({})"
 CODES = {"TERM": 143, "INT": 130, "HUP": 129, "QUIT": 131}
@@ -45,7 +53,7 @@ class Case:
     moment: str | None = None  # None: at once; "ready": when it is
     command: tuple[str, ...] = ()
     env: dict[str, str] = field(default_factory=dict)
-    stuck: bool = False
+    files: dict[str, str] = field(default_factory=dict)
     migrates: bool = False
 
     def __str__(self) -> str:
@@ -73,7 +81,10 @@ MIGRATE = ("python", "manage.py", "migrate_databases")
 RUNSERVER = ("python", "manage.py", "runserver")
 CASES = [
     *of_the_boot("first moment", "TERM", "INT"),
-    *of_the_boot("importing settings", *CODES, moment="importing", stuck=True),
+    *of_the_boot("importing settings", *CODES, moment="importing", files=STUCK),
+    *of_the_boot(
+        "becoming gunicorn", "TERM", "QUIT", moment="loading again", env=SUPERUSER, files=AGAIN
+    ),
     *of_the_boot("waiting", "INT", "HUP", moment="waiting for database", env=NOBODY),
     *of_the_boot("migrating", "TERM", moment=migrating.MIGRATING, migrates=True),
     *of_the_boot(
@@ -147,15 +158,20 @@ def ends(
 ) -> Iterator[Callable[[Case], End]]:
     started = Containers()
     folder = tmp_path_factory.mktemp("signals")
-    stuck = {write(folder / "stuck", STUCK) / "local_settings": "/code/local_settings"}
     slow = migrating.project(folder / "slow", 'migrations.RunSQL("SELECT pg_sleep(600)")')
+
+    def mounted(case: Case) -> dict[Path, str]:
+        if case.migrates:
+            return slow
+        files = {name: write(folder / str(case), case.files) / name for name in case.files}
+        return {file: f"/code/{name}" for name, file in files.items()}
 
     def run(case: Case) -> End:
         database = postgis.database() if case.migrates else ""
         container = started.start(
             *case.command,
             env=postgis.env(database) if case.migrates else case.env,
-            mounts=slow if case.migrates else stuck if case.stuck else {},
+            mounts=mounted(case),
             options=["--network", postgis.network] if case.migrates else (),
         )
         if case.moment == "ready":

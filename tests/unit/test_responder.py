@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from backend.boot.responder import LAST_PATIENCE, MAX_HEAD, Responder, answer
 from backend.server import phase
+from backend.server.responder import LAST_PATIENCE, MAX_HEAD, Responder, answer
 
 LIVE = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
 

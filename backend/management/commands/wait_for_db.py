@@ -4,9 +4,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from backend.boot import database, stopping
+from backend.boot import database
 from backend.conf.environment import current
 from backend.logs.ending import explained
+from backend.server import stopping
 
 
 class Command(BaseCommand):

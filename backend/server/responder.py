@@ -86,7 +86,7 @@ class Responder:
     """Answers on ``listeners``, which do not block and stay open, until it is stopped."""
 
     def __init__(self, listeners: list[socket.socket], prefix: str = "") -> None:
-        self._prefix = prefix
+        self.prefix = prefix
         self._listeners = listeners
         self._clients: dict[socket.socket, _Client] = {}
         self._selector = selectors.DefaultSelector()
@@ -178,7 +178,7 @@ class Responder:
         client.answered = True
         client.deadline = min(client.deadline, time.monotonic() + CLOSE_PATIENCE)
         with contextlib.suppress(OSError):
-            client.connection.send(answer(client.head, self._prefix))
+            client.connection.send(answer(client.head, self.prefix))
             client.connection.shutdown(socket.SHUT_WR)
 
     def _close(self, client: _Client) -> None:

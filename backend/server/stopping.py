@@ -22,6 +22,7 @@ from backend.logs.boot import say
 SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 # Tells the thread that nothing is left to end.
 DONE = signal.SIGUSR1
+NOT_READY = "stopped before it was ready"
 
 
 @contextlib.contextmanager
@@ -46,14 +47,28 @@ def at_once(said: str, *, terminated: int) -> Iterator[None]:
 
 def _end(said: str, terminated: int) -> None:
     number = signal.sigwait([*SIGNALS, DONE])
-    if number == DONE:
-        return
+    if number != DONE:
+        _leave(said, terminated, number)
+
+
+def _leave(said: str, terminated: int, number: int) -> None:
     try:
         say(f"{said} ({signal.Signals(number).name})")
     finally:
         # Not sys.exit(), which ends this thread only. PostgreSQL cancels the statement of a
         # session whose client is gone: VANISHED in backend.boot.migrations.
         os._exit(terminated if number == signal.SIGTERM else 128 + number)
+
+
+def by_handlers(said: str, *, terminated: int) -> None:
+    """As ``at_once``, from now on, until gunicorn has handlers of its own.
+
+    They run between two steps of Python only: gunicorn then loads an application that asks no
+    database, and a handler that ends the process raises nothing inside a team's module.
+    """
+    for each in SIGNALS:
+        signal.signal(each, lambda number, _: _leave(said, terminated, number))
+    unblock()
 
 
 def unblock() -> None:

@@ -35,16 +35,17 @@ class NoFlatGeobuf(exceptions.APIException):
     default_code = "no_flatgeobuf"
 
 
-def statement(query: FeatureQuery) -> str:
+def statement(query: FeatureQuery, precision: int) -> str:
     """A COPY statement of two columns: a feature's NULLs as 0 and 1, and a FlatGeobuf of it.
 
     Without any feature it gives one row, for its header; its first column is NULL.
     """
     columns = [
-        f"{expressions.value(column).in_flatgeobuf} AS {expressions.identifier(column.name)}"
+        f"{expressions.value(column, precision).in_flatgeobuf} AS "
+        f"{expressions.identifier(column.name)}"
         for column in _attributes(query)
     ]
-    columns.append(f"{_geometry(query.geometry)} AS feature_geometry")
+    columns.append(f"{_geometry(query.geometry, precision)} AS feature_geometry")
     nulls = [f"({_nothing(column)} IS NULL)::int" for column in _attributes(query)]
     # The developer's names and Django's SQL; what a client sends is in query.params.
     one = f"SELECT {', '.join(columns)}"
@@ -142,7 +143,7 @@ def _is_of_one_type(source: Any) -> bool:
     return source is not None and source.geom_type != "GEOMETRY"
 
 
-def _geometry(column: Column | None) -> str:
+def _geometry(column: Column | None, precision: int) -> str:
     """The geometry; where there is none an empty one, which is written as none.
 
     Without it a row's header would not know the type of the others.
@@ -155,9 +156,9 @@ def _geometry(column: Column | None) -> str:
         )
     srid = source.srid if column.field.transform is None else column.field.transform
     stored = expressions.geometry(column)
-    if column.field.precision is not None:
-        # Rounded as in the other formats: a field may hide where something is.
-        stored = f"ST_GeomFromText({expressions.text(column)})"
+    if column.field.precision is not None or precision < expressions.PRECISION:
+        # Rounded as in the other formats: a field or a view may hide where something is.
+        stored = f"ST_GeomFromText({expressions.text(column, precision)})"
     empty = f"{source.geom_type}{' Z' if source.dim == 3 else ''} EMPTY"
     shown = f"coalesce({stored}, '{empty}'::geometry)"
     # As Django does, whatever the row says: a header has one SRID for all.

@@ -7,10 +7,10 @@
 
 adds ``/stops.geojson``, ``.geojsonl``, ``.csv`` and ``.fgb``, also by ``?format=`` and
 ``Accept:``. The ordinary page stays as it is. Filters, permissions, throttles, ordering
-and the database are the viewset's; ``limit`` and ``offset`` are taken, a page size is
-not. Values are those of the serializer, written by the database; what it cannot write
-raises NotInDatabase. A stream has a session of its own, with the role, the search_path and
-the other settings of the request's.
+and the database are the viewset's; ``limit`` and ``offset`` give the rows of the same page,
+and what else says which page is refused. Values are those of the serializer, written by the
+database; what it cannot write raises NotInDatabase. A stream has a session of its own, with
+the role, the search_path and the other settings of the request's.
 
 A stream that cannot be finished breaks off: the closing chunk of HTTP and the closing
 bracket of GeoJSON are missing, and the log has the reason.
@@ -25,7 +25,7 @@ import select
 import socket
 import ssl
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import psycopg2
@@ -34,6 +34,7 @@ from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils.cache import patch_vary_headers
 from psycopg2.errors import QueryCanceled
 from rest_framework import exceptions, renderers, status
+from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -55,8 +56,8 @@ from backend.geo.sql import (
 from backend.geo.tile_geometry import geometry_name
 from backend.http import caching
 from backend.http.negotiation import FormatsMixin
-from backend.lists.keyset import in_full_order
-from backend.lists.parameters import KnownParametersMixin
+from backend.lists.keyset import as_filter, in_full_order, is_chosen, ordering_of
+from backend.lists.parameters import KnownParametersMixin, named_by
 from backend.server import places
 
 log = logging.getLogger(__name__)
@@ -171,7 +172,7 @@ class FlatGeobuf(StreamRenderer):
         operations: Any = connections[query.using].ops  # PostGIS' own
         if operations.spatial_version < (3, 2):
             raise StreamingUnavailable("FlatGeobuf needs PostGIS 3.2. Ask for format=geojson.")
-        return flatgeobuf.statement(query)
+        return flatgeobuf.statement(query, precision)
 
     def wrap(self, chunks: Iterator[bytes], query: FeatureQuery) -> Iterator[bytes]:
         return flatgeobuf.joined(chunks, query)
@@ -249,8 +250,8 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
     def stream(self, request: Request, renderer: StreamRenderer) -> HttpResponseBase:
         """The rows of the viewset in the renderer's format.
 
-        Raises StreamingUnavailable, NoPlace, QueryTooSlow, ValidationError for limit and offset,
-        NotInDatabase, and what the database says before the first row.
+        Raises StreamingUnavailable, NoPlace, QueryTooSlow, ValidationError for limit, offset and
+        what else says which page, NotInDatabase, and what the database says before the first row.
         """
         queryset = checked_queryset(self.filter_queryset(self.get_queryset()))
         if connections[queryset.db].vendor != "postgresql":
@@ -319,12 +320,33 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
         names = [
             getattr(paginator, f"{kind}_query_param", kind) or kind for kind in ("limit", "offset")
         ]
-        limit, offset = (_whole_number(request, name) for name in names)
+        self._refuse_pages(request, names)
+        limit, offset = (
+            _whole_number(request, name, least) for name, least in zip(names, (1, 0), strict=True)
+        )
         if limit is None and not offset:
             return queryset
+        if isinstance(paginator, CursorPagination):
+            queryset = _ordered(queryset, paginator.get_ordering(request, queryset, self))
         start = offset or 0
         # The rows of the page with the same numbers.
         return in_full_order(queryset)[start : None if limit is None else start + limit]
+
+    def _refuse_pages(self, request: Request, followed: list[str]) -> None:
+        """Raises ValidationError for what says which page, and is neither ``followed`` nor read by
+        a filter of the same name."""
+        paginator = getattr(self, "paginator", None)
+        harmless = {
+            *followed,
+            *(self._filters or ()),
+            getattr(paginator, "count_query_param", None),
+        }
+        refused = sorted(named_by(paginator) - harmless)
+        if given := [name for name in refused if request.query_params.get(name)]:
+            advice = f"A stream has no pages. Say which rows with {' and '.join(followed)}, or "
+            raise exceptions.ValidationError(
+                dict.fromkeys(given, f"{advice}leave it out for all of them.")
+            )
 
     def _timeout(self) -> float:
         if self.stream_statement_timeout is not None:
@@ -359,14 +381,27 @@ class Body:
         self._copy.close()
 
 
-def _whole_number(request: Request, name: str) -> int | None:
+def _ordered(queryset: models.QuerySet, ordering: Sequence[Any]) -> models.QuerySet:
+    """The same rows in the order of a page that brings its own."""
+    if tuple(ordering) == ordering_of(queryset):
+        return queryset
+    # What is taken out of all rows in one order stays that, in another.
+    chosen = as_filter(queryset) if is_chosen(queryset) else None
+    return (queryset if chosen is None else chosen).order_by(*ordering)
+
+
+def _whole_number(request: Request, name: str, least: int) -> int | None:
     given = request.query_params.get(name, "")
     if not given:
         return None
     # PostgreSQL's bigint; and str.isdigit knows digits that are none of ours.
-    if not (given.isascii() and given.isdigit() and len(given) <= 18):
+    whole = given.isascii() and given.isdigit() and len(given) <= 18
+    if not whole or int(given) < least:
         raise exceptions.ValidationError(
-            {name: f"{given[:50]!r} is not a whole number of 0 or more. Write it as {name}=1000."}
+            {
+                name: f"{given[:50]!r} is not a whole number of {least} or more. "
+                f"Write it as {name}=1000."
+            }
         )
     return int(given)
 

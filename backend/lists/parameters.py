@@ -142,7 +142,7 @@ class KnownParametersMixin(_View):
         unread = self._given.names() - self._given.asked
         if not unread:
             return
-        known = self._filters | _named_by(self) | _named_by(self._paginator_class())
+        known = self._filters | named_by(self) | named_by(self._paginator_class())
         for part in filter(None, (*self.filter_backends, self._paginator_class())):
             known -= getattr(part(), "closed_parameters", lambda _: set())(self)
         passing = (*HARMLESS, *setting("IGNORED_QUERY_PARAMETERS"))
@@ -160,7 +160,7 @@ class KnownParametersMixin(_View):
         return getattr(type(self), "pagination_class", None)
 
 
-def _named_by(part: Any) -> set[str]:
+def named_by(part: Any) -> set[str]:
     """The parameters of a view or paginator, which REST framework names in such attributes."""
     names = {getattr(part, name, None) for name in dir(part) if name.endswith("_query_param")}
     return {name for name in names if isinstance(name, str)}

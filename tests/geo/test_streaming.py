@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import struct
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -208,7 +209,6 @@ def test_no_rows_are_an_empty_collection_table_and_file(streams: Api) -> None:
     meta, _, shapes, _ = pyogrio.raw.read(streams.get("/streams/stops.fgb?lines=12345").content)
     assert "name" in meta["fields"]
     assert not len(shapes)
-    assert features(streams.get("/streams/stops.geojson?limit=0")) == []
 
 
 def test_format_is_chosen_by_suffix_parameter_and_accept(streams: Api) -> None:
@@ -251,8 +251,8 @@ def test_filter_ordering_limit_and_offset_are_those_of_the_viewset(streams: Api)
 
 @pytest.mark.parametrize(
     ("query", "name"),
-    [("limit=ten", "limit"), ("limit=-1", "limit"), ("offset=1.5", "offset"),
-     ("limit=9999999999999999999", "limit"), ("lines=x", "lines")],
+    [("limit=ten", "limit"), ("limit=-1", "limit"), ("limit=0", "limit"),
+     ("offset=1.5", "offset"), ("limit=9999999999999999999", "limit"), ("lines=x", "lines")],
 )  # fmt: skip
 def test_invalid_parameter_is_answered_with_400_naming_it(
     streams: Api, query: str, name: str
@@ -261,6 +261,46 @@ def test_invalid_parameter_is_answered_with_400_naming_it(
     assert answer.status_code == 400
     assert answer.headers["Content-Type"] == "application/json"
     assert list(answer.json()) == [name]
+
+
+@pytest.mark.parametrize("name", ["latest", "latestofsome"])
+def test_stream_has_the_rows_of_a_page_whose_order_is_the_paginators(
+    streams: Api, name: str
+) -> None:
+    # A slice takes no filter.
+    query = "lines=3&limit=5" if name == "latest" else "limit=5"
+    expected = page(streams, f"/streams/{name}/?{query}")
+    assert features(streams.get(f"/streams/{name}.geojson?{query}")) == expected
+    assert len(expected) == 5
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("stops.geojson?page_after=10&limit=5", "page_after"),
+        ("stops.csv?page_before=9&offset=2", "page_before"),
+        ("latest.fgb?cursor=cD0x&limit=3", "cursor"),
+        ("numbered.geojsonl?page=2", "page"),
+        ("numbered.geojson?size=5", "size"),
+    ],
+)
+def test_what_else_says_which_page_is_refused_with_what_a_stream_takes(
+    streams: Api, path: str, name: str
+) -> None:
+    answer = streams.get(f"/streams/{path}")
+    assert answer.status_code == 400
+    (message,) = answer.json().values()
+    assert list(answer.json()) == [name]
+    assert "Say which rows with limit and offset" in message
+
+
+def test_precision_of_a_view_is_that_of_every_format(streams: Api) -> None:
+    expected = features(streams.get("/streams/rough.geojson?limit=9"))
+    rounded = [feature["geometry"]["coordinates"] for feature in expected]
+    assert all(number == round(number, 1) for pair in rounded for number in pair)
+    _, _, shapes, _ = pyogrio.raw.read(streams.get("/streams/rough.fgb?limit=9").content)
+    # WKB of a point: its byte order and type, and two doubles.
+    assert [list(struct.unpack("<dd", shape[5:])) for shape in shapes] == rounded
 
 
 def test_permission_of_the_viewset_is_asked(streams: Api) -> None:

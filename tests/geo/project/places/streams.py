@@ -6,11 +6,13 @@ from django.db import models
 from django.db.models import Case, CharField, F, Func, JSONField, TimeField, UUIDField, Value, When
 from django.db.models.functions import Cast, TruncDate
 from rest_framework import filters, permissions, serializers, viewsets
+from rest_framework.pagination import PageNumberPagination
 from rest_framework.routers import DefaultRouter
 from rest_framework_gis.fields import GeometryField
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
 from backend.geo.streaming import StreamingMixin
+from backend.lists.pagination import CursorPagination
 from places.models import Parcel, Route, Stop, Survey
 
 
@@ -141,6 +143,31 @@ class ForAdmins(Stops):
     permission_classes = [permissions.IsAdminUser]
 
 
+class Rough(Stops):
+    stream_precision = 1
+
+
+class Latest(Stops):
+    """In an order of the paginator's, which the queryset does not know."""
+
+    class Pages(CursorPagination):
+        ordering = "-rating"
+
+    pagination_class = Pages
+
+
+class LatestOfSome(Latest):
+    queryset = Stop.objects.order_by("lines")[:40]
+
+
+class Numbered(Stops):
+    class Pages(PageNumberPagination):
+        page_size = 3
+        page_size_query_param = "size"
+
+    pagination_class = Pages
+
+
 class WithMethod(Stops):
     class Shouting(StopSerializer):
         shout = serializers.SerializerMethodField()
@@ -216,6 +243,7 @@ class Broken(Stops):
 router = DefaultRouter()
 for viewset in (
     *(Stops, AllKinds, Parcels, StoredParcels, Routes, Surveys, ForAdmins, WithMethod),
+    *(Rough, Latest, LatestOfSome, Numbered),
     *(WithMethodLeftOut, OwnFeature, Slow, SlowForEver, NoFirstRow, NoneEver, Broken),
 ):
     router.register(viewset.__name__.lower(), viewset, basename=f"streams-{viewset.__name__}")

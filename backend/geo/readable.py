@@ -6,6 +6,7 @@ document, and is named by a system check.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from backend.geo.streaming import StreamingMixin
     from backend.geo.tiles import TilesMixin
 
-LIBRARIES = ("rest_framework.", "backend.geo.")
+LIBRARIES = ("rest_framework.", "backend.")
+# Where a view may say which rows there are, and make an answer of them.
+VIEW_HOOKS = ("get_queryset", "filter_queryset", "get_object", "get_serializer_context")
 
 
 def readable(
@@ -58,6 +61,30 @@ def no_tiles(view: type[TilesMixin]) -> NotInDatabase | None:
         return _refusal(view, view.tile_fields, name)
     except NotInDatabase as error:
         return error
+
+
+def shows_columns(view: GenericAPIView[Any]) -> bool:
+    """Whether all that the view answers this request with is known to be columns of its queryset.
+    Its filters, and who may see it, are not looked at."""
+    given = {"queryset", "serializer_class"} & vars(view).keys()  # by as_view() or @action
+    handler = getattr(view, "action", None) or "get"
+    return not given and _shows_columns(type(view), handler)
+
+
+@functools.cache
+def _shows_columns(view: type[GenericAPIView[Any]], handler: str) -> bool:
+    if any(_is_overridden(view, method) for method in (handler, *VIEW_HOOKS)):
+        return False
+    serializer = _serializer(view)
+    if serializer is None or hook_of_a_team(type(serializer), FIELDS_HOOKS):
+        return False
+    if not isinstance(view.queryset, QuerySet):
+        return False
+    try:
+        feature_columns(serializer, view.queryset)
+    except NotInDatabase:
+        return False
+    return True
 
 
 def warnings(view: type[GenericAPIView[Any]]) -> list[CheckMessage]:

@@ -332,7 +332,7 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
         # The rows of the page with the same numbers.
         return in_full_order(queryset)[start : None if limit is None else start + limit]
 
-    def _refuse_pages(self, request: Request, followed: list[str]) -> None:
+    def _refuse_pages(self, request: Request, followed: Sequence[str]) -> None:
         """Raises ValidationError for what says which page, and is neither ``followed`` nor read by
         a filter of the same name."""
         paginator = getattr(self, "paginator", None)
@@ -381,7 +381,7 @@ class Body:
         self._copy.close()
 
 
-def _ordered(queryset: models.QuerySet, ordering: Sequence[Any]) -> models.QuerySet:
+def _ordered(queryset: models.QuerySet[Any], ordering: Sequence[Any]) -> models.QuerySet[Any]:
     """The same rows in the order of a page that brings its own."""
     if tuple(ordering) == ordering_of(queryset):
         return queryset

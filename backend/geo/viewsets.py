@@ -13,6 +13,7 @@ from django.http import Http404
 from rest_framework.exceptions import ValidationError
 
 from backend.geo.filters import SpatialFilterMixin
+from backend.geo.readable import shows_columns
 from backend.geo.streaming import StreamingMixin
 from backend.geo.tiles import TilesMixin
 from backend.geo.wgs84 import Wgs84Mixin
@@ -34,6 +35,10 @@ class SpatialMixin(
     Stands before the viewset's class. Each of its parts can be taken alone instead; their
     attributes are those of the viewset: see the classes above.
     """
+
+    def shows_columns(self) -> bool:
+        """As ConditionalMixin asks it: no code of the team's adds to the answer."""
+        return shows_columns(self)
 
     def get_object(self) -> Any:
         """As REST framework's; where the model's key is composite, by the id that the list shows:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.conf import settings
-from django.db import connections, router, transaction
+from django.db import OperationalError, connections, router, transaction
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.crypto import salted_hmac
@@ -34,12 +34,13 @@ from django.utils.translation import get_language
 from rest_framework.exceptions import APIException
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.renderers import JSONRenderer
-from rest_framework.request import Request
+from rest_framework.request import Request, override_method
 from rest_framework.response import Response
 
 from backend.databases import sessions
 from backend.http import caching
-from backend.router import ModelDatabaseRouter
+from backend.lists.counting import goes_by_older
+from backend.router import ModelDatabaseRouter, alias_of
 
 if TYPE_CHECKING:
     from rest_framework.generics import GenericAPIView
@@ -92,9 +93,10 @@ class ConditionalMixin(_View):
 
     The answer may depend on the request, its user, its session, and data in
     ``conditional_databases`` (aliases; by default those that the view's queryset and the user
-    come from, and none where a router of the team's decides where to read: name all that it
-    may choose). A view whose answer depends on anything else, such as the time of day or
-    another server, sets ``conditional = False``. Where a model is a foreign table or a view
+    come from, with those of all models unless ``shows_columns()``; and none
+    where a router of the team's decides where to read: name all that it may choose). A view
+    whose answer depends on anything else, such as the time of day or another server, sets
+    ``conditional = False``. Where a model is a foreign table or a view
     over one, its database's snapshot tells nothing, and there is no ETag.
 
     A client that sends another header has another ETag, because the answer may go by any.
@@ -133,9 +135,18 @@ class ConditionalMixin(_View):
         elif request.method not in SAFE_METHODS:
             self._check_preconditions(request)
 
+    def shows_columns(self) -> bool:
+        """Whether all of the answer to this request is known to be columns of the queryset."""
+        return False
+
     def get_etag(self, request: Request) -> str | None:
         """A weak ETag of the answer to ``request``, None where nothing cheap tells it."""
-        versions = [_version(alias) for alias in self._databases(request)]
+        own = self._databases(request)
+        versions = [_version(alias) for alias in own]
+        if own and self.conditional_databases is None and not self.shows_columns():
+            # What the code that makes it reads besides, nobody knows.
+            others = (alias for alias in _of_models() if alias not in own)
+            versions += map(_version_if_there, others)
         if not versions or None in versions:
             return None
         renderer = request.accepted_renderer
@@ -193,6 +204,8 @@ class ConditionalMixin(_View):
         answer = super().finalize_response(request, answer, *args, **kwargs)
         if not reads:
             return answer
+        if goes_by_older(request):
+            self._etag = None
         cacheable = answer.status_code in (200, 204, 304)
         if cacheable and self._etag and (answer.status_code != 304 or "ETag" not in answer):
             answer.headers["ETag"] = self._etag
@@ -228,9 +241,9 @@ class ConditionalMixin(_View):
         """Whether one of ``etags`` is of the row as it is now; nobody changes it meanwhile."""
         if not hasattr(self, "retrieve"):
             return False
-        action: Any = getattr(self, "action", None)
-        self.action = "retrieve"
-        try:
+        # As the client has read it: code of the team's, and ``?fields=``, go by the method too.
+        with override_method(self, self.request, "GET") as request:
+            self.action = "retrieve"
             row = self.get_object()
             alias = router.db_for_write(type(row), instance=row)
             self._transaction.enter_context(transaction.atomic(using=alias))
@@ -241,9 +254,7 @@ class ConditionalMixin(_View):
             if get_queryset := getattr(self, "get_queryset", None):
                 view: Any = self  # which is one request's alone
                 view.get_queryset = lambda: get_queryset().using(alias)
-            shown = self.retrieve(self.request, *self.args, **self.kwargs)
-        finally:
-            self.action = action
+            shown = self.retrieve(request, *self.args, **self.kwargs)
         return _digest(JSONRenderer().render(shown.data)) in map(_second_half, etags)
 
 
@@ -298,6 +309,20 @@ def _version(alias: str) -> str | None:
     # it is. How far the log has been replayed, not every PostgreSQL tells (Aurora does not).
     is_standby, *told = sessions.state(alias, "pg_is_in_recovery()", *version)
     return None if is_standby else f"{alias} {told}"
+
+
+def _version_if_there(alias: str) -> str | None:
+    """The version of a database that the view may not need; None also where it is down."""
+    try:
+        return _version(alias)
+    except OperationalError:
+        return None
+
+
+@functools.cache
+def _of_models() -> tuple[str, ...]:
+    """The databases that models live in."""
+    return tuple(sorted({alias_of(model) for model in apps.get_models()} & {*settings.DATABASES}))
 
 
 @functools.cache

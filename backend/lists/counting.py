@@ -14,6 +14,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db import OperationalError, connections
 from django.db.models import QuerySet
 from rest_framework.exceptions import APIException
+from rest_framework.request import Request
 
 from backend.conf.defaults import setting
 from backend.databases import sessions
@@ -25,9 +26,10 @@ QUERY_CANCELED = "57014"  # https://www.postgresql.org/docs/17/errcodes-appendix
 LIFETIME = 5  # seconds
 EVERY_ROW = 2**62  # as the end of a slice
 MOST_ESTIMATES = 256  # statements, each with its parameters
+OLDER = "_goes_by_older_rows"  # of a request
 
-# By statement, then by what decides in a session which rows it sees.
-_estimates: OrderedDict[Hashable, tuple[float, dict[Hashable, int]]] = OrderedDict()
+# By statement, then by what decides in a session which rows it sees: a snapshot and the rows.
+_estimates: OrderedDict[Hashable, tuple[float, dict[Hashable, tuple[str, int]]]] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -40,10 +42,12 @@ class CountTooSlow(APIException):
 
 @dataclass(frozen=True)
 class Count:
-    """A number of rows; ``exact`` is False for PostgreSQL's estimate."""
+    """A number of rows; ``exact`` is False for PostgreSQL's estimate, ``older`` is True where
+    that was kept since another snapshot than the present one."""
 
     rows: int
     exact: bool = True
+    older: bool = False
 
 
 def count(queryset: QuerySet[Any], *, exact: bool = False) -> Count:
@@ -74,13 +78,24 @@ def count(queryset: QuerySet[Any], *, exact: bool = False) -> Count:
         return Count(_all(queryset))
     key = _key(queryset.db, sql, params)
     if (known := _known(queryset.db, key)) is not None:
-        return Count(known, exact=False)
+        return known
     rows = unordered[: limit + 1].count()
     if rows <= limit:
         return Count(rows)
+    state = _state(queryset.db)  # before the estimate, so that a change meanwhile makes it older
     estimated = max(estimate(unordered), rows)
-    _remember(queryset.db, key, estimated)
+    _remember(key, state, estimated)
     return Count(estimated, exact=False)
+
+
+def tell_older(request: Request) -> None:
+    """Have the answer to ``request`` go without an ETag: an earlier snapshot's rows are in it."""
+    setattr(request, OLDER, True)
+
+
+def goes_by_older(request: Request) -> bool:
+    """Whether ``tell_older`` was called."""
+    return getattr(request, OLDER, False)
 
 
 def estimate(queryset: QuerySet[Any]) -> int:
@@ -113,23 +128,34 @@ def _key(using: str, sql: str, params: tuple[Any, ...]) -> Hashable | None:
     return key if sql else None
 
 
-def _known(using: str, key: Hashable | None) -> int | None:
+def _state(using: str) -> tuple[str, tuple[Any, ...]]:
+    """The snapshot, and what decides in this thread's session which rows it sees."""
+    snapshot, *state = sessions.state(using, "pg_current_snapshot()::text")
+    return snapshot, tuple(state)
+
+
+def _known(using: str, key: Hashable | None) -> Count | None:
     with _lock:
         until, estimates = _estimates.get(key, (0.0, {}))
     # The session is asked about only where there is an estimate for any.
-    fresh = time.monotonic() < until
-    return estimates.get(sessions.state(using)) if fresh else None
+    if time.monotonic() >= until:
+        return None
+    snapshot, state = _state(using)
+    if state not in estimates:
+        return None
+    then, rows = estimates[state]
+    return Count(rows, exact=False, older=then != snapshot)
 
 
-def _remember(using: str, key: Hashable | None, rows: int) -> None:
+def _remember(key: Hashable | None, at: tuple[str, tuple[Any, ...]], rows: int) -> None:
     if key is None:
         return
-    state, now = sessions.state(using), time.monotonic()
+    (snapshot, state), now = at, time.monotonic()
     with _lock:
         until, estimates = _estimates.get(key, (0.0, {}))
         if until < now:
             until, estimates = now + LIFETIME, {}
-        _estimates[key] = (until, {**estimates, state: rows})
+        _estimates[key] = (until, {**estimates, state: (snapshot, rows)})
         _estimates.move_to_end(key)
         while len(_estimates) > MOST_ESTIMATES:
             _estimates.popitem(last=False)

@@ -17,7 +17,7 @@ import bisect
 import threading
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import connections
@@ -98,12 +98,16 @@ class State:
 
 @dataclass(frozen=True)
 class OffsetMap:
-    """``keys[n]`` is the key of row ``rows[n]``, from 1 in the order of the primary key."""
+    """``keys[n]`` is the key of row ``rows[n]``, from 1 in the order of the primary key.
+
+    ``older`` where it was built under another snapshot than the present one.
+    """
 
     state: State
     rows: list[int]
     keys: list[Any]
     total: int
+    older: bool = False
 
     def start(self, offset: int, descending: bool) -> tuple[Any | None, int]:
         """The key that a page begins after, and how many rows after it.
@@ -143,8 +147,10 @@ def current(queryset: QuerySet[Any], *, build: bool) -> OffsetMap | None:
     joins = inner_joins(queryset)
     state = None if joins is None else _state(using, model, joins)
     known = slot.map
-    if state is None or (known is not None and known.state.same_rows(state)):
-        return known if state is not None else None
+    if state is None:
+        return None
+    if known is not None and known.state.same_rows(state):
+        return replace(known, older=known.state.snapshot != state.snapshot)
     if not build or time.monotonic() < slot.rest_until or not slot.lock.acquire(blocking=False):
         return None
     try:

@@ -54,6 +54,7 @@ class Api:
     postgis: PostGIS
     database: str
     transit: str
+    transit_on: PostGIS | None = None
 
     def get(self, path: str, **options) -> requests.Response:
         return self.container.get(path, **options)
@@ -65,11 +66,15 @@ class Api:
         return self.postgis.sql(statement, self.database)
 
 
-def start_api(started: Containers, postgis: PostGIS, **env: str) -> Api:
-    """The project in ``project/`` on two databases of its own, filled."""
-    database, transit = postgis.database(), postgis.database()
+def start_api(
+    started: Containers, postgis: PostGIS, transit_on: PostGIS | None = None, **env: str
+) -> Api:
+    """The project in ``project/`` on two databases of its own, filled; the second may be on
+    another server."""
+    other = transit_on or postgis
+    database, transit = postgis.database(), other.database()
     postgis.sql(SURVEY, database)
-    login = f"{postgis.user}:{quote(postgis.password, safe='')}@{postgis.host}:5432"
+    login = f"{postgis.user}:{quote(postgis.password, safe='')}@{other.host}:5432"
     container = started.start(
         env=postgis.env(
             database,
@@ -84,8 +89,8 @@ def start_api(started: Containers, postgis: PostGIS, **env: str) -> Api:
         options=["--network", postgis.network],
     ).wait_until_ready()
     postgis.sql(ROWS, database)
-    postgis.sql(ROUTES, transit)
-    return Api(container, postgis, database, transit)
+    other.sql(ROUTES, transit)
+    return Api(container, postgis, database, transit, other)
 
 
 # Of one folder of views alone: in an API drf-yasg refuses two serializers of the same name.

@@ -645,6 +645,23 @@ def test_row_is_written_only_as_it_was_read(access: Api):
     assert patch(access, name, **{"If-Match": "*"}).status_code == 200
 
 
+def test_row_that_was_read_in_part_is_written_only_as_that_part_was_read(access: Api):
+    path, login = "/places/12/?fields=name", {"Authorization": "Token token-of-token"}
+    etag = access.get(path, headers=login).headers["ETag"]
+
+    def rename(name: str) -> int:
+        headers = {**login, "If-Match": etag}
+        answer = requests.patch(access.url(path), json={"name": name}, headers=headers, timeout=30)
+        return answer.status_code
+
+    name = access.sql("SELECT name FROM access_place WHERE id = 12")
+    access.sql("UPDATE access_place SET secret = 'other' WHERE id = 7")
+    assert rename(f"{name}1") == 200
+    assert rename(f"{name}2") == 412
+    assert access.sql("SELECT name FROM access_place WHERE id = 12") == f"{name}1"
+    access.sql(f"UPDATE access_place SET name = '{name}' WHERE id = 12")
+
+
 @pytest.mark.parametrize("method", ["put", "delete"])
 def test_every_way_to_write_keeps_to_if_match(access: Api, method: str):
     headers = {"Authorization": "Token token-of-token", "If-Match": '"x"'}

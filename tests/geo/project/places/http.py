@@ -5,6 +5,7 @@ from django.urls import path
 from rest_framework import viewsets
 from rest_framework.permissions import IsAdminUser
 from rest_framework.routers import DefaultRouter
+from rest_framework.serializers import SerializerMethodField
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
 from backend.geo.viewsets import SpatialMixin
@@ -55,6 +56,22 @@ class RouteViewSet(ConditionalMixin, viewsets.ReadOnlyModelViewSet):
     serializer_class = RouteSerializer
 
 
+class WithRoutesViewSet(StopViewSet):
+    """Of two databases, each on its own."""
+
+    class WithRoute(StopSerializer):
+        route = SerializerMethodField()
+
+        def get_route(self, stop) -> int:
+            return Route.objects.get(pk=stop.pk).number
+
+        class Meta(StopSerializer.Meta):
+            fields = (*StopSerializer.Meta.fields, "route")
+            ref_name = "http.WithRoute"
+
+    serializer_class = WithRoute
+
+
 def page(request):
     return HttpResponse("<p>" + "a page " * 1000)
 
@@ -64,5 +81,6 @@ router.register("stops", StopViewSet)
 router.register("closed", ClosedViewSet, basename="closed")
 router.register("always", AlwaysViewSet, basename="always")
 router.register("routes", RouteViewSet)
+router.register("withroutes", WithRoutesViewSet, basename="withroutes")
 router.register("everything", EverythingViewSet, basename="everything")
 urlpatterns = [path("page/", page), *router.urls]

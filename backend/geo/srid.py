@@ -25,11 +25,10 @@ WORLD = 20037508.342789244  # metres; half the side of EPSG:3857's square
 MARGIN = 64 / 4096  # of a tile's side, drawn beyond it so that no border shows
 STEPS = 8  # a tile is looked at in a grid of 9 by 9 points
 COARSE_ZOOM = 4  # up to here a tile's edges bend much between two points of that grid
-MOST_WAYS = 64  # between two systems, which are kept in each thread
+MOST_WAYS = 64  # between two systems, some 130 kB each: clients may name thousands
 LIFETIME = 60  # seconds that the look at a column is believed
 _columns: dict[tuple[str, str, str], tuple[float, Storage]] = {}
 _lock = threading.Lock()  # a transformation of PROJ serves one thread at a time
-_of_thread = threading.local()
 
 TYPMOD = """
 SELECT t.typname = 'geography', postgis_typmod_srid(a.atttypmod)
@@ -157,8 +156,9 @@ class Degrees:
             moved.srid = WGS84
             return moved
         try:
+            way = _transformation(self.definition, False)
             with _lock:
-                return geometry.transform(_transformation(self.definition, False), clone=True)
+                return geometry.transform(way, clone=True)
         except GDALException as error:
             raise ValueError(
                 f"A geometry of SRID {geometry.srid} has no place on earth: {geometry.wkt[:80]}. "
@@ -176,12 +176,15 @@ def move(geometry: GEOSGeometry, srid: int) -> None:
 
     Raises what that raises: GEOSException without an SRID, GDALException without a way.
     """
-    ways = _of_thread.__dict__.setdefault("ways", {})
-    key = (geometry.srid, srid)
-    if key not in ways and len(ways) < MOST_WAYS and geometry.srid and geometry.srid > 0:
-        source, target = gdal.SpatialReference(geometry.srid), gdal.SpatialReference(srid)
-        ways[key] = gdal.CoordTransform(source, target)
-    geometry.transform(ways.get(key, srid))
+    given = geometry.srid
+    way = _way(threading.get_ident(), given, srid) if given and given > 0 else srid
+    geometry.transform(way)
+
+
+@functools.lru_cache(maxsize=MOST_WAYS)
+def _way(thread: int, source: int, target: int) -> gdal.CoordTransform:
+    """Of one ``thread``, which no other may use meanwhile."""
+    return gdal.CoordTransform(gdal.SpatialReference(source), gdal.SpatialReference(target))
 
 
 def _latitude(northing: float) -> float:
@@ -239,7 +242,7 @@ def _definition(using: str, srid: int) -> str:
     return definition
 
 
-@functools.cache
+@functools.lru_cache(maxsize=MOST_WAYS)
 def _transformation(definition: str, from_degrees: bool) -> gdal.CoordTransform:
     order = gdal.AxisOrder.TRADITIONAL  # x before y, as PostGIS stores
     degrees = gdal.SpatialReference(4326, axis_order=order)
@@ -268,12 +271,13 @@ def _transform(
     quiet = ctypes.cast(lgdal.CPLQuietErrorHandler, ctypes.c_void_p)
     across, up = ((ctypes.c_double * len(xs))(*values) for values in (xs, ys))
     high = None if zs is None else (ctypes.c_double * len(xs))(*zs)
-    with _lock:
-        lgdal.CPLPushErrorHandler(quiet)
-        try:
-            transform(_transformation(definition, from_degrees).ptr, len(xs), across, up, high)
-        finally:
-            lgdal.CPLPopErrorHandler()
+    lgdal.CPLPushErrorHandler(quiet)
+    try:
+        way = _transformation(definition, from_degrees)  # which may take a while to find
+        with _lock:
+            transform(way.ptr, len(xs), across, up, high)
+    finally:
+        lgdal.CPLPopErrorHandler()
     xs[:], ys[:] = across, up
     if zs is not None and high is not None:
         zs[:] = high

@@ -11,6 +11,7 @@ import pickle
 import struct
 import threading
 import uuid
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -65,7 +66,7 @@ from rest_framework_gis.fields import (
 )
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
-from backend.geo import fast, lazy
+from backend.geo import fast, lazy, srid
 
 
 class Place(models.Model):
@@ -275,13 +276,32 @@ def test_way_between_two_systems_is_found_once_for_many_geometries(monkeypatch):
             super().__init__(*systems)
 
     monkeypatch.setattr("django.contrib.gis.gdal.CoordTransform", CoordTransform)
-    monkeypatch.setattr("backend.geo.srid._of_thread", threading.local())
+    srid._way.cache_clear()
     shown = field(transform=4326)
     with fast_path():
         for n in range(5):
             shown.to_representation(Point(7_600_000 + n, 680_000, srid=2913))
             shown.to_representation(Point(n, n, srid=3857))
     assert found == [[2913, 4326], [3857, 4326]]
+
+
+def test_of_the_ways_to_all_systems_that_clients_name_the_latest_are_kept(monkeypatch):
+    alive, made = weakref.WeakSet(), []
+
+    class CoordTransform(gdal.CoordTransform):
+        def __init__(self, *systems: gdal.SpatialReference) -> None:
+            super().__init__(*systems)
+            alive.add(self)
+            made.append(systems[1].srid)
+
+    monkeypatch.setattr("django.contrib.gis.gdal.CoordTransform", CoordTransform)
+    zones = [*range(32601, 32661), *range(32701, 32761)][: srid.MOST_WAYS + 6]
+    for zone in zones:
+        srid.Degrees(gdal.SpatialReference(zone).wkt).points([500_000.0], [5_000_000.0])
+    assert len(alive) == srid.MOST_WAYS
+    for zone in [*zones, zones[-1]]:
+        srid.move(Point(9.0, 45.0, srid=4326), zone)
+    assert made.count(zones[-1]) == 1
 
 
 # --- Geometries as the database gives them ---------------------------------------

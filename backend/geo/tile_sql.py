@@ -35,9 +35,9 @@ PIXELS = 1024
 ONE_PLAN = "SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0; "
 CANCELED = "57014"  # https://www.postgresql.org/docs/current/errcodes-appendix.html
 CORNERS = "SELECT ST_XMin(e), ST_YMin(e), ST_XMax(e), ST_YMax(e)"
-# By the root of a spatial index, which covers every row. Without one PostGIS takes the statistics,
-# which know a sample; an index may be of some of the rows; and views and partitioned tables have
-# neither of their own.
+# By the root of a spatial index, which covers every row, and may those that are gone. Without one
+# PostGIS takes the statistics, which know a sample; an index may be of some of the rows; and views
+# and partitioned tables have neither of their own.
 # Not where somebody sees other rows than those that the index has.
 INDEXED_EXTENT = f"""
 {CORNERS} FROM (
@@ -53,6 +53,12 @@ INDEXED_EXTENT = f"""
     )
 ) extent
 """  # noqa: S608
+# Of the row that is nearest to a side of that, by the same index.
+NEAREST = """
+(SELECT {corner}({column}) FROM {table} WHERE {column} && ST_MakeEnvelope(%s, %s, %s, %s, %s)
+ ORDER BY {column} <#> ST_MakeEnvelope(%s, %s, %s, %s, %s) LIMIT 1)
+"""
+SINGLE = 2.0**-23  # to so much of a number the index knows which row is the nearest
 
 
 class TileTimeout(APIException):
@@ -170,14 +176,16 @@ class Layer:
     def extent(self) -> tuple[float, ...] | None:
         """xmin, ymin, xmax, ymax in degrees; None where there is nothing.
 
-        Of a whole table what its spatial index says, else that of each row.
+        Of a whole table by its spatial index, else by each row.
         """
         field = self._geometry_field()
         stored = srid.storage(field, self.using)
         # An annotation is of no model.
         own = getattr(field, "model", None) is self.queryset.model
-        whole = not self.queryset.query.where and own
-        box: Any = self._indexed_extent(field) if whole and not stored.geography else None
+        whole = own and not self.queryset.query.where and not is_chosen(self.queryset)
+        # Django's index of three dimensions does not order by a distance in two.
+        plane = not stored.geography and field.dim == 2
+        box: Any = self._indexed_extent(field, stored.label) if whole and plane else None
         if box is None:
             query = self._query()
             shape = f"{_geometry(query).label}::geometry"
@@ -270,10 +278,35 @@ class Layer:
         k: int = 2 ** max(1, math.ceil(math.log2(max(1, rows) / max(1, most))))
         return k
 
-    def _indexed_extent(self, field: BaseSpatialField[Any, Any]) -> tuple[Any, ...] | None:
-        table = connections[self.using].ops.quote_name(field.model._meta.db_table)
-        box: tuple[Any, ...] | None = self._run(INDEXED_EXTENT, (field.column, table))
-        return box if box and box[0] is not None else None
+    def _indexed_extent(
+        self, field: BaseSpatialField[Any, Any], label: int
+    ) -> tuple[float, ...] | None:
+        """To the precision of the index, and never without a row; None where no index tells."""
+        quoted = connections[self.using].ops.quote_name
+        column: Any = field.column  # of a model, and so with a name
+        table, column = quoted(field.model._meta.db_table), quoted(column)
+        box = self._run(INDEXED_EXTENT, (field.column, table))
+        if not box or box[0] is None:
+            return None
+        west, south, east, north = box
+        sides = {
+            "ST_XMin": (west, south, west, north),
+            "ST_YMin": (west, south, east, south),
+            "ST_XMax": (east, south, east, north),
+            "ST_YMax": (west, north, east, north),
+        }
+        selects = [NEAREST.format(corner=name, column=column, table=table) for name in sides]
+        params = [each for side in sides.values() for each in (*box, label, *side, label)]
+        found = self._run(f"SELECT {', '.join(selects)}", tuple(params))
+        if found[0] is None:
+            return None
+        least = [
+            max(old, new - abs(new) * SINGLE) for old, new in zip(box, found[:2], strict=False)
+        ]
+        most = [
+            min(old, new + abs(new) * SINGLE) for old, new in zip(box[2:], found[2:], strict=True)
+        ]
+        return (*least, *most)
 
     def _run(self, sql: str, params: tuple[Any, ...]) -> Any:
         """The first row, None where there is none.

@@ -263,6 +263,38 @@ def test_bounds_are_those_of_the_filtered_features(api: Api, path: str, bounds: 
     assert found.json().get("bounds") == (bounds and pytest.approx(bounds, abs=1e-3))
 
 
+def extent(api: Api, rows: str) -> list[float]:
+    box = "SELECT ST_XMin(e), ST_YMin(e), ST_XMax(e), ST_YMax(e) FROM (SELECT ST_Extent(geom) e"
+    return [float(side) for side in api.sql(f"{box} FROM ({rows}) rows) box").split("|")]
+
+
+@pytest.mark.parametrize(
+    ("path", "rows"),
+    [
+        ("first", "SELECT * FROM places_stop ORDER BY id LIMIT 3"),
+        ("oneofeach", "SELECT DISTINCT ON (lines) * FROM places_stop ORDER BY lines, id"),
+    ],
+)
+def test_bounds_of_chosen_rows_are_not_those_of_the_table(api: Api, path: str, rows: str):
+    found = api.get(f"/tiles/{path}/tiles/").json()["bounds"]
+    assert found == pytest.approx(extent(api, rows), abs=1e-6)
+
+
+def test_bounds_do_not_tell_where_a_row_was(api: Api):
+    """The root of its index still does."""
+    where = "SRID=4326;POINT(0 0)"
+    api.sql(f"INSERT INTO places_stop (name, open_now, geom) VALUES ('gone', true, '{where}')")
+    api.sql("DELETE FROM places_stop WHERE name = 'gone'")
+    api.sql("VACUUM ANALYZE places_stop")
+    assert api.sql("SELECT ST_XMax(ST_EstimatedExtent('places_stop', 'geom'))") == "0"
+    found = api.get("/tiles/stops/tiles/").json()["bounds"]
+    # An index has numbers of single precision, and its box has to cover all rows.
+    expected = extent(api, "SELECT geom FROM places_stop")
+    assert found == pytest.approx(expected, abs=5e-5)
+    assert all(mine <= real + 1e-7 for mine, real in zip(found[:2], expected[:2], strict=True))
+    assert all(mine >= real - 1e-7 for mine, real in zip(found[2:], expected[2:], strict=True))
+
+
 @pytest.mark.parametrize("path", ["stops", "simple/stops"])
 def test_url_in_tilejson_works_with_each_router(api: Api, path: str):
     (template,) = api.get(f"/tiles/{path}/tiles/?lines=3").json()["tiles"]

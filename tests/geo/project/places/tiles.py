@@ -73,6 +73,18 @@ class Samples(Stops):
     tile_max_features = 100
 
 
+class First(Stops):
+    queryset = Stop.objects.order_by("id")[:3]
+    filterset_fields = []
+
+
+class OneOfEach(Stops):
+    """Of each number of lines the first."""
+
+    queryset = Stop.objects.order_by("lines", "id").distinct("lines")
+    filterset_fields = []
+
+
 class CompilerSerializer(GeoFeatureModelSerializer):
     compiler = CharField()
 
@@ -98,6 +110,8 @@ router.register("routes", Routes, "tile-route")
 router.register("surveys", Surveys, "tile-survey")
 router.register("secrets", Secrets, "tile-secret")
 router.register("samples", Samples, "tile-sample")
+router.register("first", First, "tile-first")
+router.register("oneofeach", OneOfEach, "tile-one-of-each")
 router.register("compilers", Compilers, "tile-compiler")
 simple = SimpleRouter()
 simple.register("stops", Stops, "simple-stop")

@@ -184,7 +184,7 @@ class Layer:
         own = getattr(field, "model", None) is self.queryset.model
         whole = own and not self.queryset.query.where and not is_chosen(self.queryset)
         # Django's index of three dimensions does not order by a distance in two.
-        plane = not stored.geography and field.dim == 2
+        plane = not stored.geography and getattr(field, "dim", 2) == 2
         box: Any = self._indexed_extent(field, stored.label) if whole and plane else None
         if box is None:
             query = self._query()

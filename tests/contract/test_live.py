@@ -65,7 +65,9 @@ def live(image: str, *flags: str, arguments: tuple[str, ...] = ()) -> Report:
     return check(image, *flags, arguments=("--live", *arguments))
 
 
-def test_a_sound_project_passes_on_a_database_of_its_own(sound: str) -> None:
+def test_a_sound_project_passes_on_a_database_of_its_own(
+    sound: str, figures: Callable[[str], None]
+) -> None:
     report = live(sound)
     assert report.code == 0, report.text + report.errors
     assert report.checks("failed") == report.checks("warning") == set()
@@ -76,7 +78,7 @@ def test_a_sound_project_passes_on_a_database_of_its_own(sound: str) -> None:
         for _, check, said in report.results
         if check in USERS
     }
-    print(f"check --live: {sum(counted.values())} requests, 0 failed")
+    figures(f"check --live: {sum(counted.values())} requests, 0 failed")
     assert set(counted) == USERS
     assert all(count > 5 for count in counted.values())
 

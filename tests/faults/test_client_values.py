@@ -173,7 +173,7 @@ def test_nothing_is_wrong_with_any_address(api: Container) -> None:
 
 
 def test_every_lookup_of_every_column_answers_below_500(
-    asked: Asked, columns: dict[str, list[str]]
+    asked: Asked, columns: dict[str, list[str]], figures: Callable[[str], None]
 ) -> None:
     """With odd values in turn: by the ORM, by django-filter, and in a path."""
     before, cells = asked.sent, 0
@@ -192,10 +192,12 @@ def test_every_lookup_of_every_column_answers_below_500(
                 asked.ask("GET", f"/by-{field}/", params={name: encoded(text)})
     assert asked.failures() == []
     assert len(columns) > 40
-    print(f"{len(columns)} columns, {cells} lookups, {asked.sent - before} requests, none 5xx")
+    figures(f"{len(columns)} columns, {cells} lookups, {asked.sent - before} requests, none 5xx")
 
 
-def test_every_column_takes_any_body_below_500(asked: Asked, columns: dict[str, list[str]]) -> None:
+def test_every_column_takes_any_body_below_500(
+    asked: Asked, columns: dict[str, list[str]], figures: Callable[[str], None]
+) -> None:
     before = asked.sent
     typed = {"Content-Type": "application/json"}
     for field in columns:
@@ -208,7 +210,7 @@ def test_every_column_takes_any_body_below_500(asked: Asked, columns: dict[str, 
         feature = {"type": "Feature", "geometry": text, "properties": {"char": "x"}}
         asked.ask("POST", "/places/", data=in_body(feature), headers=typed)
     assert asked.failures() == []
-    print(f"{len(columns)} columns, {asked.sent - before} bodies, none 5xx")
+    figures(f"{len(columns)} columns, {asked.sent - before} bodies, none 5xx")
 
 
 WAYS: dict[str, Callable] = {
@@ -251,7 +253,7 @@ def lookup_of(columns: dict[str, list[str]]) -> st.SearchStrategy:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_random_values_answer_below_500(
-    way: str, asked: Asked, columns: dict[str, list[str]]
+    way: str, asked: Asked, columns: dict[str, list[str]], figures: Callable[[str], None]
 ) -> None:
     @settings(
         max_examples=EXAMPLES,
@@ -268,7 +270,7 @@ def test_random_values_answer_below_500(
     before = asked.sent
     random()
     assert asked.failures() == []
-    print(f"{way}: {asked.sent - before} random requests, none 5xx")
+    figures(f"{way}: {asked.sent - before} random requests, none 5xx")
 
 
 def test_what_was_wrong_is_named(api: Container) -> None:
@@ -333,7 +335,9 @@ not_null""".split()
 
 
 @pytest.mark.parametrize("way", ["plain", "rest"])
-def test_an_error_of_the_projects_own_is_a_500_with_its_traceback(api: Container, way: str) -> None:
+def test_an_error_of_the_projects_own_is_a_500_with_its_traceback(
+    api: Container, way: str, figures: Callable[[str], None]
+) -> None:
     for bug in BUGS:
         answer = api.get(f"/bugs/{way}/{bug}/?x=1&q=abc")
         assert answer.status_code == 500, (bug, answer.text)
@@ -345,7 +349,7 @@ def test_an_error_of_the_projects_own_is_a_500_with_its_traceback(api: Container
     logs = api.logs()
     for bug in BUGS:
         assert f"in {bug}\n" in logs, f"no traceback of {bug}"
-    print(f"{len(BUGS)} bugs, none hidden")
+    figures(f"{len(BUGS)} bugs, none hidden")
 
 
 CHANCES = """division overflow cast place own_literal written_division empty computed_key

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,6 +50,7 @@ def test_a_migration_lets_readers_pass_while_somebody_holds_its_table(
     project_folder: Path,
     containers: Containers,
     tmp_path: Path,
+    figures: Callable[[str], None],
 ) -> None:
     database = api.exec("printenv", "POSTGRES_NAME").strip()
     later = tmp_path / "later"
@@ -76,4 +77,4 @@ def test_a_migration_lets_readers_pass_while_somebody_holds_its_table(
     assert migrating.exit_code() == 0, migrating.logs()
     column = "SELECT count(*) FROM information_schema.columns WHERE column_name = 'more'"
     assert own_postgis.sql(column, database) == "1"
-    print(f"a reader waited for {longest:.1f} s at most")
+    figures(f"a reader waited for {longest:.1f} s at most")

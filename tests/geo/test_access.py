@@ -6,7 +6,7 @@ import itertools
 import json
 import re
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -330,18 +330,20 @@ def differing(url: str, asking: Client, view: str, seen: Allowed) -> Iterator[st
             yield f"{asking.user} {path} {found}"
 
 
-def test_no_page_shows_more_than_the_plain_view(access: Api, clients: dict[str, Client], plain):
+def test_no_page_shows_more_than_the_plain_view(
+    access: Api, clients: dict[str, Client], plain, figures: Callable[[str], None]
+):
     cells, found, url = 0, [], access.url("")
     for view, user in itertools.product(VIEWS, USERS):
         found += differing(url, clients[user], view, plain[view, user])
         cells += len(PAGES)
-    print(f"access: {cells} cells, {len(found)} differ")
+    figures(f"access: {cells} cells, {len(found)} differ")
     assert not found
     assert cells == len(VIEWS) * len(USERS) * len(PAGES) == 576
 
 
 def test_shared_cache_gives_nobody_what_another_was_shown(
-    nginx: Container, clients: dict[str, Client], plain
+    nginx: Container, clients: dict[str, Client], plain, figures: Callable[[str], None]
 ):
     """Who may see most asks first, and who may see least last; then all again."""
     cells, found, hits = 0, [], 0
@@ -356,12 +358,14 @@ def test_shared_cache_gives_nobody_what_another_was_shown(
                 cells += 1
                 if reason := problem(page, answer, plain[view, user], view):
                     found.append(f"{user} {path} {reason}")
-    print(f"shared cache: {cells} cells, {len(found)} differ; {hits} from the cache")
+    figures(f"shared cache: {cells} cells, {len(found)} differ; {hits} from the cache")
     assert not found
     assert hits, "the cache kept nothing, so that nothing is proven"
 
 
-def test_etag_of_one_is_not_believed_of_another(access: Api, clients: dict[str, Client]):
+def test_etag_of_one_is_not_believed_of_another(
+    access: Api, clients: dict[str, Client], figures: Callable[[str], None]
+):
     cells, found, base = 0, [], access.url("")
     pages = ("list", "detail", "csv", "tile", "tilejson")
     for view, page in itertools.product(VIEWS, pages):
@@ -376,7 +380,7 @@ def test_etag_of_one_is_not_believed_of_another(access: Api, clients: dict[str, 
             again = clients[other].get(url, tenant=tenant, **{"If-None-Match": etags[one]})
             if one != other and again.status_code == 304:
                 found.append(f"{other} {url} with the ETag of {one}")
-    print(f"ETags: {cells} cells, {len(found)} differ")
+    figures(f"ETags: {cells} cells, {len(found)} differ")
     assert not found
 
 

@@ -79,14 +79,16 @@ def answered(asked: Asked, path: str, accept: str) -> tuple[int, str]:
     return answer.status_code, answer.headers["Content-Type"]
 
 
-def test_address_that_names_a_format_has_it_whatever_accept_says(asked: Asked) -> None:
+def test_address_that_names_a_format_has_it_whatever_accept_says(
+    asked: Asked, figures: Callable[[str], None]
+) -> None:
     cells = list(itertools.product(ADDRESSES.items(), ACCEPTS))
     different = {
         (path, accept): got
         for (path, expected), accept in cells
         if (got := answered(asked, path, accept)) != (200, expected)
     }
-    print(f"{len(cells)} requests of an address and an Accept; different: {len(different)}")
+    figures(f"{len(cells)} requests of an address and an Accept; different: {len(different)}")
     assert not different
 
 

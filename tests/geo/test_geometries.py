@@ -7,7 +7,7 @@ import io
 import json
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -497,7 +497,7 @@ def right(shapes: Shapes) -> dict[str, dict[int, Vertices]]:
 
 
 def test_every_row_is_the_same_in_every_format(
-    shapes: Shapes, right: dict[str, dict[int, Vertices]]
+    shapes: Shapes, right: dict[str, dict[int, Vertices]], figures: Callable[[str], None]
 ) -> None:
     cells, wrong = 0, []
     for table, rows in right.items():
@@ -513,13 +513,13 @@ def test_every_row_is_the_same_in_every_format(
                 differing = len(rows)
             if differing:
                 wrong.append((table, suffix, differing, answer.text[:200]))
-    print(f"{cells} cells of rows in formats, {len(wrong)} differ")
+    figures(f"{cells} cells of rows in formats, {len(wrong)} differ")
     assert wrong == []
     assert cells > 2000
 
 
 def test_every_page_of_every_table_is_there(
-    shapes: Shapes, right: dict[str, dict[int, Vertices]]
+    shapes: Shapes, right: dict[str, dict[int, Vertices]], figures: Callable[[str], None]
 ) -> None:
     session = shapes.log_in()
     cells, wrong = 0, []
@@ -531,12 +531,12 @@ def test_every_page_of_every_table_is_there(
             answer = session.get(f"{shapes.base}/admin/shapes/{table}/{path}", timeout=30)
             wrong += [(table, f"admin {path}")] * (answer.status_code != 200)
         cells += 5
-    print(f"{cells} pages, {len(wrong)} differ")
+    figures(f"{cells} pages, {len(wrong)} differ")
     assert wrong == []
 
 
 def test_every_table_is_drawn_in_tiles_and_covered_by_its_bounds(
-    shapes: Shapes, right: dict[str, dict[int, Vertices]]
+    shapes: Shapes, right: dict[str, dict[int, Vertices]], figures: Callable[[str], None]
 ) -> None:
     cells, wrong = 0, []
     unit = 360 / 2 ** TILE[0] / 4096
@@ -563,12 +563,12 @@ def test_every_table_is_drawn_in_tiles_and_covered_by_its_bounds(
         if not (south - 1e-6 < min(ys) and max(ys) < north + 1e-6 and east - west < 0.1):
             wrong.append((table, "bounds", bounds))
         cells += len(with_place) + 1
-    print(f"{cells} cells of tiles and bounds, {len(wrong)} differ")
+    figures(f"{cells} cells of tiles and bounds, {len(wrong)} differ")
     assert wrong == []
 
 
 def test_every_table_is_filtered_by_every_place(
-    shapes: Shapes, right: dict[str, dict[int, Vertices]]
+    shapes: Shapes, right: dict[str, dict[int, Vertices]], figures: Callable[[str], None]
 ) -> None:
     cells, wrong = 0, []
     for table, rows in right.items():
@@ -590,7 +590,7 @@ def test_every_table_is_filtered_by_every_place(
         answer = shapes.get(f"/{table}/?in_bbox=here")
         wrong += [(table, "nonsense")] * (answer.status_code != 400)
         cells += 1
-    print(f"{cells} cells of rows and filters, {len(wrong)} differ")
+    figures(f"{cells} cells of rows and filters, {len(wrong)} differ")
     assert wrong == []
 
 

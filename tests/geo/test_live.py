@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from tests.geo.conftest import Api
 
 
-def test_nothing_is_wrong_with_a_project_of_every_mixin(api: Api) -> None:
+def test_nothing_is_wrong_with_a_project_of_every_mixin(
+    api: Api, figures: Callable[[str], None]
+) -> None:
     said = api.container.exec("/code/bin/docker-entrypoint.sh", "check", "--live", check=False)
     assert "keeps the contract; failed: 0" in said, said
     asked = [
         int(count) for count in re.findall(r"(\d+) requests: .* 0 failed$", said, re.MULTILINE)
     ]
     assert len(asked) == 4
-    print(f"check --live: {sum(asked)} requests, 0 failed")
+    figures(f"check --live: {sum(asked)} requests, 0 failed")
 
 
 def test_browsable_api_leads_to_the_map_without_its_own_format(api: Api) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -95,7 +95,9 @@ def asked(postgis: PostGIS) -> Iterator[Asked]:
     started.clean()
 
 
-def test_what_nothing_reads_is_refused_with_what_may_have_been_meant(asked: Asked) -> None:
+def test_what_nothing_reads_is_refused_with_what_may_have_been_meant(
+    asked: Asked, figures: Callable[[str], None]
+) -> None:
     different = {}
     for path, (name, meant) in REFUSED.items():
         answer = asked.get(path)
@@ -103,17 +105,17 @@ def test_what_nothing_reads_is_refused_with_what_may_have_been_meant(asked: Aske
         suggested = said.partition("Did you mean ")[2].partition("?")[0]
         if not said or (meant is not None and meant not in (suggested, *suggested.split(" or "))):
             different[path] = (answer.status_code, answer.text[:200])
-    print(f"{len(REFUSED)} requests with an unknown parameter; different: {len(different)}")
+    figures(f"{len(REFUSED)} requests with an unknown parameter; different: {len(different)}")
     assert not different
 
 
-def test_what_anything_reads_is_taken(asked: Asked) -> None:
+def test_what_anything_reads_is_taken(asked: Asked, figures: Callable[[str], None]) -> None:
     different = {}
     for path, rows in TAKEN.items():
         answer = asked.get(path)
         if answer.status_code != 200 or (rows is not None and answer.json()["count"] != rows):
             different[path] = (answer.status_code, answer.text[:200])
-    print(f"{len(TAKEN)} requests with known parameters; different: {len(different)}")
+    figures(f"{len(TAKEN)} requests with known parameters; different: {len(different)}")
     assert not different
 
 
@@ -168,7 +170,9 @@ def test_setting_of_all_switches_it_off(asked: Asked) -> None:
     assert "200 {'bbox': '1'}" in asked.container.exec(*off, "python", "-c", ASK)
 
 
-def test_numbers_are_those_that_everybody_writes(asked: Asked) -> None:
+def test_numbers_are_those_that_everybody_writes(
+    asked: Asked, figures: Callable[[str], None]
+) -> None:
     """400 where a value cannot be ignored, and the default page where REST framework ignores it."""
     different = {}
     for odd in ODD_NUMBERS:
@@ -187,7 +191,7 @@ def test_numbers_are_those_that_everybody_writes(asked: Asked) -> None:
             answer = asked.get("/stops.geojson", params={name: odd})
             if answer.status_code != 400:
                 different[name, odd, "stream"] = answer.text[:200]
-    print(f"{len(ODD_NUMBERS) * 8} odd numbers; different: {len(different)}")
+    figures(f"{len(ODD_NUMBERS) * 8} odd numbers; different: {len(different)}")
     assert not different
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -39,9 +39,11 @@ def cells(things: Container) -> dict[str, str]:
     return json.loads(line.removeprefix("RESULTS "))
 
 
-def test_every_row_is_there_once_in_every_walk_and_format(cells: dict[str, str]) -> None:
+def test_every_row_is_there_once_in_every_walk_and_format(
+    cells: dict[str, str], figures: Callable[[str], None]
+) -> None:
     differ = {name: text for name, text in cells.items() if text}
-    print(f"{len(cells)} cells, {len(differ)} differ")
+    figures(f"{len(cells)} cells, {len(differ)} differ")
     assert not differ, "\n".join(f"{name}: {text}" for name, text in differ.items())
 
 

@@ -135,7 +135,9 @@ def same_moment(value: str, read: str) -> bool:
 
 @pytest.mark.parametrize("zone", ["", "fixed", "pacific"])
 @pytest.mark.parametrize("table", TABLES)
-def test_every_type_reads_the_same_in_every_format(values: Api, table: str, zone: str) -> None:
+def test_every_type_reads_the_same_in_every_format(
+    values: Api, table: str, zone: str, figures: Callable[[str], None]
+) -> None:
     query = READABLE if table != "guessed" and zone else ""
     shown = [feature["properties"] for feature in page(values, table, query, X_Zone=zone)]
     cells, different = 0, []
@@ -147,7 +149,7 @@ def test_every_type_reads_the_same_in_every_format(values: Api, table: str, zone
                 cells += 1
                 if not same(format_, name, value, row.get(name)):
                     different.append((format_, number, name, value, row.get(name)))
-    print(f"{table} {zone or 'UTC'}: {cells} cells, {len(different)} differ")
+    figures(f"{table} {zone or 'UTC'}: {cells} cells, {len(different)} differ")
     assert not different, different[:20]
 
 

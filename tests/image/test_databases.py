@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -298,7 +298,7 @@ def on_small(containers: Containers, small: PostGIS, folder: Path, **env: str) -
 
 
 def test_more_load_than_the_database_has_connections_is_503_and_never_500(
-    containers, small: PostGIS, tmp_path
+    containers, small: PostGIS, tmp_path, figures: Callable[[str], None]
 ):
     container = on_small(containers, small, tmp_path)
     needed = (
@@ -312,7 +312,7 @@ def test_more_load_than_the_database_has_connections_is_503_and_never_500(
     for answer in answers:
         if answer.status_code == 503:
             assert_unavailable(answer, "has no free connection")
-    print(f"\n16 threads on 7 connections: {dict(found)}")
+    figures(f"16 threads on 7 connections: {dict(found)}")
 
 
 def test_an_enforced_budget_lowers_the_threads_so_that_no_request_is_turned_away(

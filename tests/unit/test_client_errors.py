@@ -3,6 +3,7 @@
 import datetime
 import json
 import time
+from collections.abc import Callable
 from decimal import Decimal
 from types import SimpleNamespace
 
@@ -179,7 +180,9 @@ print("ANSWERS", json.dumps(answers))
 """
 
 
-def test_the_same_error_is_a_400_with_a_value_of_the_request_and_a_500_without(project):
+def test_the_same_error_is_a_400_with_a_value_of_the_request_and_a_500_without(
+    project, figures: Callable[[str], None]
+):
     settings = (
         'from backend.hacko_settings import *\nREST_FRAMEWORK["DEFAULT_PERMISSION_CLASSES"] = []\n'
     )
@@ -192,4 +195,4 @@ def test_the_same_error_is_a_400_with_a_value_of_the_request_and_a_500_without(p
     for name in answers.keys() - expected:
         expected[name] = 400 if name.endswith("client") else 500
     assert answers == expected
-    print(f"{len(answers)} errors, none with another status than its origin gives it")
+    figures(f"{len(answers)} errors, none with another status than its origin gives it")

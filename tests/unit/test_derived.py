@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
@@ -104,7 +105,9 @@ def may_read(listing: str, opens: bool | None, credentials: bool, variable: str)
     return allowed
 
 
-def test_every_way_to_say_which_origins_may_read_allows_those_and_no_other(project):
+def test_every_way_to_say_which_origins_may_read_allows_those_and_no_other(
+    project, figures: Callable[[str], None]
+):
     cells = list(product(LISTS, OPENS, CREDENTIALS, VARIABLE))
     origins = [MAP, EVIL, "https://page.example.org"]
     texts = [
@@ -120,7 +123,7 @@ def test_every_way_to_say_which_origins_may_read_allows_those_and_no_other(proje
         with_credentials = {bool(word) for told, word in found if told}
         if allowed != expected or with_credentials - {CREDENTIALS[credentials]}:
             differ.append((cell, allowed, expected))
-    print(f"{len(cells) * len(origins)} cells, {len(differ)} differ")
+    figures(f"{len(cells) * len(origins)} cells, {len(differ)} differ")
     assert differ == []
 
 
@@ -171,7 +174,7 @@ FOLLOWS = [
 ]
 
 
-def test_what_follows_another_setting_follows_the_teams(project):
+def test_what_follows_another_setting_follows_the_teams(project, figures: Callable[[str], None]):
     cases = [(f"{STAR}{text}\n", env) for text, env, _, _ in FOLLOWS]
     differ = [
         (text, env, name, settings[name])
@@ -180,7 +183,7 @@ def test_what_follows_another_setting_follows_the_teams(project):
         )
         if settings[name] != value
     ]
-    print(f"{len(FOLLOWS)} cells, {len(differ)} differ")
+    figures(f"{len(FOLLOWS)} cells, {len(differ)} differ")
     assert differ == []
 
 

@@ -24,6 +24,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand
 from django.db import connection
 from django.db.models import (
+    CompositePrimaryKey,
     Count,
     DurationField,
     Exists,
@@ -255,16 +256,19 @@ def kinds(model: type) -> dict[str, Callable[[type], QuerySet]]:
 # --- Ways to read them
 
 
-def view(model: type, kind: str, queryset: QuerySet, paging: type) -> type:
-    names = ["label", "kind"]
+def view(model: type, kind: str, queryset: QuerySet, paging: type, with_key: bool = True) -> type:
+    """``with_key`` shows it, so that links and cursors may name it, but one of several columns."""
+    names, key = ["label", "kind"], model._meta.pk
+    key_name = key.name if with_key and not isinstance(key, CompositePrimaryKey) else None
     base: type = GeoFeatureModelSerializer
     shown = dict.fromkeys(queryset.query.annotation_select)
     if queryset._fields is not None:
-        base = serializers.Serializer
+        base, key_name = serializers.Serializer, None
         names = [*queryset.query.values_select, *shown]
         shown = dict.fromkeys(names)
     members: dict[str, Any] = {name: serializers.ReadOnlyField() for name in shown}
-    meta = {"model": model, "geo_field": "place", "id_field": None}
+    meta = {"model": model, "geo_field": "place", "id_field": key_name}
+    names = [*filter(None, (key_name,)), *names]
     meta["fields"] = [*names, *(name for name in shown if name not in names)]
     serializer = type("Rows", (base,), {**members, "Meta": type("Meta", (), meta)})
     options = {
@@ -451,6 +455,17 @@ def cells(model: type, kind: str) -> Iterator[tuple[str, Callable[[], None]]]:
         yield "cursor back", lambda: same(backward(cursor, model), list(dict.fromkeys(whole)))
     elif kind != "values":
         yield "cursor refuses by name", lambda: refused(cursor, model)
+    if model is ByInteger and features:
+        keyless = view(model, kind, queryset, LimitOffsetPagination, with_key=False)
+        yield "next, without the key", lambda: same(walk(keyless, model))
+        yield "previous, without the key", lambda: same(backward(keyless, model))
+        if kind not in NOT_BY_CURSOR:
+            hidden = view(model, kind, queryset, CursorPagination, with_key=False)
+            for way, walked in (("cursor", walk), ("cursor back", backward)):
+                yield (
+                    f"{way}, without the key",
+                    lambda walked=walked: same(walked(hidden, model), list(dict.fromkeys(whole))),
+                )
     if features and not queryset.query.combinator:
         yield "stream", lambda: same(stream(pages), ordered=False)
         yield "stream, cut", lambda: same(cut(pages, model))

@@ -190,8 +190,9 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
 
     def closed_parameters(self, view: Any) -> set[str]:
         """Those of positions where the view does not show the key; no message names them."""
+        queryset = getattr(view, "queryset", None)
         meta = getattr(getattr(view, "serializer_class", None), "Meta", None)
-        model = getattr(getattr(view, "queryset", None) or meta, "model", None)
+        model = getattr(meta if queryset is None else queryset, "model", None)
         if model is None or key_is_unchanged(view, model):
             return set()
         return {self.after_query_param, self.before_query_param}

@@ -6,6 +6,7 @@ the column stores, never the column into others, since the index is of the colum
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -30,6 +31,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.filters import BaseFilterBackend, OrderingFilter
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
+from rest_framework.utils.urls import remove_query_param
 
 from backend.databases.stored_types import StoredTextMixin, read_as_text, stored_types
 from backend.geo import curves, shown, spatial_values
@@ -126,6 +128,13 @@ class SpatialFilter(BaseFilterBackend):
             yield field, {name: prefix + name for name in PARAMETERS}
 
 
+# Attributes of paginators: the parameters that say where a page begins.
+PLACES_OF_PAGES = (
+    *("offset_query_param", "page_query_param", "cursor_query_param"),
+    *("after_query_param", "before_query_param"),
+)
+
+
 class StableOrderingFilter(OrderingFilter):
     """REST framework's ``ordering`` for every column that a reader sees.
 
@@ -187,6 +196,18 @@ class StableOrderingFilter(OrderingFilter):
                     reason = f"has no order: PostgreSQL sorts no {kinds[name]}"
                 raise ValidationError({self.ordering_param: f"{term!r} {reason}."})
         return terms
+
+    def get_template_context(
+        self, request: Request, queryset: QuerySet[Any], view: Any
+    ) -> dict[str, Any]:
+        """The links of the browsable API to another order begin at its first page."""
+        first: Any = copy.copy(request)
+        path = request.get_full_path()
+        for kind in PLACES_OF_PAGES:
+            if name := getattr(getattr(view, "paginator", None), kind, None):
+                path = remove_query_param(path, name)
+        first.get_full_path = lambda: path
+        return {**super().get_template_context(request, queryset, view), "request": first}
 
     def _shown_fields(
         self, queryset: QuerySet[Any], view: Any, context: Mapping[str, Any]

@@ -28,6 +28,7 @@ from schemathesis.openapi.checks import (
 IGNORED = {"limit", "offset", "per_page", "count", "open_now"}
 # A stream of all rows has no pages; nor are there others where offset names one.
 OF_PAGES = {"page_after", "page_before"}
+STREAMS = {"geojson", "geojsonl", "csv", "fgb"}
 PLACES = (
     ParameterLocation.PATH,
     ParameterLocation.QUERY,
@@ -67,6 +68,9 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
     if case.path in ("/pages/listed/", "/own/"):
         query.pop("page_after", None)
         query.pop("page_before", None)
+    if query.get("format") in STREAMS:
+        for name in (*OF_PAGES, "cursor", "page", "per_page"):
+            query.pop(name, None)
     if query.get("format") == "fgb":
         query.pop("fields", None)  # they may leave out the geometry
     # A link has one of them, and the order that it was made in.

@@ -7,6 +7,7 @@ from django.http import HttpResponse
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import condition
+from drf_yasg.utils import swagger_auto_schema
 from rest_framework import serializers, viewsets
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.decorators import action
@@ -22,6 +23,9 @@ from rest_framework_gis.serializers import (
 from access.models import Mine, Note, Place, Site
 from backend.geo.viewsets import SpatialMixin
 from backend.lists.pagination import CursorPagination
+
+# Of an action that shows no rows, to the document.
+HOW_MANY = swagger_auto_schema(responses={200: "How many rows there are"})
 
 
 class PlaceSerializer(GeoFeatureModelSerializer):
@@ -298,6 +302,7 @@ class Counted(SpatialMixin, viewsets.ReadOnlyModelViewSet):
         return PlaceSerializer if self.action == "list" else WhereSerializer
 
     @action(detail=False)
+    @HOW_MANY
     def summary(self, request):
         return Response({"count": self.filter_queryset(self.get_queryset()).count()})
 
@@ -307,6 +312,7 @@ class OwnSerializer(SpatialMixin, viewsets.ReadOnlyModelViewSet):
     serializer_class = PlaceSerializer
 
     @action(detail=False, serializer_class=WhereSerializer)
+    @HOW_MANY
     def summary(self, request):
         return Response({"count": self.filter_queryset(self.get_queryset()).count()})
 
@@ -318,6 +324,7 @@ class MembersList(OwnSerializer):
     serializer_class = WhereSerializer
 
     @action(detail=False, permission_classes=[AllowAny])
+    @HOW_MANY
     def summary(self, request):
         return Response({"count": self.filter_queryset(self.get_queryset()).count()})
 

@@ -9,7 +9,9 @@ import resource
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+# Not before a working directory of the team's, whose modules are the newer ones.
+if (_root := str(Path(__file__).resolve().parent)) not in sys.path:
+    sys.path.insert(0, _root)
 
 from backend.conf import limits, overrides
 from backend.conf.environment import current

@@ -134,7 +134,7 @@ class TreeAdmin(admin.ModelAdmin):
     ),
     "a serializer that documents what Swagger 2.0 does not know": Fault(
         # It is in the definitions of what is answered and of what is sent: one of them is named.
-        {"schema": "It is no valid Swagger 2.0, at definitions "},
+        {"schema": "It is not valid Swagger 2.0, at definitions "},
         files={
             "trees/views.py": VIEWS.replace(
                 '"id", "name"]', '"id", "name"]\n        swagger_schema_fields = {"type": "tree"}'

@@ -301,7 +301,7 @@ class Counted(SpatialMixin, viewsets.ReadOnlyModelViewSet):
     def get_serializer_class(self):
         return PlaceSerializer if self.action == "list" else WhereSerializer
 
-    @action(detail=False)
+    @action(detail=False, pagination_class=None)
     @HOW_MANY
     def summary(self, request):
         return Response({"count": self.filter_queryset(self.get_queryset()).count()})
@@ -311,7 +311,7 @@ class OwnSerializer(SpatialMixin, viewsets.ReadOnlyModelViewSet):
     queryset = Place.objects.all()
     serializer_class = PlaceSerializer
 
-    @action(detail=False, serializer_class=WhereSerializer)
+    @action(detail=False, serializer_class=WhereSerializer, pagination_class=None)
     @HOW_MANY
     def summary(self, request):
         return Response({"count": self.filter_queryset(self.get_queryset()).count()})
@@ -323,7 +323,7 @@ class MembersList(OwnSerializer):
     permission_classes = [IsAuthenticated]
     serializer_class = WhereSerializer
 
-    @action(detail=False, permission_classes=[AllowAny])
+    @action(detail=False, permission_classes=[AllowAny], pagination_class=None)
     @HOW_MANY
     def summary(self, request):
         return Response({"count": self.filter_queryset(self.get_queryset()).count()})

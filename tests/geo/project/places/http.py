@@ -62,8 +62,8 @@ class WithRoutesViewSet(StopViewSet):
     class WithRoute(StopSerializer):
         route = SerializerMethodField()
 
-        def get_route(self, stop) -> int:
-            return Route.objects.get(pk=stop.pk).number
+        def get_route(self, stop) -> int | None:
+            return Route.objects.filter(pk=stop.pk).values_list("number", flat=True).first()
 
         class Meta(StopSerializer.Meta):
             fields = (*StopSerializer.Meta.fields, "route")

@@ -69,7 +69,7 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
         query.pop("page_after", None)
         query.pop("page_before", None)
     if query.get("format") in STREAMS:
-        for name in (*OF_PAGES, "cursor", "page", "per_page"):
+        for name in (*OF_PAGES, "cursor", "page", "per_page", "size"):
             query.pop(name, None)
     if query.get("format") == "fgb":
         query.pop("fields", None)  # they may leave out the geometry

@@ -149,9 +149,7 @@ class StableOrderingFilter(OrderingFilter):
         self, request: Request, queryset: QuerySet[Any], view: Any
     ) -> QuerySet[Any]:
         """Raises ValidationError for rows that were chosen by an order, and would be others."""
-        query = queryset.query
-        asked = request.query_params.get(self.ordering_param)
-        if asked and (query.is_sliced or query.distinct_fields):
+        if request.query_params.get(self.ordering_param) and _is_taken_in_order(queryset):
             chosen = as_filter(queryset)
             if chosen is None:
                 raise ValidationError(
@@ -179,6 +177,8 @@ class StableOrderingFilter(OrderingFilter):
         fields = self._shown_fields(queryset, view, context or {})
         if not context:  # the document is made without a database
             return fields
+        if _is_taken_in_order(queryset) and as_filter(queryset) is None:
+            return []  # in their order alone
         return [each for each in fields if not _without_order(queryset, each[0], view)]
 
     def remove_invalid_fields(
@@ -467,6 +467,11 @@ def _has(model: type[Model], name: str) -> bool:
     except FieldDoesNotExist:
         return False
     return True
+
+
+def _is_taken_in_order(queryset: QuerySet[Any]) -> bool:
+    """Whether another order would take other rows."""
+    return bool(queryset.query.is_sliced or queryset.query.distinct_fields)
 
 
 def _is_column(model: type[Model], name: str) -> bool:

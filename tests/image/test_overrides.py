@@ -50,7 +50,8 @@ def test_unreadable_folder_stops_the_container_and_is_not_taken_for_absent(conta
     )
     assert done.returncode == 1
     says, fix = "cannot be accessed: Permission denied.", "chmod a+rx /code/local_settings"
-    assert_two_lines(done.stderr, f"/code/{SETTINGS}", says, fix)
+    # The first file that is looked for in it.
+    assert_two_lines(done.stderr, "/code/local_settings/gunicorn_conf.py", says, fix)
 
 
 def test_unreadable_sibling_module_stops_the_container(containers, tmp_path):

@@ -139,11 +139,14 @@ def test_before_its_build_stops_in_its_setup(old_project: Path):
     assert "NameError: name 'setuptools' is not defined" in built.stderr
 
 
-def test_before_the_image_does_not_start_on_its_settings(containers: Containers, old_project: Path):
+def test_before_the_image_does_not_start_on_its_overrides(
+    containers: Containers, old_project: Path
+):
     mounts = {old_project: "/code/src_files"}
     done = containers.run("--check-config", mounts=mounts)
     assert done.returncode == 1
-    assert "settings.py, line 4: ModuleNotFoundError: No module named 'distutils'" in done.stderr
+    # Of several that are wrong, the file that is read first.
+    assert "gunicorn_conf.py, line 2: worker_class = 'gevent'" in done.stderr
 
 
 # --- The program ------------------------------------------------------------------------

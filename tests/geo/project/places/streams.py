@@ -158,7 +158,9 @@ class Latest(Stops):
 
 class LatestOfSome(Latest):
     queryset = Stop.objects.order_by("lines")[:40]
-    filterset_fields = []  # which Django allows no slice
+    # Which Django allows no slice.
+    filterset_fields = []
+    ordering_fields = []
 
 
 class Numbered(Stops):

@@ -8,6 +8,7 @@ not be told to the other.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import threading
@@ -221,13 +222,21 @@ def same_of(session: Session, wrapper: BaseDatabaseWrapper) -> Session:
 
 
 def _of(connection: BaseDatabaseWrapper, known: Facts, read: Iterable[str]) -> Session:
-    own = sorted({*known.settings, *read} - known.settable)
-    names = json.dumps([*sorted(known.settable), *own])
+    own, names = _asked(known.settings, known.settable, frozenset(read))
     with connection.cursor() as cursor:
         cursor.execute(SETTINGS, [own, own, names])
         row: Any = cursor.fetchone()  # there is always one
     user, role, settings, has_own = row
     return Session(user, role, settings, has_own, tuple(own))
+
+
+@functools.lru_cache(maxsize=64)  # what a view reads is its own, and not the client's
+def _asked(
+    settings: tuple[str, ...], settable: frozenset[str], read: frozenset[str]
+) -> tuple[list[str], str]:
+    """The settings of the team's own that are asked for, and all names, as JSON."""
+    own = sorted({*settings, *read} - settable)
+    return own, json.dumps([*sorted(settable), *own])
 
 
 def names_in(statement: str, params: Iterable[Any]) -> set[str]:

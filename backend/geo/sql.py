@@ -101,19 +101,22 @@ def feature_query(
 
     Raises NotInDatabase for what SQL cannot give.
     """
-    found = feature_columns(serializer, queryset, geometry, only)
+    using = queryset.db
+    found = feature_columns(serializer, queryset, geometry, only, using)
     sql, params = _inner_select(queryset, {each.label: each.path for each in found.columns})
     # What an annotation says of its type, nothing holds PostgreSQL to.
-    annotated = any(column.annotation is not None for column in found.columns)
-    types = result_types(queryset.db, sql, params) if annotated else {}
-    known = {
-        each.label: replace(each, stored=_stored(each, queryset, types)) for each in found.columns
-    }
+    if any(column.annotation is not None for column in found.columns):
+        types = result_types(using, sql, params)
+        found = FeatureColumns(
+            found.id and _as_given(found.id, types),
+            found.geometry and _as_given(found.geometry, types),
+            tuple(_as_given(column, types) for column in found.properties),
+        )
     return FeatureQuery(
-        id=found.id and known[found.id.label],
-        geometry=found.geometry and known[found.geometry.label],
-        properties=tuple(known[column.label] for column in found.properties),
-        using=queryset.db,
+        found.id,
+        found.geometry,
+        found.properties,
+        using=using,
         sql=sql,
         params=tuple(params),
     )
@@ -124,15 +127,18 @@ def feature_columns(
     queryset: models.QuerySet[Any],
     geometry: str | None = None,
     only: Collection[str] | None = None,
+    using: str | None = None,
 ) -> FeatureColumns:
-    """``feature_query`` without asking any database, and so without the types of columns."""
+    """``feature_query`` without a statement, and so without the types of annotations; without
+    those of columns too, and without asking any database, where ``using`` is None."""
     shown = shown_fields(serializer, queryset.model, geometry, only)
     columns: dict[str | None, Column] = {}
     for number, (name, field) in enumerate(shown.fields.items()):
         source = _source(field, queryset)
         if source[0] == "pk" and is_composite(queryset.model._meta.pk):
             field = serializers.CharField()  # what it writes of the key is text
-        columns[name] = Column(name, f"feature_{number}", field, *source)
+        stored = _stored(source[2], using) if using is not None else None
+        columns[name] = Column(name, f"feature_{number}", field, *source, stored)
     return FeatureColumns(
         id=columns.get(shown.id),
         geometry=columns.get(shown.geometry),
@@ -140,15 +146,15 @@ def feature_columns(
     )
 
 
-def _stored(
-    column: Column, queryset: models.QuerySet[Any], types: dict[str, Stored]
-) -> Stored | None:
-    if column.annotation is not None:
-        return types[column.label]
-    source = column.read_from
+def _stored(source: models.Field[Any, Any] | None, using: str) -> Stored | None:
     if source is None or source.column is None:
         return None
-    return stored_types(source.model, queryset.db).get(source.column)
+    return stored_types(source.model, using).get(source.column)
+
+
+def _as_given(column: Column, types: dict[str, Stored]) -> Column:
+    """With the type that PostgreSQL says the annotation has."""
+    return column if column.annotation is None else replace(column, stored=types[column.label])
 
 
 @dataclass(frozen=True)
@@ -308,15 +314,14 @@ def _model_source(
 ) -> tuple[str, models.Field[Any, Any], models.Field[Any, Any]]:
     """The path, the field whose values are at its end, and the one whose column that is."""
     model, path = queryset.model, []
-    # Not by db_for_read, which may choose another replica each time. A replica has the tables of
-    # its original.
-    home = router.db_for_write(model)
     for step in steps[:-1]:
         relation = _model_field(field, model, step)
         if not isinstance(relation, FORWARD) or step != relation.name:
             raise refuse(field, f"{step!r} is no foreign key of {model.__name__}")
         model = relation.related_model
-        if router.db_for_write(model) != home:
+        # Not by db_for_read, which may choose another replica each time. A replica has the tables
+        # of its original.
+        if router.db_for_write(model) != router.db_for_write(queryset.model):
             raise refuse(field, f"{model.__name__} is in another database")
         # Where the relation is empty the page shows null only for these, else the default.
         shows_null = isinstance(field, relations.SlugRelatedField) and len(steps) == 2

@@ -56,7 +56,7 @@ from backend.geo.sql import (
 from backend.geo.tile_geometry import geometry_name
 from backend.http import caching
 from backend.http.negotiation import FormatsMixin
-from backend.lists.keyset import as_filter, in_full_order, is_chosen, ordering_of
+from backend.lists.keyset import as_filter, is_chosen, ordering_of
 from backend.lists.parameters import KnownParametersMixin, named_by
 from backend.server import places
 
@@ -329,8 +329,8 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
         if isinstance(paginator, CursorPagination):
             queryset = _ordered(queryset, paginator.get_ordering(request, queryset, self))
         start = offset or 0
-        # The rows of the page with the same numbers.
-        return in_full_order(queryset)[start : None if limit is None else start + limit]
+        # The rows of the page with the same numbers: feature_query orders what is sliced in full.
+        return queryset[start : None if limit is None else start + limit]
 
     def _refuse_pages(self, request: Request, followed: Sequence[str]) -> None:
         """Raises ValidationError for what says which page, and is neither ``followed`` nor read by
@@ -341,6 +341,9 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
             *(self._filters or ()),
             getattr(paginator, "count_query_param", None),
         }
+        asked = self._given.names() if self._given is not None else set()
+        if not asked - harmless:  # most often; a paginator's names take long to find
+            return
         refused = sorted(named_by(paginator) - harmless)
         if given := [name for name in refused if request.query_params.get(name)]:
             advice = f"A stream has no pages. Say which rows with {' and '.join(followed)}, or "

@@ -6,6 +6,7 @@ https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -78,6 +79,11 @@ def _weight(accepted: str) -> float:
     return float(found[1]) if found else 1.0
 
 
+@functools.lru_cache(maxsize=64)  # of parsers, not of clients
+def _is_for_geojson(media_type: str) -> bool:
+    return media_type_matches(media_type, GEOJSON)
+
+
 class FeatureRenderer(JSONRenderer):
     """One feature, under the name that its media type has."""
 
@@ -108,7 +114,7 @@ class FormatsMixin(_View):
     def get_parsers(self) -> list[BaseParser]:
         own = super().get_parsers()
         takes_json = any(isinstance(parser, JSONParser) for parser in own)
-        takes_geojson = any(media_type_matches(parser.media_type, GEOJSON) for parser in own)
+        takes_geojson = any(_is_for_geojson(parser.media_type) for parser in own)
         return [*own, GeoJSONParser()] if takes_json and not takes_geojson else own
 
     def finalize_response(  # type: ignore[override]  # the stubs know no streams

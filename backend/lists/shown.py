@@ -71,6 +71,11 @@ def definer(cls: type, method: str) -> type | None:
 
 def hook_of_a_team(cls: type, hooks: tuple[str, ...]) -> str | None:
     """The first hook that another class than DRF's own defines, None where there is none."""
+    return _hook_of_a_team(cls, hooks)
+
+
+@functools.lru_cache(maxsize=1024)  # a view may make a class for each request
+def _hook_of_a_team(cls: type, hooks: tuple[str, ...]) -> str | None:
     for hook in hooks:
         owner = definer(cls, hook)
         if owner is not None and not owner.__module__.startswith(LIBRARIES):

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+import tests.support.containers as engine
 from tests.support.containers import (
     IMAGE,
     LABEL,
@@ -29,25 +30,25 @@ from tests.support.containers import (
 ROOT = Path(__file__).resolve().parent.parent
 _BEFORE = pytest.StashKey[dict[str, str | None]]()
 _GIVEN = pytest.StashKey[set[str]]()
-# Folders whose tests measure the whole machine.
-ALONE = {"faults", "bench"}
-# Of those, what measures nothing.
-BESIDE = {"test_client_values.py", "test_environment_faults.py", "test_schema.py"}
-BESIDE |= {"test_clock.py", "test_disk.py", "test_database_faults.py", "test_migration_locks.py"}
 # Names of images that mean the same to all processes of a run.
 SHARED_NAMES = (PUBLISHED, PUBLISHED_POSTGIS)
 # Of PostgreSQL: no database of the tests outlives this machine.
 UNSAFE = ("-c", "fsync=off", "-c", "full_page_writes=off")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what bin/test leaves out without an engine, and what it runs one after the other."""
-    for item in items:
-        parts = set(item.path.parts)
-        if {"image", "geo", "faults", "contract", "clients"} & parts:
-            item.add_marker(pytest.mark.engine)
-        if ALONE & parts and not BESIDE & parts:
-            item.add_marker(pytest.mark.alone)
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test without the mark uses no engine, nor a server that another test has started."""
+    marked = item.get_closest_marker("engine") is not None
+    engine.unmarked = "" if marked else item.nodeid
+    if "network" in item.fixturenames:
+        engine.assert_marked()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown() -> None:
+    """Whichever test is the last, what marked ones have started is removed."""
+    engine.unmarked = ""
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -8,6 +8,8 @@ from playwright.sync_api import Page
 from tests.clients.compare import BOX, EXACT, INSIDE, OF_A_TILE, TILE, differences
 from tests.geo.asked import Asked
 
+pytestmark = pytest.mark.engine
+
 
 def read(page: Page, reader: str, *asked: object) -> list[dict]:
     return page.evaluate("(asked) => window.read(...asked)", [reader, *asked])

@@ -12,6 +12,8 @@ from tests.clients.compare import BOX, INSIDE, OF_A_TILE, TILE, differences
 from tests.geo.asked import Asked
 from tests.support.containers import Containers, docker
 
+pytestmark = pytest.mark.engine
+
 HERE = Path(__file__).parent
 IMAGE = "backend-docker-django-clients:local"
 Program = Callable[..., str]

@@ -14,6 +14,8 @@ from tests.contract.conftest import SOUND, Report, check
 from tests.support.broken import write
 from tests.support.containers import Containers
 
+pytestmark = pytest.mark.engine
+
 SETTINGS = SOUND["local_settings/settings.py"]
 URLS = SOUND["local_settings/urls.py"]
 MODELS = SOUND["trees/models.py"]

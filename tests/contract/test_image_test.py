@@ -20,6 +20,8 @@ from tests.contract.conftest import Report, image_test
 from tests.support.broken import write
 from tests.support.containers import IMAGE, POSTGIS_IMAGE, Containers, docker, until
 
+pytestmark = pytest.mark.engine
+
 DOWNSTREAM = Path(__file__).parent.parent / "downstream"
 POSTGIS = ("--postgis", "--postgis-image", POSTGIS_IMAGE)
 

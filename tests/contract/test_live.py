@@ -13,6 +13,8 @@ from tests.contract.conftest import SOUND, Report, check
 from tests.support.broken import write
 from tests.support.containers import Container, Containers, docker
 
+pytestmark = pytest.mark.engine
+
 USERS = {"anonymous", "basic", "session", "superuser"}
 LOGIN = {"DJANGO_SUPERUSER_USERNAME": "chief", "DJANGO_SUPERUSER_PASSWORD": "of-the-live-check"}
 # A fault of each kind. The first is one that no anonymous request meets, nor one by Basic.

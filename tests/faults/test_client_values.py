@@ -22,6 +22,8 @@ from tests.faults.conftest import HUNG
 from tests.support.containers import Container, Containers, until
 from tests.support.live import assert_nothing_wrong
 
+pytestmark = pytest.mark.engine
+
 PROJECT = Path(__file__).parent / "values_project"
 ROLE, PASSWORD = "restless", "first"
 # Random values of each way to send one; more where somebody looks for more.

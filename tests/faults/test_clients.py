@@ -18,6 +18,8 @@ from tests.support import slow
 from tests.support.containers import Container, Containers, until
 from tests.support.load import Load
 
+pytestmark = [pytest.mark.engine, pytest.mark.alone]
+
 HALF_OPEN = 2000
 # By turns: silent, one byte, half a line, half the headers, headers that lack their last byte.
 HALVES = (

@@ -15,6 +15,8 @@ from tests.faults.conftest import HUNG, Report, mounts
 from tests.support.containers import IMAGE, Container, Containers, docker, until
 from tests.support.load import Load
 
+pytestmark = pytest.mark.engine
+
 FOLDER = Path(__file__).parent / "clock"
 IMAGE_WITH_CLOCK = f"{IMAGE.partition(':')[0]}-clock:test"
 THREADS = 4

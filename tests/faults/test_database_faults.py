@@ -13,6 +13,8 @@ from tests.faults.conftest import HUNG, Report
 from tests.support.containers import Container, docker, until
 from tests.support.load import Load
 
+pytestmark = pytest.mark.engine
+
 # Requests over all workers and threads in which a stale connection would show.
 AFTERWARDS = 100
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
 import requests
 
 from tests.conftest import start_postgis
 from tests.faults.conftest import HUNG, Report, mounts
 from tests.support.containers import Container, Containers, until
 from tests.support.load import Load
+
+pytestmark = pytest.mark.engine
 
 FILL = (
     "dd if=/dev/zero of={folder}/fill bs=64k 2>/dev/null; "

@@ -16,12 +16,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 import requests
 
 from tests.conftest import PostGIS
 from tests.faults.conftest import Report
 from tests.support.broken import write
 from tests.support.containers import Container, Containers, docker, until
+
+pytestmark = [pytest.mark.engine, pytest.mark.alone]
 
 ROLLED = 20_000  # requests, at least
 URLS = '''

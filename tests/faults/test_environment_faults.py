@@ -18,6 +18,8 @@ from backend.conf.environment import VARIABLES, Variable
 from tests.faults.conftest import HUNG
 from tests.support.containers import IMAGE, LABEL, Containers, docker, until
 
+pytestmark = pytest.mark.engine
+
 EXAMPLES = int(os.environ.get("EXAMPLES", "60"))
 SECRET = "sesame-open-7391"
 VALID = {

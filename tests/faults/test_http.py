@@ -7,11 +7,14 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 import requests
 
 from tests.faults.conftest import HUNG, Report
 from tests.faults.test_clients import address
 from tests.support.containers import Container
+
+pytestmark = [pytest.mark.engine, pytest.mark.alone]
 
 GET = b"GET /api/notes/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
 POST = b"POST /api/notes/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"

@@ -15,6 +15,8 @@ from tests.faults.conftest import HUNG, Report, mounts
 from tests.faults.test_clients import address
 from tests.support.containers import Container, Containers
 
+pytestmark = [pytest.mark.engine, pytest.mark.alone]
+
 LIMITS = ["--memory", "128m", "--memory-swap", "128m", "--read-only", "--tmpfs", "/tmp"]
 # As many connections as a worker takes.
 LIMITS += ["--ulimit", "nofile=4096:4096"]

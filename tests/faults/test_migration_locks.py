@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import requests
 
 from tests.conftest import PostGIS
 from tests.faults.conftest import mounts
 from tests.support.containers import Container, Containers, until
+
+pytestmark = pytest.mark.engine
 
 LATER = (
     "from django.db import migrations, models\n\n\n"

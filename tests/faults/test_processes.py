@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
 import requests
 
 from tests.conftest import PostGIS
 from tests.faults.conftest import HUNG, Report, mounts
 from tests.support.containers import IMAGE, Container, Containers, docker, free_port, until
 from tests.support.load import Load
+
+pytestmark = [pytest.mark.engine, pytest.mark.alone]
 
 CLIENTS = 4
 

@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 import requests
 
 from backend.boot import migrations
@@ -16,6 +17,8 @@ from tests.faults.conftest import Report
 from tests.support.broken import write
 from tests.support.containers import Container, Containers, docker, until
 from tests.support.migrating import APPLIED, MIGRATING, WAIT_AT_THE_GATE, held, project
+
+pytestmark = [pytest.mark.engine, pytest.mark.alone]
 
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 REPLICAS = 4

@@ -14,6 +14,8 @@ from tests.geo.conftest import Api, start_api
 from tests.support.containers import Containers
 from tests.support.published import FEWER, assert_schema_is_true, of_session
 
+pytestmark = pytest.mark.engine
+
 LOGIN = {"DJANGO_SUPERUSER_USERNAME": "tester", "DJANGO_SUPERUSER_PASSWORD": "of-the-schema-test"}
 
 

@@ -17,12 +17,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
 import requests
 
 from tests.conftest import PostGIS, start_postgis, wait_for
 from tests.faults.conftest import HUNG
 from tests.support.broken import write
 from tests.support.containers import Container, Containers, docker, free_port, until
+
+pytestmark = [pytest.mark.engine, pytest.mark.alone]
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "15"))
 BETWEEN = min(60, SECONDS / 4)  # seconds from one restart to the next

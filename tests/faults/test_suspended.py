@@ -5,12 +5,16 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import PostGIS
 from tests.faults.conftest import HUNG, Report, mounts
 from tests.faults.test_processes import workers
 from tests.support.broken import write
 from tests.support.containers import Containers, docker, until
 from tests.support.load import Load
+
+pytestmark = [pytest.mark.engine, pytest.mark.alone]
 
 TIMEOUT = 2  # seconds after which gunicorn kills a worker that does not report; 30 by default
 STILL = 7  # seconds

@@ -15,6 +15,8 @@ from tests.faults.conftest import PROJECT
 from tests.support.broken import write
 from tests.support.containers import Container, Containers, until
 
+pytestmark = [pytest.mark.engine, pytest.mark.alone]
+
 VIEWS = """
 import tempfile
 import time

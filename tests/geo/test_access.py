@@ -20,6 +20,8 @@ from tests.support.containers import Container, Containers
 from tests.support.live import assert_nothing_wrong
 from tests.support.published import FEWER, assert_schema_is_true, of_session
 
+pytestmark = pytest.mark.engine
+
 PROJECT = Path(__file__).parent / "access_project"
 USERS = ("anonymous", "session", "basic", "token")
 PASSWORD = "of-the-tests"

@@ -11,6 +11,8 @@ from swagger_spec_validator.validator20 import validate_spec
 
 from tests.geo.conftest import DOCUMENT, Api
 
+pytestmark = pytest.mark.engine
+
 LOGIN = [{"Session": []}, {"Basic": []}]
 
 

@@ -13,6 +13,8 @@ from tests.conftest import PostGIS
 from tests.geo.conftest import PROJECT, ROWS, SURVEY, Api
 from tests.support.containers import Containers, docker, until
 
+pytestmark = pytest.mark.engine
+
 TESTED = Path(__file__).parent / "tested_project"
 RUNNING = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND pid <> pg_backend_pid() "

@@ -12,6 +12,8 @@ from tests.geo.conftest import Api, documentation, operation, start_api
 from tests.geo.plans import explain, nodes
 from tests.support.containers import Containers
 
+pytestmark = pytest.mark.engine
+
 # Parcels enough that reading the table is dearer than the index.
 MORE = """
 INSERT INTO places_parcel (owner, use, shape)

@@ -13,6 +13,8 @@ from tests.support.containers import Containers
 from tests.support.live import assert_nothing_wrong
 from tests.support.published import FEWER, assert_schema_is_true
 
+pytestmark = pytest.mark.engine
+
 JSON, GEOJSON, HTML, CSV = "application/json", "application/geo+json", "text/html", "text/csv"
 MVT = "application/vnd.mapbox-vector-tile"
 # What programs send: fetch() of MapLibre, browsers, curl and GDAL, an image, those who want

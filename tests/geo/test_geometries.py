@@ -22,6 +22,8 @@ from tests.support.containers import Container, Containers
 from tests.support.live import assert_nothing_wrong
 from tests.support.mvt import layers, lonlat, tile_at
 
+pytestmark = pytest.mark.engine
+
 PROJECT = Path(__file__).parent / "geometry_project"
 SQUARE = [
     [[-122.68, 45.52], [-122.67, 45.52], [-122.67, 45.53], [-122.68, 45.53], [-122.68, 45.52]]

@@ -17,6 +17,8 @@ from tests.conftest import PostGIS, start_postgis
 from tests.geo.conftest import Api, documentation, operation, start_api
 from tests.support.containers import Containers
 
+pytestmark = pytest.mark.engine
+
 STOPS = "/http/stops/?limit=20"
 
 

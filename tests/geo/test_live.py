@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import pytest
+
 from tests.geo.conftest import Api
+
+pytestmark = pytest.mark.engine
 
 
 def test_nothing_is_wrong_with_a_project_of_every_mixin(

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page
 from tests.geo.conftest import Api
 from tests.support.browser import barriers, chromium, keep
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.engine, pytest.mark.browser]
 
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 # How many of the canvas's pixels are of the colour of points, lines or polygons.

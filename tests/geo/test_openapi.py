@@ -16,6 +16,8 @@ from tests.support.containers import Container, Containers
 from tests.support.live import assert_nothing_wrong
 from tests.support.published import FEWER, assert_schema_is_true
 
+pytestmark = pytest.mark.engine
+
 PROJECT = Path(__file__).parent / "documented_project"
 LOGIN = [{"Session": []}, {"Basic": []}]
 # Of hostile.py: what cannot be described, with the word of its reason in the log.

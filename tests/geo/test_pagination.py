@@ -15,6 +15,8 @@ from tests.geo.conftest import Api, start_api
 from tests.geo.plans import explain, nodes
 from tests.support.containers import Container, Containers, until
 
+pytestmark = pytest.mark.engine
+
 ROWS = 15_000  # gaps in the keys, so that a key is not its row's number
 MORE = """
 INSERT INTO places_stop (name, lines, open_now)

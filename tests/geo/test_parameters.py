@@ -10,6 +10,8 @@ from tests.conftest import PostGIS
 from tests.geo.asked import Asked, start_asked
 from tests.support.containers import Containers
 
+pytestmark = pytest.mark.engine
+
 BOX = "-122.7,45.5,-122.6,45.6"
 # Address: the parameter that is refused, and what is suggested in its place.
 REFUSED = {

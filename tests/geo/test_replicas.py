@@ -12,6 +12,8 @@ from tests.conftest import PostGIS
 from tests.geo.asked import Asked, start_asked
 from tests.support.containers import Containers
 
+pytestmark = pytest.mark.engine
+
 SETTINGS = Path(__file__).parent / "replicas_project/local_settings"
 # Half of what is chosen wrongly is right by chance.
 OFTEN = 16

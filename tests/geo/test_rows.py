@@ -12,6 +12,8 @@ from tests.conftest import PostGIS
 from tests.support.containers import Container, Containers
 from tests.support.live import assert_nothing_wrong
 
+pytestmark = pytest.mark.engine
+
 PROJECT = Path(__file__).parent / "rows_project"
 MVT = Path(__file__).parents[1] / "support" / "mvt.py"
 

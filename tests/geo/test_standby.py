@@ -17,6 +17,8 @@ from tests.conftest import PostGIS, start_postgis, wait_for
 from tests.geo.asked import PROJECT, start_asked
 from tests.support.containers import POSTGIS_IMAGE, Container, Containers, until
 
+pytestmark = pytest.mark.engine
+
 COPY = 'pg_basebackup --host "$PRIMARY" --username api --pgdata "$PGDATA" -R -c fast'
 
 

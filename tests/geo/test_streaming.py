@@ -18,6 +18,8 @@ from tests.conftest import PostGIS
 from tests.geo.conftest import Api, start_api
 from tests.support.containers import Containers, until
 
+pytestmark = pytest.mark.engine
+
 LARGE = 200_000
 # Under lines = 77: what a format, a quote or a time zone can stumble over. The first has
 # no geometry; 1880 is local mean time; the London summer is an hour ahead.

@@ -11,6 +11,8 @@ from tests.geo.conftest import Api, start_api
 from tests.support.containers import Containers, docker
 from tests.support.mvt import Feature, layers, lonlat, tile_at
 
+pytestmark = pytest.mark.engine
+
 MVT = "application/vnd.mapbox-vector-tile"
 PORTLAND = (-122.68, 45.505)
 DOWNTOWN = tile_at(*PORTLAND, 13)

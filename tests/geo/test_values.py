@@ -22,6 +22,8 @@ from tests.support.live import assert_nothing_wrong
 from tests.support.mvt import layers
 from tests.support.published import FEWER, assert_schema_is_true
 
+pytestmark = pytest.mark.engine
+
 PROJECT = Path(__file__).parent / "values_project"
 # Of the years that a client in every time zone can read.
 READABLE = "moment__gt=0003-01-01T00:00:00Z&moment__lt=9999-01-01T00:00:00Z"

@@ -18,6 +18,8 @@ from tests.support.containers import (
 )
 from tests.support.projects import assert_two_lines
 
+pytestmark = pytest.mark.engine
+
 # No server listens there, and the answer comes at once.
 NOBODY = {
     "POSTGRES_HOST": "127.0.0.1",

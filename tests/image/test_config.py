@@ -7,6 +7,8 @@ import pytest
 
 from tests.support.broken import SETTINGS, write
 
+pytestmark = pytest.mark.engine
+
 CONFIG = ("python", "manage.py", "config")
 # No server listens there; nothing of this asks it.
 DEAD = {"POSTGRES_HOST": "127.0.0.1", "POSTGRES_NAME": "census", "POSTGRES_USER": "ada"}

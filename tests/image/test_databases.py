@@ -17,6 +17,8 @@ from tests.support.broken import write
 from tests.support.containers import Container, Containers, docker, until
 from tests.support.projects import assert_two_lines
 
+pytestmark = pytest.mark.engine
+
 URLS = """
 from django.db import connections
 from django.http import HttpResponse

@@ -9,6 +9,8 @@ from tests.image.test_router import app
 from tests.support.broken import SETTINGS, write
 from tests.support.containers import Container, docker
 
+pytestmark = pytest.mark.engine
+
 DOCTOR = ("python", "manage.py", "doctor")
 Findings = list[dict[str, str]]
 

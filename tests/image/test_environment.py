@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.support.containers import Containers
 from tests.support.dotenv import FILES, SHELL, read_by_compose
+
+pytestmark = pytest.mark.engine
 
 # As a start reads the first, and the parser every one.
 READ = """

@@ -13,6 +13,8 @@ from tests.conftest import PostGIS
 from tests.support.broken import write
 from tests.support.containers import IMAGE, Container, Containers, docker, until
 
+pytestmark = pytest.mark.engine
+
 # As little as a platform can give.
 LOCKED = [
     *("--user", "12345:0", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"),

@@ -14,6 +14,8 @@ from tests.support.broken import write
 from tests.support.containers import Container, Containers, until
 from tests.support.projects import assert_two_lines
 
+pytestmark = pytest.mark.engine
+
 OFTEN = "--health-interval=1s"
 AT_ONCE = 3  # containers
 HANGING = ("PORT from a file", "TLS", "Unix socket")

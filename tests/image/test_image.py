@@ -14,6 +14,8 @@ from tests.conftest import PostGIS, crlf_checkout
 from tests.support.containers import IMAGE, Containers, docker, until
 from tests.support.projects import assert_two_lines
 
+pytestmark = pytest.mark.engine
+
 HERE = Path(__file__).parent
 DEV_IMAGE = "backend-docker-django:dev"
 WGS_84 = (

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 
+import pytest
 import requests
 
 from tests.support.broken import write
 from tests.support.containers import Container, Containers
+
+pytestmark = pytest.mark.engine
 
 URLS = """
 from django.urls import path

@@ -16,6 +16,8 @@ from tests.support.broken import write
 from tests.support.containers import Container, Containers, docker, until
 from tests.support.projects import assert_two_lines
 
+pytestmark = pytest.mark.engine
+
 URLS = """
 import logging
 import os

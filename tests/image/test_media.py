@@ -11,6 +11,8 @@ import requests
 from tests.support.broken import write
 from tests.support.containers import Container, Containers, until
 
+pytestmark = pytest.mark.engine
+
 FILES = {
     "local_settings/settings.py": """
 from backend.hacko_settings import *

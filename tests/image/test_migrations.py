@@ -20,6 +20,8 @@ from tests.support.migrating import (
 )
 from tests.support.projects import assert_two_lines
 
+pytestmark = pytest.mark.engine
+
 PGBOUNCER = Path(__file__).parent.parent / "support/pgbouncer"
 WAITING = r"boot: waiting for the migration lock of 'default', held since (\S+ \S+) UTC by (\S+), "
 

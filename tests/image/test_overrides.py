@@ -6,6 +6,8 @@ from tests.support.broken import BROKEN, GUNICORN, SETTINGS, URLS, Broken, write
 from tests.support.containers import until
 from tests.support.projects import assert_two_lines
 
+pytestmark = pytest.mark.engine
+
 # From "docker run" to its end, which takes about one.
 SECONDS = 30
 

@@ -17,6 +17,8 @@ from tests.support.broken import write
 from tests.support.containers import Container, Containers, docker, until
 from tests.support.projects import assert_two_lines
 
+pytestmark = pytest.mark.engine
+
 NOBODY = {
     "POSTGRES_HOST": "127.0.0.1",
     "POSTGRES_NAME": "name-of-the-database",

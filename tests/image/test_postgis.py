@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.support.containers import POSTGIS_IMAGE, Containers
+
+pytestmark = pytest.mark.engine
 
 PROGRAMS = "/usr/lib/postgresql/17/bin"
 # As if the container were killed when the cluster is half made.

@@ -10,6 +10,8 @@ from tests.support.broken import write
 from tests.support.containers import Containers
 from tests.support.projects import run
 
+pytestmark = pytest.mark.engine
+
 SETTINGS = """
 from backend.hacko_settings import *
 

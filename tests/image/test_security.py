@@ -16,6 +16,8 @@ from tests.support.broken import write
 from tests.support.containers import Container, Containers, docker
 from tests.support.projects import assert_two_lines
 
+pytestmark = pytest.mark.engine
+
 STRONG = "key-Zq8vX2mP7rT4wY9kL3nB6cD1fG5hJ0sA-key-Zq8vX2mP7rT4w"
 URLS = """
 from django.http import JsonResponse

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import requests
 
 from tests.conftest import PostGIS
 from tests.support.containers import IMAGE, Container, Containers, docker, until
 from tests.support.projects import assert_two_lines
+
+pytestmark = pytest.mark.engine
 
 # Asks the database while it is imported, as a team's module may.
 URLS = """

@@ -17,6 +17,8 @@ from tests.support import migrating
 from tests.support.broken import write
 from tests.support.containers import Container, Containers, docker, until
 
+pytestmark = pytest.mark.engine
+
 AT_ONCE = 4  # containers
 # A server that is there, and says nothing.
 NOBODY = {

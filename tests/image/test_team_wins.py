@@ -10,6 +10,8 @@ import requests
 from tests.support.broken import write
 from tests.support.containers import Container, Containers
 
+pytestmark = pytest.mark.engine
+
 SECRET = "of-the-store-7Zx"
 SETTINGS = f"""
 from backend.hacko_settings import *

@@ -10,6 +10,8 @@ import requests
 from tests.support.broken import write
 from tests.support.containers import Containers
 
+pytestmark = pytest.mark.engine
+
 SETTINGS = """
 from backend.hacko_settings import *
 

@@ -21,12 +21,23 @@ PUBLISHED = "hackoregoncivic/backend-docker-django"
 PUBLISHED_POSTGIS = "postgis/postgis:17-3.5"
 LABEL = "backend-docker-django.test"
 PATIENCE = 60  # seconds for anything that is waited for
+# The test that runs, when it is not marked ``engine``: tests/conftest.py says so.
+unmarked = ""
+
+
+def assert_marked() -> None:
+    """bin/test runs what is not marked on machines that have no engine."""
+    assert not unmarked, (
+        f"{unmarked} uses a Docker engine and is not marked so.\n"
+        "Set pytestmark = pytest.mark.engine in its module."
+    )
 
 
 def docker(
     *arguments: str | Path, check: bool = True, **options
 ) -> subprocess.CompletedProcess[str]:
     """Run the docker command; its output is part of the error when it fails."""
+    assert_marked()
     options.setdefault("timeout", 600)
     done = subprocess.run(
         ["docker", *map(str, arguments)], capture_output=True, text=True, check=False, **options

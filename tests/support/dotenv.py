@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from pathlib import Path
+
+from tests.support.containers import docker
 
 BOM = "\ufeff"
 
@@ -60,15 +61,11 @@ def read_by_compose(folder: Path, files: dict[str, str]) -> dict[str, dict[str, 
         f"s{number}": {"image": "none", "env_file": f"{number}.env"} for number in range(len(files))
     }
     (folder / "compose.yml").write_text(json.dumps({"services": services}))
-    done = subprocess.run(
-        ["docker", "compose", "--env-file", "/dev/null", "config", "--format", "json"],
+    done = docker(
+        *("compose", "--env-file", "/dev/null", "config", "--format", "json"),
         cwd=folder,
         env={name: os.environ[name] for name in ("PATH", "HOME")} | SHELL,
-        capture_output=True,
-        text=True,
-        check=False,
     )
-    assert done.returncode == 0, done.stderr
     read = json.loads(done.stdout)["services"]
     return {
         # Written as a compose file, where $$ is a dollar.

@@ -27,6 +27,8 @@ from tests.support.containers import (
     until,
 )
 
+# Not of a room's conftest: its session's API is started once, and not once in each room.
+pytest_plugins = ["tests.support.places"]
 ROOT = Path(__file__).resolve().parent.parent
 _BEFORE = pytest.StashKey[dict[str, str | None]]()
 _GIVEN = pytest.StashKey[set[str]]()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from tests.geo.asked import Asked
+from tests.support.asked import Asked
 
 BOX = "-122.5,45.4,-122.2,45.7"
 INSIDE = "geom && ST_MakeEnvelope(-122.5, 45.4, -122.2, 45.7, 4326)"

@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.conftest import PostGIS
-from tests.geo.asked import Asked, start_asked
+from tests.support.asked import Asked, start_asked
 from tests.support.browser import chromium
 from tests.support.containers import Containers
 

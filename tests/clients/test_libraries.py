@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.clients.compare import BOX, EXACT, INSIDE, OF_A_TILE, TILE, differences
-from tests.geo.asked import Asked
+from tests.support.asked import Asked
 
 pytestmark = pytest.mark.engine
 

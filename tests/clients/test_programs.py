@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.compare import BOX, INSIDE, OF_A_TILE, TILE, differences
-from tests.geo.asked import Asked
+from tests.support.asked import Asked
 from tests.support.containers import Containers, docker
 
 pytestmark = pytest.mark.engine

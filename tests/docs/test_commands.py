@@ -27,7 +27,7 @@ MENTIONED = {
     *("docker run", "docker stats", "docker stop", "git diff", "pip", "pip install"),
     *("pip install -e", "psql", "pytest", "ruff", "python", "python manage.py ..."),
     # What runs the tests cannot be one of them, and uv is not there.
-    *("bin/test", "bin/test tests/unit -k router", "bin/lock"),
+    *("bin/test", "bin/test tests/conf -k secret", "bin/lock"),
 }
 # What types a command in words of its own.
 TYPED = {
@@ -40,38 +40,41 @@ TYPED = {
     "bash .ci/run": ("tests/publish/test_travis.py", '"bash .ci/run"'),
     ".ci/run": ("tests/publish/test_travis.py", '"bash .ci/run"'),
     "bench/run": ("tests/bench/test_run.py", '["bench/run", '),
-    "bench/run --against TAG": ("tests/unit/test_bench.py", "against_before(case)"),
+    "bench/run --against TAG": ("tests/bench/test_bench.py", "against_before(case)"),
     "bench/run --only list detail": ("tests/bench/test_run.py", '"--only", "hello"'),
     "bench/run --quick": ("tests/bench/test_run.py", '"--quick"]'),
     "bench/run --rounds 9": ("tests/bench/test_run.py", '"--rounds", "1"'),
     "bench/size": ("bin/test", 'step "Size" bench/size'),
     "bin/docker-deploy.sh": ("tests/publish/test_publishing.py", "bin/docker-deploy.sh"),
-    "bin/image-test": ("tests/contract/conftest.py", 'ROOT / "bin" / "image-test"'),
+    "bin/image-test": ("tests/kit/contract/conftest.py", 'ROOT / "bin" / "image-test"'),
     "bin/lint": ("bin/test", 'step "Linters" bin/lint'),
-    "bin/native runserver": ("tests/startproject/test_compose.py", '["bin/native", "runserver", '),
-    "bin/native shell": ("tests/startproject/test_compose.py", '"bin/native", "shell", '),
+    "bin/native runserver": (
+        "tests/kit/startproject/test_compose.py",
+        '["bin/native", "runserver", ',
+    ),
+    "bin/native shell": ("tests/kit/startproject/test_compose.py", '"bin/native", "shell", '),
     "bin/test --all": (".ci/run", 'step "All checks" bin/test --all'),
     "bin/up --native": ("tests/bin/test_up.py", 'up("--native", '),
     "bin/up --postgis": ("tests/bin/test_up.py", 'up("--postgis")'),
-    "cp .env.example .env": ("tests/startproject/test_projects.py", '".travis.yml"'),
+    "cp .env.example .env": ("tests/kit/startproject/test_projects.py", '".travis.yml"'),
     "docker compose -f docker-compose.yml run --rm --build --no-deps api check": (
         "scaffold/.travis.yml-tpl",
         "- docker compose -f docker-compose.yml run --rm --build --no-deps api check",
     ),
     "docker compose --profile replicas up": (
-        "tests/startproject/test_compose.py",
+        "tests/kit/startproject/test_compose.py",
         '("--profile", "replicas")',
     ),
     "docker compose --profile replicas up --build --detach --wait": (
-        "tests/startproject/test_compose.py",
+        "tests/kit/startproject/test_compose.py",
         '("--profile", "replicas")',
     ),
     "docker compose --profile tools up": (
-        "tests/startproject/test_compose.py",
+        "tests/kit/startproject/test_compose.py",
         '"--profile", "tools", "up", ',
     ),
     "docker compose --profile tools up --detach": (
-        "tests/startproject/test_compose.py",
+        "tests/kit/startproject/test_compose.py",
         '"--profile", "tools", "up", "--detach"',
     ),
     "docker compose run --rm api ruff check": (
@@ -85,34 +88,34 @@ TYPED = {
     "docker image ls bdd-bench": ("tests/bench/test_run.py", '"image", "ls", "bdd-bench"'),
     "docker run --init": ("tests/faults/test_processes.py", '"--init"'),
     "docker run --user ...": ("tests/image/test_hardening.py", '"--user", "12345:0"'),
-    "docker run IMAGE --workers 2": ("tests/image/test_config.py", 'start("--workers", '),
+    "docker run IMAGE --workers 2": ("tests/config/test_config.py", 'start("--workers", '),
     "docker run IMAGE python manage.py config": (
-        "tests/image/test_config.py",
+        "tests/config/test_config.py",
         '"python", "manage.py", "config"',
     ),
-    "docker stop --time": ("tests/image/test_boot.py", '"stop", "--time", '),
+    "docker stop --time": ("tests/boot/test_boot.py", '"stop", "--time", '),
     "pg_dump --format=custom": ("tests/image/test_image.py", "pg_dump --format=custom "),
     "pg_dump --no-owner": ("tests/image/test_image.py", "pg_dump --no-owner "),
     "pg_restore": ("tests/image/test_image.py", "pg_restore --"),
     "python -Wall manage.py runserver": (
-        "tests/image/test_health.py",
+        "tests/health/test_health.py",
         '"python", "-Wall", "manage.py", "runserver"',
     ),
-    "python manage.py doctor": ("tests/image/test_doctor.py", '"python", "manage.py", "doctor"'),
+    "python manage.py doctor": ("tests/doctor/test_doctor.py", '"python", "manage.py", "doctor"'),
     "python manage.py migrate --fake-initial": (
         "tests/docs/provokers.py",
         '"manage.py", "migrate", "--fake-initial"',
     ),
     "python manage.py migrate parks --fake-initial": (
-        "tests/upgrade/test_upgrade.py",
+        "tests/kit/upgrade/test_upgrade.py",
         '"migrate", "parks", "--fake-initial"',
     ),
     "python manage.py migrate_databases": (
-        "tests/image/test_migrations.py",
+        "tests/boot/test_migrations.py",
         '"python", "manage.py", "migrate_databases"',
     ),
-    "python manage.py wait_for_db": ("tests/unit/test_manage.py", '"manage.py", "wait_for_db"'),
-    "sh -c 'exec gunicorn ...'": ("tests/unit/test_commands.py", '"sh", "-c", "exec gunicorn '),
+    "python manage.py wait_for_db": ("tests/boot/test_manage.py", '"manage.py", "wait_for_db"'),
+    "sh -c 'exec gunicorn ...'": ("tests/boot/test_commands.py", '"sh", "-c", "exec gunicorn '),
 }
 
 

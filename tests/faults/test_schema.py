@@ -10,8 +10,8 @@ import requests
 
 from tests.conftest import PostGIS
 from tests.faults.conftest import HUNG
-from tests.geo.conftest import Api, start_api
 from tests.support.containers import Containers
+from tests.support.places import Api, start_api
 from tests.support.published import FEWER, assert_schema_is_true, of_session
 
 pytestmark = pytest.mark.engine

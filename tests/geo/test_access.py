@@ -15,9 +15,9 @@ import pytest
 import requests
 
 from tests.conftest import PostGIS
-from tests.geo.conftest import Api
 from tests.support.containers import Container, Containers
 from tests.support.live import assert_nothing_wrong
+from tests.support.places import Api
 from tests.support.published import FEWER, assert_schema_is_true, of_session
 
 pytestmark = pytest.mark.engine

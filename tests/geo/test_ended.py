@@ -10,8 +10,8 @@ from urllib.parse import quote
 import pytest
 
 from tests.conftest import PostGIS
-from tests.geo.conftest import PROJECT, ROWS, SURVEY, Api
 from tests.support.containers import Containers, docker, until
+from tests.support.places import PROJECT, ROWS, SURVEY, Api
 
 pytestmark = pytest.mark.engine
 

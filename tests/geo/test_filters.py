@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import PostGIS
-from tests.geo.conftest import Api, documentation, operation, start_api
-from tests.geo.plans import explain, nodes
 from tests.support.containers import Containers
+from tests.support.places import Api, documentation, operation, start_api
+from tests.support.plans import explain, nodes
 
 pytestmark = pytest.mark.engine
 

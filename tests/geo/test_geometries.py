@@ -16,11 +16,11 @@ import pytest
 import requests
 
 from tests.conftest import PostGIS
-from tests.geo.plans import explain, nodes
 from tests.geo.shapes import CURVED, KINDS, SYSTEMS, tables
 from tests.support.containers import Container, Containers
 from tests.support.live import assert_nothing_wrong
 from tests.support.mvt import layers, lonlat, tile_at
+from tests.support.plans import explain, nodes
 
 pytestmark = pytest.mark.engine
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.geo.conftest import Api
+from tests.support.places import Api
 
 pytestmark = pytest.mark.engine
 

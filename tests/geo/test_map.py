@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.geo.conftest import Api
 from tests.support.browser import barriers, chromium, keep
+from tests.support.places import Api
 
 pytestmark = [pytest.mark.engine, pytest.mark.browser]
 

@@ -15,8 +15,8 @@ import pytest
 import requests
 
 from tests.conftest import PostGIS
-from tests.geo.conftest import Api, start_api
 from tests.support.containers import Containers, until
+from tests.support.places import Api, start_api
 
 pytestmark = pytest.mark.engine
 

@@ -7,9 +7,9 @@ import json
 import pytest
 
 from tests.conftest import PostGIS
-from tests.geo.conftest import Api, start_api
 from tests.support.containers import Containers, docker
 from tests.support.mvt import Feature, layers, lonlat, tile_at
+from tests.support.places import Api, start_api
 
 pytestmark = pytest.mark.engine
 

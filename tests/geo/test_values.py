@@ -16,10 +16,10 @@ import requests
 
 from backend.databases.stored_types import TYPES
 from tests.conftest import PostGIS
-from tests.geo.conftest import Api
 from tests.support.containers import Containers
 from tests.support.live import assert_nothing_wrong
 from tests.support.mvt import layers
+from tests.support.places import Api
 from tests.support.published import FEWER, assert_schema_is_true
 
 pytestmark = pytest.mark.engine

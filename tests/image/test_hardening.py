@@ -68,7 +68,7 @@ def test_root_needs_two_capabilities_to_give_itself_up_and_keeps_none(containers
 def test_without_debug_nobody_becomes_the_owner_of_a_mounted_project(
     containers: Containers, tmp_path: Path
 ):
-    """Whose owner is often root; with DEBUG it is the developer: tests/startproject."""
+    """Whose owner is often root; with DEBUG it is the developer: tests/kit/startproject."""
     write(tmp_path, {"manage.py": "raise SystemExit('not this one')\n"})
     tmp_path.chmod(0o755)
     container = containers.start(

@@ -1,6 +1,6 @@
 """Every way a team's local_settings can be broken, and the two lines each must give.
 
-The same table is used on the project alone (tests/unit) and on the image (tests/image).
+The same table is used on the project alone and on the image (tests/conf).
 """
 
 from __future__ import annotations

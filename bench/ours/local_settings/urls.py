@@ -1,7 +1,7 @@
-from places import urls, views
 from rest_framework.routers import DefaultRouter
 
 from backend.geo.viewsets import SpatialMixin
+from places import urls, views
 
 # The same viewsets once more, with the one line that a team adds for streams and tiles.
 router = DefaultRouter()

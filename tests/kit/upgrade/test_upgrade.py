@@ -1,0 +1,282 @@
+"""A project of 2019 with everything that such projects met, moved over as docs/upgrading.md says.
+
+The page is followed on it word for word, `by_hand.py` is the person who does the list, and what
+then runs is asked on real PostGIS.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.docs import snippets
+from tests.docs.reader import Reader
+from tests.kit.upgrade.by_hand import BY_HAND, git, move_data
+from tests.kit.upgrade.conftest import copy_of_old_project
+from tests.support.containers import (
+    IMAGE,
+    POSTGIS_IMAGE,
+    PUBLISHED,
+    PUBLISHED_POSTGIS,
+    Containers,
+    docker,
+)
+
+pytestmark = pytest.mark.engine
+
+ADMIN = ("admin", "admin-of-a-laptop")
+SETTINGS = """\
+DEBUG=false
+POSTGRES_HOST=db
+POSTGRES_PORT=5432
+POSTGRES_NAME=trees
+POSTGRES_USER=trees
+POSTGRES_PASSWORD=only-for-this-laptop
+DJANGO_SECRET_KEY=of-the-tests-and-as-long-as-django-wants-it-of-the-tests
+"""
+POINT = {"type": "Point", "coordinates": [-122.66, 45.5]}
+DETAILS = {"height": 12}
+
+
+@dataclass
+class Team(Reader):
+    """Reads the page, and does the list by hand where the page says so."""
+
+    rewritten: bool = False
+
+    def run(self, snippet: snippets.Snippet, text: str) -> None:
+        if self.rewritten and snippet.kind == "run, fails":
+            for edit in BY_HAND:
+                edit.apply(self.folder)
+            move_data(self.folder)
+            put(self.folder / "docker-compose.yml", PUBLISHED_POSTGIS, POSTGIS_IMAGE)
+            git(self.folder, "add", "--all")
+        try:
+            super().run(snippet, text)
+        except AssertionError as error:
+            logs = docker(
+                "compose", "--project-name", f"{self.prefix}-trees-api", "logs", check=False
+            )
+            raise AssertionError(f"{error}\n{logs.stdout}") from None
+        self.rewritten = self.rewritten or text.strip().endswith(" upgrade")
+
+    def compose(self, *arguments: str) -> str:
+        self.run(
+            snippets.Snippet("this test", 1, "sh", "", "run"),
+            f"docker compose {' '.join(arguments)}",
+        )
+        return self.printed
+
+    def address(self, path: str) -> str:
+        return f"http://localhost:{self.env['PORT']}{path}"
+
+
+def put(file: Path, old: str, new: str) -> None:
+    file.write_text(file.read_text().replace(old, new))
+
+
+@pytest.fixture(scope="module")
+def moved(new_reader: Callable[[], Reader]) -> Team:
+    """The page, followed to its end: the project serves."""
+    reader = new_reader()
+    project = copy_of_old_project(reader.folder)
+    (project / ".env").write_text(SETTINGS)
+    # By its own name: the published one may mean another image in another test's run.
+    instead = {**reader.instead, PUBLISHED: IMAGE}
+    put(project / "DOCKERFILE", PUBLISHED, IMAGE)
+    git(project, "commit", "--quiet", "--all", "--message", "The image under test")
+    # Its compose file has that variable for the port inside.
+    env = {name: value for name, value in reader.env.items() if name != "POSTGRES_PORT"}
+    team = Team(project, reader.notes, instead, env, reader.prefix)
+    team.follow("docs/upgrading.md")
+    return team
+
+
+@pytest.fixture(scope="module")
+def client(moved: Team) -> requests.Session:
+    """Somebody who may write, with two trees and a neighborhood written."""
+    moved.compose(
+        *("exec", "-T", "--env", f"DJANGO_SUPERUSER_PASSWORD={ADMIN[1]}", "api", "python"),
+        *(
+            "manage.py",
+            "createsuperuser",
+            "--noinput",
+            "--username",
+            ADMIN[0],
+            "--email",
+            "a@b.org",
+        ),
+    )
+    session = requests.Session()
+    session.auth = ADMIN
+    for name, alive in (("Oak", True), ("Ash", None)):
+        properties = {"name": name, "alive": alive, "details": DETAILS}
+        feature = {"type": "Feature", "geometry": POINT, "properties": properties}
+        answer = session.post(moved.address("/trees/trees/"), json=feature, timeout=30)
+        assert answer.status_code == 201, answer.text
+    name = {"name": "Sellwood"}
+    session.post(moved.address("/trees/neighborhoods/"), json=name, timeout=30).raise_for_status()
+    return session
+
+
+def names(answer: requests.Response) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [tree["properties"]["name"] for tree in answer.json()["results"]["features"]]
+
+
+# --- Before -----------------------------------------------------------------------------
+
+
+def test_before_its_build_stops_in_its_setup(old_project: Path):
+    flags = ("--build-arg", f"BASE={IMAGE}", "--file", old_project / "DOCKERFILE")
+    built = docker("build", "--progress", "plain", *flags, old_project, check=False)
+    assert built.returncode != 0
+    assert "NameError: name 'setuptools' is not defined" in built.stderr
+
+
+def test_before_the_image_does_not_start_on_its_overrides(
+    containers: Containers, old_project: Path
+):
+    mounts = {old_project: "/code/src_files"}
+    done = containers.run("--check-config", mounts=mounts)
+    assert done.returncode == 1
+    # Of several that are wrong, the file that is read first.
+    assert "gunicorn_conf.py, line 2: worker_class = 'gevent'" in done.stderr
+
+
+# --- The program ------------------------------------------------------------------------
+
+
+def upgrade(containers: Containers, project: Path, *arguments: str):
+    return containers.run("upgrade", *arguments, mounts={project: "/project"})
+
+
+def test_files_keep_owner_and_mode_and_a_second_run_changes_nothing(containers, old_project):
+    """Owned by somebody who is not root; one file may be read by its group, not by all."""
+    give = ("-R", "1234:1234", "/project")
+    containers.run(*give, options=["--entrypoint", "chown"], mounts={old_project: "/project"})
+    settings = old_project / "local_settings/settings.py"
+    settings.chmod(0o640)
+
+    first = upgrade(containers, old_project)
+    assert first.returncode == 0, first.stderr
+    after = git(old_project, "diff")
+    assert "+DEBUG = (os.environ.get('DEBUG', \"\").lower()" in after
+    status = settings.stat()
+    assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (1234, 1234, 0o640)
+    source = [path for path in old_project.rglob("*") if ".git" not in path.parts]
+    assert {path.lstat().st_uid for path in source} == {1234}
+    assert git(old_project, "ls-files", "--others") == ""
+
+    again = upgrade(containers, old_project)
+    assert again.returncode == 0
+    assert git(old_project, "diff") == after
+    assert "0 files rewritten" in again.stdout
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_of_two_lines(containers, old_project):
+    done = containers.run("upgrade", mounts={old_project: "/project:ro"})
+    assert done.returncode == 1
+    assert re.fullmatch(
+        r"ERROR: .*cannot be written by the owner.* Nothing was changed\.\nFIX: .*:ro.*\n",
+        done.stderr,
+    )
+    assert git(old_project, "diff") == ""
+
+
+def test_without_a_project_it_says_how_to_mount_one(containers: Containers):
+    done = containers.run("upgrade")
+    assert done.returncode == 1
+    assert done.stderr.startswith("ERROR: There is no project at /project.\nFIX: ")
+
+
+# --- After ------------------------------------------------------------------------------
+
+
+def test_its_api_serves_what_is_written(moved: Team, client: requests.Session):
+    assert names(requests.get(moved.address("/trees/trees/"), timeout=30)) == ["Oak", "Ash"]
+    tree = requests.get(moved.address("/trees/trees/"), timeout=30).json()["results"]["features"][0]
+    assert tree["geometry"] == POINT
+    assert tree["properties"]["details"] == DETAILS
+    assert tree["properties"]["alive"] is True
+    assert names(requests.get(moved.address("/trees/2018/oaks/"), timeout=30)) == ["Oak", "Ash"]
+
+
+def test_its_template_serves(moved: Team):
+    page = requests.get(moved.address("/trees/"), timeout=30).text
+    assert re.search(r'href="/trees/static/admin/css/base\.[0-9a-f]+\.css"', page)
+
+
+def test_its_filters_are_no_longer_ignored(moved: Team, client: requests.Session):
+    filtered = requests.get(moved.address("/trees/trees/?alive=true"), timeout=30)
+    assert names(filtered) == ["Oak"]
+    filtered = requests.get(moved.address("/trees/neighborhoods/?name=Alameda"), timeout=30)
+    assert filtered.json()["count"] == 0
+
+
+def test_its_extra_route_serves_and_knows_ajax(moved: Team, client: requests.Session):
+    address = moved.address("/trees/trees/names/")
+    assert requests.get(address, timeout=30).json() == ["Oak", "Ash"]
+    ajax = {"X-Requested-With": "XMLHttpRequest"}
+    assert requests.get(address, headers=ajax, timeout=30).json() == {"ajax": True}
+
+
+def test_nobody_writes_without_a_login(moved: Team):
+    answer = requests.post(moved.address("/trees/neighborhoods/"), json={"name": "A"}, timeout=30)
+    assert answer.status_code == 403
+
+
+def test_its_documentation_has_its_paths_and_its_filters_parameters(moved: Team):
+    document = requests.get(moved.address("/swagger.json"), timeout=30).json()
+    prefix = "" if document["basePath"].startswith("/trees") else "/trees"
+    parameters = document["paths"][f"{prefix}/trees/"]["get"]["parameters"]
+    assert "years" in {parameter["name"] for parameter in parameters}
+    page = requests.get(
+        moved.address("/trees/schema/"), headers={"Accept": "text/html"}, timeout=30
+    )
+    assert "swagger-ui" in page.text
+
+
+def test_its_admin_edits_a_tree_on_a_map(moved: Team, client: requests.Session):
+    session = requests.Session()
+    login = moved.address("/admin/login/")
+    token = re.search(
+        r'name="csrfmiddlewaretoken" value="(.+?)"', session.get(login, timeout=30).text
+    )
+    form = {"username": ADMIN[0], "password": ADMIN[1], "csrfmiddlewaretoken": token[1]}
+    session.post(login, data=form, timeout=30)
+    page = session.get(moved.address("/admin/trees/tree/1/change/"), timeout=30)
+    assert page.status_code == 200
+    assert 'name="place"' in page.text
+    style = re.search(r'href="(/trees/static/admin/css/base\.[0-9a-f]+\.css)"', page.text)
+    assert requests.get(moved.address(style[1]), timeout=30).status_code == 200
+
+
+def test_its_models_and_migrations_agree(moved: Team):
+    says = moved.compose("exec", "-T", "api", "python", "manage.py", "makemigrations", "--check")
+    assert says.strip() == "No changes detected"
+    faked = ("migrate", "parks", "--fake-initial")
+    says = moved.compose("exec", "-T", "api", "python", "manage.py", *faked)
+    assert "No migrations to apply" in says
+
+
+def test_its_health_pages_answer(moved: Team):
+    assert requests.get(moved.address("/health/ready"), timeout=30).json()["status"] == "ready"
+    page = requests.get(moved.address("/health/"), headers={"Accept": "text/html"}, timeout=30)
+    assert "DatabaseBackend" in page.text
+
+
+def test_nothing_is_wrong_with_any_request_but_what_nobody_described(moved: Team):
+    """Its action answers a list, or an object to who asks with a header of AJAX."""
+    says = moved.compose("run", "--rm", "--no-deps", "-T", "api", "check", "--live", "||", "true")
+    found = re.findall(r"^(failed|warning) +(.+?): (.+)$", says, re.MULTILINE)
+    described = "it is not what the document says, at the whole: ['check'] is not of type 'object'"
+    actions = ("GET /trees/2018/oaks/names/", "GET /trees/trees/names/")
+    assert found == [("failed", action, described) for action in actions], says
+    assert "4 empty tables were given a row" in says

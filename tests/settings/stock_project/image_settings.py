@@ -1,0 +1,4 @@
+from backend.hacko_settings import *
+from common_settings import *
+
+INSTALLED_APPS += APPS

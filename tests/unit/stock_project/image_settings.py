@@ -1,5 +1,0 @@
-from backend.hacko_settings import *
-
-from common_settings import *
-
-INSTALLED_APPS += APPS

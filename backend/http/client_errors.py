@@ -232,6 +232,8 @@ def _of_call(error: BaseException, request: HttpRequest) -> tuple[int, str] | No
         return None
     if isinstance(error, RecursionError) and error_sources.is_parsing(call):
         return HTTPStatus.BAD_REQUEST, TOO_DEEP
+    if isinstance(error, TypeError) and error_sources.is_of_a_slice(call):
+        return None
     team = error_sources.callers(error, call)
     if error_sources.is_writing(team):
         return None  # the team's code was called for a row

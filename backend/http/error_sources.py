@@ -29,7 +29,7 @@ from typing import Any
 from django.core.files.uploadedfile import UploadedFile
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
-from django.db.models import Value
+from django.db.models import QuerySet, Value
 from django.http import HttpRequest
 from django.utils.dateparse import parse_date, parse_datetime, parse_duration, parse_time
 
@@ -94,6 +94,15 @@ def reading(call: list[FrameType]) -> list[FrameType]:
 def is_writing(call: list[FrameType]) -> bool:
     """Whether the frames write an answer: what fails there is the server's own data."""
     return any(frame.f_code.co_name in WRITERS for frame in call)
+
+
+def is_of_a_slice(call: list[FrameType]) -> bool:
+    """Whether a method of a sliced queryset failed, which takes no filter or order whatever it is.
+
+    https://docs.djangoproject.com/en/5.2/ref/models/querysets/#when-querysets-are-evaluated
+    """
+    rows = call[0].f_locals.get("self")
+    return isinstance(rows, QuerySet) and rows.query.is_sliced
 
 
 def callers(error: BaseException, call: list[FrameType]) -> list[FrameType]:

@@ -14,7 +14,7 @@ from backend.boot import patience
 from backend.conf.environment import Environment
 from backend.conf.errors import StartupError, one_line
 from backend.databases.needs import Need, aliases
-from backend.logs.boot import say
+from backend.logs.boot import say, warn
 
 if TYPE_CHECKING:
     from gunicorn.config import Config
@@ -76,7 +76,7 @@ def flags(config: Config, env: Environment) -> list[str]:
     enforce = env["DB_CONNECTION_BUDGET"] == "ENFORCE"
     if not env["DB_WAIT"]:
         if enforce:
-            say("WARNING: connections are not counted: DB_CONNECTION_BUDGET needs DB_WAIT")
+            warn("connections are not counted: DB_CONNECTION_BUDGET needs DB_WAIT")
         return []
     load = Load(env["REPLICAS"], config.workers, config.threads, kept_for_streams())
     threads = _fit(load, enforce=enforce)
@@ -94,8 +94,8 @@ def _fit(load: Load, *, enforce: bool) -> int:
             f"which has {server.slots} (max_connections {server.most} - {server.reserved} reserved)"
         )
         if not enforce:
-            say(
-                f"WARNING: {arithmetic}. Above that, requests get a 503. Lower "
+            warn(
+                f"{arithmetic}. Above that, requests get a 503. Lower "
                 "WEB_THREADS or WEB_CONCURRENCY, raise max_connections, or set "
                 "DB_CONNECTION_BUDGET=enforce."
             )
@@ -143,7 +143,7 @@ def _server(place: str, found: list[str]) -> Server | None:
             cursor.execute(SLOTS)
             pid, most, reserved = cursor.fetchone()
     except DatabaseError as error:
-        say(f"WARNING: {place} does not tell its number of connections: {one_line(error)}")
+        warn(f"{place} does not tell its number of connections: {one_line(error)}")
         return None
     if pid != opened[0].connection.info.backend_pid:
         say(

@@ -20,7 +20,7 @@ from backend.conf import carried, overrides
 from backend.conf.environment import current
 from backend.conf.errors import StartupError, explain, one_line
 from backend.conf.required import MAKE_A_KEY
-from backend.logs.boot import say
+from backend.logs.boot import say, warn
 from backend.server.configuration import check_gunicorn
 
 
@@ -31,9 +31,9 @@ def load_server() -> None:
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
     for warning in current().warnings:
-        say(f"WARNING: {warning}")
+        warn(f"{warning}")
     for name, meant in current().misspelt().items():
-        say(f"WARNING: {name} is set, but the image does not use it; did you mean {meant}?")
+        warn(f"{name} is set, but the image does not use it; did you mean {meant}?")
     check_packages()
     check_gunicorn()
 
@@ -154,7 +154,7 @@ def _system_checks() -> None:
     errors = [message for message in messages if message.is_serious()]
     for message in messages:
         if message not in errors and message.level >= checks.WARNING:
-            say(f"WARNING: {sentence(message)} {one_line(message.hint or '')}".rstrip())
+            warn(f"{sentence(message)} {one_line(message.hint or '')}".rstrip())
     if errors:
         others = f" And {len(errors) - 1} more." if len(errors) > 1 else ""
         hint = errors[0].hint or "Correct what it names."

@@ -18,7 +18,7 @@ from backend.conf import kept_key
 from backend.conf.errors import StartupError
 from backend.databases.needs import Need, aliases
 from backend.health.checks import has_managed_models, sqlite_files, unwritable_files
-from backend.logs.boot import say
+from backend.logs.boot import warn
 
 
 def make_folder() -> None:
@@ -52,8 +52,8 @@ def share_databases() -> None:
                 if status.st_gid == 0 and not status.st_mode & stat.S_IWGRP:
                     file.chmod(stat.S_IMODE(status.st_mode) | stat.S_IWGRP)
         if unwritable := unwritable_files(alias):
-            say(
-                f"WARNING: the database '{alias}' can only be read: {unwritable[0]} cannot be "
+            warn(
+                f"the database '{alias}' can only be read: {unwritable[0]} cannot be "
                 f"written by UID {os.geteuid()}. Give it to that user on the host: "
                 f"chown {os.geteuid()} FILE"
             )
@@ -74,7 +74,7 @@ def find_temporary_folder() -> None:
         except OSError as error:
             reason = error.strerror or str(error)
         if reason:
-            say(f"WARNING: uploads of more than 2.5 MB will fail: {folder}: {reason}")
+            warn(f"uploads of more than 2.5 MB will fail: {folder}: {reason}")
         else:
             os.environ["TMPDIR"] = str(folder)
 
@@ -83,8 +83,8 @@ def check_kept_key() -> None:
     """Say where the next start will have another secret key than this one."""
     file: Path | None = getattr(settings, "SECRET_KEY_FILE", None)
     if file and (reason := kept_key.why_not_kept(file, settings.SECRET_KEY)):
-        say(
-            f"WARNING: the generated secret key is not kept, so that every login ends with this "
+        warn(
+            f"the generated secret key is not kept, so that every login ends with this "
             f"container: {reason}. Set DJANGO_SECRET_KEY, or let UID {os.geteuid()} read and write "
             "that file"
         )
@@ -113,8 +113,8 @@ def make_media_folder() -> None:
     except OSError as error:
         reason = error.strerror or str(error)
     if name := field_with_files():
-        say(
-            f"WARNING: uploads to {name} will fail: {place} cannot be written by UID "
+        warn(
+            f"uploads to {name} will fail: {place} cannot be written by UID "
             f"{os.geteuid()}: {reason}. Mount a volume at {settings.DATA_DIR}, or give a mounted "
             f"folder to that user on the host: chown {os.geteuid()} FOLDER"
         )

@@ -13,7 +13,7 @@ from backend.conf.errors import StartupError, one_line
 from backend.databases.needs import Need, aliases
 from backend.health.checks import OK, UNREACHABLE
 from backend.http.unavailable import Refusal, refusal
-from backend.logs.boot import say
+from backend.logs.boot import say, warn
 from backend.server import phase
 
 # Seconds for an optional database: long for a server that answers, short for a start.
@@ -47,7 +47,7 @@ def answers(alias: str) -> bool:
         with patience.limited(connection, 2 * ONE_LOOK):  # for the connection, and its questions
             connection.ensure_connection()
     except DatabaseError as error:
-        say(f"WARNING: the optional database {describe(alias)} does not answer: {one_line(error)}")
+        warn(f"the optional database {describe(alias)} does not answer: {one_line(error)}")
         return False
     connections[alias].close()
     connections[alias] = connection

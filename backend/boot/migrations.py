@@ -38,7 +38,7 @@ from backend.databases.needs import Need, aliases, need_of
 from backend.health import tables
 from backend.health.checks import MISSING, OK, PENDING, has_managed_models, migrations_pending
 from backend.http.unavailable import is_outage
-from backend.logs.boot import say
+from backend.logs.boot import say, warn
 from backend.server import phase
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def _has_its_tables(alias: str) -> bool:
     phase.checks[alias] = MISSING
     if need_of(alias) == Need.REQUIRED:
         raise lost
-    say(f"WARNING: {lost.problem} {lost.fix}")
+    warn(f"{lost.problem} {lost.fix}")
     return False
 
 
@@ -190,7 +190,7 @@ def _locked(alias: str, timeout: int) -> Iterator[None]:
         try:
             _execute(connection, "COMMIT")
         except DatabaseError as error:
-            say(f"WARNING: the migration lock of '{alias}' was lost while migrating: {error}")
+            warn(f"the migration lock of '{alias}' was lost while migrating: {error}")
     finally:
         connection.close()
 
@@ -306,7 +306,7 @@ def _failed(alias: str, error: Exception) -> StartupError:
 def _warn_about_missing_migrations() -> None:
     """Say which applications have model changes without a migration. Nothing is written."""
     for app_label, lacks, _ in missing():
-        say(f"WARNING: '{app_label}' {lacks}; run python manage.py makemigrations {app_label}")
+        warn(f"'{app_label}' {lacks}; run python manage.py makemigrations {app_label}")
 
 
 def missing() -> Iterator[tuple[str, str, list[str]]]:

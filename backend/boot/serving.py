@@ -29,7 +29,7 @@ from backend.conf.environment import current
 from backend.conf.errors import StartupError
 from backend.health import target
 from backend.logs import console
-from backend.logs.boot import say
+from backend.logs.boot import say, warn
 from backend.logs.ending import explained
 from backend.server import handover, phase, stopping
 from backend.server.configuration import check_worker_class, warn_about_restarts
@@ -99,13 +99,13 @@ def serve(command: list[str], server: commands.Server) -> None:
 def _tell(server: commands.Server) -> None:
     """Give a gunicorn without a configuration the image's; say what its command would spoil."""
     if _is_root_of_mounted_project():
-        say(
-            "WARNING: this runs as root, to whom the mounted project belongs. Give it to "
+        warn(
+            "this runs as root, to whom the mounted project belongs. Give it to "
             "a user on the host: chown --recursive USER FOLDER"
         )
     if server.below_shell:
-        say(
-            f"WARNING: {server.name} runs below a shell, which keeps the signal that stops the "
+        warn(
+            f"{server.name} runs below a shell, which keeps the signal that stops the "
             f"container to itself: requests will be cut. Write exec before {server.name}, or "
             f'CMD as a list: CMD ["{server.name}", ...]'
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 from backend.boot.patience import REPEAT
 from backend.conf import locks
 from backend.conf.errors import StartupError
-from backend.logs.boot import say
+from backend.logs.boot import say, warn
 
 # The locks that this process holds: whoever holds one may take it again.
 _held: set[Path] = set()
@@ -51,8 +51,8 @@ def locked(file: Path, what: str, timeout: int, longer: str) -> Iterator[None]:
 
     try:
         if not locks.acquire(descriptor, timeout, waiting):
-            say(
-                f"WARNING: {file.parent} is on a filesystem without locks: start containers that "
+            warn(
+                f"{file.parent} is on a filesystem without locks: start containers that "
                 "share it one after the other"
             )
         _held.add(file)

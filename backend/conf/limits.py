@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from pathlib import Path
@@ -69,22 +70,26 @@ def is_in_memory(folder: str, mounts: Path = MOUNTS) -> bool:
     return kind in ("tmpfs", "ramfs")
 
 
-def shortage(count: int, cgroup: Path = CGROUP) -> str | None:
-    """What to say of ``count`` workers that the memory does not carry, or that are few for it."""
+def shortage(count: int, cgroup: Path = CGROUP) -> tuple[str, int] | None:
+    """What to say of ``count`` workers that the memory does not carry, or that are few for it.
+
+    With the level that it is logged at.
+    """
     memory = memory_bytes(cgroup)
     if memory is None:
         return None
     needed = MASTER_MEMORY + count * WORKER_MEMORY
     limit = f"the memory limit of {memory // MIB} MiB"
     if memory < needed:
-        return (
-            f"WARNING: {_workers(count)} may take {needed // MIB} MiB, above {limit}: the kernel "
-            "then kills one with the request it answers. Raise the limit"
+        risk = (
+            f"{_workers(count)} may take {needed // MIB} MiB, above {limit}: the kernel then "
+            "kills one with the request it answers. Raise the limit"
             + (", or lower WEB_CONCURRENCY." if count > 1 else ".")
         )
+        return risk, logging.WARNING
     cores = math.ceil(cpu_cores(cgroup))
     if count == workers(cgroup) < cores:
-        return f"{_workers(count)} for {cores} cores: {limit} carries no more"
+        return f"{_workers(count)} for {cores} cores: {limit} carries no more", logging.INFO
     return None
 
 

@@ -6,17 +6,16 @@ import logging
 
 from backend.logs import console, formatters
 
-WARNING = "WARNING: "
+
+def say(message: str, level: int = logging.INFO) -> None:
+    """Print one line, at once: a container's log is read while it starts."""
+    if formatters.is_json():
+        console.emit("boot", level, message)
+        return
+    named = "" if level == logging.INFO else f"{logging.getLevelName(level)}: "
+    print(f"boot: {named}{formatters.one_event(message)}", flush=True)
 
 
-def say(message: str) -> None:
-    """Print one line, at once: a container's log is read while it starts.
-
-    One that begins with ``WARNING: `` has that level in JSON.
-    """
-    if not formatters.is_json():
-        print(f"boot: {formatters.one_event(message)}", flush=True)
-    elif message.startswith(WARNING):
-        console.emit("boot", logging.WARNING, message.removeprefix(WARNING))
-    else:
-        console.emit("boot", logging.INFO, message)
+def warn(message: str) -> None:
+    """The same, of what somebody has to do something about."""
+    say(message, logging.WARNING)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from backend.conf import limits, overrides
 from backend.conf.errors import StartupError, one_line
-from backend.logs.boot import say
+from backend.logs.boot import say, warn
 
 if TYPE_CHECKING:
     from gunicorn.config import Config
@@ -36,7 +36,7 @@ def check_gunicorn() -> dict[str, Any]:
         fix = 'Correct bind, in the form "0.0.0.0:8000", or remove it and set PORT.'
         raise _bad_value("bind", values, error, fix) from error
     if shortage := limits.shortage(config.workers):
-        say(shortage)
+        say(*shortage)
     return values
 
 
@@ -58,8 +58,8 @@ def check_worker_class(config: Config) -> None:
 def warn_about_restarts(config: Config) -> None:
     """Say that a single worker, which gunicorn replaces only when it is gone, leaves a gap."""
     if config.max_requests and config.workers == 1:
-        say(
-            f"WARNING: max_requests = {config.max_requests} with one worker: while it finishes its "
+        warn(
+            f"max_requests = {config.max_requests} with one worker: while it finishes its "
             "last requests, up to graceful_timeout, nobody else is served. Set WEB_CONCURRENCY=2."
         )
 

@@ -1,5 +1,6 @@
 """CPU and memory limits, read from the files that cgroup v2 and v1 keep."""
 
+import logging
 import math
 import os
 from pathlib import Path
@@ -81,16 +82,25 @@ def test_no_more_workers_than_the_memory_carries_and_at_least_one(tmp_path, memo
     [
         (None, 8, None),
         (64 + 8 * 48, 8, None),
-        (128, 1, "1 worker for 8 cores: the memory limit of 128 MiB carries no more"),
-        (64, 1, "WARNING: 1 worker may take 112 MiB, above the memory limit of 64 MiB: "),
-        (256, 5, "WARNING: 5 workers may take 304 MiB, above the memory limit of 256 MiB: "),
+        (128, 1, ("1 worker for 8 cores: the memory limit of 128 MiB carries no more", "INFO")),
+        (64, 1, ("1 worker may take 112 MiB, above the memory limit of 64 MiB: ", "WARNING")),
+        (256, 5, ("5 workers may take 304 MiB, above the memory limit of 256 MiB: ", "WARNING")),
         (256, 2, None),  # asked for, and fewer than would fit
     ],
 )
 def test_why_there_are_few_workers_and_what_too_many_risk_is_said(tmp_path, memory, count, said):
     folder = v2(tmp_path, memory="max" if memory is None else str(memory * MIB))
     found = limits.shortage(count, folder)
-    assert found == said or (said and found.startswith(said) and "Raise the limit" in found)
+    if said is None:
+        assert found is None
+        return
+    (text, level), (expected, name) = found, said
+    assert logging.getLevelName(level) == name
+    if name == "WARNING":
+        assert text.startswith(expected)
+        assert "Raise the limit" in text
+    else:
+        assert text == expected
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
-from backend.conf.environment import TABLE
+from backend.conf.variables import TABLE
 
 
 def setting(name: str) -> Any:

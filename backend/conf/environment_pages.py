@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sys
 
-from backend.conf.environment import FORMS, UNITS, VARIABLES, Variable
+from backend.conf.variables import FORMS, UNITS, VARIABLES, Variable
 
 
 def _shown_default(variable: Variable) -> str:
@@ -38,7 +38,7 @@ def documentation() -> str:
         "breaks. Single quotes keep every character: `POSTGRES_PASSWORD='pa$word9'`. `docker run",
         "--env-file` does none of this, and treats quotes as part of the value.",
     ]
-    for group in dict.fromkeys(variable.group for variable in VARIABLES):
+    for group, variables in VARIABLES.items():
         lines += [
             "",
             f"## {group}",
@@ -46,9 +46,7 @@ def documentation() -> str:
             "| Variable | Kind | Default | Meaning |",
             "|---|---|---|---|",
         ]
-        for variable in VARIABLES:
-            if variable.group != group:
-                continue
+        for variable in variables:
             default = _shown_default(variable)
             meaning = variable.help + (" Secret." if variable.secret else "")
             if variable.choices:
@@ -72,11 +70,10 @@ def example() -> str:
         "# 'pa$word9'. (Not for docker run --env-file, which treats quotes as part of the value.)",
         "# Written by `python -m backend.conf.environment_pages example`.",
     ]
-    for group in dict.fromkeys(variable.group for variable in VARIABLES):
+    for group, variables in VARIABLES.items():
         lines += ["", f"# --- {group}"]
-        for variable in VARIABLES:
-            if variable.group == group:
-                lines += [f"# {variable.help}", f"#{variable.name}={_shown_default(variable)}"]
+        for variable in variables:
+            lines += [f"# {variable.help}", f"#{variable.name}={_shown_default(variable)}"]
     return "\n".join(lines) + "\n"
 
 

@@ -21,8 +21,9 @@ from django.utils.functional import Promise
 from django.views.debug import SafeExceptionReporterFilter
 
 from backend.conf import secret_vocabulary
-from backend.conf.environment import TABLE, Environment
+from backend.conf.environment import Environment
 from backend.conf.secret_vocabulary import is_secret, secret_members
+from backend.conf.variables import TABLE
 
 MASK = SafeExceptionReporterFilter.cleansed_substitute
 # Their first level is names of a team's choice: the alias 'tokens' hides nothing.

@@ -15,8 +15,9 @@ from django.db import connections
 
 from backend import __version__
 from backend.conf import overrides
-from backend.conf.environment import ALIAS_URL, TABLE, Environment, Variable
+from backend.conf.environment import Environment
 from backend.conf.masking import MASK, Masker, for_process
+from backend.conf.variables import TABLE, database_url, is_of_the_table
 from backend.config import server
 from backend.config.origins import DjangoTracer, Origin, of_variable
 
@@ -81,10 +82,7 @@ def _django_settings() -> dict[str, Any]:
 
 
 def _variables(env: Environment, masker: Masker) -> dict[str, Entry]:
-    urls = {
-        name: Variable(name, "database URL", None, "", "Database", secret=True)
-        for name in env.database_urls().values()
-    }
+    urls = {name: database_url(name) for name in env.database_urls().values()}
     found = {}
     for name, variable in {**TABLE, **urls}.items():
         origin = of_variable(env, name)
@@ -113,11 +111,10 @@ def _differs(entry: Entry, plain: Any) -> bool:
 
 def _of_a_plain_image() -> dict[str, dict[str, Any]]:
     """Section, name and masked value, in a process without variables and without overrides."""
-    ours = {*TABLE, *(f"{name}_FILE" for name in TABLE), "GUNICORN_CMD_ARGS"}
     env = {
         name: value
         for name, value in os.environ.items()
-        if name not in ours and not ALIAS_URL.fullmatch(name.removesuffix("_FILE"))
+        if name != "GUNICORN_CMD_ARGS" and not is_of_the_table(name.removesuffix("_FILE"))
     }
     kept = {name: value for name, value in OF_THE_IMAGE.items() if os.environ.get(name) == value}
     done = subprocess.run(

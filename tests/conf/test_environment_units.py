@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.conf import environment_pages
-from backend.conf.environment import FORMS, TABLE, VARIABLES, Environment
+from backend.conf.environment import Environment
 from backend.conf.errors import StartupError
+from backend.conf.variables import FORMS, TABLE
 from tests.support.broken import SETTINGS, write
 from tests.support.projects import run, shell
 
@@ -170,7 +171,7 @@ def test_accepted_host_is_what_django_compares_with(hosts):
 
 @pytest.mark.parametrize("kind", FORMS)
 def test_every_kind_is_used_and_has_a_test(kind):
-    used = {variable.name for variable in VARIABLES if variable.kind == kind}
+    used = {variable.name for variable in TABLE.values() if variable.kind == kind}
     tried = {case[0] for case in ACCEPTED} | {"DATABASE_URL"}
     assert used & tried
 
@@ -187,7 +188,7 @@ def outcome(name: str, text: str) -> tuple[object, StartupError | None]:
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 
 
-@pytest.mark.parametrize("variable", VARIABLES, ids=lambda variable: variable.name)
+@pytest.mark.parametrize("variable", TABLE.values(), ids=lambda variable: variable.name)
 @settings(deadline=None)  # the first one loads Python's table of international names
 @given(text=TEXT)
 def test_any_text_in_any_variable_is_parsed_or_refused_by_name(variable, text):
@@ -243,8 +244,8 @@ def test_malformed_database_url_is_refused_without_its_password(url):
 
 @pytest.mark.parametrize("empty", ["", " ", "\n"])
 def test_empty_variable_is_an_unset_one(empty):
-    env = Environment({variable.name: empty for variable in VARIABLES} | {"PORT_FILE": empty})
-    for variable in VARIABLES:
+    env = Environment({variable.name: empty for variable in TABLE.values()} | {"PORT_FILE": empty})
+    for variable in TABLE.values():
         assert env[variable.name] == variable.default
     assert env.database_urls() == {}
 
@@ -256,7 +257,7 @@ def test_empty_entry_of_the_store_is_an_unset_one():
 
 def test_every_variable_can_be_given_as_a_file(tmp_path):
     samples = {name: text for name, text, _ in ACCEPTED} | {"DATABASE_URL": "postgis://u@db/n"}
-    for variable in VARIABLES:
+    for variable in TABLE.values():
         of_its_kind = (samples[name] for name in samples if TABLE[name].kind == variable.kind)
         text = samples.get(variable.name, variable.choices[-1] if variable.choices else None)
         text = text or next(of_its_kind)
@@ -545,5 +546,5 @@ def test_example_sets_nothing_and_with_every_line_switched_on_gives_the_defaults
     given_values = {name: value for name, _, value in pairs if name in TABLE}
     assert set(given_values) == set(TABLE)
     env = Environment(given_values)
-    for variable in VARIABLES:
+    for variable in TABLE.values():
         assert env[variable.name] == variable.default

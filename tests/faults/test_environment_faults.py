@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backend.conf.environment import VARIABLES, Variable
+from backend.conf.variables import TABLE, Variable
 from tests.faults.conftest import HUNG
 from tests.support.containers import IMAGE, LABEL, Containers, docker, until
 
@@ -75,7 +75,7 @@ ALIAS = st.tuples(
     st.sampled_from(VALID["database URL"] + INVALID),
 )
 ENVIRONMENTS = st.lists(
-    st.one_of(*[names_and_values(variable) for variable in VARIABLES], ALIAS), max_size=4
+    st.one_of(*[names_and_values(variable) for variable in TABLE.values()], ALIAS), max_size=4
 ).map(dict)
 
 

@@ -6,7 +6,7 @@ import os
 import secrets
 from pathlib import Path
 
-from backend.conf.environment import ALIAS_URL, TABLE
+from backend.conf.variables import ALIAS_URL, TABLE
 
 HOME = "/home/app"
 UID, GID = 1001, 0  # of the application's user

@@ -30,6 +30,7 @@ from django.urls import get_script_prefix
 
 from backend.boot import volume
 from backend.conf.errors import StartupError, one_line
+from backend.conf.whole_files import replacing
 from backend.logs.boot import say
 from backend.server import phase
 
@@ -163,9 +164,8 @@ def _read_manifest_again() -> None:
 def note() -> None:
     """Write down what STATIC_ROOT was collected from, and what is in it now."""
     root = Path(settings.STATIC_ROOT)
-    new = root / f"{STAMP}.new"
-    new.write_text(f"{sources()} {_output()}")
-    new.replace(root / STAMP)
+    with replacing(root / STAMP, alone=True) as new:
+        new.write_text(f"{sources()} {_output()}")
 
 
 def kept() -> list[str]:

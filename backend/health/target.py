@@ -12,6 +12,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from backend.conf.whole_files import replacing
+
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
 
@@ -55,14 +57,12 @@ def _name() -> str:
 
 def _is_written(file: Path, line: str) -> bool:
     """Write it whole or not at all; where that fails, what stood there is no longer true."""
-    new = file.with_name(f"{file.name}.{os.getpid()}")
     try:
-        new.write_text(f"{line}\n")
-        new.replace(file)
+        with replacing(file) as new:
+            new.write_text(f"{line}\n")
     except OSError:  # full, read-only, or another user's
-        for path in (new, file):
-            with contextlib.suppress(OSError):
-                path.unlink()
+        with contextlib.suppress(OSError):
+            file.unlink()
         return False
     return True
 

@@ -16,13 +16,14 @@ import os
 import random
 import shutil
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+
+from backend.conf.whole_files import replacing
 
 MEMORY = Path("/dev/shm")  # noqa: S108  a folder of its own is made in it
 IN_PROCESS = "django.core.cache.backends.locmem.LocMemCache"
@@ -46,11 +47,9 @@ class SharedCounts:
     def set(self, key: str, value: Any, timeout: float) -> None:
         """Keep ``value``, which JSON knows, for ``timeout`` seconds."""
         until = time.time() + timeout
-        # Renamed when it is whole: others read without the lock. A name of this thread's own.
-        new = self.folder / f"new-{threading.get_native_id()}"
-        new.write_text(json.dumps({"value": value, "until": until}))
-        os.utime(new, (until, until))
-        new.replace(self._file(key))
+        with replacing(self._file(key)) as new:  # others read without the lock
+            new.write_text(json.dumps({"value": value, "until": until}))
+            os.utime(new, (until, until))
         if random.random() * SWEEP < 1:  # noqa: S311  no secret
             self._sweep()
 

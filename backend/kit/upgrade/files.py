@@ -6,10 +6,10 @@ import codecs
 import contextlib
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from backend.conf.whole_files import replacing
 from backend.kit.upgrade.git import Index
 
 # Not the team's source: made by tools, or other people's.
@@ -56,16 +56,12 @@ def write(file: Path, text: str) -> None:
     before = file.stat()
     marked = file.read_bytes().startswith(codecs.BOM_UTF8)
     content = text.encode("utf-8-sig" if marked else "utf-8")
-    number, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(number, "wb") as new:
+    with replacing(file, alone=True) as path:
+        path.touch(0o600)  # what the file holds may be nobody else's to read
+        with path.open("wb") as new:
             new.write(content)
             new.flush()
-            os.fsync(number)
+            os.fsync(new.fileno())
             with contextlib.suppress(PermissionError):  # only root may give a file away
-                os.fchown(number, before.st_uid, before.st_gid)
-            os.fchmod(number, stat.S_IMODE(before.st_mode))
-        Path(name).replace(file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+                os.fchown(new.fileno(), before.st_uid, before.st_gid)
+            os.fchmod(new.fileno(), stat.S_IMODE(before.st_mode))

@@ -49,7 +49,11 @@ def in_full_order(queryset: QuerySet[Any]) -> QuerySet[Any]:
     Also of a queryset that is sliced or has DISTINCT ON: which of equal rows it takes is then the
     same for every statement made from it.
     """
-    query, terms, deciding = queryset.query, ordering_of(queryset), _deciding(queryset)
+    return _ordered(queryset, _deciding(queryset)[0])
+
+
+def _ordered(queryset: QuerySet[Any], deciding: tuple[str, ...]) -> QuerySet[Any]:
+    query, terms = queryset.query, ordering_of(queryset)
     done = deciding == ("pk",) and any(_is_unique(queryset.model, term) for term in terms)
     if done or "?" in terms:
         return queryset
@@ -79,9 +83,10 @@ def ordering_of(queryset: QuerySet[Any]) -> tuple[Any, ...]:
 def by_pk(queryset: QuerySet[Any]) -> tuple[QuerySet[Any], bool | None]:
     """``queryset`` in full order, and whether its keys descend; None where a page cannot
     begin at a key."""
-    queryset = in_full_order(queryset)
+    deciding, is_by_key = _deciding(queryset)
+    queryset = _ordered(queryset, deciding)
     terms = ordering_of(queryset)
-    if not (terms and can_begin_at_a_key(queryset) and _has_unique_key(queryset)):
+    if not (terms and is_by_key and _is_of_keys(queryset)):
         return queryset, None
     return queryset, terms[0].startswith("-") == queryset.query.standard_ordering
 
@@ -244,6 +249,11 @@ def forward_fields(model: type[Model]) -> dict[str, Field[Any, Any]]:
 def can_begin_at_a_key(queryset: QuerySet[Any]) -> bool:
     """Whether a page can, by the queryset alone; the database, which is not asked, may have
     several rows of one key."""
+    return _is_of_keys(queryset) and not shares_keys(queryset)
+
+
+def _is_of_keys(queryset: QuerySet[Any]) -> bool:
+    """Whether rows begin by a key that a link can carry, and a filter by it leaves out some."""
     query = queryset.query
     (first, *_) = ordering_of(queryset) or ("pk",)
     plain = not (query.combinator or query.extra or query.extra_tables or query.extra_order_by)
@@ -254,7 +264,6 @@ def can_begin_at_a_key(queryset: QuerySet[Any]) -> bool:
         and issubclass(queryset._iterable_class, ModelIterable)
         # A window function, for one, would be of the rows after the key only.
         and not is_chosen(queryset)
-        and not shares_keys(queryset)
     )
 
 
@@ -268,21 +277,22 @@ def _is_unique(model: type[Model], term: Any) -> bool:
     return field is not None and field.unique and not field.null and not field.is_relation
 
 
-def _deciding(queryset: QuerySet[Any]) -> tuple[str, ...]:
-    """Names whose values together tell each row from the others, but from its equals."""
+def _deciding(queryset: QuerySet[Any]) -> tuple[tuple[str, ...], bool]:
+    """Names whose values together tell each row from the others, but from its equals.
+
+    And whether no two rows have one primary key.
+    """
     query = queryset.query
     if has_values(queryset) and (
         query.group_by or query.combinator or (query.distinct and not query.distinct_fields)
     ):
         names = [_column(query, name) for name in query.values_select]
-        return (*names, *query.extra_select, *_sortable(query))
-    if query.combinator or not _has_unique_key(queryset):
-        return (*_columns(queryset), *_sortable(query))
-    return ("pk", *(_sortable(query) if shares_keys(queryset) else ()))
-
-
-def _has_unique_key(queryset: QuerySet[Any]) -> bool:
-    return has_unique_key(queryset.model, queryset.db)
+        return (*names, *query.extra_select, *_sortable(query)), False
+    if query.combinator or not has_unique_key(queryset.model, queryset.db):
+        return (*_columns(queryset), *_sortable(query)), False
+    if shares_keys(queryset):
+        return ("pk", *_sortable(query)), False
+    return ("pk",), True
 
 
 def _columns(queryset: QuerySet[Any]) -> Iterator[str]:

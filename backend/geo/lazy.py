@@ -53,14 +53,6 @@ def install() -> None:
     _Base._cs = _CoordinateSequence()
 
 
-def uninstall() -> None:
-    """Undo ``install``."""
-    operations: Any = PostGISOperations
-    operations.get_geometry_converter = stock_converter
-    _Base.srid = stock_srid
-    del _Base.ptr, _Base._cs
-
-
 def _get_geometry_converter(self: PostGISOperations, expression: Any) -> curves.Converter:
     stock = curves.get_geometry_converter(self, expression)
     geom_class = expression.output_field.geom_class

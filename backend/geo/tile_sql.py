@@ -168,11 +168,6 @@ class Layer:
             k *= 2 if count > self.max_features else 1
         return bytes(body), k
 
-    def statement(self, z: int, x: int, y: int) -> tuple[str, tuple[Any, ...]]:
-        """SQL of the tile, and its parameters."""
-        stored, place, box = self._where(z, x, y)
-        return self._statement(self._query(box), stored, place, (z, x, y))
-
     def extent(self) -> tuple[float, ...] | None:
         """xmin, ymin, xmax, ymax in degrees; None where there is nothing.
 

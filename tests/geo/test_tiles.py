@@ -358,10 +358,13 @@ def test_tile_with_too_many_features_has_an_even_sample_and_says_so(api: Api):
 def test_plan_of_a_tile_uses_the_spatial_index(api: Api):
     code = """
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 for viewset, at in ((Stops, (15, 5218, 11725)), (Parcels, (16, 10435, 23449))):
-    sql, params = layer(viewset).statement(*at)
+    with CaptureQueriesContext(connection) as asked:
+        layer(viewset).tile(*at)
+    sql = asked.captured_queries[-1]["sql"]
     with connection.cursor() as cursor:
-        cursor.execute("EXPLAIN (FORMAT JSON) " + sql, params)
+        cursor.execute("EXPLAIN (FORMAT JSON) " + sql[sql.index("SELECT ST_AsMVT"):])
         print(json.dumps(cursor.fetchone()[0]))
 """
     api.sql(

@@ -17,7 +17,7 @@ from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from backend.conf.errors import StartupError
-from backend.http.client_errors import sqlstate
+from backend.databases.server_errors import sqlstate
 from backend.logs.boot import say
 
 LOCK_TIMEOUT = 2  # seconds: what those who come after the migration wait at most

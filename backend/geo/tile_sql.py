@@ -17,6 +17,7 @@ from rest_framework import serializers, status
 from rest_framework.exceptions import APIException
 
 from backend.databases import sessions
+from backend.databases.server_errors import QUERY_CANCELED, sqlstate
 from backend.geo import srid
 from backend.geo.expressions import identifier, literal, value
 from backend.geo.sql import Column, FeatureQuery, NotInDatabase, feature_query
@@ -33,7 +34,6 @@ PIXELS = 1024
 # Nor may it take several processes for one: which of the two plans is taken hangs on the sample
 # of the last ANALYZE, and to start a process takes longer than to draw a thousand points.
 ONE_PLAN = "SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0; "
-CANCELED = "57014"  # https://www.postgresql.org/docs/current/errcodes-appendix.html
 CORNERS = "SELECT ST_XMin(e), ST_YMin(e), ST_XMax(e), ST_YMax(e)"
 # By the root of a spatial index, which covers every row, and may those that are gone. Without one
 # PostGIS takes the statistics, which know a sample; an index may be of some of the rows; and views
@@ -315,8 +315,7 @@ class Layer:
                 cursor.execute(limit + sql, params)
                 return cursor.fetchone()
         except OperationalError as error:
-            cause = error.__cause__  # psycopg 3 calls it sqlstate, psycopg 2 pgcode
-            if CANCELED not in (getattr(cause, "sqlstate", None), getattr(cause, "pgcode", None)):
+            if sqlstate(error) != QUERY_CANCELED:
                 raise
             raise TileTimeout(self.timeout) from error
 

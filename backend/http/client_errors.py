@@ -21,6 +21,7 @@ from django.db import DatabaseError, InterfaceError
 from django.db.models import ProtectedError, RestrictedError
 from django.http import HttpRequest, UnreadablePostError
 
+from backend.databases.server_errors import sqlstate
 from backend.http import error_sources
 from backend.http.bodies import RefusedError
 
@@ -87,12 +88,6 @@ def _refused_body(error: BaseException | None) -> RefusedError | None:
     while error is not None and not isinstance(error, RefusedError):
         error = error.__cause__
     return error
-
-
-def sqlstate(error: BaseException) -> str | None:
-    """What the server calls an error, None where it was not the server's."""
-    cause = error.__cause__
-    return getattr(cause, "pgcode", None) or getattr(cause, "sqlstate", None)
 
 
 def _of_server(

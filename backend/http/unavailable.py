@@ -27,8 +27,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 
 from backend.conf.defaults import setting
 from backend.conf.errors import one_line
+from backend.databases.server_errors import QUERY_CANCELED, sqlstate
 from backend.http import streams
-from backend.http.client_errors import answer_to, sqlstate
+from backend.http.client_errors import answer_to
 from backend.http.error_sources import driver_connection, driver_wrapper
 
 logger = logging.getLogger("backend.http.unavailable")
@@ -42,7 +43,6 @@ CANCELED = "The database was told to give up this request. Try again."
 READ_ONLY = "A database that this request writes to is read-only at the moment. Reading goes on."
 BUSY = "Another request holds what this one needs in the database. Try again in a few seconds."
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
-QUERY_CANCELED = "57014"
 TOO_MANY_CONNECTIONS = "53300"
 DISK_FULL = "53100"
 READ_ONLY_TRANSACTION = "25006"

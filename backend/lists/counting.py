@@ -18,9 +18,9 @@ from rest_framework.request import Request
 
 from backend.conf.defaults import setting
 from backend.databases import sessions
+from backend.databases.server_errors import QUERY_CANCELED, sqlstate
 from backend.lists.keyset import copied, has_values, order_multiplies
 
-QUERY_CANCELED = "57014"  # https://www.postgresql.org/docs/17/errcodes-appendix.html
 # An estimate goes by the last ANALYZE; it need not be asked for again at every page of
 # a walk. Exact counts are never kept.
 LIFETIME = 5  # seconds
@@ -166,14 +166,9 @@ def _all(queryset: QuerySet[Any]) -> int:
     try:
         return queryset.count()
     except OperationalError as error:
-        if _sqlstate(error) != QUERY_CANCELED:
+        if sqlstate(error) != QUERY_CANCELED:
             raise
         seconds = setting("STATEMENT_TIMEOUT")
         raise CountTooSlow(
             {"count": f"Counting took longer than {seconds} s. Filter, or leave out count=exact."}
         ) from error
-
-
-def _sqlstate(error: Exception) -> str | None:
-    cause = error.__cause__
-    return getattr(cause, "pgcode", None) or getattr(cause, "sqlstate", None)

@@ -8,7 +8,6 @@ taken, as a whole.
 
 from __future__ import annotations
 
-import ast
 import importlib
 import os
 import stat
@@ -16,6 +15,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+from backend.conf import source
 from backend.conf.errors import StartupError, explain
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -101,12 +101,8 @@ def place_of(name: str, module: str, root: Path = ROOT) -> str:
     if found is None:
         return str(root / f"{module}.py")
     file = found[1]
-    lines = [
-        node.lineno
-        for node in ast.walk(ast.parse(file.read_bytes()))
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == name
-    ]
-    return f"{file}, line {max(lines)}" if lines else str(file)
+    lines = [each.line for each in source.bindings(file).get(name, []) if not each.module]
+    return f"{file}, line {lines[-1]}" if lines else str(file)
 
 
 def _mode(path: Path) -> int | None:

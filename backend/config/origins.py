@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
@@ -12,9 +12,8 @@ from typing import Any
 
 from django.conf import settings
 
-from backend.conf import overrides
+from backend.conf import overrides, source
 from backend.conf.environment import Environment
-from backend.config import source
 
 OURS = "backend.hacko_settings"
 # Settings that are made by a function which is given the whole environment, and what it reads.
@@ -103,9 +102,9 @@ def of_variable(env: Environment, name: str) -> Origin | None:
 class Tracer:
     """Finds the origins of one configuration's names: of Django's settings, or of gunicorn's."""
 
-    def __init__(self, env: Environment, ours: Path, team: ModuleType | None) -> None:
+    def __init__(self, env: Environment, ours: Sequence[Path], team: ModuleType | None) -> None:
         self.env = env
-        self.ours = ours
+        self.ours = ours  # the file that has the last word first
         self.team = team
 
     def origins(self, name: str, value: Any) -> tuple[Origin, ...]:
@@ -160,7 +159,7 @@ class Tracer:
             return None
         if dotted in (OURS, settings.SETTINGS_MODULE):
             # They have the team's own names too by now.
-            return list(self._ours(there)) if self._has(there) else None
+            return list(self._ours(there)) if self._given(there)[1] else None
         return list(self._in_module(other, there, getattr(other, there), seen))
 
     def _read_by_the_team(self, binding: source.Binding) -> Iterator[Origin]:
@@ -171,7 +170,7 @@ class Tracer:
                     yield found
 
     def _ours(self, name: str) -> Iterator[Origin]:
-        found = [binding for binding in source.of(self.ours, name) if not binding.module]
+        file, found = self._given(name)
         if name == "SECRET_KEY" and self.env.source("DJANGO_SECRET_KEY") is None:
             yield Origin("generated", file=str(getattr(settings, "SECRET_KEY_FILE", "")))
             return
@@ -183,11 +182,14 @@ class Tracer:
         yield from filter(None, read)
         unset = variables[0] if len(variables) == 1 and not any(read) else None
         if not any(read):
-            yield Origin("default", unset, str(self.ours), found[-1].line)
+            yield Origin("default", unset, str(file), found[-1].line)
 
-    def _has(self, name: str) -> bool:
-        """Whether a file of ours gives ``name`` a value."""
-        return name in source.bindings(self.ours)
+    def _given(self, name: str) -> tuple[Path | None, list[source.Binding]]:
+        """The file of ours that gives ``name`` its value, and the statements that do."""
+        for file in self.ours:
+            if found := [each for each in source.of(file, name) if not each.module]:
+                return file, found
+        return None, []
 
     def _variables(self, name: str, seen: set[str]) -> list[str]:
         """The variables of the table that a statement of ours makes ``name`` from."""
@@ -200,7 +202,7 @@ class Tracer:
             whole = [*FROM_WHOLE_ENVIRONMENT[name], *urls]
             if any(map(self.env.source, whole)):
                 return [*whole, *found]
-        for binding in source.of(self.ours, name):
+        for binding in self._given(name)[1]:
             for expression in binding.expressions:
                 found += sorted(source.read_by_key(expression, "_env"))
                 for other in sorted(source.names_in(expression)):
@@ -215,16 +217,12 @@ class Tracer:
 
 
 class DjangoTracer(Tracer):
-    """For Django's settings: those of the generated settings.py are ours too."""
+    """For Django's settings, and for those that follow others."""
 
     def __init__(self, env: Environment) -> None:
         found = overrides.find("settings")
-        self.generated = overrides.ROOT / "backend" / "settings.py"
-        super().__init__(
-            env,
-            overrides.ROOT / "backend" / "hacko_settings.py",
-            sys.modules.get(found[0]) if found else None,
-        )
+        ours = [overrides.ROOT / "backend" / name for name in ("hacko_settings.py", "settings.py")]
+        super().__init__(env, ours, sys.modules.get(found[0]) if found else None)
         self.sources = sys.modules[OURS]._derived.sources
 
     def origins(self, name: str, value: Any) -> tuple[Origin, ...]:
@@ -237,16 +235,6 @@ class DjangoTracer(Tracer):
                 found.append(Origin("derived", other))
                 found += self.origins(other, getattr(settings, other))
         return _unique(found)
-
-    def _has(self, name: str) -> bool:
-        return super()._has(name) or name in source.bindings(self.generated)
-
-    def _ours(self, name: str) -> Iterator[Origin]:
-        if self._has(name) and not super()._has(name):
-            line = source.bindings(self.generated)[name][-1].line
-            yield Origin("default", None, str(self.generated), line)
-        else:
-            yield from super()._ours(name)
 
 
 def _unique(found: Iterator[Origin] | list[Origin]) -> tuple[Origin, ...]:

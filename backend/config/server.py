@@ -12,7 +12,8 @@ from typing import Any
 from gunicorn.config import Config
 
 from backend.conf import overrides
-from backend.conf.environment import TABLE, Environment
+from backend.conf.environment import Environment
+from backend.conf.variables import TABLE
 from backend.config.origins import Origin, Tracer
 from backend.server.configuration import check_gunicorn
 
@@ -39,7 +40,7 @@ def settings(
     values = runpy.run_path(str(file))
     found = overrides.find("gunicorn_conf")
     team = overrides.load("gunicorn_conf") if found and file.name == CONFIGURATION else None
-    tracer = Tracer(env, file, team)
+    tracer = Tracer(env, [file], team)
     config, result = Config(), {}
     for name in config.settings:
         if name in ("config", "wsgi_app"):

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from backend.conf import environment
-from backend.conf.environment import TABLE, Environment
-from backend.config import origins, report, server, source
+from backend.conf import environment, source
+from backend.conf.environment import Environment
+from backend.conf.variables import TABLE
+from backend.config import origins, report, server
 from tests.support.broken import write
 from tests.support.projects import assert_two_lines, run
 

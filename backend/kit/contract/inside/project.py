@@ -9,10 +9,9 @@ from django.conf import settings
 from django.core import checks
 
 from backend.boot import configuration
-from backend.conf import overrides
+from backend.conf import overrides, source
 from backend.conf.environment import current
 from backend.conf.errors import one_line
-from backend.config import source
 from backend.kit.contract.report import FAILED, OK, WARNING, Result
 from backend.server.configuration import check_gunicorn
 

@@ -9,13 +9,12 @@ import sysconfig
 import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TypeVar
 
+from backend.conf.findings import PROBLEM, Finding
 from backend.conf.secret_vocabulary import MASK, mask
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
-Result = TypeVar("Result")
 # What ends a line or speaks to a terminal: C0, DEL, C1 (without tab), the two separators of lines
 # and paragraphs that Unicode has, and bytes of a file's name that are not UTF-8.
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -59,17 +58,21 @@ def in_line(name: str) -> str:
     return escaped(name).replace("\n", "\\n")
 
 
-def results_of(
-    check: Callable[[], Iterable[Result]], failure: Callable[[StartupError], Result]
-) -> list[Result]:
-    """The check's results; one more, made by ``failure``, where it fails itself."""
-    results = []
+def findings_of(subject: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
+    """What the check finds, and that it fails itself where it does."""
+    found = []
     try:
-        for result in check():
-            results.append(result)
+        for finding in check():
+            found.append(finding)
     except (Exception, SystemExit) as error:  # noqa: BLE001  a team's code raises anything
-        results.append(failure(explain(error)))
-    return results
+        found.append(finding_of(subject, error))
+    return found
+
+
+def finding_of(subject: str, error: BaseException) -> Finding:
+    """The error as a problem of ``subject``."""
+    explained = explain(error)
+    return Finding(PROBLEM, subject, explained.problem, explained.fix)
 
 
 def explain(error: BaseException, file: Path | None = None) -> StartupError:

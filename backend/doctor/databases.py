@@ -15,9 +15,9 @@ from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 
-from backend.conf.errors import explain, one_line
+from backend.conf.errors import finding_of, one_line
+from backend.conf.findings import OK, PROBLEM, WARNING, Finding
 from backend.databases.needs import Need, aliases, need_of
-from backend.doctor.findings import OK, PROBLEM, WARNING, Finding
 from backend.doctor.models import unreadable
 from backend.health import tables
 from backend.health.checks import has_managed_models
@@ -128,8 +128,7 @@ def _examine(examination: Examination) -> None:
             "Check that the server runs, and that host, port, name, user and password are right.",
         )
     except Exception as error:  # noqa: BLE001  a check that fails is a finding, too
-        explained = explain(error)
-        examination.add(PROBLEM, explained.problem, explained.fix)
+        examination.findings.append(finding_of(f"database {examination.alias}", error))
     finally:
         connection.close()
 
@@ -258,7 +257,7 @@ def _migrations(examination: Examination, connection: BaseDatabaseWrapper) -> It
             "Run python manage.py migrate_databases, or start a server with MIGRATE=true.",
         )
     elif lost := tables.lost(examination.alias):
-        yield Finding(PROBLEM, subject, lost.problem, lost.fix)
+        yield finding_of(subject, lost)
     else:
         yield Finding(OK, subject, "is up to date with the migrations")
     unknown = [

@@ -12,7 +12,7 @@ from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_s
 
 from backend.boot import data, static
 from backend.conf import overrides
-from backend.doctor.findings import OK, PROBLEM, WARNING, Finding
+from backend.conf.findings import OK, PROBLEM, WARNING, Finding
 
 COLLECT = "Run python manage.py collectstatic --noinput, or start a server with COLLECTSTATIC=true."
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from backend.conf import limits
-from backend.doctor.findings import OK, WARNING, Finding
+from backend.conf.findings import OK, WARNING, Finding
 
 # Log files, the listening socket, heartbeat files, libraries' own.
 OTHER_FILES = 100

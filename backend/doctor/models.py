@@ -15,9 +15,9 @@ from django.conf import settings
 from django.db import OperationalError, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from backend.conf.findings import PROBLEM, WARNING, Finding
 from backend.databases.stored_types import stored_types
 from backend.databases.unique_keys import has_unique_key, key_columns
-from backend.doctor.findings import PROBLEM, WARNING, Finding
 from backend.router import alias_of
 
 COLUMNS = """

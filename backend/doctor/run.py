@@ -6,8 +6,8 @@ import contextlib
 import json
 import os
 import pwd
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from django.conf import settings
@@ -15,12 +15,13 @@ from django.core import checks
 
 from backend.boot import budget, data
 from backend.boot.configuration import sentence
-from backend.conf.environment import TABLE, Environment
-from backend.conf.errors import StartupError, one_line, results_of
+from backend.conf.environment import Environment
+from backend.conf.errors import StartupError, finding_of, findings_of, one_line
+from backend.conf.findings import LEVELS, OK, PROBLEM, WARNING, Finding, worst_of
 from backend.conf.masking import for_process
+from backend.conf.variables import TABLE
 from backend.config import server
 from backend.doctor import databases, files, machine, servers
-from backend.doctor.findings import LEVELS, OK, PROBLEM, WARNING, Finding
 
 # Warnings of Django and of the image with which nothing may be called production-ready:
 # a weak key (also an old one that still counts), debug mode, no host allowed, SQLite.
@@ -40,26 +41,22 @@ ADVICE = (
     "not apply: https://docs.djangoproject.com/en/5.2/ref/checks/"
 )
 HOME = "/home/app"
+SHOWN = ("level", "subject", "message", "fix")  # of a finding, to programs
 
 
 def run(env: Environment) -> list[Finding]:
     """All findings, masked; the order is that of the checks."""
     found = [
-        *_alone("environment", lambda: _environment(env)),
-        *_alone("system checks", _system_checks),
-        *_alone("databases", lambda: _databases_and_limits(env)),
-        *_alone("static files", files.static_files),
-        *_alone("files", lambda: files.permissions(data.keeps_a_database())),
+        *findings_of("environment", lambda: _environment(env)),
+        *findings_of("system checks", _system_checks),
+        *findings_of("databases", lambda: _databases_and_limits(env)),
+        *findings_of("static files", files.static_files),
+        *findings_of("files", lambda: files.permissions(data.keeps_a_database())),
     ]
     masker = for_process(env, {name: getattr(settings, name) for name in dir(settings)})
     return [
-        Finding(one.level, one.subject, masker.text(one.message), masker.text(one.fix))
-        for one in found
+        replace(one, message=masker.text(one.message), fix=masker.text(one.fix)) for one in found
     ]
-
-
-def _alone(subject: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
-    return results_of(check, lambda error: Finding(PROBLEM, subject, error.problem, error.fix))
 
 
 def _environment(env: Environment) -> Iterator[Finding]:
@@ -68,7 +65,7 @@ def _environment(env: Environment) -> Iterator[Finding]:
         try:
             env[name]
         except StartupError as error:
-            unreadable.append(Finding(PROBLEM, "environment", error.problem, error.fix))
+            unreadable.append(finding_of("environment", error))
     yield from unreadable
     for warning in env.warnings:
         yield Finding(WARNING, "environment", warning, "Put the value in single quotes in .env.")
@@ -129,10 +126,6 @@ def become_the_server() -> None:
             os.environ["HOME"] = HOME
 
 
-def worst(found: list[Finding]) -> str:
-    return max((finding.level for finding in found), key=LEVELS.index, default=OK)
-
-
 def as_text(found: list[Finding]) -> str:
     """A line a finding, the worst last, where the eye is; below each what to do."""
     lines = []
@@ -149,5 +142,5 @@ def as_text(found: list[Finding]) -> str:
 
 
 def as_json(found: list[Finding]) -> str:
-    document = {"ready": worst(found) != PROBLEM, "findings": [asdict(one) for one in found]}
-    return json.dumps(document, indent=2)
+    findings = [{name: getattr(one, name) for name in SHOWN} for one in found]
+    return json.dumps({"ready": worst_of(found) != PROBLEM, "findings": findings}, indent=2)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from backend.boot.budget import Load
+from backend.conf.findings import OK, PROBLEM, WARNING, Finding
 from backend.doctor.databases import Examination, Facts
-from backend.doctor.findings import OK, PROBLEM, WARNING, Finding
 
 
 def shared_migrations(examinations: list[Examination]) -> Iterator[Finding]:

@@ -6,11 +6,12 @@ import pytest
 
 from backend.boot.budget import Load
 from backend.conf.environment import Environment
+from backend.conf.errors import findings_of
+from backend.conf.findings import OK, PROBLEM, WARNING, Finding, worst_of
 from backend.conf.limits import MIB
 from backend.doctor import databases, machine, servers
 from backend.doctor import run as doctor
 from backend.doctor.databases import Examination, Facts
-from backend.doctor.findings import OK, PROBLEM, WARNING, Finding
 
 FACTS = Facts(
     version="17.2",
@@ -122,7 +123,7 @@ def test_check_that_fails_is_a_finding_beside_those_it_had():
         yield Finding(OK, "files", "fine")
         raise OSError("disk on fire")
 
-    fine, failed = doctor._alone("files", check)
+    fine, failed = findings_of("files", check)
     assert fine.level == OK
     assert (failed.level, failed.subject) == (PROBLEM, "files")
     assert "disk on fire" in failed.message
@@ -136,4 +137,4 @@ def test_text_ends_with_the_worst_and_the_verdict():
         "         FIX: mend it",
         "not ready for production; problems: 1, warnings: 0, ok: 1",
     ]
-    assert doctor.worst([]) == OK
+    assert worst_of([]) == OK

@@ -16,6 +16,7 @@ from typing import TextIO
 
 from backend import __version__
 from backend.conf.errors import StartupError
+from backend.conf.findings import Finding
 from backend.kit.contract import archive, report
 from backend.kit.contract.report import Impossible
 
@@ -115,7 +116,7 @@ def ask(options: argparse.Namespace) -> int:
 def tell(
     options: argparse.Namespace,
     subject: str,
-    results: list[report.Result],
+    results: list[Finding],
     facts: dict[str, object],
     output: TextIO,
     junit: TextIO | None,

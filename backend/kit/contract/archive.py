@@ -16,7 +16,8 @@ from backend.kit.contract.report import Impossible
 ROOT = Path(backend.__file__).resolve().parent.parent
 FILES = (
     *("backend/__init__.py", "backend/kit/contract/__init__.py", "backend/kit/contract/report.py"),
-    *("backend/kit/__init__.py", "backend/conf/__init__.py", "backend/conf/secret_vocabulary.py"),
+    *("backend/kit/__init__.py", "backend/conf/__init__.py", "backend/conf/findings.py"),
+    "backend/conf/secret_vocabulary.py",
 )
 FOLDER = "backend/kit/contract/outside"
 MAIN = """\

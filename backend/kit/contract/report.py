@@ -8,25 +8,12 @@ from __future__ import annotations
 import json
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
 from typing import Any
 
-OK, SKIPPED, WARNING, FAILED = "ok", "skipped", "warning", "failed"
-STATUSES = (OK, SKIPPED, WARNING, FAILED)
+from backend.conf.findings import LEVELS, OK, PROBLEM, SKIPPED, WARNING, Finding, worst_of
 
-
-@dataclass(frozen=True)
-class Result:
-    """``check`` names the promise; ``fix`` says what to do, empty where all is well.
-
-    ``details`` are lines for who wants to know more, such as the size of each layer.
-    """
-
-    check: str
-    status: str
-    message: str
-    fix: str = ""
-    details: tuple[str, ...] = ()
+# What the report calls them, in the order of LEVELS.
+STATUSES = {OK: "ok", SKIPPED: "skipped", WARNING: "warning", PROBLEM: "failed"}
 
 
 class Impossible(Exception):  # noqa: N818  no error of this program: it could not begin
@@ -40,47 +27,67 @@ class Impossible(Exception):  # noqa: N818  no error of this program: it could n
         return f"ERROR: {self.problem}\nFIX:   {self.fix}"
 
 
-def failed(results: Iterable[Result]) -> bool:
-    return any(result.status == FAILED for result in results)
+def failed(results: Iterable[Finding]) -> bool:
+    return any(result.level == PROBLEM for result in results)
 
 
-def as_text(subject: str, results: list[Result]) -> str:
+def as_text(subject: str, results: list[Finding]) -> str:
     """A line a check in the order in which they ran, below it what to do; then the verdict."""
     lines = []
     for result in results:
-        lines.append(f"{result.status:<8} {result.check}: {result.message}")
+        lines.append(f"{STATUSES[result.level]:<8} {result.subject}: {result.message}")
         lines += [f"{'':<8} {detail}" for detail in result.details]
         if result.fix:
             lines.append(f"{'':<8} FIX: {result.fix}")
-    counts = [f"{status}: {_count(results, status)}" for status in reversed(STATUSES)]
+    counts = [f"{STATUSES[level]}: {_count(results, level)}" for level in reversed(LEVELS)]
     verdict = "breaks the contract" if failed(results) else "keeps the contract"
     lines.append(f"{subject} {verdict}; {', '.join(counts)}")
     return "\n".join(lines)
 
 
-def _count(results: list[Result], status: str) -> int:
-    return sum(result.status == status for result in results)
+def _count(results: list[Finding], level: str) -> int:
+    return sum(result.level == level for result in results)
 
 
-def as_json(results: list[Result], facts: dict[str, object]) -> str:
-    return json.dumps({"results": [asdict(result) for result in results], "facts": facts})
+def as_json(results: list[Finding], facts: dict[str, object]) -> str:
+    document = [
+        {
+            "check": result.subject,
+            "status": STATUSES[result.level],
+            "message": result.message,
+            "fix": result.fix,
+            "details": result.details,
+        }
+        for result in results
+    ]
+    return json.dumps({"results": document, "facts": facts})
 
 
-def from_json(document: dict[str, Any]) -> list[Result]:
-    return [Result(**{**item, "details": tuple(item["details"])}) for item in document["results"]]
+def from_json(document: dict[str, Any]) -> list[Finding]:
+    levels = {status: level for level, status in STATUSES.items()}
+    return [
+        Finding(
+            levels[item["status"]],
+            item["check"],
+            item["message"],
+            item["fix"],
+            details=tuple(item["details"]),
+        )
+        for item in document["results"]
+    ]
 
 
-def as_junit(subject: str, results: list[Result]) -> str:
+def as_junit(subject: str, results: list[Finding]) -> str:
     """A test case a check: several things that one check says are one case, whose name stays."""
-    cases: dict[str, list[Result]] = {}
+    cases: dict[str, list[Finding]] = {}
     for result in results:
-        cases.setdefault(result.check, []).append(result)
-    worst = {name: max(found, key=_rank).status for name, found in cases.items()}
+        cases.setdefault(result.subject, []).append(result)
+    worst = {name: worst_of(found) for name, found in cases.items()}
     suite = ElementTree.Element(
         "testsuite",
         name=subject,
         tests=str(len(cases)),
-        failures=str(list(worst.values()).count(FAILED)),
+        failures=str(list(worst.values()).count(PROBLEM)),
         skipped=str(list(worst.values()).count(SKIPPED)),
         errors="0",
     )
@@ -91,18 +98,14 @@ def as_junit(subject: str, results: list[Result]) -> str:
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _rank(result: Result) -> int:
-    return STATUSES.index(result.status)
-
-
-def _describe(case: ElementTree.Element, status: str, found: list[Result]) -> None:
+def _describe(case: ElementTree.Element, level: str, found: list[Finding]) -> None:
     lines = []
     for result in found:
-        lines += [f"{result.status}: {result.message}", *result.details]
+        lines += [f"{STATUSES[result.level]}: {result.message}", *result.details]
         lines += [f"FIX: {result.fix}"] if result.fix else []
     said = _printable("\n".join(lines))
-    if status in (FAILED, SKIPPED):
-        kind = "failure" if status == FAILED else "skipped"
+    if level in (PROBLEM, SKIPPED):
+        kind = "failure" if level == PROBLEM else "skipped"
         about = ElementTree.SubElement(case, kind, message=said.partition("\n")[0])
         about.text = said
     else:

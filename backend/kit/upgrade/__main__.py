@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from backend.conf.errors import StartupError, escaped, in_line
+from backend.conf.findings import PROBLEM, WARNING, worst_of
 from backend.kit.upgrade import files
 from backend.kit.upgrade.git import Index, elsewhere
 from backend.kit.upgrade.run import Result, Run
@@ -32,8 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _refuse_what_could_be_lost(root, index, result)
         _write(root, result)
     print(escaped(_report(result, written=not options.check)))
-    by_hand = [finding for finding in result.findings if not finding.note]
-    return TO_DO if options.check and (result.changes or by_hand) else 0
+    is_to_do = result.changes or worst_of(result.findings) == PROBLEM
+    return TO_DO if options.check and is_to_do else 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -105,8 +106,8 @@ def _write(root: Path, result: Result) -> None:
 
 
 def _report(result: Result, *, written: bool) -> str:
-    by_hand = [finding for finding in result.findings if not finding.note]
-    notes = [finding for finding in result.findings if finding.note]
+    by_hand = [finding for finding in result.findings if finding.level == PROBLEM]
+    notes = [finding for finding in result.findings if finding.level == WARNING]
     lines = []
     if result.changes:
         lines.append("Rewritten:" if written else "Would be rewritten:")
@@ -115,7 +116,11 @@ def _report(result: Result, *, written: bool) -> str:
         lines.append("")
     for title, listed in (("By hand:", by_hand), ("Good to know:", notes)):
         if listed:
-            lines += [title, *(_indented(finding) for finding in listed), ""]
+            lines.append(title)
+            for finding in listed:
+                place = f"{in_line(finding.subject)}, line {finding.line}"
+                lines += [f"  {place}: {finding.message}", f"      FIX: {finding.fix}"]
+            lines.append("")
     if result.untracked:
         some = ", ".join(map(in_line, result.untracked[:SHOWN])) + (
             " ..." if result.untracked[SHOWN:] else ""
@@ -133,10 +138,6 @@ def _report(result: Result, *, written: bool) -> str:
             "See what was rewritten with `git diff`. Run this again when the list is done."
         )
     return "\n".join(lines)
-
-
-def _indented(finding: object) -> str:
-    return "\n".join(f"  {line}" for line in str(finding).splitlines())
 
 
 def _count(number: int, what: str) -> str:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from backend.conf.findings import PROBLEM, Finding
+from backend.kit.upgrade import installed
+
 SWAGGER = (
     "Delete it: the image already serves /swagger/ and /redoc/. For a path of your own: "
     '`from backend.docs import redoc, swagger` and path("schema/", swagger).'
@@ -135,3 +140,11 @@ def about(dotted: str) -> str:
         if advice := NAMES.get(".".join(parts[:length])):
             return advice
     return ""
+
+
+def gone(path: str, line: int, name: str, for_advice: str) -> Iterator[Finding]:
+    """One finding when a full name is not there any more, with the advice for it."""
+    dead = DEAD_IMPORTS.get(name.partition(".")[0])
+    if dead or not installed.exists(name):
+        fix = about(for_advice) or "Look for its new place in the release notes of its package."
+        yield Finding(PROBLEM, path, f"{dead or f'{name} no longer exists'}.", fix, line)

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 import yaml
 
-from backend.kit.upgrade.findings import Finding
+from backend.conf.findings import PROBLEM, Finding
 
 IMAGE = "backend-docker-django"
 LARGEST_SCRIPT = 100_000  # bytes; nobody writes a larger one by hand
@@ -77,10 +77,11 @@ def _dockerfile(path: str, text: str) -> Iterator[Finding]:
         word, _, rest = line.strip().partition(" ")
         if word.upper() == "ENTRYPOINT" and "/code/bin/docker-entrypoint.sh" not in rest:
             yield Finding(
+                PROBLEM,
                 path,
-                number,
                 f"ENTRYPOINT is a script of the project. {OWN_ENTRYPOINT}",
                 "Delete the line, and the script with its COPY.",
+                number,
             )
         elif word.upper() == "CMD":
             yield from _steps(path, number, re.sub(r'[\[\],"]', " ", rest))
@@ -90,7 +91,7 @@ def _script(path: str, text: str) -> Iterator[Finding]:
     for number, line in enumerate(text.splitlines(), 1):
         yield from _steps(path, number, line)
         if re.match(r"\s*until\s+psql\b", line):
-            yield Finding(path, number, *STEPS[("pg_isready",)])
+            yield Finding(PROBLEM, path, *STEPS[("pg_isready",)], number)
 
 
 def _steps(path: str, number: int, line: str) -> Iterator[Finding]:
@@ -105,7 +106,7 @@ def _steps(path: str, number: int, line: str) -> Iterator[Finding]:
     for step, said in STEPS.items():
         pairs = [tuple(words[at : at + len(step)]) for at in range(len(words))]
         if step in pairs:
-            yield Finding(path, number, *said)
+            yield Finding(PROBLEM, path, *said, number)
 
 
 def _compose(path: str, text: str) -> Iterator[Finding]:
@@ -128,10 +129,11 @@ def _compose(path: str, text: str) -> Iterator[Finding]:
                 and "/code/bin/docker-entrypoint.sh" not in words
             ):
                 yield Finding(
+                    PROBLEM,
                     path,
-                    line,
                     f"{key} is a script of the project. {OWN_ENTRYPOINT}",
                     "Delete it: without it, the image serves your API.",
+                    line,
                 )
             elif key == "command":
                 yield from _steps(path, line, words)
@@ -144,11 +146,12 @@ def _image(path: str, node: yaml.ScalarNode) -> Iterator[Finding]:
     for name, new in DEAD_IMAGES.items():
         if node.value.startswith(name):
             yield Finding(
+                PROBLEM,
                 path,
-                node.start_mark.line + 1,
                 f"{node.value} has a PostgreSQL that is too old: Django 5.2 needs 14 or later.",
                 f"Dump the data with it (pg_dump --format=custom), then restore it in {new} "
                 "(pg_restore).",
+                node.start_mark.line + 1,
             )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Mapping
 
+from backend.conf.findings import PROBLEM, Finding
 from backend.kit.upgrade import advice, installed, listing_settings, requirements
-from backend.kit.upgrade.findings import Finding, gone
+from backend.kit.upgrade.advice import gone
 from backend.kit.upgrade.source import (
     Source,
     assignments,
@@ -31,10 +32,10 @@ OLD_NAMES = {
 }
 
 
-def list_findings(source: Source) -> list[Finding]:
+def list_findings(source: Source) -> Iterator[Finding]:
     """Everything in one file. Raises SyntaxError."""
-    found = {finding for rule in RULES for finding in rule(source)}
-    return sorted(found)
+    for rule in RULES:
+        yield from rule(source)
 
 
 def gone_names(source: Source) -> Iterator[Finding]:
@@ -81,18 +82,20 @@ def schema_fields(source: Source) -> Iterator[Finding]:
     for node in ast.walk(source.tree):
         if isinstance(node, ast.FunctionDef) and node.name == "get_schema_fields":
             yield Finding(
+                PROBLEM,
                 source.path,
-                node.lineno,
                 "get_schema_fields() is no longer called: the parameters are missing from the "
                 "API documentation.",
                 advice.PARAMETERS,
+                node.lineno,
             )
         elif isinstance(node, ast.FunctionDef) and node.name in OLD_NAMES:
             yield Finding(
+                PROBLEM,
                 source.path,
-                node.lineno,
                 f"{node.name}() is no longer called.",
                 f"Rename it to {OLD_NAMES[node.name]}().",
+                node.lineno,
             )
 
 
@@ -114,13 +117,14 @@ def files_read_at_import(source: Source) -> Iterator[Finding]:
                 or any(text.startswith(MOUNTED) for text in texts)
             ):
                 yield Finding(
+                    PROBLEM,
                     source.path,
-                    node.lineno,
                     f"{source.segment(path)} is read while the module is imported: the image "
                     "can then neither start nor collect static files at build time without the "
                     "mounted folder.",
                     "Copy the file into the image, next to the module, and read it with "
                     '(Path(__file__).parent / "NAME").read_text(). Or read it inside a function.',
+                    node.lineno,
                 )
 
 
@@ -204,12 +208,13 @@ def spatial_ref_sys(source: Source) -> Iterator[Finding]:
             constant(options.get("managed")) is not False
         ):
             yield Finding(
+                PROBLEM,
                 source.path,
-                line,
                 f"{what} creates spatial_ref_sys, which is a table of PostGIS: the migration fails "
                 "with 'relation \"spatial_ref_sys\" already exists'.",
                 'Set managed = False in the model\'s Meta and "managed": False in the options '
                 "of its migration, or delete both.",
+                line,
             )
 
 
@@ -218,17 +223,19 @@ def leftovers(source: Source) -> Iterator[Finding]:
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Attribute) and node.attr == "is_ajax":
             yield Finding(
+                PROBLEM,
                 source.path,
-                node.lineno,
                 "Django no longer has request.is_ajax().",
                 'Compare headers.get("x-requested-with") with "XMLHttpRequest".',
+                node.lineno,
             )
         elif isinstance(node, ast.ClassDef) and "index_together" in meta(node):
             yield Finding(
+                PROBLEM,
                 source.path,
-                node.lineno,
                 "Django no longer has Meta.index_together.",
                 'Write indexes = [models.Index(fields=["a", "b"])].',
+                node.lineno,
             )
         elif (
             isinstance(node, ast.Call)
@@ -236,18 +243,20 @@ def leftovers(source: Source) -> Iterator[Finding]:
             and source.dotted(node.func).endswith("models.NullBooleanField")
         ):
             yield Finding(
+                PROBLEM,
                 source.path,
-                node.lineno,
                 "Django no longer has NullBooleanField.",
                 "Use BooleanField(null=True, blank=True).",
+                node.lineno,
             )
     if "django.conf.urls" in source.stars and len(source.stars) == 1 and source.lacks("url"):
         first = next(n for n in ast.walk(source.tree) if isinstance(n, ast.Name) and n.id == "url")
         yield Finding(
+            PROBLEM,
             source.path,
-            first.lineno,
             "Django no longer has django.conf.urls.url.",
             advice.about("django.conf.urls.url"),
+            first.lineno,
         )
 
 
@@ -261,10 +270,11 @@ def requirements_of_setup(source: Source) -> Iterator[Finding]:
             text = constant(node)
             if isinstance(text, str) and (reason := requirements.in_the_way(text)):
                 yield Finding(
+                    PROBLEM,
                     source.path,
-                    node.lineno,
                     f"install_requires names {text}: {reason}.",
                     "Delete it, or only its version.",
+                    node.lineno,
                 )
 
 

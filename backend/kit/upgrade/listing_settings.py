@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 
 from backend.conf.environment import TRUE
-from backend.kit.upgrade.findings import Finding, gone
+from backend.conf.findings import PROBLEM, WARNING, Finding
+from backend.kit.upgrade.advice import gone
 from backend.kit.upgrade.source import Assignment, Source, assignments, constant, of_module
 
 DOTTED_CLASS = re.compile(r"[a-z_]\w*(\.[a-z_]\w*)*\.[A-Z]\w*")
@@ -35,13 +36,14 @@ def lost_permissions(source: Source) -> Iterator[Finding]:
             and "DEFAULT_PERMISSION_CLASSES" not in keys
         ):
             yield Finding(
+                PROBLEM,
                 source.path,
-                statement.lineno,
                 "REST_FRAMEWORK replaces all of the image's settings and has no "
                 "DEFAULT_PERMISSION_CLASSES: anyone can write and delete.",
                 'Add "DEFAULT_PERMISSION_CLASSES": '
                 '["rest_framework.permissions.IsAuthenticatedOrReadOnly"], '
                 "or AllowAny if everyone should be able to.",
+                statement.lineno,
             )
 
 
@@ -63,14 +65,20 @@ def settings(source: Source) -> Iterator[Finding]:
     for name, statement in assignments(of_module(source.tree.body)):
         if name == "MIDDLEWARE_CLASSES":
             yield Finding(
-                source.path, statement.lineno, "Django no longer reads MIDDLEWARE_CLASSES.",
+                PROBLEM,
+                source.path,
+                "Django no longer reads MIDDLEWARE_CLASSES.",
                 "Rename it to MIDDLEWARE.",
-            )  # fmt: skip
+                statement.lineno,
+            )
         elif name in ("STATICFILES_STORAGE", "DEFAULT_FILE_STORAGE"):
             yield Finding(
-                source.path, statement.lineno, f"Django no longer reads {name}.",
+                PROBLEM,
+                source.path,
+                f"Django no longer reads {name}.",
                 'Write STORAGES = {"default": {"BACKEND": ...}, "staticfiles": {"BACKEND": ...}}.',
-            )  # fmt: skip
+                statement.lineno,
+            )
         elif name == "DEBUG" and not _true_or_false(statement.value):
             yield from _unsure_debug(source, statement)
         elif name == "INSTALLED_APPS":
@@ -88,11 +96,12 @@ def _true_or_false(node: ast.expr) -> bool:
 def _unsure_debug(source: Source, statement: Assignment) -> Iterator[Finding]:
     if "DEBUG" in {constant(node) for node in ast.walk(statement.value)}:
         yield Finding(
+            PROBLEM,
             source.path,
-            statement.lineno,
             "DEBUG is read from the environment in a way that can fail or treat the text "
             "'false' as true.",
             f"Delete the line: the image reads DEBUG and treats {', '.join(TRUE)} as true.",
+            statement.lineno,
         )
 
 
@@ -101,11 +110,12 @@ def _written_folder(source: Source, name: str, statement: Assignment) -> Iterato
     names = {node.id for node in ast.walk(statement.value) if isinstance(node, ast.Name)}
     if {"BASE_DIR", "__file__"} & names or any(text.startswith("/code") for text in texts):
         yield Finding(
+            PROBLEM,
             source.path,
-            statement.lineno,
             f"{name} is in the code folder, where the application cannot write: it no longer "
             "runs as root.",
             "Delete the line: the image writes to /data, which is a volume.",
+            statement.lineno,
         )
 
 
@@ -113,13 +123,13 @@ def _health_apps(source: Source, statement: Assignment) -> Iterator[Finding]:
     for node in ast.walk(statement.value):
         if isinstance(node, ast.Constant) and node.value == "health_check.db":
             yield Finding(
+                WARNING,
                 source.path,
-                node.lineno,
                 "health_check.db still works but is deprecated. The image's /health/ready checks "
                 "every database.",
                 "Keep it while something uses its page: the image has a version that still "
                 "includes it.",
-                note=True,
+                node.lineno,
             )
 
 
@@ -130,11 +140,12 @@ def worker_class(source: Source) -> Iterator[Finding]:
     for name, statement in assignments(of_module(source.tree.body)):
         if name == "worker_class" and constant(statement.value) in ("gevent", "eventlet"):
             yield Finding(
+                PROBLEM,
                 source.path,
-                statement.lineno,
                 f"{constant(statement.value)} is not in the image, so the server does not start.",
                 "Delete the line, because the image's workers use threads, or add the package to "
                 "your requirements.",
+                statement.lineno,
             )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import TypeGuard
 
-from backend.kit.upgrade.findings import Finding
+from backend.conf.findings import PROBLEM, Finding
 from backend.kit.upgrade.source import Edit, Source, assignments, constant, keyword, meta
 
 Field = tuple[str, str, str]  # folder of the migrations, model, field, in small letters
@@ -110,13 +110,14 @@ def missing_migrations(sources: Mapping[str, Source]) -> Iterator[Finding]:
             for other in sources
         ):
             yield Finding(
+                PROBLEM,
                 path,
-                model.lineno,
                 f"The model {model.name} has a table of its own, and the app '{app.name}' has no "
                 "migrations: the start no longer makes them.",
                 f"Run `python manage.py makemigrations {app.name}` once and commit what it "
                 "writes. Where the tables exist already, start once with `python manage.py "
                 f"migrate {app.name} --fake-initial`.",
+                model.lineno,
             )
 
 
@@ -146,12 +147,13 @@ def retired_fields(sources: Mapping[str, Source]) -> Iterator[Finding]:
         if kind == "NullBooleanField" or (kind == "JSONField" and "postgres" in name):
             app = PurePosixPath(folder).parent.name
             yield Finding(
+                PROBLEM,
                 path,
-                line,
                 f"{model}.{field} is a {kind} at the end of the migrations, which Django keeps "
                 "for history only; the model says otherwise.",
                 f"Run `python manage.py makemigrations {app}` and commit what it writes. It "
                 "changes no column.",
+                line,
             )
 
 
@@ -205,11 +207,12 @@ def same_basenames(sources: Mapping[str, Source]) -> Iterator[Finding]:
             place = f"{path}, line {call.lineno}"
             if name in first:
                 yield Finding(
+                    PROBLEM,
                     path,
-                    call.lineno,
                     f"The basename '{name}' is taken by {first[name]}: one router refuses to "
                     "start, and of two routers one hides the other's URL names.",
                     f'Give one of them a name of its own: register(..., basename="other-{name}").',
+                    call.lineno,
                 )
             else:
                 first[name] = place

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from backend.conf.findings import PROBLEM, Finding
 from backend.kit.upgrade import advice
-from backend.kit.upgrade.findings import Finding
 
 # PEP 508, as far as requirements are written by hand: a name, extras, a specifier.
 REQUIREMENT = re.compile(
@@ -69,30 +69,37 @@ def list_findings(path: str, text: str) -> Iterator[Finding]:
             continue
         if re.search(r"\bgit\+", line):
             yield Finding(
-                path, number, "The image has no git to install this with.",
+                PROBLEM,
+                path,
+                "The image has no git to install this with.",
                 "Take the release from PyPI, or the archive of a commit: "
                 "https://.../archive/COMMIT.tar.gz",
-            )  # fmt: skip
+                number,
+            )
         elif (extras := _extras(line)) and (reason := in_the_way(line)):
             yield Finding(
+                PROBLEM,
                 path,
-                number,
                 f"{name}{extras} has a version: {reason}, though maybe not its extras.",
                 f"Delete it where nothing uses {extras}; else write {name}{extras} without version "
                 "and hashes.",
+                number,
             )
         elif name in advice.DEAD:
-            yield Finding(path, number, f"{name} has no place in the image.", advice.DEAD[name])
+            yield Finding(
+                PROBLEM, path, f"{name} has no place in the image.", advice.DEAD[name], number
+            )
         elif (
             (first := advice.FIRST_FOR_PYTHON.get(name))
             and (pin := PIN.search(specifier))
             and _number(pin[1]) < _number(first)
         ):
             yield Finding(
+                PROBLEM,
                 path,
-                number,
                 f"{name} {pin[1]} does not run on Python 3.13, or has no build for it.",
                 f"Raise it: {name}>={first} does.",
+                number,
             )
 
 

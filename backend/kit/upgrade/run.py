@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from backend.conf.errors import in_line
+from backend.conf.findings import PROBLEM, Finding
 from backend.kit.upgrade import (
     containers,
     files,
@@ -18,7 +19,6 @@ from backend.kit.upgrade import (
     templates,
     views,
 )
-from backend.kit.upgrade.findings import Finding
 from backend.kit.upgrade.git import Index
 from backend.kit.upgrade.reading import Unreadable, read
 from backend.kit.upgrade.source import Edit, Source
@@ -84,7 +84,7 @@ class Run:
         self._other_files()
         changed = {path: self.changes[path] for path in sorted(self.changes)}
         untracked = [path for path in self.untracked if path.endswith(".py")]
-        return Result(changed, sorted(set(self.findings)), untracked)
+        return Result(changed, sorted(set(self.findings), key=_place), untracked)
 
     def _sources(self) -> Iterator[tuple[str, Source]]:
         for path in self.paths:
@@ -120,7 +120,7 @@ class Run:
         return None
 
     def _list(self, path: str, line: int, problem: str, fix: str) -> None:
-        self.findings.append(Finding(path, line, problem, fix))
+        self.findings.append(Finding(PROBLEM, path, problem, fix, line))
 
     def _rewritten(self, source: Source) -> Source:
         text, done = rewrites.rewrite(source.path, source.text)
@@ -153,3 +153,7 @@ class Run:
         after, done = requirements.rewrite(text)
         self._note(path, text, after, done)
         self.findings += requirements.list_findings(path, after)
+
+
+def _place(finding: Finding) -> tuple[str, int, str, str]:
+    return finding.subject, finding.line, finding.message, finding.fix

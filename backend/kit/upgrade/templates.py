@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from django.template.base import Lexer, TokenType
 
-from backend.kit.upgrade.findings import Finding
+from backend.conf.findings import PROBLEM, Finding
 
 LIBRARIES = {"staticfiles", "admin_static"}
 TAGS = {"ifequal": "{% if a == b %}", "ifnotequal": "{% if a != b %}"}
@@ -19,11 +19,17 @@ def list_findings(path: str, text: str) -> Iterator[Finding]:
         if words[:1] == ["load"] and LIBRARIES & set(words[1:]):
             gone = min(LIBRARIES & set(words[1:]))
             yield Finding(
-                path, line, f"The template library {gone} no longer exists.",
+                PROBLEM,
+                path,
+                f"The template library {gone} no longer exists.",
                 "Write {% load static %}.",
-            )  # fmt: skip
+                line,
+            )
         elif words and words[0] in TAGS:
             yield Finding(
-                path, line, f"The tag {words[0]} no longer exists.",
+                PROBLEM,
+                path,
+                f"The tag {words[0]} no longer exists.",
                 f"Write {TAGS[words[0]]} and {{% endif %}}.",
-            )  # fmt: skip
+                line,
+            )

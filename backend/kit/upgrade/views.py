@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
-from backend.kit.upgrade.findings import Finding
+from backend.conf.findings import PROBLEM, Finding
 from backend.kit.upgrade.source import Edit, Source, assignments, constant
 
 NAMES = {"filter_class": "filterset_class", "filter_fields": "filterset_fields"}
@@ -30,10 +30,11 @@ def used_filters(sources: Mapping[str, Source]) -> Iterator[Finding]:
     for source, name, statement in _old_names(sources):
         if name in used:
             yield Finding(
+                PROBLEM,
                 source.path,
-                statement.lineno,
                 f"django-filter no longer reads {name}, and {used[name]} does.",
                 f"Rename it wherever it means the filter of a view: {NAMES[name]}.",
+                statement.lineno,
             )
 
 

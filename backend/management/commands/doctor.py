@@ -5,8 +5,8 @@ import sys
 from django.core.management.base import BaseCommand, CommandParser
 
 from backend.conf.environment import current
+from backend.conf.findings import LEVELS, PROBLEM, WARNING, worst_of
 from backend.doctor import run as doctor
-from backend.doctor.findings import LEVELS, PROBLEM, WARNING
 
 
 class Command(BaseCommand):
@@ -31,5 +31,5 @@ class Command(BaseCommand):
         doctor.become_the_server()
         found = doctor.run(current())
         self.stdout.write(doctor.as_json(found) if json else doctor.as_text(found))
-        if LEVELS.index(doctor.worst(found)) >= LEVELS.index(fail_level):
+        if LEVELS.index(worst_of(found)) >= LEVELS.index(fail_level):
             sys.exit(1)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from backend.kit.upgrade.findings import Finding
+from backend.conf.findings import Finding
 
 APPS = "hackoregon_trees"
 MIGRATIONS = f"{APPS}/trees/migrations"
@@ -25,7 +25,7 @@ class ByHand:
     swaps: Sequence[tuple[str, str]] = ()
 
     def mends(self, finding: Finding) -> bool:
-        return finding.path == self.path and self.problem in finding.problem
+        return finding.subject == self.path and self.problem in finding.message
 
     def apply(self, project: Path) -> None:
         file = project / self.path

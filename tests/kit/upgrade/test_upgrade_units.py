@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from backend.conf.errors import StartupError
+from backend.conf.findings import WARNING, Finding
 from backend.kit.startproject.__main__ import main as startproject
 from backend.kit.upgrade import advice, requirements, rewrites
 from backend.kit.upgrade.__main__ import main
-from backend.kit.upgrade.findings import Finding
 from backend.kit.upgrade.git import Index
 from backend.kit.upgrade.run import Run
 from backend.kit.upgrade.source import Edit, Source
@@ -31,7 +31,7 @@ FROM = "FROM hackoregoncivic/backend-docker-django"
 
 def findings(project: Path, *, notes: bool = False) -> list[Finding]:
     listed = Run(project, Index.of(project)).result().findings
-    return [finding for finding in listed if finding.note is notes]
+    return [finding for finding in listed if (finding.level == WARNING) is notes]
 
 
 def write(folder: Path, files: dict[str, str]) -> Path:
@@ -295,9 +295,9 @@ def test_a_filter_that_other_code_reads_is_listed_and_not_renamed(tmp_path: Path
     assert renamed(tmp_path, {"a.py": VIEW, "b.py": use}) == {"a.py": half}
     (found,) = findings(tmp_path)
     line = len(use.splitlines())
-    assert (found.path, found.line) == ("a.py", 2)
+    assert (found.subject, found.line) == ("a.py", 2)
     assert (
-        found.problem == f"django-filter no longer reads filter_class, and b.py, line {line} does."
+        found.message == f"django-filter no longer reads filter_class, and b.py, line {line} does."
     )
     assert "filterset_class" in found.fix
 
@@ -399,8 +399,8 @@ def test_what_only_the_team_can_change_is_listed_with_its_line(
     tmp_path: Path, path: str, text: str, line: int, problem: str
 ):
     (found,) = findings(write(tmp_path, {path: text}))
-    assert (found.path, found.line) == (path, line)
-    assert problem in found.problem
+    assert (found.subject, found.line) == (path, line)
+    assert problem in found.message
     assert found.fix
 
 
@@ -460,7 +460,7 @@ def test_a_field_of_history_is_listed_while_the_migrations_end_with_it(
     later = CREATED.partition("[")[0] + f"[migrations.{operation}]\n"
     files = {"a/migrations/0001.py": CREATED, "a/migrations/0002.py": later}
     found = findings(write(tmp_path, files))
-    assert sorted(each.problem.split()[0] for each in found) == listed
+    assert sorted(each.message.split()[0] for each in found) == listed
 
 
 # --- Nothing is lost ----------------------------------------------------------------------

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from backend.conf import secret_vocabulary
-from backend.kit.contract.report import FAILED, OK, WARNING, Result
+from backend.conf.findings import OK, PROBLEM, WARNING, Finding
 
 # What Debian's packages and this image bring: no team's file lies here.
 OF_THE_SYSTEM = (
@@ -101,52 +101,52 @@ def _is_secret(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def secrets(found: Found) -> Iterator[Result]:
+def secrets(found: Found) -> Iterator[Finding]:
     """No password and no key lies in the image."""
     for path in sorted(found.secrets):
-        yield Result(
+        yield Finding(
+            PROBLEM,
             "secrets in files",
-            FAILED,
             f"{path} lies in the image: who can pull it can read it.",
             f"Name it in .dockerignore ({Path(path).name}), change the secrets that it holds, and "
             "give them to the container: docker run --env-file.",
         )
     for path in sorted(found.histories):
-        yield Result(
-            "secrets in files",
+        yield Finding(
             WARNING,
+            "secrets in files",
             f"{path} lies in the image: all that was ever committed.",
             "Add .git to .dockerignore.",
         )
     if not found.secrets and not found.histories:
-        yield Result("secrets in files", OK, "no .env, private key or password file in the image")
+        yield Finding(OK, "secrets in files", "no .env, private key or password file in the image")
 
 
-def rights(found: Found) -> Iterator[Result]:
+def rights(found: Found) -> Iterator[Finding]:
     """No program raises the rights of who calls it."""
     if found.raising:
-        yield Result(
+        yield Finding(
+            PROBLEM,
             "setuid",
-            FAILED,
             f"{_some(found.raising)} run with the rights of their owner.",
             "Take the bit off at the end of your Dockerfile: RUN chmod ug-s FILE",
         )
     else:
-        yield Result("setuid", OK, "no program raises the rights of who calls it")
+        yield Finding(OK, "setuid", "no program raises the rights of who calls it")
 
 
-def caches(found: Found) -> Iterator[Result]:
+def caches(found: Found) -> Iterator[Finding]:
     """No cache of a package manager is shipped."""
     large = {folder: size for folder, size in found.caches.items() if size > SMALL}
     for folder, size in large.items():
-        yield Result(
-            "caches",
+        yield Finding(
             WARNING,
+            "caches",
             f"{folder} holds {size / 1e6:.1f} MB that no container reads.",
             f"In your Dockerfile: {CACHES[folder]}",
         )
     if not large:
-        yield Result("caches", OK, "none of pip or apt in the image")
+        yield Finding(OK, "caches", "none of pip or apt in the image")
 
 
 def _some(names: list[str]) -> str:

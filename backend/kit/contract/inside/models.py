@@ -9,33 +9,33 @@ from django.conf import settings
 from django.db.migrations.loader import MigrationLoader
 
 from backend.boot.migrations import missing
-from backend.kit.contract.report import FAILED, OK, Result
+from backend.conf.findings import OK, PROBLEM, Finding
 from backend.router import alias_of
 
 
-def migrations() -> Iterator[Result]:
+def migrations() -> Iterator[Finding]:
     """What `makemigrations --check` looks for, without a database."""
     wrong = False
     for app_label, leaves in (
         MigrationLoader(None, ignore_no_migrations=True).detect_conflicts().items()
     ):
         wrong = True
-        yield Result(
+        yield Finding(
+            PROBLEM,
             "migrations",
-            FAILED,
             f"'{app_label}' has two last migrations: {', '.join(sorted(leaves))}.",
             f"python manage.py makemigrations --merge {app_label}",
         )
     for app_label, lacks, operations in missing():
         wrong = True
-        yield Result(
+        yield Finding(
+            PROBLEM,
             "migrations",
-            FAILED,
             f"'{app_label}' {lacks} ({'; '.join(operations)}).",
             f"Run python manage.py makemigrations {app_label} beside your code, and commit it.",
         )
     if not wrong:
-        yield Result("migrations", OK, f"in step with the models, {_by_alias()}")
+        yield Finding(OK, "migrations", f"in step with the models, {_by_alias()}")
 
 
 def _by_alias() -> str:

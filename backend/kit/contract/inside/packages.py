@@ -8,37 +8,37 @@ from importlib import metadata
 from packaging.requirements import Requirement
 
 from backend.conf import carried
-from backend.kit.contract.report import FAILED, OK, SKIPPED, Result
+from backend.conf.findings import OK, PROBLEM, SKIPPED, Finding
 
 
-def in_range() -> Iterator[Result]:
+def in_range() -> Iterator[Finding]:
     """Each package is at least what the image was built with, and below its next major version."""
     if not carried.CONSTRAINTS.is_file():
         missing = f"there is no {carried.CONSTRAINTS}: this is not the image"
-        yield Result("packages", SKIPPED, missing)
+        yield Finding(SKIPPED, "packages", missing)
         return
     wrong = list(carried.wrong())
     for each in wrong:
-        yield Result("packages", FAILED, each.problem, each.fix)
+        yield Finding(PROBLEM, "packages", each.problem, each.fix)
     if not wrong:
-        yield Result("packages", OK, "none of those of the image is lowered")
+        yield Finding(OK, "packages", "none of those of the image is lowered")
 
 
-def psycopg() -> Iterator[Result]:
+def psycopg() -> Iterator[Finding]:
     """One driver: Django takes psycopg 3 whenever both are there."""
     version = _version("psycopg")
     if version:
-        yield Result(
+        yield Finding(
+            PROBLEM,
             "psycopg",
-            FAILED,
             f"psycopg {version} is beside psycopg2, and Django takes that one.",
             "Remove psycopg from your requirements.txt.",
         )
     else:
-        yield Result("psycopg", OK, f"psycopg2 {_version('psycopg2-binary')} alone")
+        yield Finding(OK, "psycopg", f"psycopg2 {_version('psycopg2-binary')} alone")
 
 
-def consistent() -> Iterator[Result]:
+def consistent() -> Iterator[Finding]:
     """What `pip check` says: each package has what it needs. pip itself takes a second to start."""
     wrong = False
     for package in metadata.distributions():
@@ -50,15 +50,15 @@ def consistent() -> Iterator[Result]:
             if version and requirement.specifier.contains(version, prereleases=True):
                 continue
             wrong = True
-            yield Result(
+            yield Finding(
+                PROBLEM,
                 "pip check",
-                FAILED,
                 f"{package.name} {package.version} needs {requirement}, and there is "
                 f"{version or 'none'}.",
                 "Give both in one requirements.txt, so that pip finds versions that fit.",
             )
     if not wrong:
-        yield Result("pip check", OK, "every package has what it needs")
+        yield Finding(OK, "pip check", "every package has what it needs")
 
 
 def _version(name: str) -> str | None:

@@ -9,55 +9,55 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from backend.conf import overrides
-from backend.conf.environment import ALIAS_URL, TABLE
+from backend.conf.findings import OK, PROBLEM, Finding
 from backend.conf.secret_vocabulary import is_secret
-from backend.kit.contract.report import FAILED, OK, Result
+from backend.conf.variables import ALIAS_URL, TABLE
 
 PROGRAMS = ("bin/docker-entrypoint.sh", "bin/healthcheck")
 NAMES = ("manage.py", "gunicorn_conf.py", "backend/wsgi.py", "backend/urls.py")
 
 
-def entry_point() -> Iterator[Result]:
+def entry_point() -> Iterator[Finding]:
     """The image's programs are where they were, and can be run."""
     lost = [name for name in NAMES if not (overrides.ROOT / name).is_file()]
     lost += [name for name in PROGRAMS if not os.access(overrides.ROOT / name, os.X_OK)]
     if lost:
-        yield Result(
+        yield Finding(
+            PROBLEM,
             "image's files",
-            FAILED,
             f"{', '.join(lost)} in {overrides.ROOT} is missing, or cannot be run.",
             "Do not COPY over /code as a whole; copy your folders one by one, with their names.",
         )
     else:
-        yield Result("image's files", OK, "entry point, health check and server are in place")
+        yield Finding(OK, "image's files", "entry point, health check and server are in place")
 
 
-def programs() -> Iterator[Result]:
+def programs() -> Iterator[Finding]:
     """`python` is the one that has the image's packages, and Django knows its settings."""
     found = shutil.which("python")
     inside = found is not None and Path(found).is_relative_to(sys.prefix)
     module = os.environ.get("DJANGO_SETTINGS_MODULE")
     if not inside:
-        yield Result(
+        yield Finding(
+            PROBLEM,
             "python",
-            FAILED,
             f"python is {found}, which has none of the image's packages.",
             f"Let PATH begin with {sys.prefix}/bin: ENV PATH=/your/bin:$PATH only where your "
             "folder has no python.",
         )
     elif module != "backend.settings":
-        yield Result(
+        yield Finding(
+            PROBLEM,
             "python",
-            FAILED,
             f"DJANGO_SETTINGS_MODULE is {module!r}.",
             "Remove that ENV: your settings go to local_settings/settings.py, which "
             "backend.settings reads.",
         )
     else:
-        yield Result("python", OK, f"{found}, with DJANGO_SETTINGS_MODULE={module}")
+        yield Finding(OK, "python", f"{found}, with DJANGO_SETTINGS_MODULE={module}")
 
 
-def variables(before: dict[str, str]) -> Iterator[Result]:
+def variables(before: dict[str, str]) -> Iterator[Finding]:
     """Which secrets are set; from within, nobody can tell whether the image itself sets them.
 
     ``before`` is the environment before stand-ins were added.
@@ -69,7 +69,7 @@ def variables(before: dict[str, str]) -> Iterator[Result]:
             f"{', '.join(secret)}: set when the container was started, or by the image; "
             "bin/image-test tells which"
         )
-    yield Result("secrets in variables", OK, said)
+    yield Finding(OK, "secrets in variables", said)
 
 
 def _is_secret(name: str) -> bool:

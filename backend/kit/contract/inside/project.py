@@ -12,13 +12,13 @@ from backend.boot import configuration
 from backend.conf import overrides, source
 from backend.conf.environment import current
 from backend.conf.errors import one_line
-from backend.kit.contract.report import FAILED, OK, WARNING, Result
+from backend.conf.findings import OK, PROBLEM, WARNING, Finding
 from backend.server.configuration import check_gunicorn
 
 UNKNOWN_ALIAS = ("backend.E001", "backend.E005")
 
 
-def overrides_found() -> Iterator[Result]:
+def overrides_found() -> Iterator[Finding]:
     """Which of the team's files are there, and what each changes."""
     found = {module: overrides.find(module) for module in overrides.MODULES}
     files = {module: place[1] for module, place in found.items() if place}
@@ -28,37 +28,37 @@ def overrides_found() -> Iterator[Result]:
         else:
             names = sorted(name for name in source.bindings(file) if _is_setting(name, module))
             said = f"changes {', '.join(names)}" if names else "changes nothing"
-        yield Result("overrides", OK, f"{file} {said}")
+        yield Finding(OK, "overrides", f"{file} {said}")
     if not files:
-        yield Result("overrides", OK, "no local_settings: the image's own settings and pages")
+        yield Finding(OK, "overrides", "no local_settings: the image's own settings and pages")
 
 
 def _is_setting(name: str, module: str) -> bool:
     return name.isupper() if module == "settings" else name.isidentifier()
 
 
-def debug() -> Iterator[Result]:
+def debug() -> Iterator[Finding]:
     """Debug mode is something that a laptop switches on."""
     if not settings.DEBUG:
-        yield Result("debug", OK, "DEBUG is false unless who runs it says otherwise")
+        yield Finding(OK, "debug", "DEBUG is false unless who runs it says otherwise")
     elif current()["DEBUG"]:
-        yield Result(
+        yield Finding(
+            PROBLEM,
             "debug",
-            FAILED,
             "The variable DEBUG is true.",
             "Remove ENV DEBUG from your Dockerfile; on a laptop: docker run --env DEBUG=true, or "
             "compose.override.yml.",
         )
     else:
-        yield Result(
+        yield Finding(
+            PROBLEM,
             "debug",
-            FAILED,
             f"{overrides.place_of('DEBUG', 'settings')}: DEBUG is true, always.",
             "Remove the line: the image reads the variable DEBUG.",
         )
 
 
-def secrets(stand_in: str) -> Iterator[Result]:
+def secrets(stand_in: str) -> Iterator[Finding]:
     """Settings hold no key and no password of their own; ``stand_in`` is the key we gave."""
     clean = True
     if stand_in and stand_in != settings.SECRET_KEY:
@@ -72,7 +72,7 @@ def secrets(stand_in: str) -> Iterator[Result]:
             name = f"{alias.upper()}_DATABASE_URL" if alias != "default" else "POSTGRES_PASSWORD"
             yield _baked(f"the password of the database '{alias}'", "DATABASES", name)
     if clean:
-        yield Result("secrets in settings", OK, "key and passwords come from the environment")
+        yield Finding(OK, "secrets in settings", "key and passwords come from the environment")
 
 
 def _of_urls() -> set[str]:
@@ -82,16 +82,16 @@ def _of_urls() -> set[str]:
     return {env.database(name)["PASSWORD"] for name in names if env.text(name)}
 
 
-def _baked(what: str, setting: str, variable: str) -> Result:
-    return Result(
+def _baked(what: str, setting: str, variable: str) -> Finding:
+    return Finding(
+        PROBLEM,
         "secrets in settings",
-        FAILED,
         f"{overrides.place_of(setting, 'settings')}: {what} stands in the image.",
         f"Change it, remove it there, and set {variable} where the container runs.",
     )
 
 
-def system_checks() -> Iterator[Result]:
+def system_checks() -> Iterator[Finding]:
     """What `manage.py check` says, the aliases of `in_db` on a line of their own."""
     messages = [message for message in checks.run_checks() if not message.is_silenced()]
     unknown = [message for message in messages if message.id in UNKNOWN_ALIAS]
@@ -102,39 +102,39 @@ def system_checks() -> Iterator[Result]:
         if message.level >= checks.WARNING and message not in unknown
     ]
     for message in others:
-        status = FAILED if message.is_serious() else WARNING
+        status = PROBLEM if message.is_serious() else WARNING
         fix = one_line(message.hint or "Correct what it names.")
-        yield Result("system checks", status, configuration.sentence(message), fix)
+        yield Finding(status, "system checks", configuration.sentence(message), fix)
     if not others:
-        yield Result("system checks", OK, "nothing to say")
+        yield Finding(OK, "system checks", "nothing to say")
 
 
-def _aliases(unknown: list[checks.CheckMessage]) -> Iterator[Result]:
+def _aliases(unknown: list[checks.CheckMessage]) -> Iterator[Finding]:
     for message in unknown:
         fix = (
             f"{one_line(message.hint or '')} Nothing connects here, so that any address does: "
             "docker run --env ALIAS_DATABASE_URL=postgis://any:any@any/any"
         )
-        yield Result("in_db", FAILED, configuration.sentence(message), fix)
+        yield Finding(PROBLEM, "in_db", configuration.sentence(message), fix)
     if not unknown:
         aliases = ", ".join(settings.DATABASES)
-        yield Result("in_db", OK, f"every alias that a model names is known: {aliases}")
+        yield Finding(OK, "in_db", f"every alias that a model names is known: {aliases}")
 
 
-def server() -> Iterator[Result]:
+def server() -> Iterator[Finding]:
     """gunicorn takes its configuration, and listens where the health check asks."""
     values = check_gunicorn()
     port = current()["PORT"]
     binds = values["bind"] if isinstance(values["bind"], (list, tuple)) else [values["bind"]]
     if not any(str(bind).rpartition(":")[2] == str(port) for bind in binds):
-        yield Result(
+        yield Finding(
+            PROBLEM,
             "server",
-            FAILED,
             f"{overrides.place_of('bind', 'gunicorn_conf')}: it listens on {', '.join(binds)}, and "
             f"the health check asks port {port}.",
             "Remove bind, and set PORT where it is to be another one.",
         )
     else:
-        yield Result(
-            "server", OK, f"gunicorn takes its configuration and listens on {', '.join(binds)}"
+        yield Finding(
+            OK, "server", f"gunicorn takes its configuration and listens on {', '.join(binds)}"
         )

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from django.apps import apps
 
 from backend.conf.errors import explain, one_line
-from backend.kit.contract.report import FAILED, OK, SKIPPED, WARNING, Result
+from backend.conf.findings import OK, PROBLEM, SKIPPED, WARNING, Finding
 
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch"}
 
@@ -30,20 +30,20 @@ class _Logged(logging.Handler):
         said = one_line(record.getMessage()).removesuffix(" Each worker logs this once.")
         self.messages.add((record.levelno, said + place))
 
-    def results(self) -> Iterator[Result]:
+    def results(self) -> Iterator[Finding]:
         for level, message in sorted(self.messages):
             if level >= logging.ERROR:
                 fix = "Correct what it names; until then the document says nothing of it."
-                yield Result("schema", FAILED, message, fix)
+                yield Finding(PROBLEM, "schema", message, fix)
             else:
                 fix = "The document leaves out what it would have said."
-                yield Result("schema", WARNING, message, fix)
+                yield Finding(WARNING, "schema", message, fix)
 
 
-def schema() -> Iterator[Result]:
+def schema() -> Iterator[Finding]:
     """Made by the image's own view, and valid by the schema of Swagger 2.0."""
     if not (apps.is_installed("drf_yasg") and apps.is_installed("rest_framework")):
-        yield Result("schema", SKIPPED, "drf_yasg is not in INSTALLED_APPS: there is none")
+        yield Finding(SKIPPED, "schema", "drf_yasg is not in INSTALLED_APPS: there is none")
         return
     # Only now: they need the applications.
     from rest_framework.test import APIRequestFactory
@@ -60,16 +60,16 @@ def schema() -> Iterator[Result]:
         document = json.loads(view(request, format=".json").render().content)
     except Exception as error:  # noqa: BLE001  whatever a view of the team raises
         found = explain(error)
-        yield Result("schema", FAILED, f"It cannot be made. {found.problem}", found.fix)
+        yield Finding(PROBLEM, "schema", f"It cannot be made. {found.problem}", found.fix)
         return
     try:
         validate_spec(document)
     except SwaggerValidationError as error:
         # jsonschema's own error, which knows the place, where the validator passes it on.
         place = " ".join(map(str, getattr(error.args[-1], "absolute_path", ()))) or "its root"
-        yield Result(
+        yield Finding(
+            PROBLEM,
             "schema",
-            FAILED,
             f"It is not valid Swagger 2.0, at {place}: {one_line(error.args[0])[:200]}",
             "Correct what makes that part: swagger_schema_fields of a serializer, "
             "swagger_auto_schema of a view, get_schema_operation_parameters of a filter.",
@@ -77,6 +77,6 @@ def schema() -> Iterator[Result]:
         return
     yield from logged.results()
     operations = sum(len(METHODS & path.keys()) for path in document["paths"].values())
-    yield Result(
-        "schema", OK, f"valid Swagger 2.0, {len(document['paths'])} paths, {operations} operations"
+    yield Finding(
+        OK, "schema", f"valid Swagger 2.0, {len(document['paths'])} paths, {operations} operations"
     )

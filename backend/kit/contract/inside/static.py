@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from django.conf import settings
 from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_storage
 
 from backend.boot import static
-from backend.doctor import files, findings
-from backend.kit.contract.report import FAILED, OK, WARNING, Result
-
-STATUSES = {findings.OK: OK, findings.WARNING: WARNING, findings.PROBLEM: FAILED}
+from backend.conf.findings import PROBLEM, WARNING, Finding
+from backend.doctor import files
 
 
-def complete() -> Iterator[Result]:
+def complete() -> Iterator[Finding]:
     """Every file that {% static %} can name is collected, and the manifest leads to it."""
     if settings.STATIC_ROOT and not isinstance(staticfiles_storage, ManifestFilesMixin):
-        yield Result(
+        yield Finding(
+            PROBLEM,
             "static files",
-            FAILED,
             f"{settings.STORAGES['staticfiles']['BACKEND']} gives them no hashed names: browsers "
             "would keep old ones, or ask for each again.",
             "Leave STORAGES['staticfiles'] to the image; for other storages extend it: "
@@ -28,27 +27,27 @@ def complete() -> Iterator[Result]:
         )
         return
     for finding in files.static_files():
-        if finding.level == findings.PROBLEM and _is_not_collected():
+        if finding.level == PROBLEM and _is_not_collected():
             # A start does it then, which is slower and no fault.
-            yield Result(
-                "static files",
+            yield Finding(
                 WARNING,
+                "static files",
                 f"{finding.message} Each start of a new container collects them.",
                 "End your Dockerfile with: RUN python manage.py collectstatic --noinput",
             )
         else:
-            yield Result("static files", STATUSES[finding.level], finding.message, finding.fix)
+            yield finding
 
 
 def _is_not_collected() -> bool:
     return static.kept()[:1] != [static.sources()]
 
 
-def permissions() -> Iterator[Result]:
+def permissions() -> Iterator[Finding]:
     """The application writes where its data goes, and not where its code is."""
     # Where nobody names a database, a container keeps one there.
     for finding in files.permissions("SQLite's file"):
-        yield Result("permissions", STATUSES[finding.level], finding.message, finding.fix)
+        yield replace(finding, subject="permissions")
 
 
 def samples() -> list[str]:

@@ -32,17 +32,18 @@ from django.urls import URLPattern, get_resolver
 
 from backend.boot import configuration, static
 from backend.conf.errors import explain, one_line
+from backend.conf.findings import OK, SKIPPED, WARNING, Finding
 from backend.kit.contract.inside import facts
 from backend.kit.contract.live import rows, site
 from backend.kit.contract.live.client import Site, User
-from backend.kit.contract.report import OK, SKIPPED, WARNING, Impossible, Result
+from backend.kit.contract.report import Impossible
 from backend.logs import request_id
 from backend.server import phase
 
 SHOWN = "http://localhost:8000"  # where a person starts the project to repeat a request
 
 
-def look(fixtures: list[str]) -> list[Result]:
+def look(fixtures: list[str]) -> list[Finding]:
     """Everything, of the project that the settings describe. Raises Impossible, StartupError."""
     _load()
     with _databases() as results, _served() as (own, errors):
@@ -71,7 +72,7 @@ def _load() -> None:
 
 
 @contextlib.contextmanager
-def _databases() -> Iterator[list[Result]]:
+def _databases() -> Iterator[list[Finding]]:
     """Test databases with all tables, those of models that Django does not manage too."""
     with tempfile.TemporaryDirectory() as folder:
         for alias in connections:
@@ -94,7 +95,7 @@ def _databases() -> Iterator[list[Result]]:
             teardown_test_environment()
 
 
-def _make_tables() -> Iterator[Result]:
+def _make_tables() -> Iterator[Finding]:
     """Of models that no migration makes here: unmanaged ones, and those of a further alias.
 
     Aliases that share one database are one test database, which is migrated as the first.
@@ -119,9 +120,9 @@ def _make_tables() -> Iterator[Result]:
         except Exception as error:  # noqa: BLE001  a schema or a type that is not there
             said = f"the table {table!r} cannot be made: {one_line(error)}"
             fix = "What is asked of it fails. Make what it needs in a migration."
-            yield Result("databases", WARNING, said, fix)
+            yield Finding(WARNING, "databases", said, fix)
     names = ", ".join(f"{alias}: {len(tables)} tables" for alias, tables in there.items())
-    yield Result("databases", OK, f"test databases with {names}")
+    yield Finding(OK, "databases", f"test databases with {names}")
 
 
 def _leave() -> None:
@@ -175,18 +176,18 @@ def _served() -> Iterator[tuple[Site, dict[str, str]]]:
         thread.join()
 
 
-def _users() -> tuple[list[User], list[Result]]:
+def _users() -> tuple[list[User], list[Finding]]:
     """Anonymous, and one of each kind that can be made; the last one sees most."""
     users, without = [site.ANONYMOUS], []
     if not apps.is_installed("django.contrib.auth"):
         said = "django.contrib.auth is not installed: only anonymous requests"
-        return users, [Result("users", SKIPPED, said)]
+        return users, [Finding(SKIPPED, "users", said)]
     try:
         plain, chief = rows.user("check-user"), rows.user("check-superuser", is_superuser=True)
     except Exception as error:  # noqa: BLE001  a user model of the team's wants anything
         said = f"no user can be made: {one_line(error)}"
         fix = "Let the manager of AUTH_USER_MODEL have create_user."
-        return users, [Result("users", WARNING, said, fix)]
+        return users, [Finding(WARNING, "users", said, fix)]
     users.append(site.basic("basic", plain.get_username(), rows.PASSWORD))
     if apps.is_installed("rest_framework.authtoken"):
         from rest_framework.authtoken.models import Token
@@ -196,7 +197,7 @@ def _users() -> tuple[list[User], list[Result]]:
         users.append(site.session("session", _session(plain)))
         users.append(site.session("superuser", _session(chief)))
     else:
-        without.append(Result("session", SKIPPED, "django.contrib.sessions is not installed"))
+        without.append(Finding(SKIPPED, "session", "django.contrib.sessions is not installed"))
     return users, without
 
 

@@ -12,7 +12,7 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.db import models, router, transaction
 
-from backend.kit.contract.report import OK, Result
+from backend.conf.findings import OK, Finding
 
 PASSWORD = "only-for-this-check"  # noqa: S105  of users that are gone when it is printed
 OURS = ("admin", "auth", "gis", "contenttypes", "sessions", "authtoken", "sites", "messages")
@@ -41,7 +41,7 @@ VALUES: tuple[tuple[type[models.Field[Any, Any]], Any], ...] = (
 )
 
 
-def fill() -> Iterator[Result]:
+def fill() -> Iterator[Finding]:
     """Make them, and count."""
     made, failed = 0, []
     for model in apps.get_models():
@@ -56,7 +56,7 @@ def fill() -> Iterator[Result]:
     said = f"{made} empty tables were given a row"
     if failed:
         said += f"; none could be made for {', '.join(sorted(failed))}: name a --fixture"
-    yield Result("rows", OK, said)
+    yield Finding(OK, "rows", said)
 
 
 def row(model: type[models.Model], depth: int = 0) -> models.Model:

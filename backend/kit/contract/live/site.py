@@ -11,17 +11,18 @@ from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from backend.conf.findings import Finding
 from backend.kit.contract.live.client import Request, Site, User
 from backend.kit.contract.live.document import Document
 from backend.kit.contract.live.verdict import Tally, results
 from backend.kit.contract.live.visit import Explain, Visit
-from backend.kit.contract.report import Impossible, Result
+from backend.kit.contract.report import Impossible
 
 PASSWORD, TOKEN = "CHECK_PASSWORD", "CHECK_TOKEN"
 ANONYMOUS = User("anonymous")
 
 
-def look(url: str, login: str | None) -> list[Result]:
+def look(url: str, login: str | None) -> list[Finding]:
     """Everything that can be asked over HTTP. Raises Impossible where nobody answers."""
     if urlsplit(url).scheme not in ("http", "https"):
         raise Impossible(f"{url} is not a URL.", "Write it whole: --live https://api.example.org")
@@ -53,7 +54,7 @@ def visited(
     document: Document | None,
     pages: tuple[str, ...] = (),
     explain: Explain = lambda mark: "",
-) -> list[Result]:
+) -> list[Finding]:
     """What each of them meets. The last one, who sees most, goes first: it finds the rows."""
     rows: dict[str, dict[str, Any]] = {}
     tallies: dict[str, Tally] = {}

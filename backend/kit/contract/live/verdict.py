@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from backend.conf.findings import OK, PROBLEM, SKIPPED, WARNING, Finding
 from backend.kit.contract.live.client import Answer, Request, Site, User, shape
 from backend.kit.contract.live.document import GEOJSON, JSON, Operation, mismatch
-from backend.kit.contract.report import FAILED, OK, SKIPPED, WARNING, Result
 
 REFUSED = (401, 403)
 THROTTLED = 429
@@ -18,8 +18,8 @@ SHOWN = 50  # failures that are printed, each standing for all of its kind
 
 
 @dataclass
-class Finding:
-    """What is wrong with one answer. Those of one ``kind`` are told as one."""
+class Fault:
+    """What is wrong with one answer. Those of one ``kind`` are one finding."""
 
     kind: str
     message: str
@@ -32,7 +32,7 @@ class Tally:
 
     user: User
     statuses: Counter[int] = field(default_factory=Counter)
-    findings: list[Finding] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
     left_out: set[str] = field(default_factory=set)
 
     def counts(self) -> str:
@@ -45,32 +45,32 @@ class Tally:
         )
 
 
-def results(site: Site, tallies: list[Tally]) -> list[Result]:
+def results(site: Site, tallies: list[Tally]) -> list[Finding]:
     """A line of counts for each user; then one for each kind of failure, whoever met it."""
-    told = [Result(each.user.name, OK, each.counts()) for each in tallies]
+    told = [Finding(OK, each.user.name, each.counts()) for each in tallies]
     told += _left_out(tallies)
-    kinds: dict[str, list[tuple[Finding, User]]] = {}
+    kinds: dict[str, list[tuple[Fault, User]]] = {}
     for tally in tallies:
-        for finding in tally.findings:
-            kinds.setdefault(finding.kind, []).append((finding, tally.user))
+        for fault in tally.faults:
+            kinds.setdefault(fault.kind, []).append((fault, tally.user))
     told += [_failure(site, same) for same in list(kinds.values())[:SHOWN]]
     if len(kinds) > SHOWN:
         said = f"{len(kinds) - SHOWN} more kinds of failures"
-        told.append(Result("further", FAILED, said, "Correct these first, and check again."))
+        told.append(Finding(PROBLEM, "further", said, "Correct these first, and check again."))
     return told
 
 
-def _left_out(tallies: list[Tally]) -> Iterable[Result]:
+def _left_out(tallies: list[Tally]) -> Iterable[Finding]:
     if names := set.intersection(*(each.left_out for each in tallies)):
         said = f"no row to ask for: {_some(sorted(names), 5)}"
-        yield Result("left out", SKIPPED, said, "Name a fixture that has one: --fixture NAME")
+        yield Finding(SKIPPED, "left out", said, "Name a fixture that has one: --fixture NAME")
     if throttled := sum(each.statuses[THROTTLED] for each in tallies):
         said = f"{throttled} requests were throttled, and so not looked at"
         fix = "Raise the rates of DEFAULT_THROTTLE_RATES for this check."
-        yield Result("throttled", WARNING, said, fix)
+        yield Finding(WARNING, "throttled", said, fix)
 
 
-def _failure(site: Site, same: list[tuple[Finding, User]]) -> Result:
+def _failure(site: Site, same: list[tuple[Fault, User]]) -> Finding:
     (first, user), *_ = same
     request = first.request
     others = list(dict.fromkeys(each.request.target for each, _ in same))
@@ -80,7 +80,7 @@ def _failure(site: Site, same: list[tuple[Finding, User]]) -> Result:
     details += [f"a link of {request.found}"] if request.found else []
     details += [f"also {_some(others, 3)}"] if others else []
     name = f"{request.method} {request.target.partition('?')[0]}"
-    return Result(name, FAILED, first.message, details=tuple(details))
+    return Finding(PROBLEM, name, first.message, details=tuple(details))
 
 
 def _some(names: list[str], most: int) -> str:
@@ -90,60 +90,60 @@ def _some(names: list[str], most: int) -> str:
 
 def judged(
     request: Request, answer: Answer, operation: Operation | None, *, is_anonymous: bool
-) -> Iterable[Finding]:
+) -> Iterable[Fault]:
     """What is wrong with the answer, by HTTP's own rules and by the document's."""
     if answer.error:
-        yield Finding(answer.error, answer.error, request)
+        yield Fault(answer.error, answer.error, request)
     elif answer.status >= 500:
         where = operation.path if operation else shape(request.target)
-        yield Finding(f"{answer.status} {where}", f"{answer.status}", request)
+        yield Fault(f"{answer.status} {where}", f"{answer.status}", request)
     elif request.found and answer.status >= 400 and answer.status not in (*REFUSED, THROTTLED):
         kind = f"link {answer.status} {shape(request.target)}"
-        yield Finding(kind, f"a link that leads to {answer.status}", request)
+        yield Fault(kind, f"a link that leads to {answer.status}", request)
     elif operation is not None and answer.status != THROTTLED and request.method == "GET":
         yield from _documented(request, answer, operation, is_anonymous=is_anonymous)
 
 
 def _documented(
     request: Request, answer: Answer, operation: Operation, *, is_anonymous: bool
-) -> Iterable[Finding]:
+) -> Iterable[Fault]:
     told, path = operation.response(answer.status), operation.path
     if told is None:
         message = f"{answer.status}, which the document does not foresee"
-        yield Finding(f"{message} {path}", message, request)
+        yield Fault(f"{message} {path}", message, request)
     if is_anonymous and operation.is_open and answer.status in REFUSED:
         message = f"{answer.status}, and the document says that it needs no login"
-        yield Finding(f"{message} {path}", message, request)
+        yield Fault(f"{message} {path}", message, request)
     if is_anonymous and operation.is_open is False and answer.status < 400:
         message = f"{answer.status}, and the document says that it needs a login"
-        yield Finding(f"{message} {path}", message, request)
+        yield Fault(f"{message} {path}", message, request)
     # Where a tile is answered JSON is offered for errors only.
     offered = {*operation.produces} - ({JSON} if len(operation.produces) > 1 else set())
     if answer.status == 406 and request.accept in offered:
         message = f"406 for {request.accept}, which the document offers"
-        yield Finding(f"{message} {path}", message, request)
+        yield Fault(f"{message} {path}", message, request)
     if answer.status == 200:
         yield from _body(request, answer, operation)
 
 
-def _body(request: Request, answer: Answer, operation: Operation) -> Iterable[Finding]:
+def _body(request: Request, answer: Answer, operation: Operation) -> Iterable[Fault]:
     kind = answer.media_type
     if kind == "text/html":
         return
     if kind not in {each.partition(";")[0].strip() for each in operation.produces}:
         message = f"{kind or 'no Content-Type'}, which the document does not foresee"
-        yield Finding(f"{message} {operation.path}", message, request)
+        yield Fault(f"{message} {operation.path}", message, request)
     if kind not in (JSON, GEO_JSON) or not answer.is_whole:
         return
     try:
         value = answer.json()
     except ValueError as error:
         message = f"{kind} that is no JSON: {error}"
-        yield Finding(f"no JSON {operation.path}", message, request)
+        yield Fault(f"no JSON {operation.path}", message, request)
         return
     wrong = operation.mismatch(value) if kind == JSON else mismatch(value, GEOJSON)
     if wrong:
         # Of many rows, and of many values of one, the first stands for all.
         place = re.sub(r"(?<=/)\d+(?=/|$)", "#", wrong.partition(": ")[0])
         message = f"it is not what the document says, at {wrong}"
-        yield Finding(f"{place} {operation.path}", message, request)
+        yield Fault(f"{place} {operation.path}", message, request)

@@ -11,7 +11,7 @@ from typing import Any
 
 from backend.kit.contract.live.client import Answer, Request, Site, User, links, shape
 from backend.kit.contract.live.document import JSON, Document, Operation, query
-from backend.kit.contract.live.verdict import Finding, Tally, judged
+from backend.kit.contract.live.verdict import Fault, Tally, judged
 
 BROWSER = "text/html,application/xhtml+xml,*/*;q=0.8"
 PAGES = ("/", "/health/", "/health/live", "/health/ready", "/admin/", "/swagger/", "/redoc/")
@@ -74,7 +74,7 @@ class Visit:
             self._judge(request, answer, operation)
             if must_succeed and answer.status == 400:
                 message = "400 for a value that the document gives"
-                self.tally.findings.append(Finding(f"{message} {operation.path}", message, request))
+                self.tally.faults.append(Fault(f"{message} {operation.path}", message, request))
             accepted = accepted and answer.status != 400
             self._remember(operation, answer)
         return accepted
@@ -185,7 +185,7 @@ class Visit:
     def _judge(self, request: Request, answer: Answer, operation: Operation | None) -> None:
         self.tally.statuses[answer.status] += 1
         is_anonymous = not self.user.headers
-        self.tally.findings += judged(request, answer, operation, is_anonymous=is_anonymous)
+        self.tally.faults += judged(request, answer, operation, is_anonymous=is_anonymous)
 
 
 def _first_row(value: Any) -> dict[str, Any]:

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from backend.conf.findings import OK, Finding
 from backend.kit.contract import report
 from backend.kit.contract.outside import engine, image, size
 from backend.kit.contract.outside.lifetime import Lifetime
 from backend.kit.contract.outside.surroundings import POSTGIS, Surroundings
-from backend.kit.contract.report import OK, Impossible, Result
+from backend.kit.contract.report import Impossible
 
 # Seen better from outside.
 SUPERSEDED = ("secrets in variables",)
@@ -78,7 +79,7 @@ def main(given: Sequence[str]) -> int:
     return 1 if report.failed(results) else 0
 
 
-def run(options: argparse.Namespace) -> list[Result]:
+def run(options: argparse.Namespace) -> list[Finding]:
     """All results. Raises Impossible where nothing can be checked."""
     engine.require(ports=not options.no_start)
     found = image.find(options.image)
@@ -91,7 +92,7 @@ def run(options: argparse.Namespace) -> list[Result]:
         document = image.check_inside(found, surroundings.environment())
         facts = document["facts"]
         results = [
-            Result("image", OK, f"built on backend-docker-django {facts['version']}"),
+            Finding(OK, "image", f"built on backend-docker-django {facts['version']}"),
             *image.configuration(found, facts.get("port", 8000)),
             *image.secrets(found),
             *size.added(found, facts["caches"], options.max_added),
@@ -99,7 +100,7 @@ def run(options: argparse.Namespace) -> list[Result]:
         if options.base:
             results.append(size.newest_base(found, image.find(options.base)))
         inside = report.from_json(document)
-        results += [result for result in inside if result.check not in SUPERSEDED]
+        results += [result for result in inside if result.subject not in SUPERSEDED]
         if not options.no_start and "port" in facts:
             results += Lifetime(found, surroundings, facts, options.patience).checks()
         return results

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from backend.conf.findings import OK, PROBLEM, WARNING, Finding
 from backend.conf.secret_vocabulary import FORMS, MASK, is_secret
 from backend.kit.contract.outside.engine import docker
-from backend.kit.contract.report import FAILED, OK, WARNING, Impossible, Result
+from backend.kit.contract.report import Impossible
 
 ENTRY_POINT = "/code/bin/docker-entrypoint.sh"
 HEALTH_CHECK = "/code/bin/healthcheck"
@@ -116,62 +117,62 @@ def check_inside(image: Image, environment: list[str]) -> dict[str, Any]:
     )
 
 
-def configuration(image: Image, port: int) -> Iterator[Result]:
+def configuration(image: Image, port: int) -> Iterator[Finding]:
     """Entry point, ports, health check and folder are those of the image."""
     config = image.config
     if image.has_the_images_entry_point:
-        yield Result("entry point", OK, f"the image's: {ENTRY_POINT}")
+        yield Finding(OK, "entry point", f"the image's: {ENTRY_POINT}")
     else:
         own = " ".join(config.get("Entrypoint") or []) or "none"
-        yield Result(
-            "entry point",
+        yield Finding(
             WARNING,
+            "entry point",
             f"Your own ({own}): nothing waits, migrates, collects or gives root up unless it does.",
             f'Remove ENTRYPOINT from your Dockerfile, or end yours with exec {ENTRY_POINT} "$@".',
         )
     exposed = [text.partition("/")[0] for text in config.get("ExposedPorts") or {}]
     if str(port) in exposed:
-        yield Result("ports", OK, f"{', '.join(exposed)} exposed, {port} is listened on")
+        yield Finding(OK, "ports", f"{', '.join(exposed)} exposed, {port} is listened on")
     else:
-        yield Result(
-            "ports",
+        yield Finding(
             WARNING,
+            "ports",
             f"The API listens on {port}, and {', '.join(exposed) or 'nothing'} is exposed.",
             f"Add EXPOSE {port} to your Dockerfile, or leave PORT out of it.",
         )
     yield _health_check(config)
     if config.get("WorkingDir") != "/code":
-        yield Result(
-            "folder",
+        yield Finding(
             WARNING,
+            "folder",
             f"WORKDIR is {config.get('WorkingDir') or '/'}: python manage.py is not found there.",
             "End your Dockerfile with WORKDIR /code.",
         )
 
 
-def _health_check(config: dict[str, Any]) -> Result:
+def _health_check(config: dict[str, Any]) -> Finding:
     test = (config.get("Healthcheck") or {}).get("Test") or []
     if test == ["CMD", HEALTH_CHECK]:
-        return Result("health check", OK, f"the image's: {HEALTH_CHECK}")
+        return Finding(OK, "health check", f"the image's: {HEALTH_CHECK}")
     if test in ([], ["NONE"]):
-        return Result(
+        return Finding(
+            PROBLEM,
             "health check",
-            FAILED,
             "There is none: Docker takes a dead server for a healthy one.",
             "Remove HEALTHCHECK from your Dockerfile.",
         )
     said = f"Your own: {' '.join(test[1:])}"
-    return Result("health check", WARNING, said, "Remove HEALTHCHECK unless yours knows more.")
+    return Finding(WARNING, "health check", said, "Remove HEALTHCHECK unless yours knows more.")
 
 
-def secrets(image: Image) -> Iterator[Result]:
+def secrets(image: Image) -> Iterator[Finding]:
     """No password was given to a build, where everybody reads it in `docker history`."""
     clean = True
     for variable in image.config.get("Env") or []:
         name, _, value = variable.partition("=")
         if _is_secret(name, value):
             clean = False
-            yield _leak(f"ENV {name}", FAILED)
+            yield _leak(f"ENV {name}", PROBLEM)
     env = {variable.partition("=")[0] for variable in image.config.get("Env") or []}
     seen = set()
     for step in image.own if image.own is not None else image.steps:
@@ -182,7 +183,7 @@ def secrets(image: Image) -> Iterator[Result]:
                 yield _leak(f"{where} {name}", status)
     if not clean:
         return
-    yield Result("secrets in history", OK, "neither docker inspect nor docker history shows one")
+    yield Finding(OK, "secrets in history", "neither docker inspect nor docker history shows one")
 
 
 def _in_step(step: Step) -> Iterator[tuple[str, str, str]]:
@@ -196,13 +197,13 @@ def _in_step(step: Step) -> Iterator[tuple[str, str, str]]:
     if head.startswith(("ENV ", "ARG ", "RUN |", "|")):
         for name, value in PAIR.findall(head):
             if _is_secret(name, value):
-                yield where, FAILED, name
+                yield where, PROBLEM, name
     for name, value in PAIR.findall(script):
         if is_secret(name) and _is_value(value):
             # Most often a throw-away one for manage.py collectstatic.
             yield "RUN", WARNING, name
     if LOGIN.search(script):
-        yield "RUN", FAILED, "with a URL that has a password"
+        yield "RUN", PROBLEM, "with a URL that has a password"
 
 
 def _is_secret(name: str, value: str) -> bool:
@@ -231,7 +232,7 @@ def _masked(text: str) -> str:
     return PAIR.sub(mask, OPTION.sub(mask_option, text))
 
 
-def _leak(what: str, status: str) -> Result:
+def _leak(what: str, status: str) -> Finding:
     fix = "Remove it, change the secret, and give it to the container: docker run --env-file."
     if what.startswith("RUN") and status == WARNING:
         fix = "Leave it out: the image's commands need no key at build time."
@@ -240,6 +241,6 @@ def _leak(what: str, status: str) -> Result:
             "Change that secret, and let the build read it: RUN --mount=type=secret, which leaves "
             "no trace."
         )
-    return Result(
-        "secrets in history", status, f"{what} has a value that is no secret any more.", fix
+    return Finding(
+        status, "secrets in history", f"{what} has a value that is no secret any more.", fix
     )

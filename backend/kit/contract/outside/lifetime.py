@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from backend.conf.findings import OK, PROBLEM, SKIPPED, WARNING, Finding
 from backend.kit.contract.outside import serving
 from backend.kit.contract.outside.engine import (
     LABEL,
@@ -25,7 +26,6 @@ from backend.kit.contract.outside.engine import (
 from backend.kit.contract.outside.image import Image
 from backend.kit.contract.outside.serving import HEALTH
 from backend.kit.contract.outside.surroundings import Surroundings
-from backend.kit.contract.report import FAILED, OK, SKIPPED, WARNING, Result
 
 OTHER_USER = "12345:0"
 GRACE = 35  # seconds: gunicorn's graceful_timeout of 30, and some for the rest
@@ -54,7 +54,7 @@ class Lifetime:
     patience: float
     first: float = 0
 
-    def checks(self) -> list[Result]:
+    def checks(self) -> list[Finding]:
         """All checks that start the image."""
         container = self._start()
         try:
@@ -63,7 +63,7 @@ class Lifetime:
                 return [self._did_not_start(container), *_skipped()]
             self.first = time.monotonic() - began
             port = self.facts["port"]
-            results = [Result("start", OK, f"ready, and answers on port {port}")]
+            results = [Finding(OK, "start", f"ready, and answers on port {port}")]
             with ThreadPoolExecutor(4) as others:
                 alone = [others.submit(check) for check in self._others()]
                 results += serving.all_of(container, self.image, self.facts)
@@ -72,7 +72,7 @@ class Lifetime:
         finally:
             container.remove()
 
-    def _others(self) -> list[Callable[[], Result]]:
+    def _others(self) -> list[Callable[[], Finding]]:
         return [self._another_user, self._read_only, self._command, self._broken_settings]
 
     def _start(self, *flags: str) -> Container:
@@ -92,57 +92,57 @@ class Lifetime:
 
         return until(ended_or_ready, patience) and container.status_of(path) == 200
 
-    def _did_not_start(self, container: Container) -> Result:
+    def _did_not_start(self, container: Container) -> Finding:
         if container.running():
             said = container.log().strip().splitlines()[-1:] or ["nothing"]
-            return Result(
+            return Finding(
+                PROBLEM,
                 "start",
-                FAILED,
                 f"not ready within {self.patience:g} s; its log ends with: {said[0]}",
                 f"Mend what {HEALTH['ready']} names, or give it more seconds: --patience.",
             )
         problem, fix = error_in(container.log())
         if not self.surroundings.network:
             fix += " For these checks a PostGIS server can be had: image-test --postgis"
-        return Result("start", FAILED, problem, fix)
+        return Finding(PROBLEM, "start", problem, fix)
 
-    def _another_user(self) -> Result:
+    def _another_user(self) -> Finding:
         """As platforms do that give each container a user of its own, with group 0."""
         return self._variant("another user", f"--user {OTHER_USER}", "--user", OTHER_USER)
 
-    def _read_only(self) -> Result:
+    def _read_only(self) -> Finding:
         said = "--read-only, with /tmp in memory and a volume at /data"
         flags = ("--read-only", "--tmpfs", "/tmp", "--volume", "/data")  # noqa: S108
         return self._variant("read-only", said, *flags)
 
-    def _variant(self, check: str, said: str, *flags: str) -> Result:
+    def _variant(self, check: str, said: str, *flags: str) -> Finding:
         container = self._start(*flags)
         try:
             if self._ready(container, self._patience_with_others()):
-                return Result(check, OK, f"starts with {said}")
+                return Finding(OK, check, f"starts with {said}")
             problem, fix = error_in(container.log())
-            return Result(check, FAILED, f"does not start with {said}: {problem}", fix)
+            return Finding(PROBLEM, check, f"does not start with {said}: {problem}", fix)
         finally:
             container.remove()
 
-    def _command(self) -> Result:
+    def _command(self) -> Finding:
         """`docker run IMAGE bash` is a shell, as the application's user."""
         if not self.image.has_the_images_entry_point:
-            return Result("commands", SKIPPED, "your own entry point decides what it runs")
+            return Finding(SKIPPED, "commands", "your own entry point decides what it runs")
         command = ("bash", "-c", "echo ran as $(id -u)")
         done = self._run(*command)
         if done is None or "ran as" not in done.stdout:
             said = "it did not end" if done is None else " ".join(done.stderr.split())[-200:]
-            return Result(
+            return Finding(
+                PROBLEM,
                 "commands",
-                FAILED,
                 f"docker run IMAGE bash does not give a shell: {said}",
                 "Keep the image's /code/bin/docker-entrypoint.sh.",
             )
         who = done.stdout.rpartition("ran as")[2].strip()
         if who == "0":
-            return Result("commands", FAILED, "bash runs as root.", serving.NEVER_ROOT)
-        return Result("commands", OK, f"docker run IMAGE bash gives a shell of UID {who}")
+            return Finding(PROBLEM, "commands", "bash runs as root.", serving.NEVER_ROOT)
+        return Finding(OK, "commands", f"docker run IMAGE bash gives a shell of UID {who}")
 
     def _run(self, *command: str) -> subprocess.CompletedProcess[str] | None:
         """Run a command of the image to its end; None when that does not come."""
@@ -159,7 +159,7 @@ class Lifetime:
         finally:
             docker("rm", "--force", "--volumes", container, check=False)
 
-    def _broken_settings(self) -> Result:
+    def _broken_settings(self) -> Finding:
         """A broken file stops the start, and is named: nothing half-starts."""
         container = name()
         flags = ("--name", container, "--label", LABEL, *self.surroundings.flags())
@@ -176,22 +176,24 @@ class Lifetime:
             docker("rm", "--force", "--volumes", container, check=False)
         place = f"/code/{PLACE}, line 1"
         if code == 0:
-            return Result(
+            return Finding(
+                PROBLEM,
                 "broken settings",
-                FAILED,
                 "A settings.py that cannot be loaded does not stop the start.",
                 "Let your entry point begin with set -e, and end with exec.",
             )
         if place not in log.stdout + log.stderr:
-            return Result(
-                "broken settings",
+            return Finding(
                 WARNING,
+                "broken settings",
                 f"stop the start with exit code {code}, and the log does not name the line",
                 "Keep the image's entry point, which names it.",
             )
-        return Result("broken settings", OK, f"stop the start with exit code {code}, and are named")
+        return Finding(
+            OK, "broken settings", f"stop the start with exit code {code}, and are named"
+        )
 
-    def _sigterm(self, container: Container) -> Result:
+    def _sigterm(self, container: Container) -> Finding:
         """A request in flight is answered, then the container ends with 0."""
         connection = container.connect(GRACE)
         # Its body comes in two halves, SIGTERM between them.
@@ -204,9 +206,9 @@ class Lifetime:
         path = self.facts["prefix"] + HEALTH["ready"]
         if not until(lambda: container.status_of(path) != 200, NOTICED):
             connection.close()
-            return Result(
+            return Finding(
+                PROBLEM,
                 "SIGTERM",
-                FAILED,
                 f"goes on as if nothing were, {NOTICED} s after it; Docker would kill it, and cut "
                 "what is in flight.",
                 "Let no shell stand in between: CMD as a list, exec before the last command of a "
@@ -223,29 +225,29 @@ class Lifetime:
         return _ending(code, answer)
 
 
-def _ending(code: int | None, answer: int | None) -> Result:
+def _ending(code: int | None, answer: int | None) -> Finding:
     if code is None:
-        return Result(
+        return Finding(
+            PROBLEM,
             "SIGTERM",
-            FAILED,
             f"did not end within {GRACE} s; Docker would kill it, and cut what is in flight.",
             "Leave graceful_timeout in local_settings/gunicorn_conf.py at 30, or below.",
         )
     if code:
-        return Result(
+        return Finding(
+            PROBLEM,
             "SIGTERM",
-            FAILED,
             f"ended with exit code {code}, not 0.",
             "Let the server be gunicorn with -c gunicorn_conf.py, started by exec.",
         )
     if answer is None:
-        return Result(
+        return Finding(
+            PROBLEM,
             "SIGTERM",
-            FAILED,
             "ended with 0, and cut the request in flight.",
             "Leave graceful_timeout in local_settings/gunicorn_conf.py at 30.",
         )
-    return Result("SIGTERM", OK, "what is in flight is answered, then the exit code is 0")
+    return Finding(OK, "SIGTERM", "what is in flight is answered, then the exit code is 0")
 
 
 def _archive(path: str, content: bytes) -> bytes:
@@ -263,6 +265,6 @@ def _archive(path: str, content: bytes) -> bytes:
     return memory.getvalue()
 
 
-def _skipped() -> Iterator[Result]:
+def _skipped() -> Iterator[Finding]:
     for check in AFTER_A_START:
-        yield Result(check, SKIPPED, "not looked at: the image does not start")
+        yield Finding(SKIPPED, check, "not looked at: the image does not start")

@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from backend.conf.findings import OK, PROBLEM, SKIPPED, WARNING, Finding
 from backend.kit.contract.outside.engine import Answer, Container, docker
 from backend.kit.contract.outside.image import Image
-from backend.kit.contract.report import FAILED, OK, SKIPPED, WARNING, Result
 
 TYPES = {".css": "text/css", ".js": "text/javascript"}
 HEALTH = {"live": "/health/live", "ready": "/health/ready"}
@@ -19,7 +19,7 @@ NEVER_ROOT = (
 )
 
 
-def all_of(container: Container, image: Image, facts: dict[str, Any]) -> Iterator[Result]:
+def all_of(container: Container, image: Image, facts: dict[str, Any]) -> Iterator[Finding]:
     """Everything that is asked of the container which is up and ready."""
     yield user(container)
     yield from health(container, facts["prefix"])
@@ -29,91 +29,91 @@ def all_of(container: Container, image: Image, facts: dict[str, Any]) -> Iterato
     yield from static_files(container, facts)
 
 
-def user(container: Container) -> Result:
+def user(container: Container) -> Finding:
     """No process of the container is root's."""
     users = container.users()
     if users and "0" not in users:
-        return Result("processes", OK, f"run as UID {', '.join(users)}, none as root")
+        return Finding(OK, "processes", f"run as UID {', '.join(users)}, none as root")
     said = f"Some of them run as root; the UIDs are {', '.join(users) or 'unknown'}."
-    return Result("processes", FAILED, said, NEVER_ROOT)
+    return Finding(PROBLEM, "processes", said, NEVER_ROOT)
 
 
-def health(container: Container, prefix: str) -> Iterator[Result]:
+def health(container: Container, prefix: str) -> Iterator[Finding]:
     """Both probes answer, before any URL of the team."""
     for what, path in HEALTH.items():
         answer = _ask(container, prefix + path)
         document = _json(answer)
         if answer and answer.status == 200 and document.get("status") in ("live", "ready", "busy"):
-            yield Result(path, OK, "200")
+            yield Finding(OK, path, "200")
         elif answer and document.get("status") == "degraded":
-            yield Result(path, WARNING, "degraded", f"See its checks: {document['checks']}")
+            yield Finding(WARNING, path, "degraded", f"See its checks: {document['checks']}")
         else:
-            yield Result(
+            yield Finding(
+                PROBLEM,
                 path,
-                FAILED,
                 f"The image's answer to 'is it {what}?' does not come: {_said(answer)}",
                 "Let the server be backend.wsgi, as in the image's CMD.",
             )
 
 
-def docker_health(container: Container, image: Image) -> Result:
+def docker_health(container: Container, image: Image) -> Finding:
     """What HEALTHCHECK runs says yes, now that the API is ready."""
     test = (image.config.get("Healthcheck") or {}).get("Test") or ["NONE"]
     command = test[1:] if test[0] == "CMD" else ["/bin/sh", "-c", *test[1:]]
     if test[0] == "NONE":
-        return Result("docker's health", SKIPPED, "there is no HEALTHCHECK to ask")
+        return Finding(SKIPPED, "docker's health", "there is no HEALTHCHECK to ask")
     done = docker("exec", container.name, *command, check=False)
     if done.returncode == 0:
-        return Result("docker's health", OK, "healthy")
+        return Finding(OK, "docker's health", "healthy")
     said = " ".join((done.stderr + done.stdout).split())[:200]
-    return Result(
+    return Finding(
+        PROBLEM,
         "docker's health",
-        FAILED,
         f"unhealthy, while the API is ready: {said}",
         "Remove HEALTHCHECK from your Dockerfile; the image's follows PORT.",
     )
 
 
-def landing(container: Container, facts: dict[str, Any]) -> Result:
+def landing(container: Container, facts: dict[str, Any]) -> Finding:
     """The first page."""
     answer = _ask(container, f"{facts['prefix']}/")
     if answer and answer.status < 400:
         whose = "the image's landing page" if facts["landing"] else "a page of your own"
-        return Result("/", OK, f"{answer.status}, {whose}")
+        return Finding(OK, "/", f"{answer.status}, {whose}")
     if answer and answer.status < 500 and not facts["landing"]:
-        return Result("/", WARNING, f"{answer.status}", "Your URLs take it from the landing page.")
+        return Finding(WARNING, "/", f"{answer.status}", "Your URLs take it from the landing page.")
     fix = "See why: docker run --env DEBUG=true IMAGE, and open the page."
-    return Result("/", FAILED, _said(answer), fix)
+    return Finding(PROBLEM, "/", _said(answer), fix)
 
 
-def schema(container: Container, facts: dict[str, Any]) -> Result:
+def schema(container: Container, facts: dict[str, Any]) -> Finding:
     """The API's description, as clients fetch it."""
     if not facts["schema"]:
-        return Result("/swagger.json", SKIPPED, "your settings or URLs take it away")
+        return Finding(SKIPPED, "/swagger.json", "your settings or URLs take it away")
     answer = _ask(container, f"{facts['prefix']}/swagger.json")
     document = _json(answer)
     if answer and answer.status == 200 and document.get("swagger") == "2.0":
-        return Result("/swagger.json", OK, f"200, {len(document['paths'])} paths")
-    return Result(
+        return Finding(OK, "/swagger.json", f"200, {len(document['paths'])} paths")
+    return Finding(
+        PROBLEM,
         "/swagger.json",
-        FAILED,
         _said(answer),
         "A serializer or view raises while it is described: docker run IMAGE check",
     )
 
 
-def static_files(container: Container, facts: dict[str, Any]) -> Iterator[Result]:
+def static_files(container: Container, facts: dict[str, Any]) -> Iterator[Finding]:
     """A style and a script: right type, kept for ever."""
     url = facts["static_url"] or ""
     if "://" in url or not facts["static_samples"]:
-        yield Result("static files, served", SKIPPED, "served by another host, or there are none")
+        yield Finding(SKIPPED, "static files, served", "served by another host, or there are none")
         return
     manifest = f"{facts['static_root']}/staticfiles.json"
     done = docker("exec", container.name, "cat", manifest, check=False)
     if done.returncode:
-        yield Result(
+        yield Finding(
+            PROBLEM,
             "static files, served",
-            FAILED,
             f"{manifest} is missing in a container that serves.",
             "Leave STORAGES['staticfiles'] to the image, and COLLECTSTATIC at true.",
         )
@@ -123,11 +123,11 @@ def static_files(container: Container, facts: dict[str, Any]) -> Iterator[Result
         yield _static_file(container, name, paths.get(name), url)
 
 
-def _static_file(container: Container, name: str, hashed: str | None, url: str) -> Result:
+def _static_file(container: Container, name: str, hashed: str | None, url: str) -> Finding:
     if hashed is None:
-        return Result(
+        return Finding(
+            PROBLEM,
             "static files, served",
-            FAILED,
             f"{name} is not collected.",
             "Run python manage.py collectstatic --noinput in your Dockerfile.",
         )
@@ -143,13 +143,13 @@ def _static_file(container: Container, name: str, hashed: str | None, url: str) 
         if "immutable" not in answer.headers.get("cache-control", ""):
             wrong.append(f"Cache-Control is {answer.headers.get('cache-control')}, not immutable")
     if wrong:
-        return Result(
+        return Finding(
+            PROBLEM,
             "static files, served",
-            FAILED,
             f"{url}{hashed}: {'; '.join(wrong)}.",
             "Keep WhiteNoise in MIDDLEWARE, and STORAGES['staticfiles'] as the image has it.",
         )
-    return Result("static files, served", OK, f"{url}{hashed}: {kind}, kept for ever")
+    return Finding(OK, "static files, served", f"{url}{hashed}: {kind}, kept for ever")
 
 
 def _ask(container: Container, path: str) -> Answer | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from backend.conf.findings import OK, PROBLEM, WARNING, Finding
 from backend.kit.contract.outside.image import Image, Step
-from backend.kit.contract.report import FAILED, OK, WARNING, Result
 
 SHOWN = 100_000  # bytes; smaller layers are counted and not listed
 WIDTH = 90  # columns of an instruction
@@ -16,13 +16,13 @@ CACHES = {
 }
 
 
-def added(image: Image, caches: dict[str, int], limit: float | None) -> Iterator[Result]:
+def added(image: Image, caches: dict[str, int], limit: float | None) -> Iterator[Finding]:
     """The size in megabytes by layer; ``caches`` are bytes by folder, ``limit`` is in megabytes."""
     own = image.own
     if own is None:
-        yield Result(
-            "size",
+        yield Finding(
             WARNING,
+            "size",
             "The history of the image does not say where the base ends.",
             "Build it without --squash.",
         )
@@ -34,9 +34,11 @@ def added(image: Image, caches: dict[str, int], limit: float | None) -> Iterator
     details = tuple(_line(step, caches) for step in layers if step.size >= SHOWN)
     if limit is not None and total / 1e6 > limit:
         fix = "Shorten the largest of these, or raise --max-added."
-        yield Result("size", FAILED, f"{said}; at most {limit:g} MB are allowed.", fix, details)
+        yield Finding(
+            PROBLEM, "size", f"{said}; at most {limit:g} MB are allowed.", fix, details=details
+        )
     else:
-        yield Result("size", OK, said, "", details)
+        yield Finding(OK, "size", said, "", details=details)
 
 
 def _line(step: Step, caches: dict[str, int]) -> str:
@@ -53,13 +55,13 @@ def _hint(step: Step, caches: dict[str, int]) -> str:
     return ""
 
 
-def newest_base(image: Image, base: Image) -> Result:
+def newest_base(image: Image, base: Image) -> Finding:
     """Whether the image stands on this very base: its layers begin with all of the base's."""
     if image.layers[: len(base.layers)] == base.layers:
-        return Result("base", OK, f"stands on {base.name}, as it is here")
-    return Result(
+        return Finding(OK, "base", f"stands on {base.name}, as it is here")
+    return Finding(
+        PROBLEM,
         "base",
-        FAILED,
         f"does not stand on {base.name}, as it is here: that was built or pulled later.",
         "Build the image again: docker build --pull",
     )

@@ -92,14 +92,14 @@ def forget(module: str) -> None:
         importlib.invalidate_caches()
 
 
-def place_of(name: str, module: str, root: Path = ROOT) -> str:
+def place_of(name: str, module: str) -> str:
     """File and line where a local_settings module sets ``name``, the file alone if it imports it.
 
     Where there is no such module, it is the image's own file.
     """
-    found = find(module, root)
+    found = find(module)
     if found is None:
-        return str(root / f"{module}.py")
+        return str(ROOT / f"{module}.py")
     file = found[1]
     lines = [each.line for each in source.bindings(file).get(name, []) if not each.module]
     return f"{file}, line {lines[-1]}" if lines else str(file)

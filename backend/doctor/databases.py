@@ -89,8 +89,8 @@ class Examination:
         self.add(PROBLEM if need_of(self.alias) == Need.REQUIRED else WARNING, message, fix)
 
 
-def examine_all(patience: float = PATIENCE) -> list[Examination]:
-    """Every alias that is not ignored, all at once, each within ``patience`` seconds."""
+def examine_all() -> list[Examination]:
+    """Every alias that is not ignored, all at once, each within ``PATIENCE`` seconds."""
     running = []
     for alias in aliases(Need.REQUIRED, Need.OPTIONAL):
         examination = Examination(alias)
@@ -98,7 +98,7 @@ def examine_all(patience: float = PATIENCE) -> list[Examination]:
         thread = threading.Thread(target=_examine, args=(examination,), daemon=True)
         thread.start()
         running.append((examination, thread))
-    end = time.monotonic() + patience
+    end = time.monotonic() + PATIENCE
     results = []
     for examination, thread in running:
         thread.join(max(end - time.monotonic(), 0))
@@ -106,7 +106,7 @@ def examine_all(patience: float = PATIENCE) -> list[Examination]:
             # A new one: the thread may still write to the old.
             examination = Examination(examination.alias)
             examination.cannot_be_used(
-                f"It did not answer within {patience:g} s.",
+                f"It did not answer within {PATIENCE} s.",
                 "Check that the server is not paused or overloaded, and that nothing between "
                 "here and there drops packets.",
             )

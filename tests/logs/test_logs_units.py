@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from backend.logs import request_id
+from backend.logs import boot, console, formatters, request_id
 from backend.logs.console import JSONLines
 from backend.logs.formatters import JSONFormatter, TextFormatter, combined, rfc3339
 from backend.logs.masking import client_address, mask_query, mask_uri
@@ -265,3 +265,20 @@ def test_printed_lines_become_objects_and_objects_stay_as_they_are() -> None:
     assert theirs == {"theirs": 1}
     assert (ours["logger"], ours["message"]) == ("stdout", "Applying 0001... OK")
     assert broken["message"] == "{no object"
+
+
+@pytest.mark.parametrize(
+    ("is_json", "line"),
+    [
+        (False, "boot: WARNING: none is kept\n"),
+        (True, '"level": "WARNING", "logger": "boot", "message": "none is kept"'),
+    ],
+)
+def test_a_warning_of_the_boot_has_its_level_and_its_words(
+    is_json: bool, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(formatters, "is_json", lambda: is_json)
+    # A handler is kept, with the form that it was made with.
+    monkeypatch.setattr(console, "_handler", console._handler.__wrapped__)
+    boot.warn("none is kept")
+    assert line in "".join(capsys.readouterr())

@@ -251,8 +251,8 @@ def test_without_a_python_that_does_bin_native_says_how_to_get_one(tmp_path: Pat
     ("folders", "said"),
     [
         # Compose takes an image that it built for an earlier project of this name.
-        (["backend"], "This container's image was built for an older project .* --build "),
-        ([], "manage.py needs what is in the image.* docker compose run --rm api python manage.py"),
+        (["backend"], "This container's image is older than this project.* --build "),
+        ([], "manage.py needs the image's code.* docker compose run --rm api python manage.py"),
     ],
     ids=["image of an earlier project", "no image"],
 )

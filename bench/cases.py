@@ -147,10 +147,10 @@ CASES = (
         "features",
         identical=("ours no code change", "stock"),
     ),
-    Case("tile-points", "Tile of some 740 points", "rate", _tile("points", *POINT_TILE), "tile"),
+    Case("tile-points", "Tile of about 740 points", "rate", _tile("points", *POINT_TILE), "tile"),
     Case(
         "tile-polygons",
-        "Tile of some 170 polygons",
+        "Tile of about 170 polygons",
         "rate",
         _tile("polygons", *POLYGON_TILE),
         "tile",

@@ -1,4 +1,4 @@
-"""Results as tables in Markdown."""
+"""The results, as tables in Markdown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 
 @dataclass(frozen=True)
 class Fact:
-    """Something that is no ratio, with its limit in words."""
+    """A measurement that is not a ratio, with its limit in words."""
 
     title: str
     measured: str
@@ -25,7 +25,7 @@ class Fact:
 
 @dataclass
 class Results:
-    """``samples``: by case and runner, one a round."""
+    """``samples``: by case and runner, one per round."""
 
     about: list[tuple[str, str]] = field(default_factory=list)
     samples: dict[str, dict[str, list[Sample]]] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Results:
 
 @dataclass(frozen=True)
 class Ratio:
-    """A comparison's ratio in each round; ``bound``: the other did not finish at all."""
+    """A comparison's ratio in each round. ``bound``: the other contestant did not finish at all."""
 
     comparison: Comparison
     values: tuple[float, ...]
@@ -56,7 +56,7 @@ class Ratio:
     def reached(self) -> bool | None:
         aim = self.comparison
         if aim.at_least is not None:
-            # A bound below the target leaves open what the ratio is.
+            # The ratio is greater than the bound, so a bound below the target proves nothing.
             return self.median >= aim.at_least or (None if self.bound else False)
         return None if aim.at_most is None else self.median <= aim.at_most
 
@@ -69,18 +69,18 @@ class Ratio:
 
 
 def ratios(results: Results, bounds: dict[str, float]) -> list[Ratio]:
-    """Of all comparisons that were measured. ``bounds``: seconds after which a case gave up."""
+    """The ratios of all measured comparisons. ``bounds``: seconds after which each case gave up."""
     found = []
     for comparison in results.comparisons:
         case = results.samples.get(comparison.case, {})
         ours, others = case.get(comparison.runner), case.get(comparison.against)
         if not ours or not others:
             continue
-        # A slow one was measured once: all of ours stand against that.
+        # A slow contestant was measured only once. Compare each of our rounds with that one.
         others = others if len(others) == len(ours) else [others[0]] * len(ours)
         pairs = [(own.speed, other.speed) for own, other in zip(ours, others, strict=True)]
         bound = any(other == 0 for _, other in pairs)
-        # What did not finish in so many seconds was slower than that: the ratio is a bound.
+        # A contestant that did not finish took at least that many seconds: the ratio is a bound.
         least = 1 / bounds.get(comparison.case, 1)
         values = [own / (other or least) for own, other in pairs]
         if comparison.at_most is not None:
@@ -90,7 +90,7 @@ def ratios(results: Results, bounds: dict[str, float]) -> list[Ratio]:
 
 
 def markdown(results: Results, found: list[Ratio], bounds: dict[str, float]) -> str:
-    """The whole report; ``bounds`` as of ``ratios``."""
+    """The whole report. ``bounds`` is the same as in ``ratios``."""
     parts = ["# Results of `bench/run`", _about(results)]
     parts.append("![The ratios below as bars, with their targets](results.svg)")
     parts += ["## Ratios", RATIOS, _table(RATIO_HEAD, map(_ratio_row, found))]
@@ -99,13 +99,13 @@ def markdown(results: Results, found: list[Ratio], bounds: dict[str, float]) -> 
             (fact.title, fact.measured, fact.limit, _word(fact.reached)) for fact in results.facts
         ]
         parts += ["## Limits", _table(("what", "measured", "limit", "reached"), rows)]
-    parts.append("## What was measured")
+    parts.append("## Measurements")
     parts.append(MEASURED)
     for case in CASES:
         if case.name in results.samples:
             parts += [f"### {case.title}", _case_table(results, case.name, bounds[case.name])]
     for name, title, rows in _extra(results):
-        parts += [f"### {title}", _table(("", name, "from", "to", "rounds"), rows)]
+        parts += [f"### {title}", _table(("", name, "lowest", "highest", "rounds"), rows)]
     if results.resident:
         rows = [(title, _bytes(size)) for title, size in results.resident.items()]
         parts += ["### Memory after all rounds: PSS of all processes", _table(("", "memory"), rows)]
@@ -115,16 +115,16 @@ def markdown(results: Results, found: list[Ratio], bounds: dict[str, float]) -> 
     return "\n\n".join(parts) + "\n"
 
 
-RATIO_HEAD = ("comparison", "median", "from", "to", "rounds", "target", "reached")
+RATIO_HEAD = ("comparison", "median", "lowest", "highest", "rounds", "target", "reached")
 RATIOS = (
-    "How many times as fast; where it says time, or memory, how many times as much of it. The "
-    "median of the rounds, and the lowest and highest of them. `>` stands where the other did not "
-    "finish: its time is then at least the limit."
+    f"A ratio of 2{TIMES} means that this image is twice as fast or, in the rows about time and "
+    "memory, that it takes twice as much. The columns show the median, the lowest, and the highest "
+    "ratio of the rounds. `>` means that the other contestant did not finish: the ratio is greater."
 )
 MEASURED = (
-    "Medians of the rounds. p50 and p99 are times of one answer; first byte and bytes are those "
-    "of one answer to a client that asks alone. *n* is the number of rounds, 1 for answers too "
-    "slow to be repeated."
+    "All values are medians of the rounds. p50 and p99 are response times under load. First byte "
+    "and bytes belong to a single request without other load. *n* is the number of rounds: 1 if a "
+    "response is too slow to repeat."
 )
 
 
@@ -143,7 +143,7 @@ def _ratio_row(ratio: Ratio) -> tuple[str, ...]:
 
 
 def _case_table(results: Results, case: str, bound: float) -> str:
-    head = ("", "a second", "p50", "p99", "first byte", "bytes", "n")
+    head = ("", "per second", "p50", "p99", "first byte", "bytes", "n")
     rows = []
     for runner, samples in results.samples[case].items():
         title = results.titles[case][runner]
@@ -165,7 +165,8 @@ def _extra(results: Results) -> Iterable[tuple[str, str, list[tuple[str, ...]]]]
     boots = results.samples.get("boot", {})
     if boots:
         rows = [(n, [s.p50 for s in samples], _time) for n, samples in boots.items()]
-        yield "seconds", "Cold start: docker run to the first 200", _spread(results, "boot", rows)
+        title = "Cold start: from docker run to the first 200"
+        yield "seconds", title, _spread(results, "boot", rows)
     used = results.samples.get("memory", {})
     if used:
         rows = [(n, [s.memory for s in samples], _bytes) for n, samples in used.items()]

@@ -209,7 +209,7 @@ SWAGGER_SETTINGS: dict[str, _typing.Any] = {
             "type": "apiKey",
             "in": "header",
             "name": "Cookie",
-            "description": "The cookie of a login; what writes wants the header X-CSRFToken too.",
+            "description": "The session cookie. Writing also needs the X-CSRFToken header.",
         },
     },
     "USE_SESSION_AUTH": True,

@@ -59,8 +59,8 @@ def unwritable(error: OSError) -> StartupError:
     """For a command that writes code, in a container that has only a copy of it."""
     return StartupError(
         f"{error.filename} cannot be written by UID {os.geteuid()}: {error.strerror}.",
-        "Run the command where your project is mounted and yours, as docs/first-evening.md does: "
-        "docker compose run --rm api python manage.py ...",
+        "Run the command where your project is mounted and belongs to you, as in "
+        "docs/first-evening.md: docker compose run --rm api python manage.py ...",
     )
 
 

@@ -107,7 +107,7 @@ def _fit(load: Load, *, enforce: bool) -> int:
                 "Lower WEB_CONCURRENCY or the number of replicas (REPLICAS), raise "
                 "max_connections, or set DB_CONNECTION_BUDGET=warn.",
             )
-        say(f"{arithmetic}: {fitting} threads a worker instead")
+        say(f"{arithmetic}: starting {fitting} threads per worker instead")
         allowed = min(allowed, fitting)
     return allowed
 
@@ -147,8 +147,8 @@ def _server(place: str, found: list[str]) -> Server | None:
         return None
     if pid != opened[0].connection.info.backend_pid:
         say(
-            f"{place} is a pooler: DB_CONNECTION_BUDGET and STATEMENT_TIMEOUT are for connections "
-            "to PostgreSQL itself, set limits of their like in the pooler"
+            f"{place} is a pooler: DB_CONNECTION_BUDGET and STATEMENT_TIMEOUT apply only to direct "
+            "connections to PostgreSQL; set such limits in the pooler"
         )
         return None
     return Server(place, len(found), most, reserved)

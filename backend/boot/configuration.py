@@ -157,7 +157,7 @@ def _system_checks() -> None:
             warn(f"{sentence(message)} {one_line(message.hint or '')}".rstrip())
     if errors:
         others = f" And {len(errors) - 1} more." if len(errors) > 1 else ""
-        hint = errors[0].hint or "Correct what it names."
+        hint = errors[0].hint or "Correct the cause that it names."
         raise StartupError(
             sentence(errors[0]) + others, f"{one_line(hint)} All of them: python manage.py check"
         )

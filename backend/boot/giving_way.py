@@ -50,8 +50,8 @@ def apply(migrate: Callable[[], object], connection: BaseDatabaseWrapper, timeou
                         "MIGRATE_LOCK_TIMEOUT.",
                     ) from error
                 say(
-                    f"a table of '{connection.alias}' is in use: the migration was rolled back "
-                    f"and tries again, {waited:.0f} of {timeout} s"
+                    f"a table of '{connection.alias}' is in use: the migration was rolled back and "
+                    f"is retried, {waited:.0f} of {timeout} s"
                 )
                 time.sleep(min(random.uniform(*PAUSE), timeout - waited))  # noqa: S311  no secret
 

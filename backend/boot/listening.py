@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from gunicorn.config import Config
 
 NO_SUCH_ADDRESS = (
-    "This container has no such address, nor any of IPv6 where the host has switched that off: "
-    "bind to 0.0.0.0, or give the container that network."
+    "The container does not have this address, or the host has disabled IPv6. Bind to 0.0.0.0, or "
+    "connect the container to that network."
 )
 NO_FOLDER = (
-    "Mount a volume at the folder of that socket, writable by UID {uid}, or choose one that is "
-    "there, such as /tmp: bind in gunicorn_conf.py."
+    "Mount a volume that UID {uid} can write to at the folder of the socket, or choose an existing "
+    "folder, such as /tmp, with bind in gunicorn_conf.py."
 )
-ANOTHER = "choose another address: PORT, or bind in gunicorn_conf.py."
+ANOTHER = "choose another address with PORT, or with bind in gunicorn_conf.py."
 # By what the system says; it is all that gunicorn passes on.
 FIXES = {
     errno.EADDRINUSE: f"Stop the program that listens there, or {ANOTHER}",
@@ -38,8 +38,8 @@ FIXES = {
 }
 # Of TCP: the kernel keeps ports below net.ipv4.ip_unprivileged_port_start for root.
 LOW_PORT = (
-    "This host keeps low ports for root. Keep PORT=8000 and publish it as the low one "
-    "(docker run -p 80:8000), or lower it: --sysctl net.ipv4.ip_unprivileged_port_start=0"
+    "This host reserves low ports for root. Keep PORT=8000 and publish it as a low port (docker "
+    "run -p 80:8000), or lower the limit: --sysctl net.ipv4.ip_unprivileged_port_start=0"
 )
 
 

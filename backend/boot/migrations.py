@@ -294,12 +294,12 @@ def _failed(alias: str, error: Exception) -> StartupError:
     elif "permission denied" in str(error):
         fix = (
             f"Grant {settings.DATABASES[alias]['USER']} the right to create tables there, or set "
-            "MIGRATE=false when somebody else migrates this database."
+            "MIGRATE=false if something else migrates this database."
         )
     elif any(text in str(error) for text in DISK_IS_FULL):
-        fix = "Free space on the disk of the database, or give its volume more, and start again."
+        fix = "Free disk space on the database server, or enlarge its volume, and start again."
     elif is_outage(error):
-        fix = "Start again when the database answers; what was not finished was rolled back."
+        fix = "Start again when the database answers. It rolled back the unfinished migration."
     return StartupError(f"Migrating database '{alias}' failed. {explained.problem}", fix)
 
 
@@ -326,4 +326,4 @@ def missing() -> Iterator[tuple[str, str, list[str]]]:
         made = [model for model in found if model._meta.managed and not model._meta.proxy]
         if made:
             operations = [f"Create model {model.__name__}" for model in made]
-            yield app_label, "has models and no migrations", operations
+            yield app_label, "has models but no migrations", operations

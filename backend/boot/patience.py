@@ -73,14 +73,14 @@ def limited(connection: BaseDatabaseWrapper, seconds: int) -> Iterator[None]:
             _hang_up(connection)
 
     try:
-        with told(f"waiting for an answer of database '{connection.alias}'", seconds, give_up):
+        with told(f"waiting for an answer from database '{connection.alias}'", seconds, give_up):
             yield
     except OperationalError as error:
         if not gave_up:
             raise
         # Or Django takes it for one that was opened.
         connection.close()
-        text = f"the server accepts connections, and did not answer for {seconds} s"
+        text = f"the server accepts connections, but did not answer for {seconds} s"
         raise OperationalError(text) from error.__cause__
 
 

@@ -110,7 +110,7 @@ def _tell(server: commands.Server) -> None:
             f'CMD as a list: CMD ["{server.name}", ...]'
         )
     if server.name == commands.GUNICORN and not (server.has_configuration or _has_another()):
-        say(f"gunicorn is given no configuration: it takes {commands.CONFIGURATION_FILE}")
+        say(f"the command names no gunicorn configuration: using {commands.CONFIGURATION_FILE}")
         os.environ[FLAGS] = f"--config {commands.CONFIGURATION_FILE} {os.environ.get(FLAGS, '')}"
 
 

@@ -87,7 +87,7 @@ def alone() -> Iterator[None]:
     """Be the one process that collects into STATIC_ROOT, which is made."""
     root = Path(settings.STATIC_ROOT)
     volume.make(root, settings.FILE_UPLOAD_DIRECTORY_PERMISSIONS or 0o775)
-    longer = "start this one again"
+    longer = "start this container again later"
     with volume.locked(root / LOCK, "collects static files", PATIENCE, longer):
         yield
 

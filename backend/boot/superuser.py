@@ -39,7 +39,7 @@ def create(env: Environment) -> None:
         )
     if not apps.is_installed("django.contrib.auth"):
         raise StartupError(
-            "DJANGO_SUPERUSER_USERNAME is set, and django.contrib.auth is not in INSTALLED_APPS.",
+            "DJANGO_SUPERUSER_USERNAME is set, but django.contrib.auth is not in INSTALLED_APPS.",
             "Add it to INSTALLED_APPS, or unset the DJANGO_SUPERUSER_ variables.",
         )
     phase.enter(phase.SUPERUSER)
@@ -48,7 +48,7 @@ def create(env: Environment) -> None:
     if not hasattr(manager, "get_by_natural_key"):
         raise StartupError(
             f"{type(manager).__name__}, the manager of {settings.AUTH_USER_MODEL}, has no "
-            "get_by_natural_key, which logging in needs.",
+            "get_by_natural_key, which logins need.",
             "Derive it from django.contrib.auth.models.BaseUserManager.",
         )
     try:

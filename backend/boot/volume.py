@@ -60,7 +60,7 @@ def locked(file: Path, what: str, timeout: int, longer: str) -> Iterator[None]:
     except locks.HeldError as error:
         raise StartupError(
             f"Another container, which {what}, has held the lock {file} for {timeout} s.",
-            f"If it is still at work, {longer}. If it hangs, stop it: the lock ends with it.",
+            f"If it is still running, {longer}. If it hangs, stop it: that releases the lock.",
         ) from error
     finally:
         _held.discard(file)

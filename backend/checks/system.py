@@ -55,7 +55,7 @@ def check_one_table_one_database(**kwargs: Any) -> list[CheckMessage]:
             if own and own != alias_of(parent):
                 messages.append(
                     Error(
-                        f"Meta.in_db is '{own}', but its rows lie in '{alias_of(parent)}' with "
+                        f"Meta.in_db is '{own}', but its rows are in '{alias_of(parent)}' with "
                         f"those of {parent._meta.label}.",
                         "Remove in_db here: the model follows its parent.",
                         model,
@@ -75,10 +75,10 @@ def check_relations_stay_in_one_database(**kwargs: Any) -> list[CheckMessage]:
             if isinstance(target, type) and alias_of(target) != alias_of(model):
                 messages.append(
                     checks.Warning(
-                        f"The relation crosses databases: {model._meta.label} lies in "
+                        f"The relation crosses databases: {model._meta.label} is in "
                         f"'{alias_of(model)}', {target._meta.label} in '{alias_of(target)}'.",
                         "The database can neither join nor check it. Keep both models in one "
-                        "database, or hold the other's key in a plain field.",
+                        "database, or store the key of the other model in a plain field.",
                         field,
                         "backend.W001",
                     )
@@ -98,9 +98,10 @@ def check_names_can_be_written_in_sql(**kwargs: Any) -> list[CheckMessage]:
             if name and {"$", "%"} & set(name) and engine.endswith(("postgresql", "postgis")):
                 messages.append(
                     checks.Warning(
-                        f"Django cannot ask PostgreSQL for the name '{name}': it has a $ or a %.",
-                        "Rename it; or read a view that gives it another name; or leave the field "
-                        "out of the model.",
+                        f"Django cannot use the name '{name}' in PostgreSQL: it contains a $ or a "
+                        "%.",
+                        "Rename it, read a view that gives it another name, or leave the field out "
+                        "of the model.",
                         place,
                         "backend.W012",
                     )
@@ -188,7 +189,7 @@ def check_hosts_and_origins_can_match(**kwargs: Any) -> list[CheckMessage]:
     """Hosts and origins have the form of what they are compared with."""
     return [
         checks.Warning(
-            f"{name} has {item!r}, which nothing can match.",
+            f"{name} contains {item!r}, which nothing can match.",
             f"Did you mean {instead}?" if instead else "Correct it, or remove it.",
             id="backend.W011",
         )

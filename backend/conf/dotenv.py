@@ -60,7 +60,7 @@ class _Parser:
                 if "\0" in value:
                     raise SyntaxProblem(
                         self.line,
-                        f"the value of {name} has a NUL byte, which no variable can hold",
+                        f"the value of {name} contains a NUL byte, which a variable cannot contain",
                         "Remove it.",
                     )
             elif name in self.environ:
@@ -91,9 +91,9 @@ class _Parser:
         if not found or not found["name"]:
             raise SyntaxProblem(
                 self.line,
-                "no NAME=value begins here",
-                "Write NAME=value. A name has letters, digits and _; a value of several lines "
-                "stands in quotes.",
+                "this is not a line of the form NAME=value",
+                "Write NAME=value. A name consists of letters, digits, and _. Enclose a value of "
+                "several lines in quotes.",
             )
         self.at = found.end()
         return found["name"], found["sign"] in ("=", ":")
@@ -119,8 +119,8 @@ class _Parser:
         if not found:
             raise SyntaxProblem(
                 self.line,
-                f"the value of {name} begins with {quote} and does not end with it",
-                f"End it with {quote}, or write a backslash before each {quote} within it.",
+                f"the value of {name} begins with {quote} but does not end with it",
+                f"End it with {quote}, or write a backslash before each {quote} inside it.",
             )
         self.at = found.end()
         return found[1].replace(f"\\{quote}", quote)
@@ -187,7 +187,7 @@ def _closing_brace(value: str, at: int) -> int:
 def _braced(inner: str, look_up: Callable[[str], str | None], note: Callable[[], None]) -> str:
     found = BRACED.fullmatch(inner)
     if not found:
-        raise ValueError("${...} holds no name of a variable")
+        raise ValueError("${...} does not contain the name of a variable")
     name, operator, other = found.groups()
     known = look_up(name)
     if operator is None:
@@ -201,5 +201,5 @@ def _braced(inner: str, look_up: Callable[[str], str | None], note: Callable[[],
     if is_set:
         return known or ""
     if operator.endswith("?"):
-        raise ValueError("${NAME?...} demands a variable that is not set")
+        raise ValueError("${NAME?...} requires a variable that is not set")
     return _substitute(other, look_up, note)

@@ -76,7 +76,7 @@ class Environment:
         if file is not None and name in self.raw:
             raise StartupError(
                 f"{name} and {name}_FILE are both set.",
-                f"Keep one of them: {name}_FILE names a file that holds the value of {name}.",
+                f"Keep one of them: {name}_FILE names a file that contains the value of {name}.",
             )
         if file is not None:
             value = _read_value(f"{name}_FILE", Path(file))
@@ -156,8 +156,9 @@ def _with_dotenv(file: Path) -> Environment:
     given = _not_given(read.values)
     os.environ.update(given)
     warnings = [
-        f"{file}, line {line}: a $ in the value of {name} names a variable that is not set, and "
-        "counts as empty, as in Docker Compose. Single quotes keep it."
+        f"{file}, line {line}: a $ in the value of {name} refers to a variable that is not set, so "
+        "the image uses an empty text, as Docker Compose does. To keep the $, put the value in "
+        "single quotes."
         for line, name in read.unset
         if name in given
     ]
@@ -305,5 +306,5 @@ def _read_value(name: str, file: Path) -> str:
             ) from None
         raise StartupError(
             f"The environment variable {name} names {file}, which cannot be read: {error}.",
-            f"Mount a file of text there, readable for UID {os.geteuid()}, or correct {name}.",
+            f"Mount a text file there that UID {os.geteuid()} can read, or correct {name}.",
         ) from error

@@ -69,7 +69,7 @@ def _written(file: Path) -> str:
         except locks.HeldError as error:
             raise StartupError(
                 f"Another process has held the lock of {file} for {PATIENCE} s.",
-                "Stop the container that hangs with it, or set DJANGO_SECRET_KEY.",
+                "Stop the container that holds the lock, or set DJANGO_SECRET_KEY.",
             ) from error
         if os.fstat(descriptor).st_gid == 0:
             # For a container under another UID: a platform that chooses it gives it group 0.

@@ -39,8 +39,7 @@ def find(module: str, root: Path = ROOT) -> tuple[str, Path] | None:
         if not stat.S_ISDIR(mode):
             raise StartupError(
                 f"{folder} is a file, not a folder.",
-                f"Make it a folder that holds {', '.join(f'{name}.py' for name in MODULES)}, "
-                "each of them optional.",
+                f"Make it a folder. It can contain {', '.join(f'{name}.py' for name in MODULES)}.",
             )
         file = folder / f"{module}.py"
         mode = _mode(file)

@@ -34,7 +34,8 @@ def _files(folder: Path) -> dict[str, str]:
     except OSError as error:
         raise StartupError(
             f"The secret store {folder} cannot be read: {one_line(error)}.",
-            "Mount the folder there, readable for the application's user, or unset SECRET_STORE.",
+            "Mount the folder there so that the application's user can read it, or unset "
+            "SECRET_STORE.",
         ) from error
     return _by_variable(str(folder), [(file.name, _read(file)) for file in files])
 
@@ -45,8 +46,9 @@ def _read(file: Path) -> str:
     except value_files.UnreadableError as error:
         raise StartupError(
             f"{file} in the secret store cannot be read: {error}.",
-            f"Make it a file of text, readable for UID {os.geteuid()}. What is not the value of a "
-            "variable is skipped where its name has a dot: keystore.p12.",
+            f"Make it a text file that UID {os.geteuid()} can read. If it is not the value of a "
+            "variable, give it a name with a dot, such as keystore.p12: the image skips such "
+            "files.",
         ) from error
 
 
@@ -69,7 +71,7 @@ def _parameters(path: str) -> dict[str, str]:
         from botocore.exceptions import BotoCoreError, ClientError
     except ImportError as error:
         raise StartupError(
-            f"SECRET_STORE is {SSM}{path}, and the package boto3 is not installed.",
+            f"SECRET_STORE is {SSM}{path}, but the package boto3 is not installed.",
             "Add 'boto3' to your requirements.txt and build the image again.",
         ) from error
     try:

@@ -44,7 +44,7 @@ def _connect(self: BaseDatabaseWrapper, conn_params: dict[str, Any]) -> Any:
     connection = _stock(self, conn_params | {LOGIN[name]: value for name, value in login.items()})
     for settings in (self.settings_dict, connections.settings[self.alias]):
         settings.update(login)
-    logger.warning("database '%s': the login was read again, and is a new one", self.alias)
+    logger.warning("database '%s': the credentials have changed, and were read again", self.alias)
     return connection
 
 

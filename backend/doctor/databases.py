@@ -125,7 +125,8 @@ def _examine(examination: Examination) -> None:
     except DatabaseError as error:
         examination.cannot_be_used(
             f"It cannot be used: {one_line(error)}",
-            "Check that the server runs, and that host, port, name, user and password are right.",
+            "Check that the server is running and that host, port, name, user, and password are "
+            "correct.",
         )
     except Exception as error:  # noqa: BLE001  a check that fails is a finding, too
         examination.findings.append(finding_of(f"database {examination.alias}", error))
@@ -137,7 +138,9 @@ def _examine_sqlite(examination: Examination, connection: SQLiteWrapper) -> None
     name = connection.settings_dict["NAME"]
     # To connect would make an empty one.
     if not connection.is_in_memory_db() and not Path(name).exists():
-        examination.add(PROBLEM, f"{name} does not exist.", "Start the server once, with MIGRATE.")
+        examination.add(
+            PROBLEM, f"{name} does not exist.", "Start the server once, with MIGRATE=true."
+        )
         return
     connection.ensure_connection()
     version = ".".join(map(str, connection.Database.sqlite_version_info))
@@ -171,7 +174,7 @@ def _geometry(alias: str, facts: Facts) -> Iterator[Finding]:
         yield Finding(
             WARNING,
             subject,
-            f"PostGIS is {facts.postgis}, and the server has {facts.postgis_available}.",
+            f"PostGIS is {facts.postgis}, but the server has {facts.postgis_available}.",
             "Run ALTER EXTENSION postgis UPDATE; as the extension's owner.",
         )
     users = [
@@ -186,7 +189,7 @@ def _geometry(alias: str, facts: Facts) -> Iterator[Finding]:
         yield Finding(
             PROBLEM,
             subject,
-            f"PostGIS lies in a schema that is not on the search_path ({facts.search_path}), and "
+            f"PostGIS is in a schema that is not on the search_path ({facts.search_path}), but "
             f"{users[0]} has a geometry.",
             "Add that schema, most often public, to the search_path of this database.",
         )
@@ -194,7 +197,7 @@ def _geometry(alias: str, facts: Facts) -> Iterator[Finding]:
         yield Finding(
             PROBLEM,
             subject,
-            f"PostGIS is not installed, and {users[0]} has a geometry.",
+            f"PostGIS is not installed, but {users[0]} has a geometry.",
             "Run CREATE EXTENSION postgis; as a superuser of that database.",
         )
 
@@ -204,7 +207,7 @@ def _search_path(alias: str, facts: Facts) -> Iterator[Finding]:
         if schema in facts.searched or schema == "$user":
             continue
         missing = schema not in facts.schemas
-        what = "does not exist" if missing else "may not be used by this user"
+        what = "does not exist" if missing else "cannot be used by this user"
         # New tables go to the first that exists: not where they were meant to be.
         yield Finding(
             WARNING if position and facts.searched else PROBLEM,
@@ -232,7 +235,7 @@ def clock(alias: str, facts: Facts) -> Iterator[Finding]:
         PROBLEM if difference > CLOCK_PROBLEM else WARNING,
         f"database {alias}",
         f"Its clock is {difference:.0f} s {'ahead of' if ahead > 0 else 'behind'} this one.",
-        "Let both hosts take their time from the same servers (NTP).",
+        "Synchronize both hosts with the same time servers (NTP).",
     )
 
 
@@ -273,5 +276,5 @@ def _migrations(examination: Examination, connection: BaseDatabaseWrapper) -> It
             WARNING,
             subject,
             f"It has migrations that this image does not know: {', '.join(sorted(unknown)[:3])}.",
-            "Run the image that made them; or take them back there before running an older one.",
+            "Run the image that added them, or reverse them with it before you run an older image.",
         )

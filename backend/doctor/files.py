@@ -23,7 +23,7 @@ def static_files() -> Iterator[Finding]:
         yield Finding(
             WARNING,
             "static files",
-            "STATIC_ROOT is not set: the admin and the documentation have no style.",
+            "STATIC_ROOT is not set: the admin and the documentation have no style sheets.",
             "Remove STATIC_ROOT from local_settings/settings.py to get the image's own.",
         )
         return
@@ -34,10 +34,10 @@ def static_files() -> Iterator[Finding]:
     root = Path(settings.STATIC_ROOT)
     kept = static.kept()
     if not kept:
-        yield Finding(PROBLEM, "static files", f"Nothing is collected in {root}.", COLLECT)
+        yield Finding(PROBLEM, "static files", f"No files are collected in {root}.", COLLECT)
         return
     if kept[0] != static.sources():
-        message = f"Those in {root} are not those that the applications have now."
+        message = f"The files in {root} differ from those that the applications have now."
         yield Finding(PROBLEM, "static files", message, COLLECT)
         return
     missing = _missing()
@@ -45,10 +45,10 @@ def static_files() -> Iterator[Finding]:
         message = f"{len(missing)} of them are missing in {root}: {', '.join(missing[:3])}."
         yield Finding(PROBLEM, "static files", message, COLLECT)
     elif not static.is_current():
-        message = f"Those in {root} are not those that were collected there."
+        message = f"The files in {root} have changed since they were collected."
         yield Finding(PROBLEM, "static files", message, COLLECT)
     else:
-        yield Finding(OK, "static files", f"are collected in {root}, all of them")
+        yield Finding(OK, "static files", f"are all collected in {root}")
 
 
 def _missing() -> list[str]:
@@ -71,7 +71,8 @@ def permissions(kept: str | None) -> Iterator[Finding]:
         yield Finding(
             WARNING,
             "files",
-            "This runs as root, who may write everywhere: what the server may is not known.",
+            "This command runs as root, who can write everywhere, so it cannot check what the "
+            "server can write.",
             "Run it as the server's user: docker exec --user 1001:0 CONTAINER python manage.py "
             "doctor",
         )
@@ -87,7 +88,7 @@ def permissions(kept: str | None) -> Iterator[Finding]:
             WARNING,
             "files",
             f"The application (UID {uid}) can write to its own code: {', '.join(mine)}.",
-            "Let it belong to root: COPY without --chown in the Dockerfile, mounts with :ro.",
+            "Let root own the code: COPY without --chown in the Dockerfile, mounts with :ro.",
         )
     else:
         yield Finding(OK, "files", f"UID {uid} cannot write to the code")
@@ -101,7 +102,7 @@ def _writable(name: str, needed_by: str | None, uid: int) -> Finding:
     if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
         return Finding(OK, "files", f"{name} ({folder}) can be written by UID {uid}")
     if not needed_by:
-        said = f"{name} ({folder}) cannot be written by UID {uid}, and nothing here has to"
+        said = f"{name} ({folder}) cannot be written by UID {uid}, and nothing here needs that"
         return Finding(OK, "files", said)
     if not existing.is_dir():
         message = f"{name} is {folder}, and {existing} is a file."

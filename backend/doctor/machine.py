@@ -27,11 +27,11 @@ def memory_and_cpu(workers: int, cgroup: Path = limits.CGROUP) -> Iterator[Findi
         yield Finding(
             WARNING,
             "memory",
-            f"{workers} workers may need {_mib(need)}, and {_mib(memory)} are allowed: the kernel "
-            "kills them when it is used up.",
+            f"{workers} workers can need {_mib(need)}, but {_mib(memory)} are allowed: the kernel "
+            "kills workers when the memory is used up.",
             f"Set WEB_CONCURRENCY={fit}, or allow {_mib(need)}."
             if fit < workers
-            else f"Allow {_mib(need)}: one worker is the least.",
+            else f"Allow {_mib(need)}, which one worker needs.",
         )
     cores = limits.cpu_cores(cgroup)
     # gunicorn's own advice for the most: https://docs.gunicorn.org/en/stable/design.html
@@ -48,12 +48,12 @@ def open_files(worker_connections: int, threads: int, databases: int) -> Iterato
     allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     need = worker_connections + threads * databases + OTHER_FILES
     if allowed == resource.RLIM_INFINITY or need <= allowed:
-        yield Finding(OK, "open files", f"{need} for a worker, {allowed} allowed")
+        yield Finding(OK, "open files", f"{need} per worker, {allowed} allowed")
     else:
         yield Finding(
             WARNING,
             "open files",
-            f"A worker may need {need}, and {allowed} are allowed.",
+            f"A worker can need {need}, but {allowed} are allowed.",
             f"Run with --ulimit nofile={need}, or lower worker_connections in gunicorn_conf.py.",
         )
 

@@ -87,8 +87,8 @@ def _columns(
         fix = "Correct db_column of its field, or remove the field."
         if model._meta.pk.auto_created and model._meta.pk.column in absent:
             fix = (
-                "It is the key that Django adds to a model that names none. Set primary_key on the "
-                "field whose values are unique, or name several in a CompositePrimaryKey."
+                "Django adds this key to a model without a primary key. Set primary_key on the "
+                "field whose values are unique, or name several fields in a CompositePrimaryKey."
             )
         yield PROBLEM, f"The table '{table}' has no column {_some(absent)}.", fix
     if denied:
@@ -97,18 +97,18 @@ def _columns(
         part = "" if whole else f" {_some(denied)} of"
         fix = f"Run GRANT SELECT{of} ON {quote(table)} TO {quote(role)}; as the table's owner, or "
         fix += "remove " + ("the model." if whole else "these fields from the model.")
-        yield PROBLEM, f"The role '{role}' may not read{part} the table '{table}'.", fix
+        yield PROBLEM, f"The role '{role}' cannot read{part} the table '{table}'.", fix
 
 
 def _key(
     connection: BaseDatabaseWrapper, model: type[models.Model], kind: str | None
 ) -> Iterator[tuple[str, str, str]]:
     names, table = key_columns(model), model._meta.db_table
-    fix = "Make a key of the columns that are unique together: a CompositePrimaryKey"
+    fix = "Make the columns that are unique together the key: a CompositePrimaryKey"
     if kind not in OF_NO_TABLE:
         if not has_unique_key(model, connection.alias):
-            message = f"No unique index of the table '{table}' says that its primary key is one"
-            message += f" ({_some(names)}): pages go by offset, and a detail can be an error 500."
+            message = f"The table '{table}' has no unique index on its primary key ({_some(names)})"
+            message += ": pages use an offset, and the page of a row can be an error 500."
             yield WARNING, message, f"{fix} that has such an index."
         return
     columns = ", ".join(map(connection.ops.quote_name, names))
@@ -125,7 +125,10 @@ def _key(
         cursor.execute(sql)
         several = cursor.fetchone()
     if several:
-        message = f"Rows of '{table}' share a primary key ({_some(names)}): pages leave some out."
+        message = (
+            f"Some rows of '{table}' have the same primary key ({_some(names)}), so pages leave "
+            "rows out."
+        )
         yield WARNING, message, f"{fix}."
 
 
@@ -144,8 +147,8 @@ def _systems(
             continue
         label = srid.storage(field, connection.alias).label
         if label not in (0, srid.WGS84):
-            message = f"The field '{field.name}' has srid={field.srid}, and its rows have {label}: "
-            message += "lists and streams show them as they are stored, as if in degrees."
+            message = f"The field '{field.name}' has srid={field.srid}, but its rows have {label}: "
+            message += "lists and streams show the stored coordinates as if they were in degrees."
             yield WARNING, message, f"Set srid={label} on the field."
 
 
@@ -168,7 +171,7 @@ def _times(
             WARNING,
             f"database {alias}",
             f"Timestamps without time zone ({_some(names)}) are shown in TIME_ZONE "
-            f"({settings.TIME_ZONE}), and filters compare them in {connection.timezone_name}.",
+            f"({settings.TIME_ZONE}), but filters compare them in {connection.timezone_name}.",
             f'Set DATABASES["{alias}"]["TIME_ZONE"] = "{settings.TIME_ZONE}".',
         )
 

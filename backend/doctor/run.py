@@ -33,12 +33,12 @@ FIXES = {
     "security.W020": "Set ALLOWED_HOSTS to the host names of this API.",
     **dict.fromkeys(
         ("security.W004", "security.W008", "security.W012", "security.W016"),
-        "Set BEHIND_PROXY=true where a proxy of yours ends HTTPS.",
+        "Set BEHIND_PROXY=true if your own proxy terminates HTTPS.",
     ),
 }
 ADVICE = (
-    "Set it in local_settings/settings.py, or name {id} in SILENCED_SYSTEM_CHECKS where it does "
-    "not apply: https://docs.djangoproject.com/en/5.2/ref/checks/"
+    "Set it in local_settings/settings.py, or name {id} in SILENCED_SYSTEM_CHECKS if it does not "
+    "apply: https://docs.djangoproject.com/en/5.2/ref/checks/"
 )
 HOME = "/home/app"
 SHOWN = ("level", "subject", "message", "fix")  # of a finding, to programs
@@ -74,7 +74,7 @@ def _environment(env: Environment) -> Iterator[Finding]:
         message = f"{name} is set, but the image does not use it."
         yield Finding(WARNING, "environment", message, f"Did you mean {meant}? If not, unset it.")
     if not (misspelt or unreadable or env.warnings):
-        yield Finding(OK, "environment", "every variable can be read, and none looks misspelt")
+        yield Finding(OK, "environment", "all values are valid, and no name looks misspelled")
 
 
 def _system_checks() -> Iterator[Finding]:
@@ -89,7 +89,7 @@ def _system_checks() -> Iterator[Finding]:
         fix = FIXES.get(message.id or "") or message.hint or ADVICE.format(id=message.id)
         yield Finding(level, "check --deploy", sentence(message), one_line(fix))
     if not messages:
-        yield Finding(OK, "check --deploy", "nothing to say")
+        yield Finding(OK, "check --deploy", "nothing to report")
 
 
 def _databases_and_limits(env: Environment) -> Iterator[Finding]:

@@ -23,9 +23,9 @@ def shared_migrations(examinations: list[Examination]) -> Iterator[Finding]:
                 PROBLEM,
                 f"database {examination.alias}",
                 f"Its search_path ({facts.search_path}) finds the django_migrations table of "
-                f"'{owner}': what is applied to one counts as applied to the other.",
-                "Put a schema of its own first in its search_path, and create django_migrations "
-                "there by migrating it alone with only that schema on the path.",
+                f"'{owner}': migrations that are applied to one count as applied to the other.",
+                "Put a separate schema first in its search_path. To create django_migrations "
+                "there, migrate this database alone, with only that schema on the path.",
             )
 
 
@@ -50,6 +50,6 @@ def connection_budget(examinations: list[Examination], load: Load) -> Iterator[F
                 WARNING,
                 "connections",
                 arithmetic + ".",
-                "Lower WEB_CONCURRENCY or WEB_THREADS, raise max_connections, or put a pooler "
-                "before the server.",
+                "Lower WEB_CONCURRENCY or WEB_THREADS, raise max_connections, or put a pooler in "
+                "front of the server.",
             )

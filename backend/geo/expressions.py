@@ -183,7 +183,7 @@ def geometry(column: Column) -> str:
     """The geometry as the serializer's field shows it: stored, or in its ``transform``."""
     field, source = column.field, column.model_field
     if not isinstance(source, models.GeometryField):
-        raise refuse(field, f"{type(source).__name__} is no geometry of PostGIS")
+        raise refuse(field, f"{type(source).__name__} is not a PostGIS geometry")
     for option in ("remove_dupes", "auto_bbox"):
         if getattr(field, option):
             raise refuse(field, f"its option {option} is Python code")
@@ -193,7 +193,7 @@ def geometry(column: Column) -> str:
     if field.transform is None:
         return stored
     if not isinstance(field.transform, int):
-        raise refuse(field, "transform is no number of a spatial reference system")
+        raise refuse(field, "transform is not the number of a spatial reference system")
     if source.srid <= 0:
         return stored  # as the page, which knows no SRID of it
     # Django takes the model's SRID, whatever the row says.
@@ -203,7 +203,7 @@ def geometry(column: Column) -> str:
 def _decimals(column: Column, default: int) -> int:
     given = default if column.field.precision is None else column.field.precision
     if not isinstance(given, int) or given < 0:
-        raise refuse(column.field, f"precision is {given!r}, no number of decimals")
+        raise refuse(column.field, f"precision is {given!r}, which is not a number of decimals")
     return given
 
 
@@ -229,12 +229,12 @@ def _as_declared(column: Column) -> str:
         return column.label
     said = type(source).__name__
     if annotation is not None:
-        reason = f"the annotation says {said}, and PostgreSQL gives {stored}"
-        raise refuse(column.field, reason, "Give it the output_field of that, or a Cast()")
+        reason = f"the annotation says {said}, but PostgreSQL returns {stored}"
+        raise refuse(column.field, reason, "Give it an output_field of that type, or a Cast()")
     raise refuse(
         column.field,
-        f"the model says {said}, and the column is of type {stored}",
-        "Declare in the model what the column is",
+        f"the model says {said}, but the column has the type {stored}",
+        "Declare the type of the column in the model",
     )
 
 
@@ -266,7 +266,7 @@ def _choice(column: Column, ref: str) -> Value:
     values = column.field.choice_strings_to_values.values()
     stored = str if isinstance(column.model_field, TEXT) else int
     if any(type(getattr(choice, "value", choice)) is not stored for choice in values):
-        raise refuse(column.field, "its choices are of another type than the column")
+        raise refuse(column.field, "its choices have another type than the column")
     _expect(column, *TEXT, *INTEGER)
     return _as_stored(column, ref)
 
@@ -394,7 +394,10 @@ def _list(column: Column, ref: str) -> Value:
         ref = ref if one.sql == "one" else f"{ref}::text[]"
         return Value(f"to_json({ref})::text", Kind.JSON)
     if depth > 1:
-        raise refuse(column.field, f"PostgreSQL writes no {type(leaf.field).__name__} so deep")
+        raise refuse(
+            column.field,
+            f"PostgreSQL does not write a {type(leaf.field).__name__} nested so deeply",
+        )
     joined = f"string_agg({one.json}, ',' ORDER BY number)"
     rows = f"unnest({ref}) WITH ORDINALITY elements (one, number)"
     whole = f"(SELECT '[' || coalesce({joined}, '') || ']' FROM {rows})"  # noqa: S608
@@ -440,7 +443,7 @@ def _as_stored(column: Column, ref: str) -> Value:
     for stored, writer in STORED.items():
         if isinstance(column.model_field, stored):
             return writer(column, ref)
-    raise refuse(column.field, f"{type(column.model_field).__name__} has no JSON of its own")
+    raise refuse(column.field, f"{type(column.model_field).__name__} has no JSON form of its own")
 
 
 def _stored_uuid(column: Column, ref: str) -> Value:

@@ -302,7 +302,7 @@ def _with_numbers(data: Any) -> Any:
     Raises ValueError for what can be read once only, and was.
     """
     if isinstance(data, Iterator):
-        raise ValueError(f"a float in a {type(data).__name__} is no JSON number: make it a list")
+        raise ValueError(f"a float in a {type(data).__name__} is not a JSON number: make it a list")
     if isinstance(data, float) and not math.isfinite(data):
         return "NaN" if math.isnan(data) else "Infinity" if data > 0 else "-Infinity"
     if isinstance(data, dict) and not isinstance(data, GeoJsonDict):
@@ -319,7 +319,7 @@ def install() -> None:
     ]
     if unknown:
         logger.warning(
-            "FAST_GEOJSON has no effect: %s of the installed release is not known to it",
+            "FAST_GEOJSON has no effect: it does not know %s of the installed release",
             ", ".join(unknown),
         )
         return

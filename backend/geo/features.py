@@ -41,7 +41,7 @@ def _to_internal_value(self: GeoFeatureModelSerializer, data: Any) -> Any:
         # A feature without any has null there: RFC 7946, section 3.2.
         properties = {} if data["properties"] is None else data["properties"]
         if not isinstance(properties, Mapping):
-            raise ValidationError({"properties": ["This is an object, or null."]})
+            raise ValidationError({"properties": ["Expected an object or null."]})
         # A copy, because the geometry is put among them.
         data = {**data, "properties": {**properties}}
     elif _is_feature(self, data):

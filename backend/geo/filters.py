@@ -60,7 +60,7 @@ PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
     "tile": (_TILE, f"Rows that lie at least partly in this map tile: {spatial_values.TILE}."),
     "point": (_LONLAT, f"Rows within `{{dist}}` metres of {spatial_values.POINT}."),
     "dist": (_METRES, "Metres from `{point}`."),
-    "intersects": (_GEOMETRY, f"Rows that share a place with this: {spatial_values.GEOMETRY}."),
+    "intersects": (_GEOMETRY, f"Rows that intersect this: {spatial_values.GEOMETRY}."),
     "contains": (_GEOMETRY, f"Rows that contain all of this: {spatial_values.GEOMETRY}."),
     "within": (_GEOMETRY, f"Rows that lie wholly within this: {spatial_values.GEOMETRY}."),
 }
@@ -193,7 +193,7 @@ class StableOrderingFilter(OrderingFilter):
             if name not in known:
                 reason = f"is not one of {', '.join(known)}"
                 if name in shown:
-                    reason = f"has no order: PostgreSQL sorts no {kinds[name]}"
+                    reason = f"has no order: PostgreSQL cannot sort {kinds[name]}"
                 raise ValidationError({self.ordering_param: f"{term!r} {reason}."})
         return terms
 
@@ -229,8 +229,8 @@ class StableOrderingFilter(OrderingFilter):
         if model is not None:
             names = [name for name, _ in self.get_valid_fields(model._default_manager.none(), view)]
             parameter["description"] = (
-                f"Fields to order by, with commas between: {', '.join(names)}; "
-                "with - before it, in descending order."
+                f"Fields to order by, separated by commas: {', '.join(names)}. A - before a field "
+                "means descending order."
             )
             terms = [sign + name for name in names for sign in ("", "-")]
             parameter["schema"] = {"type": "array", "items": {"type": "string", "enum": terms}}
@@ -314,7 +314,11 @@ class _Given:
     def _near(self) -> Q:
         if "point" not in self.given:
             raise ValidationError(
-                {self.names["point"]: f"{self.names['dist']} needs it: {spatial_values.POINT}."}
+                {
+                    self.names[
+                        "point"
+                    ]: f"{self.names['dist']} needs this parameter: {spatial_values.POINT}."
+                }
             )
         lonlat = spatial_values.point(self.names["point"], self.given["point"])
         metres = float(DEFAULT_DISTANCE)

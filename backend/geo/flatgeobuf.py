@@ -151,8 +151,8 @@ def _geometry(column: Column | None, precision: int) -> str:
     source: Any = None if column is None else column.model_field
     if column is None or not _is_of_one_type(source):
         raise NoFlatGeobuf(
-            "PostGIS writes FlatGeobuf of one type of geometry only, and this API does not say "
-            "which it has. Ask for format=geojson."
+            "PostGIS can write only one type of geometry to FlatGeobuf, but this API does not "
+            "declare which type it has. Ask for format=geojson."
         )
     srid = source.srid if column.field.transform is None else column.field.transform
     stored = expressions.geometry(column)

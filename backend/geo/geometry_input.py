@@ -22,9 +22,9 @@ from rest_framework_gis.fields import GeometryField
 from backend.geo import srid
 from backend.geo.srid import WGS84
 
-CURVE = "Curves cannot be stored by this API. Send straight lines instead."
+CURVE = "This API cannot store curves. Send straight lines instead."
 KIND = "Expected a {wanted}, got a {given}."
-EMPTY = "The geometry is empty. Send null where there is none."
+EMPTY = "The geometry is empty. Send null if there is no geometry."
 NUMBERS = "The geometry has a coordinate that is not a finite number."
 DEGREES = "Coordinates are longitude (-180 to 180) and latitude (-90 to 90)."
 NOWHERE = "The geometry has no place in the coordinate system of the data (SRID {srid})."

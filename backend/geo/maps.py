@@ -105,7 +105,7 @@ class MapMixin(FormatsMixin, KnownParametersMixin, _ViewSet):
         shown = self.get_map()
         if shown is None:
             raise ImproperlyConfigured(
-                f"{type(self).__name__} has no URL for its tiles. Register it with a router of "
+                f"{type(self).__name__} has no URL for its tiles. Register it with a router from "
                 "REST framework."
             )
         return Response(shown)

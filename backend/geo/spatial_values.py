@@ -157,7 +157,7 @@ def _read(parameter: str, text: str) -> GEOSGeometry:
     except (GEOSException, GDALException, ValueError, TypeError, KeyError, RecursionError):
         raise _wrong(parameter, GEOMETRY) from None
     if read.srid not in (None, 4326):
-        raise _wrong(parameter, GEOMETRY, f"its coordinates are said to be of SRID {read.srid}")
+        raise _wrong(parameter, GEOMETRY, f"it says that its coordinates have SRID {read.srid}")
     read.srid = 4326
     return read
 

@@ -184,7 +184,7 @@ def shown_fields(
         # One that this request leaves out is known all the same.
         if unknown := missing and missing - set(serializer.get_fields()):
             raise NotInDatabase(
-                f"{type(serializer).__name__} shows no field {sorted(unknown)[0]!r}.",
+                f"{type(serializer).__name__} does not show a field {sorted(unknown)[0]!r}.",
                 f"Choose from: {', '.join(fields)}.",
             )
         names = [name for name in names if name in only]
@@ -199,7 +199,7 @@ def checked_queryset(rows: Any) -> models.QuerySet[Any]:
     if isinstance(rows, models.QuerySet):
         return rows
     raise NotInDatabase(
-        f"The rows are a {type(rows).__name__} that filter_queryset() made.",
+        f"filter_queryset() returned a {type(rows).__name__}.",
         "Have it return a QuerySet, or ask for format=json.",
     )
 
@@ -244,7 +244,7 @@ def _geometry_name(
     if wanted is not None:
         if not isinstance(fields.get(wanted), GeometryField):
             raise NotInDatabase(
-                f"{type(serializer).__name__} shows no geometry {wanted!r}.",
+                f"{type(serializer).__name__} does not show a geometry {wanted!r}.",
                 "Name one of its GeometryFields.",
             )
         return wanted
@@ -267,7 +267,7 @@ def _id_name(
 def _check_hooks(field: serializers.Field[Any, Any, Any, Any]) -> None:
     """Raises NotInDatabase where the field's class alone says that it is not of one column."""
     if isinstance(field, (serializers.BaseSerializer, relations.ManyRelatedField)):
-        raise refuse(field, f"{type(field).__name__} holds other objects")
+        raise refuse(field, f"{type(field).__name__} contains other objects")
     if field.source == "*":
         raise refuse(field, f"{type(field).__name__} gets the whole object")
     if changed := hook_of_a_team(type(field), FIELD_HOOKS):
@@ -317,7 +317,7 @@ def _model_source(
     for step in steps[:-1]:
         relation = _model_field(field, model, step)
         if not isinstance(relation, FORWARD) or step != relation.name:
-            raise refuse(field, f"{step!r} is no foreign key of {model.__name__}")
+            raise refuse(field, f"{step!r} is not a foreign key of {model.__name__}")
         model = relation.related_model
         # Not by db_for_read, which may choose another replica each time. A replica has the tables
         # of its original.
@@ -326,8 +326,8 @@ def _model_source(
         # Where the relation is empty the page shows null only for these, else the default.
         shows_null = isinstance(field, relations.SlugRelatedField) and len(steps) == 2
         if relation.null and field.default is not empty and not shows_null:
-            reason = f"{step!r} can be empty, where a page shows the default"
-            raise refuse(field, reason, "Give the field allow_null=True in its place")
+            reason = f"{step!r} can be empty, and a page then shows the default"
+            raise refuse(field, reason, "Give the field allow_null=True instead")
         path.append(step)
     column = _model_field(field, model, steps[-1])
     last: Any = column
@@ -357,9 +357,9 @@ def _model_field(
     try:
         found: Any = model._meta.pk if name == "pk" else model._meta.get_field(name)
     except FieldDoesNotExist:
-        raise refuse(field, f"{model.__name__}.{name} is no field of the model") from None
+        raise refuse(field, f"{model.__name__}.{name} is not a field of the model") from None
     if not getattr(found, "concrete", False) or found.many_to_many:
-        raise refuse(field, f"{model.__name__}.{name} is no column")
+        raise refuse(field, f"{model.__name__}.{name} is not a column")
     column: models.Field[Any, Any] = found
     return column
 
@@ -389,8 +389,8 @@ def _inner_select(
     query = queryset.query
     if query.combinator:
         raise NotInDatabase(
-            f"A {query.combinator}() of querysets cannot be read by SQL of ours.",
-            "Give the view a queryset without it, with Q(...) | Q(...).",
+            f"The image cannot read a {query.combinator}() of querysets with its own SQL.",
+            "Give the view a queryset without it, such as filter(Q(...) | Q(...)).",
         )
     if is_chosen(queryset):
         # Which of equal rows are taken is left to no plan: they are those of the page.

@@ -297,9 +297,9 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
             return sessions.current(query.using, self.stream_settings)
         if sessions.facts(query.using).has_computed_names:
             raise StreamingUnavailable(
-                "A function of this API's database reads settings whose names it makes up, so "
-                "that a stream may show other rows than the page. Name them in stream_settings "
-                "of the view."
+                "A function in this API's database reads settings whose names it computes, so a "
+                "stream could show other rows than the page. Name these settings in "
+                "stream_settings of the view."
             )
         return sessions.current(query.using, sessions.names_in(query.sql, query.params))
 
@@ -346,7 +346,7 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
             return
         refused = sorted(named_by(paginator) - harmless)
         if given := [name for name in refused if request.query_params.get(name)]:
-            advice = f"A stream has no pages. Say which rows with {' and '.join(followed)}, or "
+            advice = f"A stream has no pages. Choose the rows with {' and '.join(followed)}, or "
             raise exceptions.ValidationError(
                 dict.fromkeys(given, f"{advice}leave it out for all of them.")
             )

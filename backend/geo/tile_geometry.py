@@ -31,7 +31,7 @@ def drawn_name(serializer: serializers.Serializer[Any], chosen: str | None) -> s
     if name is not None and name in serializer.fields:
         return name
     raise NotInDatabase(
-        f"{type(serializer).__name__} shows no geometry.",
+        f"{type(serializer).__name__} does not show a geometry.",
         "Add a GeometryField to its fields, or name the one it has in tile_geometry of the view.",
     )
 
@@ -50,9 +50,10 @@ def refuse_rounded(
     field: Any = serializer.fields[name]
     if is_blurred(field) and field.source not in (allowed or ()):
         raise Rounded(
-            f"{name} is shown with precision={field.precision}, and a tile would tell where it is.",
-            "Name another geometry in tile_geometry of the view; or this one in its "
-            "spatial_filter_fields, if everybody may know where it is.",
+            f"{name} is shown with precision={field.precision}, but a tile would show exactly "
+            "where it is.",
+            "Name another geometry in tile_geometry of the view. If everyone can know where this "
+            "one is, name it in spatial_filter_fields instead.",
         )
 
 

@@ -76,7 +76,7 @@ class NoPostGIS(APIException):
     default_code = "no_postgis"
 
     def __init__(self, using: str) -> None:
-        super().__init__(f"Vector tiles need PostGIS; the database '{using}' is another.")
+        super().__init__(f"Vector tiles need PostGIS; the database '{using}' is not PostGIS.")
 
 
 class Overlaps(Func):
@@ -335,7 +335,7 @@ def _geometry(query: FeatureQuery) -> Column:
     """What is drawn. Raises NotInDatabase."""
     if query.geometry is None:  # the field is there, and only for writing
         raise NotInDatabase(
-            "The serializer shows no geometry.",
+            "The serializer does not show a geometry.",
             "Name one that it shows in tile_geometry of the view.",
         )
     return query.geometry

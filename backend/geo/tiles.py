@@ -145,8 +145,8 @@ class TilesMixin(StoredTextMixin, MapMixin):
         zoom = {"type": "integer", "minimum": cls.tile_min_zoom, "maximum": deepest}
         return {
             "z": {**zoom, "description": "Zoom."},
-            "x": {**across, "description": "Column from the west, below 2^z."},
-            "y": {**across, "description": "Row from the north, below 2^z."},
+            "x": {**across, "description": "Column, counted from the west: 0 to 2^z - 1."},
+            "y": {**across, "description": "Row, counted from the north: 0 to 2^z - 1."},
         }
 
     def drawn_field(self, serializer: Serializer[Any]) -> str | None:
@@ -184,7 +184,7 @@ class TilesMixin(StoredTextMixin, MapMixin):
             raise ValidationError({"z": [f"Choose a zoom from {self.tile_min_zoom} to {last}."]})
         for name in "xy":
             if not 0 <= numbers[name] < 2**z:
-                raise ValidationError({name: [f"At zoom {z} it goes from 0 to {2**z - 1}."]})
+                raise ValidationError({name: [f"At zoom {z}, choose from 0 to {2**z - 1}."]})
         return z, numbers["x"], numbers["y"]
 
     def _tile_url(self) -> str:
@@ -206,7 +206,7 @@ class TilesMixin(StoredTextMixin, MapMixin):
 TilesMixin.tile._swagger_auto_schema = {  # type: ignore[attr-defined]  # its mark
     "responses": {
         200: f"A Mapbox vector tile, {MEDIA_TYPE}",
-        204: "Nothing is in this tile",
-        304: "The tile is as it was (If-None-Match)",
+        204: "This tile is empty",
+        304: "The tile has not changed (If-None-Match)",
     }
 }

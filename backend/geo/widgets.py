@@ -31,7 +31,10 @@ DJANGOS_PLACE = (5, 47, 12)
 def install() -> None:
     """Let the widgets use the OpenLayers of the image, and no tile server."""
     if hashlib.sha256(SCRIPT.read_bytes()).hexdigest() != KNOWN:
-        logger.warning("The map of forms comes from other hosts: %s is not the known one.", SCRIPT)
+        logger.warning(
+            "The maps in forms load from other hosts: %s is not the version that the image knows.",
+            SCRIPT,
+        )
         return
     media = OpenLayersWidget.Media
     styles = [_own(url) for url in media.css["all"]]

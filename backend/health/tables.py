@@ -47,8 +47,8 @@ def lost(alias: str) -> StartupError | None:
     first = missing[0]._meta
     others = f" and {len(missing) - 1} more" if missing[1:] else ""
     return StartupError(
-        f"Database '{alias}' has no table '{first.db_table}' ({first.label}){others}, though the "
-        "migrations that make it are recorded there.",
+        f"Database '{alias}' has no table '{first.db_table}' ({first.label}){others}, although the "
+        "migrations that create it are recorded there.",
         _fix(alias, first.app_label, missing),
     )
 
@@ -58,12 +58,14 @@ def _fix(alias: str, app_label: str, missing: list[type[models.Model]]) -> str:
     if set(of_app) <= set(missing):
         migrate = f"python manage.py migrate --database {alias} {app_label}"
         return (
-            f"If in_db moved it there, make it: {migrate} zero --fake && {migrate}; its rows stay "
-            "where they were. Else restore it from a backup."
+            f"If in_db moved the model there, create the table: {migrate} zero --fake && "
+            f"{migrate}; its rows stay where they were. Otherwise, restore the table from a "
+            "backup."
         )
     return (
-        "If in_db moved it there, make it by a new migration: SeparateDatabaseAndState("
-        "database_operations=[migrations.CreateModel(...)]). Else restore it from a backup."
+        "If in_db moved the model there, create the table in a new migration: "
+        "SeparateDatabaseAndState(database_operations=[migrations.CreateModel(...)]). Otherwise, "
+        "restore the table from a backup."
     )
 
 

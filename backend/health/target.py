@@ -78,10 +78,10 @@ def warn_of_unseen(server: Arbiter) -> None:
     """gunicorn's hook when_ready: what is missing where the image did not see its command."""
     if command := os.environ.get(UNSEEN):
         server.log.warning(
-            "gunicorn was started by %r, which the image does not see into: no database was waited "
-            "for, nothing was migrated or collected, and what is in flight may be cut when the "
-            "container stops. Start it there with: exec /code/bin/docker-entrypoint.sh gunicorn "
-            "backend.wsgi -c gunicorn_conf.py",
+            "%r started gunicorn without the image's entry point: nothing waited for databases, "
+            "applied migrations, or collected static files, and requests can be cut off when the "
+            "container stops. Start gunicorn there with: exec /code/bin/docker-entrypoint.sh "
+            "gunicorn backend.wsgi -c gunicorn_conf.py",
             command,
         )
 

@@ -46,7 +46,7 @@ TIMES = 20
 # What Django's own views take into memory whole, and what a parser of the team's may.
 WHOLE = "DATA_UPLOAD_MAX_MEMORY_SIZE"
 JSON = re.compile(r".*[/+]json")
-FULL = "The bodies of other requests take the memory of this server. Try again in a few seconds."
+FULL = "The bodies of other requests use all the memory of this server. Try again in a few seconds."
 TAKEN_WHOLE = re.compile(r"application/x-www-form-urlencoded|.*[/+]json")
 PARSED_WHOLE = re.compile(r"application/x-www-form-urlencoded|.*[/+](json|xml|yaml)")
 
@@ -115,7 +115,7 @@ class _Body:
         self._name, self._limit = min(bounds.items(), key=lambda item: item[1])
         self._is_json = is_whole and bool(JSON.fullmatch(kind))
         self._of_byte = OF_BYTE if is_whole else int(_are_files_in_memory())
-        self._most = memory.most(), "the container's limit of memory"
+        self._most = memory.most(), "the container's memory limit"
         if self._is_json and whole is not None:
             self._most = min(self._most, (whole * TIMES, f"{TIMES} times {WHOLE}"))
         self._announced, self._read, self._taken = size, 0, 0
@@ -149,9 +149,9 @@ class _Body:
     def _check_size(self, size: int) -> None:
         limit, name = self._limit, self._name
         if self._of_byte and memory.most() < limit * self._of_byte:
-            limit, name = int(memory.most()) // self._of_byte, "the container's limit of memory"
+            limit, name = int(memory.most()) // self._of_byte, "the container's memory limit"
         if size > limit:
-            detail = f"The body of a request of this type has at most {limit} bytes here ({name})."
+            detail = f"The body of a request of this type can have at most {limit} bytes ({name})."
             raise RefusedError(413, detail)
 
     def _take(self, need: int) -> None:

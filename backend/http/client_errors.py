@@ -25,8 +25,8 @@ from backend.databases.server_errors import sqlstate
 from backend.http import error_sources
 from backend.http.bodies import RefusedError
 
-UNREADABLE = "The body of this request did not come to its end."
-NUL = "This request contains a NUL character, which no text in the database can have."
+UNREADABLE = "The body of this request is incomplete."
+NUL = "This request contains a NUL character, which the database cannot store in a text."
 TOO_DEEP = "The JSON in this request is nested too deeply."
 UNUSABLE = "A value in this request cannot be used{names}{reason}."
 CONFLICT = "A value in this request conflicts with other rows{names}."

@@ -17,7 +17,7 @@ from rest_framework.fields import ModelField
 if TYPE_CHECKING:
     from django.db.models import Field
 
-NOT_A_RANGE = 'Write a range as a text of JSON, such as "{\\"lower\\": 1, \\"upper\\": 5}".'
+NOT_A_RANGE = 'Write a range as JSON text, such as "{\\"lower\\": 1, \\"upper\\": 5}".'
 
 _stock = ModelField.to_internal_value
 

@@ -136,5 +136,5 @@ class FormatsMixin(_View):
         if data is None or response.exception or request.method not in SAFE_METHODS:
             return response
         return self.handle_exception(
-            exceptions.NotAcceptable("This row is no GeoJSON feature. Ask for format=json.")
+            exceptions.NotAcceptable("This row is not a GeoJSON feature. Ask for format=json.")
         )

@@ -39,9 +39,11 @@ NO_ANSWER = "A database that this request needs does not answer. Try again in a 
 NO_SLOT = "A database that this request needs has no free connection. Try again in a few seconds."
 TOO_SLOW = "The database needed more than {seconds} s for this request."
 NO_ROOM = "The disk of a database that this request writes to is full. Reading goes on."
-CANCELED = "The database was told to give up this request. Try again."
+CANCELED = "The database was told to cancel this request. Try again."
 READ_ONLY = "A database that this request writes to is read-only at the moment. Reading goes on."
-BUSY = "Another request holds what this one needs in the database. Try again in a few seconds."
+BUSY = (
+    "Another request holds a lock in the database that this one needs. Try again in a few seconds."
+)
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 TOO_MANY_CONNECTIONS = "53300"
 DISK_FULL = "53100"

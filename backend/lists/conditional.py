@@ -77,7 +77,9 @@ class PreconditionFailed(APIException):
     """The row is not, or no longer, what the request's ``If-Match`` says."""
 
     status_code = 412
-    default_detail = "This has changed since you read it. Read it again, and send your change anew."
+    default_detail = (
+        "This has changed since you read it. Read it again, and then send your change again."
+    )
     default_code = "precondition_failed"
 
 
@@ -235,7 +237,7 @@ class ConditionalMixin(_View):
             with contextlib.suppress(Http404):
                 self.get_object()
                 if "*" in unwanted or self._is_one_of(unwanted):
-                    raise PreconditionFailed("This exists already.")
+                    raise PreconditionFailed("This already exists.")
 
     def _is_one_of(self, etags: list[str]) -> bool:
         """Whether one of ``etags`` is of the row as it is now; nobody changes it meanwhile."""

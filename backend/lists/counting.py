@@ -170,5 +170,8 @@ def _all(queryset: QuerySet[Any]) -> int:
             raise
         seconds = setting("STATEMENT_TIMEOUT")
         raise CountTooSlow(
-            {"count": f"Counting took longer than {seconds} s. Filter, or leave out count=exact."}
+            {
+                "count": f"Counting took longer than {seconds} s. Add a filter, or leave out "
+                "count=exact."
+            }
         ) from error

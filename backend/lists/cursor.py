@@ -318,7 +318,7 @@ class CursorPagination(pagination.CursorPagination):
                     {api_settings.ORDERING_PARAM: f"{error} Order by another field."}
                 ) from None
             raise ImproperlyConfigured(
-                f"{type(self).__name__} cannot page {queryset.model.__name__}: {error} Give its "
+                f"{type(self).__name__} cannot page {queryset.model.__name__}: {error} Give the "
                 "queryset another order_by(), or the view LimitOffsetPagination."
             ) from None
 
@@ -346,7 +346,7 @@ def _filterable(queryset: QuerySet[Any]) -> QuerySet[Any]:
     if keyset.is_chosen(queryset) or keyset.shares_keys(queryset):
         filterable = keyset.as_filter(queryset)
         if filterable is None:
-            raise _UnusableError("a condition more would change the values of its annotations.")
+            raise _UnusableError("another condition would change the values of its annotations.")
         return filterable
     return queryset
 
@@ -361,7 +361,7 @@ def _terms(queryset: QuerySet[Any], ordering: Sequence[Any]) -> tuple[QuerySet[A
         queryset, made = _term(queryset, _order(term), f"cursor_{number}", forward)
         terms.setdefault(made.name, made)
     if keyset.shares_keys(queryset):
-        raise _UnusableError("a row has several values of what it is ordered by.")
+        raise _UnusableError("a row can have several values to order it by.")
     positions = [term for term in terms.values() if term.position]
     queryset = queryset.annotate(
         **{term.attribute: _Position(F(term.name), position=term.position) for term in positions}
@@ -381,7 +381,7 @@ def _expanded(queryset: QuerySet[Any], ordering: Sequence[Any]) -> Iterator[Any]
         if keyset.is_pk(queryset.model, term):
             yield from (f"{'-' * term.startswith('-')}{name}" for name in names)
         elif isinstance(term, str) and not keyset.is_plain(queryset.query, term):
-            raise _UnusableError(f"{term!r} is an order that has no values of its own.")
+            raise _UnusableError(f"{term!r} has no values that a link can contain.")
         else:
             yield term
 
@@ -419,7 +419,7 @@ def _term(
         attribute, nullable, field = name, True, _output(queryset.query.annotations[name])
         position = _position(queryset, field, exact=False)
     if not isinstance(field, VALUES):
-        raise _UnusableError(f"{name!r} is of a type that no link can carry.")
+        raise _UnusableError(f"{name!r} is of a type that a link cannot contain.")
     attribute = attribute if position is None else f"{alias}_position"
     descending, nulls_first = direction
     first = nulls_first if nullable else None

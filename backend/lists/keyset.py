@@ -196,7 +196,7 @@ def key_of(model: type[Model], text: str, parameter: str) -> Any:
     # PostgreSQL has no text with a zero byte.
     if key is None or "\0" in text:
         raise exceptions.ValidationError(
-            {parameter: f"Not a key of these rows: {text!r}. Take it from the links of a page."}
+            {parameter: f"{text!r} is not a key of these rows. Take it from a link of a page."}
         )
     return key
 

@@ -36,11 +36,13 @@ def check_limit(request: Request, parameter: str, most: int, view: Any) -> None:
         return
     if not too_many:
         return
-    instead = "Take smaller pages, and follow their `next`."
+    instead = "Ask for smaller pages, and follow their `next`."
     if formats := _streams(view):
-        instead = f"Take all rows as one stream, with ?format={formats[0]}, or smaller pages."
+        instead = (
+            f"Ask for all rows as one stream, with ?format={formats[0]}, or for smaller pages."
+        )
     raise exceptions.ValidationError(
-        {parameter: f"{given} is over the maximum of {most} rows in a page. {instead}"}
+        {parameter: f"{given} is above the maximum of {most} rows per page. {instead}"}
     )
 
 

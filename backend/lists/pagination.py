@@ -43,7 +43,7 @@ COUNT_ESTIMATED = "count_estimated"
 COUNT_ESTIMATED_SCHEMA = {
     "type": "boolean",
     "enum": [True],
-    "description": "There where `count` is PostgreSQL's estimate, and not where it is exact.",
+    "description": "Present only if `count` is PostgreSQL's estimate.",
 }
 # In the documentation: clients in JavaScript keep no larger number exactly.
 LARGEST_SHOWN_OFFSET = 2**53 - 1
@@ -168,8 +168,8 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
         if self.default_limit is not None:
             limit["schema"]["default"] = self.default_limit
         offset["schema"] |= {"minimum": 0, "maximum": LARGEST_SHOWN_OFFSET, "default": 0}
-        exact = "`exact` counts every row, which takes its time on a large table; without it, "
-        exact += "`count` may be an estimate, and the header X-Count says so."
+        exact = "`exact` counts every row, which can take long on a large table. Otherwise, "
+        exact += "`count` can be an estimate; the header X-Count then says so."
         parameters = [limit, offset, _parameter(self.count_query_param, exact, enum=["exact"])]
         queryset, kind = getattr(view, "queryset", None), "string"
         if isinstance(queryset, QuerySet):
@@ -181,7 +181,7 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
                 return parameters
         if not self._free_params(view, queryset):
             return parameters
-        position = "A position that the links of a page carry: rows {} this primary key."
+        position = "A position from the links of a page: the rows {} this primary key."
         parameters += [
             _parameter(self.after_query_param, position.format("after"), type=kind),
             _parameter(self.before_query_param, position.format("before"), type=kind),
@@ -231,7 +231,7 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
             if self.offset_query_param in parameters:
                 return None
             raise exceptions.ValidationError(
-                {name: f"These rows are not in order of their key. Use {self.offset_query_param}."}
+                {name: f"These rows are not ordered by their key. Use {self.offset_query_param}."}
             )
         return name, key_of(queryset.model, parameters[name], name)
 

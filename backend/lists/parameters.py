@@ -171,4 +171,4 @@ def _advice(unknown: str, known: list[str]) -> str:
     meant = [name for name in known if name.endswith(f"__{unknown}")]
     meant = meant or difflib.get_close_matches(unknown, known)
     question = f" Did you mean {' or '.join(meant)}?" if meant else ""
-    return f"This parameter is not known here.{question} Known are: {', '.join(known)}."
+    return f"This parameter is unknown.{question} Known parameters: {', '.join(known)}."

@@ -15,17 +15,17 @@ JSON = "application/json"
 ERROR = "Error"
 RETRY_AFTER = {"Retry-After": {"type": "integer", "description": "Seconds to wait."}}
 WORDS = {
-    400: "A parameter or the body is wrong; the answer names it.",
-    401: "A login is missing or wrong.",
-    403: "A login is missing, is wrong, or may not do this.",
-    404: "There is no such row, page or format.",
-    406: "None of the formats in the header Accept is to be had.",
-    408: "The body did not come to its end.",
-    409: "Other rows stand against it: one has this value, or refers to this row.",
+    400: "A parameter or the body is invalid. The response names it.",
+    401: "The credentials are missing or wrong.",
+    403: "The credentials are missing or wrong, or do not permit this.",
+    404: "The row, page, or format does not exist.",
+    406: "None of the formats in the Accept header is available.",
+    408: "The body is incomplete.",
+    409: "It conflicts with other rows: one has this value, or refers to this row.",
     413: "The body is too large.",
-    415: "The body's Content-Type is none that is read here.",
+    415: "The Content-Type of the body is not supported.",
     429: "Too many requests.",
-    503: "A database that this needs is not there, is full, or takes too long. Try again.",
+    503: "A database that this request needs is unavailable, full, or too slow. Try again.",
 }
 NAMES = {status: HTTPStatus(status).phrase.replace(" ", "") for status in WORDS}
 WITH_BODY = ("POST", "PUT", "PATCH")
@@ -93,8 +93,7 @@ def _error() -> openapi.Schema:
     return openapi.Schema(
         type=openapi.TYPE_OBJECT,
         description=(
-            "`detail` says what is wrong; or each wrong field or parameter has a member of its "
-            "name that does."
+            "`detail` says what is wrong, or a member for each invalid field or parameter does."
         ),
         properties={"detail": openapi.Schema(type=openapi.TYPE_STRING)},
         additional_properties=True,

@@ -124,7 +124,7 @@ class GeoAutoSchema(SwaggerAutoSchema):
                 openapi.Parameter(
                     "format",
                     openapi.IN_QUERY,
-                    description="A page as JSON; or with one of the others all rows, as a stream.",
+                    description="`json` returns a page. Other formats stream all rows.",
                     type=openapi.TYPE_STRING,
                     enum=["json", *formats],
                     default="json",
@@ -212,7 +212,7 @@ class GeoAutoSchema(SwaggerAutoSchema):
         return openapi.Parameter(
             self.view.fields_query_param,
             openapi.IN_QUERY,
-            description=f"Only these, with commas between: {', '.join(known)}.",
+            description=f"Only these fields, separated by commas: {', '.join(known)}.",
             type=openapi.TYPE_ARRAY,
             items=openapi.Items(type=openapi.TYPE_STRING, enum=known),
         )
@@ -225,12 +225,12 @@ def _page_or_collection(page: openapi.Schema) -> openapi.Schema:
     it would have `results` and `type` side by side, which no answer has.
     """
     if page.type != openapi.TYPE_OBJECT:
-        made = openapi.Schema(openapi.TYPE_OBJECT, description="All rows; or a FeatureCollection.")
+        made = openapi.Schema(openapi.TYPE_OBJECT, description="All rows, or a FeatureCollection.")
         made.pop("type")
         return made
     return openapi.Schema(
         type=openapi.TYPE_OBJECT,
-        description="A page; or with format=geojson a FeatureCollection: `type` and `features`.",
+        description="A page. With format=geojson, a FeatureCollection: `type` and `features`.",
         properties=page.properties,
     )
 

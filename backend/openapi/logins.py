@@ -74,7 +74,7 @@ def _is_open(view: Any, method: str) -> bool | None:
         return False
     # A team's permission may want what only a client's request has. Others read the document too.
     except Exception as error:  # noqa: BLE001
-        once.warn(once.name(type(view)), "who may ask cannot be told without a request", error)
+        once.warn(once.name(type(view)), "its permissions depend on the request", error)
         return None
 
 

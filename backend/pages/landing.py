@@ -36,7 +36,7 @@ def landing_page(request: HttpRequest) -> HttpResponse:
             "Try every request in the browser: Swagger UI.",
             _url("schema-swagger-ui"),
         ),
-        ("Reference", "The same, to read: ReDoc.", _url("schema-redoc")),
+        ("Reference", "The same documentation, for reading: ReDoc.", _url("schema-redoc")),
         ("OpenAPI document", "For tools and clients.", _url("schema", format="json")),
         ("Admin", "Edit the data.", _url("admin:index")),
         ("Health", "Is everything up?", f"{prefix}health/"),

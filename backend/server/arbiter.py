@@ -36,7 +36,7 @@ def forgive_sleep(server: Arbiter) -> None:
         now = time.monotonic()
         if now - seen > ASLEEP:
             woke = now
-            server.log.warning("Everything stood still for %.0f s; going on", now - seen)
+            server.log.warning("The container was suspended for %.0f s; it continues", now - seen)
         seen = now
         if now - woke > WAKING:
             murder_workers()
@@ -81,8 +81,8 @@ def refuse_a_successor(server: Arbiter) -> None:
 
     def refuse() -> None:
         server.log.error(
-            "SIGUSR2 is refused: the container ends with this process, whether it has a successor "
-            "or not. Start another container, then stop this one."
+            "SIGUSR2 is refused: the container ends when this process does, even if another "
+            "gunicorn has started. Start another container, then stop this one."
         )
 
     server.reexec = refuse

@@ -59,7 +59,7 @@ class FilePart:
             piece = min(self.count, FILE_PIECE)
             sent = self._send(connection, piece)
             if not sent:
-                raise ConnectionAbortedError("a file became shorter while it was sent")
+                raise ConnectionAbortedError("a file shrank while it was sent")
             self.offset, self.count = self.offset + sent, self.count - sent
         return not self.count
 

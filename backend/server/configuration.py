@@ -23,7 +23,7 @@ def check_gunicorn() -> dict[str, Any]:
         try:
             config.set(name, values[name])
         except Exception as error:
-            fix = f"Correct {name}; its forms are in gunicorn's documentation of settings."
+            fix = f"Correct {name}. Gunicorn's documentation of settings lists the valid values."
             raise _bad_value(name, values, error, fix) from error
     try:
         _ = config.worker_class

@@ -47,7 +47,7 @@ def take_over(server: Arbiter, seconds: int) -> None:
             server.cfg.set("graceful_timeout", server.cfg.graceful_timeout + EXTRA_GRACE)
             stop()
         phase.drain()
-        server.log.info("Draining: not ready, and still accepting for %d s", seconds)
+        server.log.info("Draining: not ready, but accepting requests for another %d s", seconds)
         signal.signal(signal.SIGALRM, lambda *_: server.signal(signal.SIGTERM, None))
         signal.alarm(seconds)
 
@@ -94,7 +94,7 @@ def cut(server: Arbiter, worker: Worker) -> None:
     names = [f"{each.method} {each.path} ({now - start:.0f} s)" for each, start in running]
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     worker.log.error(
-        "Cut after the grace period of %d s: %d request(s): %s%s",
+        "Cut off after the grace period of %d s: %d request(s): %s%s",
         worker.cfg.graceful_timeout,
         len(names),
         ", ".join(names[:NAMED]),

@@ -14,8 +14,7 @@ from collections.abc import Callable
 # Seconds after which a client that found no place may try again.
 RETRY_AFTER = 10
 NO_PLACE = (
-    "As many streams and uploads as this server has threads for are under way. Try again in a few "
-    "seconds."
+    "All threads that this server has for streams and uploads are busy. Try again in a few seconds."
 )
 
 

@@ -35,7 +35,7 @@ def answer(head: bytes, prefix: str = "") -> bytes:
     """The whole response to a request with this head; ``prefix`` is PATH_PREFIX."""
     match = REQUEST_LINE.fullmatch(head.partition(b"\n")[0])
     if match is None:
-        return _response(HTTPStatus.BAD_REQUEST, {"detail": "This is not a request of HTTP/1.1."})
+        return _response(HTTPStatus.BAD_REQUEST, {"detail": "This is not an HTTP/1.1 request."})
     method, target = match[1], match[2].decode("latin-1")
     path = re.sub(r"^https?://[^/?#]*", "", target).partition("?")[0]
     if prefix and (path + "/").startswith(f"{prefix}/"):
@@ -52,7 +52,7 @@ def answer(head: bytes, prefix: str = "") -> bytes:
             document = {"status": "not ready", "phase": now.name, "since": now.since}
             document["checks"] = states
         case _:
-            document = {"detail": f"This API is starting ({now.name}). Ask again in a moment."}
+            document = {"detail": f"This API is starting ({now.name}). Try again in a moment."}
     return _response(status, document, body=method != b"HEAD")
 
 

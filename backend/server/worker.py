@@ -83,7 +83,7 @@ def _last_words(status: str, detail: str, *headers: str) -> bytes:
     return "\r\n".join((*lines, "", body)).encode()
 
 
-TIMED_OUT = _last_words("408 Request Timeout", "This request did not come to its end in time.")
+TIMED_OUT = _last_words("408 Request Timeout", "This request was not complete in time.")
 NO_PLACE = _last_words(
     "503 Service Unavailable", places.NO_PLACE, f"Retry-After: {places.RETRY_AFTER}"
 )
@@ -364,7 +364,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         waiting = [conn for conn in self.sending if conn.sock.kept_bytes]
         while len(waiting) > 1 and sum(conn.sock.kept_bytes for conn in waiting) > KEPT_LIMIT:
             slowest = max(waiting, key=lambda conn: conn.sock.time_left())
-            self.log.info("Client %s was the slowest of many and was let go.", slowest.client)
+            self.log.info("Client %s was the slowest of many and was disconnected.", slowest.client)
             self._close(slowest)
             waiting.remove(slowest)
 
@@ -478,7 +478,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _say_stalled(self, conn: TConn) -> None:
         rate = f"{clients.MINIMUM_RATE * clients.STALLED} bytes in {clients.STALLED} s"
-        self.log.info("Client %s was slower than %s and was let go.", conn.client, rate)
+        self.log.info("Client %s was slower than %s and was disconnected.", conn.client, rate)
 
 
 def _is_gone(client: Client) -> bool:

@@ -268,14 +268,14 @@ def test_server_that_is_silent_after_the_login_is_waited_for_no_longer_than_any_
         assert container.running
         return
     code, done = container.exit_code(), docker("logs", container.name)
-    silence = f"the server accepts connections, and did not answer for {limit} s"
+    silence = f"the server accepts connections, but did not answer for {limit} s"
     if text == "max_connections":
-        assert f"does not tell its number of connections: {silence}" in done.stdout
+        assert f"does not report its number of connections: {silence}" in done.stdout
         return
     assert code == 1
     assert_two_lines(done.stderr, SILENT_FROM[text], silence[:50], "")
     if text == "pg_class":
-        assert "waiting for an answer of database 'default', 10 of 12 s" in done.stdout
+        assert "waiting for an answer from database 'default', 10 of 12 s" in done.stdout
 
 
 def test_lock_of_another_container_on_one_volume_is_waited_for_as_long_as_is_said(containers):
@@ -380,7 +380,7 @@ def test_each_alias_with_managed_models_is_migrated_and_makemigrations_never_run
 
     warning = "boot: WARNING: 'stops' has model changes without a migration; "
     assert warning + "run python manage.py makemigrations stops" in lines
-    warning = "boot: WARNING: 'fresh' has models and no migrations; "
+    warning = "boot: WARNING: 'fresh' has models but no migrations; "
     assert warning + "run python manage.py makemigrations fresh" in lines
     assert len([line for line in lines if "WARNING" in line]) == 2
     written = sorted(path.name for path in tmp_path.rglob("*/migrations/*.py"))

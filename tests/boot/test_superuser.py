@@ -83,7 +83,7 @@ def test_manager_that_nobody_can_log_in_with_is_named(project: Path):
         "except Exception as error: print(error)\nelse: superuser",
     )
     assert shell(project, caught, **ENV).splitlines() == [
-        "ERROR: Manager, the manager of people.Person, has no get_by_natural_key, which logging in "
-        "needs.",
+        "ERROR: Manager, the manager of people.Person, has no get_by_natural_key, which logins "
+        "need.",
         "FIX:   Derive it from django.contrib.auth.models.BaseUserManager.",
     ]

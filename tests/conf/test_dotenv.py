@@ -25,16 +25,16 @@ def test_every_file_is_read_as_compose_reads_it(tmp_path: Path) -> None:
 
 # What Compose refuses too; it lets pass a name that is empty, and NUL.
 REFUSED = {
-    "A=1\nV='one\nV_B=2\n": (2, "the value of V begins with ' and does not end with it"),
-    'V="one\n': (1, 'the value of V begins with " and does not end with it'),
-    "V W=one\n": (1, "no NAME=value begins here"),
-    "V!=one\n": (1, "no NAME=value begins here"),
-    "V='a' one two\n\n": (1, "no NAME=value begins here"),
-    "=one\n": (1, "no NAME=value begins here"),
+    "A=1\nV='one\nV_B=2\n": (2, "the value of V begins with ' but does not end with it"),
+    'V="one\n': (1, 'the value of V begins with " but does not end with it'),
+    "V W=one\n": (1, "this is not a line of the form NAME=value"),
+    "V!=one\n": (1, "this is not a line of the form NAME=value"),
+    "V='a' one two\n\n": (1, "this is not a line of the form NAME=value"),
+    "=one\n": (1, "this is not a line of the form NAME=value"),
     "\n\nV=${one\n": (3, "in the value of V, ${ has no } after it"),
-    "V=${one two}\n": (1, "in the value of V, ${...} holds no name of a variable"),
-    "V=${ONE:?two}\n": (1, "in the value of V, ${NAME?...} demands a variable that is not set"),
-    'V="one\\0000"\n': (1, "the value of V has a NUL byte, which no variable can hold"),
+    "V=${one two}\n": (1, "in the value of V, ${...} does not contain the name of a variable"),
+    "V=${ONE:?two}\n": (1, "in the value of V, ${NAME?...} requires a variable that is not set"),
+    'V="one\\0000"\n': (1, "the value of V contains a NUL byte, which a variable cannot contain"),
 }
 
 
@@ -60,8 +60,9 @@ def test_dollar_that_names_nothing_is_a_warning_of_the_start(project: Path) -> N
     assert done.returncode == 0, done.stderr
     warnings = [line for line in done.stdout.splitlines() if "a $ in the value" in line]
     assert warnings == [
-        f"boot: WARNING: {project}/.env, line 2: a $ in the value of MAP_B names a variable that "
-        "is not set, and counts as empty, as in Docker Compose. Single quotes keep it."
+        f"boot: WARNING: {project}/.env, line 2: a $ in the value of MAP_B refers to a variable "
+        "that is not set, so the image uses an empty text, as Docker Compose does. To keep the $, "
+        "put the value in single quotes."
     ]
     assert "word9" not in done.stdout
 

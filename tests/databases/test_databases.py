@@ -321,7 +321,7 @@ def test_an_enforced_budget_lowers_the_threads_so_that_no_request_is_turned_away
     containers, small: PostGIS, tmp_path
 ):
     container = on_small(containers, small, tmp_path, DB_CONNECTION_BUDGET="enforce")
-    assert ": 6 threads a worker instead" in container.logs()
+    assert ": starting 6 threads per worker instead" in container.logs()
     answers = [answer for _ in range(3) for answer in in_parallel(16, container, "/slow/0.3/")]
     assert Counter(answer.status_code for answer in answers) == {200: 48}
     assert asked(container)

@@ -56,7 +56,7 @@ def test_sound_setup_is_ready_and_a_damaged_one_is_not(containers, postgis, soun
     of(findings, "answers: PostgreSQL 17", "ok")
     of(findings, ", PostGIS 3.", "ok")
     of(findings, "is up to date with the migrations", "ok")
-    of(findings, "are collected in /data/static, all of them", "ok")
+    of(findings, "are all collected in /data/static", "ok")
     of(findings, "DATA_DIR (/data) can be written by UID 1001", "ok")
     of(findings, "UID 1001 cannot write to the code", "ok")
     of(findings, "1 databases (default) =", "ok")
@@ -102,7 +102,7 @@ def test_paused_database_does_not_hang_it(containers, tmp_path, postgis, sound, 
     of(findings, "It did not answer within 10 s.")
     # The checks after it went on.
     for folder in ("DATA_DIR (/data)", "MEDIA_ROOT (/code/media)"):
-        of(findings, f"{folder} cannot be written by UID 4711, and nothing here has to", "ok")
+        of(findings, f"{folder} cannot be written by UID 4711, and nothing here needs that", "ok")
 
 
 def test_sqlite_debug_and_a_read_only_data_folder_are_problems(containers, tmp_path):
@@ -113,7 +113,7 @@ def test_sqlite_debug_and_a_read_only_data_folder_are_problems(containers, tmp_p
     of(findings, "The database 'default' is SQLite")
     of(findings, "DATA_DIR (/data) cannot be written by UID 1001; /data/db.sqlite3 is kept there.")
     of(findings, "/data/db.sqlite3 does not exist.")
-    of(findings, "Nothing is collected in /data/static.")
+    of(findings, "No files are collected in /data/static.")
     done = containers.run(*DOCTOR, "--json", env={"DEBUG": "true"})
     of(examine(done)[1], "security.W018")
     of(examine(done)[1], "come from the applications' own folders", "ok")

@@ -62,7 +62,7 @@ def test_search_path_is_read_as_postgresql_reads_it(text, names):
     [
         ("typo, public", ["public"], PROBLEM, "'typo' of the search_path (typo, public) does not"),
         ("public, typo", ["public"], WARNING, "'typo'"),
-        ("census, public", ["public"], PROBLEM, "may not be used by this user"),
+        ("census, public", ["public"], PROBLEM, "cannot be used by this user"),
         ('"$user", public', ["public"], None, ""),
     ],
 )
@@ -102,7 +102,7 @@ def test_connections_are_counted_for_each_server():
         ("max", 4, OK, ""),
         (str(256 * MIB), 4, OK, ""),
         (str(128 * MIB), 4, WARNING, "Set WEB_CONCURRENCY=1, or allow 256 MiB."),
-        (str(64 * MIB), 1, WARNING, "Allow 112 MiB: one worker is the least."),
+        (str(64 * MIB), 1, WARNING, "Allow 112 MiB, which one worker needs."),
     ],
 )
 def test_memory_is_judged_by_the_workers(tmp_path, memory, workers, level, fix):

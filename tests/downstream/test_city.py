@@ -358,19 +358,19 @@ def test_refused_table_is_an_error_and_others_go_on(city):
 
 
 SAYS = """
-records.Pay: The role '{reader}' may not read the table 'payroll'.
+records.Pay: The role '{reader}' cannot read the table 'payroll'.
 Run GRANT SELECT ON "payroll" TO "{reader}"; as the table's owner, or remove the model.
-records.WholeInspection: The role '{reader}' may not read 'inspector', 'home' of the table
+records.WholeInspection: The role '{reader}' cannot read 'inspector', 'home' of the table
 Run GRANT SELECT ("inspector", "home") ON "inspections" TO "{reader}"; as the table's owner,
 records.KeylessSignal: The table 'signals' has no column 'id'.
-Set primary_key on the field whose values are unique, or name several in a CompositePrimaryKey.
+Set primary_key on the field whose values are unique, or name several fields in a Composite
 records.Gone: No schema of the search_path has a table 'gone'.
-records.Signal: No unique index of the table 'signals' says that its primary key is one ('corridor')
-records.Asset: No unique index of the table 'assets' says that its primary key is one ('id')
-records.District: Rows of 'complaints_invoked' share a primary key ('district')
-records.ShapeInFeet: The field 'geo_m' has srid=0, and its rows have 2913:
+records.Signal: The table 'signals' has no unique index on its primary key ('corridor')
+records.Asset: The table 'assets' has no unique index on its primary key ('id')
+records.District: Some rows of 'complaints_invoked' have the same primary key ('district')
+records.ShapeInFeet: The field 'geo_m' has srid=0, but its rows have 2913:
 Set srid=2913 on the field.
-the name 'Net Worth ($)': it has a $ or a %. (backend.W012)
+the name 'Net Worth ($)' in PostgreSQL: it contains a $ or a %. (backend.W012)
 Timestamps without time zone ('records.Inspection.local') are shown in TIME_ZONE
 Set DATABASES["city"]["TIME_ZONE"] = "America/Los_Angeles".
 """

@@ -96,7 +96,7 @@ def test_start_on_a_full_disk_stops_and_says_so(containers: Containers) -> None:
     error, fix = done.stderr.splitlines()[-2:]
     assert error.startswith("ERROR: ")
     assert "disk" in error
-    assert fix.startswith("FIX:   Free space on the disk")
+    assert fix.startswith("FIX:   Free disk space on the database server")
     assert "Traceback" not in done.stderr
 
 

@@ -155,7 +155,7 @@ def test_drain_seconds_are_waited_for_and_end_with_exit_code_0(
     terminate(container)
     assert container.exit_code() == 0
     assert time.monotonic() - started >= 2
-    assert "Draining: not ready, and still accepting for 2 s" in container.logs()
+    assert "Draining: not ready, but accepting requests for another 2 s" in container.logs()
     assert "SIGKILL" not in container.logs()
 
 
@@ -209,7 +209,7 @@ def test_request_longer_than_the_grace_period_is_cut_and_logged(
     assert isinstance(held.error, requests.ConnectionError)
     log = container.logs()
     assert re.search(
-        r"Cut after the grace period of 1 s: 1 request\(s\): GET /gate/ \(\d+ s\)", log
+        r"Cut off after the grace period of 1 s: 1 request\(s\): GET /gate/ \(\d+ s\)", log
     )
     assert "SIGKILL" not in log
 

@@ -132,7 +132,7 @@ def test_replicas_on_one_empty_volume_write_to_it_one_at_a_time(
         mounts=mounted,
         options=["--user", "4321:0"],
     )
-    assert "secret key is not kept" not in look().stdout
+    assert "secret key cannot be kept" not in look().stdout
     replicas[0].exec("chmod", "0600", "/data/secret_key")
     assert "/data/secret_key cannot be read: Permission denied" in look().stdout
     counts = {"sent": REPLICAS, "failed": 0, "lost": 0}

@@ -56,7 +56,7 @@ def test_container_that_stood_still_goes_on_with_every_worker_and_loses_nothing(
         # Long enough for gunicorn to look at its workers again.
         until(lambda: time.monotonic() - woke > 2 * TIMEOUT, "gunicorn has looked at its workers")
     assert workers(api) == before, api.logs()
-    assert "Everything stood still for" in api.logs()
+    assert "The container was suspended for" in api.logs()
     assert "WORKER TIMEOUT" not in api.logs()
     assert (load.failed, load.lost, load.refused) == (0, 0, 0), load.bad
     report.add("the container stands still (docker pause)", "late, not lost", load, recovered)

@@ -293,7 +293,7 @@ def test_what_else_says_which_page_is_refused_with_what_a_stream_takes(
     assert answer.status_code == 400
     (message,) = answer.json().values()
     assert list(answer.json()) == [name]
-    assert "Say which rows with limit and offset" in message
+    assert "Choose the rows with limit and offset" in message
 
 
 def test_precision_of_a_view_is_that_of_every_format(streams: Api) -> None:

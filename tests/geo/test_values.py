@@ -229,12 +229,12 @@ def test_column_that_is_not_what_the_model_says_is_refused_by_name(values: Api) 
 @pytest.mark.parametrize(
     ("claim", "reason"),
     {
-        "array as text": "the annotation says TextField, and PostgreSQL gives _int4",
-        "number as text": "the annotation says TextField, and PostgreSQL gives int4",
-        "day as moment": "the annotation says DateTimeField, and PostgreSQL gives date",
-        "moment as day": "the annotation says DateField, and PostgreSQL gives timestamptz",
-        "number as flag": "the annotation says BooleanField, and PostgreSQL gives int4",
-        "numerics as wholes": "the annotation says ArrayField, and PostgreSQL gives _numeric",
+        "array as text": "the annotation says TextField, but PostgreSQL returns _int4",
+        "number as text": "the annotation says TextField, but PostgreSQL returns int4",
+        "day as moment": "the annotation says DateTimeField, but PostgreSQL returns date",
+        "moment as day": "the annotation says DateField, but PostgreSQL returns timestamptz",
+        "number as flag": "the annotation says BooleanField, but PostgreSQL returns int4",
+        "numerics as wholes": "the annotation says ArrayField, but PostgreSQL returns _numeric",
         "float as decimal": "Decimal() of a float has all its digits",
         "of a team": "Shouted.convert_value() is Python code",
     }.items(),
@@ -426,7 +426,7 @@ def test_column_without_an_order_is_not_offered_to_people(values: Api) -> None:
 def test_column_without_an_order_is_told_instead_of_a_500(values: Api) -> None:
     answer = values.get("/values/guessed/?ordering=-markup")
     assert answer.status_code == 400
-    assert answer.json() == {"ordering": "'-markup' has no order: PostgreSQL sorts no xml."}
+    assert answer.json() == {"ordering": "'-markup' has no order: PostgreSQL cannot sort xml."}
     for name in ("document", "moods", "sentence", "bits", "network", "fixed", "day_multirange"):
         assert values.get(f"/values/guessed/?ordering={name}").status_code == 200, name
 

@@ -141,17 +141,17 @@ def test_server_that_hangs_is_not_well(seen: Callable[[str], Seen], name: str) -
 
 def test_shell_form_is_prepared_and_has_the_images_server(seen: Callable[[str], Seen]) -> None:
     log = seen("shell form").log
-    assert "gunicorn is given no configuration: it takes /code/gunicorn_conf.py" in log
+    assert "the command names no gunicorn configuration: using /code/gunicorn_conf.py" in log
     assert "boot: ready to serve" in log
     assert "Using worker: backend.server.worker.Worker" in log
-    assert "runs below a shell" not in log
+    assert "runs under a shell" not in log
     assert "boot: ready to serve" in seen("runserver").log
     assert "boot:" not in seen("worker").log
 
 
 def test_shell_that_keeps_the_signal_is_warned_of(containers: Containers) -> None:
     done = containers.run("sh", "-c", "true && gunicorn --version; echo ended")
-    assert "WARNING: gunicorn runs below a shell, which keeps the signal" in done.stdout
+    assert "WARNING: gunicorn runs under a shell, which does not forward the signal" in done.stdout
 
 
 def test_server_below_a_script_is_warned_of_and_asked(

@@ -192,8 +192,8 @@ def test_files_of_another_user_are_named_and_the_database_is_read_only(
     assert done.returncode == 0, done.stderr
     container = containers.start(mounts=places).wait_until_ready()
     log = container.logs()
-    database = "the database 'default' can only be read: /data/db.sqlite3 cannot be written by UID"
-    assert f"boot: WARNING: {database} 1001. " in log
+    database = "the database 'default' is read-only: UID 1001 cannot write /data/db.sqlite3"
+    assert f"boot: WARNING: {database}. " in log
     folder = "photos.Photo.file will fail: /data/media/photos, in MEDIA_ROOT, cannot be written by"
     assert f"boot: WARNING: uploads to {folder} UID 1001: Permission denied." in log
     ready = container.get("/health/ready").json()

@@ -39,7 +39,7 @@ def test_serves_under_any_uid_read_only_without_capabilities_in_128_mib(containe
     state = status_of(container)
     assert (state["CapEff"], state["CapPrm"], state["NoNewPrivs"]) == (NO_CAPABILITY,) * 2 + ("1",)
     assert len(container.processes()) == 2, "gunicorn and one worker"
-    said = "boot: 1 worker for 2 cores: the memory limit of 128 MiB carries no more"
+    said = "boot: 1 worker for 2 cores: the memory limit of 128 MiB does not allow more"
     assert said in container.logs().splitlines()
     assert container.inspect()["State"]["OOMKilled"] is False
     refused = container.exec("touch", "/code/x", "/home/app/x", "/var/tmp/x", check=False)
@@ -107,7 +107,9 @@ def test_mounted_project_of_root_runs_as_root_and_says_so(containers: Containers
     # Neither may write where only the owner may, so that root stays root.
     done = containers.run("--check-config", options=in_it, **where)
     assert done.returncode == 0, done.stderr
-    warned = "WARNING: this runs as root, to whom the mounted project belongs" in done.stdout
+    warned = (
+        "WARNING: the container runs as root, because root owns the mounted project" in done.stdout
+    )
     assert warned is (owner == "0"), done.stdout
 
 

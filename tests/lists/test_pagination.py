@@ -243,7 +243,7 @@ def test_paged_list_is_counted(pages: Api) -> None:
     for name in ("page_after", "page_before"):  # a list is in no order of keys
         answer = get(pages, "/pages/listed/", params={name: "7"})
         assert answer.status_code == 400
-        assert answer.json() == {name: "These rows are not in order of their key. Use offset."}
+        assert answer.json() == {name: "These rows are not ordered by their key. Use offset."}
 
 
 # --- Every row once

@@ -221,5 +221,5 @@ def test_permission_is_asked_as_if_from_here_and_one_that_fails_is_told_of_once(
     assert document["paths"]["/all-values/"]["get"]["security"] == []
     assert "security" not in document["paths"]["/by-method/"]["get"]
     (told,) = [line for line in said.splitlines() if "who may ask" in line]
-    assert "places.peculiar.ByMethod: who may ask cannot be told without a request: KeyErr" in told
+    assert "places.peculiar.ByMethod: its permissions depend on the request: KeyErr" in told
     assert "Traceback" not in said

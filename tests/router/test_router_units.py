@@ -368,7 +368,7 @@ def test_proxy_in_another_database_than_its_rows_is_an_error(census):
     wrong = CENSUS.replace("proxy = True", 'proxy = True\n        in_db = "default"')
     code, output = check(census, wrong)
     assert code == 1
-    assert "census.Urban: (backend.E002) Meta.in_db is 'default', but its rows lie in" in output
+    assert "census.Urban: (backend.E002) Meta.in_db is 'default', but its rows are in" in output
 
 
 def test_multi_table_child_in_another_database_than_its_parent_is_an_error(census):

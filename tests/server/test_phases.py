@@ -265,7 +265,7 @@ def test_port_in_use_stops_the_boot_and_names_it(containers: Containers):
         done.stderr,
         "The server cannot listen: connection to ('0.0.0.0', 8000) failed",
         "Address already in use",
-        "Stop the program that listens there, or choose another address: PORT",
+        "Stop the program that listens there, or choose another address with PORT",
     )
     assert "migrating" not in done.stdout
 
@@ -276,7 +276,7 @@ LOW = ("--sysctl", "net.ipv4.ip_unprivileged_port_start=1024")
 @pytest.mark.parametrize(
     ("address", "options", "says", "fix"),
     [
-        ("0.0.0.0:80", LOW, "Permission denied", "publish it as the low one"),
+        ("0.0.0.0:80", LOW, "Permission denied", "publish it as a low port"),
         ("unix:/run/api.sock", (), "Permission denied", "writable by UID 1001"),
         ("unix:/absent/api.sock", (), "No such file or directory", "Mount a volume"),
     ],

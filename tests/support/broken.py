@@ -268,7 +268,7 @@ BROKEN = [
         {GUNICORN: 'timeout = 60\nworkers = "many"\n'},
         f"{GUNICORN}, line 2",
         "workers = 'many'",
-        "Correct workers; its forms are in gunicorn's documentation of settings.",
+        "Correct workers. Gunicorn's documentation of settings lists the valid values.",
     ),
     Broken(
         "gunicorn_conf.py with an unknown worker class",
@@ -305,7 +305,7 @@ BROKEN = [
         {"local_settings": "DEBUG = True\n"},
         "local_settings",
         "is a file, not a folder.",
-        "Make it a folder that holds settings.py, urls.py, gunicorn_conf.py",
+        "Make it a folder. It can contain settings.py, urls.py, gunicorn_conf.py",
     ),
 ]
 

@@ -8,8 +8,8 @@ from backend.config import report
 
 class Command(BaseCommand):
     help = (
-        "Prints every setting in force, its value (secrets masked) and its origin: the image, a "
-        "variable, a file, the secret store, or the line of local_settings that says so."
+        "Prints every setting in force, with its value (secrets masked) and its origin: the image, "
+        "a variable, a file, the secret store, or the line of local_settings that sets it."
     )
     # It tells why something is wrong, so nothing that is wrong keeps it from running.
     requires_system_checks = ()

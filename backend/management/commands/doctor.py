@@ -11,9 +11,9 @@ from backend.doctor import run as doctor
 
 class Command(BaseCommand):
     help = (
-        "Checks databases, migrations, static files, permissions, clocks, limits and Django's "
-        "deployment checks, and says what to do for each finding. Exit code 1 when one of them "
-        "is a problem."
+        "Checks databases, migrations, static files, permissions, clocks, limits, and Django's "
+        "deployment checks, and says what to do about each finding. The exit code is 1 if a "
+        "finding is a problem."
     )
     # They are among what it reports.
     requires_system_checks = ()
@@ -24,7 +24,7 @@ class Command(BaseCommand):
             "--fail-level",
             choices=(WARNING, PROBLEM),
             default=PROBLEM,
-            help="least level that makes the exit code 1 (default: problem)",
+            help="lowest level that makes the exit code 1 (default: problem)",
         )
 
     def handle(self, *, json: bool, fail_level: str, **options: object) -> None:

@@ -17,7 +17,7 @@ from backend.server import stopping
 
 
 class Command(BaseCommand):
-    help = "Waits for each database, locks it and applies its migrations, in turn."
+    help = "Waits for each database in turn, locks it, and applies its migrations."
 
     def handle(self, *args: Any, **options: Any) -> None:
         env = current()

@@ -11,13 +11,15 @@ from backend.server import stopping
 
 
 class Command(BaseCommand):
-    help = "Waits until every required database answers; exit code 0 when all do."
+    help = "Waits until every required database answers. The exit code is 0 if all of them do."
     # They may ask the databases.
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--timeout", type=int, help="Seconds for each of them; DB_WAIT_TIMEOUT unless given."
+            "--timeout",
+            type=int,
+            help=("Seconds to wait for each of them (default: DB_WAIT_TIMEOUT)."),
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -522,7 +522,7 @@ def test_proxy_keeps_the_limits(served: Team) -> None:
     large = requests.post(f"{address}/api/routes/", data=b"x" * 65_537, timeout=30)
     assert (large.status_code, "X-Request-ID" in large.headers) == (413, False)
     # As the API says it, and a page of any origin may read it.
-    detail = "The body of a request has at most 65536 bytes here (MAX_UPLOAD_SIZE)."
+    detail = "The body of a request can have at most 65536 bytes (MAX_UPLOAD_SIZE)."
     assert large.json() == {"detail": detail}
     assert large.headers["Content-Type"] == "application/json"
     assert large.headers["Access-Control-Allow-Origin"] == "*"

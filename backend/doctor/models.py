@@ -88,7 +88,7 @@ def _columns(
         if model._meta.pk.auto_created and model._meta.pk.column in absent:
             fix = (
                 "Django adds this key to a model without a primary key. Set primary_key on the "
-                "field whose values are unique, or name several fields in a CompositePrimaryKey."
+                "field whose values are unique, or name several in a CompositePrimaryKey."
             )
         yield PROBLEM, f"The table '{table}' has no column {_some(absent)}.", fix
     if denied:

@@ -363,7 +363,7 @@ Run GRANT SELECT ON "payroll" TO "{reader}"; as the table's owner, or remove the
 records.WholeInspection: The role '{reader}' cannot read 'inspector', 'home' of the table
 Run GRANT SELECT ("inspector", "home") ON "inspections" TO "{reader}"; as the table's owner,
 records.KeylessSignal: The table 'signals' has no column 'id'.
-Set primary_key on the field whose values are unique, or name several fields in a Composite
+Set primary_key on the field whose values are unique, or name several in a CompositePrimaryKey.
 records.Gone: No schema of the search_path has a table 'gone'.
 records.Signal: The table 'signals' has no unique index on its primary key ('corridor')
 records.Asset: The table 'assets' has no unique index on its primary key ('id')

@@ -27,12 +27,14 @@ OWN = ""  # --live without a URL
 def arguments(given: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="docker run IMAGE check",
-        description="Checks what an image built on backend-docker-django promises, as far as that "
-        "can be known inside: without a database and without a secret key. bin/image-test starts "
-        "the image, and checks the rest.",
+        description="Checks the promises of an image built on backend-docker-django, as far as "
+        "possible from inside: without a database and without a secret key. bin/image-test starts "
+        "the image and checks the rest.",
     )
     parser.add_argument(
-        "--junit", metavar="FILE", help="write JUnit there, for CI; - is standard output"
+        "--junit",
+        metavar="FILE",
+        help=("write a JUnit report to this file, for CI; - is standard output"),
     )
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.add_argument(
@@ -40,15 +42,15 @@ def arguments(given: Sequence[str]) -> argparse.Namespace:
         nargs="?",
         const=OWN,
         metavar="URL",
-        help="instead, ask a running project everything as every kind of user, without changing "
-        "anything; without a URL this project, served on test databases",
+        help="instead, send every read request to a running project as every kind of user; without "
+        "a URL, to this project, served on test databases",
     )
     parser.add_argument(
         "--fixture",
         action="append",
         default=[],
         metavar="NAME",
-        help="with --live and no URL: load this fixture into the test databases; may be repeated",
+        help="with --live and no URL: load this fixture into the test databases; can be repeated",
     )
     parser.add_argument(
         "--user",
@@ -69,8 +71,8 @@ def main(given: Sequence[str]) -> int:
         return archive.print_to(sys.stdout)
     if importlib.util.find_spec("django") is None:
         raise Impossible(
-            f"python is {sys.executable}, which has none of the image's packages.",
-            f"Let PATH begin with {VENV}/bin, in the ENV of your Dockerfile.",
+            f"python is {sys.executable}, which does not have the image's packages.",
+            f"Begin PATH with {VENV}/bin, in ENV in your Dockerfile.",
         )
     # Only a check needs what the image carries.
     from backend.kit.contract.inside import files, run, standins
@@ -143,7 +145,7 @@ def open_report(name: str) -> TextIO:
     except OSError as error:
         raise Impossible(
             f"{path} cannot be written: {error.strerror}.",
-            "Mount a folder and name a file in it: docker run --volume $PWD:/report IMAGE check "
+            "Mount a folder, and name a file in it: docker run --volume $PWD:/report IMAGE check "
             "--junit /report/check.xml",
         ) from error
     return file

@@ -19,7 +19,7 @@ def parser() -> argparse.ArgumentParser:
         usage="startproject NAME [--app NAME] [--database ALIAS[:SCHEMA]]... "
         "[--no-geometry] [--no-proxy] [--image IMAGE]",
         description="Write a new project: an API of your own that runs with docker compose up.",
-        epilog="Nothing is ever overwritten.",
+        epilog="It never overwrites a file.",
         allow_abbrev=False,
     )
     made.add_argument("name", metavar="NAME", help="the project and its folder, such as my-api")
@@ -31,17 +31,17 @@ def parser() -> argparse.ArgumentParser:
         metavar="ALIAS[:SCHEMA]",
         action="append",
         default=[],
-        help="one more database that others fill, with a model; with :SCHEMA a schema of the "
-        "project's own database (may be given again)",
+        help="another database, which others fill, and a model for it; with :SCHEMA, a schema of "
+        "the project's own database (can be repeated)",
     )
-    made.add_argument("--no-geometry", action="store_true", help="without points, lines, polygons")
-    made.add_argument("--no-proxy", action="store_true", help="without nginx in front")
+    made.add_argument("--no-geometry", action="store_true", help="without geometry fields")
+    made.add_argument("--no-proxy", action="store_true", help="without an nginx proxy in front")
     made.add_argument(
         "--image",
         metavar="IMAGE",
         default=plan.IMAGE,
-        help="what its Dockerfile is built FROM, such as this one under the tag that you pulled, "
-        "which it cannot know (default: %(default)s)",
+        help="the image that its Dockerfile is built FROM: this image, under the tag that you "
+        "pulled (default: %(default)s)",
     )
     made.add_argument("--into", type=Path, default=MOUNTED, help=argparse.SUPPRESS)
     return made
@@ -91,8 +91,8 @@ def report(project: plan.Project, paths: list[Path]) -> str:
         "  docker compose up --build --detach --wait",
         "  docker compose exec api python manage.py loaddata example",
         "",
-        "Then open http://localhost:8000. Passwords are in .env; README.md says the rest.",
-        f"It is built FROM {project.image}: its Dockerfile says so.",
+        "Then open http://localhost:8000. Passwords are in .env. README.md explains the rest.",
+        f"Its Dockerfile is built FROM {project.image}.",
     ]
     return "\n".join(lines)
 

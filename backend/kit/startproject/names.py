@@ -80,8 +80,8 @@ def project(name: str) -> str:
     if re.fullmatch(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*", name) and len(name) <= LONGEST:
         return name
     raise StartupError(
-        f"'{name}' is no name for a project: allowed are small letters, digits and single hyphens, "
-        f"a letter first, at most {LONGEST} of them.",
+        f"'{name}' is not a valid project name. Use lowercase letters, digits, and single hyphens, "
+        f"beginning with a letter, and at most {LONGEST} characters.",
         f"Try: startproject {good}",
     )
 
@@ -98,7 +98,9 @@ def app(name: str, *, derived: bool) -> str:
     good = _unprefixed(_words(name, "_")) or "my_app"
     if _bad_app(good):
         good = f"{good}_app"
-    raise StartupError(f"'{name}'{origin} is no name for an app: {problem}.", f"Try: --app {good}")
+    raise StartupError(
+        f"'{name}'{origin} is not a valid name for an app: {problem}.", f"Try: --app {good}"
+    )
 
 
 def image(name: str) -> str:
@@ -106,8 +108,8 @@ def image(name: str) -> str:
     if re.fullmatch(r"[a-z0-9]+(?:[.:/@_-]+[A-Za-z0-9]+)*", name):
         return name
     raise StartupError(
-        f"--image: '{name}' is no name of an image.",
-        "Write it as docker pull takes it, such as hackoregoncivic/backend-docker-django:latest.",
+        f"--image: '{name}' is not a valid image name.",
+        "Write it as for docker pull, such as hackoregoncivic/backend-docker-django:latest.",
     )
 
 
@@ -131,12 +133,12 @@ def _check_database(text: str, app_name: str) -> Database:
     if problem := bad_alias(alias):
         good = _better(alias, bad_alias, LONGEST_ALIAS)
         raise StartupError(
-            f"--database {text}: '{alias}' is no name for an alias: {problem}.",
+            f"--database {text}: '{alias}' is not a valid alias: {problem}.",
             f"Try: --database {good}{colon}{schema}",
         )
     if colon and (problem := _bad_schema(schema)):
         raise StartupError(
-            f"--database {text}: '{schema}' is no name for a schema: {problem}.",
+            f"--database {text}: '{schema}' is not a valid schema name: {problem}.",
             f"Try: --database {alias}:{_better(schema, _bad_schema)}",
         )
     return Database(alias, schema)
@@ -157,36 +159,36 @@ def _unprefixed(name: str) -> str:
 def _bad_app(name: str) -> str | None:
     """An app's name is also that of its database and of the role that owns it."""
     if name.startswith("test_"):
-        return "its database would be called so, and Django's test runner drops such ones"
+        return "its database would have that name, and Django's test runner drops such databases"
     if name.startswith("pg_") or name in ROLES:
-        return "the database's user would be called so, and PostgreSQL keeps that for itself"
+        return "the database's user would have that name, which PostgreSQL reserves"
     return _not_an_identifier(name) or _clash(name)
 
 
 def _bad_alias(alias: str, has_schema: bool, app_name: str) -> str | None:
     if alias == "default":
-        return "every project has the database 'default' already"
+        return "every project already has the database 'default'"
     if not has_schema and alias in DATABASES:
-        return "the server has a database of that name"
+        return "the server has a database with that name"
     if not has_schema and alias == app_name:
         return "the project's own database has that name"
     if alias.startswith("test_"):
-        return "Django's test runner drops databases whose names begin so"
+        return "Django's test runner drops databases whose names begin with that"
     return _not_an_identifier(alias, LONGEST_ALIAS) or _reserved(alias)
 
 
 def _bad_schema(schema: str) -> str | None:
     if schema in SCHEMAS or schema.startswith("pg_"):
-        return "PostgreSQL or PostGIS has it for itself"
+        return "PostgreSQL or PostGIS reserves it"
     return _not_an_identifier(schema) or _reserved(schema)
 
 
 def _check_different(database: Database, other: Database) -> None:
     if database.model.lower() == other.model.lower():
         raise StartupError(
-            f"--database names '{other.alias}' and '{database.alias}', which are the same or make "
-            "the same model.",
-            "Name each alias once.",
+            f"--database names '{other.alias}' and '{database.alias}', which are the same, or "
+            "result in the same model.",
+            "Use each alias once.",
         )
     if database.schema and database.schema == other.schema:
         raise StartupError(
@@ -198,29 +200,29 @@ def _check_different(database: Database, other: Database) -> None:
 
 def _not_an_identifier(name: str, longest: int = LONGEST) -> str | None:
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name):
-        return "allowed are small letters, digits and single underscores, a letter first"
+        return "use lowercase letters, digits, and single underscores, beginning with a letter"
     if len(name) > longest:
         return f"it has more than {longest} characters"
     if keyword.iskeyword(name) or keyword.issoftkeyword(name):
-        return "it is a word of Python's own"
+        return "it is a Python keyword"
     return None
 
 
 def _reserved(name: str) -> str | None:
-    return "it is a word of SQL's own" if name in RESERVED else None
+    return "it is an SQL keyword" if name in RESERVED else None
 
 
 def _clash(name: str) -> str | None:
     if name in sys.stdlib_module_names | EXAMPLES:
-        return "Python has a module of that name"
+        return "Python has a module with that name"
     if name in TAKEN:
-        return "the image, Django or the project has something of that name"
+        return "the image, Django, or the project already uses that name"
     if name in DATABASES:
-        return "the project's database would be called so, and the server has that one"
+        return "the project's database would have that name, which the server already has"
     spec = importlib.util.find_spec(name)
     # A folder of this repository that is no package, such as docs/, is none of the image's.
     if spec is not None and spec.origin is not None:
-        return "the image has a package of that name"
+        return "the image has a package with that name"
     return None
 
 

@@ -14,14 +14,14 @@ def check_root(root: Path) -> None:
     """StartupError unless the folder that the project's folder goes into can be written to."""
     if not root.is_dir():
         raise StartupError(
-            f"There is no folder {root}: nothing is mounted there.",
-            'Mount the folder you are in: docker run --rm -v "$PWD:/project" IMAGE startproject '
+            f"The folder {root} does not exist, so nothing is mounted there.",
+            'Mount the current folder: docker run --rm -v "$PWD:/project" IMAGE startproject '
             "my-api",
         )
     if not os.access(root, os.W_OK | os.X_OK):
         raise StartupError(
-            f"The folder {root} may not be written to by user {os.geteuid()}.",
-            "Go to a folder of your own, and leave out --user and :ro.",
+            f"The user {os.geteuid()} cannot write to the folder {root}.",
+            "Change to your own folder, and leave out --user and :ro.",
         )
 
 
@@ -34,8 +34,8 @@ def check_free(folder: Path, paths: list[Path]) -> None:
     if in_the_way:
         names = sorted(str(Path(folder.name) / path) for path in in_the_way)
         raise StartupError(
-            f"There already, so nothing was written: {', '.join(names)}.",
-            "Choose another name for the project, or move them away.",
+            f"Nothing was written, because these exist already: {', '.join(names)}.",
+            "Choose another name for the project, or move them elsewhere.",
         )
 
 
@@ -60,7 +60,7 @@ def write(folder: Path, texts: Mapping[Path, str], modes: Mapping[Path, int]) ->
     except OSError as error:
         raise StartupError(
             f"{folder} could not be written: {error.strerror or error}.",
-            "Mend that and start again; nothing was left behind.",
+            "Correct that, and start again. Nothing was left behind.",
         ) from error
 
 
@@ -98,7 +98,7 @@ def _move(made: Path, folder: Path, paths: list[Path]) -> None:
             raise StartupError(
                 f"{folder} could not be written: {error.strerror or error}. Left there: "
                 f"{', '.join(left)}.",
-                "Mend that, remove what was left, and start again.",
+                "Correct that, remove what was left, and start again.",
             ) from error
         raise
 

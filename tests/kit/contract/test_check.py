@@ -58,10 +58,11 @@ class TreeAdmin(admin.ModelAdmin):
     ),
     "secrets, setuid and a cache among the files": Fault(
         {
-            "secrets in files": "/code/.env lies in the image: who can pull it can read it.",
+            "secrets in files": "/code/.env is in the image: anyone who can pull the image can "
+            "read it.",
             "setuid": "/usr/bin/env run with the rights of their owner",
         },
-        {"caches": "/root/.cache holds 2.0 MB"},
+        {"caches": "/root/.cache contains 2.0 MB"},
         {
             ".env": "DJANGO_SECRET_KEY=x\n",
             ".env.example": "DJANGO_SECRET_KEY=\n",
@@ -76,14 +77,14 @@ class TreeAdmin(admin.ModelAdmin):
     "a lowered package, and a second driver": Fault(
         {
             "packages": "django-filter is 25.1; the image needs >=26.2,<27.",
-            "psycopg": "is beside psycopg2, and Django takes that one.",
+            "psycopg": "is installed beside psycopg2, and Django prefers it.",
         },
         # Around the image's constraints.
         steps="RUN PIP_CONFIG_FILE=/dev/null pip install --no-cache-dir --no-deps "
         "django-filter==25.1 psycopg\n",
     ),
     "static files without hashed names": Fault(
-        {"static files": "StaticFilesStorage gives them no hashed names"},
+        {"static files": "StaticFilesStorage does not hash their names"},
         files={
             "local_settings/settings.py": SETTINGS + "STORAGES['staticfiles'] = "
             "{'BACKEND': 'django.contrib.staticfiles.storage.StaticFilesStorage'}\n"
@@ -102,8 +103,8 @@ class TreeAdmin(admin.ModelAdmin):
     ),
     "debug mode, key and password in the settings": Fault(
         {
-            "debug": "/code/local_settings/settings.py, line 4: DEBUG is true",
-            "secrets in settings": "/code/local_settings/settings.py, line 5: SECRET_KEY stands in",
+            "debug": "/code/local_settings/settings.py, line 4: DEBUG is always true",
+            "secrets in settings": "/code/local_settings/settings.py, line 5: SECRET_KEY is in the",
         },
         files={
             "local_settings/settings.py": f"{SETTINGS}DEBUG = True\n"
@@ -145,7 +146,7 @@ class TreeAdmin(admin.ModelAdmin):
     ),
     "a server on another port, and lost files": Fault(
         {
-            "server": "it listens on 0.0.0.0:9000, and the health check asks port 8000",
+            "server": "it listens on 0.0.0.0:9000, but the health check asks port 8000",
             "image's files": "bin/healthcheck in /code is missing",
         },
         files={"local_settings/gunicorn_conf.py": 'bind = "0.0.0.0:9000"\n'},
@@ -158,7 +159,7 @@ class TreeAdmin(admin.ModelAdmin):
     "a database that is asked while URLs load": Fault(
         {
             "urls": "/code/local_settings/urls.py, line 10: OperationalError: the database "
-            "'default' is asked while the code is loaded"
+            "'default' is queried while the code loads"
         },
         files={
             "local_settings/urls.py": f"{URLS}"
@@ -217,10 +218,10 @@ def test_names_what_is_broken_and_nothing_else(broken: dict[str, Future[Report]]
 def test_more_than_one_secret_is_named_and_the_example_is_none(broken: dict[str, Future[Report]]):
     files = broken["secrets, setuid and a cache among the files"].result().said("secrets in files")
     for place in ("/code/deploy.pem", "/library/k.pem", "/binaries/.env", "/code/scaffolding/.env"):
-        assert f"{place} lies in the image" in files
+        assert f"{place} is in the image" in files
     assert ".env.example" not in files
     settings = broken["debug mode, key and password in the settings"].result()
-    assert "the password of the database 'survey' stands in" in settings.said("secrets in settings")
+    assert "the password of the database 'survey' is in the image" in settings.said("secrets in settings")
     assert "hunter-22" not in settings.text
 
 

@@ -121,7 +121,7 @@ WORKDIR /tmp
     assert "3.2 MB on top of" in report.said("size")
     assert "RUN MAIL_PASSWORD=*** head" in report.said("size")
     assert "RUN : pip install" in report.said("size")
-    assert "<- 3.0 MB of it are a cache" in report.said("size")
+    assert "<- 3.0 MB of it is a cache" in report.said("size")
 
 
 def test_image_that_does_not_start_is_told_why_and_the_rest_is_skipped(images, tmp_path: Path):
@@ -143,7 +143,10 @@ def test_another_base_is_named(sound: str, images: Containers, tmp_path: Path):
     ("image", "words"),
     [
         ("debian:trixie-slim", "ERROR: debian:trixie-slim is not built on backend-docker-django."),
-        ("no-such-image:at-all", "ERROR: There is no image no-such-image:at-all here."),
+        (
+            "no-such-image:at-all",
+            "ERROR: This machine does not have the image no-such-image:at-all.",
+        ),
     ],
 )
 def test_what_cannot_be_tested_is_said_in_two_lines_with_exit_code_2(image: str, words: str):
@@ -207,7 +210,7 @@ def test_root_a_shell_as_first_process_and_a_port_nobody_exposed_are_named(
     assert report.checks("warning") == {"entry point", "ports"}
     assert "Some of them run as root; the UIDs are 0." in report.said("processes")
     assert "does not stop the start" in report.said("broken settings")
-    assert "10 s after it; Docker would kill it" in report.said("SIGTERM")
+    assert "10 s after it. Docker would kill it" in report.said("SIGTERM")
     assert "listens on 8001, and 8000 is exposed" in report.said("ports")
 
 

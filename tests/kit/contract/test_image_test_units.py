@@ -69,7 +69,7 @@ def test_an_engine_behind_ssh_is_refused_unless_no_port_is_asked(
     if by == "DOCKER_HOST":
         monkeypatch.setenv(by, said)
     assert main(["my-api"]) == 2
-    assert "another machine, ssh://me@far: no port" in capsys.readouterr().err
+    assert "another machine, ssh://me@far, whose ports" in capsys.readouterr().err
     assert main(["--no-start", "my-api"]) == 2
     assert "No Docker engine answers" in capsys.readouterr().err
 

@@ -74,7 +74,7 @@ def test_a_sound_project_passes_on_a_database_of_its_own(
     assert report.code == 0, report.text + report.errors
     assert report.checks("failed") == report.checks("warning") == set()
     assert report.checks("ok") >= USERS
-    assert "1 empty tables were given a row" in report.said("rows")
+    assert "1 empty tables got a row" in report.said("rows")
     counted = {
         check: int(re.match(r"(\d+) requests: .* 0 failed$", said)[1])
         for _, check, said in report.results

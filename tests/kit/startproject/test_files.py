@@ -283,7 +283,7 @@ def test_it_says_what_it_wrote_and_what_to_type(
         assert f"\n  {name}\n" in said
     assert said.startswith(f"Wrote {len(files(project))} files into my-api:")
     assert "\n  cd my-api\n  docker compose up --build --detach --wait\n" in said
-    assert "\nIt is built FROM hackoregoncivic/backend-docker-django" in said
+    assert "\nIts Dockerfile is built FROM hackoregoncivic/backend-docker-django" in said
 
 
 def test_an_alias_called_as_a_file_of_the_app_takes_none_of_its_files(tmp_path: Path) -> None:

@@ -43,19 +43,19 @@ def test_good_project_names_are_taken_as_they_are(name: str) -> None:
 )
 def test_bad_project_names_say_what_is_allowed_and_suggest_one(name: str, suggested: str) -> None:
     problem, fix = complaint(names.project, name)
-    assert f"'{name}' is no name for a project: allowed are small letters" in problem
+    assert f"'{name}' is not a valid project name. Use lowercase letters" in problem
     assert fix == f"Try: startproject {suggested}"
 
 
 @pytest.mark.parametrize(
     ("name", "why", "suggested"),
     [
-        ("Trees", "allowed are small letters", "trees"),
-        ("my-trees", "allowed are small letters", "my_trees"),
-        ("3trees", "allowed are small letters", "trees"),
-        ("__init__", "allowed are small letters", "init"),
-        ("class", "a word of Python's own", "class_app"),
-        ("match", "a word of Python's own", "match_app"),
+        ("Trees", "use lowercase letters", "trees"),
+        ("my-trees", "use lowercase letters", "my_trees"),
+        ("3trees", "use lowercase letters", "trees"),
+        ("__init__", "use lowercase letters", "init"),
+        ("class", "a Python keyword", "class_app"),
+        ("match", "a Python keyword", "match_app"),
         ("json", "Python has a module", "json_app"),
         ("xx", "Python has a module", "xx_app"),
         ("rest_framework", "the image has a package", "rest_framework_app"),
@@ -77,14 +77,14 @@ def test_an_app_may_not_be_called_as_anything_that_is_there(
     name: str, why: str, suggested: str
 ) -> None:
     problem, fix = complaint(names.app, name, derived=False)
-    assert f"'{name}' is no name for an app: " in problem
+    assert f"'{name}' is not a valid name for an app: " in problem
     assert why in problem
     assert fix == f"Try: --app {suggested}"
 
 
 def test_an_app_that_got_its_name_from_the_project_says_so() -> None:
     problem, fix = complaint(names.app, "test", derived=True)
-    assert "'test', made from the project's name, is no name for an app" in problem
+    assert "'test', made from the project's name, is not a valid name for an app" in problem
     assert fix == "Try: --app my_app"
 
 
@@ -103,22 +103,22 @@ def test_a_database_has_an_alias_and_may_have_a_schema() -> None:
 @pytest.mark.parametrize(
     ("text", "why", "fix"),
     [
-        ("default", "every project has the database 'default'", "default_data"),
-        ("Census", "allowed are small letters", "census"),
-        ("Census:counts", "'Census' is no name for an alias", "census:counts"),
-        ("2020", "allowed are small letters", "open_data"),
-        ("", "allowed are small letters", "open_data"),
-        ("order", "a word of SQL's own", "order_data"),
-        ("Order", "allowed are small letters", "order_data"),
+        ("default", "every project already has the database 'default'", "default_data"),
+        ("Census", "use lowercase letters", "census"),
+        ("Census:counts", "'Census' is not a valid alias", "census:counts"),
+        ("2020", "use lowercase letters", "open_data"),
+        ("", "use lowercase letters", "open_data"),
+        ("order", "an SQL keyword", "order_data"),
+        ("Order", "use lowercase letters", "order_data"),
         ("postgres", "the server has a database", "postgres_data"),
         ("test_my_api", "Django's test runner", "my_api_data"),
         ("my_api", "the project's own database", "my_api_data"),
-        ("census:Counts", "'Counts' is no name for a schema", "census:counts"),
-        ("census:", "'' is no name for a schema", "census:open_data"),
-        ("census:a:b", "'a:b' is no name for a schema", "census:a_b"),
-        ("census:public", "PostgreSQL or PostGIS has it", "census:public_data"),
-        ("census:pg_counts", "PostgreSQL or PostGIS has it", "census:counts_data"),
-        ("census:user", "a word of SQL's own", "census:user_data"),
+        ("census:Counts", "'Counts' is not a valid schema name", "census:counts"),
+        ("census:", "'' is not a valid schema name", "census:open_data"),
+        ("census:a:b", "'a:b' is not a valid schema name", "census:a_b"),
+        ("census:public", "PostgreSQL or PostGIS reserves it", "census:public_data"),
+        ("census:pg_counts", "PostgreSQL or PostGIS reserves it", "census:counts_data"),
+        ("census:user", "an SQL keyword", "census:user_data"),
         ("a" * 25, "more than 24 characters", f"--database {'a' * 19}"),
         (f"census:{'a' * 41}", "more than 40 characters", f"census:{'a' * 35}"),
     ],

@@ -209,8 +209,8 @@ def test_what_cannot_be_written_is_two_lines(containers: Containers, tmp_path: P
     (tmp_path / "my-api").mkdir()
     (tmp_path / "my-api/.env").write_text("MINE=1\n")
     for arguments, mounts, says in (
-        (["my-api"], {}, "There is no folder /project"),
-        (["my-api"], {tmp_path: "/project:ro"}, "may not be written to"),
+        (["my-api"], {}, "The folder /project does not exist"),
+        (["my-api"], {tmp_path: "/project:ro"}, "cannot write to"),
         (["my-api"], {tmp_path: "/project"}, "my-api/.env"),
         (["tests"], {tmp_path: "/project"}, "--app tests_app"),
     ):
@@ -239,4 +239,4 @@ def test_from_a_clone_it_writes_into_the_folder_the_user_is_in(clone: Path, tmp_
     assert (tmp_path / "my-api/my_api/models.py").is_file()
     # Not what another clone, or a registry, has under a name of its own.
     assert (tmp_path / "my-api/Dockerfile").read_text().startswith(f"ARG IMAGE={image}\n")
-    assert f"\nIt is built FROM {image}" in done.stdout
+    assert f"\nIts Dockerfile is built FROM {image}" in done.stdout

@@ -46,7 +46,7 @@ def test_a_disk_without_room_for_a_folder_is_two_lines(
     monkeypatch.setattr(tempfile, "mkdtemp", full)
     assert error_of(tmp_path / "my-api") == (
         f"ERROR: {tmp_path}/my-api could not be written: No space left on device.\n"
-        "FIX:   Mend that and start again; nothing was left behind."
+        "FIX:   Correct that, and start again. Nothing was left behind."
     )
 
 

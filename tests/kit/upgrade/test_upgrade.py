@@ -276,7 +276,7 @@ def test_nothing_is_wrong_with_any_request_but_what_nobody_described(moved: Team
     """Its action answers a list, or an object to who asks with a header of AJAX."""
     says = moved.compose("run", "--rm", "--no-deps", "-T", "api", "check", "--live", "||", "true")
     found = re.findall(r"^(failed|warning) +(.+?): (.+)$", says, re.MULTILINE)
-    described = "it is not what the document says, at the whole: ['check'] is not of type 'object'"
+    described = "it differs from the document at the whole: ['check'] is not of type 'object'"
     actions = ("GET /trees/2018/oaks/names/", "GET /trees/trees/names/")
     assert found == [("failed", action, described) for action in actions], says
-    assert "4 empty tables were given a row" in says
+    assert "4 empty tables got a row" in says

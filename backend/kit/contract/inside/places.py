@@ -50,7 +50,7 @@ def programs() -> Iterator[Finding]:
             PROBLEM,
             "python",
             f"DJANGO_SETTINGS_MODULE is {module!r}.",
-            "Remove that ENV: your settings go to local_settings/settings.py, which "
+            "Remove that ENV. Put your settings in local_settings/settings.py, which "
             "backend.settings reads.",
         )
     else:
@@ -63,11 +63,11 @@ def variables(before: dict[str, str]) -> Iterator[Finding]:
     ``before`` is the environment before stand-ins were added.
     """
     secret = sorted(name for name in before if _is_secret(name) and before[name].strip())
-    said = "no variable of the image holds one"
+    said = "no variable of the image contains one"
     if secret:
         said = (
-            f"{', '.join(secret)}: set when the container was started, or by the image; "
-            "bin/image-test tells which"
+            f"{', '.join(secret)}: set when the container started, or by the image; bin/image-test "
+            "tells which"
         )
     yield Finding(OK, "secrets in variables", said)
 

@@ -46,8 +46,8 @@ def debug() -> Iterator[Finding]:
             PROBLEM,
             "debug",
             "The variable DEBUG is true.",
-            "Remove ENV DEBUG from your Dockerfile; on a laptop: docker run --env DEBUG=true, or "
-            "compose.override.yml.",
+            "Remove ENV DEBUG from your Dockerfile. On a laptop, use docker run --env DEBUG=true, "
+            "or compose.override.yml.",
         )
     else:
         yield Finding(
@@ -112,7 +112,7 @@ def system_checks() -> Iterator[Finding]:
 def _aliases(unknown: list[checks.CheckMessage]) -> Iterator[Finding]:
     for message in unknown:
         fix = (
-            f"{one_line(message.hint or '')} Nothing connects here, so that any address does: "
+            f"{one_line(message.hint or '')} This check does not connect, so any address works: "
             "docker run --env ALIAS_DATABASE_URL=postgis://any:any@any/any"
         )
         yield Finding(PROBLEM, "in_db", configuration.sentence(message), fix)
@@ -132,7 +132,7 @@ def server() -> Iterator[Finding]:
             "server",
             f"{overrides.place_of('bind', 'gunicorn_conf')}: it listens on {', '.join(binds)}, and "
             f"the health check asks port {port}.",
-            "Remove bind, and set PORT where it is to be another one.",
+            "Remove bind. For another port, set PORT.",
         )
     else:
         yield Finding(

@@ -71,7 +71,7 @@ def schema() -> Iterator[Finding]:
             PROBLEM,
             "schema",
             f"It is not valid Swagger 2.0, at {place}: {one_line(error.args[0])[:200]}",
-            "Correct what makes that part: swagger_schema_fields of a serializer, "
+            "Correct the source of that part: swagger_schema_fields of a serializer, "
             "swagger_auto_schema of a view, get_schema_operation_parameters of a filter.",
         )
         return

@@ -80,6 +80,6 @@ def forbid_databases() -> None:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
     def connect(self: BaseDatabaseWrapper) -> None:
-        raise OperationalError(f"the database '{self.alias}' is asked while the code is loaded")
+        raise OperationalError(f"the database '{self.alias}' is queried while the code loads")
 
     BaseDatabaseWrapper.connect = connect  # type: ignore[method-assign]  # of every database

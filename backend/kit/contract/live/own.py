@@ -83,9 +83,9 @@ def _databases() -> Iterator[list[Finding]]:
             made = setup_databases(verbosity=0, interactive=False)
         except (DatabaseError, SystemExit) as error:
             raise Impossible(
-                f"The test databases cannot be made: {one_line(error)}.",
-                "Give the variables of a database server whose role may create databases, as for "
-                "manage.py test: docker compose run --rm api check --live",
+                f"The test databases cannot be created: {one_line(error)}.",
+                "Set the variables of a database server with a role that can create databases, as "
+                "for manage.py test: docker compose run --rm api check --live",
             ) from error
         try:
             yield list(_make_tables())

@@ -53,7 +53,7 @@ def fill() -> Iterator[Finding]:
                 made += 1
         except Exception:  # noqa: BLE001  of any model of a team's; its pages are empty then
             failed.append(model._meta.label)
-    said = f"{made} empty tables were given a row"
+    said = f"{made} empty tables got a row"
     if failed:
         said += f"; none could be made for {', '.join(sorted(failed))}: name a --fixture"
     yield Finding(OK, "rows", said)

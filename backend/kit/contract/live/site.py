@@ -25,7 +25,9 @@ ANONYMOUS = User("anonymous")
 def look(url: str, login: str | None) -> list[Finding]:
     """Everything that can be asked over HTTP. Raises Impossible where nobody answers."""
     if urlsplit(url).scheme not in ("http", "https"):
-        raise Impossible(f"{url} is not a URL.", "Write it whole: --live https://api.example.org")
+        raise Impossible(
+            f"{url} is not a URL.", "Write the whole URL: --live https://api.example.org"
+        )
     site = Site(url)
     document = of(site)
     return visited(site, list(users(site, login)), document)
@@ -37,13 +39,13 @@ def of(site: Site) -> Document | None:
     if not answer.status:
         raise Impossible(
             f"{site.scheme}://{site.address} does not answer: {answer.error}.",
-            "Start the project. From a container, add --network host, or ask it by its name: "
-            "docker compose run --rm api check --live http://api:8000",
+            "Start the project. From a container, add --network host, or use the name of its "
+            "service: docker compose run --rm api check --live http://api:8000",
         )
     if answer.status == 200 and not answer.is_whole:
         raise Impossible(
-            f"{site.prefix}/swagger.json did not come to its end. {answer.error}".rstrip(),
-            "Ask from nearer by, or a project with a smaller document.",
+            f"{site.prefix}/swagger.json was cut off. {answer.error}".rstrip(),
+            "Run this closer to the server, or check a project with a smaller document.",
         )
     return Document(answer.json()) if answer.status == 200 else None
 
@@ -74,7 +76,7 @@ def users(site: Site, login: str | None) -> Iterator[User]:
         return
     password = os.environ.get(PASSWORD, "")
     if not password:
-        raise Impossible(f"{login} has no password.", f"Give it in the variable {PASSWORD}.")
+        raise Impossible(f"{login} has no password.", f"Set it in the variable {PASSWORD}.")
     yield basic("basic", login, password)
     yield session("session", _log_in(site, login, password))
 
@@ -100,7 +102,7 @@ def _log_in(site: Site, login: str, password: str) -> str:
     token = re.search(rb'name="csrfmiddlewaretoken" value="(\w+)"', form.body)
     cookies = SimpleCookie(form.headers.get("set-cookie", ""))
     if form.status != 200 or token is None:
-        raise Impossible(f"{path} has no form to log in with.", "Leave --user out.")
+        raise Impossible(f"{path} does not have a login form.", "Leave --user out.")
     body = urlencode(
         {"username": login, "password": password, "csrfmiddlewaretoken": token[1].decode()}
     )
@@ -124,6 +126,6 @@ def _log_in(site: Site, login: str, password: str) -> str:
     found = [f"{name}={each.value}" for name, each in given.items() if "session" in name.lower()]
     if not found:
         raise Impossible(
-            f"{login} cannot log in at {path}.", "It takes a staff user's name and password."
+            f"{login} cannot log in at {path}.", "Use the name and password of a staff user."
         )
     return found[0]

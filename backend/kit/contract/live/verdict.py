@@ -65,7 +65,7 @@ def _left_out(tallies: list[Tally]) -> Iterable[Finding]:
         said = f"no row to ask for: {_some(sorted(names), 5)}"
         yield Finding(SKIPPED, "left out", said, "Name a fixture that has one: --fixture NAME")
     if throttled := sum(each.statuses[THROTTLED] for each in tallies):
-        said = f"{throttled} requests were throttled, and so not looked at"
+        said = f"{throttled} requests were throttled, so they were not checked"
         fix = "Raise the rates of DEFAULT_THROTTLE_RATES for this check."
         yield Finding(WARNING, "throttled", said, fix)
 

@@ -23,13 +23,13 @@ SUPERSEDED = ("secrets in variables",)
 def arguments(given: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="image-test",
-        description="Checks what an image built on backend-docker-django promises: looks inside, "
-        "starts it, asks it over its port, stops it. Exit code 0: all is well, 1: something "
-        "failed, 2: it could not be checked.",
+        description="Checks the promises of an image built on backend-docker-django: looks inside, "
+        "starts it, sends requests to its port, and stops it. Exit code 0: all is well, 1: a check "
+        "failed, 2: the image could not be checked.",
     )
-    parser.add_argument("image", help="an image of this machine: my-api:tag")
+    parser.add_argument("image", help="an image on this machine: my-api:tag")
     parser.add_argument(
-        "--postgis", action="store_true", help="start it with a PostGIS server, not with SQLite"
+        "--postgis", action="store_true", help="start it with a PostGIS server instead of SQLite"
     )
     parser.add_argument(
         "--postgis-image", metavar="IMAGE", default=POSTGIS, help=f"its image ({POSTGIS})"
@@ -39,23 +39,31 @@ def arguments(given: Sequence[str]) -> argparse.Namespace:
         metavar="ALIAS",
         action="append",
         default=[],
-        help="a further database of that server, as <ALIAS>_DATABASE_URL",
+        help="another database on that server, as <ALIAS>_DATABASE_URL",
     )
     parser.add_argument("--env", metavar="NAME=VALUE", action="append", default=[])
     parser.add_argument("--env-file", metavar="FILE", action="append", default=[])
-    parser.add_argument("--network", help="a network of yours, where your databases are")
+    parser.add_argument("--network", help="your own network, where your databases are")
     parser.add_argument(
-        "--no-start", action="store_true", help="only what can be seen without starting it"
-    )
-    parser.add_argument("--base", metavar="IMAGE", help="fail unless it stands on this very base")
-    parser.add_argument(
-        "--max-added", metavar="MB", type=float, help="fail when it adds more to the base"
+        "--no-start", action="store_true", help="check only what can be seen without a start"
     )
     parser.add_argument(
-        "--patience", metavar="SECONDS", type=float, default=120, help="for a start (120)"
+        "--base", metavar="IMAGE", help="fail unless it is built on exactly this base"
     )
     parser.add_argument(
-        "--junit", metavar="FILE", help="write JUnit there, for CI; - is standard output"
+        "--max-added", metavar="MB", type=float, help="fail if it adds more than this to the base"
+    )
+    parser.add_argument(
+        "--patience",
+        metavar="SECONDS",
+        type=float,
+        default=120,
+        help=("seconds to wait for a start (120)"),
+    )
+    parser.add_argument(
+        "--junit",
+        metavar="FILE",
+        help=("write a JUnit report to this file, for CI; - is standard output"),
     )
     options = parser.parse_args(given)
     options.postgis = options.postgis or bool(options.database)

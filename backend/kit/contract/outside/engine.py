@@ -36,14 +36,14 @@ def docker(
     except subprocess.TimeoutExpired as error:
         raise TookTooLong(
             f"docker {' '.join(arguments[:2])} did not end within {timeout:g} s.",
-            "See what keeps the Docker engine: docker ps, docker system df, its log.",
+            "Find out what keeps the Docker engine busy: docker ps, docker system df, its log.",
         ) from error
     stdout, stderr = (each.decode(errors="replace") for each in (raw.stdout, raw.stderr))
     done = subprocess.CompletedProcess(raw.args, raw.returncode, stdout, stderr)
     if check and done.returncode:
         said = " ".join(done.stderr.split())
         raise Impossible(
-            f"docker {' '.join(arguments[:2])} failed: {said}", "Correct what it names."
+            f"docker {' '.join(arguments[:2])} failed: {said}", "Correct the cause that it names."
         )
     return done
 
@@ -56,16 +56,16 @@ def require(*, ports: bool) -> None:
     try:
         if ports and endpoint().startswith("ssh://"):
             raise Impossible(
-                f"The Docker engine is on another machine, {endpoint()}: no port of it can be "
-                "asked through ssh.",
-                "Run this program on that machine, or look without a start: --no-start",
+                f"The Docker engine is on another machine, {endpoint()}, whose ports cannot be "
+                "reached through ssh.",
+                "Run this program on that machine, or check without a start: --no-start",
             )
         answers = docker("info", check=False, timeout=60).returncode == 0
     except FileNotFoundError:
         answers = False
     if not answers:
         raise Impossible(
-            "No Docker engine answers.", "Start Docker, or install it: https://docs.docker.com/"
+            "No Docker engine responds.", "Start Docker, or install it: https://docs.docker.com/"
         )
 
 
@@ -212,7 +212,7 @@ def error_in(log: str) -> tuple[str, str]:
     lines = [line for line in log.splitlines() if line.strip()]
     return (
         lines[-1] if lines else "the log is empty"
-    ), "See its log, of docker run with the same flags."
+    ), "See the log of docker run with the same flags."
 
 
 @cache

@@ -73,8 +73,8 @@ def find(name: str) -> Image:
     done = docker("image", "inspect", name, check=False)
     if done.returncode:
         raise Impossible(
-            f"There is no image {name} here.",
-            f"Build or fetch it first: docker build --tag {name} . or docker pull {name}",
+            f"This machine does not have the image {name}.",
+            f"Build or pull it first: docker build --tag {name} . or docker pull {name}",
         )
     document = json.loads(done.stdout)[0]
     shown = docker("history", "--no-trunc", "--human=false", "--format", "{{json .}}", name)
@@ -112,8 +112,8 @@ def check_inside(image: Image, environment: list[str]) -> dict[str, Any]:
         )
     said = " ".join((done.stderr or done.stdout).split())[-300:]
     raise Impossible(
-        f"The checks inside {image.name} did not end (exit code {done.returncode}): {said}",
-        "Correct what it names, if it is of your image.",
+        f"The checks inside {image.name} failed (exit code {done.returncode}): {said}",
+        "Correct the cause that it names, if that is in your image.",
     )
 
 
@@ -235,7 +235,7 @@ def _masked(text: str) -> str:
 def _leak(what: str, status: str) -> Finding:
     fix = "Remove it, change the secret, and give it to the container: docker run --env-file."
     if what.startswith("RUN") and status == WARNING:
-        fix = "Leave it out: the image's commands need no key at build time."
+        fix = "Leave it out: the image's commands do not need a key at build time."
     elif not what.startswith("ENV"):
         fix = (
             "Change that secret, and let the build read it: RUN --mount=type=secret, which leaves "

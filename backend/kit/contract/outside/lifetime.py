@@ -99,7 +99,7 @@ class Lifetime:
                 PROBLEM,
                 "start",
                 f"not ready within {self.patience:g} s; its log ends with: {said[0]}",
-                f"Mend what {HEALTH['ready']} names, or give it more seconds: --patience.",
+                f"Correct what {HEALTH['ready']} names, or allow more seconds: --patience.",
             )
         problem, fix = error_in(container.log())
         if not self.surroundings.network:
@@ -180,7 +180,7 @@ class Lifetime:
                 PROBLEM,
                 "broken settings",
                 "A settings.py that cannot be loaded does not stop the start.",
-                "Let your entry point begin with set -e, and end with exec.",
+                "Begin your entry point with set -e, and end it with exec.",
             )
         if place not in log.stdout + log.stderr:
             return Finding(
@@ -238,7 +238,7 @@ def _ending(code: int | None, answer: int | None) -> Finding:
             PROBLEM,
             "SIGTERM",
             f"ended with exit code {code}, not 0.",
-            "Let the server be gunicorn with -c gunicorn_conf.py, started by exec.",
+            "Use gunicorn with -c gunicorn_conf.py as the server, started by exec.",
         )
     if answer is None:
         return Finding(

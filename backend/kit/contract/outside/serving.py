@@ -14,7 +14,7 @@ from backend.kit.contract.outside.image import Image
 TYPES = {".css": "text/css", ".js": "text/javascript"}
 HEALTH = {"live": "/health/live", "ready": "/health/ready"}
 NEVER_ROOT = (
-    "Keep the image's ENTRYPOINT; your own gives root up with: exec setpriv --reuid 1001 "
+    "Keep the image's ENTRYPOINT. Your own can give up root with: exec setpriv --reuid 1001 "
     '--regid 0 --clear-groups -- "$@"'
 )
 
@@ -52,7 +52,7 @@ def health(container: Container, prefix: str) -> Iterator[Finding]:
                 PROBLEM,
                 path,
                 f"The image's answer to 'is it {what}?' does not come: {_said(answer)}",
-                "Let the server be backend.wsgi, as in the image's CMD.",
+                "Serve backend.wsgi, as the image's CMD does.",
             )
 
 
@@ -98,7 +98,7 @@ def schema(container: Container, facts: dict[str, Any]) -> Finding:
         PROBLEM,
         "/swagger.json",
         _said(answer),
-        "A serializer or view raises while it is described: docker run IMAGE check",
+        "A serializer or view raises an error while it is documented: docker run IMAGE check",
     )
 
 
@@ -115,7 +115,7 @@ def static_files(container: Container, facts: dict[str, Any]) -> Iterator[Findin
             PROBLEM,
             "static files, served",
             f"{manifest} is missing in a container that serves.",
-            "Leave STORAGES['staticfiles'] to the image, and COLLECTSTATIC at true.",
+            "Leave STORAGES['staticfiles'] to the image, and do not set COLLECTSTATIC=false.",
         )
         return
     paths = json.loads(done.stdout)["paths"]

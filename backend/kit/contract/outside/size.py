@@ -51,7 +51,7 @@ def _hint(step: Step, caches: dict[str, int]) -> str:
     for command, folders in CACHES.items():
         size = sum(caches.get(folder, 0) for folder in folders)
         if command in step.instruction and size > SHOWN and size <= step.size:
-            return f"  <- {size / 1e6:.1f} MB of it are a cache"
+            return f"  <- {size / 1e6:.1f} MB of it is a cache"
     return ""
 
 

@@ -115,8 +115,9 @@ class Surroundings:
             return
         log = docker("logs", "--tail", str(LAST_LINES), server)
         said = " / ".join((log.stdout + log.stderr).splitlines())
-        state = "has ended" if in_time else f"takes no connections within {PATIENCE} s"
+        state = "has ended" if in_time else f"does not accept connections within {PATIENCE} s"
         raise Impossible(
             f"{image} {state}. Its log ends with: {said}",
-            "Give a PostgreSQL with PostGIS: --postgis-image. Is the machine busy? Try again.",
+            "Use a PostgreSQL image with PostGIS: --postgis-image. If the machine is busy, try "
+            "again.",
         )

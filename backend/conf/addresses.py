@@ -1,7 +1,7 @@
-"""Hosts, origins and ports in the form of what they are compared with.
+"""Hosts, origins, and ports, in the form in which they are compared.
 
-A host of ``ALLOWED_HOSTS`` is compared with what Django takes from a request's ``Host`` header, an
-origin with a browser's ``Origin`` header. What is written in another form never matches.
+Django compares a host of ``ALLOWED_HOSTS`` with a request's ``Host`` header, and an origin with a
+browser's ``Origin`` header. A value in any other form never matches.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from collections.abc import Callable
 LABELS = r"[a-z0-9-]+(?:\.[a-z0-9-]+)*"
 # As django.http.request takes it from a Host header.
 HOST = re.compile(rf"\.?{LABELS}")
-# RFC 6454, section 6.2; apps on phones and extensions of browsers have schemes of their own.
+# RFC 6454, section 6.2. Apps on phones and browser extensions have their own schemes.
 ORIGIN = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])"
     r"(?::(?P<port>\d{1,5}))?"
 )
 DEFAULT_PORTS = {"http": "80", "https": "443"}
-# Of pages without a host: of a sandboxed frame, and of a file.
+# The origins of pages without a host: a sandboxed frame, and a file.
 WITHOUT_HOST = ("null", "file://")
 # What Kubernetes puts into POSTGRES_PORT where a Service of the namespace is called postgres.
 SERVICE_LINK = re.compile(r"(?:tcp|udp)://(?:[\w.-]+|\[[0-9a-fA-F:]+\]):(?P<port>\d{1,5})")
@@ -28,7 +28,7 @@ SERVER = re.compile(r"[\w-]+(?:\.[\w-]+)*\.?|[/@]\S+")
 
 
 class UnfitError(ValueError):
-    """An item of a list that can never match; ``instead`` is what may be meant, or empty."""
+    """An item of a list that can never match; ``instead`` is the probable intention, or empty."""
 
     def __init__(self, item: str, instead: str) -> None:
         super().__init__(item)
@@ -36,7 +36,7 @@ class UnfitError(ValueError):
 
 
 def allowed_host(item: str) -> str:
-    """An item of ALLOWED_HOSTS, in small letters. Raises UnfitError."""
+    """An item of ALLOWED_HOSTS, in lowercase. Raises UnfitError."""
     host = item.lower()
     if host == "*" or HOST.fullmatch(host) or (host[:1] == "[" and _is_ipv6(host[1:-1])):
         return host
@@ -61,13 +61,13 @@ def _origin(text: str, parse: Callable[[str], str], item: str = "") -> str:
     if not found or int(found["port"] or 0) > 65535:
         raise UnfitError(item or text, _instead(item or text, _origin_of, parse))
     scheme, host, port = found["scheme"], found["host"], found["port"]
-    # Browsers leave it out.
+    # Browsers omit the default port.
     shown = f":{port}" if port and port != DEFAULT_PORTS.get(scheme) else ""
     return f"{scheme}://{host}{shown}"
 
 
 def _instead(item: str, guess: Callable[[str], str], parse: Callable[[str], str]) -> str:
-    """What may be meant by ``item``: each of its words without what does not belong there."""
+    """The probable intention of ``item``: its words, without the parts that do not belong."""
     guesses = [guess(word) for word in re.split(r"[\s;]+", item.lower()) if word.strip("\"'[]{}()")]
     try:
         return ",".join(parse(one) for one in guesses if one != item)
@@ -90,7 +90,7 @@ def _origin_of(word: str) -> str:
 
 
 def _in_ascii(host: str) -> str:
-    """The name as it stands in a header: xn--mnchen-3ya.de."""
+    """The name as a header contains it: xn--mnchen-3ya.de."""
     try:
         return host if host.isascii() else host.encode("idna").decode()
     except UnicodeError:
@@ -110,7 +110,7 @@ def is_server(text: str) -> bool:
 
 
 def port(text: str) -> int | None:
-    """A port from 1 to 65535, also of a Kubernetes Service; None for what is none."""
+    """A port from 1 to 65535, or that of a Kubernetes Service; None if the text is not a port."""
     link = SERVICE_LINK.fullmatch(text)
     digits = link["port"] if link else text
     if not re.fullmatch(r"\d{1,5}", digits, re.ASCII) or not 1 <= int(digits) <= 65535:

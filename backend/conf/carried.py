@@ -1,6 +1,6 @@
-"""The packages that the image carries, and whether a child left them in the versions it needs.
+"""The packages of the image, and whether a child image kept the versions that it needs.
 
-pip and uv hold to the same file while they install; Poetry, PDM and others do not know it.
+pip and uv obey the same file while they install. Poetry, PDM, and others do not know it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LINE = re.compile(r"([\w.-]+)(>=([\d.]+)(?:,<([\d.]+))?)")
 
 @dataclass(frozen=True)
 class Wrong:
-    """A package that is not in a version that the image needs; None where it is gone."""
+    """A package whose version does not suit the image; ``version`` is None if it is missing."""
 
     name: str
     version: str | None
@@ -37,7 +37,7 @@ class Wrong:
 
 
 def wrong() -> Iterator[Wrong]:
-    """The packages that a child lowered, or raised too far. Nothing outside of the image."""
+    """The packages that a child image downgraded, or upgraded too far. Empty outside the image."""
     if not CONSTRAINTS.is_file():
         return
     versions = _versions()
@@ -55,7 +55,7 @@ def wrong() -> Iterator[Wrong]:
 
 
 def _release(version: str) -> tuple[int, ...]:
-    """The numbers of a version. Not by the package `packaging`, which may be what was lowered."""
+    """The numbers of a version. Without the package `packaging`, which may itself be too old."""
     match = re.match(r"(?:\d+!)?([\d.]*)", version)
     assert match, "it matches an empty text too"
     numbers = re.sub(r"(\.0+)+$", "", match[1])
@@ -63,7 +63,7 @@ def _release(version: str) -> tuple[int, ...]:
 
 
 def _versions() -> dict[str, str]:
-    """Version of each installed package, by its name; from the names of folders, which is quick."""
+    """The version of each installed package by name, read from the names of folders for speed."""
     folders = Path(sysconfig.get_path("purelib")).glob("*-*.dist-info")
     parts = (folder.name.removesuffix(".dist-info").split("-", 1) for folder in folders)
     return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in parts}

@@ -1,4 +1,4 @@
-"""The image's own settings, also under a project's settings that do not have them."""
+"""The image's own settings, even if a project's settings do not define them."""
 
 from __future__ import annotations
 

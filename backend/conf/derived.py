@@ -1,4 +1,4 @@
-"""Settings that are computed from other settings, last: from what a team's file left in force."""
+"""Settings that are computed from other settings, after the team's file has changed those."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 
 class _Number(int):
-    """A boolean, a whole number or None, that is not the same object as any other."""
+    """A boolean, an integer, or None, as an object of its own."""
 
     __slots__ = ()
 
 
 class _Text(str):
-    """A text that is not the same object as any other."""
+    """A string, as an object of its own."""
 
     __slots__ = ()
 
@@ -24,33 +24,33 @@ class _Text(str):
 class _Rule:
     compute: Callable[..., Any]
     names: tuple[str, ...]
-    value: Any  # what a team's file finds
+    value: Any  # the value that a team's file finds
     before: Any  # the same, and never changed
 
 
 class Derivations:
-    """Gives settings a value that follows other settings.
+    """Gives settings a value that depends on other settings.
 
     ``STATIC_ROOT = derived(lambda folder: Path(folder) / "static", "DATA_DIR")`` has a value at
-    once, which a team's file can read. ``settle``, after that file, computes it again, unless
-    the team gave the name another value or changed it in place. It may also stand inside
+    once, which a team's file can read. After that file, ``settle`` computes it again, unless the
+    team set the name to another value or changed it in place. Derived values can also be inside
     dictionaries and lists, such as LOGGING.
     """
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self._settings = settings
         self._rules: list[_Rule] = []
-        # Name of a setting to those that it, or something in it, was computed from.
+        # Maps the name of a setting to the names that it, or something in it, was computed from.
         self.sources: dict[str, tuple[str, ...]] = {}
 
     def __call__(self, compute: Callable[..., Any], *names: str) -> Any:
-        """The value that ``compute`` makes of the settings ``names``, of which each may be None."""
+        """The value that ``compute`` returns for the settings ``names``, which can be None."""
         value = _distinct(self._apply(compute, names))
         self._rules.append(_Rule(compute, names, value, copy.copy(value)))
         return value
 
     def settle(self) -> None:
-        """Compute every value that is still the one which a team's file found.
+        """Compute again every value that a team's file has not changed.
 
         In the order of their definition, so that one can follow another.
         """
@@ -66,8 +66,8 @@ class Derivations:
         return compute(*map(self._settings.get, names))
 
     def _places(self, value: Any) -> Iterator[tuple[str, Any, Any]]:
-        """Where ``value`` itself stands: the setting, and the container in it with the key."""
-        # Not inside what is computed again itself.
+        """Each place of ``value`` itself: the setting, and the container in it with the key."""
+        # Values that are themselves computed again are not searched.
         computed = {id(rule.value) for rule in self._rules}
         for name in [name for name in self._settings if name.isupper()]:
             seen = set(computed)
@@ -84,7 +84,7 @@ class Derivations:
 
 
 def _distinct(value: Any) -> Any:
-    """An equal value by whose identity one can tell whether a name still has it."""
+    """An equal value, whose identity shows whether a name still has it."""
     if value is None or isinstance(value, int):
         return _Number(value or 0)
     return _Text(value) if isinstance(value, str) else value

@@ -1,7 +1,7 @@
-"""Reads a ``.env`` file as Docker Compose does, so that both give every variable one value.
+"""Reads a ``.env`` file as Docker Compose does, so that a variable has the same value in both.
 
 https://github.com/compose-spec/compose-go/blob/main/dotenv/parser.go is what Compose itself runs.
-The libraries for Python read ``$``, ``#``, quotes and escapes otherwise, each in its own way.
+The Python libraries each read ``$``, ``#``, quotes, and escapes in their own way.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-# White space that does not end a line.
+# White space other than line ends.
 BLANK = " \t\v\f\r\x85\xa0"
 KEY = re.compile(r"(?:export[^\S\n]+)?(?P<name>[\w.\-\[\]]*)[^\S\n]*(?P<sign>[=:\n]|\Z)")
 ESCAPE = re.compile(r'\\([abcfnrtv$"\\]|0\d{0,3})')
@@ -22,7 +22,7 @@ BRACED = re.compile(r"([A-Za-z_]\w*)(?:(:?[-+?])(.*))?", re.ASCII | re.DOTALL)
 
 
 class SyntaxProblem(Exception):  # noqa: N818  it becomes an error of the start
-    """What Compose refuses too. ``str()`` has no value of the file."""
+    """A line that Compose refuses too. ``str()`` contains no value from the file."""
 
     def __init__(self, line: int, problem: str, fix: str) -> None:
         super().__init__(problem)
@@ -31,14 +31,14 @@ class SyntaxProblem(Exception):  # noqa: N818  it becomes an error of the start
 
 @dataclass
 class File:
-    """``values`` by name; ``unset``: line and name of each value that names an unset variable."""
+    """``values`` by name; ``unset``: line and name of values that refer to unset variables."""
 
     values: dict[str, str] = field(default_factory=dict)
     unset: list[tuple[int, str]] = field(default_factory=list)
 
 
 def parse(text: str, environ: Mapping[str, str]) -> File:
-    """The variables of a ``.env`` file; what a value refers to is looked up in ``environ`` first.
+    """The variables of a ``.env`` file. References are looked up in ``environ`` first.
 
     Raises SyntaxProblem.
     """
@@ -72,7 +72,7 @@ class _Parser:
         return self.text.count("\n", 0, self.at) + 1
 
     def _find_statement(self) -> bool:
-        """Go past white space and comments; False at the end."""
+        """Skip white space and comments; False at the end of the file."""
         while self.at < len(self.text):
             if self.text[self.at] == "#":
                 self.at = self._end_of_line()
@@ -113,7 +113,7 @@ class _Parser:
         return self._expanded(value, name, line)
 
     def _quoted(self, name: str, quote: str) -> str:
-        """What stands between quotes; a backslash before the quote makes it one of the value."""
+        """The text between quotes. A backslash before a quote makes it part of the value."""
         inner = re.compile(rf"{quote}((?:[^{quote}\\]|\\.)*){quote}", re.DOTALL)
         found = inner.match(self.text, self.at)
         if not found:
@@ -126,7 +126,7 @@ class _Parser:
         return found[1].replace(f"\\{quote}", quote)
 
     def _expanded(self, value: str, name: str, line: int) -> str:
-        """``value`` with what its ``$`` name; an unset variable is empty, and noted."""
+        """``value`` with its references replaced; an unset variable is empty, and recorded."""
 
         def look_up(wanted: str) -> str | None:
             return self.environ.get(wanted, self.file.values.get(wanted))
@@ -157,7 +157,7 @@ def _without_escapes(value: str) -> str:
 
 
 def _substitute(value: str, look_up: Callable[[str], str | None], note: Callable[[], None]) -> str:
-    """Raises ValueError for a ``${`` that is none, or that demands a variable."""
+    """Raises ValueError for an invalid ``${``, or for one that requires an unset variable."""
     parts, at = [], 0
     while found := REFERENCE.search(value, at):
         parts.append(value[at : found.start()])

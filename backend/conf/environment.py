@@ -36,12 +36,12 @@ NEIGHBOURS = {"HOST", "POSTGRES_HOST_AUTH_METHOD", "POSTGRES_INITDB_ARGS", "POST
 
 
 class Environment:
-    """Reads the table's variables out of a mapping, ``os.environ`` by default.
+    """Reads the table's variables from a mapping, ``os.environ`` by default.
 
-    An empty variable is an unset one, because compose passes empty strings.
-    ``NAME_FILE`` names a file that holds the value of ``NAME``. A variable that
-    is not set is looked up in ``store``. ``dotenv`` is the names that `.env` gave, for who asks
-    where a value came from; ``warnings`` are sentences about it.
+    An empty variable counts as unset, because Compose passes empty strings. ``NAME_FILE`` names a
+    file that contains the value of ``NAME``. Variables that are not set are looked up in ``store``.
+    ``dotenv`` contains the names that `.env` set, to tell where a value came from; ``warnings`` are
+    sentences about `.env`.
 
     Raises StartupError, with the variable and the accepted forms but never a
     secret's value, when a value cannot be read.
@@ -61,7 +61,7 @@ class Environment:
         self.warnings = warnings
 
     def __getitem__(self, name: str) -> Any:
-        """The parsed value of a variable of the table, its default when it is unset."""
+        """The parsed value of a variable of the table, or its default if it is unset."""
         variable = TABLE[name]
         text = self.text(name)
         # A copy: settings are lists that a team extends in place.
@@ -70,7 +70,7 @@ class Environment:
     def text(self, name: str) -> str | None:
         """The unparsed value of any variable, from the environment, its file or the store.
 
-        Of a name that the table does not know, NAME_FILE is another variable.
+        For a name that the table does not contain, NAME_FILE is a different variable.
         """
         file = self.raw.get(f"{name}_FILE") if is_of_the_table(name) else None
         if file is not None and name in self.raw:
@@ -84,7 +84,7 @@ class Environment:
         return self.raw.get(name) or self.store.get(name)
 
     def source(self, name: str) -> tuple[str, str] | None:
-        """What ``text`` reads the variable from and which one, None when it is unset.
+        """Where ``text`` reads the variable from: the kind and the place; None if it is unset.
 
         ``("environment", NAME)``, ``(".env", NAME)``, ``("file", path)`` for ``NAME_FILE``, or
         ``("secret store", SECRET_STORE)``.
@@ -109,7 +109,7 @@ class Environment:
         return database
 
     def misspelt(self) -> dict[str, str]:
-        """Names that are set, unknown and close to one of the table, with that one."""
+        """Names that are set and unknown but close to a name in the table, with that name."""
         known = {*TABLE, *(f"{name}_FILE" for name in TABLE)}
         found = {}
         for name in sorted(self.raw.keys() - known - NEIGHBOURS):
@@ -127,7 +127,7 @@ class Environment:
 def current(root: Path = ROOT) -> Environment:
     """This process's environment: with ``.env`` in debug mode, else with the secret store.
 
-    Puts what they give into ``os.environ`` too, where a team's own settings look.
+    Also adds their values to ``os.environ``, where a team's own settings look.
     """
     env = Environment()
     if env["DEBUG"]:
@@ -142,7 +142,7 @@ def current(root: Path = ROOT) -> Environment:
 
 
 def _with_dotenv(file: Path) -> Environment:
-    """With the variables of a ``.env`` file in ``os.environ``. What is set already wins."""
+    """Adds the variables of a ``.env`` file to ``os.environ``. What is already set wins."""
     try:
         read = dotenv.parse(value_files.text(file), os.environ)
     except value_files.MissingError:
@@ -166,9 +166,9 @@ def _with_dotenv(file: Path) -> Environment:
 
 
 def _not_given(values: Mapping[str, str]) -> dict[str, str]:
-    """Those that the environment does not set, neither as they are nor, of ours, as NAME_FILE.
+    """Those that the environment does not set, neither directly nor, if ours, as NAME_FILE.
 
-    What is set to nothing is not set.
+    An empty variable counts as unset.
     """
     given = {name for name, value in os.environ.items() if value.strip()}
     for name in list(given):
@@ -178,9 +178,9 @@ def _not_given(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def parse(variable: Variable, text: str) -> Any:
-    """The value of ``variable`` that ``text`` spells; StartupError when it spells none."""
+    """The value of ``variable`` that ``text`` means. Raises StartupError if it is invalid."""
     text = text.strip() if variable.kind != "text" else text
-    # Its parsers alone: read through Env, a value that starts with $ names another variable.
+    # Only its parsers: through Env, a value that starts with $ refers to another variable.
     read = environ.Env.parse_value
     match variable.kind:
         case "boolean":
@@ -235,7 +235,7 @@ def _items(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]
 
 
-# What an item is parsed by, and what it is called.
+# The parser of an item, and what an item is called.
 ADDRESSES: dict[str, tuple[Callable[[str], str], str]] = {
     "hosts": (addresses.allowed_host, "host name"),
     "origins": (addresses.cors_origin, "origin"),
@@ -260,7 +260,7 @@ def _database(variable: Variable, text: str) -> dict[str, Any]:
         raise _unreadable(variable, text)
     before, mark, query = text.partition("?")
     try:
-        # A slash at the end is no part of the name.
+        # A slash at the end is not part of the name.
         url = before.rstrip("/") + mark + query
         database: dict[str, Any] = environ.Env.db_url_config(url)
         parts = urlsplit(url)
@@ -269,10 +269,10 @@ def _database(variable: Variable, text: str) -> dict[str, Any]:
         raise _unreadable(variable, text) from (None if variable.secret else error)
     host = parts.netloc.rpartition("@")[2]
     if host.upper().startswith("%2F"):
-        # A socket, as libpq has it. The library reads the folder in small letters, and encoded.
+        # A socket, as libpq names it. The library converts the folder to lowercase and encodes it.
         database["HOST"] = unquote(host.partition(":")[0])
     server = database["HOST"]
-    # With a host, a further slash in the name is a path, which no database has.
+    # With a host, another slash in the name makes it a path, which a database cannot have.
     if not database.get("NAME") or (host and "/" in parts.path[1:]):
         raise _unreadable(variable, text)
     if server and not addresses.is_server(server):
@@ -298,7 +298,7 @@ def _read_value(name: str, file: Path) -> str:
     try:
         return value_files.read(file)
     except value_files.UnreadableError as error:
-        if not file.is_absolute():  # most likely the secret itself
+        if not file.is_absolute():  # probably the secret itself
             raise StartupError(
                 f"The environment variable {name} is not the path of a readable file: {error}.",
                 f"Set {name} to a path that begins with /. If you have set it to the value itself, "

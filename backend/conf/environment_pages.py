@@ -1,4 +1,4 @@
-"""docs/environment.md and .env.example, made from the table of variables.
+"""Writes docs/environment.md and .env.example from the table of variables.
 
 ``python -m backend.conf.environment_pages docs|example`` prints one of them."""
 

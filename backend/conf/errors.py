@@ -1,4 +1,4 @@
-"""Errors that a user reads: one line says what is wrong and where, one says what to do."""
+"""Errors that users read: one line says what is wrong and where, the other what to do."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class StartupError(Exception):
-    """The application cannot start, and its user can mend it.
+    """The application cannot start, and the user can correct the cause.
 
-    Secrets that ``problem`` repeats, as a message of a team's own code may, are masked; ``fix`` is
-    this image's own words, of which some are the form of a URL with a password.
+    Secrets in ``problem``, which can come from a message of a team's own code, are masked. ``fix``
+    is the image's own text, which can contain the form of a URL with a password.
 
     ``str()`` of it is two lines::
 
@@ -36,7 +36,7 @@ class StartupError(Exception):
         self.problem = mask(one_line(problem), MASK)
         self.fix = one_line(fix)
         super().__init__(self.problem, self.fix)
-        # Of a module that could not be made: runserver waits until that file changes.
+        # The file of a module that could not be loaded: runserver waits until that file changes.
         self.filename: str | None = None
 
     def __str__(self) -> str:
@@ -49,12 +49,12 @@ def one_line(text: object) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text that a terminal shows and does not obey; its lines stay."""
+    """The text with control characters escaped, so that a terminal shows them; lines stay."""
     return CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def in_line(name: str) -> str:
-    """The name of a file, which may hold anything, as part of a line."""
+    """The name of a file, which can contain any character, as part of a line."""
     return escaped(name).replace("\n", "\\n")
 
 
@@ -76,10 +76,10 @@ def finding_of(subject: str, error: BaseException) -> Finding:
 
 
 def explain(error: BaseException, file: Path | None = None) -> StartupError:
-    """Turn what a team's own code raised into a StartupError that names its file and line.
+    """Turn an error from a team's own code into a StartupError that names its file and line.
 
-    ``file`` is the file that was being loaded; it is named when nothing in the
-    traceback lies in the team's code.
+    ``file`` is the file that was being loaded. The error names it if no frame of the traceback is
+    in the team's code.
     """
     if isinstance(error, StartupError):
         return error
@@ -108,7 +108,7 @@ def _culprit(error: BaseException) -> tuple[Path | None, int | None]:
 
 @functools.lru_cache(maxsize=4096)
 def is_of_the_team(file: str) -> bool:
-    """Whether a file of a traceback is the project's own: no package's, and not this image's."""
+    """Whether a file of a traceback belongs to the project, not to a package or this image."""
     path = Path(file)
     return path.is_file() and not _is_foreign(path)
 

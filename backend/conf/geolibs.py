@@ -1,9 +1,9 @@
-"""Finds GDAL, GEOS and PROJ.
+"""Finds GDAL, GEOS, and PROJ.
 
-The pyogrio wheel carries one self-contained library that exports all three, and
-their data files. In the image a build stage puts them at a fixed place and
-``GDAL_LIBRARY_PATH``, ``GEOS_LIBRARY_PATH``, ``GDAL_DATA`` and ``PROJ_DATA`` say
-where; without Docker they are found in the installed wheel.
+The pyogrio wheel contains one self-contained library that exports all three, and their data files.
+In the image, a build stage copies them to a fixed place, which ``GDAL_LIBRARY_PATH``,
+``GEOS_LIBRARY_PATH``, ``GDAL_DATA``, and ``PROJ_DATA`` name. Without Docker, this module finds them
+in the installed wheel.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SPATIALITE = "mod_spatialite.so"
 def locate() -> tuple[str | None, str | None]:
     """Paths of the GDAL and of the GEOS library, None for "as Django searches".
 
-    Sets ``GDAL_DATA`` and ``PROJ_DATA`` when the wheel's library is taken.
+    Sets ``GDAL_DATA`` and ``PROJ_DATA`` if it uses the wheel's library.
     """
     gdal = os.environ.get("GDAL_LIBRARY_PATH")
     if gdal:
@@ -36,7 +36,7 @@ def locate() -> tuple[str | None, str | None]:
 
 
 def library_in(site_packages: Path) -> Path:
-    """The wheel's one library; its name carries a hash. StartupError unless it is exactly one."""
+    """The wheel's only library, whose name contains a hash. StartupError unless there is one."""
     patterns = ("pyogrio.libs/libgdal*", "pyogrio/.dylibs/libgdal*")
     found = [path for pattern in patterns for path in site_packages.glob(pattern)]
     if len(found) != 1:
@@ -49,7 +49,7 @@ def library_in(site_packages: Path) -> Path:
 
 
 def spatialite() -> str | None:
-    """Path of SQLite's spatial extension, None where it is not installed."""
+    """Path of SQLite's spatial extension, or None if it is not installed."""
     roots = (Path("/usr/lib"), Path("/usr/local/lib"), Path("/opt/homebrew/lib"))
     found = (
         path for root in roots for path in (*root.glob(SPATIALITE), *root.glob(f"*/{SPATIALITE}"))

@@ -1,7 +1,7 @@
-"""The generated secret key: made where none is given, and kept for the next start.
+"""The generated secret key: created if none is set, and kept for the next start.
 
-Only a start keeps it. Any other command has one for itself, which would else end up in an image's
-layer: RUN python manage.py collectstatic.
+Only a start keeps it. Any other command uses a temporary key, which could otherwise end up in a
+layer of an image: RUN python manage.py collectstatic.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from pathlib import Path
 from backend.conf import locks
 from backend.conf.errors import StartupError
 
-# Seconds for another container that writes the key: one line.
+# Seconds to wait for another container that writes the key, which is one line.
 PATIENCE = 10
 
 _keeping = False
 
 
 def keep() -> None:
-    """Let this process keep the key that it generates: it is a start."""
+    """Let this process keep the key that it generates, because it is a start."""
     global _keeping
     _keeping = True
 
 
 def generated(file: Path) -> str:
-    """The key that is kept in ``file``, or else a new one, which a start keeps there.
+    """The key in ``file``, or a new one, which a start keeps there.
 
-    Where that is not possible, ``why_not_kept`` says why.
+    If that is not possible, ``why_not_kept`` says why.
     """
     with contextlib.suppress(OSError):
         if key := _read(file):
@@ -40,7 +40,7 @@ def generated(file: Path) -> str:
 
 
 def why_not_kept(file: Path, key: str) -> str | None:
-    """Why the next start will have another key than this one; None where it will have the same."""
+    """Why the next start will have a different key; None if it will have the same one."""
     try:
         return None if _read(file) == key else f"{file} cannot be written"
     except OSError as error:
@@ -48,7 +48,7 @@ def why_not_kept(file: Path, key: str) -> str | None:
 
 
 def _read(file: Path) -> str:
-    """The key; empty where there is none."""
+    """The key, or empty if there is none."""
     try:
         return file.read_text(encoding="ascii").strip()
     except FileNotFoundError:
@@ -56,7 +56,7 @@ def _read(file: Path) -> str:
 
 
 def _written(file: Path) -> str:
-    """Write a new key, unless another container did so first; the key that is kept now.
+    """Write a new key, unless another container did so first. Returns the key in the file.
 
     The file is locked and not linked into place, because network shares have no hard links. Raises
     OSError, and StartupError where another process keeps the lock.
@@ -72,7 +72,7 @@ def _written(file: Path) -> str:
                 "Stop the container that holds the lock, or set DJANGO_SECRET_KEY.",
             ) from error
         if os.fstat(descriptor).st_gid == 0:
-            # For a container under another UID: a platform that chooses it gives it group 0.
+            # For a container with another UID: platforms that choose the UID assign group 0.
             os.fchmod(descriptor, 0o640)
         if key := opened.read().strip():
             return key

@@ -1,4 +1,4 @@
-"""CPU and memory that this container may use, which is not what the machine has."""
+"""The CPU and memory that this container can use, which differ from the machine's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 CGROUP = Path("/sys/fs/cgroup")
 MOUNTS = Path("/proc/mounts")
 MIB = 2**20
-# cgroup v1 says "no limit" as the largest multiple of a page that fits 63 bits.
+# cgroup v1 writes "no limit" as the largest multiple of a page that fits in 63 bits.
 UNLIMITED = 2**60
 # Two workers and their master took 99 MB of the container's memory after 5,000
 # requests; the rest is room for a team's own modules and a large page.
@@ -40,7 +40,7 @@ def memory_bytes(cgroup: Path = CGROUP) -> int | None:
 
 
 def workers(cgroup: Path = CGROUP) -> int:
-    """One worker a core, fewer where the memory does not carry them, at least one."""
+    """One worker per core, or fewer if the memory limit requires it, but at least one."""
     count = math.ceil(cpu_cores(cgroup))
     memory = memory_bytes(cgroup)
     if memory is not None:
@@ -49,9 +49,9 @@ def workers(cgroup: Path = CGROUP) -> int:
 
 
 def room(count: int, cgroup: Path = CGROUP) -> float:
-    """Bytes that each of ``count`` workers has for the bodies of requests; endless without a limit.
+    """Bytes that each of ``count`` workers has for request bodies; infinite without a limit.
 
-    At least 4 MiB: ``shortage`` warns of workers that the memory does not carry.
+    At least 4 MiB: ``shortage`` warns if the memory is too small for the workers.
     """
     memory = memory_bytes(cgroup)
     if memory is None:

@@ -1,4 +1,4 @@
-"""Locks on files of a volume, which containers share. The kernel frees them with their holder."""
+"""Locks on files of a shared volume. The kernel releases a lock when its holder ends."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import fcntl
 import time
 from collections.abc import Callable
 
-# What a filesystem answers that has no locks, such as a network share mounted with nolock.
+# The errors of a filesystem without locks, such as a network share mounted with nolock.
 NONE = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 PAUSE = 0.2  # seconds between two attempts
 
 
 class HeldError(Exception):
-    """Another process has held the lock for as long as it was waited for."""
+    """Another process has held the lock for the whole wait."""
 
 
 def acquire(
     descriptor: int, timeout: float, waiting: Callable[[float], None] = lambda waited: None
 ) -> bool:
-    """Lock an open file; False where its filesystem has no locks.
+    """Lock an open file; False if its filesystem has no locks.
 
     While another process holds it, ``waiting`` is called with the seconds so far. Raises
     HeldError after ``timeout`` seconds, and OSError.

@@ -1,8 +1,8 @@
-"""Values as they may be shown: plain data, and nothing secret in them.
+"""Values in a form that is safe to show: plain data without secrets.
 
-Two nets, one below the other. What a name or a URL gives away as secret is masked in
-place; and every secret that was found anywhere is looked for in everything else, because
-a team can compose texts of it. In doubt a value is masked.
+There are two steps. First, a value that its name or URL marks as secret is masked in place. Then
+every secret from anywhere is masked in all other values, because a team can build texts from it.
+When in doubt, a value is masked.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from backend.conf.secret_vocabulary import is_secret, secret_members
 from backend.conf.variables import TABLE
 
 MASK = SafeExceptionReporterFilter.cleansed_substitute
-# Their first level is names of a team's choice: the alias 'tokens' hides nothing.
+# The team chooses the names at their first level: the alias 'tokens' is not a secret.
 BY_ALIAS = {"DATABASES", "CACHES", "STORAGES", "SECURITY_DEFINITIONS"}
 WORDS = re.compile(r"[A-Za-z_. -]+")
-# Shorter ones are words of everyday: masked by their name, not looked for everywhere.
+# Shorter ones are everyday words: masked by their name, but not searched for everywhere.
 LOOKED_FOR = 6  # characters
 
 
 class Masker:
-    """Makes values plain and masks them; it knows the secrets that it must not let through."""
+    """Converts values to plain data, and masks the secrets that it knows."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         forms = {form for secret in secrets for form in _forms(secret) if len(form) >= LOOKED_FOR}
-        # The longest first: a secret can be part of another.
+        # The longest first, because a secret can be part of another.
         self.known = sorted(forms, key=len, reverse=True)
 
     def code(self, line: str) -> str:
-        """A line of a program, of which ``token = ask()`` says nothing secret."""
+        """A masked line of code, in which ``token = ask()`` is not a secret."""
         return secret_vocabulary.mask_literals(self._without_known(line), MASK)
 
     def text(self, text: str) -> str:
@@ -56,8 +56,8 @@ class Masker:
     def plain(self, value: Any, name: str = "", secret: bool = False) -> Any:
         """``value`` of the setting ``name`` as what JSON knows, masked; ``secret``: whole.
 
-        An object that is no data is shown by its class: what it would say of itself is not
-        known to be free of secrets.
+        An object that is not data is shown by its class, because its own text could contain
+        secrets.
         """
         if value is None or isinstance(value, bool):
             return value
@@ -93,13 +93,13 @@ class Masker:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """How a secret may be written inside another text."""
+    """The forms in which another text can contain a secret."""
     yield from (secret, secret.strip(), quote(secret), quote(secret, safe=""), quote_plus(secret))
     yield from (re.escape(secret), json.dumps(secret)[1:-1], repr(secret)[1:-1])
 
 
 def for_process(env: Environment, settings: dict[str, Any]) -> Masker:
-    """A masker that knows the secrets of the environment, of the store and of the settings."""
+    """A masker that knows the secrets of the environment, the store, and the settings."""
     names = {*TABLE, *env.database_urls().values(), *env.store}
     names |= {name for name in env.raw if not name.endswith("_FILE")}
     secrets, public = set(), set()
@@ -107,7 +107,7 @@ def for_process(env: Environment, settings: dict[str, Any]) -> Masker:
         value = env.text(name)
         if value is None:
             continue
-        # A store is there for secrets: what the table does not know of it is one.
+        # A store is for secrets: every name in it that the table does not know is one.
         unknown = name in env.store and name not in TABLE
         if unknown or (TABLE[name].secret if name in TABLE else is_secret(name)):
             secrets |= {value, *_passwords(value)}
@@ -117,8 +117,8 @@ def for_process(env: Environment, settings: dict[str, Any]) -> Masker:
                 public.add(value)
     for name, value in settings.items():
         secrets.update(_secrets(value, name))
-    # Masking them too would tell that the password is the user's name; and paths of files,
-    # which names such as SSH_AUTH_SOCK hold, stand in the origins of everything.
+    # To mask these too would reveal that the password equals the username. The paths of files, in
+    # variables such as SSH_AUTH_SOCK, are in the origin of every setting.
     return Masker(secrets - public - {text for text in secrets if _is_file(text)})
 
 
@@ -136,14 +136,14 @@ def _secrets(value: Any, name: str, masked: bool = False) -> Iterator[str]:
         case bytes():
             yield from _secrets(value.decode("utf-8", "backslashreplace"), name, masked)
         case str() | int() if not isinstance(value, bool):
-            # Below such a name words are most often kinds and names: "type": "apiKey".
+            # Below such a name, most words are kinds and names: "type": "apiKey".
             if named or (masked and not WORDS.fullmatch(str(value))):
                 yield str(value)
             yield from _passwords(str(value))
 
 
 def _passwords(text: str) -> Iterator[str]:
-    """What stands for a password within ``text``, as it is and decoded."""
+    """The passwords in ``text``, as written and decoded."""
     for password in secret_vocabulary.values(text):
         yield from (password, unquote(password))
 

@@ -1,9 +1,8 @@
-"""Finds and loads a team's ``local_settings``: absent is fine, broken is loud.
+"""Finds and loads a team's ``local_settings``: it can be absent, but not broken.
 
-A team may bring three files: ``settings.py``, ``urls.py`` and ``gunicorn_conf.py``.
-They lie in ``src_files/local_settings/`` (a mounted checkout) or in
-``local_settings/`` (copied into the image). The first folder that exists is
-taken, as a whole.
+A team can provide three files: ``settings.py``, ``urls.py``, and ``gunicorn_conf.py``, in
+``src_files/local_settings/`` (a mounted checkout) or ``local_settings/`` (copied into the image).
+All of them come from the first folder that exists.
 """
 
 from __future__ import annotations
@@ -24,12 +23,11 @@ MODULES = ("settings", "urls", "gunicorn_conf")
 
 
 def find(module: str, root: Path = ROOT) -> tuple[str, Path] | None:
-    """Return the dotted name and the file of a local_settings module, None when there is none.
+    """Return the dotted name and the file of a local_settings module, or None if absent.
 
-    Looking for the file first is what tells "absent" from "broken": an
-    ImportError can mean either.
+    It looks for the file first, to tell "absent" from "broken": an ImportError can mean either.
 
-    Raises StartupError when the file is there but is a folder or unreadable.
+    Raises StartupError if the file exists but is a folder or unreadable.
     """
     for package in PACKAGES:
         folder = root.joinpath(*package.split("."))
@@ -61,7 +59,7 @@ def find(module: str, root: Path = ROOT) -> tuple[str, Path] | None:
 
 
 def load(module: str, root: Path = ROOT) -> ModuleType | None:
-    """Import a local_settings module under its real name; None when there is none.
+    """Import a local_settings module under its real name; None if it is absent.
 
     Raises StartupError, with file, line and a hint, for anything that goes
     wrong while it is imported.
@@ -94,7 +92,7 @@ def forget(module: str) -> None:
 def place_of(name: str, module: str) -> str:
     """File and line where a local_settings module sets ``name``, the file alone if it imports it.
 
-    Where there is no such module, it is the image's own file.
+    If there is no such module, it is the image's own file.
     """
     found = find(module)
     if found is None:
@@ -105,7 +103,7 @@ def place_of(name: str, module: str) -> str:
 
 
 def _mode(path: Path) -> int | None:
-    """The file mode, None when nothing is there. Path.exists() would take unreadable for absent."""
+    """The file mode, or None if absent. Path.exists() would treat an unreadable file as absent."""
     try:
         return path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):

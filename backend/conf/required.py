@@ -20,7 +20,7 @@ SQLITE_ENGINES = (
     "django.db.backends.sqlite3",
     "django.contrib.gis.db.backends.spatialite",
 )
-# Django's own, which answers every query with the advice to set ENGINE.
+# Django's dummy engine, which responds to every query with the advice to set ENGINE.
 INCOMPLETE = "django.db.backends.dummy"
 CONNECTION = ("NAME", "USER", "PASSWORD", "HOST", "PORT")
 ROUTER = "backend.router.ModelDatabaseRouter"
@@ -37,13 +37,12 @@ MAKE_A_KEY = (
 
 
 def default_hosts(debug: bool) -> list[str]:
-    """Django's ALLOWED_HOSTS where no variable names them.
+    """Django's ALLOWED_HOSTS if no variable sets them.
 
-    In production: the names under which only this machine or a neighbour asks. A foreign
-    name is dangerous in two ways: a page can make a browser ask under its own name, which it
-    lets lead here (DNS rebinding), and what a request calls the host ends up in the links of
-    an answer that a cache may keep. These names lead to no other machine, and nobody can
-    register them.
+    In production: only names that this machine or a neighbor uses. A foreign name is dangerous in
+    two ways: a page can resolve its own name to this server and make a browser send requests to it
+    (DNS rebinding), and the host of a request appears in the links of a response, which a cache can
+    keep. These names never resolve to another machine, and nobody can register them.
     """
     if debug:
         return ["*"]
@@ -58,22 +57,22 @@ def cors_is_open(
     old_regexes: list[Any] | None,
     old_name: bool | None,
 ) -> bool:
-    """Whether pages of every origin may read the API: CORS_ALLOW_ALL_ORIGINS.
+    """Whether pages of every origin can read the API: CORS_ALLOW_ALL_ORIGINS.
 
-    Where nothing limits it. ``variable`` is the very list of the environment; the others are
-    settings, of which the old ones are CORS_ORIGIN_REGEX_WHITELIST and CORS_ORIGIN_ALLOW_ALL.
+    True if nothing limits them. ``variable`` is the list of the environment itself; the others are
+    settings. The old ones are CORS_ORIGIN_REGEX_WHITELIST and CORS_ORIGIN_ALLOW_ALL.
     """
     if old_name is not None:
         return bool(old_name)
-    # A team that lists no origin and no pattern allows none.
+    # A team that sets empty lists of origins and patterns allows no origin.
     by_team = listed is not variable or regexes is not None or old_regexes is not None
     return not (listed or by_team or credentials)
 
 
 def databases(env: Environment, *, sqlite: Path, spatialite: bool) -> dict[str, dict[str, Any]]:
-    """Django's DATABASES out of the environment: PostGIS where one is named, else SQLite.
+    """Django's DATABASES from the environment: PostGIS if a variable names one, or else SQLite.
 
-    ``sqlite`` is SQLite's file. What cannot be read has the engine INCOMPLETE, over which
+    ``sqlite`` is SQLite's file. If the variables are invalid, the engine is INCOMPLETE, and
     ``complete`` stops the start unless a team's settings have replaced it.
     """
     found = {}
@@ -86,14 +85,14 @@ def databases(env: Environment, *, sqlite: Path, spatialite: bool) -> dict[str, 
 
 
 def read_databases(env: Environment) -> dict[str, dict[str, Any]]:
-    """The same. Raises StartupError for what cannot be read."""
+    """The same. Raises StartupError for invalid variables."""
     return {alias: make() for alias, make in _makers(env, Path(), False).items()}
 
 
 def _makers(
     env: Environment, sqlite: Path, spatialite: bool
 ) -> dict[str, Callable[[], dict[str, Any]]]:
-    """Alias to what reads its settings, the default first, as in every list that a user sees."""
+    """A function for the settings of each alias, the default first, as in every list for users."""
     makers: dict[str, Callable[[], dict[str, Any]]] = {
         alias: partial(env.database, name) for alias, name in env.database_urls().items()
     }
@@ -113,7 +112,7 @@ def _postgres(env: Environment) -> dict[str, Any] | None:
     given = [name for name in ("POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_HOST") if env[name]]
     if not names:
         if given:
-            # A missing name once turned a production API into an empty SQLite.
+            # A missing name once turned a production API into one with an empty SQLite database.
             raise StartupError(
                 f"{given[0]} is set, but neither POSTGRES_NAME nor POSTGRES_DB is.",
                 "Set POSTGRES_NAME to the name of the database, or unset all POSTGRES_ variables "
@@ -155,10 +154,10 @@ def _sqlite(file: Path, spatialite: bool) -> dict[str, Any]:
 
 
 def complete(settings: dict[str, Any], env: Environment) -> None:
-    """Put what the image needs below, or add it after, what the settings now say.
+    """Add what the image needs to the final settings, below or after the team's values.
 
-    Raises StartupError for a real database without a secret key or with a public one, and
-    for a setting that is no list or dictionary where Django takes one.
+    Raises StartupError for PostgreSQL without a secret key or with a public one, and for a setting
+    that is not the list or dictionary that Django expects.
     """
     _check_shapes(settings)
     _append(settings, "INSTALLED_APPS", "backend")
@@ -167,11 +166,11 @@ def complete(settings: dict[str, Any], env: Environment) -> None:
     _insert_below(settings, SECURITY, WHITENOISE)
     _insert_below(settings, CORS, UNAVAILABLE)
     if isinstance(settings.get("LOGGING"), dict):
-        # Python's own default silences gunicorn, whose loggers are there before.
+        # Python's default would silence gunicorn's loggers, which exist already.
         settings["LOGGING"].setdefault("disable_existing_loggers", False)
     if isinstance(settings.get("REST_FRAMEWORK"), dict):
-        # Throttles tell clients apart by their address. A header that anybody can send is
-        # believed for what the proxy itself has put at its end.
+        # Throttles distinguish clients by address. Anyone can send this header, so only its last
+        # address counts, which the proxy itself added.
         settings["REST_FRAMEWORK"].setdefault("NUM_PROXIES", int(bool(settings["BEHIND_PROXY"])))
         if not settings["BASIC_AUTH"]:
             settings["REST_FRAMEWORK"].setdefault("DEFAULT_AUTHENTICATION_CLASSES", [SESSION])
@@ -181,7 +180,7 @@ def complete(settings: dict[str, Any], env: Environment) -> None:
         settings[name] = _below(env["PATH_PREFIX"], settings[name])
     for database in settings["DATABASES"].values():
         if database.get("ENGINE") == INCOMPLETE:
-            read_databases(env)  # raises what is missing
+            read_databases(env)  # raises an error about what is missing
         _complete_database(database, env)
     real = _real_database(settings, env)
     if not settings.get("SECRET_KEY"):
@@ -218,7 +217,7 @@ def _check_shape(
 
 
 def _below(prefix: str, url: str | None) -> str | None:
-    """A path that begins with a slash, put under the prefix; Django does it for the others."""
+    """A path that begins with a slash, with the prefix added. Django adds it to other paths."""
     if not prefix or not url or not url.startswith("/") or url.startswith(("//", f"{prefix}/")):
         return url
     return prefix + url
@@ -230,7 +229,7 @@ def _append(settings: dict[str, Any], name: str, value: str) -> None:
 
 
 def _insert_below(settings: dict[str, Any], above: str, middleware: str) -> None:
-    """Put a middleware that is missing right below another, first where that is missing too."""
+    """Add a missing middleware right below another, or first if that is missing too."""
     names = list(settings["MIDDLEWARE"])
     if middleware not in names:
         names.insert(names.index(above) + 1 if above in names else 0, middleware)
@@ -239,21 +238,21 @@ def _insert_below(settings: dict[str, Any], above: str, middleware: str) -> None
 
 def _complete_database(database: dict[str, Any], env: Environment) -> None:
     if database.get("ENGINE") in SQLITE_ENGINES:
-        # The last connection to close takes the write-ahead log's index with it, which
-        # cannot be made again on a full disk, and without which nothing can be read.
+        # The last connection deletes the index of the write-ahead log when it closes. On a full
+        # disk, SQLite cannot create the index again, and cannot read without it.
         database.setdefault("CONN_MAX_AGE", None if env["CONN_MAX_AGE"] else 0)
     if database.get("ENGINE") not in POSTGRESQL_ENGINES:
         return
     database.setdefault("CONN_MAX_AGE", env["CONN_MAX_AGE"])
-    # Without it each kept connection answers one request with a 500 after the
-    # database was restarted.
+    # Without it, each persistent connection causes one 500 after the database restarts.
     database.setdefault("CONN_HEALTH_CHECKS", True)
     options = database.setdefault("OPTIONS", {})
     options.setdefault("connect_timeout", 5)
-    # A server that vanished is noticed after 10 s, not after the kernel's two hours: without
-    # an answer to what was sent by tcp_user_timeout (in ms; it takes the place of
-    # keepalives_count on Linux, which other systems go by), in silence by the keepalives.
-    # Not less: that long a server may leave unread what a large INSERT sends.
+    # These detect a server that vanished after 10 s, not after the kernel's two hours:
+    # tcp_user_timeout (in ms) if sent data is not acknowledged, and the keepalives on an idle
+    # connection. (On Linux, tcp_user_timeout replaces keepalives_count; other systems use the
+    # latter.) The time is not shorter because a server can leave the data of a large INSERT unread
+    # for as long.
     options.setdefault("keepalives_idle", 5)
     options.setdefault("keepalives_interval", 2)
     options.setdefault("keepalives_count", 3)
@@ -261,7 +260,7 @@ def _complete_database(database: dict[str, Any], env: Environment) -> None:
 
 
 def _real_database(settings: dict[str, Any], env: Environment) -> str | None:
-    """The alias of a database whose users a guessed key would betray; None on laptops and in CI."""
+    """The alias of a database whose users a guessed key would expose; None on laptops and in CI."""
     if settings["DEBUG"] or env["CI"]:
         return None
     databases = settings["DATABASES"].items()

@@ -1,4 +1,4 @@
-"""Secret keys that are none, because anybody can read them in a sample or a guide."""
+"""Secret keys that are public, because anyone can read them in a sample or a guide."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 # Django's own mark of a key that `startproject` wrote into a file.
 # https://docs.djangoproject.com/en/5.2/ref/checks/#security (security.W009)
 STARTPROJECT = "django-insecure-"
-# Of what samples, tutorials and compose files put where a key belongs: change-me-in-production,
+# The words of placeholders in samples, tutorials, and compose files: change-me-in-production,
 # your_secret_key_here, replace-with-a-secret-key, foo, "!!!SET DJANGO_SECRET_KEY!!!".
 WORDS = frozenset(
     """
@@ -29,8 +29,8 @@ WORDS = frozenset(
     openssl python rand
     """.split()
 )
-# SHA-256 of keys that look random and were published: the default of this image in 2019, the one
-# in its repository's settings.py, and the one in the env.sample of the template beside it.
+# SHA-256 of published keys that look random: the default of this image in 2019, the one in its
+# repository's settings.py, and the one in the env.sample of its template.
 PUBLISHED = frozenset(
     (
         "eeac852049522f74c3f0a33e02b93a6a5b343ec6c7e2b5cd88c2b747ab2e651d",
@@ -41,7 +41,7 @@ PUBLISHED = frozenset(
 
 
 def is_public(key: str) -> bool:
-    """Whether a key stands in public samples, or is made of nothing but their words."""
+    """Whether a key is from public samples, or consists only of their words."""
     return (
         key.startswith(STARTPROJECT)
         or hashlib.sha256(key.encode()).hexdigest() in PUBLISHED
@@ -50,7 +50,7 @@ def is_public(key: str) -> bool:
 
 
 def _is_made_of_words(text: str) -> bool:
-    """Whether ``text`` can be cut into WORDS without a rest."""
+    """Whether ``text`` consists entirely of WORDS."""
     reachable = {0}
     for start in range(len(text)):
         if start in reachable:

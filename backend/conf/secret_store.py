@@ -16,19 +16,19 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 def read(store: str) -> dict[str, str]:
     """Variable name to value, for everything in the store.
 
-    ``store`` is the absolute path of a folder (a file a variable, named as the
-    variable, as Docker's and Kubernetes' secrets are), or ``ssm:`` and the path
-    of parameters whose last part is the name of a variable.
+    ``store`` is the absolute path of a folder with one file per variable, named like the variable,
+    as for Docker's and Kubernetes' secrets. Or it is ``ssm:`` and the path of parameters whose last
+    part is the name of a variable.
 
-    Raises StartupError when the store cannot be read: never an empty result in
-    its place, which once turned a production API into an empty SQLite.
+    Raises StartupError if the store cannot be read. It never returns an empty result instead, which
+    once turned a production API into one with an empty SQLite database.
     """
     return _parameters(store.removeprefix(SSM)) if store.startswith(SSM) else _files(Path(store))
 
 
 def _files(folder: Path) -> dict[str, str]:
     try:
-        # Names of other kinds of files, such as tls.key, are no names of variables.
+        # The names of other kinds of files, such as tls.key, are not names of variables.
         files = [file for file in sorted(folder.iterdir()) if NAME.fullmatch(file.name)]
         files = [file for file in files if file.is_file()]
     except OSError as error:

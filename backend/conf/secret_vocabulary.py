@@ -1,10 +1,11 @@
-"""What secrets are called and what they look like: the one vocabulary.
+"""The names and the forms of secrets, in one place.
 
-Logs, ``manage.py config`` and ``doctor``, error pages, and the checks of images ask it. In doubt a
-name is a secret's. Needs only Python 3.9's own library, as ``backend.kit.contract.outside`` does.
+Logs, ``manage.py config``, ``doctor``, error pages, and the checks of images use it. When in doubt,
+a name counts as secret. It needs only the standard library of Python 3.9, like
+``backend.kit.contract.outside``.
 
-Clients choose what is looked through, so each text is read a few times and no more: no pattern
-begins anew inside what another beginning of it has read.
+Clients choose the texts that are searched, so each text is scanned only a few times: no pattern
+starts again inside text that an earlier start of it has scanned.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-# What a name holds wherever these stand in it, separated or not: X-CSRFToken, dbPasswordOld.
+# A name with one of these anywhere is secret, separated or not: X-CSRFToken, dbPasswordOld.
 PARTS = re.compile(
     r"token|secret|passw|passphrase|passcode|pwd|signature|credential|jwt|jwk|hmac|bearer|webhook"
     r"|hookurl|verifier|assertion|sessid|sessionid|sessionkey|samlresponse|basicauth"
@@ -25,46 +26,46 @@ PARTS = re.compile(
 )
 # The same, for words that other words begin or end with: salt and basalt.
 WORDS = frozenset("pw pass otp totp salt pepper nonce invite invitation hmac".split())
-# Secret where the name says it last, since before another word they only describe it: API_KEY and
-# KEY_FUNCTION, SESSION and SESSION_ENGINE.
+# Secret only as the last word. Before another word, they describe it: API_KEY is a secret, but
+# KEY_FUNCTION is not; SESSION is, but SESSION_ENGINE is not.
 LAST = frozenset(
     "key cookie authorization csrf xsrf sig sas pem hook api auth oauth session pin private "
     "ticket".split()
 )
 # Secret as a whole name: OAuth's code and state are, postal_code is not.
 ALONE = frozenset("code state refresh".split())
-# After one of these a name speaks about a secret, and does not hold it.
+# A name with one of these describes a secret, but does not contain it.
 ABOUT = frozenset(
     "store file files path paths dir folder sock validators hashers backend backends class classes "
     "model name names age timeout seconds minutes hours days ttl expiry expires expire expiration "
     "lifetime length algorithm algorithms type domain samesite secure httponly port ports host "
     "hosts enabled disabled required count limit prefix field fields policy".split()
 )
-# What may follow without changing what the name holds: API_KEY_OLD, password_confirm, TOKEN2.
+# These can follow without changing the meaning: API_KEY_OLD, password_confirm, TOKEN2.
 SUFFIXES = frozenset(
     "old new current previous next fallback fallbacks confirm confirmation repeat again value raw "
     "hash b64 base64 hex header live test prod production staging dev development".split()
 )
 FOLDERS = ("PWD", "OLDPWD")  # variables of shells
-# In prose they are no names: "Transit API: stops".
+# In prose, these are not names: "Transit API: stops".
 PROSE = frozenset(
     "api auth oauth session pin private ticket hook invite invitation pass pepper salt".split()
 )
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 MASK = "***"
-# What gives itself away, whatever it is called.
+# Values that are recognizable as secrets, whatever their names.
 PRIVATE_KEY = r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"
 FORMS = re.compile(
     rf"{PRIVATE_KEY}.*?(?:-----END [A-Z0-9 ]*-----|\Z)"
-    # A JSON Web Token: its first part is base64 of '{"'. With the word that it is the end of, which
-    # is read once (a lookahead does not go back).
+    # A JSON Web Token: its first part is base64 of '{"'. Includes the word that it ends, which is
+    # scanned only once (a lookahead does not backtrack).
     r"|(?<![\w-])(?=(?P<before>(?:[\w-]*?\b)?)eyJ)(?P=before)eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]+){0,3}"
-    # Addresses that are enough to post under.
+    # URLs that suffice to post messages.
     r"|\bhttps?://(?:hooks\.slack\.com/\w+|(?:\w+\.)?discord(?:app)?\.com/api/webhooks"
     r"|[\w-]+\.webhook\.office\.com/webhookb2)/[^\s\"'<>]+"
-    # Keys that their makers give a prefix, so that such filters find them: Stripe, Slack, GitHub,
-    # GitLab, AWS, Google, SendGrid, npm, PyPI, DigitalOcean, Hugging Face, Shopify, OpenAI, age.
+    # Keys with a prefix, which their issuers add for such filters: Stripe, Slack, GitHub, GitLab,
+    # AWS, Google, SendGrid, npm, PyPI, DigitalOcean, Hugging Face, Shopify, OpenAI, age.
     r"|\b(?:(?:sk|rk)_(?:live|test)_\w{4,}|whsec_[\w+/=-]{8,}|xox[a-z]-[\w-]{8,}|xapp-[\w-]{8,}"
     r"|gh[pousr]_\w{16,}|github_pat_\w{16,}|glpat-[\w-]{16,}|A[KS]IA[0-9A-Z]{16}\b"
     r"|AIza[\w-]{30,}|SG\.[\w-]{16,}\.[\w-]{16,}|npm_\w{30,}|pypi-[\w-]{32,}|dop_v1_\w{32,}"
@@ -78,8 +79,8 @@ UNBROKEN = re.compile(r"\S+")
 JWK_MEMBERS = frozenset("k d p q dp dq qi oth".split())
 JWK = re.compile(r"""["']kty["']\s*:""")
 
-# A name and what separates it from its value: password=..., "token": ...
-# From a word's beginning on, and read once (a lookahead does not go back): a text may be long.
+# A name and its separator from the value: password=..., "token": ... It starts at the beginning of
+# a word, and scans only once (a lookahead does not backtrack), because a text can be long.
 NAME = re.compile(
     r"""(?:(?P<quote>["'])|(?<![\w.\[\]-]))(?=(?P<name>[\w.\[\]-]+))(?P=name)"""
     r"""(?(quote)(?P=quote))\s*(?P<sign>[=:])\s*"""
@@ -92,12 +93,12 @@ VALUE = re.compile(
 STRING = re.compile(QUOTED)
 # NAME=value as the whole text, where the value may have spaces: gunicorn's raw_env.
 ASSIGNMENT = re.compile(r"\A(\w+)=.+", re.DOTALL)
-LONGEST = 64  # characters of a name that is remembered
+LONGEST = 64  # characters of a name that is cached
 
 
 def is_secret(name: str) -> bool:
-    """Whether what has this name is a secret: a setting, a variable, a parameter or a field."""
-    # Clients invent names; of long ones the answers would take more memory than a worker has.
+    """Whether a setting, a variable, a parameter, or a field with this name is a secret."""
+    # Clients invent names, and a cache of long ones would exceed the memory of a worker.
     return _is_secret(name) if len(name) <= LONGEST else _is_secret.__wrapped__(name)
 
 
@@ -120,13 +121,13 @@ def _is_in(words: frozenset[str], word: str) -> bool:
 
 
 def secret_members(value: dict[Any, Any]) -> set[Any]:
-    """The keys of a dictionary under which secrets stand; of a JSON Web Key, its secret part."""
+    """The keys of the secrets in a dictionary; for a JSON Web Key, of its secret part."""
     key = JWK_MEMBERS if "kty" in value else frozenset()
     return {name for name in value if name in key or is_secret(str(name))}
 
 
 def mask(text: str, by: str) -> str:
-    """``text`` with ``by`` in place of what a name, a URL or its own form gives away as secret."""
+    """``text`` with ``by`` in place of what a name, a URL, or its own form marks as secret."""
     if (found := ASSIGNMENT.match(text)) and found[1] not in ALONE and is_secret(found[1]):
         return f"{found[1]}={by}"
     text = mask_forms(text, by)
@@ -134,7 +135,7 @@ def mask(text: str, by: str) -> str:
 
 
 def mask_forms(text: str, by: str) -> str:
-    """The same, without looking at names."""
+    """The same, but ignores names."""
     text = FORMS.sub(by, text)
     return _without(text, _logins(text), by)
 
@@ -146,7 +147,7 @@ def mask_literals(line: str, by: str) -> str:
 
 
 def values(text: str) -> Iterator[str]:
-    """What stands for a password in URLs and after names within ``text``."""
+    """The passwords in ``text``: in URLs, and after names."""
     for start, end in _logins(text):
         yield text[start:end]
     for start, end in _places(text, VALUE):
@@ -162,13 +163,13 @@ def _without(text: str, places: Iterable[tuple[int, int]], by: str) -> str:
 
 
 def _logins(text: str) -> Iterator[tuple[int, int]]:
-    """Where the passwords of URLs begin and end: at the last @, since a password may have one."""
+    """Where the passwords of URLs begin and end: at the last @, as passwords can contain one."""
     if "@" not in text:
         return
     for word in UNBROKEN.finditer(text):
         end = max(text.rfind("@", *word.span()), word.start())
-        # Without a password the user is one, as the key in Sentry's DSN; and where what stands
-        # before the @ is no plain user, where the password begins is not known.
+        # Without a password, the user is the secret, like the key in Sentry's DSN. If the text
+        # before the @ is not a plain username, the start of the password is unknown.
         if found := LOGIN.search(text, word.start(), end):
             start = found.end() if found["colon"] else found.start("user")
             if found["colon"] or start < end:
@@ -176,7 +177,7 @@ def _logins(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _places(text: str, value: re.Pattern[str]) -> Iterator[tuple[int, int]]:
-    """Where the values of secret names begin and end; a scheme before them is part of them."""
+    """Where the values of secret names begin and end, including a scheme before them."""
     is_key = JWK.search(text) is not None
     last = 0
     for name in NAME.finditer(text):

@@ -1,4 +1,4 @@
-"""Files whose whole text is the value of a variable: of NAME_FILE, and of a folder of secrets."""
+"""Files whose whole text is the value of a variable: for NAME_FILE, and in a folder of secrets."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ BOM = "\ufeff"
 
 
 class UnreadableError(Exception):
-    """A file that holds no value; ``str()`` says why, without what is in it."""
+    """A file that does not contain a value. ``str()`` says why, without the content."""
 
 
 class MissingError(UnreadableError):
-    """There is no such file."""
+    """The file does not exist."""
 
 
 def read(file: Path) -> str:
@@ -25,11 +25,11 @@ def read(file: Path) -> str:
 def text(file: Path) -> str:
     """The whole text of a file, its line ends as they are, without a byte order mark.
 
-    Raises UnreadableError, also for a pipe, which would be waited for; MissingError where there is
-    no file.
+    Raises UnreadableError, also for a pipe, which would block, and MissingError if the file does
+    not exist.
     """
     try:
-        # Opening a pipe waits for a writer, and what is asked before can be another file by then.
+        # To open a pipe would wait for a writer. A check before the open could see another file.
         descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
         with open(descriptor, "rb") as opened:  # noqa: PTH123  of a descriptor
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -49,5 +49,5 @@ def text(file: Path) -> str:
 
 
 def value(text: str) -> str:
-    """The text without the line end that editors and ``echo`` add, as ``$(cat FILE)`` has it."""
+    """The text without the line end that editors and ``echo`` add, like ``$(cat FILE)``."""
     return text.removeprefix(BOM).rstrip("\r\n")

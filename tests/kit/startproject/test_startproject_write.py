@@ -57,7 +57,7 @@ def test_what_was_moved_before_a_fault_is_taken_back(
     folder.mkdir()
     (folder / "mine.txt").write_text("mine")
     fail_at(monkeypatch, "two.txt")
-    assert "nothing was left behind" in error_of(folder)
+    assert "Nothing was left behind" in error_of(folder)
     assert sorted(tmp_path.rglob("*")) == [folder, folder / "mine.txt"]
 
 

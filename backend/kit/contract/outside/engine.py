@@ -65,7 +65,7 @@ def require(*, ports: bool) -> None:
         answers = False
     if not answers:
         raise Impossible(
-            "No Docker engine responds.", "Start Docker, or install it: https://docs.docker.com/"
+            "No Docker engine answers.", "Start Docker, or install it: https://docs.docker.com/"
         )
 
 

@@ -9,7 +9,7 @@ import resource
 import sys
 from pathlib import Path
 
-# Not before a working directory of the team's, whose modules are the newer ones.
+# Not before a working directory of the team, whose modules are newer.
 if (_root := str(Path(__file__).resolve().parent)) not in sys.path:
     sys.path.insert(0, _root)
 
@@ -27,36 +27,36 @@ with explained():
     threads = _env["WEB_THREADS"]
     _drain_seconds = _env["DRAIN_SECONDS"]
 
-# gthread, whose threads no half of a request holds, with one more for probes.
+# gthread, in which incomplete requests do not occupy threads, with an extra thread for probes.
 worker_class = "backend.server.worker.Worker"
-# Connections a worker keeps, threads or not; a third of the files it may open, where those
-# are few, because a file that is sent needs two: Docker's default is 1024 on some hosts.
+# Connections per worker, with or without a thread. If the limit of open files is low, a third of
+# it, because sending a file needs two more. On some hosts, Docker's default limit is 1024.
 _files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
 worker_connections = 1000 if _files == resource.RLIM_INFINITY else min(1000, _files // 3)
 # One copy of the application in memory, shared by the workers until they write to it.
 preload_app = True
-# A worker that does not report for this long is replaced. With gthread a long
-# request does not keep it from reporting.
+# gunicorn replaces a worker that does not report for this long. With gthread, a worker reports even
+# during a long request.
 timeout = 30
 # Seconds that running requests get to finish after SIGTERM and DRAIN_SECONDS. Docker kills after
 # 10 unless told otherwise: docker stop -t, stop_grace_period.
 graceful_timeout = 30
-# Longer than the idle time of the proxies in front (60 s at nginx and AWS), so that
-# it is never this side that closes a connection just as a request comes in.
+# Longer than the idle time of proxies in front (60 s for nginx and AWS), so that this side never
+# closes a connection just as a request arrives.
 keepalive = 75
-# A request's first line (8 kB hold a filter by a polygon of some 200 points), the number of its
-# headers, and the size of each in bytes; bodies are bounded by MAX_UPLOAD_SIZE.
+# The size of a request's first line (8 kB suffice for a filter by a polygon of about 200 points),
+# the number of its headers, and the size of each in bytes. MAX_UPLOAD_SIZE limits bodies.
 limit_request_line = 8190
 limit_request_fields = 100
 limit_request_field_size = 8190
 # The workers' heartbeat files: on a disk they can block a worker.
 if os.access("/dev/shm", os.W_OK):  # noqa: S108
     worker_tmp_dir = "/dev/shm"  # noqa: S108
-# It would be made under HOME, which need not be writable, and nobody talks to it.
+# It would be created under HOME, which may not be writable, and nothing uses it.
 control_socket_disable = True
 
 accesslog = "-"
-# Text or JSON, the request's id, nothing secret: docs/production.md says what a line has.
+# Text or JSON, with the request ID, without secrets: docs/production.md describes a line.
 logger_class = _logger_class = "backend.logs.server.Logger"
 
 
@@ -65,13 +65,13 @@ def when_ready(server):
     if server.cfg.preload_app:
         from django.db import connections
 
-        # A connection that two processes share breaks for both; and what is left of a closed
-        # one belongs to this thread, which gevent's greenlets would be refused for.
+        # A connection that two processes share breaks in both. A closed one would still belong to
+        # this thread, so Django would refuse it to gevent's greenlets.
         for connection in connections.all(initialized_only=True):
             connection.close()
             del connections[connection.alias]
-    # Objects of the preloaded application are not looked at again by the garbage
-    # collector, whose marks would copy their pages into every worker.
+    # The garbage collector ignores objects of the preloaded application, because its marks would
+    # copy their memory pages into every worker.
     gc.collect()
     gc.freeze()
     draining.take_over(server, _drain_seconds)
@@ -89,7 +89,7 @@ post_worker_init = draining.prepare
 pre_request = draining.begin
 post_request = draining.end
 worker_exit = draining.cut
-# A team's hook of one of these names runs too, and not instead.
+# A team's hook with one of these names runs in addition, not instead.
 _OURS = {
     "on_starting": on_starting,
     "on_reload": on_reload,
@@ -110,13 +110,13 @@ if _team is not None:
 
 _flags = [*sys.argv, *os.environ.get("GUNICORN_CMD_ARGS", "").split()]
 if globals().get("reload") or "--reload" in _flags:
-    # Of a preloaded application each new worker is forked with the old code.
+    # With a preloaded application, each new worker would be forked with the old code.
     preload_app = False
 
 if globals().get("statsd_host") and logger_class == _logger_class:
-    # gunicorn has a logger for it, and takes that when none is named.
+    # gunicorn has its own logger for statsd, and uses it if no logger is set.
     del logger_class
 
 if isinstance(worker_class, str) and worker_class.startswith(("gevent", "eventlet")):
-    # Every greenlet would keep a connection of its own, until the server has none left.
+    # Every greenlet would keep its own connection, until the server has none left.
     os.environ["CONN_MAX_AGE"] = "0"

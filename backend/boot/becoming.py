@@ -17,10 +17,10 @@ WITH_SIGNALS = ("env", f"--default-signal={','.join(each.name[3:] for each in st
 
 
 def become(command: list[str]) -> None:
-    """Exec a command; below an init, where this is the first process of a container.
+    """Exec a command, under an init if this is the first process of a container.
 
-    A first process without handlers of its own hears no signal, so that ``docker stop`` would wait
-    and kill it: a shell, a migration, a worker.
+    A first process without its own handlers, such as a shell or a migration, receives no signals,
+    so ``docker stop`` would wait and then kill it.
     """
     if os.getpid() == 1:
         _exec(command, below=("tini", "--", *WITH_SIGNALS))
@@ -46,12 +46,12 @@ def _exec(command: list[str], below: tuple[str, ...] = ()) -> None:
                 "'python manage.py shell', or gunicorn flags such as '--workers 2'.",
             )
         )
-        # As shells do: 127 not found, 126 found and not runnable.
+        # As in shells: 127 is not found, 126 is found but not runnable.
         sys.exit(127 if isinstance(error, FileNotFoundError) else 126)
 
 
 def _check(program: str) -> None:
-    """Raise the OSError that running ``program`` meets; the init has other words for it."""
+    """Raise the OSError of running ``program``, which the init would report in other words."""
     if shutil.which(program):
         return
     folders = [""] if "/" in program else os.get_exec_path()

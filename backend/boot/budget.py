@@ -1,4 +1,4 @@
-"""Whether PostgreSQL has as many connections to give as this API may open."""
+"""Whether PostgreSQL has as many connections as this API can open."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from backend.logs.boot import say, warn
 if TYPE_CHECKING:
     from gunicorn.config import Config
 
-# Each worker asks how a database is in a connection of its own: backend.health.checks.
+# Each worker checks a database on a separate connection: backend.health.checks.
 PROBES = 1
 # The settings are read as text, because reserved_connections is new in PostgreSQL 16.
 SLOTS = """
@@ -31,7 +31,7 @@ SELECT pg_backend_pid(), current_setting('max_connections')::int,
 
 @dataclass(frozen=True)
 class Server:
-    """A PostgreSQL server: how many connections it has for this API's databases there."""
+    """A PostgreSQL server, and how many connections it has for this API's databases."""
 
     place: str
     databases: int
@@ -45,7 +45,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Load:
-    """What each database may be asked for by all containers of this API."""
+    """The connections that all containers of this API can open to each database."""
 
     replicas: int
     workers: int
@@ -66,9 +66,9 @@ class Load:
 def flags(config: Config, env: Environment) -> list[str]:
     """Flags for gunicorn: none, or fewer threads with DB_CONNECTION_BUDGET=enforce.
 
-    A line in the log has the arithmetic when the server has too few connections. Raises
-    StartupError when they do not suffice for one thread per worker. Nothing is counted for
-    workers without threads: their greenlets keep no connections.
+    If the server has too few connections, the log shows the arithmetic. Raises StartupError if they
+    do not suffice for one thread per worker. Workers without threads are not counted: their
+    greenlets keep no connections.
     """
     greenlets = config.worker_class_str.startswith(("gevent", "eventlet"))
     if greenlets or env["DB_CONNECTION_BUDGET"] == "OFF":
@@ -113,19 +113,19 @@ def _fit(load: Load, *, enforce: bool) -> int:
 
 
 def threads_that_fit(load: Load, server: Server) -> int:
-    """The most threads a worker for which the server has connections; below 1 for none."""
+    """The most threads per worker for which the server has connections; below 1 if none."""
     processes = load.replicas * load.workers * server.databases
     return server.slots // processes - load.streams - PROBES
 
 
 def kept_for_streams() -> int:
-    # Loaded with the team's views by now, where one of them streams.
+    # If a view of the team streams, this module is loaded by now.
     copying = sys.modules.get("backend.geo.copying")
     return copying.KEPT if copying else 0
 
 
 def _servers() -> list[Server]:
-    """Those that answered the wait, each asked once, on the connection the wait has opened."""
+    """The servers that answered the wait, each queried once on the connection of the wait."""
     places: defaultdict[str, list[str]] = defaultdict(list)
     for alias in aliases(Need.REQUIRED, Need.OPTIONAL):
         if connections[alias].vendor == "postgresql":

@@ -1,4 +1,4 @@
-"""Which server a command starts, in whichever way it is written."""
+"""Finds the server that a command starts, however the command is written."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 from backend.conf import overrides
 
 GUNICORN = "gunicorn"
-# Its whole path: a mounted project is a working directory of its own.
+# An absolute path, because a mounted project has its own working directory.
 CONFIGURATION_FILE = str(overrides.ROOT / "gunicorn_conf.py")
-# Of others the image knows the names only: it prepares for them, and then they run.
+# The image knows only the names of other servers: it prepares for them, then runs them.
 SERVERS = (GUNICORN, "uvicorn", "daphne", "hypercorn", "granian", "waitress-serve", "uwsgi")
 DJANGOS = ("runserver", "runserver_plus")
 SHELLS = ("sh", "bash", "dash")
@@ -25,7 +25,7 @@ WRAPPERS = (
 )
 ASSIGNMENT = re.compile(r"\w+=.*", re.DOTALL)
 PYTHON = re.compile(r"python[\d.]*")
-# Options of Python that take the next word.
+# Options of Python that take the next word as their value.
 WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
 CONFIGURATION = re.compile(r"-c.*|--config(=.*)?", re.DOTALL)
 
@@ -34,7 +34,7 @@ CONFIGURATION = re.compile(r"-c.*|--config(=.*)?", re.DOTALL)
 class Server:
     """A server that a command starts: its name, its words, and the shell's part in it.
 
-    ``below_shell`` is true where a shell stays above it, and keeps signals to itself.
+    ``below_shell`` is true if a shell stays above it, which does not forward signals.
     """
 
     name: str
@@ -61,7 +61,7 @@ def server_of(command: list[str]) -> Server | None:
     commands = list(_commands(script))
     for words in commands:
         if name := _name(words):
-            # A shell that is left with one command becomes it.
+            # A shell with only one command left replaces itself with it.
             alone = len(commands) == 1 or words[0] == "exec"
             return Server(name, tuple(words), below_shell=not alone)
     return None
@@ -105,7 +105,7 @@ def _of_django(words: Iterator[str]) -> str | None:
 
 
 def _script(command: list[str]) -> str | None:
-    """What a shell is given to run: the form that Docker makes of CMD without brackets."""
+    """The script of a shell, in the form that Docker gives to CMD without brackets."""
     if Path(command[0]).name not in SHELLS:
         return None
     for option, script in pairwise(command[1:]):
@@ -117,7 +117,7 @@ def _script(command: list[str]) -> str | None:
 
 
 def _commands(script: str) -> Iterator[list[str]]:
-    """The words of each simple command; none of a script that cannot be read."""
+    """The words of each simple command; empty if the script cannot be parsed."""
     for line in script.replace("\\\n", " ").splitlines():
         reader = shlex.shlex(line, posix=True, punctuation_chars=True)
         reader.whitespace_split = True

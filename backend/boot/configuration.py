@@ -1,4 +1,4 @@
-"""Loads everything a team can get wrong, so that it is found now and not at a request."""
+"""Loads everything that a team can get wrong, to find errors now instead of at a request."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ def _overrides_found() -> str:
 
 
 def check_packages() -> None:
-    """StartupError where a child lowered a package: better now than by what no longer imports."""
+    """Raises StartupError if a child image downgraded a package, before an import fails."""
     for package in carried.wrong():
         raise StartupError(package.problem, package.fix)
 
 
 def load_applications() -> None:
-    """Settings and INSTALLED_APPS. Raises StartupError, as the two below."""
+    """Load settings and INSTALLED_APPS. Raises StartupError, like the two functions below."""
     try:
         django.setup()
     except StartupError:
@@ -73,12 +73,12 @@ def load_applications() -> None:
 
 
 def located(failure: Exception) -> StartupError:
-    """What Django raised while it loaded the applications, as two lines that name the place."""
+    """An error from loading the applications, as two lines that name the place."""
     return _locate(explain(failure))
 
 
 def _locate(error: StartupError) -> StartupError:
-    """Name the line of the team's settings.py for what Django reports without one.
+    """Name the line of the team's settings.py if Django's error does not.
 
     An application that does not exist is such a case: INSTALLED_APPS has its
     name as text, and the traceback has only Django's own frames.
@@ -94,7 +94,7 @@ def _locate(error: StartupError) -> StartupError:
 
 
 def _line_with_text_of(message: str, file: Path) -> int | None:
-    """The line of the text in ``file`` that ``message`` repeats most of; dotted names by parts."""
+    """The line of ``file`` with the longest text in ``message``; dotted names count by parts."""
     best, line = 0, None
     for node in ast.walk(ast.parse(file.read_bytes())):
         if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
@@ -111,7 +111,7 @@ def _line_with_text_of(message: str, file: Path) -> int | None:
 
 
 def load_middleware() -> None:
-    """Import what only the server would: MIDDLEWARE names its classes as text too."""
+    """Import what only the server would import: MIDDLEWARE names its classes as text."""
     try:
         for name in settings.MIDDLEWARE:
             import_string(name)
@@ -124,7 +124,7 @@ def load_urls() -> None:
         from django.urls import get_resolver
 
         importlib.import_module("backend.urls")
-        get_resolver().reverse_dict  # noqa: B018  reads every included module too
+        get_resolver().reverse_dict  # noqa: B018  loads every included module too
     except StartupError:
         raise
     except Exception as error:
@@ -133,7 +133,7 @@ def load_urls() -> None:
 
 
 def _without_patterns(error: Exception) -> StartupError | None:
-    """For an included module that has no urlpatterns, which Django says in 60 words."""
+    """An error for an included module without urlpatterns, for which Django uses 60 words."""
     included = re.search(r"<module '\S+' from '([^']+)'>' does not appear to have any", str(error))
     return included and StartupError(
         f"{included[1]} has no list named urlpatterns.",
@@ -142,10 +142,10 @@ def _without_patterns(error: Exception) -> StartupError | None:
 
 
 def _system_checks() -> None:
-    """Django's and the image's system checks; warnings are shown, errors stop the start."""
+    """Run Django's and the image's system checks: warnings are logged, errors stop the start."""
     messages = [message for message in checks.run_checks() if not message.is_silenced()]
     if not settings.DEBUG:
-        # Of the deployment checks the one that cannot wait for somebody to ask.
+        # The one deployment check that cannot wait until somebody runs it.
         messages += [
             checks.Warning(message.msg, MAKE_A_KEY, id=message.id)
             for message in check_secret_key(None)
@@ -164,7 +164,7 @@ def _system_checks() -> None:
 
 
 def sentence(message: checks.CheckMessage) -> str:
-    """What a system check says, with the model and the line that it says it of."""
+    """The message of a system check, with its model and the line of the model."""
     subject = message.obj
     place = getattr(getattr(subject, "_meta", None), "label", None) or subject
     file = _file_of(subject)
@@ -173,7 +173,7 @@ def sentence(message: checks.CheckMessage) -> str:
 
 
 def _file_of(subject: object) -> str | None:
-    """The file and line that define a model, or the model of a field."""
+    """The file and line of the definition of a model, or of a field's model."""
     model = getattr(subject, "model", subject)
     module = sys.modules.get(getattr(model, "__module__", ""))
     file: str | None = getattr(module, "__file__", None)

@@ -1,4 +1,4 @@
-"""The data folder: SQLite's file, collected static files, the generated key, uploaded files."""
+"""The data folder: SQLite's file, collected static files, the generated key, and uploads."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from backend.logs.boot import warn
 
 
 def make_folder() -> None:
-    """Make DATA_DIR; StartupError when the application's user cannot write to it and must."""
+    """Create DATA_DIR; StartupError if the application's user must write to it but cannot."""
     folder = Path(settings.DATA_DIR)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -33,19 +33,19 @@ def make_folder() -> None:
 
 
 def keeps_a_database() -> str | None:
-    """The file of a database that lies in DATA_DIR, None where there is none."""
+    """The file of a database in DATA_DIR, or None if there is none."""
     files = [str(database.get("NAME") or "") for database in settings.DATABASES.values()]
     return next((file for file in files if file.startswith(f"{settings.DATA_DIR}/")), None)
 
 
 def share_databases() -> None:
-    """Let group 0 write to SQLite's files, as to their folder; say which cannot be written."""
+    """Let group 0 write to SQLite's files and their folder; warn about those it cannot write."""
     for alias in filter(has_managed_models, aliases(Need.REQUIRED, Need.OPTIONAL)):
         files = sqlite_files(alias)
-        # Of another user, gone by now, or on a filesystem without modes.
+        # It belongs to another user, is gone by now, or is on a filesystem without modes.
         with contextlib.suppress(OSError):
             for file in files[:1]:
-                file.touch(0o664)  # SQLite itself would let nobody else write
+                file.touch(0o664)  # SQLite itself lets nobody else write
         for file in files:
             with contextlib.suppress(OSError):
                 status = file.stat()
@@ -60,9 +60,9 @@ def share_databases() -> None:
 
 
 def find_temporary_folder() -> None:
-    """Under --read-only without a tmpfs at /tmp, large uploads pass through the data folder.
+    """With --read-only and without a tmpfs at /tmp, write large uploads to the data folder.
 
-    The rest of this process, and what it becomes, find it by TMPDIR.
+    The rest of this process, and its successor, find the folder by TMPDIR.
     """
     try:
         tempfile.gettempdir()
@@ -80,7 +80,7 @@ def find_temporary_folder() -> None:
 
 
 def check_kept_key() -> None:
-    """Say where the next start will have another secret key than this one."""
+    """Warn if the next start will have a different secret key."""
     file: Path | None = getattr(settings, "SECRET_KEY_FILE", None)
     if file and (reason := kept_key.why_not_kept(file, settings.SECRET_KEY)):
         warn(
@@ -91,10 +91,10 @@ def check_kept_key() -> None:
 
 
 def make_media_folder() -> None:
-    """Make MEDIA_ROOT, writable by group 0 as the data folder is.
+    """Create MEDIA_ROOT, writable by group 0 like the data folder.
 
-    Where it cannot be written, and a model has files to keep there, the log says so. The start
-    goes on: everything but uploads works.
+    If it is not writable, and a model keeps files there, log a warning. The start continues,
+    because everything except uploads works.
     """
     if not settings.MEDIA_ROOT or not keeps_uploads_in_a_folder():
         return
@@ -102,7 +102,7 @@ def make_media_folder() -> None:
     place = f"MEDIA_ROOT, the folder {folder},"
     try:
         volume.make(folder, settings.FILE_UPLOAD_DIRECTORY_PERMISSIONS or 0o2775)
-        # Not deeper, where there may be many.
+        # Not deeper, because there can be many folders.
         below = [Path(entry.path) for entry in os.scandir(folder) if entry.is_dir()]
         unwritable = [each for each in (folder, *below) if not os.access(each, os.W_OK | os.X_OK)]
         if not unwritable:
@@ -121,7 +121,7 @@ def make_media_folder() -> None:
 
 
 def keeps_uploads_in_a_folder() -> bool:
-    """A bucket, or no storage at all, needs none; it is not loaded to find out."""
+    """False for a bucket, or without a storage. This does not load the storage."""
     return settings.STORAGES.get("default", {}).get("BACKEND", "").endswith(".FileSystemStorage")
 
 

@@ -1,4 +1,4 @@
-"""Waits for the databases this API needs, and looks once at those it can do without."""
+"""Waits for the databases that this API needs, and tries optional databases once."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from backend.http.unavailable import Refusal, refusal
 from backend.logs.boot import say, warn
 from backend.server import phase
 
-# Seconds for an optional database: long for a server that answers, short for a start.
+# Seconds to wait for an optional database: long for a server, but short for a start.
 ONE_LOOK = 2
-# Seconds for a required one to answer what a new connection asks it; then another one is tried.
+# Seconds for a required database to answer the queries of a new connection, before a retry.
 ATTEMPT = 10
 
 
 def wait(timeout: int) -> None:
-    """Return when every required database has answered; look once at each optional one.
+    """Return when every required database has answered. Try each optional one once.
 
-    ``timeout`` is in seconds, for each of them. Raises StartupError with the
-    last real error when it is over, and at once when the server refuses the login.
+    ``timeout`` is in seconds, for each of them. Afterwards, raises StartupError with the last real
+    error. Raises it at once if the server refuses the login.
     """
     phase.enter(phase.WAITING)
     for alias in aliases(Need.REQUIRED):
@@ -36,15 +36,15 @@ def wait(timeout: int) -> None:
 
 
 def answers(alias: str) -> bool:
-    """Whether a database can be connected to now, as a line in the log says.
+    """Whether a database accepts a connection now. If not, the log says why.
 
-    The connection is kept for what the start does next.
+    The connection stays open for the next steps of the start.
     """
     connection = connections[alias].copy()
     if connection.vendor == "postgresql":
         connection.settings_dict["OPTIONS"]["connect_timeout"] = ONE_LOOK
     try:
-        with patience.limited(connection, 2 * ONE_LOOK):  # for the connection, and its questions
+        with patience.limited(connection, 2 * ONE_LOOK):  # for the connection and its queries
             connection.ensure_connection()
     except DatabaseError as error:
         warn(f"the optional database {describe(alias)} does not answer: {one_line(error)}")
@@ -70,14 +70,14 @@ def wait_for(alias: str, timeout: int) -> None:
         except DatabaseError as error:
             phase.checks[alias] = UNREACHABLE
             reason, refused = one_line(error), refusal(error)
-            # An option is wrong, or asks for what the server does not have. Waiting mends neither.
+            # An option is wrong, or requires what the server does not have. Waiting does not help.
             if refused == Refusal.OPTIONS or not isinstance(error, OperationalError):
                 raise StartupError(
                     f"The database {describe(alias)} cannot be opened: {reason}",
                     "Correct its options, such as sslmode: OPTIONS in DATABASES, or what follows "
                     "the question mark in its URL.",
                 ) from error
-        if refused == Refusal.LOGIN:  # which waiting does not mend
+        if refused == Refusal.LOGIN:  # waiting does not help
             raise StartupError(
                 f"The database {describe(alias)} refuses the login: {reason}",
                 "Correct the user and the password (POSTGRES_USER, POSTGRES_PASSWORD, or the "
@@ -95,7 +95,7 @@ def wait_for(alias: str, timeout: int) -> None:
 
 
 def describe(alias: str) -> str:
-    """The alias and where it is, for the log: no user and no password."""
+    """The alias and the address for the log, without user and password."""
     database = settings.DATABASES[alias]
     place = f"{database['HOST']}:{database['PORT'] or 5432}/" if database.get("HOST") else ""
     return f"'{alias}' ({place}{database['NAME']})"

@@ -1,8 +1,8 @@
-"""Migrations give way: they wait for a table a moment, and then try again.
+"""Migrations give way: they wait for a table only a moment, and then retry.
 
-``ALTER TABLE`` waits until everybody who reads the table is done, a slow stream for one, and
-everybody who comes after it waits behind it. So a migration waits for LOCK_TIMEOUT only; it is
-rolled back then, those behind it are served, and it begins again.
+``ALTER TABLE`` waits until all readers of the table are done, such as a slow stream, and all later
+queries wait behind it. So a migration waits only for LOCK_TIMEOUT. Then PostgreSQL rolls it back,
+the queries behind it run, and the migration starts again.
 https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LOCK-TIMEOUT
 """
 
@@ -20,17 +20,18 @@ from backend.conf.errors import StartupError
 from backend.databases.server_errors import sqlstate
 from backend.logs.boot import say
 
-LOCK_TIMEOUT = 2  # seconds: what those who come after the migration wait at most
-# Seconds between two attempts, for those who waited. Uneven: a reader may be regular too.
+LOCK_TIMEOUT = 2  # seconds: the longest wait of queries behind the migration
+# Seconds between two attempts, for the queries that waited. Random, because readers can be
+# periodic.
 PAUSE = (1.0, 3.0)
 # lock_not_available, deadlock_detected
 HELD = ("55P03", "40P01")
 
 
 def apply(migrate: Callable[[], object], connection: BaseDatabaseWrapper, timeout: int) -> None:
-    """Call ``migrate`` until no lock is in its way; ``timeout`` is in seconds.
+    """Call ``migrate`` until no lock blocks it; ``timeout`` is in seconds.
 
-    Raises StartupError when a table is still in use then, and the migration's own errors at once.
+    Raises StartupError if a table is still in use then, and the migration's own errors at once.
     """
     started = time.monotonic()
     with _impatient(connection):
@@ -58,9 +59,9 @@ def apply(migrate: Callable[[], object], connection: BaseDatabaseWrapper, timeou
 
 @contextlib.contextmanager
 def _impatient(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Let each migration that is one transaction wait for a lock for LOCK_TIMEOUT only.
+    """Let each migration in one transaction wait for a lock only for LOCK_TIMEOUT.
 
-    One that is not (``atomic = False``) could not be undone, and waits as long as it must. A
+    A migration with ``atomic = False`` cannot be rolled back, so it waits as long as necessary. A
     migration that sets its own ``lock_timeout`` keeps it.
     """
     stock = connection.SchemaEditorClass

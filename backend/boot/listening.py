@@ -1,6 +1,6 @@
 """Binds gunicorn's sockets before gunicorn runs, and hands them over without closing them.
 
-A connection that comes between preparing and serving waits in their backlog.
+A connection that arrives between preparing and serving waits in their backlog.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NO_FOLDER = (
     "folder, such as /tmp, with bind in gunicorn_conf.py."
 )
 ANOTHER = "choose another address with PORT, or with bind in gunicorn_conf.py."
-# By what the system says; it is all that gunicorn passes on.
+# By the system's error, which is all that gunicorn passes on.
 FIXES = {
     errno.EADDRINUSE: f"Stop the program that listens there, or {ANOTHER}",
     errno.EADDRNOTAVAIL: NO_SUCH_ADDRESS,
@@ -36,7 +36,7 @@ FIXES = {
     errno.EROFS: NO_FOLDER,
     errno.EACCES: NO_FOLDER,
 }
-# Of TCP: the kernel keeps ports below net.ipv4.ip_unprivileged_port_start for root.
+# For TCP: the kernel reserves ports below net.ipv4.ip_unprivileged_port_start for root.
 LOW_PORT = (
     "This host reserves low ports for root. Keep PORT=8000 and publish it as a low port (docker "
     "run -p 80:8000), or lower the limit: --sysctl net.ipv4.ip_unprivileged_port_start=0"
@@ -44,13 +44,13 @@ LOW_PORT = (
 
 
 def listen(config: Config, prefix: str) -> handover.Answering | None:
-    """Listen, and answer, where gunicorn with ``config`` will; None where it must do it itself.
+    """Listen and respond where gunicorn with ``config`` will; None if gunicorn must do it itself.
 
-    That is so for sockets that it is given, with TLS, with one socket a worker (reuse_port), as a
-    daemon, without this image's gunicorn_conf.py, and when it is only asked for its
-    configuration. ``prefix`` is PATH_PREFIX.
+    It must for inherited sockets, with TLS, with one socket per worker (reuse_port), as a daemon,
+    without this image's gunicorn_conf.py, and if it only checks its configuration. ``prefix`` is
+    PATH_PREFIX.
 
-    Raises StartupError when an address cannot be listened at.
+    Raises StartupError if it cannot listen on an address.
     """
     itself = (
         config.is_ssl,
@@ -66,19 +66,19 @@ def listen(config: Config, prefix: str) -> handover.Answering | None:
         return None
     sockets = _bind(config)
     for listener in sockets:
-        # A migration may start programs, which have no business with it.
+        # A migration can start programs, which must not inherit it.
         listener.set_inheritable(False)
     return handover.Answering(sockets, prefix)
 
 
 class _Complaints(list[str]):
-    """A log for gunicorn's function, which tries five times, for five seconds."""
+    """A log for gunicorn's function, which tries five times in five seconds."""
 
     def error(self, message: str, *arguments: object) -> None:
         self.append(message % arguments if arguments else message)
 
     def debug(self, message: str) -> None:
-        """That it will try again."""
+        """Ignore the message that it will try again."""
 
 
 def _bind(config: Config) -> list[socket]:

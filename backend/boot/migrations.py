@@ -1,13 +1,12 @@
 """Applies migrations, in one container at a time.
 
-Containers that start together agree by an advisory lock in the database. It is bound to
-a transaction that stays open while the migrations run in another connection: through a
-pooler that lends out a server's connection for a transaction, a lock of the session
-would stay behind with whoever is lent it next.
+Containers that start together take turns with an advisory lock in the database. The lock belongs to
+a transaction that stays open while the migrations run on another connection. A pooler assigns a
+server's connection for one transaction, so the next client would inherit a lock of the session.
 https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
 
-Idle and without a snapshot, that transaction holds back neither VACUUM nor
-CREATE INDEX CONCURRENTLY.
+That transaction is idle and has no snapshot, so it delays neither VACUUM nor CREATE INDEX
+CONCURRENTLY.
 """
 
 from __future__ import annotations
@@ -44,14 +43,14 @@ from backend.server import phase
 if TYPE_CHECKING:
     from django.db.backends.sqlite3.base import DatabaseWrapper as SQLite
 
-# SQLite's words, then the kernel's, which PostgreSQL repeats.
+# The messages of SQLite, then of the kernel, which PostgreSQL repeats.
 DISK_IS_FULL = ("disk is full", "disk I/O error", "No space left on device")
 
 LOCK = int.from_bytes(b"migrate!", "big")
-# The server notices within 15 + 3 x 5 s that a container is gone whose machine, or network,
-# vanished without a word; it would take hours, with every lock still held. The last two for a
-# server that just then sends something, or works: a statement whose client was stopped, or killed,
-# is cancelled within a second.
+# If the machine or network of a container vanishes, the server notices within 15 + 3 x 5 s.
+# Otherwise, it would keep every lock for hours. The last two are for a server that is sending or
+# working at that time: it cancels a statement within a second after its client was stopped or
+# killed.
 VANISHED = {
     "tcp_keepalives_idle": "15",
     "tcp_keepalives_interval": "5",
@@ -59,21 +58,21 @@ VANISHED = {
     "tcp_user_timeout": "30000",
     "client_connection_check_interval": "1000",
 }
-# For the transaction that holds the lock no timeout ends it.
+# No timeout ends the transaction that holds the lock.
 SETTINGS = {
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
     "transaction_timeout": "0",
     **VANISHED,
 }
-# Asked of pg_settings, because transaction_timeout is new in PostgreSQL 17; and one of them is an
-# error where the server runs on Windows.
+# Taken from pg_settings, because transaction_timeout is new in PostgreSQL 17, and one of them is an
+# error if the server runs on Windows.
 SET = """
 SELECT set_config(name, %s::json ->> name, %s) FROM pg_settings WHERE name = ANY(%s)
 AND (name <> 'client_connection_check_interval' OR version() !~* 'visual c|mingw|windows')
 """
-# A pooler has the server's connection, and its name, in its own hands; and a role without
-# the right to see others' activity sees neither name nor time.
+# A pooler owns the server's connection and its name. A role that cannot see other users' activity
+# sees neither name nor time.
 HOLDER = """
 SELECT to_char(xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), application_name
 FROM pg_locks JOIN pg_stat_activity USING (pid)
@@ -82,16 +81,16 @@ AND classid = %s AND objid = %s
 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 IN_TRANSACTION = 2  # libpq's PQTRANS_INTRANS
-# Seconds between two attempts, uneven so that containers do not keep step.
+# Seconds between two attempts, random so that containers do not retry in step.
 PAUSE = (0.2, 0.5)
 
 
 def migrate(lock_timeout: int, *, every: bool = False) -> None:
     """Apply migrations to each database that has managed models.
 
-    ``lock_timeout`` is in seconds, for each of them. An optional database that does not
-    answer is left out, unless ``every``. Raises StartupError with the migration's own
-    error, and when another container holds the lock, or somebody a table, for longer.
+    ``lock_timeout`` is in seconds, for each of them. Skips an optional database that does not
+    answer, unless ``every``. Raises StartupError with the migration's own error, or if another
+    container holds the lock, or somebody a table, for longer.
     """
     if settings.DEBUG:
         try:
@@ -99,7 +98,8 @@ def migrate(lock_timeout: int, *, every: bool = False) -> None:
         except Exception as error:
             raise explain(error) from error
     behind = [alias for alias in _managed(every=every) if _is_behind(alias)]
-    # Entered when the checks say which databases: none that is behind is ever "ok" in it.
+    # Entered after the checks name the databases, so that none with pending migrations is shown as
+    # "ok".
     phase.checks.update(dict.fromkeys(behind, PENDING))
     phase.enter(phase.MIGRATING)
     for alias in behind:
@@ -108,7 +108,7 @@ def migrate(lock_timeout: int, *, every: bool = False) -> None:
 
 
 def _managed(*, every: bool) -> Iterator[str]:
-    """The databases that are there and have managed models."""
+    """The databases that answer and have managed models."""
     for alias in aliases(Need.REQUIRED, Need.OPTIONAL):
         if not has_managed_models(alias):
             say(f"database '{alias}' has no managed models: nothing to migrate")
@@ -117,7 +117,7 @@ def _managed(*, every: bool) -> Iterator[str]:
 
 
 def _is_there(alias: str) -> bool:
-    """Whether an optional database answers: it is tried once a start, by whoever comes first."""
+    """Whether an optional database answers. It is tried only once per start."""
     seen = phase.checks.get(alias)
     return seen == OK if seen else database.answers(alias)
 
@@ -137,7 +137,7 @@ def _are_pending(alias: str) -> bool:
 
 
 def _has_its_tables(alias: str) -> bool:
-    """Whether the tables of recorded migrations are there. Raises StartupError if it must."""
+    """Whether the tables of recorded migrations exist. Raises StartupError if they must."""
     with patience.asking(connections[alias]):
         lost = tables.lost(alias)
     if lost is None:
@@ -159,12 +159,12 @@ def _migrate(alias: str, lock_timeout: int) -> None:
                 call_command, "migrate", database=alias, interactive=False, skip_checks=True
             )
             if connections[alias].vendor == "postgresql":
-                # Of the session that migrates, whose locks on tables would stay as well.
+                # For the migrating session, whose table locks would also stay.
                 _set(connections[alias], VANISHED, local=False)
                 migrate = functools.partial(
                     giving_way.apply, migrate, connections[alias], lock_timeout
                 )
-            # As long as it takes: a server that is silent and one that works look the same.
+            # No limit, because a silent server and a working one look the same.
             with patience.told(f"still migrating database '{alias}'"):
                 migrate()
     if _has_its_tables(alias):
@@ -173,7 +173,7 @@ def _migrate(alias: str, lock_timeout: int) -> None:
 
 @contextlib.contextmanager
 def _locked(alias: str, timeout: int) -> Iterator[None]:
-    """Hold the migration lock of a database: in PostgreSQL itself, beside the file of SQLite."""
+    """Hold the migration lock of a database: in PostgreSQL itself, or beside SQLite's file."""
     connection = connections[alias].copy()
     if connection.vendor == "sqlite" and not cast("SQLite", connection).is_in_memory_db():
         file = Path(connection.settings_dict["NAME"])
@@ -218,13 +218,12 @@ def _acquire(connection: BaseDatabaseWrapper, timeout: int) -> None:
 
 
 def _try(connection: BaseDatabaseWrapper) -> bool:
-    """Begin a transaction; whether it has the lock now."""
+    """Begin a transaction, and return whether it has the lock now."""
     try:
         _execute(connection, "BEGIN ISOLATION LEVEL READ COMMITTED")
         in_transaction = connection.connection.info.transaction_status == IN_TRANSACTION
     except OperationalError:
-        # PgBouncer that pools statements closes the connection, and says why in its own
-        # log only.
+        # PgBouncer with statement pooling closes the connection, and says why only in its own log.
         connection.close()
         if not _is_pooler(connection):
             raise
@@ -242,18 +241,18 @@ def _try(connection: BaseDatabaseWrapper) -> bool:
 
 
 def _set(connection: BaseDatabaseWrapper, values: dict[str, str], *, local: bool) -> None:
-    """Set what the server knows of ``values``; for this transaction only, or the session."""
+    """Set those of ``values`` that the server knows, for this transaction or for the session."""
     _execute(connection, SET, [json.dumps(values), local, list(values)])
 
 
 def _is_pooler(connection: BaseDatabaseWrapper) -> bool:
-    """Whether the process that answers is not the one that was connected to."""
+    """Whether another process answers than the one that accepted the connection."""
     (row,) = _execute(connection, "SELECT pg_backend_pid()")
     return bool(row[0] != connection.connection.info.backend_pid)
 
 
 def _held(connection: BaseDatabaseWrapper) -> str:
-    """Since when the lock is held and by whom, as far as the server tells."""
+    """Since when and by whom the lock is held, as far as the server reports it."""
     rows = _execute(connection, HOLDER, [LOCK >> 32, LOCK & 0xFFFFFFFF])
     since, name = rows[0] if rows else (None, None)
     by = name.removeprefix("migrate ") if name else "somebody unknown"
@@ -271,7 +270,7 @@ def _execute(
 
 @contextlib.contextmanager
 def _failing(alias: str) -> Iterator[None]:
-    """Errors of a database's migrations, as what stops the start."""
+    """Turn errors of a database's migrations into errors that stop the start."""
     try:
         yield
     except StartupError:
@@ -304,13 +303,13 @@ def _failed(alias: str, error: Exception) -> StartupError:
 
 
 def _warn_about_missing_migrations() -> None:
-    """Say which applications have model changes without a migration. Nothing is written."""
+    """Name the applications with model changes without a migration. This writes nothing."""
     for app_label, lacks, _ in missing():
         warn(f"'{app_label}' {lacks}; run python manage.py makemigrations {app_label}")
 
 
 def missing() -> Iterator[tuple[str, str, list[str]]]:
-    """Application, what it lacks, and what a migration would do; no database is asked."""
+    """Yields an application, what it lacks, and what a migration would do. Queries no database."""
     loader = MigrationLoader(None, ignore_no_migrations=True)
     detector = MigrationAutodetector(loader.project_state(), ProjectState.from_apps(apps))
     changes = detector.changes(graph=loader.graph)

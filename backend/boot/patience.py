@@ -1,8 +1,8 @@
-"""How long a start waits for an answer, and what it says meanwhile.
+"""How long a start waits for an answer, and what it logs meanwhile.
 
-libpq waits for ever for a server that has let it in and is silent afterwards: one that is frozen,
-or a pooler without a server. Keepalives find a machine that is gone, and no such server; and a
-signal's handler does not run meanwhile. So another thread looks at the clock.
+libpq waits forever for a server that accepts the connection and is then silent: one that is frozen,
+or a pooler without a server. Keepalives detect a machine that is gone, but not such a server, and
+signal handlers do not run meanwhile. So another thread watches the clock.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from backend.conf.environment import current
 from backend.logs.boot import say
 
-REPEAT = 10  # seconds after which the log says again what is waited for
+REPEAT = 10  # seconds after which the log repeats what the start is waiting for
 
 
 @contextlib.contextmanager
 def told(
     what: str, limit: float = math.inf, give_up: Callable[[], object] = lambda: None
 ) -> Iterator[None]:
-    """Say each REPEAT seconds what the body waits for.
+    """Log every REPEAT seconds what the body waits for.
 
-    After ``limit`` seconds ``give_up`` is called instead, each second, until the body ends.
+    After ``limit`` seconds, call ``give_up`` every second instead, until the body ends.
     """
     over = threading.Event()
 
@@ -56,10 +56,10 @@ def told(
 
 @contextlib.contextmanager
 def limited(connection: BaseDatabaseWrapper, seconds: int) -> Iterator[None]:
-    """Let the body wait for one answer of a PostgreSQL server, as long as ``seconds``.
+    """Let the body wait for one answer of a PostgreSQL server, for at most ``seconds``.
 
-    Afterwards the connection is closed, and that raises OperationalError. How long a connection may
-    take is libpq's to know (connect_timeout); what Django asks on a new one is limited here.
+    Then close the connection, which raises OperationalError. libpq limits the time to connect
+    (connect_timeout); this limits the queries that Django sends on a new connection.
     """
     if connection.vendor != "postgresql":
         yield
@@ -78,14 +78,14 @@ def limited(connection: BaseDatabaseWrapper, seconds: int) -> Iterator[None]:
     except OperationalError as error:
         if not gave_up:
             raise
-        # Or Django takes it for one that was opened.
+        # Otherwise, Django treats it as open.
         connection.close()
         text = f"the server accepts connections, but did not answer for {seconds} s"
         raise OperationalError(text) from error.__cause__
 
 
 def _hang_up(connection: Any) -> None:
-    """Let libpq, in whatever thread, find that the server has closed the connection."""
+    """Make libpq, in any thread, see a connection that the server has closed."""
     with contextlib.suppress(OSError, connection.Database.Error):
         number = os.dup(connection.connection.fileno())
         with socket.socket(fileno=number) as other:
@@ -94,7 +94,7 @@ def _hang_up(connection: Any) -> None:
 
 @contextlib.contextmanager
 def asking(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Let each statement of the body wait for its answer for DB_WAIT_TIMEOUT at most."""
+    """Let each statement of the body wait at most DB_WAIT_TIMEOUT for its answer."""
     limit = current()["DB_WAIT_TIMEOUT"]
 
     def execute(run: Callable[..., Any], *statement: Any) -> Any:

@@ -38,10 +38,10 @@ if TYPE_CHECKING:
     from gunicorn.app.wsgiapp import WSGIApplication
 
 STARTED = time.monotonic()
-# Workers of threads. gevent and its like change modules that Django has been loaded with by now:
-# they need a new Python.
+# Workers with threads. gevent and similar workers change modules that are loaded by now, so they
+# need a new Python.
 IN_PROCESS = ("sync", "gthread", "backend.server.worker.Worker")
-# gunicorn reads flags from it, below those of its command.
+# gunicorn reads flags from it. The flags of its command win.
 FLAGS = "GUNICORN_CMD_ARGS"
 
 
@@ -58,7 +58,7 @@ def serve(command: list[str], server: commands.Server) -> None:
         gunicorn = _gunicorn(command)
         if gunicorn and gunicorn.cfg.worker_class_str not in IN_PROCESS:
             check_worker_class(gunicorn.cfg)
-        # From here on somebody answers: alive, and not ready.
+        # From here on, the container responds: alive, but not ready.
         prefix = current()["PATH_PREFIX"]
         answering = gunicorn and listening.listen(gunicorn.cfg, prefix)
         configuration.load()
@@ -72,8 +72,8 @@ def serve(command: list[str], server: commands.Server) -> None:
             # They win over gunicorn's files.
             command = [*command, *fewer]
             gunicorn = _gunicorn(command)
-    # The server has no use for it, and the environment of a process can be read for as
-    # long as that lives: so it needs a new one.
+    # The server does not need it, and the environment of a process is readable during its whole
+    # life, so the server needs a new process.
     had_password = os.environ.pop("DJANGO_SUPERUSER_PASSWORD", None)
     if gunicorn is None or not handover.is_taken_by(gunicorn.cfg):
         target.write(target.LISTENING)
@@ -81,13 +81,13 @@ def serve(command: list[str], server: commands.Server) -> None:
         return
     is_of_threads = gunicorn.cfg.worker_class_str in IN_PROCESS
     if had_password or gunicorn.cfg.reload or not is_of_threads:
-        # A reload must not find what the boot has loaded.
-        # gevent would change the modules below a thread that answers.
+        # A reload must not find what the boot has loaded, and gevent would change modules that the
+        # responding thread uses.
         descriptors = answering.stop() if answering else []
         handover.give(descriptors, prefix if is_of_threads else None)
         become_deaf(command)
     else:
-        # Without starting Python and loading Django a second time.
+        # This does not start Python and load Django a second time.
         if answering:
             handover.keep(answering)
         stopping.by_handlers(stopping.NOT_READY, terminated=0)
@@ -97,7 +97,7 @@ def serve(command: list[str], server: commands.Server) -> None:
 
 
 def _tell(server: commands.Server) -> None:
-    """Give a gunicorn without a configuration the image's; say what its command would spoil."""
+    """Give gunicorn the image's configuration if it has none; warn about its command."""
     if _is_root_of_mounted_project():
         warn(
             "this runs as root, to whom the mounted project belongs. Give it to "
@@ -115,7 +115,7 @@ def _tell(server: commands.Server) -> None:
 
 
 def _has_another() -> bool:
-    """Whether gunicorn finds a configuration that its command does not name."""
+    """Whether gunicorn uses a configuration that its command does not name."""
     try:
         flags = shlex.split(os.environ.get(FLAGS, ""))
     except ValueError as error:
@@ -126,7 +126,7 @@ def _has_another() -> bool:
 
 
 def _is_root_of_mounted_project() -> bool:
-    """Whether this is the machine's root; that of a rootless engine is one of its users."""
+    """Whether this is the machine's root. The root of a rootless engine is an ordinary user."""
     if os.geteuid() != 0 or Path.cwd() != overrides.ROOT / "src_files":
         return False
     first, outside, _ = Path("/proc/self/uid_map").read_text().splitlines()[0].split()
@@ -134,9 +134,9 @@ def _is_root_of_mounted_project() -> bool:
 
 
 def prepare() -> None:
-    """Everything that must be true before the first request; the configuration is loaded.
+    """Do everything that must be done before the first request, after the configuration is loaded.
 
-    Raises StartupError at the first thing that is not.
+    Raises StartupError at the first problem.
     """
     data.make_folder()
     data.share_databases()
@@ -156,12 +156,12 @@ def prepare() -> None:
 
 
 def _gunicorn(command: list[str]) -> WSGIApplication | None:
-    """gunicorn with its configuration and flags loaded; None when the command is another one."""
+    """gunicorn with its configuration and flags loaded; None if the command is not gunicorn."""
     from gunicorn.app.wsgiapp import WSGIApplication
 
     found = shutil.which(command[0])
     if found is None or Path(found) != Path(sys.executable).with_name("gunicorn"):
         return None
-    # Read there by gunicorn, now and when it loads its configuration again (SIGHUP).
+    # gunicorn reads them there, now and when it reloads its configuration (SIGHUP).
     sys.argv = [found, *command[1:]]
     return WSGIApplication("%(prog)s [OPTIONS] [APP_MODULE]")

@@ -1,9 +1,9 @@
-"""Collects static files, when one of them changed, and in one container at a time.
+"""Collects static files if one of them changed, in one container at a time.
 
-Containers that start together share the folder, and servers that started before serve from it. So
-the files are made in a folder of their own, and renamed into place one by one, the manifest last.
-Not the folder as a whole: it may be a volume itself, a proxy may have it mounted, and a server of
-the version before still serves what only the old manifest names.
+Containers that start together share the folder, and running servers serve from it. So the files are
+created in a separate folder, and renamed into place one by one, the manifest last. The folder is
+not renamed as a whole: it can be a volume, a proxy can have it mounted, and servers of the previous
+version still serve files that only the old manifest names.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ from backend.server import phase
 if TYPE_CHECKING:
     from django.contrib.staticfiles.apps import StaticFilesConfig
 
-# Beside the files, so that it comes and goes with them.
+# Beside the files, so that it exists as long as they do.
 STAMP = ".collected-from"
 LOCK = ".lock"
-PATIENCE = 600  # seconds for another container that collects, to a network share for one
+PATIENCE = 600  # seconds to wait for another container, which can collect to a network share
 UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -84,7 +84,7 @@ def collect() -> None:
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """Be the one process that collects into STATIC_ROOT, which is made."""
+    """Be the only process that collects into STATIC_ROOT. Creates the folder."""
     root = Path(settings.STATIC_ROOT)
     volume.make(root, settings.FILE_UPLOAD_DIRECTORY_PERMISSIONS or 0o775)
     longer = "start this container again later"
@@ -94,10 +94,10 @@ def alone() -> Iterator[None]:
 
 @contextlib.contextmanager
 def staged(*, clear: bool) -> Iterator[Storage]:
-    """A storage to collect into. What it holds when the body is done is then in its place.
+    """A storage to collect into. After the body, its content is moved to STATIC_ROOT.
 
-    With ``clear``, that place is emptied before. The caller is ``alone``. What one that was killed
-    here leaves behind is removed by the next.
+    With ``clear``, STATIC_ROOT is emptied first. The caller must be ``alone``. The next process
+    removes what a killed one left behind.
     """
     storage = storages["staticfiles"]
     if not isinstance(storage, FileSystemStorage):
@@ -120,7 +120,7 @@ def staged(*, clear: bool) -> Iterator[Storage]:
 
 
 def _clear(root: Path, *but: Path) -> None:
-    """Delete what is in ``root``; not the lock, which another file would not stand for."""
+    """Delete the content of ``root``, except the lock, which a new file could not replace."""
     for entry in root.iterdir():
         if entry in (*but, root / LOCK):
             continue
@@ -138,14 +138,14 @@ def _empty_folder(root: Path) -> Path:
             shutil.rmtree(old)
     inside.mkdir()
     try:
-        return inside.rename(beside)  # where a server does not look for files to serve
+        return inside.rename(beside)  # servers do not serve files from there
     except OSError:
         return inside  # another volume, or a folder of root's
 
 
 def _move(folder: Path, root: Path, *, last: str) -> None:
-    """Rename what is in ``folder`` into ``root``: whole folders where there are none."""
-    # A .gz after its .br: where it is, backend.http.storage takes the file for compressed.
+    """Move the content of ``folder`` into ``root``, whole folders if they do not exist there."""
+    # A .gz after its .br: backend.http.storage treats a file with a .gz as compressed.
     for entry in sorted(folder.iterdir(), key=lambda it: (it.name == last, it.suffix == ".gz")):
         target = root / entry.name
         if entry.is_dir() and not entry.is_symlink() and target.is_dir():
@@ -155,21 +155,21 @@ def _move(folder: Path, root: Path, *, last: str) -> None:
 
 
 def _read_manifest_again() -> None:
-    """What this process read of the manifest, before another one was put in its place."""
+    """Read the manifest again, after another one has replaced it."""
     storage = storages["staticfiles"]
     if isinstance(storage, ManifestFilesMixin):
         storage.hashed_files, storage.manifest_hash = storage.load_manifest()
 
 
 def note() -> None:
-    """Write down what STATIC_ROOT was collected from, and what is in it now."""
+    """Record what STATIC_ROOT was collected from, and what it contains now."""
     root = Path(settings.STATIC_ROOT)
     with replacing(root / STAMP, alone=True) as new:
         new.write_text(f"{sources()} {_output()}")
 
 
 def kept() -> list[str]:
-    """What ``note`` wrote: digests of the sources and of the output; empty for nothing."""
+    """What ``note`` wrote: digests of the sources and of the output; empty if it wrote nothing."""
     try:
         return (Path(settings.STATIC_ROOT) / STAMP).read_text().split()
     except (FileNotFoundError, NotADirectoryError):
@@ -177,26 +177,26 @@ def kept() -> list[str]:
 
 
 def is_current() -> bool:
-    """Whether STATIC_ROOT holds what would be collected into it now, all of it."""
+    """Whether STATIC_ROOT contains everything that would be collected into it now."""
     try:
         return kept() == [sources(), _output()]
-    except (FileNotFoundError, ValueError):  # a file is gone, or the manifest is cut
+    except (FileNotFoundError, ValueError):  # a file is missing, or the manifest is incomplete
         return False
 
 
 def found() -> Iterator[tuple[str, Storage, str]]:
-    """Each file that is collected: its name then, and its storage and path now."""
+    """Each file to collect: its name in STATIC_ROOT, and its storage and path now."""
     ignored = cast("StaticFilesConfig", apps.get_app_config("staticfiles")).ignore_patterns
     for finder in get_finders():
         for path, storage in finder.list(ignored):
-            yield os.path.join(getattr(storage, "prefix", None) or "", path), storage, path  # noqa: PTH118  no path of this machine
+            yield os.path.join(getattr(storage, "prefix", None) or "", path), storage, path  # noqa: PTH118  not a path of this machine
 
 
 def sources() -> str:
     """A digest of every static file's path and content, and of how they are stored."""
     digest = hashlib.blake2b(digest_size=20)
-    # Without PATH_PREFIX, which Django puts before it and no stored file has inside: an
-    # image collects once for whatever path it is published under.
+    # Without PATH_PREFIX, which Django prepends but no stored file contains: an image collects only
+    # once, whatever path publishes it.
     url = settings.STATIC_URL.removeprefix(get_script_prefix())
     digest.update(repr((url, settings.STORAGES["staticfiles"])).encode())
     for name, storage, path in found():
@@ -209,9 +209,9 @@ def sources() -> str:
 def _output() -> str:
     """A digest of what is collected: the manifest, and the size of every file it names.
 
-    Without a manifest, of every file that the finders find; of a storage that is not a folder,
-    which would be asked file by file over a network, of nothing. Raises FileNotFoundError for a
-    file that is not there, ValueError for a manifest that cannot be read.
+    Without a manifest, a digest of every file that the finders find. For a storage that is not a
+    folder, it is empty, because it would need a network request per file. Raises FileNotFoundError
+    for a missing file, and ValueError for an unreadable manifest.
     """
     digest, storage = hashlib.blake2b(digest_size=20), storages["staticfiles"]
     if isinstance(storage, FileSystemStorage):

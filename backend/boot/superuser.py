@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def create(env: Environment) -> None:
     """Create ``DJANGO_SUPERUSER_USERNAME`` unless it exists; its password is never printed.
 
-    An existing one keeps its password. Raises StartupError when a part is missing.
+    An existing superuser keeps its password. Raises StartupError if a variable is missing.
     """
     username, password = env["DJANGO_SUPERUSER_USERNAME"], env["DJANGO_SUPERUSER_PASSWORD"]
     if not username and not password:
@@ -64,7 +64,7 @@ def create(env: Environment) -> None:
 
 
 def _exists(manager: BaseUserManager[Any], username: str) -> bool:
-    """Whether that user is there, under its name as a user model normalizes it, too."""
+    """Whether that user exists, also under the name as the user model normalizes it."""
     normal = getattr(manager.model, "normalize_username", str)(username)
     email = getattr(manager, "normalize_email", str)(username)
     for name in dict.fromkeys((username, normal, email)):
@@ -75,9 +75,9 @@ def _exists(manager: BaseUserManager[Any], username: str) -> bool:
 
 
 def _create(manager: BaseUserManager[Any], username: str, password: str, env: Environment) -> bool:
-    """Create it; False when another container was faster, or the database knows that name."""
+    """Create it; False if another container was faster, or the name exists in the database."""
     users = manager.model
-    # The command reads its password, and a custom user's further fields, from there.
+    # The command reads the password, and other fields of a custom user, from there.
     os.environ["DJANGO_SUPERUSER_PASSWORD"] = password
     given = {users.USERNAME_FIELD: username, "database": manager.db}
     if "email" in users.REQUIRED_FIELDS:

@@ -1,4 +1,4 @@
-"""Folders that containers share: made for all of them, and written to by one at a time."""
+"""Folders that containers share: created for all of them, written to by one at a time."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from backend.conf import locks
 from backend.conf.errors import StartupError
 from backend.logs.boot import say, warn
 
-# The locks that this process holds: whoever holds one may take it again.
+# The locks that this process holds, which it can acquire again.
 _held: set[Path] = set()
 
 
 def make(folder: Path, mode: int) -> None:
-    """Make a folder with its parents. Raises OSError.
+    """Create a folder with its parents. Raises OSError.
 
-    One that exists keeps its mode: it may be of a container before, under another UID of group 0.
+    An existing folder keeps its mode: it can belong to an earlier container, with another UID and
+    group 0.
     """
     try:
         folder.mkdir(parents=True)
@@ -32,11 +33,11 @@ def make(folder: Path, mode: int) -> None:
 
 @contextlib.contextmanager
 def locked(file: Path, what: str, timeout: int, longer: str) -> Iterator[None]:
-    """Hold a lock on ``file``, which is made, and wait for another container that holds it.
+    """Create and lock ``file``, and wait if another container holds the lock.
 
-    The kernel frees it when its holder ends, however that ends. ``what`` is for the log: what
-    the others may be doing. Raises OSError when the file cannot be made, and StartupError after
-    ``timeout`` seconds; its reader then is to do ``longer`` to wait for longer.
+    The kernel releases it when its holder ends, for whatever reason. ``what`` tells the log what
+    the holder is doing. Raises OSError if it cannot create the file, and StartupError after
+    ``timeout`` seconds, with ``longer`` as the way to wait longer.
     """
     if file in _held:
         yield
@@ -68,7 +69,7 @@ def locked(file: Path, what: str, timeout: int, longer: str) -> Iterator[None]:
 
 
 def _open(file: Path) -> int:
-    # Writable from its first moment for the next container, under another UID of group 0.
+    # Writable from the start for the next container, with another UID and group 0.
     umask = os.umask(0)
     try:
         return os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o660)

@@ -1,4 +1,4 @@
-"""What gunicorn does for this image beyond its settings, by its hooks.
+"""What gunicorn does for this image beyond its settings, through its hooks.
 
-Imported before a gevent worker patches Python, so that nothing here imports Django.
+These modules load before a gevent worker patches Python, so nothing here imports Django.
 """

@@ -1,4 +1,4 @@
-"""What gunicorn's first process does otherwise here than in gunicorn."""
+"""Changes to gunicorn's first process."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from backend.server import phase
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
 
-# It looks at its workers once a second. After a longer sleep of its own (`docker pause`, a machine
-# that was suspended or moved, no processor for it) they have slept as well.
+# It checks its workers once a second. If it slept longer than that (`docker pause`, a suspended or
+# migrated machine, no CPU time), they have slept too.
 ASLEEP = 5  # seconds
-# For each worker to be scheduled again, and to report; it does once a second.
+# For each worker to be scheduled again and to report, which it does once a second.
 WAKING = 10  # seconds
-# Those by which gunicorn ends a worker.
+# The signals with which gunicorn ends a worker.
 ENDING = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
 
 
 def forgive_sleep(server: Arbiter) -> None:
-    """From gunicorn's hook when_ready: a worker is no hung one because everything stood still.
+    """From gunicorn's hook when_ready: a worker that slept with everything else is not hung.
 
-    gunicorn would otherwise kill all of them, with all that they have in hand: their last report
-    is older than ``timeout`` by the clock, which does not stop for a container that does.
+    Otherwise, gunicorn would kill all workers in the middle of their requests: their last report is
+    older than ``timeout``, because the clock does not stop with the container.
     """
     murder_workers, seen, woke = server.murder_workers, time.monotonic(), float("-inf")
 
@@ -47,8 +47,8 @@ def forgive_sleep(server: Arbiter) -> None:
 def reload_with_care(server: Arbiter) -> None:
     """From gunicorn's hook when_ready: SIGHUP reads a team's gunicorn_conf.py again.
 
-    gunicorn's own configuration file imports it, and Python keeps what it has imported. A file
-    that is broken by now would end gunicorn; here it is named, and what is in force stays.
+    The image's gunicorn_conf.py imports it, and Python caches imports. A broken file would end
+    gunicorn. Here, the log names it, and the configuration stays.
     """
     hang_up = server.handle_hup
 
@@ -62,7 +62,7 @@ def reload_with_care(server: Arbiter) -> None:
         try:
             with explained():
                 check_gunicorn()
-        except SystemExit:  # its two lines are in the log
+        except SystemExit:  # the log has its two lines
             server.log.error("SIGHUP changes nothing: the configuration cannot be read")
             return
         hang_up()
@@ -73,8 +73,9 @@ def reload_with_care(server: Arbiter) -> None:
 def refuse_a_successor(server: Arbiter) -> None:
     """From gunicorn's hook when_ready: SIGUSR2 starts no second gunicorn in a container.
 
-    It would be a child of the container's first process, and end with it; or of the only child of
-    that, which ``docker run --init`` waits for. A daemon, whose parent has that number too, may.
+    It would be a child of the container's first process and end with it, or of the only child of
+    that, for which ``docker run --init`` waits. It is allowed for a daemon, whose parent also has
+    the PID 1.
     """
     if os.getpid() != 1 and (os.getppid() != 1 or server.cfg.daemon):
         return
@@ -91,9 +92,9 @@ def refuse_a_successor(server: Arbiter) -> None:
 def stop_new_workers_too() -> None:
     """From gunicorn's hook when_ready: a worker that has just been forked can be stopped.
 
-    Until it sets its own handlers it has those of the first process, which put a signal into a
-    queue that nobody reads in it: a SIGTERM then was lost, and a container that was stopped as it
-    became ready was killed when its time was up. A worker has nothing in hand that early.
+    Until a worker sets its own handlers, it has those of the first process, which put signals into
+    a queue that the worker does not read. So a SIGTERM was lost, and Docker killed a container that
+    was stopped as it became ready. A worker has no requests that early.
     """
     first = os.getpid()
 

@@ -1,8 +1,8 @@
-"""A client's connection, on which a thread waits for as little as it can.
+"""A client's connection, for which a thread waits as little as possible.
 
-What a client does not take at once is kept, and sent by the worker's loop when the thread has gone
-on; a stream is ahead of its reader by ``AHEAD`` at most. Where a thread has to wait, the client
-has to keep a pace: a byte now and then is not enough.
+The worker's loop buffers and sends what a client does not accept at once, while the thread
+continues. A stream is at most ``AHEAD`` bytes ahead of its reader. If a thread has to wait, the
+client must keep a minimum rate: an occasional byte is not enough.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from _typeshed import HasFileno, ReadableBuffer
 
-# Seconds in which a client has to send, or take, STALLED times MINIMUM_RATE bytes.
+# Seconds in which a client has to send or accept STALLED times MINIMUM_RATE bytes.
 STALLED = 30
-# Bytes a second. The slowest networks that people still have give twice that (GPRS, EDGE), nginx
-# and Apache ask for a tenth of it.
+# Bytes per second. The slowest networks still in use (GPRS, EDGE) are twice as fast; nginx and
+# Apache require a tenth of it.
 MINIMUM_RATE = 4096
-# Seconds for a whole body: the largest that is taken (100 MB) by a line of 1.5 Mbit/s.
+# Seconds for a whole body: the largest (100 MB) over a line of 1.5 Mbit/s.
 BODY_TIMEOUT = 600
-# Bytes of a stream that wait for its reader, and of a part of a static file; a page is kept whole,
-# since it is in memory anyway.
+# Bytes of a stream to buffer for its reader, and of a part of a static file. A page is buffered as
+# a whole, because it is in memory anyway.
 AHEAD = 2 * 2**20
-# Bytes of a file that are given to the kernel at once.
+# Bytes of a file to pass to the kernel at once.
 FILE_PIECE = 2**20
-# Seconds between looks at a client that is waited for: a socket is writable again only when a third
-# of what the kernel keeps for it, up to 4 MB, has been taken.
+# Seconds between two checks of a slow client: a socket becomes writable again only after the client
+# has accepted a third of the kernel's buffer, which is up to 4 MB.
 LOOK = 1
 
 
@@ -45,16 +45,16 @@ class StalledError(TimeoutError):
 
 
 class FilePart:
-    """Bytes of a file, from ``offset``, that go from the disk to the client."""
+    """Bytes of a file, from ``offset``, to send from the disk to the client."""
 
     def __init__(self, descriptor: int, offset: int, count: int) -> None:
-        self.descriptor = os.dup(descriptor)  # whoever gave it closes the file
+        self.descriptor = os.dup(descriptor)  # the caller closes the file
         self.close = weakref.finalize(self, os.close, self.descriptor)
         self.offset = offset
         self.count = count
 
     def send(self, connection: int) -> bool:
-        """Send what is taken; whether that was all. Raises BlockingIOError, OSError."""
+        """Send what the client accepts; whether that was all. Raises BlockingIOError, OSError."""
         if self.count:
             piece = min(self.count, FILE_PIECE)
             sent = self._send(connection, piece)
@@ -69,12 +69,12 @@ class FilePart:
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise
-        # Some filesystems cannot, such as 9p and some of FUSE.
+        # Some filesystems do not support it, such as 9p and some of FUSE.
         return os.write(connection, os.pread(self.descriptor, count, self.offset))
 
 
 class Client(socket.socket):
-    """Where gunicorn has a client's socket; made of it, by ``Client(fileno=sock.detach())``."""
+    """Replaces a client's socket in gunicorn: ``Client(fileno=sock.detach())``."""
 
     def __init__(self, fileno: int) -> None:
         super().__init__(fileno=fileno)
@@ -83,15 +83,15 @@ class Client(socket.socket):
         self.begin()
 
     def begin(self) -> None:
-        """A new request: the pace is counted from here."""
+        """A new request: measure the rate from here."""
         self.began = time.monotonic()
         self.moved = 0
-        self.goes_on = False  # with another request, after this one
+        self.goes_on = False  # when the client sends another request after this one
         self._waited = 0.0
         self._taken_before: int | None = None
 
     def recv(self, size: int, flags: int = 0) -> bytes:
-        # With a time-out, or none to wait for, it is the caller who is patient.
+        # With a timeout, or a non-blocking socket, the caller waits.
         if flags or self.gettimeout() is not None:
             return super().recv(size, flags)
         if time.monotonic() - self.began > BODY_TIMEOUT:
@@ -133,7 +133,7 @@ class Client(socket.socket):
         return size
 
     def send_kept(self) -> None:
-        """Send of what is kept as much as the client takes now. Raises OSError when it is gone."""
+        """Send as much of the buffer as the client accepts now. Raises OSError if it is gone."""
         while self.kept:
             first = self.kept[0]
             if isinstance(first, FilePart):
@@ -153,7 +153,7 @@ class Client(socket.socket):
             self.kept.popleft()
 
     def forget(self) -> None:
-        """Send nothing more of what is kept."""
+        """Discard the buffer."""
         for part in self.kept:
             if isinstance(part, FilePart):
                 part.close()
@@ -166,11 +166,11 @@ class Client(socket.socket):
         super().close()
 
     def time_left(self) -> float:
-        """Seconds until it has taken what is kept for it, at the pace that it had so far."""
+        """Seconds until it has accepted the buffer, at its rate so far."""
         return self.kept_bytes * (time.monotonic() - self.began) / max(self.moved, 1)
 
     def has_stalled(self, waited: float) -> bool:
-        """Whether it is too slow, after ``waited`` more seconds of waiting for it."""
+        """Whether it is too slow after another ``waited`` seconds."""
         self._waited += waited
         if self._taken_before is None:
             self._waited, self._taken_before = 0.0, self._taken()
@@ -182,9 +182,9 @@ class Client(socket.socket):
         return is_slow
 
     def _taken(self) -> int:
-        """Bytes that have come, or that the client's system has confirmed."""
+        """Bytes that have arrived, or that the client's system has acknowledged."""
         unconfirmed = bytes(4)
-        with contextlib.suppress(OSError):  # no such question to this kind of socket
+        with contextlib.suppress(OSError):  # this kind of socket does not support it
             unconfirmed = fcntl.ioctl(self.fileno(), termios.TIOCOUTQ, unconfirmed)
         count: int = struct.unpack("i", unconfirmed)[0]
         return self.moved - count
@@ -198,7 +198,7 @@ class Client(socket.socket):
         return sent
 
     def _wait(self, event: int) -> None:
-        """Until it can send or take. Raises StalledError when it is too slow."""
+        """Wait until it can send or receive. Raises StalledError if it is too slow."""
         waiting = select.poll()
         waiting.register(self, event)
         is_slow = self.has_stalled(0)

@@ -1,4 +1,4 @@
-"""gunicorn's configuration, checked as gunicorn does it, which would show a traceback."""
+"""Checks gunicorn's configuration as gunicorn does, but without a traceback."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def check_gunicorn() -> dict[str, Any]:
-    """Check the values as gunicorn will, which alone would show a traceback; what they are."""
+    """Check the values as gunicorn will, but without a traceback. Returns them."""
     from gunicorn.config import Config
 
     values = runpy.run_path(str(overrides.ROOT / "gunicorn_conf.py"))
@@ -41,7 +41,7 @@ def check_gunicorn() -> dict[str, Any]:
 
 
 def check_worker_class(config: Config) -> None:
-    """Check the class that gunicorn's flags name; without its setup, which changes Python."""
+    """Check the class that gunicorn's flags name, without its setup, which patches Python."""
     from gunicorn.util import load_class
 
     uri = config.settings["worker_class"].get()
@@ -56,7 +56,7 @@ def check_worker_class(config: Config) -> None:
 
 
 def warn_about_restarts(config: Config) -> None:
-    """Say that a single worker, which gunicorn replaces only when it is gone, leaves a gap."""
+    """Warn that a single worker leaves a gap, because gunicorn replaces it only after its end."""
     if config.max_requests and config.workers == 1:
         warn(
             f"max_requests = {config.max_requests} with one worker: while it finishes its "
@@ -70,6 +70,6 @@ def _bad_value(name: str, values: dict[str, Any], error: Exception, fix: str) ->
 
 
 def _reason(error: Exception) -> str:
-    # For a worker class gunicorn's message ends with a traceback in brackets.
+    # For a worker class, gunicorn's message ends with a traceback in brackets.
     lines = str(error).strip().rstrip("]").strip().splitlines() or [type(error).__name__]
     return one_line(lines[0] if len(lines) == 1 else f"{lines[0].rstrip(': ')}: {lines[-1]}")

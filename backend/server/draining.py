@@ -1,7 +1,7 @@
-"""From SIGTERM to the end: not ready, still accepting, then gunicorn's own graceful stop.
+"""From SIGTERM to the end: not ready but still accepting, then gunicorn's graceful stop.
 
-What gunicorn's stop would lose is kept here: connections that wait in the backlog, the reason why
-a request was cut.
+This keeps what gunicorn's stop would lose: connections in the backlog, and the reason why a request
+was cut off.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from gunicorn.http.message import Request
     from gunicorn.workers.base import Worker
 
-# Seconds that the master gives the workers beyond graceful_timeout. They look at the clock once
-# a second; killed at the very moment they could not say which requests they cut.
+# Seconds beyond graceful_timeout that the master gives the workers. They check the clock once a
+# second. If it killed them right then, they could not log which requests they cut off.
 EXTRA_GRACE = 3
-# Seconds for a client that connected and has said nothing, as gunicorn gives an idle one.
+# Seconds for a client that connected but sent nothing, the same as gunicorn's for idle ones.
 SILENCE = 2.0
-# Requests that a line of the log names.
+# The most requests that a line of the log names.
 NAMED = 5
 
-# What this worker is answering, by request: the monotonic time of its start.
+# The running requests of this worker, with the monotonic times of their starts.
 _running: dict[Request, float] = {}
 
 
@@ -40,7 +40,7 @@ def take_over(server: Arbiter, seconds: int) -> None:
 
     def handle_term() -> None:
         if server.reexec_pid or server.master_pid:
-            # After SIGUSR2: another gunicorn serves on the same sockets.
+            # After SIGUSR2, another gunicorn serves on the same sockets.
             stop()
         if phase.draining() or not seconds:
             phase.drain()
@@ -62,7 +62,7 @@ def prepare(worker: Worker) -> None:
 
     def stop_accepting(enabled: bool) -> None:
         set_accept_enabled(enabled)
-        # A worker that only restarts has others beside it, who accept in its place.
+        # If a worker only restarts, other workers accept connections instead.
         if phase.draining() and not worker.alive:
             _accept_the_last(worker)
 
@@ -70,7 +70,7 @@ def prepare(worker: Worker) -> None:
 
 
 def begin(worker: Worker, request: Request) -> None:
-    """gunicorn's hook pre_request. While draining, each answer is the last of its connection."""
+    """gunicorn's hook pre_request. While draining, each response closes its connection."""
     _running[request] = time.monotonic()
     if phase.draining():
         request.force_close()
@@ -82,15 +82,15 @@ def end(worker: Worker, request: Request, environ: dict[str, Any], response: obj
 
 
 def cut(server: Arbiter, worker: Worker) -> None:
-    """gunicorn's hook worker_exit: say which requests did not end in time, and end them.
+    """gunicorn's hook worker_exit: log which requests did not end in time, and end them.
 
-    Without it Python would wait for their threads, until the master kills this worker.
+    Without it, Python would wait for their threads until the master kills this worker.
     """
     running = sorted(_running.copy().items(), key=lambda item: item[1])
     if not running or not phase.draining():
         return
     now = time.monotonic()
-    # Without the query, which may hold a token.
+    # Without the query, which can contain a token.
     names = [f"{each.method} {each.path} ({now - start:.0f} s)" for each, start in running]
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     worker.log.error(
@@ -104,11 +104,10 @@ def cut(server: Arbiter, worker: Worker) -> None:
 
 
 def _accept_the_last(worker: Worker) -> None:
-    """Accept whoever is connected by now, and close this worker's listening sockets.
+    """Accept all clients that have connected, and close this worker's listening sockets.
 
-    Left open and not accepted from, as gunicorn does, they would let clients connect and wait,
-    only to be reset when the worker ends. Closed, a client is refused, and a proxy takes the
-    next server.
+    gunicorn leaves them open without accepting, so clients would connect and wait, and get a reset
+    when the worker ends. If they are closed, clients are refused, and a proxy uses the next server.
     """
     listeners = [listener for listener in worker.sockets if listener.sock is not None]
     while found := select.select(listeners, [], [], 0)[0]:

@@ -1,6 +1,6 @@
-"""Takes the listening sockets that the boot bound, and answers on, until gunicorn has its workers.
+"""Takes over the listening sockets of the boot, and responds on them until gunicorn's workers do.
 
-The boot is the process that gunicorn runs in, or one that has become a new Python meanwhile.
+The boot ran in the same process, which may have executed a new Python since.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
     from gunicorn.config import Config
 
-# Names the process and the sockets' file descriptors: 1:5,6. A variable of our own, and not
-# systemd's LISTEN_FDS, after which gunicorn would leave the file of a Unix socket behind.
+# Names the process and the sockets' file descriptors: 1:5,6. This is not systemd's LISTEN_FDS, with
+# which gunicorn would not delete the file of a Unix socket.
 VARIABLE = "BACKEND_LISTENERS"
-# PATH_PREFIX, where a new Python is to answer while it loads the application.
+# PATH_PREFIX, if a new Python responds while it loads the application.
 PREFIX = "BACKEND_LISTENERS_PREFIX"
 
 
 class Answering:
-    """Sockets that are answered on until gunicorn takes them."""
+    """Sockets on which the image responds until gunicorn takes them over."""
 
     def __init__(self, sockets: list[socket.socket], prefix: str) -> None:
         self._sockets = sockets
         self.responder = Responder(sockets, prefix)
 
     def stop(self) -> list[int]:
-        """Answer no more; the file descriptors, which stay open."""
+        """Stop responding. Returns the file descriptors, which stay open."""
         self.responder.stop()
         return [each.detach() for each in self._sockets]
 
@@ -41,15 +41,15 @@ _answering: Answering | None = None
 
 
 def keep(answering: Answering) -> None:
-    """Answer until gunicorn, in this process, takes the sockets."""
+    """Respond until gunicorn, in this process, takes over the sockets."""
     global _answering
     _answering = answering
 
 
 def give(descriptors: list[int], prefix: str | None) -> None:
-    """Leave the signals, and open sockets, to the gunicorn that this process is about to exec.
+    """Leave signals and open sockets to the gunicorn that this process is about to exec.
 
-    It answers with ``prefix`` while it loads the application, unless that is None.
+    It responds with ``prefix`` while it loads the application, unless that is None.
     """
     for descriptor in descriptors:
         os.set_inheritable(descriptor, True)
@@ -59,9 +59,9 @@ def give(descriptors: list[int], prefix: str | None) -> None:
 
 
 def resume() -> None:
-    """From gunicorn's configuration, before the application: do what the boot did until now.
+    """From gunicorn's configuration, before the application: continue what the boot did.
 
-    That is to answer, and to end when a signal says so. Nothing where no boot left anything.
+    That is to respond, and to end on a signal. Does nothing if there was no boot.
     """
     numbers, prefix = _given(), os.environ.pop(PREFIX, None)
     if numbers is None:
@@ -72,7 +72,7 @@ def resume() -> None:
 
 
 def take(server: Arbiter) -> None:
-    """gunicorn's hook on_starting: take what was left to this process, if anything was."""
+    """gunicorn's hook on_starting: take over the sockets of the boot, if any."""
     from gunicorn.sock import create_sockets
 
     global _answering
@@ -90,7 +90,7 @@ def is_taken_by(config: Config) -> bool:
 
 def _given() -> list[int] | None:
     process, _, descriptors = os.environ.get(VARIABLE, "").partition(":")
-    # After SIGUSR2 the next gunicorn finds the variable again, under another process id.
+    # After SIGUSR2, the next gunicorn finds the variable again, under another process ID.
     if process != str(os.getpid()):
         return None
     return [int(each) for each in descriptors.split(",") if each]

@@ -1,4 +1,4 @@
-"""Joins a hook of a team's gunicorn_conf.py with the image's, which must not get lost by it."""
+"""Joins a hook of a team's gunicorn_conf.py with the image's, so that both run."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from gunicorn.config import make_settings
 
 
 def join(name: str, ours: Callable[..., None], theirs: object) -> object:
-    """gunicorn's hook ``name`` that runs theirs and then ours.
+    """gunicorn's hook ``name`` that runs the team's hook and then the image's.
 
-    A value that gunicorn refuses is returned as it is: the boot reports it, with its line.
+    A value that gunicorn refuses is returned unchanged. The boot reports it, with its line.
     """
     setting = make_settings()[name]
     try:
         setting.set(theirs)
     except TypeError:
         return theirs
-    # gunicorn lets post_request take fewer arguments than it gives.
+    # gunicorn allows a post_request with fewer arguments.
     first = setting.get()
 
     @functools.wraps(ours)

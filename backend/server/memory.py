@@ -1,8 +1,8 @@
-"""The memory that bodies of requests may take in this worker, where the container has a limit.
+"""The memory for request bodies in this worker, if the container has a memory limit.
 
-Each request takes of it what its body needs before that is there, and gives it back when it ends.
-Bounded by ``backend.server.worker``; with another worker, and with Django's own server, it is
-endless.
+Each request reserves what its body needs before the body arrives, and releases it at its end.
+``backend.server.worker`` sets the bound. With another worker, or with Django's own server, there is
+none.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ _free: float = math.inf
 
 
 def bound(size: float) -> None:
-    """From now on all bodies together take ``size`` bytes."""
+    """From now on, all bodies together can use ``size`` bytes."""
     global _most, _free
     _most = _free = size
 
 
 def most() -> float:
-    """Bytes that one body may take while there is no other."""
+    """Bytes that one body can use while there is no other."""
     return _most
 
 
 def take(size: int) -> bool:
-    """Whether there were ``size`` bytes more for this thread's request, which has them now."""
+    """Reserve ``size`` more bytes for this thread's request, and return whether that succeeded."""
     global _free
     with _lock:
         if size > _free:

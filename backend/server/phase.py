@@ -1,7 +1,7 @@
-"""The phase this container is in and since when, in memory that all its processes share.
+"""The phase of this container and its start, in memory that all its processes share.
 
-The boot sets it, the workers show it, and the arbiter sets the last one. Nothing is imported here
-that a gevent worker would have to patch.
+The boot sets it, the workers show it, and the arbiter sets the last phase. This module imports
+nothing that a gevent worker would have to patch.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ READY = "ready"
 DRAINING = "draining"
 _NAMES = (STARTING, WAITING, MIGRATING, COLLECTING, SUPERUSER, PENDING, READY)
 
-# What the boot knows of each database, by alias. Of this process: the workers look themselves.
+# The states of the databases that the boot knows, by alias. Only for this process: the workers
+# check for themselves.
 checks: dict[str, str] = {}
 
 
@@ -32,16 +33,16 @@ class Phase:
 
     @property
     def since(self) -> str:
-        """When it began: ISO 8601, UTC, to the second."""
+        """When the phase began: ISO 8601, UTC, to the second."""
         moment = datetime.fromtimestamp(self.milliseconds / 1000, UTC)
         return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _shared() -> memoryview:
-    """Two words of 64 bits, each read and written at once.
+    """Two words of 64 bits, each read and written atomically.
 
-    The phase, as milliseconds since 1970 times 256 plus its number; and since when it is draining,
-    0 for "it is not". Draining has a word of its own because a worker that just looked at its
+    The first is the phase, as milliseconds since 1970 times 256 plus its number. The second is the
+    start of draining, or 0. Draining has its own word because a worker that has just checked its
     databases must not overwrite it.
     """
     return memoryview(mmap.mmap(-1, 16)).cast("Q")
@@ -51,7 +52,7 @@ _words = _shared()
 
 
 def enter(name: str) -> Phase:
-    """Be in phase ``name``, if this is not the present one; the phase that is shown from now on."""
+    """Enter the phase ``name``, unless it is the current one. Returns the phase to show."""
     number, word = _NAMES.index(name), _words[0]
     if not word or word % 256 != number:
         word = _words[0] = _now() * 256 + number
@@ -59,7 +60,7 @@ def enter(name: str) -> Phase:
 
 
 def drain() -> None:
-    """Be draining, until the end."""
+    """Drain until the end."""
     _words[1] = _words[1] or _now()
 
 

@@ -1,8 +1,8 @@
-"""The threads of this worker that wait for one client each: fewer than it has.
+"""Limits the threads of this worker that wait for one client each.
 
-A stream lasts as long as its reader likes, and a large body as long as its writer. Both take a
-place first, and one thread is left for everybody else. Bounded by ``backend.server.worker``; with
-another worker, and with Django's own server, there is a place for each.
+The client decides how long a stream or a large body takes. Both reserve a place first, so that one
+thread stays free for all other requests. ``backend.server.worker`` sets the bound. With another
+worker, or with Django's own server, there is a place for each.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 import threading
 from collections.abc import Callable
 
-# Seconds after which a client that found no place may try again.
+# Seconds after which a client without a place can try again.
 RETRY_AFTER = 10
 NO_PLACE = (
     "All threads that this server has for streams and uploads are busy. Try again in a few seconds."
@@ -19,9 +19,9 @@ NO_PLACE = (
 
 
 class WaitsForPlace(BaseException):
-    """Ends this thread's work on a request that waits for a place; the worker begins it again.
+    """Ends this thread's work on a request that waits for a place. The worker starts it again.
 
-    No Exception, so that nobody takes it for an error and answers it.
+    Not an Exception, so that no code handles it as an error.
     """
 
 
@@ -34,23 +34,23 @@ _lock = threading.Lock()
 _of_thread = _OfThread()
 _free: float = math.inf
 _on_free: Callable[[], object] = bool
-# Whether every thread has a request by now; the worker keeps it up to date.
+# Whether every thread has a request. The worker updates it.
 busy = False
 
 
 def bound(count: int, on_free: Callable[[], object]) -> None:
-    """From now on there are ``count`` places; ``on_free`` is called whenever one is given back."""
+    """From now on, there are ``count`` places. Each release of one calls ``on_free``."""
     global _free, _on_free
     _free, _on_free = count, on_free
 
 
 def are_free() -> bool:
-    """Whether there is a place now; a thread may take it before the caller does."""
+    """Whether there is a place now. A thread can take it before the caller does."""
     return _free >= 1
 
 
 def reserve() -> bool:
-    """Whether there was a place, which is now taken for a request that no thread has yet."""
+    """Reserve a place for a request that no thread has yet, and return whether there was one."""
     global _free
     with _lock:
         if _free < 1:
@@ -60,23 +60,23 @@ def reserve() -> bool:
 
 
 def take() -> bool:
-    """Whether this thread's request has a place, which it keeps until it ends."""
+    """Whether this thread's request has a place. It keeps the place until it ends."""
     if not getattr(_of_thread, "has_place", False):
         _of_thread.has_place = reserve()
     return _of_thread.has_place
 
 
 def take_or_wait() -> None:
-    """Take a place, or raise WaitsForPlace where the request can be begun again.
+    """Take a place, or raise WaitsForPlace if the request can be started again.
 
-    To be called before a view has done anything: what it did would be done twice.
+    Call this before a view has done anything, because it would be done twice.
     """
     if not take() and _of_thread.can_wait:
         raise WaitsForPlace
 
 
 def begin(*, has_place: bool, can_wait: bool) -> None:
-    """This thread has a new request, maybe with the place that was reserved for it."""
+    """This thread has a new request, possibly with a reserved place."""
     _of_thread.has_place, _of_thread.can_wait = has_place, can_wait
 
 

@@ -1,4 +1,4 @@
-"""What runserver's look for saved files does otherwise here than in Django."""
+"""Changes to runserver's check for saved files."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from django.utils.autoreload import StatReloader
 
 from backend.conf.errors import is_of_the_team
 
-# Seconds between two looks, of which each takes 4 ms; Django's is 1.
+# Seconds between two checks, each of which takes 4 ms. Django's interval is 1.
 BETWEEN_LOOKS = 0.2
-# Django's exit code, by which its outer process knows that it has to start the next one.
+# Django's exit code that tells its outer process to start the next process.
 RELOAD = 3
 
 _reloading = threading.Event()
 
 
 def install() -> None:
-    """Look more often, see what was saved before the first look too, and end whatever is going on.
+    """Check more often, notice files saved before the first check, and end the process at once.
 
-    Django takes what it sees first for what it has loaded: a file that is saved while the server
-    starts was served as it had been, until it was saved once more.
+    Django assumes that it has loaded the files as it first sees them. So after a file was saved
+    while the server started, the server used its old content until it was saved again.
     """
     started = time.time() - time.process_time()
     snapshot_files, seen = StatReloader.snapshot_files, set[Path]()
@@ -37,7 +37,7 @@ def install() -> None:
     def files_with_times(self: StatReloader) -> Iterator[tuple[Path, float]]:
         self.extra_files.update(_files_of_the_last_error())
         for file, saved in snapshot_files(self):
-            # Later than now is the clock of another machine, whose files are mounted.
+            # A time later than now is from the clock of another machine, whose files are mounted.
             if file not in seen and started < saved <= time.time():
                 yield file, started
             seen.add(file)
@@ -53,17 +53,17 @@ def install() -> None:
         trigger_reload(filename)
 
     autoreload.trigger_reload = reload
-    # Called after what the team's code registers, which is loaded later.
+    # Called after the receivers of the team's code, which loads later.
     atexit.register(_end_at_once)
 
 
 def _files_of_the_last_error() -> Iterator[Path]:
-    """The team's files that the error came through which keeps the server from starting.
+    """The team's files in the traceback of the error that prevents the server from starting.
 
-    Django looks at the innermost one, which is a file of its own where, say, an admin class is
-    refused: a module whose import failed is no module, and when it is corrected nobody sees it.
+    Django watches only the innermost file, which can be its own, for example if it refuses an admin
+    class. A module whose import failed is not loaded, so Django would not notice its correction.
     """
-    # What sys.exc_info() says, or None; the stubs do not know it.
+    # The value of sys.exc_info(), or None. The stubs do not know it.
     failure = autoreload._exception  # type: ignore[attr-defined]  # Django's own
     error: BaseException | None = failure[1] if failure else None
     while error is not None:
@@ -74,11 +74,10 @@ def _files_of_the_last_error() -> Iterator[Path]:
 
 
 def _end_at_once() -> None:
-    """End without the rest of Python's own end, which is for processes with nothing left to do.
+    """End without Python's own shutdown, which expects that no thread is running.
 
-    Here the server's thread is in the middle of something. Where that was setting up logging, as
-    Django does once more for a WSGI application, it and Python's end waited for each other for
-    ever.
+    Here, the server's thread is running. If it was setting up logging, which Django does again for
+    a WSGI application, it and Python's shutdown deadlocked.
     """
     if _reloading.is_set():
         sys.stdout.flush()

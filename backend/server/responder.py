@@ -1,7 +1,7 @@
-"""Answers on the server's sockets while it prepares: alive, and not ready.
+"""Responds on the server's sockets while it prepares: alive, but not ready.
 
-One thread with a selector, so that a slow client keeps nobody waiting. Of HTTP it knows what a
-probe needs: each connection gets one answer.
+It is one thread with a selector, so that a slow client does not make others wait. It knows as much
+HTTP as a probe needs: each connection gets one response.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~\w-]+) +(\S+) +HTTP/1\.[01]\r?", re
 END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 MAX_HEAD = 16 * 1024  # bytes
 MAX_CLIENTS = 256
-# Seconds: for the whole head of a request, as long as gunicorn waits for its first byte; until
-# the client has closed its side after the answer; and for all of them at the hand-over.
+# Seconds for the whole head of a request (gunicorn's limit for its first byte), for the client to
+# close its side after the response, and for all clients together at the handover.
 HEAD_PATIENCE = 5.0
 CLOSE_PATIENCE = 1.0
 LAST_PATIENCE = 0.25
@@ -45,7 +45,7 @@ def answer(head: bytes, prefix: str = "") -> bytes:
     document: dict[str, object]
     match path.rstrip("/"):
         case "/health/live":
-            # With its phase, by which bin/healthcheck tells a start from a running server.
+            # With its phase, by which bin/healthcheck distinguishes a start from a running server.
             status, document = HTTPStatus.OK, {"status": "live", "phase": now.name}
         case "/health/ready" | "/health":
             states = {f"database:{alias}": state for alias, state in phase.checks.copy().items()}
@@ -73,7 +73,7 @@ def _response(status: HTTPStatus, document: dict[str, object], *, body: bool = T
 
 
 class _Client:
-    """One connection: what it said so far, and when patience with it ends."""
+    """One connection: the bytes so far, and its deadline."""
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
@@ -83,7 +83,7 @@ class _Client:
 
 
 class Responder:
-    """Answers on ``listeners``, which do not block and stay open, until it is stopped."""
+    """Responds on ``listeners``, which are non-blocking and stay open, until it is stopped."""
 
     def __init__(self, listeners: list[socket.socket], prefix: str = "") -> None:
         self.prefix = prefix
@@ -94,15 +94,15 @@ class Responder:
         self._selector.register(self._stopped, selectors.EVENT_READ)
         for listener in listeners:
             self._selector.register(listener, selectors.EVENT_READ)
-        # A daemon: a boot that ends does not wait for it.
+        # A daemon, so that a boot that ends does not wait for it.
         self._thread = threading.Thread(target=self._run, name="responder", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Accept no more, answer those that were accepted, and return when the thread has ended.
+        """Stop accepting, respond to the accepted clients, and return when the thread has ended.
 
-        That is at once, or a moment where a client is still talking. Whoever connects from now
-        on waits in the backlog for the server.
+        That takes only a moment, even if a client is still sending. New connections wait in the
+        backlog for the server.
         """
         self._stop.send(b"\0")
         self._thread.join()
@@ -134,7 +134,7 @@ class Responder:
         return max(first - time.monotonic(), 0)
 
     def _accept(self, listener: socket.socket) -> None:
-        # It was gone again, or this process has no file left for it.
+        # The client is gone again, or this process has no file descriptor left.
         with contextlib.suppress(OSError):
             connection, _ = listener.accept()
             connection.setblocking(False)
@@ -170,10 +170,10 @@ class Responder:
                 self._answer(client)
 
     def _answer(self, client: _Client) -> None:
-        """Send the answer, which fits any socket's buffer, and this side's end.
+        """Send the response, which fits in any socket's buffer, and close this side.
 
-        A body may still be coming. With it unread, closing at once would take the answer away
-        from the client again (RFC 9112, section 9.6), so that its end is awaited.
+        A body can still be arriving. To close before reading it could discard the response at the
+        client (RFC 9112, section 9.6), so this waits for the client's end.
         """
         client.answered = True
         client.deadline = min(client.deadline, time.monotonic() + CLOSE_PATIENCE)

@@ -50,8 +50,8 @@ def test_serves_under_any_uid_read_only_without_capabilities_in_128_mib(containe
 def test_more_workers_than_the_memory_carries_are_warned_of(containers: Containers):
     env = {"WEB_CONCURRENCY": "3"}
     container = containers.start(env=env, options=["--memory", "192m"]).wait_until_ready()
-    warning = "boot: WARNING: 3 workers may take 208 MiB, above the memory limit of 192 MiB: "
-    assert warning in container.logs()
+    warning = "3 workers can take 208 MiB, which is above the memory limit of 192 MiB: "
+    assert f"boot: WARNING: {warning}" in container.logs()
     assert "or lower WEB_CONCURRENCY" in container.logs()
 
 

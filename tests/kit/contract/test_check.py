@@ -221,7 +221,9 @@ def test_more_than_one_secret_is_named_and_the_example_is_none(broken: dict[str,
         assert f"{place} is in the image" in files
     assert ".env.example" not in files
     settings = broken["debug mode, key and password in the settings"].result()
-    assert "the password of the database 'survey' is in the image" in settings.said("secrets in settings")
+    assert "the password of the database 'survey' is in the image" in settings.said(
+        "secrets in settings"
+    )
     assert "hunter-22" not in settings.text
 
 

@@ -1,6 +1,6 @@
-"""Docker's health check where Bash cannot ask: ``tls HOST PORT`` and ``unix PATH``.
+"""Docker's health check for what Bash cannot do: ``tls HOST PORT`` and ``unix PATH``.
 
-Run by bin/healthcheck as a file, without the image's packages, because that is faster.
+bin/healthcheck runs it as a file, without the image's packages, because that is faster.
 """
 
 import re
@@ -9,24 +9,24 @@ import ssl
 import sys
 
 REQUEST = b"GET /health/live HTTP/1.0\r\nHost: localhost\r\n\r\n"
-# As in bin/healthcheck, which says why.
+# See bin/healthcheck for the reason.
 WELL = re.compile(rb"HTTP/1\.\d [1-4]")
 
 
 def main(kind: str, *address: str) -> int:
-    """Exit code 0 when the server is well."""
+    """Exit code 0 if the server is healthy."""
     if kind == "unix":
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(address[0])
     else:
         connection = socket.create_connection((address[0], int(address[1])))
-        # Its certificate is for other names, and a client's may be asked for.
+        # Its certificate is for other names, and it can require one of the client.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         try:
             connection = context.wrap_socket(connection)
         except ssl.SSLError:
-            return 0  # it answers: that it wants more of a client is its right
+            return 0  # it responds, even if it requires more of a client
     try:
         connection.sendall(REQUEST)
         answer = connection.makefile("rb").read()

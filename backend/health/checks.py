@@ -27,20 +27,20 @@ UNREACHABLE = "unreachable"
 PENDING = "migrations pending"
 MISSING = "tables missing"
 READ_ONLY = "read-only"
-# Why there is no connection, as far as the server said so.
+# The reason for a missing connection, as far as the server reports it.
 LOGIN_REFUSED = "login refused"
 NO_SLOT = "no free connection"
 REASONS: dict[Refusal | None, str] = {Refusal.LOGIN: LOGIN_REFUSED, Refusal.SLOTS: NO_SLOT}
-# Seconds that a page waits for a database; a probe itself gives up after 1 to 3. One
-# that was not well when it was last asked is waited for less, so that an optional
-# database which swallows packets does not make every probe late.
+# Seconds that a page waits for a database. Probes give up after 1 to 3 seconds. The wait is shorter
+# for a database that failed the last check, so that an optional database behind dropped packets
+# does not delay every probe.
 PATIENCE = 2.0
 PATIENCE_WITH_THE_SICK = 0.25
 
 
 @dataclass(frozen=True)
 class DatabaseState:
-    """What a page may show of a database: no host, no user, no error text of the server."""
+    """What a page can show of a database: no host, no user, no error message of the server."""
 
     alias: str
     kind: str
@@ -55,8 +55,8 @@ class DatabaseState:
 def database_states() -> list[DatabaseState]:
     """The state of every database that is not ignored, in the order of DATABASES.
 
-    They are asked at the same time, and nobody waits longer than PATIENCE: a database
-    that is paused answers neither yes nor no.
+    All are checked at the same time, for at most PATIENCE, because a paused database answers
+    neither yes nor no.
     """
     asked = aliases(Need.REQUIRED, Need.OPTIONAL)
     probes = [_probe(alias) for alias in asked]
@@ -75,7 +75,7 @@ def database_states() -> list[DatabaseState]:
 
 
 def has_managed_models(alias: str) -> bool:
-    """Whether any model's table in ``alias`` is made by migrations."""
+    """Whether migrations create the table of any model in ``alias``."""
     return bool(tables.managed_models(alias))
 
 
@@ -86,7 +86,7 @@ def migrations_pending(alias: str) -> bool:
 
 
 def sqlite_files(alias: str) -> list[Path]:
-    """The files of a database of SQLite: its own, and those that are beside it at times."""
+    """The files of an SQLite database: its own, and the temporary ones beside it."""
     file = str(connections[alias].settings_dict["NAME"])
     if connections[alias].vendor != "sqlite" or file.startswith((":memory:", "file:")):
         return []
@@ -94,27 +94,27 @@ def sqlite_files(alias: str) -> list[Path]:
 
 
 def unwritable_files(alias: str) -> list[Path]:
-    """Those of SQLite's files that are there, and that this user may not write to."""
-    # In this order, because they come and go.
+    """The existing SQLite files that this user cannot write to."""
+    # In this order, because files appear and disappear.
     return [file for file in sqlite_files(alias) if not os.access(file, os.W_OK) and file.exists()]
 
 
 class Probe:
-    """Asks one database how it is: in a thread and a connection of its own, one at a time.
+    """Checks one database, in a separate thread and connection, one check at a time.
 
-    However many pages ask, and however long the database is silent, it costs no thread
-    of the server more than PATIENCE.
+    However many pages ask, and however long the database is silent, no thread of the server waits
+    longer than PATIENCE.
     """
 
     def __init__(self, alias: str) -> None:
         self.alias = alias
         self.connection = connections[alias].copy()
-        # Each question comes from a new thread.
+        # Each check runs in a new thread.
         self.connection.inc_thread_sharing()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._state = OK
-        # The driver's connection over which all was found to be in, and what was recorded then.
+        # The driver's connection that last saw all migrations applied, and what was recorded then.
         self._migrated_over: object = None
         self._recorded: Set[tuple[str, str]] | None = None
 
@@ -139,7 +139,7 @@ class Probe:
 
     def _ask(self) -> None:
         state = UNREACHABLE
-        # Django does this at the start and the end of a request, which this is not.
+        # Django does this at the start and the end of a request, but this is not a request.
         self.connection.close_if_unusable_or_obsolete()
         try:
             with self.connection.cursor() as cursor:
@@ -153,29 +153,29 @@ class Probe:
         finally:
             self._state = state
             if tests_run():
-                # Their database cannot be dropped while somebody is connected to it.
+                # A test database cannot be dropped while a connection is open.
                 self.connection.close()
             self.connection.close_if_unusable_or_obsolete()
 
     def _is_read_only(self) -> bool:
-        """Whether no statement can write: to a standby since a failover, to another user's file."""
+        """Whether statements cannot write: a standby since a failover, or another user's file."""
         if self.connection.vendor == "sqlite":
             found = bool(unwritable_files(self.alias))
         else:
             found = bool(is_read_only(self.connection.connection))
         if not found:
             return False
-        # By now the name may lead to another server, or the file be given to this user: the
-        # next question follows it.
+        # By now, the name can lead to another server, or this user can own the file. The next check
+        # uses a new connection.
         self.connection.close()
         return True
 
     def _migrations(self) -> str:
-        # A new connection may lead to another server: an empty one, or a copy that is older.
+        # A new connection can lead to another server: an empty one, or an older copy.
         if self.connection.connection is self._migrated_over:
             return OK
-        # Django reads the table of migrations through the thread's connection, whichever it
-        # was given: one more to open, and with gevent that of another greenlet.
+        # Django reads the migrations table through the thread's connection, not the given one:
+        # another connection to open, and with gevent that of another greenlet.
         of_thread = connections[self.alias]
         connections[self.alias] = self.connection
         try:
@@ -192,7 +192,7 @@ class Probe:
         return OK
 
     def _is_behind(self) -> bool:
-        """Whether migrations are pending; those on disk are read once, which costs 0.1 s."""
+        """Whether migrations are pending. Reads those on disk once, which takes 0.1 s."""
         recorder = MigrationRecorder(self.connection)
         if self._recorded is not None and self._recorded <= recorder.applied_migrations().keys():
             return False
@@ -202,11 +202,11 @@ class Probe:
         return False
 
 
-# For each process and database: a fork must not share them.
+# Per process and database, because forks must not share them.
 _probes: dict[tuple[int, str], Probe] = {}
 
 
 def _probe(alias: str) -> Probe:
     key = os.getpid(), alias
-    # Of two threads that come first at the same time both get the same one.
+    # If two threads are first at the same time, both get the same probe.
     return _probes.get(key) or _probes.setdefault(key, Probe(alias))

@@ -1,8 +1,8 @@
-"""Whether the tables exist that the recorded migrations made.
+"""Checks that the tables of the recorded migrations exist.
 
-``django_migrations`` of a database says which migrations ran, and not which of their operations
-did. A model that ``in_db`` moves to a database that is migrated already is recorded there, and
-its table was never made.
+``django_migrations`` of a database lists which migrations ran, but not which of their operations.
+If ``in_db`` moves a model to a database that is already migrated, its migration is recorded there,
+but its table was never created.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from django.db.migrations.state import ProjectState
 
 from backend.conf.errors import StartupError
 
-# By the name as a statement has it, which may name a schema.
+# By the name as in a statement, which can include a schema.
 ABSENT = "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NULL"
 
 
 def managed_models(alias: str) -> list[type[models.Model]]:
-    """The models whose tables in ``alias`` are made by migrations."""
+    """The models whose tables in ``alias`` are created by migrations."""
     return [
         model
         for model in apps.get_models(include_auto_created=True)
@@ -33,9 +33,9 @@ def managed_models(alias: str) -> list[type[models.Model]]:
 
 
 def lost(alias: str) -> StartupError | None:
-    """What to say of tables that recorded migrations made and that are not in ``alias``.
+    """An error if tables of recorded migrations are missing in ``alias``.
 
-    No migration is pending there. It is one question, unless a table is missing.
+    No migration is pending there. It takes one query, unless a table is missing.
     """
     missing = _absent(connections[alias], managed_models(alias))
     if not missing:
@@ -43,7 +43,7 @@ def lost(alias: str) -> StartupError | None:
     state = MigrationLoader(connections[alias]).project_state()
     missing = [model for model in missing if _is_made(model, state, connections[alias])]
     if not missing:
-        return None  # models without a migration, which the start says in debug mode
+        return None  # models without a migration, about which the start warns in debug mode
     first = missing[0]._meta
     others = f" and {len(missing) - 1} more" if missing[1:] else ""
     return StartupError(
@@ -72,7 +72,7 @@ def _fix(alias: str, app_label: str, missing: list[type[models.Model]]) -> str:
 def _absent(
     connection: BaseDatabaseWrapper, managed: list[type[models.Model]]
 ) -> list[type[models.Model]]:
-    """The models whose table, or view, a statement would not find."""
+    """The models whose table or view a statement would not find."""
     if connection.vendor == "postgresql":
         names = {model: connection.ops.quote_name(model._meta.db_table) for model in managed}
         with connection.cursor() as cursor:
@@ -86,8 +86,8 @@ def _absent(
 def _is_made(
     model: type[models.Model], state: ProjectState, connection: BaseDatabaseWrapper
 ) -> bool:
-    """Whether the migrations make the table that the model has today."""
-    # The stubs say bool; it is the model that made this one, or False.
+    """Whether the migrations create the table that the model has today."""
+    # The stubs say bool. It is the model that created this one, or False.
     owner = cast("type[models.Model] | Literal[False]", model._meta.auto_created)
     if owner:
         made = state.models.get((owner._meta.app_label, owner._meta.model_name))

@@ -1,8 +1,8 @@
-"""What Docker's health check asks, written down by who knows it: bin/healthcheck reads it.
+"""The address for Docker's health check, written by the server and read by bin/healthcheck.
 
-One line: ``starting``, ``running`` (a command that answers nobody is well while it runs),
-``listening`` (a server of another kind: whatever listens is asked), or where the image's server
-is: ``http HOST PORT``, ``tls HOST PORT``, ``unix PATH``.
+One line: ``starting``, ``running`` (a command that is not a server is healthy while it runs),
+``listening`` (another kind of server: the check tries whatever listens), or the address of the
+image's server: ``http HOST PORT``, ``tls HOST PORT``, ``unix PATH``.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
 
 STARTING, RUNNING, LISTENING = "starting", "running", "listening"
-# The first is there, and can be written, in a read-only container too.
+# The first exists and is writable in a read-only container too.
 FOLDERS = (Path("/dev/shm"), Path("/tmp"))  # noqa: S108
-# In the environment of a command that the image does not see into, such as a script: its name.
-# Empty for a server below it that the boot prepared for. `docker exec` has no such variable.
+# In the environment of a command that the image does not understand, such as a script: its name.
+# Empty for a server below it that the boot prepared. `docker exec` does not have this variable.
 UNSEEN = "BACKEND_UNSEEN_COMMAND"
-# Those at which a server listens are not those at which it is asked.
+# The address for requests differs from the address that a server listens on.
 LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
 def write(line: str) -> None:
-    """Write it for this container; nothing outside one, nor for what `docker exec` starts there.
+    """Write the line for this container. Does nothing outside one, or under `docker exec`.
 
-    Where no folder takes it, bin/healthcheck goes by the command: no start ends for want of it.
+    If no folder is writable, bin/healthcheck uses the command, so that the start does not fail.
     """
     if 1 not in (os.getpid(), os.getppid()) and UNSEEN not in os.environ:
         return
@@ -44,9 +44,9 @@ def write(line: str) -> None:
 
 
 def _name() -> str:
-    """One that no other container has: those of a pod share folders, users and host names.
+    """A unique name, because containers of a pod share folders, users, and host names.
 
-    The number of its first mount, and when its first process began. Raises OSError without /proc.
+    The number of its first mount, and the start of its first process. Raises OSError without /proc.
     """
     mounts, first = (
         Path("/proc", name).read_text(errors="replace") for name in ("self/mountinfo", "1/stat")
@@ -68,14 +68,14 @@ def _is_written(file: Path, line: str) -> bool:
 
 
 def write_server(server: Arbiter) -> None:
-    """gunicorn's hooks when_ready and on_reload: where it listens, however it was told to."""
+    """gunicorn's hooks when_ready and on_reload: write where it listens, however that is set."""
     sockets = [listener.sock.getsockname() for listener in server.LISTENERS]
     # With reuse_port each worker binds them.
     write(line_of(sockets or server.cfg.address, server.cfg))
 
 
 def warn_of_unseen(server: Arbiter) -> None:
-    """gunicorn's hook when_ready: what is missing where the image did not see its command."""
+    """gunicorn's hook when_ready: warn about what is missing below an unknown command."""
     if command := os.environ.get(UNSEEN):
         server.log.warning(
             "%r started gunicorn without the image's entry point: nothing waited for databases, "
@@ -87,7 +87,7 @@ def warn_of_unseen(server: Arbiter) -> None:
 
 
 def line_of(addresses: list[Any], config: Any) -> str:
-    """The line for addresses as ``getsockname`` has them; over TCP where there is a choice."""
+    """The line for addresses from ``getsockname``; TCP if there is a choice."""
     if config.protocol != "http":
         return LISTENING
     tcp = next((address for address in addresses if isinstance(address, tuple)), None)

@@ -1,4 +1,4 @@
-"""The WSGI layer that answers health and takes a proxy's path prefix off."""
+"""The WSGI layer that responds to health requests and removes a proxy's path prefix."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ StartResponse = Callable[..., Any]
 
 
 class HealthApplication:
-    """``/health/live``, ``/health/ready`` and ``/health/``; everything else is Django's.
+    """``/health/live``, ``/health/ready``, and ``/health/``. Everything else is Django's.
 
-    - live: 200 while the process answers.
-    - ready: 200 when every required database answers and its migrations are in, else 503, as it is
-      while this container drains; JSON with ``status``, ``phase``, ``since`` when, and ``checks``,
-      which say of each database what is wrong. While every thread of the worker that answers has a
-      request, the status is ``busy``.
-    - ``/health/``: the same for people. A URL of the team's own that begins with
-      ``health`` keeps its place; a catch-all does not take ours.
+    - live: 200 while the process responds.
+    - ready: 200 if every required database answers and its migrations are applied, or else 503,
+      also while this container drains. JSON with ``status``, ``phase``, ``since``, and ``checks``,
+      which say what is wrong with each database. While every thread of the responding worker is
+      busy, the status is ``busy``.
+    - ``/health/``: the same for people. A team's own URL that begins with ``health`` wins, but a
+      catch-all does not.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class HealthApplication:
         render: Callable[[str, dict[str, object]], str],
         policy: str,
     ) -> None:
-        """``render`` makes a template and its values a page; ``policy`` says what it may load."""
+        """``render`` makes a page from a template and values; ``policy`` says what it can load."""
         self.application, self.render, self.policy = application, render, policy
         self.prefix = settings.FORCE_SCRIPT_NAME or ""
 
@@ -86,7 +86,7 @@ class HealthApplication:
 
 
 def _phase(states: list[DatabaseState]) -> phase.Phase:
-    """The phase that the required databases mean, or that this container is draining."""
+    """The phase that follows from the required databases, or draining."""
     found = {state.state for state in states if state.required}
     if found - {OK, PENDING, MISSING, READ_ONLY}:
         return phase.enter(phase.WAITING)
@@ -94,10 +94,10 @@ def _phase(states: list[DatabaseState]) -> phase.Phase:
 
 
 def _word(now: phase.Phase, states: list[DatabaseState]) -> str:
-    """How the API is as a whole.
+    """The status of the API as a whole.
 
-    An optional database does not keep it from being ready, nor one that can still be read; nor do
-    threads that all have a request: taken out of rotation, it would leave them to the others.
+    It is ready even if an optional database is down, a database is read-only, or all threads are
+    busy: out of rotation, it would leave the requests to the other containers.
     """
     if now.name != phase.READY:
         return "not ready"
@@ -122,7 +122,7 @@ def _json(states: list[DatabaseState]) -> tuple[HTTPStatus, str, bytes]:
 
 
 def _team_has_health() -> bool:
-    """Whether the URLconf has a pattern that spells health, as a catch-all does not."""
+    """Whether the URLconf has a pattern with the word health, unlike a catch-all."""
     for path in ("/health/", "/health"):
         try:
             match = get_resolver().resolve(path)

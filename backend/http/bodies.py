@@ -1,11 +1,11 @@
-"""The WSGI layer that bounds what a request may send, and what memory that may take.
+"""The WSGI layer that limits the body of a request, and the memory for it.
 
-Django bounds what it parses itself (DATA_UPLOAD_MAX_MEMORY_SIZE), and neither files nor what
-REST framework reads: its JSON parser takes a body of any size into memory. And Django takes a
-body without a length (``Transfer-Encoding: chunked``) for an empty one.
+Django limits what it parses itself (DATA_UPLOAD_MAX_MEMORY_SIZE), but neither files nor what REST
+framework reads: its JSON parser reads a body of any size into memory. Also, Django treats a body
+without a length (``Transfer-Encoding: chunked``) as empty.
 
-Where the container has a limit of memory, a body takes its part of ``backend.server.memory``: JSON
-what it needs when it is parsed, and a file its size where ``/tmp`` is memory, too.
+If the container has a memory limit, a body reserves its part of ``backend.server.memory``: JSON
+what it needs when it is parsed, and a file its size if ``/tmp`` is in memory too.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 
 PIECE = 64 * 1024  # bytes
-# A body that was refused is read and thrown away up to this: a client that sends first and reads
-# later would otherwise find a broken connection, and not the answer. gunicorn ends the others.
+# A refused body is read and discarded up to this size: a client that sends first and reads later
+# would otherwise see a broken connection instead of the response. gunicorn ends the others.
 LINGER = 16 * 2**20  # bytes
-# Bodies up to this cost next to nothing, whatever is in them.
+# Bodies up to this size need little memory, whatever they contain.
 SMALL = 64 * 1024  # bytes
-# Larger chunked bodies wait in a file, as Django's uploads do.
+# Larger chunked bodies are stored in a file, like Django's uploads.
 IN_MEMORY = 2**20  # bytes
-# Bytes of memory for each byte of a body that is taken whole: of JSON as bytes, as text and as text
-# of four bytes a character; and for what each of its values is in Python, at most (measured).
+# Bytes of memory for each byte of a body that is read as a whole: JSON as bytes, as text, and as
+# text of four bytes per character; and the most that each of its values takes in Python (measured).
 OF_BYTE, OF_VALUE, OF_GROUP = 5, 64, 72
-# What one JSON may take, in times DATA_UPLOAD_MAX_MEMORY_SIZE: coordinates take about ten times
-# their size, and [{},{},{}] fifty times.
+# The memory for one JSON body, as a multiple of DATA_UPLOAD_MAX_MEMORY_SIZE: coordinates take about
+# ten times their size, and [{},{},{}] fifty times.
 TIMES = 20
-# What Django's own views take into memory whole, and what a parser of the team's may.
+# What Django's own views read into memory as a whole, and what a team's parser can.
 WHOLE = "DATA_UPLOAD_MAX_MEMORY_SIZE"
 JSON = re.compile(r".*[/+]json")
 FULL = "The bodies of other requests use all the memory of this server. Try again in a few seconds."
@@ -52,9 +52,9 @@ PARSED_WHOLE = re.compile(r"application/x-www-form-urlencoded|.*[/+](json|xml|ya
 
 
 class RefusedError(OSError):
-    """A body that has more bytes, or takes more memory, than there is for it.
+    """A body that has more bytes, or needs more memory, than it can have.
 
-    Raised where it is read, which Django makes an UnreadablePostError of.
+    Raised while the body is read. Django turns it into an UnreadablePostError.
     """
 
     def __init__(self, status: int, detail: str) -> None:
@@ -66,8 +66,8 @@ class BodyLimits:
     """Answers 413 to a body over MAX_UPLOAD_SIZE, or, where it would be taken into memory
     whole, over DATA_UPLOAD_MAX_MEMORY_SIZE (both in bytes). Chunked bodies get a length.
 
-    Which of them it is, says the parser that the view at this address has for this type: a file
-    of KML may be as large as any other where the view takes files.
+    The view's parser for this type decides which of the two: a KML file can be as large as any
+    other if the view accepts files.
     """
 
     def __init__(self, application: Callable[[Environ, StartResponse], Iterable[bytes]]) -> None:
@@ -90,7 +90,7 @@ class BodyLimits:
     def _refuse(
         self, environ: Environ, start_response: StartResponse, refused: RefusedError, size: int
     ) -> Iterable[bytes]:
-        """Let backend.pages.hosts answer, in Django, whose middleware adds its headers."""
+        """Let backend.pages.hosts respond, inside Django, whose middleware adds its headers."""
         linger = LINGER if size <= LINGER else 0
         stream, empty = environ["wsgi.input"], {"CONTENT_LENGTH": "0", "wsgi.input": io.BytesIO()}
         environ.pop("HTTP_TRANSFER_ENCODING", None)
@@ -100,9 +100,9 @@ class BodyLimits:
 
 
 class _Body:
-    """A body in the place of ``wsgi.input``, of which no more is read than there is memory for.
+    """A replacement for ``wsgi.input`` that reads no more than there is memory for.
 
-    Of a ``size`` in bytes, or 0 where it is not announced. Raises RefusedError.
+    ``size`` is in bytes, or 0 if it is unknown. Raises RefusedError.
     """
 
     def __init__(self, environ: Environ, size: int = 0) -> None:
@@ -168,14 +168,14 @@ class _Body:
 
 
 def memory_of_values(data: bytes) -> int:
-    """Bytes that Python takes, at most, for the values that this part of a JSON text spells."""
+    """The most bytes that Python needs for the values in this part of a JSON text."""
     values = data.count(b",") + data.count(b":")
     groups = data.count(b"[") + data.count(b"{")
     return values * OF_VALUE + groups * OF_GROUP
 
 
 def _bounds() -> dict[str, int]:
-    """The settings that bound a body, in bytes."""
+    """The settings that limit a body, in bytes."""
     bounds = {"MAX_UPLOAD_SIZE": settings.MAX_UPLOAD_SIZE}
     if settings.DATA_UPLOAD_MAX_MEMORY_SIZE is not None:
         bounds[WHOLE] = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
@@ -188,7 +188,7 @@ def _are_files_in_memory() -> bool:
 
 
 def _is_taken_whole(environ: Environ, kind: str) -> bool:
-    """Whether the view that answers reads a body of this type into memory, not from a file."""
+    """Whether the view reads a body of this type into memory, not from a file."""
     match = _matched(environ)
     if match is None:
         return bool(TAKEN_WHOLE.fullmatch(kind))
@@ -196,7 +196,7 @@ def _is_taken_whole(environ: Environ, kind: str) -> bool:
 
     try:
         parser = _parser(match, environ)
-    except Exception:  # noqa: BLE001  a team's code without what Django's middleware adds
+    except Exception:  # noqa: BLE001  a team's code, without what Django's middleware adds
         return bool(PARSED_WHOLE.fullmatch(kind))
     if isinstance(parser, (parsers.JSONParser, parsers.FormParser)):
         return True
@@ -205,27 +205,27 @@ def _is_taken_whole(environ: Environ, kind: str) -> bool:
 
 
 def _matched(environ: Environ) -> ResolverMatch | None:
-    """The URL of a view of REST framework, None where another or no view answers."""
+    """The match of a REST framework view; None if another view or none matches."""
     try:
         match = resolve(get_path_info(environ))
-    except Exception:  # noqa: BLE001  no view, or a team's converter: Django meets it again
+    except Exception:  # noqa: BLE001  no view, or an error in a team's converter: Django raises it again
         return None
     return match if hasattr(getattr(match.func, "cls", None), "get_parsers") else None
 
 
 def _parser(match: ResolverMatch, environ: Environ) -> Any:
-    """What a view of REST framework would parse this body with, None where it has no parser."""
-    made: Any = match.func  # by as_view(), which leaves the class and its arguments on it
+    """The parser of a REST framework view for this body, or None."""
+    made: Any = match.func  # as_view() leaves the class and its arguments on it
     view = made.cls(**made.initkwargs)
     view.action_map = getattr(made, "actions", None)
-    # Without the body, which is Django's to read.
+    # Without the body, which Django reads.
     request = WSGIRequest({**environ, "wsgi.input": io.BytesIO()})
     view.request, view.args, view.kwargs = request, match.args, match.kwargs
     return view.get_content_negotiator().select_parser(view.request, view.get_parsers())
 
 
 def _whole(stream: _Body) -> tuple[IO[bytes], int]:
-    """All of a chunked body, and its length in bytes. Raises RefusedError."""
+    """The whole of a chunked body, and its length in bytes. Raises RefusedError."""
     body = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  closed with the request
     while piece := stream.read(PIECE):
         body.write(piece)
@@ -235,7 +235,7 @@ def _whole(stream: _Body) -> tuple[IO[bytes], int]:
 
 
 class _Answer(Protocol):
-    """Django's answers, which can be closed."""
+    """Django's responses, which can be closed."""
 
     def __iter__(self) -> Iterator[bytes]: ...
 
@@ -243,7 +243,7 @@ class _Answer(Protocol):
 
 
 class _Refusal:
-    """The answer; after it was sent, ``linger`` bytes of the body are thrown away."""
+    """The response. After it is sent, ``linger`` bytes of the body are discarded."""
 
     def __init__(self, answer: _Answer, stream: IO[bytes], linger: int) -> None:
         self.answer = answer
@@ -255,7 +255,7 @@ class _Refusal:
 
     def close(self) -> None:
         self.answer.close()
-        # The answer is on its way; what is wrong with the rest is nobody's concern.
+        # The response is sent, so errors in the rest of the body do not matter.
         with contextlib.suppress(OSError):
             while self.linger > 0 and (piece := self.stream.read(PIECE)):
                 self.linger -= len(piece)

@@ -1,4 +1,4 @@
-"""What caches between the server and its clients may keep."""
+"""What caches between the server and its clients can keep."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.http import HttpResponseBase
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from rest_framework.request import Request
 
-# Of the credentials that REST framework's own authentication reads, whatever the view says.
+# The credentials that REST framework's own authentication reads, whatever the view says.
 CREDENTIALS = ("Authorization", "Cookie")
 
 
@@ -19,11 +19,11 @@ def guard(
     cache_control: dict[str, Any] | None = None,
     vary: tuple[str, ...] = (),
 ) -> None:
-    """Set ``Cache-Control`` and ``Vary``, so that nobody gets what was shown to another.
+    """Set ``Cache-Control`` and ``Vary``, so that no user gets a response for another.
 
-    ``cache_control`` is for answers without credentials: arguments of Django's
-    ``patch_cache_control``. An answer to a request with credentials is private, also where
-    ``cache_control`` or the response itself says that it is public.
+    ``cache_control`` is for requests without credentials: arguments of Django's
+    ``patch_cache_control``. A response to a request with credentials is private, even if
+    ``cache_control`` or the response itself says public.
     """
     options = cache_control or {}
     if is_personal(request):
@@ -40,7 +40,7 @@ def is_personal(request: Request) -> bool:
     """Whether the request has credentials, of whatever kind."""
     if "Authorization" in request.headers or settings.SESSION_COOKIE_NAME in request.COOKIES:
         return True
-    # Before a request is authenticated nothing is shown, and asking would authenticate it.
+    # Before authentication, nothing is shown, and this check would authenticate the request.
     if not hasattr(request, "_user"):
         return False
     user = request.user
@@ -48,7 +48,7 @@ def is_personal(request: Request) -> bool:
 
 
 def _forget_shared_age(response: HttpResponseBase) -> None:
-    """Without ``s-maxage``, which lets a shared cache keep an answer: RFC 9111, 3.5."""
+    """Remove ``s-maxage``, which lets a shared cache keep a response: RFC 9111, 3.5."""
     given = response.headers.get("Cache-Control", "")
     if "s-maxage" in given.lower():
         kept = [item for item in given.split(",") if "s-maxage" not in item.lower()]

@@ -1,10 +1,9 @@
-"""Errors that the client made, and that Django would answer with a 500.
+"""Errors of the client for which Django would return a 500.
 
-An error is the client's by two things together: its kind (by type and SQLSTATE) is one that a value
-can cause, and the value that caused it is of this request (``backend.http.error_sources``). Which
-value that was PostgreSQL says by pointing at it in the statement or by repeating it. Where it does
-not, only a few kinds leave no other cause. All others are the project's own, and stay a 500 with
-their traceback.
+An error is the client's if two things are true: a value can cause its kind (by type and SQLSTATE),
+and that value is from this request (``backend.http.error_sources``). PostgreSQL names the value by
+its position in the statement, or repeats it. If it does neither, only a few kinds have no other
+cause. All other errors are the project's own, and stay a 500 with their traceback.
 """
 
 from __future__ import annotations
@@ -32,13 +31,13 @@ UNUSABLE = "A value in this request cannot be used{names}{reason}."
 CONFLICT = "A value in this request conflicts with other rows{names}."
 IN_USE = "Other rows refer to this one. Change or delete those first."
 
-# https://www.postgresql.org/docs/current/errcodes-appendix.html
-# Data exceptions; program limits (too long for an index, too deep for the stack); and what PostGIS,
-# which has no codes of its own, raises for a geometry.
+# https://www.postgresql.org/docs/current/errcodes-appendix.html Data exceptions; program limits
+# (too long for an index, too deep for the stack); and what PostGIS, which does not have its own
+# codes, raises for a geometry.
 VALUE_CLASSES = ("22", "54", "XX000")
 # Of a statement; and of a text that is parsed by its type: hstore, tsquery, jsonpath, ltree.
 SYNTAX = "42601"
-GRAMMAR = "scanner_yyerror"  # the function of PostgreSQL that finds it in a statement
+GRAMMAR = "scanner_yyerror"  # the PostgreSQL function that finds it in a statement
 CHECK_VIOLATION = "23514"
 # invalid_text_representation, invalid_datetime_format: the server repeats what it could not read.
 UNREAD = ("22P02", "22007", SYNTAX)
@@ -53,20 +52,20 @@ GEOMETRIES = ("XX000", "22023")
 CONFLICTS = ("23503", "23505", "23P01")
 
 LITERAL = re.compile(r"E'(?:[^'\\]+|''|\\.)*'|'(?:[^']+|'')*'", re.DOTALL)
-QUOTES = '["«»„“”]'  # of PostgreSQL's messages in all its languages
+QUOTES = '["«»„“”]'  # quotation marks of PostgreSQL's messages in all its languages
 WRITES = re.compile(r"\s*(?:INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
 
-# What only a value can cause, wherever it is used.
+# Errors that only a value can cause, wherever it is used.
 OF_VALUES = (ArithmeticError, UnicodeError, ValidationError, RecursionError, re.error)
-# What a value causes where the request is read.
+# Errors that a value causes while the request is read.
 OF_READING = (ValueError, TypeError, LookupError, AttributeError)
-# What a value causes in the function that was given it by the team's code. Without such code it is
-# the framework that calls, and a mistake in the team's own: a view that takes other arguments.
+# Errors that a value causes in the function that the team's code calls with it. Without such code,
+# the framework calls, and the mistake is the team's: a view with other arguments.
 OF_ARGUMENTS = (ValueError, TypeError, FieldError)
 
 
 def answer_to(error: BaseException, request: HttpRequest | None) -> tuple[int, str] | None:
-    """The status for an error of the client's, and what it is; None for any other error."""
+    """The status for an error of the client, and its description; None for any other error."""
     if isinstance(error, UnreadablePostError):
         if refused := _refused_body(error):
             return refused.status, refused.detail
@@ -84,7 +83,7 @@ def answer_to(error: BaseException, request: HttpRequest | None) -> tuple[int, s
 
 
 def _refused_body(error: BaseException | None) -> RefusedError | None:
-    """What a body could not be read for, if it was refused; Django chains it, also twice."""
+    """The reason why a body was refused, if it was. Django chains it, sometimes twice."""
     while error is not None and not isinstance(error, RefusedError):
         error = error.__cause__
     return error
@@ -93,7 +92,7 @@ def _refused_body(error: BaseException | None) -> RefusedError | None:
 def _of_server(
     error: DatabaseError, code: str, params: Any, request: HttpRequest
 ) -> tuple[int, str] | None:
-    """For what the server says of a statement with these parameters."""
+    """For an error from the server about a statement with these parameters."""
     names = error_sources.names_of_sent(request, error, _causes(error, code, _singly(params)))
     if not names:
         return None
@@ -103,12 +102,12 @@ def _of_server(
 
 
 def _causes(error: DatabaseError, code: str, params: list[Any]) -> list[Any]:
-    """Those of the parameters that the error is about."""
+    """The parameters that the error is about."""
     diagnosis = getattr(error.__cause__, "diag", None)
     if code == CHECK_VIOLATION:
         return params
     if code in CONFLICTS:
-        # A key that the database makes is not the client's: its sequence is behind.
+        # A key that the database generates is not the client's: its sequence is behind.
         if (getattr(diagnosis, "constraint_name", None) or "").endswith("_pkey"):
             return []
         key = key_values(getattr(diagnosis, "message_detail", None) or "")
@@ -130,28 +129,28 @@ def _causes(error: DatabaseError, code: str, params: list[Any]) -> list[Any]:
 
 
 def key_values(detail: str) -> list[str]:
-    """What is in the key that conflicts, of ``Key (a, b)=(1, x) already exists.``
+    """The values in the conflicting key, from ``Key (a, b)=(1, x) already exists.``
 
-    Empty where nothing in it can be compared: all requests have booleans.
+    Empty if none of them is comparable: all requests have booleans.
     """
     _, *rest = detail.split(")=(")
     if not rest:
         return []
-    # An exclusion names the key that is there already, too.
+    # An exclusion also names the existing key.
     own = rest[0].rpartition("(")[0] if len(rest) > 1 else rest[0]
     key = own.rpartition(")")[0]
     return [value for value in dict.fromkeys((key, *key.split(", "))) if value not in ("t", "f")]
 
 
 def is_quoted(text: str, message: str) -> bool:
-    """Whether a message repeats a value, in whichever language it is."""
+    """Whether a message repeats a value, in any language."""
     # French has a space within the quotes.
     pattern = rf"{QUOTES}\s?{re.escape(text)}\s?{QUOTES}"
     return text in message and re.search(pattern, message) is not None
 
 
 def _pointed_at(error: DatabaseError, statement: str, index: int, params: list[Any]) -> list[Any]:
-    """The parameters that are the literal at this place of the statement, or have it in them."""
+    """The parameters that are, or contain, the literal at this place of the statement."""
     literal = LITERAL.match(statement, index)
     if literal is None:
         return []
@@ -161,9 +160,9 @@ def _pointed_at(error: DatabaseError, statement: str, index: int, params: list[A
 
 
 def capable(code: str, params: list[Any], leaves: list[Any], *, writes: bool) -> list[Any]:
-    """The parameters that may have caused what PostgreSQL gives no value for.
+    """The parameters that can have caused an error for which PostgreSQL names no value.
 
-    A statement that reads computes with rows. What one writes is what was sent, or computed.
+    A statement that reads also computes with rows. One that writes uses sent or computed values.
     """
     texts = [leaf for leaf in leaves if isinstance(leaf, str)]
     # Without NaN, which compares with none. Any: the others compare, whatever the stubs say.
@@ -188,7 +187,7 @@ def capable(code: str, params: list[Any], leaves: list[Any], *, writes: bool) ->
 
 
 def _of_driver(error: BaseException, params: Any, request: HttpRequest) -> tuple[int, str] | None:
-    """For what the driver says of one of these parameters, which the server never sees."""
+    """For an error from the driver about a parameter, which the server never sees."""
     connection = error_sources.driver_connection(error)
     refused = [value for value in _singly(params) if _is_refused(value, connection)]
     names = error_sources.names_of_sent(request, error, refused)
@@ -215,13 +214,13 @@ def _is_refused(value: Any, connection: Any) -> bool:
             connection.execute("SELECT ?", [value])
         else:
             connection.cursor().mogrify("%s", [value])
-    except Exception:  # noqa: BLE001  any: that it cannot is the answer
+    except Exception:  # noqa: BLE001  any error means that it cannot
         return True
     return False
 
 
 def _of_call(error: BaseException, request: HttpRequest) -> tuple[int, str] | None:
-    """For what Python says of the arguments of a call."""
+    """For an error from Python about the arguments of a call."""
     call = error_sources.failing_call(error)
     if not call:
         return None
@@ -257,7 +256,7 @@ def _of_values() -> tuple[type[BaseException], ...]:
 
 
 def _listed(names: list[str]) -> str:
-    """The names as the end of a sentence; they are the client's own."""
+    """The names as the end of a sentence. The client chose them."""
     shown = ", ".join(name[:50] for name in names[: error_sources.NAMED])
     return f" ({shown})"
 

@@ -1,7 +1,7 @@
-"""Values that REST framework's fields let through, and that no column can hold.
+"""Refuses values that REST framework's fields accept but a column cannot store.
 
-They would be the database's error about its own types, which says nothing of the value. They are
-refused with 400 here, as any other wrong value of a field.
+The database's error would be about its own types, and would not name the value. Here, they get a
+400, like any other invalid value of a field.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _stock = ModelField.to_internal_value
 
 
 def _to_internal_value(self: ModelField, data: Any) -> Any:
-    """As stock; a range that is an object would be written as an hstore."""
+    """Like the stock method, but for ranges: an object would be written as an hstore."""
     from django.contrib.postgres.fields import RangeField
 
     field = self.model_field
@@ -31,7 +31,7 @@ def _to_internal_value(self: ModelField, data: Any) -> Any:
         return _stock(self, data)
     try:
         value = _stock(self, data)
-        # An instance, though the stubs have the class: Django makes one of it.
+        # An instance, although the stubs have the class: Django instantiates it.
         base = cast("Field[Any, Any]", field.base_field)
         bounds = [base.to_python(bound) for bound in (value.lower, value.upper)]
         return value if value.isempty else field.range_type(*bounds, value._bounds)
@@ -40,8 +40,8 @@ def _to_internal_value(self: ModelField, data: Any) -> Any:
 
 
 def install() -> None:
-    """Take the place of the stock method, once the applications are loaded."""
+    """Replace the stock method, once the applications are loaded."""
     if apps.is_installed("django.contrib.postgres"):
-        # Any arguments: the stubs know the method of every field, and this is of one kind.
+        # Any arguments: the stubs know the method of every field, but this is for one kind.
         ours: Callable[..., Any] = _to_internal_value
         ModelField.to_internal_value = ours  # type: ignore[method-assign]  # of every ModelField

@@ -1,10 +1,10 @@
-"""Answers compressed with zstd, brotli or gzip, as the client accepts it.
+"""Compresses responses with zstd, brotli, or gzip, whichever the client accepts.
 
-Only data is compressed, and only for anonymous requests. In a page that holds a secret
-and repeats what a request said, the size of the compressed page tells the secret, a
-letter at a time (BREACH, https://breachattack.com/); so pages of HTML, which hold the
-CSRF token, and all answers to a request with a session or an ``Authorization`` are left
-as they are. Streams are too: they are compressed by a proxy if at all.
+It compresses only data, and only for anonymous requests. If a page contains a secret and repeats
+text from the request, its compressed size reveals the secret, one letter at a time (BREACH,
+https://breachattack.com/). So HTML pages, which contain the CSRF token, and all responses to
+requests with a session or an ``Authorization`` header are not compressed. Neither are streams,
+which a proxy can compress.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-# Below it the headers weigh more than what is saved.
+# Below this size, the headers outweigh the savings.
 SMALLEST = 500  # bytes
-# Best first where a client accepts several alike. The levels are those after which a
-# page of GeoJSON gets hardly smaller and markedly slower; bench/compression measures them.
+# Best first, if a client accepts several equally. Above these levels, a page of GeoJSON gets hardly
+# smaller but much slower; bench/compression measures them.
 ENCODINGS: dict[str, Callable[[bytes], bytes]] = {
     "zstd": lambda body: zstd.compress(body, level=1),
     "br": lambda body: brotli.compress(body, quality=3),
@@ -49,7 +49,7 @@ DATA = (
 
 
 class CompressionMiddleware:
-    """Django middleware; below WhiteNoise, whose files are compressed already."""
+    """Django middleware, below WhiteNoise, whose files are already compressed."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         if not setting("COMPRESS_RESPONSES"):
@@ -58,8 +58,8 @@ class CompressionMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if "If-Match" in request.headers:
-            # Strong tags that were weakened below, or by a proxy that compresses, come back so;
-            # RFC 9110, 13.1.1 would have them match nothing.
+            # Clients send back strong tags that were weakened below, or by a compressing proxy. By
+            # RFC 9110, 13.1.1, they would match nothing.
             given = parse_etags(request.META["HTTP_IF_MATCH"])
             request.META["HTTP_IF_MATCH"] = ", ".join(tag.removeprefix("W/") for tag in given)
         response = self.get_response(request)
@@ -82,9 +82,9 @@ class CompressionMiddleware:
 
 
 def accepted(header: str) -> str | None:
-    """The encoding that an ``Accept-Encoding`` header prefers, None when it names none of ours.
+    """The encoding that an ``Accept-Encoding`` header prefers, or None if it names none of ours.
 
-    RFC 9110, 12.5.3: ``q=0`` refuses an encoding, ``*`` stands for all that are not named.
+    RFC 9110, 12.5.3: ``q=0`` refuses an encoding, ``*`` means all that are not named.
     """
     weights = {}
     for item in header.lower().split(","):

@@ -1,6 +1,6 @@
-"""Headers of answers that Django's middleware does not see."""
+"""Headers of responses that Django's middleware does not see."""
 
-# For answers below Django. Django's middleware sends the same.
+# For responses below Django. Django's middleware sends the same.
 HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "same-origin"),

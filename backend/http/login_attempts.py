@@ -1,9 +1,9 @@
-"""Guessing a password stops after a few wrong ones, at the admin and by Basic alike.
+"""Stops password guessing after a few wrong ones, in the admin and with Basic.
 
-A wrong password is one that ``django.contrib.auth.authenticate`` has no user for, whichever of the
-project's backends it asks, and however often each of them compares it. Not a backend of our own
-before them (as of django-axes), with which ``login(request, user)`` of a team that names no
-backend would raise a ValueError.
+A password is wrong if ``django.contrib.auth.authenticate`` finds no user for it, with any of the
+project's backends, and however often each backend compares it. The image does not add its own
+backend (as django-axes does), because then a team's ``login(request, user)`` without a backend
+would raise a ValueError.
 """
 
 from __future__ import annotations
@@ -22,18 +22,19 @@ from django.views.decorators.debug import sensitive_variables
 from backend.http.throttles import SharedCounts
 
 WINDOW = 300  # seconds in which wrong passwords count
-# For all names that one address tries: offices share an address.
+# For all names that one address tries, because offices share an address.
 NAMES = 10
-# The attribute of a request whose password is being compared: what is counted if it is wrong.
+# The attribute of a request during a password check: the counts for a wrong password.
 TRIED = "_backend_login_tried"
 
 logger = logging.getLogger("backend.http.login_attempts")
 
 
 def limit(counts: SharedCounts) -> None:
-    """From now on this server refuses a login after LOGIN_ATTEMPTS wrong passwords."""
+    """From now on, this server refuses a login after LOGIN_ATTEMPTS wrong passwords."""
     if settings.LOGIN_ATTEMPTS:
-        # What ``authenticate`` asks: modules have imported that function itself by now.
+        # A function that ``authenticate`` calls, because modules have already imported
+        # ``authenticate``.
         module: Any = auth  # with what is private
         module._get_compatible_backends = _limited(module._get_compatible_backends, counts)
         auth.user_login_failed.connect(functools.partial(_count, counts), weak=False)
@@ -52,7 +53,7 @@ def _limited(
             if len(_recent(counts, key)) >= most:
                 logger.warning("A login is refused: %s wrong passwords in %s s.", most, WINDOW)
                 setattr(request, TRIED, None)
-                # Without a backend Django tells the client what it tells of a wrong password.
+                # Without a backend, Django responds as to a wrong password.
                 return ()
         setattr(request, TRIED, keys)
         return backends(request, **credentials)
@@ -63,14 +64,14 @@ def _limited(
 def _count(counts: SharedCounts, request: HttpRequest | None = None, **_: Any) -> None:
     keys = getattr(request, TRIED, None)
     if keys:
-        setattr(request, TRIED, None)  # once, also where a backend calls authenticate itself
+        setattr(request, TRIED, None)  # once, even if a backend calls authenticate itself
     for key in keys or ():
         with counts.locked(key):
             counts.set(key, [time.time(), *_recent(counts, key)], WINDOW)
 
 
 def _keys(request: HttpRequest, credentials: dict[str, Any]) -> Iterator[tuple[str, int]]:
-    """What is counted of a password, and how many wrong ones each may have."""
+    """The keys under which passwords are counted, and the most wrong ones for each."""
     if credentials.get("password") is None:
         return
     address = request.META.get("REMOTE_ADDR", "")

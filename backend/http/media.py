@@ -1,7 +1,7 @@
-"""Files that users upload: served in debug mode, left to a proxy in production.
+"""Uploaded files: served in debug mode, but by a proxy in production.
 
-A thread of gunicorn that sends a large file to a slow client answers nobody else, and a proxy
-sends it from the disk; so production has the one line in its log that says what to set up.
+While a gunicorn thread sends a large file to a slow client, it handles no other request, but a
+proxy sends it from the disk. So in production, a line in the log says what to set up.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from django.views.static import serve
 
 logger = logging.getLogger("backend.http.media")
 
-# What a browser shows without running anything in it. All else is offered for saving: a page or
-# an SVG that somebody uploaded would otherwise act as whoever is logged in here.
+# Types that a browser shows without running code. It offers to save all others: an uploaded page or
+# SVG could otherwise act as the logged-in user.
 SHOWN = re.compile(r"image/(?!svg)[\w.+-]+|(audio|video)/[\w.+-]+|text/plain|application/pdf")
 
 
 def urlpatterns() -> list[URLPattern]:
-    """The path of MEDIA_URL; none where that is empty or another host's."""
-    # Django has put PATH_PREFIX before it.
+    """The path of MEDIA_URL; no pattern if it is empty or on another host."""
+    # Django has prepended PATH_PREFIX.
     prefix = settings.MEDIA_URL.removeprefix(get_script_prefix()).strip("/")
     if not prefix or "//" in settings.MEDIA_URL:
         return []
@@ -40,7 +40,7 @@ def media(request: HttpRequest, path: str) -> HttpResponseBase:
         raise Http404("Uploaded files are not served by this API.")
     response = serve(request, path, document_root=settings.MEDIA_ROOT)
     response["X-Content-Type-Options"] = "nosniff"
-    # What the browser is told, not what the path looks like. A 304 has none: it shows its copy.
+    # The declared type, not that of the path. A 304 has none: the browser shows its copy.
     kind = response.headers.get("Content-Type")
     if kind is not None and not SHOWN.fullmatch(kind):
         response["Content-Disposition"] = "attachment"
@@ -49,7 +49,7 @@ def media(request: HttpRequest, path: str) -> HttpResponseBase:
 
 @functools.cache
 def _say_who_serves() -> None:
-    """Once a process: each picture of a page would repeat it."""
+    """Once per process, because each picture of a page would repeat it."""
     logger.warning(
         "A client requests %s. With DEBUG=false, this API does not serve uploaded files. Let your "
         "proxy serve the folder %s (MEDIA_ROOT) there; docs/static-and-media.md has the lines for "

@@ -1,7 +1,7 @@
-"""Requests that are refused before a view is looked for, answered as any other is.
+"""Responds to requests that are refused before Django looks for a view.
 
-What refuses lies around Django's middleware, which adds headers: of CORS, of security, a team's
-own. So the request passes all of it, and meets its refusal where a view would be called.
+The refusal happens outside Django's middleware, which adds headers for CORS, security, and a team's
+own. So the request passes all middleware, and is refused in place of a view.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ def refuse(request: HttpRequest, get_response: GetResponse, refusal: HttpRespons
 
 
 def of_view(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse | None:
-    """What stands in for a view's answer; None for a request that is not refused."""
+    """The response in place of a view's; None if the request is not refused."""
     return getattr(request, _REFUSAL, None)
 
 
-# Every path leads to it, so that nothing is redirected or not found; and only with a refusal.
+# It matches every path, so that no path is redirected or not found, but only with a refusal.
 urlpatterns = [re_path("", cast("Callable[..., HttpResponse]", of_view))]

@@ -1,4 +1,4 @@
-"""Where collected static files go: WhiteNoise's storage, made quick to collect again."""
+"""The storage of collected static files: WhiteNoise's, but faster to collect again."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from backend.databases.test_runs import tests_run
 class HashedStaticFilesStorage(
     CompressedManifestStaticFilesStorage  # type: ignore[misc]  # whitenoise has no types
 ):
-    """Compresses only what has no compressed copy yet.
+    """Compresses only files without a compressed copy.
 
-    A hashed name stands for its content, so the copy beside it is right. One changed
-    file would otherwise compress all files of the admin and the documentation again,
-    which is nine tenths of the time collectstatic takes.
+    A hashed name identifies the content, so the copy beside it is correct. Otherwise, one changed
+    file would compress all files of the admin and the documentation again, which is nine tenths of
+    the time of collectstatic.
 
-    Tests need no collectstatic: a file that was not collected has its plain name there.
+    Tests do not need collectstatic: there, a file that was not collected has its plain name.
     """
 
     def stored_name(self, name: str) -> str:
@@ -39,7 +39,7 @@ class HashedStaticFilesStorage(
         return stored
 
     def load_manifest(self) -> tuple[dict[str, str], str]:
-        """As Django's; nothing for a file that was cut, so that it can be collected again."""
+        """Like Django's, but empty for an incomplete file, so that files can be collected again."""
         try:
             manifest: tuple[dict[str, str], str] = super().load_manifest()
         except ValueError:
@@ -48,7 +48,7 @@ class HashedStaticFilesStorage(
 
     def compress_files(self, paths: Iterable[str]) -> Iterator[tuple[str, str]]:
         if self.keep_only_hashed_files:
-            # Where they will be, not where they are made.
+            # Where the files will be, not where they are created.
             there = storages["staticfiles"]
             paths = [path for path in paths if not there.exists(f"{path}.gz")]
         yield from super().compress_files(paths)
@@ -58,11 +58,11 @@ _stock_add_files = WhiteNoiseMiddleware.add_files
 
 
 def _add_files(self: WhiteNoiseMiddleware, root: Any, prefix: str | None = None) -> None:
-    """As stock; without its warning of a folder that tests do not need."""
+    """Like the stock method, but without a warning about a folder that tests do not need."""
     if Path(root).is_dir() or not tests_run():
         _stock_add_files(self, root, prefix)
 
 
 def install() -> None:
-    """Let tests that collected nothing run without a warning, which some make an error."""
+    """Let tests without collected files run without a warning, which some treat as an error."""
     WhiteNoiseMiddleware.add_files = _add_files

@@ -1,4 +1,4 @@
-"""Which answers keep a thread for as long as their reader likes, and what they need for it."""
+"""Responses that occupy a thread as long as their reader wants, and their places."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 def placed(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    """``response``, or a 503 where it is a stream and this worker has no place for one."""
+    """``response``, or a 503 if it is a stream and this worker has no place for one."""
     if not _keeps_its_thread(response):
         return response
     if request.method == "HEAD":
-        # A server reads the whole body, to throw it away, and would not notice who has left.
+        # A server would read the whole body to discard it, and would not notice a client that left.
         cast("StreamingHttpResponse", response).streaming_content = ()
         return response
     if places.take():
@@ -38,6 +38,7 @@ def _keeps_its_thread(response: HttpResponseBase) -> bool:
     try:
         file.fileno()
     except (AttributeError, io.UnsupportedOperation):
-        # Such as a part of a file, of WhiteNoise: up to here it is kept for a slow client.
+        # For example a part of a file from WhiteNoise: up to this size, it is buffered for a slow
+        # client.
         return int(response.get("Content-Length", str(AHEAD + 1))) > AHEAD
     return False

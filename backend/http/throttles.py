@@ -1,7 +1,7 @@
-"""REST framework's throttles count once in a container, whatever number of workers it has.
+"""Makes REST framework's throttles count once per container, for all its workers.
 
-They keep the times of a client's requests in Django's cache, which is one a process unless a team
-sets CACHES, and they read and write it in two steps, between which another request can come.
+They store the times of a client's requests in Django's cache, which is one per process unless a
+team sets CACHES. They read and write it in two steps, and another request can come in between.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LOCKS = 256  # files, so that few clients wait for each other
 
 
 class SharedCounts:
-    """As much of a cache as throttles use: a file a key, in a folder that all workers have."""
+    """The part of a cache that throttles use: one file per key, in a folder of all workers."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -45,7 +45,7 @@ class SharedCounts:
         return found["value"] if found["until"] > time.time() else default
 
     def set(self, key: str, value: Any, timeout: float) -> None:
-        """Keep ``value``, which JSON knows, for ``timeout`` seconds."""
+        """Keep ``value``, which is JSON data, for ``timeout`` seconds."""
         until = time.time() + timeout
         with replacing(self._file(key)) as new:  # others read without the lock
             new.write_text(json.dumps({"value": value, "until": until}))
@@ -55,9 +55,9 @@ class SharedCounts:
 
     @contextlib.contextmanager
     def locked(self, key: str) -> Iterator[None]:
-        """No other thread or worker counts for ``key`` meanwhile."""
+        """Meanwhile, no other thread or worker counts for ``key``."""
         number = int.from_bytes(hashlib.sha256(key.encode()).digest()[:4]) % LOCKS
-        # Opened anew, so that threads wait for each other too; closing it opens the lock.
+        # Opened again, so that threads wait for each other too. Closing it releases the lock.
         with (self.folder / f"lock-{number}").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
@@ -67,7 +67,8 @@ class SharedCounts:
 
     def _sweep(self) -> None:
         for file in self.folder.glob("[0-9a-f]*"):
-            # Another worker may sweep too. A minute for one that is being counted right now.
+            # Another worker can delete files too. A minute is for a count that is running right
+            # now.
             try:
                 if file.stat().st_mtime < time.time() - 60:
                     file.unlink()
@@ -76,7 +77,7 @@ class SharedCounts:
 
 
 def make_counts() -> SharedCounts:
-    """Counts of all workers of this server; called before they are forked."""
+    """Create the counts of all workers of this server. Called before the fork."""
     parent = MEMORY if os.access(MEMORY, os.W_OK) else None
     folder = Path(tempfile.mkdtemp(prefix="counts-", dir=parent))
     atexit.register(_remove, folder, os.getpid())
@@ -86,12 +87,12 @@ def make_counts() -> SharedCounts:
 def share(counts: SharedCounts) -> None:
     """Let the throttles of all workers count in ``counts``.
 
-    A team's CACHES, and a throttle's own ``cache``, stay the ones that are asked.
+    A team's CACHES, and a throttle's own ``cache``, stay in use.
     """
     from rest_framework.throttling import SimpleRateThrottle
 
     if settings.CACHES["default"]["BACKEND"] == IN_PROCESS:
-        # As much of a cache as throttles use.
+        # The part of a cache that throttles use.
         SimpleRateThrottle.cache = counts  # type: ignore[assignment]  # no whole cache
     allow = _one_at_a_time(SimpleRateThrottle.allow_request, counts)
     SimpleRateThrottle.allow_request = allow  # type: ignore[method-assign]  # of every throttle
@@ -109,5 +110,5 @@ def _one_at_a_time(allow_request: Callable[..., bool], counts: SharedCounts) -> 
 
 
 def _remove(folder: Path, process: int) -> None:
-    if os.getpid() == process:  # not a worker, which has this from its parent
+    if os.getpid() == process:  # not a worker, which inherits it from its parent
         shutil.rmtree(folder, ignore_errors=True)

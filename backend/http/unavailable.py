@@ -1,10 +1,10 @@
-"""A database that is down, full or too slow is a 503 that says so, not a 500.
+"""Returns a 503 with the reason, not a 500, if a database is down, full, or too slow.
 
-In REST framework's views by ``exception_handler``, in the format the client asked for;
-everywhere else, and where a team has a handler of its own, by ``UnavailableMiddleware``, which
-also refuses a stream that there is no thread for.
+In REST framework's views, ``exception_handler`` does so, in the format of the client. Everywhere
+else, and if a team has its own handler, ``UnavailableMiddleware`` does. It also refuses a stream if
+no thread is free.
 
-What a client did wrong and Django would answer with a 500 goes the same ways: see
+A client's errors for which Django would return a 500 are handled in the same way: see
 ``backend.http.client_errors``.
 """
 
@@ -34,7 +34,7 @@ from backend.http.error_sources import driver_connection, driver_wrapper
 
 logger = logging.getLogger("backend.http.unavailable")
 
-RETRY_AFTER = 5  # seconds; a restarted PostgreSQL answers again within them
+RETRY_AFTER = 5  # seconds, in which a restarted PostgreSQL answers again
 NO_ANSWER = "A database that this request needs does not answer. Try again in a few seconds."
 NO_SLOT = "A database that this request needs has no free connection. Try again in a few seconds."
 TOO_SLOW = "The database needed more than {seconds} s for this request."
@@ -58,26 +58,26 @@ SQLITE_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
 # admin_shutdown, crash_shutdown, cannot_connect_now, idle_session_timeout,
 # idle_in_transaction_session_timeout; all of class 08, connection exceptions, and of 28, logins.
 ENDED = ("57P01", "57P02", "57P03", "57P05", "25P03", "08", "28")
-# libpq gives the error of a connection that is refused without its code. These words only choose
-# what an outage is called.
+# libpq reports a refused connection without its code. These words only choose the name of an
+# outage.
 FULL = ("remaining connection slots are reserved", "too many clients", "too many connections")
 LOGIN = re.compile(
     r"password authentication failed|no password supplied|no pg_hba\.conf entry"
     r'|role "[^"]*" does not exist|authentication method',
 )
-# What this side asks for and does not get, by libpq itself: encryption, certificates, options.
+# Errors of libpq itself about what this side requires: encryption, certificates, options.
 OPTIONS = re.compile(
     r"server does not support (SSL|GSSAPI)|certificate verify failed|does not match host name"
     r"|root certificate file|client certificate|private key file|invalid \w+ value|invalid port"
     r"|invalid connection option|channel binding required",
 )
 BROKEN = 2  # psycopg2: the server, or the network, ended the connection
-# An attribute of a request that met such an error: the error, and what to answer.
+# An attribute of a request with such an error: the error, and the response.
 _FOUND = "_unavailable"
 
 
 def explanation(error: BaseException | None) -> str | None:
-    """What a client may know of an error that waiting mends; None for any other error.
+    """A message for the client about a temporary error; None for any other error.
 
     It names no host, no user and no SQL.
     """
@@ -108,7 +108,7 @@ def explanation(error: BaseException | None) -> str | None:
 
 
 def _of_connection(error: DatabaseError, cause: Any) -> str | None:
-    """For an error of libpq's own: there is no connection, or no more."""
+    """For an error of libpq itself: there is no connection, or no longer."""
     if not isinstance(error, OperationalError):
         return None  # of the driver, about a parameter
     cursor = getattr(cause, "cursor", None)
@@ -118,7 +118,7 @@ def _of_connection(error: DatabaseError, cause: Any) -> str | None:
 
 
 class Refusal(enum.Enum):
-    """Why there is no connection, though the server answers."""
+    """Why there is no connection, although the server responds."""
 
     LOGIN = enum.auto()
     SLOTS = enum.auto()
@@ -126,7 +126,7 @@ class Refusal(enum.Enum):
 
 
 def refusal(error: BaseException) -> Refusal | None:
-    """What the server said to a connection, None where it is not known to refuse it."""
+    """The reason of the server for refusing a connection; None if it is not known to refuse."""
     said = one_line(error)
     if LOGIN.search(said):
         return Refusal.LOGIN
@@ -138,7 +138,7 @@ def refusal(error: BaseException) -> Refusal | None:
 def _has_lost_connection(error: InterfaceError) -> bool:
     """Whether the driver refuses to work because the connection broke.
 
-    A cursor or a connection that the project closed itself is a bug of its own.
+    A cursor or a connection that the project closed itself is a bug of the project.
     """
     if getattr(driver_connection(error), "closed", 0) == BROKEN:
         return True
@@ -151,9 +151,9 @@ def _has_lost_connection(error: InterfaceError) -> bool:
 
 
 def is_read_only(connection: Any) -> bool | None:
-    """Whether the server, the database or the role is read-only; not a transaction alone.
+    """Whether the server, the database, or the role is read-only, not only a transaction.
 
-    ``connection`` is the driver's. None where the server does not tell: before PostgreSQL 14.
+    ``connection`` is the driver's. None before PostgreSQL 14, which does not report it.
     """
     status = getattr(connection, "get_parameter_status", lambda name: None)
     values = [status(name) for name in READ_ONLY_SERVER]
@@ -161,7 +161,7 @@ def is_read_only(connection: Any) -> bool | None:
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether the database was not there, or went away."""
+    """Whether the database was unreachable, or the connection broke."""
     return explanation(error) in (NO_ANSWER, NO_SLOT)
 
 
@@ -175,7 +175,7 @@ def _status_and_detail(
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Any:
-    """REST framework's EXCEPTION_HANDLER: its own, and a 503 for a database's outage."""
+    """REST framework's EXCEPTION_HANDLER, with a 503 for a database's outage."""
     from rest_framework import exceptions, views
 
     request = context.get("request")
@@ -187,21 +187,21 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Any:
     answered = exceptions.APIException(detail)
     answered.status_code = status
     if status == 503:
-        # Becomes the header Retry-After, of any of them that has it.
+        # Becomes the Retry-After header of any error that has it.
         answered.wait = RETRY_AFTER  # type: ignore[attr-defined]  # the stubs: of Throttled only
     return views.exception_handler(answered, context)
 
 
 class UnavailableMiddleware:
-    """Answers 503 where a database's outage would be Django's page for errors."""
+    """Returns a 503 if a database's outage would cause Django's error page."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        # In another middleware Django has made a 500 of it by now: a session that cannot
-        # be saved, for one.
+        # In another middleware, Django has already turned it into a 500, for example if a session
+        # cannot be saved.
         found = getattr(request, _FOUND, None)
         if found and response.status_code == 500:
             return _answer(*found)
@@ -228,13 +228,13 @@ def _answer(error: BaseException, status: int, detail: str) -> HttpResponse:
 
 
 def _note(status: int, error: BaseException) -> None:
-    """Log the error, and let go of a connection that leads to the wrong server."""
-    # Who develops looks for the line; in production a client could fill the log with tracebacks.
+    """Log the error, and close a connection that leads to the wrong server."""
+    # Developers need the line. In production, a client could fill the log with tracebacks.
     logger.warning(
         "answered with %s: %s", status, one_line(error), exc_info=error if settings.DEBUG else None
     )
     wrapper = driver_wrapper(error)
     if wrapper is not None and sqlstate(error) == READ_ONLY_TRANSACTION:
-        # After a failover the primary's name leads to another server, and only a new connection
-        # follows it. Django closes this one at the end of the request.
+        # After a failover, the primary's name leads to another server, which only a new connection
+        # reaches. Django closes this one at the end of the request.
         wrapper.close_at = time.monotonic()

@@ -1,1 +1,1 @@
-"""What a container writes: one line an event, text or JSON, with the id of its request."""
+"""The log of a container: one line per event, text or JSON, with the ID of its request."""

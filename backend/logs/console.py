@@ -1,7 +1,7 @@
-"""Where lines go: a server's to standard output, a command's to standard error.
+"""Sends the lines of a server to standard output, and those of a command to standard error.
 
-What a command prints is its result, which a log line must not get into; what a server
-prints is a log.
+The output of a command is its result, which must not contain log lines. The output of a server is a
+log.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ _serving = False
 
 
 class ConsoleHandler(logging.StreamHandler[TextIO]):
-    """Writes to the stream that is right at the time, as logging's own last resort does."""
+    """Writes to the stream that is current at the time, like logging.lastResort."""
 
     def __init__(self, level: int = logging.NOTSET) -> None:
         logging.Handler.__init__(self, level)
 
     @property
-    def stream(self) -> TextIO:  # type: ignore[override]  # never set: it is what it is now
+    def stream(self) -> TextIO:  # type: ignore[override]  # never set: always the current stream
         stream = sys.stdout if _serving else sys.stderr
         return stream.plain if isinstance(stream, JSONLines) else stream
 
 
 def start() -> None:
-    """From now on this process serves: all that it writes is log lines, in the form of LOG_FORMAT.
+    """From now on, this process is a server: all its output is log lines, as LOG_FORMAT says.
 
-    Raises StartupError when the environment cannot be read.
+    Raises StartupError if the environment is invalid.
     """
     global _serving
     if _serving:
@@ -46,9 +46,9 @@ def start() -> None:
     _serving = True
     as_json = current()["LOG_FORMAT"] == "json"
     request_id.tag_records()
-    # Not logging.captureWarnings, which loses what is warned of before LOGGING is read.
+    # Not logging.captureWarnings, which loses warnings before LOGGING is configured.
     warnings.showwarning = _warn
-    # For what is logged before Django has read LOGGING, or by loggers it has no handler for.
+    # For records before Django has configured LOGGING, or from loggers without a handler.
     logging.lastResort = _handler(logging.WARNING)
     if as_json:
         sys.stdout = JSONLines(sys.stdout, "stdout", logging.INFO)
@@ -61,7 +61,7 @@ def start() -> None:
 def emit(
     logger: str, level: int, message: str, error: BaseException | None = None, **fields: Any
 ) -> None:
-    """Write one event, whatever LOGGING says, for instance before it is read."""
+    """Write one event regardless of LOGGING, for example before it is configured."""
     info = (type(error), error, error.__traceback__) if error else None
     record = logging.LogRecord(logger, level, "", 0, message, None, info)
     vars(record).update(fields, request_id=request_id.current() or "-")
@@ -76,17 +76,17 @@ def _handler(level: int = logging.NOTSET) -> ConsoleHandler:
 
 
 class JSONLines(io.TextIOBase):
-    """Stands in for ``sys.stdout`` or ``sys.stderr``: each line that is printed is an event.
+    """Replaces ``sys.stdout`` or ``sys.stderr``: each printed line is an event.
 
-    A line that is a JSON object already, as a team's own handler may write it, is left as
-    it is. What other programs and C libraries write does not come through here.
+    A line that is already a JSON object, for example from a team's own handler, stays unchanged.
+    The output of other programs and C libraries does not pass through here.
     """
 
     def __init__(self, plain: TextIO, logger: str, level: int) -> None:
         self.plain = plain
         self.logger, self.level = logger, level
         self._format = formatters.JSONFormatter().format
-        # Of each thread its own, because print() writes a line in two parts.
+        # One per thread, because print() writes a line in two parts.
         self._begun = threading.local()
         atexit.register(self._end)
 
@@ -104,10 +104,10 @@ class JSONLines(io.TextIOBase):
         return self.plain.fileno()
 
     def flush(self) -> None:
-        """What is whole was written at once; a begun line waits for its end."""
+        """Does nothing: complete lines are written at once; an incomplete line waits."""
 
     def close(self) -> None:
-        """The stream below belongs to the interpreter."""
+        """Does nothing, because the stream below belongs to the interpreter."""
 
     def write(self, text: str) -> int:
         *lines, rest = (getattr(self._begun, "text", "") + text).split("\n")
@@ -154,7 +154,7 @@ def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackT
 
 
 def _uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
-    # As Python's own: a thread may end itself by SystemExit.
+    # As in Python: a thread can end itself with SystemExit.
     if args.exc_type is not SystemExit and args.exc_value is not None:
         name = args.thread.name if args.thread else "?"
         emit("python", logging.ERROR, f"Uncaught exception in thread {name}", args.exc_value)

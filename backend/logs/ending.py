@@ -1,4 +1,4 @@
-"""How a process ends that cannot go on: with two lines, or one event of them."""
+"""Ends a process that cannot continue: with two lines, or one event with both."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def exit_with(error: StartupError) -> int:
 
 @contextlib.contextmanager
 def explained() -> Iterator[None]:
-    """End the process with the two lines when the body raises a StartupError."""
+    """End the process with the two lines if the body raises a StartupError."""
     try:
         yield
     except StartupError as error:

@@ -1,4 +1,4 @@
-"""What a logger is given with ``extra=``, as JSON can hold it and without the secrets in it."""
+"""Converts the ``extra=`` of a logger to JSON data, without the secrets in it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 from backend.conf.secret_vocabulary import MASK, is_secret, mask, mask_forms, secret_members
 
 DEEPEST = 20  # levels of dictionaries and lists
-LONGEST = 4000  # bits of an integer: Python refuses to write one of more than 4300 digits
+LONGEST = 4000  # bits of an integer: Python refuses to print more than 4300 digits
 
 
 def plain(name: str, value: Any) -> Any:
-    """``value`` as JSON's own types. Nothing in it is lost: what JSON has no form for is text."""
+    """``value`` as JSON's own types. Nothing is lost: other types become text."""
     return _plain(value, is_secret(name), ())
 
 
 def text_of(value: object, write: Callable[[Any], str] = str) -> str:
-    """What an object says of itself, also where it fails to."""
+    """The text of an object, even if its ``__str__`` fails."""
     try:
         return write(value)
     except Exception as error:  # noqa: BLE001  a team's code raises anything
@@ -27,7 +27,7 @@ def text_of(value: object, write: Callable[[Any], str] = str) -> str:
 
 
 def _plain(value: Any, secret: bool, above: tuple[int, ...]) -> Any:
-    """``above``: the ids of the containers that it stands in."""
+    """``above``: the ids of the containers that enclose it."""
     if value is None or isinstance(value, bool):
         return value
     if secret:
@@ -40,12 +40,12 @@ def _plain(value: Any, secret: bool, above: tuple[int, ...]) -> Any:
             return [_plain(item, False, above) for item in value]
         secrets = secret_members(value)
         return {text_of(key): _plain(item, key in secrets, above) for key, item in value.items()}
-    # Not their subclasses, which write themselves as they like.
+    # Not their subclasses, which can have their own text.
     if type(value) is float and math.isfinite(value):
         return value
     if type(value) is int and value.bit_length() <= LONGEST:
         return value
     if isinstance(value, str):
         return mask_forms(str(value), MASK)
-    # An object that prints its members prints their names too.
+    # An object that shows its members shows their names too.
     return mask(text_of(value, hex if isinstance(value, int) else str), MASK)

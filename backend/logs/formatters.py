@@ -1,7 +1,7 @@
 """One event as text or as a JSON object.
 
-Of our own: python-json-logger (alive, small) would need as much code around it for the
-time, the exception and the names of the fields as stands here, and does no text.
+The image has its own formatters because python-json-logger (maintained, small) would need as much
+code around it for the time, the exception, and the names of the fields, and does not write text.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from backend.conf.errors import StartupError, escaped, in_line
 from backend.logs.extra import plain, text_of
 
 INDENT = "\n    "
-# What every record has; anything else was given with extra=.
+# The attributes of every record. Anything else is from extra=.
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {
     *("message", "asctime", "taskName", "request_id"),
     # Django's: its text has the query string.
@@ -26,7 +26,7 @@ STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {
 
 
 def is_json() -> bool:
-    """Whether LOG_FORMAT says so; also while the environment is what cannot be read."""
+    """Whether LOG_FORMAT is json, even if the environment is invalid."""
     try:
         form: str = current()["LOG_FORMAT"]
     except StartupError:
@@ -41,13 +41,13 @@ def formatter() -> logging.Formatter:
 
 def rfc3339(seconds: float) -> str:
     """A time in seconds since the epoch as RFC 3339, in UTC, to the millisecond."""
-    # Cut off, not rounded: .9996 is no thousand milliseconds.
+    # Truncated, not rounded: .9996 is not 1000 milliseconds.
     milliseconds = int(seconds * 1000) % 1000
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{milliseconds:03d}Z"
 
 
 def one_event(text: str) -> str:
-    """Text that cannot pass for a further line: what follows the first is indented."""
+    """Text that cannot look like another event: lines after the first are indented."""
     return escaped(text.rstrip("\n")).replace("\n", INDENT)
 
 
@@ -77,9 +77,9 @@ class TextFormatter(logging.Formatter):
 
 
 def combined(fields: dict[str, Any], request_id: str | None) -> str:
-    """A request in the combined format of web servers, then its seconds and its id.
+    """A request in the combined format of web servers, followed by its seconds and its ID.
 
-    User, referer and user agent, which that format has places for, are left out.
+    The format has fields for user, referer, and user agent, but they are left out.
     """
     uri = f"{fields['path']}?{fields['query']}" if fields["query"] else fields["path"]
     request = quoted(f"{fields['method']} {uri} {fields['protocol']}")
@@ -91,7 +91,7 @@ def combined(fields: dict[str, Any], request_id: str | None) -> str:
 
 
 class JSONFormatter(logging.Formatter):
-    """A JSON object on one line; what a logger was given with ``extra=`` is in it too."""
+    """A JSON object on one line, which includes the ``extra=`` of the logger."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields: dict[str, Any] = {
@@ -109,7 +109,7 @@ class JSONFormatter(logging.Formatter):
             fields["exception"] = self._exception(record.exc_info)
         if record.stack_info:
             fields["stack"] = record.stack_info
-        # In ASCII, so that no reader takes a character for the end of a line.
+        # In ASCII, so that no reader treats a character as the end of a line.
         return json.dumps(fields, allow_nan=False)
 
     def _exception(self, info: Any) -> dict[str, str]:

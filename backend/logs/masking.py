@@ -1,4 +1,4 @@
-"""What a log must not keep: secrets in addresses, and who asked."""
+"""Removes what a log must not keep: secrets in URLs, and the addresses of clients."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from backend.conf.secret_vocabulary import MASK, is_secret, mask_forms
 # 203.0.113.7:4711 and [2001:db8::7]:4711, as some load balancers write X-Forwarded-For.
 WITH_PORT = re.compile(r"\[([^]]+)\](?::\d+)?|([^:]+):\d+")
 WORD = re.compile(r"\S+")
-LONGEST = 80  # characters of such an address, also with the interface of a link-local one
+LONGEST = 80  # characters of such an address, including the interface of a link-local one
 
 
 def mask_query(query: str) -> str:
@@ -22,7 +22,7 @@ def mask_query(query: str) -> str:
 
 def _mask(parameter: str) -> str:
     name, equals, value = parameter.partition("=")
-    # Decoded, as the application reads it: t%6Fken is token.
+    # Decoded, because the application decodes it: t%6Fken is token.
     decoded = unquote_plus(value)
     secret = value and (is_secret(unquote_plus(name)) or mask_forms(decoded, MASK) != decoded)
     return f"{name}={MASK}" if secret else name + equals + value
@@ -40,15 +40,15 @@ def mask_uris(text: str) -> str:
 
 
 def client_address(address: str, keep: str) -> str | None:
-    """A client's address as a log may have it; None for none, and for what is no address.
+    """A client's address for the log; None if there is none, or if it is not an address.
 
     ``keep`` is ``full``, ``none``, or ``truncated``: without an IPv4 address' last 8 bits,
-    an IPv6 address' last 64, which tell the members of one household apart.
+    an IPv6 address' last 64, which distinguish the members of a household.
     """
     return None if keep == "none" or len(address) > LONGEST else _address(address, keep == "full")
 
 
-# Of the last clients only: parsing costs as much as all the rest of a line.
+# A cache of the last clients, because parsing takes as long as the rest of a line.
 @functools.lru_cache(maxsize=1024)
 def _address(text: str, full: bool) -> str | None:
     if match := WITH_PORT.fullmatch(text):

@@ -1,4 +1,4 @@
-"""The id of a request: taken from ``X-Request-ID`` or made, in its answer and all its lines."""
+"""The ID of a request, from ``X-Request-ID`` or new, in its response and all its log lines."""
 
 from __future__ import annotations
 
@@ -13,45 +13,44 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 
 HEADER = "X-Request-ID"
-# Room for UUIDs, hexadecimal trace ids and AWS's Root=1-...; nothing that ends a line, a
-# quoted text or a shell's word.
+# Allows UUIDs, hexadecimal trace IDs, and AWS's Root=1-..., but nothing that ends a line, a quoted
+# text, or a shell word.
 VALID = re.compile(r"[A-Za-z0-9._:+/=@~-]{1,128}", re.ASCII)
 
 _current: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 
 def current() -> str | None:
-    """The id of the request that this thread answers; None outside of one.
+    """The ID of the request that this thread handles; None outside a request.
 
-    A thread that a view starts has it when it is run by
-    ``contextvars.copy_context().run``.
+    A thread that a view starts has it if ``contextvars.copy_context().run`` runs it.
     """
     return _current.get()
 
 
 def leave() -> None:
-    """What this thread logs from now on belongs to no request."""
+    """From now on, log lines of this thread belong to no request."""
     _current.set(None)
 
 
 def accept(given: str | None) -> str:
-    """``given`` when it is a usable id, else a new one of 32 hexadecimal digits."""
+    """``given`` if it is a valid ID, or else a new one of 32 hexadecimal digits."""
     return given if given and VALID.fullmatch(given) else os.urandom(16).hex()
 
 
 class RequestIdApplication:
-    """The outermost WSGI layer: whatever is answered below it has the id.
+    """The outermost WSGI layer: every response below it has the ID.
 
-    A team's own code finds it in ``request.headers["X-Request-ID"]``.
+    A team's code finds it in ``request.headers["X-Request-ID"]``.
     """
 
     def __init__(self, application: Callable[[Environ, StartResponse], Iterable[bytes]]) -> None:
         self.application = application
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        # Set until this thread's next request, because the server still sends the body and
-        # writes its lines when this has returned. A body that were wrapped to notice its end
-        # would no longer be sent by the kernel (wsgi.file_wrapper).
+        # Set until this thread's next request, because the server still sends the body and logs its
+        # lines after this returns. With a wrapper around the body to notice its end, the kernel
+        # could no longer send it (wsgi.file_wrapper).
         request_id = environ["HTTP_X_REQUEST_ID"] = accept(environ.get("HTTP_X_REQUEST_ID"))
         _current.set(request_id)
 
@@ -63,10 +62,10 @@ class RequestIdApplication:
 
 
 def tag_records() -> None:
-    """Give every log record ``request_id``, ``-`` outside of a request.
+    """Give every log record a ``request_id``, which is ``-`` outside a request.
 
-    Not by a filter, which each handler of a team's own LOGGING would have to name: with
-    this ``%(request_id)s`` works in any format.
+    Not with a filter, which each handler of a team's own LOGGING would have to name. This way,
+    ``%(request_id)s`` works in any format.
     """
     make = logging.getLogRecordFactory()
     if getattr(make, "tags_requests", False):

@@ -16,7 +16,7 @@ from backend.conf.environment import current
 from backend.logs import console, formatters, request_id
 from backend.logs.masking import client_address, mask_uri, mask_uris
 
-# gunicorn's words for what it could not read (workers/base.py); they repeat the client's.
+# gunicorn's message for an invalid request (workers/base.py), which repeats the client's text.
 INVALID = re.compile(r"Invalid request from ip=(\S*): (.*)", re.DOTALL)
 LONGEST = 200
 
@@ -37,7 +37,7 @@ class Logger(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
     def _set_handler(
         self, log: logging.Logger, output: str | None, fmt: logging.Formatter, stream: Any = None
     ) -> None:
-        # As text, a line of the access log is a whole line already.
+        # As text, a line of the access log is already complete.
         if log is self.error_log or self.as_json:
             fmt = formatters.formatter()
         if output != "-":

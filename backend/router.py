@@ -40,7 +40,7 @@ def declared_alias(model: type[models.Model]) -> str | None:
     meta = model._meta
     if not isinstance(meta, options.Options):
         return None
-    # The stubs say bool; it is the model that made this one, or False.
+    # The stubs say bool. It is the model that created this one, or False.
     maker = cast("type[models.Model] | Literal[False]", meta.auto_created)
     if maker:
         return declared_alias(maker)

@@ -143,7 +143,7 @@ def _server(place: str, found: list[str]) -> Server | None:
             cursor.execute(SLOTS)
             pid, most, reserved = cursor.fetchone()
     except DatabaseError as error:
-        warn(f"{place} does not tell its number of connections: {one_line(error)}")
+        warn(f"{place} does not report its number of connections: {one_line(error)}")
         return None
     if pid != opened[0].connection.info.backend_pid:
         say(

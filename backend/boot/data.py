@@ -53,9 +53,9 @@ def share_databases() -> None:
                     file.chmod(stat.S_IMODE(status.st_mode) | stat.S_IWGRP)
         if unwritable := unwritable_files(alias):
             warn(
-                f"the database '{alias}' can only be read: {unwritable[0]} cannot be "
-                f"written by UID {os.geteuid()}. Give it to that user on the host: "
-                f"chown {os.geteuid()} FILE"
+                f"the database '{alias}' is read-only: UID {os.geteuid()} cannot write "
+                f"{unwritable[0]}. Give the file to that user on the host: chown {os.geteuid()} "
+                "FILE"
             )
 
 
@@ -84,9 +84,8 @@ def check_kept_key() -> None:
     file: Path | None = getattr(settings, "SECRET_KEY_FILE", None)
     if file and (reason := kept_key.why_not_kept(file, settings.SECRET_KEY)):
         warn(
-            f"the generated secret key is not kept, so that every login ends with this "
-            f"container: {reason}. Set DJANGO_SECRET_KEY, or let UID {os.geteuid()} read and write "
-            "that file"
+            "the generated secret key cannot be kept, so all sessions end with this container: "
+            f"{reason}. Set DJANGO_SECRET_KEY, or let UID {os.geteuid()} read and write that file"
         )
 
 

@@ -100,13 +100,13 @@ def _tell(server: commands.Server) -> None:
     """Give gunicorn the image's configuration if it has none; warn about its command."""
     if _is_root_of_mounted_project():
         warn(
-            "this runs as root, to whom the mounted project belongs. Give it to "
-            "a user on the host: chown --recursive USER FOLDER"
+            "the container runs as root, because root owns the mounted project. Give the project "
+            "to another user on the host: chown --recursive USER FOLDER"
         )
     if server.below_shell:
         warn(
-            f"{server.name} runs below a shell, which keeps the signal that stops the "
-            f"container to itself: requests will be cut. Write exec before {server.name}, or "
+            f"{server.name} runs under a shell, which does not forward the signal that stops the "
+            f"container, so requests will be cut off. Write exec before {server.name}, or "
             f'CMD as a list: CMD ["{server.name}", ...]'
         )
     if server.name == commands.GUNICORN and not (server.has_configuration or _has_another()):

@@ -53,8 +53,8 @@ def locked(file: Path, what: str, timeout: int, longer: str) -> Iterator[None]:
     try:
         if not locks.acquire(descriptor, timeout, waiting):
             warn(
-                f"{file.parent} is on a filesystem without locks: start containers that "
-                "share it one after the other"
+                f"{file.parent} is on a filesystem without locks: start the containers that share "
+                "it one after another"
             )
         _held.add(file)
         yield

@@ -31,7 +31,7 @@ TRUE = environ.Env.BOOLEAN_TRUE_STRINGS
 FALSE = ("false", "off", "n", "no", "0")
 
 
-# Read by Docker's, PostgreSQL's or Python's own tools: near one of ours, and right.
+# The tools of Docker, PostgreSQL, or Python read these. They resemble ours, but are correct.
 NEIGHBOURS = {"HOST", "POSTGRES_HOST_AUTH_METHOD", "POSTGRES_INITDB_ARGS", "POSTGRES_PASS", "PATH"}
 
 
@@ -134,8 +134,8 @@ def current(root: Path = ROOT) -> Environment:
         return _with_dotenv(root / ".env")
     if store := env["SECRET_STORE"]:
         env = Environment(store=secret_store.read(store))
-        # Not those of the table: they are read here, again when they are rotated, and who starts
-        # another program passes its whole environment on.
+        # Not the variables of the table: they are read here, and again after a rotation. A child
+        # process would inherit the whole environment.
         own = {name: value for name, value in env.store.items() if not is_of_the_table(name)}
         os.environ.update(_not_given(own))
     return env

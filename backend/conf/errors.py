@@ -15,8 +15,8 @@ from backend.conf.secret_vocabulary import MASK, mask
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
-# What ends a line or speaks to a terminal: C0, DEL, C1 (without tab), the two separators of lines
-# and paragraphs that Unicode has, and bytes of a file's name that are not UTF-8.
+# Characters that end a line or control a terminal: C0, DEL, C1 (without tab), Unicode's line and
+# paragraph separators, and bytes of a file's name that are not UTF-8.
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 

@@ -71,7 +71,7 @@ def is_in_memory(folder: str, mounts: Path = MOUNTS) -> bool:
 
 
 def shortage(count: int, cgroup: Path = CGROUP) -> tuple[str, int] | None:
-    """What to say of ``count`` workers that the memory does not carry, or that are few for it.
+    """A message if the memory is too small for ``count`` workers, or the reason for their number.
 
     With the level that it is logged at.
     """
@@ -82,14 +82,14 @@ def shortage(count: int, cgroup: Path = CGROUP) -> tuple[str, int] | None:
     limit = f"the memory limit of {memory // MIB} MiB"
     if memory < needed:
         risk = (
-            f"{_workers(count)} may take {needed // MIB} MiB, above {limit}: the kernel then "
-            "kills one with the request it answers. Raise the limit"
+            f"{_workers(count)} can take {needed // MIB} MiB, which is above {limit}: the kernel "
+            "then kills a worker in the middle of a request. Raise the limit"
             + (", or lower WEB_CONCURRENCY." if count > 1 else ".")
         )
         return risk, logging.WARNING
     cores = math.ceil(cpu_cores(cgroup))
     if count == workers(cgroup) < cores:
-        return f"{_workers(count)} for {cores} cores: {limit} carries no more", logging.INFO
+        return f"{_workers(count)} for {cores} cores: {limit} does not allow more", logging.INFO
     return None
 
 

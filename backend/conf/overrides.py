@@ -90,7 +90,7 @@ def forget(module: str) -> None:
 
 
 def place_of(name: str, module: str) -> str:
-    """File and line where a local_settings module sets ``name``, the file alone if it imports it.
+    """File and line where a local_settings module sets ``name``, or only the file if it imports it.
 
     If there is no such module, it is the image's own file.
     """

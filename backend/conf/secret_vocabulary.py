@@ -141,7 +141,7 @@ def mask_forms(text: str, by: str) -> str:
 
 
 def mask_literals(line: str, by: str) -> str:
-    """A line of a program, of which ``token = ask()`` says nothing secret."""
+    """A masked line of code, in which ``token = ask()`` is not a secret."""
     line = mask_forms(line, by)
     return _without(line, _places(line, STRING), by)
 

@@ -50,7 +50,7 @@ FORMS = {
     "store": "an absolute path of a folder, or ssm:/path/of/parameters",
 }
 
-# Of bytes. By the standards: k, M and G count in thousands, Ki, Mi and Gi in 1024.
+# In bytes. By the standards, k, M, and G are powers of 1000; Ki, Mi, and Gi of 1024.
 UNITS = {"": 1, **{unit: 1000**n for n, unit in enumerate("KMG", 1)}}
 UNITS |= {f"{unit}I": 1024**n for n, unit in enumerate("KMG", 1)}
 

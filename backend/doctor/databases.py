@@ -107,8 +107,8 @@ def examine_all() -> list[Examination]:
             examination = Examination(examination.alias)
             examination.cannot_be_used(
                 f"It did not answer within {PATIENCE} s.",
-                "Check that the server is not paused or overloaded, and that nothing between "
-                "here and there drops packets.",
+                "Check that the server is not paused or overloaded, and that nothing on the way to "
+                "it drops packets.",
             )
         results.append(examination)
     return results

@@ -56,7 +56,7 @@ def _name() -> str:
 
 
 def _is_written(file: Path, line: str) -> bool:
-    """Write it whole or not at all; where that fails, what stood there is no longer true."""
+    """Write it atomically. If that fails, the old content is no longer true."""
     try:
         with replacing(file) as new:
             new.write_text(f"{line}\n")

@@ -8,7 +8,7 @@ from backend.logs import console, formatters
 
 
 def say(message: str, level: int = logging.INFO) -> None:
-    """Print one line, at once: a container's log is read while it starts."""
+    """Print one line without buffering, because people read the log while a container starts."""
     if formatters.is_json():
         console.emit("boot", level, message)
         return

@@ -59,8 +59,9 @@ def warn_about_restarts(config: Config) -> None:
     """Warn that a single worker leaves a gap, because gunicorn replaces it only after its end."""
     if config.max_requests and config.workers == 1:
         warn(
-            f"max_requests = {config.max_requests} with one worker: while it finishes its "
-            "last requests, up to graceful_timeout, nobody else is served. Set WEB_CONCURRENCY=2."
+            f"max_requests = {config.max_requests} with one worker: while the worker finishes its "
+            "last requests (up to graceful_timeout), the API serves no others. Set "
+            "WEB_CONCURRENCY=2."
         )
 
 

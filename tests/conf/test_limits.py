@@ -82,9 +82,17 @@ def test_no_more_workers_than_the_memory_carries_and_at_least_one(tmp_path, memo
     [
         (None, 8, None),
         (64 + 8 * 48, 8, None),
-        (128, 1, ("1 worker for 8 cores: the memory limit of 128 MiB carries no more", "INFO")),
-        (64, 1, ("1 worker may take 112 MiB, above the memory limit of 64 MiB: ", "WARNING")),
-        (256, 5, ("5 workers may take 304 MiB, above the memory limit of 256 MiB: ", "WARNING")),
+        (128, 1, ("1 worker for 8 cores: the memory limit of 128 MiB does not allow more", "INFO")),
+        (
+            64,
+            1,
+            ("1 worker can take 112 MiB, which is above the memory limit of 64 MiB: ", "WARNING"),
+        ),
+        (
+            256,
+            5,
+            ("5 workers can take 304 MiB, which is above the memory limit of 256 MiB: ", "WARNING"),
+        ),
         (256, 2, None),  # asked for, and fewer than would fit
     ],
 )

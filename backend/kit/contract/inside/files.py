@@ -107,15 +107,15 @@ def secrets(found: Found) -> Iterator[Finding]:
         yield Finding(
             PROBLEM,
             "secrets in files",
-            f"{path} lies in the image: who can pull it can read it.",
-            f"Name it in .dockerignore ({Path(path).name}), change the secrets that it holds, and "
-            "give them to the container: docker run --env-file.",
+            f"{path} is in the image: anyone who can pull the image can read it.",
+            f"Add it to .dockerignore ({Path(path).name}), change the secrets that it contains, "
+            "and pass them to the container: docker run --env-file.",
         )
     for path in sorted(found.histories):
         yield Finding(
             WARNING,
             "secrets in files",
-            f"{path} lies in the image: all that was ever committed.",
+            f"{path} is in the image, with everything that was ever committed.",
             "Add .git to .dockerignore.",
         )
     if not found.secrets and not found.histories:
@@ -128,11 +128,11 @@ def rights(found: Found) -> Iterator[Finding]:
         yield Finding(
             PROBLEM,
             "setuid",
-            f"{_some(found.raising)} run with the rights of their owner.",
-            "Take the bit off at the end of your Dockerfile: RUN chmod ug-s FILE",
+            f"{_some(found.raising)} run with the rights of their owners.",
+            "Remove the bit at the end of your Dockerfile: RUN chmod ug-s FILE",
         )
     else:
-        yield Finding(OK, "setuid", "no program raises the rights of who calls it")
+        yield Finding(OK, "setuid", "no program raises the rights of its caller")
 
 
 def caches(found: Found) -> Iterator[Finding]:
@@ -142,11 +142,11 @@ def caches(found: Found) -> Iterator[Finding]:
         yield Finding(
             WARNING,
             "caches",
-            f"{folder} holds {size / 1e6:.1f} MB that no container reads.",
+            f"{folder} contains {size / 1e6:.1f} MB that no container reads.",
             f"In your Dockerfile: {CACHES[folder]}",
         )
     if not large:
-        yield Finding(OK, "caches", "none of pip or apt in the image")
+        yield Finding(OK, "caches", "no caches of pip or apt in the image")
 
 
 def _some(names: list[str]) -> str:

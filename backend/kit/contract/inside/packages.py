@@ -21,7 +21,7 @@ def in_range() -> Iterator[Finding]:
     for each in wrong:
         yield Finding(PROBLEM, "packages", each.problem, each.fix)
     if not wrong:
-        yield Finding(OK, "packages", "none of those of the image is lowered")
+        yield Finding(OK, "packages", "no package of the image is downgraded")
 
 
 def psycopg() -> Iterator[Finding]:
@@ -31,7 +31,7 @@ def psycopg() -> Iterator[Finding]:
         yield Finding(
             PROBLEM,
             "psycopg",
-            f"psycopg {version} is beside psycopg2, and Django takes that one.",
+            f"psycopg {version} is installed beside psycopg2, and Django prefers it.",
             "Remove psycopg from your requirements.txt.",
         )
     else:
@@ -53,9 +53,9 @@ def consistent() -> Iterator[Finding]:
             yield Finding(
                 PROBLEM,
                 "pip check",
-                f"{package.name} {package.version} needs {requirement}, and there is "
-                f"{version or 'none'}.",
-                "Give both in one requirements.txt, so that pip finds versions that fit.",
+                f"{package.name} {package.version} needs {requirement}, but {version or 'nothing'} "
+                "is installed.",
+                "Put both in one requirements.txt, so that pip finds versions that fit together.",
             )
     if not wrong:
         yield Finding(OK, "pip check", "every package has what it needs")

@@ -25,11 +25,11 @@ def entry_point() -> Iterator[Finding]:
         yield Finding(
             PROBLEM,
             "image's files",
-            f"{', '.join(lost)} in {overrides.ROOT} is missing, or cannot be run.",
-            "Do not COPY over /code as a whole; copy your folders one by one, with their names.",
+            f"{', '.join(lost)} in {overrides.ROOT} is missing or cannot be run.",
+            "Do not COPY over the whole of /code. Copy your folders one by one, by name.",
         )
     else:
-        yield Finding(OK, "image's files", "entry point, health check and server are in place")
+        yield Finding(OK, "image's files", "entry point, health check, and server are in place")
 
 
 def programs() -> Iterator[Finding]:
@@ -41,9 +41,9 @@ def programs() -> Iterator[Finding]:
         yield Finding(
             PROBLEM,
             "python",
-            f"python is {found}, which has none of the image's packages.",
-            f"Let PATH begin with {sys.prefix}/bin: ENV PATH=/your/bin:$PATH only where your "
-            "folder has no python.",
+            f"python is {found}, which does not have the image's packages.",
+            f"Begin PATH with {sys.prefix}/bin. Use ENV PATH=/your/bin:$PATH only if your folder "
+            "does not contain python.",
         )
     elif module != "backend.settings":
         yield Finding(

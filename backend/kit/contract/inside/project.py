@@ -40,7 +40,7 @@ def _is_setting(name: str, module: str) -> bool:
 def debug() -> Iterator[Finding]:
     """Debug mode is something that a laptop switches on."""
     if not settings.DEBUG:
-        yield Finding(OK, "debug", "DEBUG is false unless who runs it says otherwise")
+        yield Finding(OK, "debug", "DEBUG is false unless the container sets it")
     elif current()["DEBUG"]:
         yield Finding(
             PROBLEM,
@@ -53,7 +53,7 @@ def debug() -> Iterator[Finding]:
         yield Finding(
             PROBLEM,
             "debug",
-            f"{overrides.place_of('DEBUG', 'settings')}: DEBUG is true, always.",
+            f"{overrides.place_of('DEBUG', 'settings')}: DEBUG is always true.",
             "Remove the line: the image reads the variable DEBUG.",
         )
 
@@ -86,8 +86,8 @@ def _baked(what: str, setting: str, variable: str) -> Finding:
     return Finding(
         PROBLEM,
         "secrets in settings",
-        f"{overrides.place_of(setting, 'settings')}: {what} stands in the image.",
-        f"Change it, remove it there, and set {variable} where the container runs.",
+        f"{overrides.place_of(setting, 'settings')}: {what} is in the image.",
+        f"Change it, remove it from the image, and set {variable} where the container runs.",
     )
 
 
@@ -103,10 +103,10 @@ def system_checks() -> Iterator[Finding]:
     ]
     for message in others:
         status = PROBLEM if message.is_serious() else WARNING
-        fix = one_line(message.hint or "Correct what it names.")
+        fix = one_line(message.hint or "Correct the cause that it names.")
         yield Finding(status, "system checks", configuration.sentence(message), fix)
     if not others:
-        yield Finding(OK, "system checks", "nothing to say")
+        yield Finding(OK, "system checks", "nothing to report")
 
 
 def _aliases(unknown: list[checks.CheckMessage]) -> Iterator[Finding]:
@@ -130,11 +130,11 @@ def server() -> Iterator[Finding]:
         yield Finding(
             PROBLEM,
             "server",
-            f"{overrides.place_of('bind', 'gunicorn_conf')}: it listens on {', '.join(binds)}, and "
+            f"{overrides.place_of('bind', 'gunicorn_conf')}: it listens on {', '.join(binds)}, but "
             f"the health check asks port {port}.",
             "Remove bind. For another port, set PORT.",
         )
     else:
         yield Finding(
-            OK, "server", f"gunicorn takes its configuration and listens on {', '.join(binds)}"
+            OK, "server", f"gunicorn accepts its configuration and listens on {', '.join(binds)}"
         )

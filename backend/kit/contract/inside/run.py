@@ -76,4 +76,4 @@ def _load(name: str, loader: Callable[[], None]) -> Finding | None:
 
 
 def _skipped(names: Iterable[str], why: str) -> list[Finding]:
-    return [Finding(SKIPPED, name, f"not looked at: {why}") for name in names]
+    return [Finding(SKIPPED, name, f"not checked: {why}") for name in names]

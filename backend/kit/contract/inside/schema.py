@@ -33,17 +33,17 @@ class _Logged(logging.Handler):
     def results(self) -> Iterator[Finding]:
         for level, message in sorted(self.messages):
             if level >= logging.ERROR:
-                fix = "Correct what it names; until then the document says nothing of it."
+                fix = "Correct the cause that it names. Until then, the document leaves it out."
                 yield Finding(PROBLEM, "schema", message, fix)
             else:
-                fix = "The document leaves out what it would have said."
+                fix = "The document leaves that part out."
                 yield Finding(WARNING, "schema", message, fix)
 
 
 def schema() -> Iterator[Finding]:
     """Made by the image's own view, and valid by the schema of Swagger 2.0."""
     if not (apps.is_installed("drf_yasg") and apps.is_installed("rest_framework")):
-        yield Finding(SKIPPED, "schema", "drf_yasg is not in INSTALLED_APPS: there is none")
+        yield Finding(SKIPPED, "schema", "drf_yasg is not in INSTALLED_APPS: there is no document")
         return
     # Only now: they need the applications.
     from rest_framework.test import APIRequestFactory
@@ -60,7 +60,7 @@ def schema() -> Iterator[Finding]:
         document = json.loads(view(request, format=".json").render().content)
     except Exception as error:  # noqa: BLE001  whatever a view of the team raises
         found = explain(error)
-        yield Finding(PROBLEM, "schema", f"It cannot be made. {found.problem}", found.fix)
+        yield Finding(PROBLEM, "schema", f"It cannot be generated. {found.problem}", found.fix)
         return
     try:
         validate_spec(document)

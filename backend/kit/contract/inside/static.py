@@ -20,9 +20,9 @@ def complete() -> Iterator[Finding]:
         yield Finding(
             PROBLEM,
             "static files",
-            f"{settings.STORAGES['staticfiles']['BACKEND']} gives them no hashed names: browsers "
-            "would keep old ones, or ask for each again.",
-            "Leave STORAGES['staticfiles'] to the image; for other storages extend it: "
+            f"{settings.STORAGES['staticfiles']['BACKEND']} does not hash their names: browsers "
+            "would keep old files, or ask for each file again.",
+            "Leave STORAGES['staticfiles'] to the image. For other storages, extend STORAGES: "
             "STORAGES['default'] = {...}.",
         )
         return

@@ -118,8 +118,8 @@ def _make_tables() -> Iterator[Finding]:
                 editor.create_model(model)
             there[alias].add(table)
         except Exception as error:  # noqa: BLE001  a schema or a type that is not there
-            said = f"the table {table!r} cannot be made: {one_line(error)}"
-            fix = "What is asked of it fails. Make what it needs in a migration."
+            said = f"the table {table!r} cannot be created: {one_line(error)}"
+            fix = "Requests that read it fail. Create what it needs in a migration."
             yield Finding(WARNING, "databases", said, fix)
     names = ", ".join(f"{alias}: {len(tables)} tables" for alias, tables in there.items())
     yield Finding(OK, "databases", f"test databases with {names}")
@@ -185,8 +185,8 @@ def _users() -> tuple[list[User], list[Finding]]:
     try:
         plain, chief = rows.user("check-user"), rows.user("check-superuser", is_superuser=True)
     except Exception as error:  # noqa: BLE001  a user model of the team's wants anything
-        said = f"no user can be made: {one_line(error)}"
-        fix = "Let the manager of AUTH_USER_MODEL have create_user."
+        said = f"no user can be created: {one_line(error)}"
+        fix = "Give the manager of AUTH_USER_MODEL a create_user method."
         return users, [Finding(WARNING, "users", said, fix)]
     users.append(site.basic("basic", plain.get_username(), rows.PASSWORD))
     if apps.is_installed("rest_framework.authtoken"):

@@ -62,8 +62,8 @@ def results(site: Site, tallies: list[Tally]) -> list[Finding]:
 
 def _left_out(tallies: list[Tally]) -> Iterable[Finding]:
     if names := set.intersection(*(each.left_out for each in tallies)):
-        said = f"no row to ask for: {_some(sorted(names), 5)}"
-        yield Finding(SKIPPED, "left out", said, "Name a fixture that has one: --fixture NAME")
+        said = f"no row to request: {_some(sorted(names), 5)}"
+        yield Finding(SKIPPED, "left out", said, "Name a fixture that contains one: --fixture NAME")
     if throttled := sum(each.statuses[THROTTLED] for each in tallies):
         said = f"{throttled} requests were throttled, so they were not checked"
         fix = "Raise the rates of DEFAULT_THROTTLE_RATES for this check."
@@ -112,10 +112,10 @@ def _documented(
         message = f"{answer.status}, which the document does not foresee"
         yield Fault(f"{message} {path}", message, request)
     if is_anonymous and operation.is_open and answer.status in REFUSED:
-        message = f"{answer.status}, and the document says that it needs no login"
+        message = f"{answer.status}, but the document says that it needs no login"
         yield Fault(f"{message} {path}", message, request)
     if is_anonymous and operation.is_open is False and answer.status < 400:
-        message = f"{answer.status}, and the document says that it needs a login"
+        message = f"{answer.status}, but the document says that it needs a login"
         yield Fault(f"{message} {path}", message, request)
     # Where a tile is answered JSON is offered for errors only.
     offered = {*operation.produces} - ({JSON} if len(operation.produces) > 1 else set())
@@ -138,12 +138,12 @@ def _body(request: Request, answer: Answer, operation: Operation) -> Iterable[Fa
     try:
         value = answer.json()
     except ValueError as error:
-        message = f"{kind} that is no JSON: {error}"
+        message = f"{kind} that is not JSON: {error}"
         yield Fault(f"no JSON {operation.path}", message, request)
         return
     wrong = operation.mismatch(value) if kind == JSON else mismatch(value, GEOJSON)
     if wrong:
         # Of many rows, and of many values of one, the first stands for all.
         place = re.sub(r"(?<=/)\d+(?=/|$)", "#", wrong.partition(": ")[0])
-        message = f"it is not what the document says, at {wrong}"
+        message = f"it differs from the document at {wrong}"
         yield Fault(f"{place} {operation.path}", message, request)

@@ -127,17 +127,18 @@ def configuration(image: Image, port: int) -> Iterator[Finding]:
         yield Finding(
             WARNING,
             "entry point",
-            f"Your own ({own}): nothing waits, migrates, collects or gives root up unless it does.",
+            f"Your own ({own}): unless it does, nothing waits, migrates, collects static files, or "
+            "gives up root.",
             f'Remove ENTRYPOINT from your Dockerfile, or end yours with exec {ENTRY_POINT} "$@".',
         )
     exposed = [text.partition("/")[0] for text in config.get("ExposedPorts") or {}]
     if str(port) in exposed:
-        yield Finding(OK, "ports", f"{', '.join(exposed)} exposed, {port} is listened on")
+        yield Finding(OK, "ports", f"exposes {', '.join(exposed)}, listens on {port}")
     else:
         yield Finding(
             WARNING,
             "ports",
-            f"The API listens on {port}, and {', '.join(exposed) or 'nothing'} is exposed.",
+            f"The API listens on {port}, but {', '.join(exposed) or 'nothing'} is exposed.",
             f"Add EXPOSE {port} to your Dockerfile, or leave PORT out of it.",
         )
     yield _health_check(config)
@@ -145,7 +146,7 @@ def configuration(image: Image, port: int) -> Iterator[Finding]:
         yield Finding(
             WARNING,
             "folder",
-            f"WORKDIR is {config.get('WorkingDir') or '/'}: python manage.py is not found there.",
+            f"WORKDIR is {config.get('WorkingDir') or '/'}: python manage.py does not work there.",
             "End your Dockerfile with WORKDIR /code.",
         )
 
@@ -158,11 +159,11 @@ def _health_check(config: dict[str, Any]) -> Finding:
         return Finding(
             PROBLEM,
             "health check",
-            "There is none: Docker takes a dead server for a healthy one.",
+            "There is none, so Docker treats a dead server as healthy.",
             "Remove HEALTHCHECK from your Dockerfile.",
         )
     said = f"Your own: {' '.join(test[1:])}"
-    return Finding(WARNING, "health check", said, "Remove HEALTHCHECK unless yours knows more.")
+    return Finding(WARNING, "health check", said, "Remove HEALTHCHECK, unless yours checks more.")
 
 
 def secrets(image: Image) -> Iterator[Finding]:
@@ -233,7 +234,7 @@ def _masked(text: str) -> str:
 
 
 def _leak(what: str, status: str) -> Finding:
-    fix = "Remove it, change the secret, and give it to the container: docker run --env-file."
+    fix = "Remove it, change the secret, and pass it to the container: docker run --env-file."
     if what.startswith("RUN") and status == WARNING:
         fix = "Leave it out: the image's commands do not need a key at build time."
     elif not what.startswith("ENV"):
@@ -242,5 +243,5 @@ def _leak(what: str, status: str) -> Finding:
             "no trace."
         )
     return Finding(
-        status, "secrets in history", f"{what} has a value that is no secret any more.", fix
+        status, "secrets in history", f"{what} has a value that is no longer secret.", fix
     )

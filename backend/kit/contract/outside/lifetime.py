@@ -103,7 +103,7 @@ class Lifetime:
             )
         problem, fix = error_in(container.log())
         if not self.surroundings.network:
-            fix += " For these checks a PostGIS server can be had: image-test --postgis"
+            fix += " To run these checks with a PostGIS server: image-test --postgis"
         return Finding(PROBLEM, "start", problem, fix)
 
     def _another_user(self) -> Finding:
@@ -136,13 +136,13 @@ class Lifetime:
             return Finding(
                 PROBLEM,
                 "commands",
-                f"docker run IMAGE bash does not give a shell: {said}",
+                f"docker run IMAGE bash does not open a shell: {said}",
                 "Keep the image's /code/bin/docker-entrypoint.sh.",
             )
         who = done.stdout.rpartition("ran as")[2].strip()
         if who == "0":
             return Finding(PROBLEM, "commands", "bash runs as root.", serving.NEVER_ROOT)
-        return Finding(OK, "commands", f"docker run IMAGE bash gives a shell of UID {who}")
+        return Finding(OK, "commands", f"docker run IMAGE bash opens a shell with UID {who}")
 
     def _run(self, *command: str) -> subprocess.CompletedProcess[str] | None:
         """Run a command of the image to its end; None when that does not come."""
@@ -186,7 +186,7 @@ class Lifetime:
             return Finding(
                 WARNING,
                 "broken settings",
-                f"stop the start with exit code {code}, and the log does not name the line",
+                f"stop the start with exit code {code}, but the log does not name the line",
                 "Keep the image's entry point, which names it.",
             )
         return Finding(
@@ -209,10 +209,10 @@ class Lifetime:
             return Finding(
                 PROBLEM,
                 "SIGTERM",
-                f"goes on as if nothing were, {NOTICED} s after it; Docker would kill it, and cut "
-                "what is in flight.",
-                "Let no shell stand in between: CMD as a list, exec before the last command of a "
-                "script.",
+                f"continues as if nothing had happened, {NOTICED} s after it. Docker would kill "
+                "it, and cut off running requests.",
+                "Do not put a shell in between: write CMD as a list, and exec before the last "
+                "command of a script.",
             )
         try:
             connection.send(b"23")
@@ -230,8 +230,8 @@ def _ending(code: int | None, answer: int | None) -> Finding:
         return Finding(
             PROBLEM,
             "SIGTERM",
-            f"did not end within {GRACE} s; Docker would kill it, and cut what is in flight.",
-            "Leave graceful_timeout in local_settings/gunicorn_conf.py at 30, or below.",
+            f"did not end within {GRACE} s. Docker would kill it, and cut off running requests.",
+            "Leave graceful_timeout in local_settings/gunicorn_conf.py at 30 or less.",
         )
     if code:
         return Finding(
@@ -244,10 +244,10 @@ def _ending(code: int | None, answer: int | None) -> Finding:
         return Finding(
             PROBLEM,
             "SIGTERM",
-            "ended with 0, and cut the request in flight.",
+            "ended with exit code 0, but cut off the running request.",
             "Leave graceful_timeout in local_settings/gunicorn_conf.py at 30.",
         )
-    return Finding(OK, "SIGTERM", "what is in flight is answered, then the exit code is 0")
+    return Finding(OK, "SIGTERM", "running requests are finished, then the exit code is 0")
 
 
 def _archive(path: str, content: bytes) -> bytes:
@@ -267,4 +267,4 @@ def _archive(path: str, content: bytes) -> bytes:
 
 def _skipped() -> Iterator[Finding]:
     for check in AFTER_A_START:
-        yield Finding(SKIPPED, check, "not looked at: the image does not start")
+        yield Finding(SKIPPED, check, "not checked: the image does not start")

@@ -81,7 +81,9 @@ def landing(container: Container, facts: dict[str, Any]) -> Finding:
         whose = "the image's landing page" if facts["landing"] else "a page of your own"
         return Finding(OK, "/", f"{answer.status}, {whose}")
     if answer and answer.status < 500 and not facts["landing"]:
-        return Finding(WARNING, "/", f"{answer.status}", "Your URLs take it from the landing page.")
+        return Finding(
+            WARNING, "/", f"{answer.status}", "Your URLs take the path from the landing page."
+        )
     fix = "See why: docker run --env DEBUG=true IMAGE, and open the page."
     return Finding(PROBLEM, "/", _said(answer), fix)
 
@@ -149,7 +151,7 @@ def _static_file(container: Container, name: str, hashed: str | None, url: str) 
             f"{url}{hashed}: {'; '.join(wrong)}.",
             "Keep WhiteNoise in MIDDLEWARE, and STORAGES['staticfiles'] as the image has it.",
         )
-    return Finding(OK, "static files, served", f"{url}{hashed}: {kind}, kept for ever")
+    return Finding(OK, "static files, served", f"{url}{hashed}: {kind}, cached forever")
 
 
 def _ask(container: Container, path: str) -> Answer | None:

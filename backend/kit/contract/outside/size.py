@@ -33,7 +33,7 @@ def added(image: Image, caches: dict[str, int], limit: float | None) -> Iterator
     said = f"{total / 1e6:.1f} MB on top of the base's {base:.1f} MB, in {len(layers)} layers"
     details = tuple(_line(step, caches) for step in layers if step.size >= SHOWN)
     if limit is not None and total / 1e6 > limit:
-        fix = "Shorten the largest of these, or raise --max-added."
+        fix = "Shrink the largest of these layers, or raise --max-added."
         yield Finding(
             PROBLEM, "size", f"{said}; at most {limit:g} MB are allowed.", fix, details=details
         )
@@ -58,10 +58,10 @@ def _hint(step: Step, caches: dict[str, int]) -> str:
 def newest_base(image: Image, base: Image) -> Finding:
     """Whether the image stands on this very base: its layers begin with all of the base's."""
     if image.layers[: len(base.layers)] == base.layers:
-        return Finding(OK, "base", f"stands on {base.name}, as it is here")
+        return Finding(OK, "base", f"is built on {base.name}, as it is on this machine")
     return Finding(
         PROBLEM,
         "base",
-        f"does not stand on {base.name}, as it is here: that was built or pulled later.",
+        f"is not built on {base.name}, as it is on this machine: that was built or pulled later.",
         "Build the image again: docker build --pull",
     )

@@ -109,7 +109,7 @@ def _documented(
 ) -> Iterable[Fault]:
     told, path = operation.response(answer.status), operation.path
     if told is None:
-        message = f"{answer.status}, which the document does not foresee"
+        message = f"{answer.status}, which the document does not mention"
         yield Fault(f"{message} {path}", message, request)
     if is_anonymous and operation.is_open and answer.status in REFUSED:
         message = f"{answer.status}, but the document says that it needs no login"
@@ -131,7 +131,7 @@ def _body(request: Request, answer: Answer, operation: Operation) -> Iterable[Fa
     if kind == "text/html":
         return
     if kind not in {each.partition(";")[0].strip() for each in operation.produces}:
-        message = f"{kind or 'no Content-Type'}, which the document does not foresee"
+        message = f"{kind or 'no Content-Type'}, which the document does not mention"
         yield Fault(f"{message} {operation.path}", message, request)
     if kind not in (JSON, GEO_JSON) or not answer.is_whole:
         return

@@ -193,7 +193,7 @@ def names_of_sent(request: HttpRequest, error: BaseException, values: Any) -> li
             names[name] = None
             if len(names) == NAMED:
                 return list(names)
-    names |= {name: None for name, text in _told(request) if _words(text) & used}
+    names |= {name: None for name, text in _sent_with_every_request(request) if _words(text) & used}
     return list(names)
 
 
@@ -204,7 +204,7 @@ def names_of_passed(request: HttpRequest, error: BaseException, values: Any) -> 
     same = {id(leaf) for leaf in given if len(leaf) > 1}
     texts = (leaf.decode(errors="replace") if isinstance(leaf, bytes) else leaf for leaf in given)
     long = {text for text in texts if len(text) >= UNMISTAKABLE}
-    sent = chain(_sent(_innermost_request(request, error)), _told(request))
+    sent = chain(_sent(_innermost_request(request, error)), _sent_with_every_request(request))
     names = {
         name: None
         for name, leaf in islice(sent, MOST)
@@ -251,7 +251,7 @@ def _sent(request: Any) -> Iterator[tuple[str, Any]]:
     yield from _named(_body(request, plain))
 
 
-def _told(request: HttpRequest) -> Iterator[tuple[str, str]]:
+def _sent_with_every_request(request: HttpRequest) -> Iterator[tuple[str, str]]:
     """What a client sends with every request, as a name and a text."""
     yield from request.COOKIES.items()
     for name, text in request.headers.items():

@@ -8,14 +8,14 @@ from backend.conf.errors import explain, one_line
 
 logger = logging.getLogger("backend.openapi")
 
-_told: set[tuple[str, str]] = set()
+_logged: set[tuple[str, str]] = set()
 
 
 def warn(where: str, unknown: str, error: Exception) -> None:
     """One line without a traceback, once a process: each operation of each fetch comes here."""
-    if (where, unknown) in _told:
+    if (where, unknown) in _logged:
         return
-    _told.add((where, unknown))
+    _logged.add((where, unknown))
     logger.warning(
         "%s: %s: %s: %s. Each worker logs this once.",
         where,
@@ -27,9 +27,9 @@ def warn(where: str, unknown: str, error: Exception) -> None:
 
 def fail(where: str, what: str, error: Exception) -> None:
     """As ``warn``, of a whole operation: an error, with the file and the line."""
-    if (where, what) in _told:
+    if (where, what) in _logged:
         return
-    _told.add((where, what))
+    _logged.add((where, what))
     reason = explain(error).problem.removeprefix("the project: ").rstrip(".")
     logger.error("%s: %s: %s. Each worker logs this once.", where, what, reason)
 

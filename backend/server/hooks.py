@@ -8,16 +8,16 @@ from collections.abc import Callable
 from gunicorn.config import make_settings
 
 
-def join(name: str, ours: Callable[..., None], theirs: object) -> object:
+def join(name: str, ours: Callable[..., None], team_hook: object) -> object:
     """gunicorn's hook ``name`` that runs the team's hook and then the image's.
 
     A value that gunicorn refuses is returned unchanged. The boot reports it, with its line.
     """
     setting = make_settings()[name]
     try:
-        setting.set(theirs)
+        setting.set(team_hook)
     except TypeError:
-        return theirs
+        return team_hook
     # gunicorn allows a post_request with fewer arguments.
     first = setting.get()
 

@@ -26,15 +26,15 @@ NOT_READY = "stopped before it was ready"
 
 
 @contextlib.contextmanager
-def at_once(said: str, *, terminated: int) -> Iterator[None]:
-    """While the body runs, a signal logs ``said`` and its name, and ends the process.
+def at_once(message: str, *, terminated: int) -> Iterator[None]:
+    """While the body runs, a signal logs ``message`` and its name, and ends the process.
 
     The exit code is ``terminated`` for SIGTERM, and that of a shell for the others, such as 130 for
     SIGINT. Afterwards, the signals are still blocked, and pending until they are unblocked.
     """
     # A thread inherits the signal mask of its parent.
     signal.pthread_sigmask(signal.SIG_BLOCK, [*SIGNALS, DONE])
-    thread = threading.Thread(target=_end, args=(said, terminated), name="signals", daemon=True)
+    thread = threading.Thread(target=_end, args=(message, terminated), name="signals", daemon=True)
     thread.start()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [DONE])
     try:
@@ -45,29 +45,29 @@ def at_once(said: str, *, terminated: int) -> Iterator[None]:
         thread.join()
 
 
-def _end(said: str, terminated: int) -> None:
+def _end(message: str, terminated: int) -> None:
     number = signal.sigwait([*SIGNALS, DONE])
     if number != DONE:
-        _leave(said, terminated, number)
+        _leave(message, terminated, number)
 
 
-def _leave(said: str, terminated: int, number: int) -> None:
+def _leave(message: str, terminated: int, number: int) -> None:
     try:
-        say(f"{said} ({signal.Signals(number).name})")
+        say(f"{message} ({signal.Signals(number).name})")
     finally:
         # Not sys.exit(), which ends only this thread. PostgreSQL cancels the statement of a session
         # whose client is gone: VANISHED in backend.boot.migrations.
         os._exit(terminated if number == signal.SIGTERM else 128 + number)
 
 
-def by_handlers(said: str, *, terminated: int) -> None:
+def by_handlers(message: str, *, terminated: int) -> None:
     """Like ``at_once``, from now on, until gunicorn sets its own handlers.
 
     They run only between two steps of Python. That suffices, because gunicorn then loads an
     application without queries, and the handler raises nothing inside a team's module.
     """
     for each in SIGNALS:
-        signal.signal(each, lambda number, _: _leave(said, terminated, number))
+        signal.signal(each, lambda number, _: _leave(message, terminated, number))
     unblock()
 
 

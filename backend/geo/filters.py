@@ -27,6 +27,7 @@ from django.db.models import (
     Value,
     When,
 )
+from django.template.loader import render_to_string
 from rest_framework.exceptions import ValidationError
 from rest_framework.filters import BaseFilterBackend, OrderingFilter
 from rest_framework.request import Request
@@ -38,7 +39,7 @@ from backend.geo import curves, shown, spatial_values
 from backend.geo.area import clipped, half_around, inside
 from backend.geo.srid import WGS84, Storage, storage
 from backend.lists.keyset import as_filter, in_full_order, is_pk
-from backend.lists.parameters import KnownParametersMixin
+from backend.lists.parameters import KnownParametersMixin, unwatched
 from backend.lists.sparse_fields import SparseFieldsMixin
 
 __all__ = [
@@ -105,6 +106,18 @@ class SpatialFilter(BaseFilterBackend):
             for name, parameter in names.items()
         ]
 
+    def to_html(self, request: Request, queryset: QuerySet[Any], view: Any) -> str:
+        """The part for places of the browsable API's form of filters."""
+        parameters = self.get_schema_operation_parameters(view)
+        if not parameters:
+            return ""
+        others = unwatched(request.query_params)
+        fields = [(each, others.pop(each["name"], [""])[-1]) for each in parameters]
+        for parameter in _places_of_pages(view):
+            others.pop(parameter, None)
+        kept = [(name, value) for name, values in others.lists() for value in values]
+        return render_to_string("backend/place_filters.html", {"fields": fields, "kept": kept})
+
     def closed_parameters(self, view: Any) -> set[str]:
         """Those of geometries that this request cannot filter by; no message names them."""
         model = _model(view)
@@ -133,6 +146,11 @@ PLACES_OF_PAGES = (
     *("offset_query_param", "page_query_param", "cursor_query_param"),
     *("after_query_param", "before_query_param"),
 )
+
+
+def _places_of_pages(view: Any) -> list[str]:
+    names = (getattr(getattr(view, "paginator", None), kind, None) for kind in PLACES_OF_PAGES)
+    return [name for name in names if name]
 
 
 class StableOrderingFilter(OrderingFilter):
@@ -203,9 +221,8 @@ class StableOrderingFilter(OrderingFilter):
         """The links of the browsable API to another order begin at its first page."""
         first: Any = copy.copy(request)
         path = request.get_full_path()
-        for kind in PLACES_OF_PAGES:
-            if name := getattr(getattr(view, "paginator", None), kind, None):
-                path = remove_query_param(path, name)
+        for name in _places_of_pages(view):
+            path = remove_query_param(path, name)
         first.get_full_path = lambda: path
         return {**super().get_template_context(request, queryset, view), "request": first}
 

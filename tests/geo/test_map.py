@@ -210,3 +210,23 @@ def test_pages_have_no_inline_script_of_ours(api: Api):
     assert len(scripts) == 3
     assert all("src=" in script for script in scripts)
     assert "onclick" not in answer
+
+
+def test_form_of_filters_has_those_for_places(visit, api: Api):
+    box = "-122.7,45.5,-122.6,45.6"
+    page = visit("/pages/stops/?ordering=-name&offset=20")
+    page.get_by_role("button", name="Filters").click()
+    field = page.get_by_label("in_bbox:")
+    field.fill(box)
+    field.press("Enter")
+    page.wait_for_url("**in_bbox=*")
+    found = f"geom && ST_MakeEnvelope({box}, 4326)"
+    rows = api.sql(f"SELECT count(*) FROM places_stop WHERE {found}")
+    assert f'"count": {rows},' in page.locator(".response-info").inner_text()
+    assert "ordering=-name" in page.url
+    assert "offset" not in page.url
+
+
+def test_map_of_a_page_says_that_it_shows_the_rows_of_every_page(visit):
+    page = visit("/tiles/stops/?limit=2")
+    assert "of every page" in page.locator(".response-map").inner_text()

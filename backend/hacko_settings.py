@@ -120,6 +120,7 @@ CORS_ALLOW_HEADERS = [*_default_headers, "if-match", "if-none-match"]
 # What scripts of other origins may read besides the usual: marks of our pages and tiles.
 CORS_EXPOSE_HEADERS = ["ETag", "X-Count", "X-Request-ID", "X-Tile-Sample"]
 CSRF_TRUSTED_ORIGINS = _env["CSRF_TRUSTED_ORIGINS"]
+CSRF_FAILURE_VIEW = "backend.pages.error_pages.csrf_failure"
 FORCE_SCRIPT_NAME = _env["PATH_PREFIX"] or None
 BEHIND_PROXY = _env["BEHIND_PROXY"]
 SECURE_PROXY_SSL_HEADER = _derived(
@@ -216,6 +217,9 @@ SWAGGER_SETTINGS: dict[str, _typing.Any] = {
     "LOGIN_URL": _derived(lambda admin: "admin:login" if admin else None, "SERVE_ADMIN"),
     "LOGOUT_URL": _derived(lambda admin: "admin:logout" if admin else None, "SERVE_ADMIN"),
 }
+
+# With the samples of every error, each operation of ReDoc is some screens longer.
+REDOC_SETTINGS: dict[str, _typing.Any] = {"EXPAND_RESPONSES": "200,201"}
 
 # --- Logging: to the console, where the container's engine collects it --------
 

@@ -20,6 +20,7 @@ from rest_framework.settings import api_settings
 from backend.geo import background
 from backend.http.negotiation import FormatsMixin
 from backend.lists.parameters import KnownParametersMixin, unwatched
+from backend.pages.bar import bar
 from backend.pages.landing import render
 from backend.pages.policy import policy_with_scripts
 
@@ -51,7 +52,9 @@ class MapRenderer(BaseRenderer):
 
     def render(self, data: Any, media_type: str | None = None, context: Any = None) -> str:
         response = context["response"]
-        page = {"home": get_script_prefix(), "assets": assets(), "error": None, **(data or {})}
+        home, request = get_script_prefix(), context["request"]
+        page = {"home": home, "assets": assets(), "error": None, **(data or {})}
+        page["bar"] = bar(home, request, request.user)
         page["background"] = background.attributes()
         if response.exception:
             page["error"] = f"{response.status_code} {response.status_text}"

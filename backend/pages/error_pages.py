@@ -1,8 +1,9 @@
 """Errors that no view of REST framework answers: a URL that is none, a host that is not allowed.
 
-Django's own are HTML for everybody. A program gets the JSON that REST framework would send; what
-asks for HTML, as browsers do, gets Django's page. A team with a template of its own, such as
-``404.html``, wants it to be seen: there JSON is for those who ask for it.
+Django's own are HTML for everybody, and do not fit a phone. A program gets the JSON that REST
+framework would send; what asks for HTML, as browsers do, gets a page like the others.
+A team with a template of its own, such as ``404.html``, wants it to be seen: there JSON is for
+those who ask for it.
 """
 
 from __future__ import annotations
@@ -11,29 +12,62 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import TemplateDoesNotExist, loader
+from django.urls import get_script_prefix
 from django.utils.cache import patch_vary_headers
-from django.views import defaults
+from django.views import csrf, defaults
+
+from backend.pages.landing import render
+from backend.pages.policy import POLICY
 
 # The first is for those who take anything.
 JSON, HTML = "application/json", "text/html"
+
+
+# What people read, by the status.
+DETAILS = {
+    400: "The server does not understand this request.",
+    403: "You may not see this page.",
+    404: "There is no page at this address.",
+    500: "Something went wrong on the server. The error is in its log.",
+}
+CSRF = (
+    "CSRF verification failed. This form is out of date, or the browser keeps no cookies of this "
+    "site. Go back, reload the page and send the form again."
+)
 
 
 def _page(status: int, page: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     detail = f"{HTTPStatus(status).phrase}."
 
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        kinds = [HTML, JSON] if _has_template(f"{status}.html") else [JSON, HTML]
-        if request.get_preferred_type(kinds) == HTML:
+        is_theirs = _has_template(f"{status}.html")
+        if request.get_preferred_type([HTML, JSON] if is_theirs else [JSON, HTML]) != HTML:
+            response: HttpResponse = JsonResponse({"detail": detail}, status=status)
+        elif is_theirs:
             response = page(request, *args, **kwargs)
         else:
-            response = JsonResponse({"detail": detail}, status=status)
+            response = _own_page(status, DETAILS[status])
         # A cache would give the page of a browser to a program, and the other way round.
         patch_vary_headers(response, ["Accept"])
         return response
 
     return answer
+
+
+def _own_page(status: int, detail: str) -> HttpResponse:
+    title = HTTPStatus(status).phrase
+    page = render("refusal.html", {"home": get_script_prefix(), "title": title, "detail": detail})
+    return HttpResponse(page, status=status, headers={"Content-Security-Policy": POLICY})
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A team's ``403_csrf.html``, in debug mode Django's explanation, or a page like the others."""
+    if settings.DEBUG or _has_template(csrf.CSRF_FAILURE_TEMPLATE_NAME):
+        return csrf.csrf_failure(request, reason)
+    return _own_page(403, CSRF)
 
 
 def _has_template(name: str) -> bool:

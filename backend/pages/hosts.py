@@ -68,7 +68,7 @@ def _refusal(request: HttpRequest) -> HttpResponse:
     title = "This API does not respond to this host name"
     detail = "To change that, see the log of the API."
     if "text/html" in request.headers.get("Accept", ""):
-        page = render("refusal.html", {"name": title, "detail": detail})
+        page = render("refusal.html", {"title": title, "detail": detail})
         answer = HttpResponse(page, status=400, headers={"Content-Security-Policy": POLICY})
     else:
         document = json.dumps({"detail": f"{title}. {detail}"})

@@ -15,6 +15,7 @@ from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve,
 from rest_framework.schemas.generators import EndpointEnumerator
 
 from backend.health.checks import database_states
+from backend.pages.bar import bar
 from backend.pages.policy import POLICY
 
 # Of our own, because a team may have replaced TEMPLATES.
@@ -23,7 +24,13 @@ _engine = Engine(dirs=[str(_FOLDER)])
 
 
 def render(template: str, values: dict[str, object]) -> str:
-    """One of the image's own pages as text; every value is escaped."""
+    """One of the image's own pages as text; every value is escaped.
+
+    With ``home``, the start page, it has the bar of all pages: ``bar``, or that of somebody
+    who is not logged in.
+    """
+    if home := values.get("home"):
+        values = {"bar": bar(str(home)), **values}
     return _engine.get_template(template).render(Context(values))
 
 

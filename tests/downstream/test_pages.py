@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 
 import pytest
+from playwright.sync_api import Page
 
 from tests.downstream.conftest import ADMIN, PHONE, Project, Site, session_of
 from tests.support.browser import barriers
 from tests.support.containers import until
+from tests.support.visits import Visit
 
 pytestmark = [pytest.mark.engine, pytest.mark.browser]
 
@@ -28,7 +30,18 @@ PAGES = {
     "admin-list": "/admin/transit/district/",
     "admin-form": "/admin/transit/district/3/change/",
     "admin-add": "/admin/transit/route/add/",
+    "not-found": "/nothing/here/",
 }
+# How light the color is that the page has below its text, from 0 to 255.
+LIGHTNESS = """() => Math.max(...getComputedStyle(document.body).backgroundColor.match(/\\d+/g))"""
+
+
+def opened(window: Visit, path: str) -> Page:
+    """Open a page; the browser itself reports one that is not found."""
+    page = window.open(path)
+    if path == PAGES["not-found"]:
+        window.problems = [line for line in window.problems if "404" not in line]
+    return page
 
 
 @pytest.fixture(params=[443, None], ids=["behind the proxy", "direct"])
@@ -54,12 +67,62 @@ def test_every_page_fits_a_phone(visit, site: Site, admin: Site, scheme: str):
     # As a phone: without a viewport of its own, a page is laid out 980 pixels wide.
     options = {"is_mobile": True, "has_touch": True, "color_scheme": scheme}
     window = visit(site, PHONE, storage_state=session_of(admin), **options)
-    # The others have no dark colours of their own.
-    names = PAGES if scheme == "light" else ("landing", "health", "admin-form")
-    for name in names:
-        window.open(PAGES[name])
+    for name in PAGES:
+        page = opened(window, PAGES[name])
+        assert (page.evaluate(LIGHTNESS) < 60) == (scheme == "dark"), name
         window.picture(f"{name}-phone-{scheme}", whole=name != "redoc")
         window.assert_fits(PHONE["width"])
+
+
+@pytest.mark.parametrize("is_logged_in", [False, True])
+def test_every_page_has_a_name_a_way_home_and_a_login(
+    visit, site: Site, admin: Site, is_logged_in: bool
+):
+    window = visit(site, storage_state=session_of(admin) if is_logged_in else None)
+    for name, path in {**PAGES, "admin-login": "/admin/login/"}.items():
+        if name.startswith("admin") and (name == "admin-login") == is_logged_in:
+            continue
+        bar = opened(window, path).locator("header").first
+        assert "Transit of Portland" in bar.inner_text(), name
+        assert bar.locator("a[href='/']").count() == 1, name
+        # Those that ask no database who is there offer a login to everybody.
+        if name not in ("landing", "health", "not-found", "admin-login"):
+            found = bar.get_by_text(re.compile("^log out$" if is_logged_in else "^log in$", re.I))
+            assert found.count() == 1, name
+
+
+def test_bar_logs_in_and_out_and_comes_back(visit, site: Site):
+    page = visit(site).open("/api/stops/")
+    page.get_by_role("link", name="Log in").click()
+    page.get_by_label("Username").fill(ADMIN["username"])
+    page.get_by_label("Password").fill(ADMIN["password"])
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(f"{site.base}/api/stops/")
+    page.get_by_role("button", name="Log out").click()
+    page.get_by_role("link", name="Log in").wait_for()
+    assert page.url == f"{site.base}/api/stops/"
+
+
+def test_form_without_its_cookie_is_refused_on_a_page_like_the_others(site: Site):
+    answer = site.anonymous()("POST", "/admin/login/", data=ADMIN)
+    assert answer.status_code == 403
+    assert "CSRF verification failed" in answer.text
+    assert 'name="viewport"' in answer.text
+    assert '<a class="site-name" href="/">Transit of Portland</a>' in answer.text
+
+
+def test_reference_shows_an_operation_on_a_phone_when_it_is_asked_for(visit, site: Site):
+    page = visit(site, PHONE, is_mobile=True, has_touch=True).open("/redoc/")
+    assert page.evaluate("document.documentElement.scrollHeight") < 5_000
+    operation = page.locator("[data-section-id='tag/stops/operation/stops_list']")
+    shown = operation.get_by_text("boardings_min")
+    assert not shown.is_visible()
+    operation.locator("h2").click()
+    shown.wait_for(state="visible")
+    operation.locator("h2 a").press("Enter")
+    shown.wait_for(state="hidden")
+    page = visit(site, PHONE).open("/redoc/#tag/stops/operation/stops_list")
+    page.locator("[data-section-id='tag/stops/operation/stops_list'][data-open]").wait_for()
 
 
 def test_every_page_says_what_is_what_to_who_cannot_see(visit, site: Site, admin: Site):
@@ -67,7 +130,7 @@ def test_every_page_says_what_is_what_to_who_cannot_see(visit, site: Site, admin
     known = {"swagger": "color-contrast", "admin-list": "link-in-text-block"}
     window, found = visit(site, storage_state=session_of(admin)), {}
     for name, path in PAGES.items():
-        page = window.open(path)
+        page = opened(window, path)
         if name == "admin-add":
             page.get_by_role("button", name="Add another Stop").click()
         found[path] = barriers(page, known.get(name))

@@ -43,7 +43,8 @@ def test_map_of_a_response_is_there_where_a_team_replaced_installed_apps(project
     write(project, {"local_settings/urls.py": URLS, "local_settings/settings.py": TEAM})
     page = shell(project, PAGE)
     assert 'class="response-map"' in page
-    assert "Django REST framework" in page
+    assert "rest_framework/js/default.js" in page
+    assert '<a class="site-name" href="/">' in page
 
 
 def test_template_of_a_team_is_kept_and_gets_the_map(project: Path):
@@ -55,6 +56,7 @@ def test_template_of_a_team_is_kept_and_gets_the_map(project: Path):
     write(project, {**files, "ours/rest_framework/api.html": ours})
     page = shell(project, PAGE)
     assert "Ours" in page
+    assert "site-name" not in page.partition("</head>")[2]
     assert "Django REST framework\n" not in page
     assert 'class="response-map"' in page
 

@@ -8,3 +8,46 @@ Object.defineProperty(image, "src", { ...src, set(url) { src.set.call(this, own(
 image.setAttribute = function (name, value) {
   Element.prototype.setAttribute.call(this, name, own(value));
 };
+// On a phone redoc.css shows an operation when it is open: by its heading, the menu, its address.
+(() => {
+  const OPERATION = "[data-section-id^='tag/'][data-section-id*='/operation/']";
+  const set = (operation, open) => {
+    operation.toggleAttribute("data-open", open);
+    operation.querySelector("h2 a")?.setAttribute("aria-expanded", open);
+  };
+  const open = (id) => {
+    const operation = document.getElementById(id);
+    if (operation?.matches(OPERATION)) set(operation, true);
+  };
+  // The script that watches for elements is loaded after this one.
+  document.addEventListener("DOMContentLoaded", () =>
+    insertionQ(OPERATION).every((operation) => set(operation, operation.id === decodeURIComponent(location.hash.slice(1)))));
+  const follow = (event) => {
+    const heading = event.target.closest(`${OPERATION} h2`);
+    if (heading && event.type === "click") {
+      const operation = heading.closest(OPERATION);
+      set(operation, !operation.hasAttribute("data-open"));
+    }
+    const item = event.target.closest("[data-item-id]");
+    if (item && (event.type === "click" || event.key === "Enter")) open(item.dataset.itemId);
+  };
+  for (const type of ["click", "keydown"]) document.addEventListener(type, follow, true);
+  addEventListener("hashchange", () => open(decodeURIComponent(location.hash.slice(1))));
+
+  // ReDoc has no dark colours of its own; redoc-init.js reads these settings after this file.
+  if (!matchMedia("(prefers-color-scheme: dark)").matches) return;
+  const settings = document.getElementById("redoc-settings");
+  const [ink, soft, card, line, accent] = ["#e6edf3", "#9fb0c0", "#172230", "#2a394a", "#5fd3a6"];
+  const theme = {
+    colors: {
+      primary: { main: accent }, success: { main: accent }, error: { main: "#ff8a80" },
+      text: { primary: ink, secondary: soft }, border: { dark: line, light: line }, gray: { 50: card, 100: line },
+      responses: { success: { color: accent, backgroundColor: card, tabTextColor: "#2e9468" }, error: { color: "#ff8a80", backgroundColor: card, tabTextColor: "#d9534f" } },
+    },
+    schema: { nestedBackground: card, linesColor: line, typeNameColor: soft, typeTitleColor: soft, requireLabelColor: "#ff8a80", arrow: { color: soft } },
+    typography: { code: { color: accent, backgroundColor: card }, links: { color: accent, visited: accent, hover: ink } },
+    sidebar: { backgroundColor: card, textColor: ink, activeTextColor: accent },
+    fab: { backgroundColor: card, color: accent },
+  };
+  settings.textContent = JSON.stringify({ ...JSON.parse(settings.textContent), theme: JSON.stringify(theme) });
+})();

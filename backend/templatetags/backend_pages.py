@@ -1,0 +1,36 @@
+"""What the image's pages share, for templates of Django's engine."""
+
+from pathlib import Path
+from typing import Any
+
+import rest_framework
+from django import template
+from django.conf import settings
+from django.template import loader
+from django.template.context import RequestContext
+from django.urls import get_script_prefix
+
+from backend.pages.bar import bar
+
+register = template.Library()
+
+
+register.simple_tag(get_script_prefix, name="site_home")
+
+
+@register.inclusion_tag("backend/bar.html", takes_context=True)
+def site_bar(context: RequestContext) -> dict[str, Any]:
+    """The bar above every page, with who is logged in."""
+    return {"bar": bar(get_script_prefix(), context.request, context.request.user)}
+
+
+@register.simple_tag
+def site_name() -> str:
+    return str(settings.PROJECT_NAME)
+
+
+@register.simple_tag
+def api_page_is_stock() -> bool:
+    """Whether the browsable API has no template of a team's own, whose bar would be the one."""
+    page: Any = loader.get_template("rest_framework/api.html")  # its stubs lack the origin
+    return Path(page.origin.name).is_relative_to(Path(rest_framework.__file__).parent)

@@ -22,6 +22,7 @@ from backend.http.negotiation import FormatsMixin
 from backend.lists.parameters import KnownParametersMixin, unwatched
 from backend.pages.bar import bar
 from backend.pages.landing import render
+from backend.pages.names import plural
 from backend.pages.policy import policy_with_scripts
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class MapMixin(FormatsMixin, KnownParametersMixin, _ViewSet):
             return None
         query = self.tile_query()
         return {
-            "title": str(self.get_queryset().model._meta.verbose_name_plural),
+            "title": plural(self.get_queryset().model),
             "filters": query.lstrip("?"),
             **{name: url + query for name, url in urls.items()},
         }

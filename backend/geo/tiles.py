@@ -36,6 +36,7 @@ from backend.geo.sql import checked_queryset
 from backend.geo.tile_geometry import geometry_name, refuse_rounded
 from backend.geo.tile_sql import Layer
 from backend.http import caching
+from backend.pages.names import plural
 
 MEDIA_TYPE = "application/vnd.mapbox-vector-tile"
 MOST_ZOOM = 30  # 2 cm a tile; TileJSON 3.0.0 allows no more
@@ -94,7 +95,7 @@ class TilesMixin(StoredTextMixin, MapMixin):
         properties, zooms = layer.columns().properties, (self.tile_min_zoom, self.tile_max_zoom)
         content = {
             "tilejson": "3.0.0",
-            "name": str(layer.queryset.model._meta.verbose_name_plural),
+            "name": plural(layer.queryset.model),
             "tiles": [self._tile_url() + self.tile_query()],
             "minzoom": zooms[0],
             "maxzoom": zooms[1],

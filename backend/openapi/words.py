@@ -10,6 +10,8 @@ from drf_yasg import openapi
 from drf_yasg.inspectors import FieldInspector, NotHandled
 from rest_framework import serializers
 
+from backend.pages.names import plural
+
 if TYPE_CHECKING:
     from django.db.models import Field, ForeignObjectRel
 
@@ -84,7 +86,7 @@ def summarized(view: Any, model: type[Model] | None, description: str) -> tuple[
     """A line that tells an operation from the view's others, and what more there is to say."""
     action = getattr(view, "action", None)
     if action in SUMMARIES and model is not None:
-        one, many = model._meta.verbose_name, model._meta.verbose_name_plural
+        one, many = model._meta.verbose_name, plural(model)
         return SUMMARIES[action].format(one=one, many=many)[:LONGEST_SUMMARY], description
     first, _, others = description.partition("\n\n")
     line = " ".join(first.split()).removesuffix(".")

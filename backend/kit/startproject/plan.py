@@ -39,7 +39,9 @@ class Project:
 
     @property
     def project_title(self) -> str:
-        return self.project_name.replace("-", " ").replace("_", " ").capitalize()
+        words = self.project_name.replace("_", "-").split("-")
+        title = " ".join("API" if word == "api" else word for word in words)
+        return title[0].upper() + title[1:]
 
     def context(self) -> dict[str, object]:
         names = (*self.__dataclass_fields__, "project_title")

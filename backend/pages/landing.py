@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import functools
-from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
 
-from django.apps import apps
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template import Context, Engine
-from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
-from rest_framework.schemas.generators import EndpointEnumerator
+from django.urls import NoReverseMatch, get_script_prefix, reverse
 
 from backend.health.checks import database_states
+from backend.pages import resources
 from backend.pages.bar import bar
 from backend.pages.policy import POLICY
 
@@ -35,8 +31,9 @@ def render(template: str, values: dict[str, object]) -> str:
 
 
 def landing_page(request: HttpRequest) -> HttpResponse:
-    """``GET /``: name, version, databases and their state, endpoints, links."""
+    """``GET /``: name, version, the API's lists, further endpoints, links, databases."""
     prefix = get_script_prefix()
+    states = database_states()
     links = [
         (
             "API documentation",
@@ -56,15 +53,15 @@ def landing_page(request: HttpRequest) -> HttpResponse:
                 "name": settings.PROJECT_NAME,
                 "version": settings.PROJECT_VERSION,
                 "debug": settings.DEBUG,
-                "databases": database_states(),
-                "endpoints": [
+                "databases": states,
+                "cards": resources.cards(request, ask=all(each.ok for each in states)),
+                "others": [
                     {
                         "path": prefix + path.lstrip("/"),
                         "methods": methods,
                         "link": "{" not in path,
-                        "map": (page := maps().get(path)) and prefix + page.lstrip("/"),
                     }
-                    for path, methods in endpoints()
+                    for path, methods in resources.others()
                 ],
                 "links": [link for link in links if link[2]],
             },
@@ -77,40 +74,6 @@ def icon(request: HttpRequest) -> HttpResponse:
     """``GET /favicon.ico``: every browser asks, for the admin and the documentation too."""
     headers = {"Cache-Control": "max-age=86400"}
     return HttpResponse((_FOLDER / "icon.svg").read_bytes(), "image/svg+xml", headers=headers)
-
-
-@functools.cache
-def endpoints() -> list[tuple[str, list[str]]]:
-    """The API's paths, each with its methods, in alphabetical order."""
-    if not apps.is_installed("rest_framework"):
-        return []
-    found = defaultdict(list)
-    for path, method, _ in EndpointEnumerator().get_api_endpoints():
-        found[path].append(method)
-    return sorted(found.items())
-
-
-@functools.cache
-def maps() -> dict[str, str]:
-    """The page with a map of an endpoint's data, by the path of its list."""
-    found = {}
-    for path, _, view in EndpointEnumerator().get_api_endpoints() if endpoints() else ():
-        # A MapMixin, looked at without an import: that module is for those that use it.
-        if hasattr(view.cls, "get_map") and _lists(view):
-            page = f"{path.rstrip('/')}/map"
-            found[path] = page if _resolves(page) else f"{page}/"
-    return {path: page for path, page in found.items() if _resolves(page)}
-
-
-def _lists(view: Callable[..., object]) -> bool:
-    return "list" in getattr(view, "actions", {}).values()
-
-
-def _resolves(path: str) -> bool:
-    try:
-        return getattr(resolve(path).func, "actions", {}).get("get") == "map"
-    except Resolver404:
-        return False
 
 
 def _url(name: str, **kwargs: str) -> str | None:

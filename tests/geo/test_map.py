@@ -197,9 +197,9 @@ def test_browsable_api_on_a_phone_is_not_wider_than_the_screen_by_its_map(visit)
 
 def test_start_page_links_to_the_maps(visit):
     page = visit("/")
-    row = page.locator("tr", has=page.get_by_role("link", name="/tiles/stops/", exact=True))
+    card = page.locator("li", has=page.get_by_role("link", name="/tiles/stops/", exact=True))
     picture(page, "landing-maps")
-    row.get_by_role("link", name="Map").click()
+    card.get_by_role("link", name="Map").click()
     page.wait_for_url("**/tiles/stops/map/")
     drawn(page)
 

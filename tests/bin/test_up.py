@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import uuid
@@ -47,6 +48,25 @@ class Up:
         return requests.get(f"http://{host}:{self.port}{path}", timeout=10)
 
 
+def printed_account(done: subprocess.CompletedProcess[str]) -> tuple[str, str]:
+    found = re.search(r"admin: log in as (\w+), password (\w+)$", done.stdout, re.MULTILINE)
+    assert found, done.stdout
+    return found[1], found[2]
+
+
+def assert_logs_in(up: Up, username: str, password: str) -> None:
+    """Through the admin's own form."""
+    with requests.Session() as browser:
+        page = f"http://localhost:{up.port}/admin/"
+        form = browser.get(page, timeout=10).text
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', form)
+        assert token, form
+        fields = {"username": username, "password": password, "next": "/admin/"}
+        fields["csrfmiddlewaretoken"] = token[1]
+        answer = browser.post(f"{page}login/", data=fields, headers={"Referer": page}, timeout=10)
+        assert "Site administration" in answer.text
+
+
 @pytest.fixture(scope="module")
 def up(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     folder = tmp_path_factory.mktemp("user") / "backend-docker-django"
@@ -77,6 +97,60 @@ def test_without_an_engine_it_serves_the_same_and_data_survives_a_stop(up: Up) -
     assert "superuser 'ada' exists and is left as it is" in log
     assert "static files are unchanged" in log
     assert up("--stop", **NO_ENGINE).returncode == 0
+
+
+def test_without_an_engine_the_example_has_data_filters_documentation_and_an_account(
+    up: Up,
+) -> None:
+    done = up("--native")
+    assert done.returncode == 0, done.stderr
+    assert "Maps need PostGIS: start Docker" in done.stdout
+    assert "/map/" not in done.stdout
+    assert up.get("/api/stops/").json()["count"] == 52
+    (stop,) = up.get("/api/stops/?name=lloyd").json()["results"]
+    assert stop["name"] == "Lloyd Center"
+    assert "52 rows" in up.get("/").text
+    assert "/stops/" in up.get("/swagger.json").json()["paths"]
+    username, password = printed_account(done)
+    assert_logs_in(up, username, password)
+    state = up.folder / ".local"
+    assert (state / "account.env").stat().st_mode & 0o777 == 0o600
+    assert password in (state / "account.env").read_text()
+    assert password not in (state / "api.log").read_text()
+    # What is changed stays, and the password that no longer fits is not printed.
+    url, login = f"http://localhost:{up.port}/api/stops/1/", (username, password)
+    assert requests.delete(url, auth=login, timeout=10).status_code == 204
+    code = "from django.contrib.auth.models import User as U; u = U.objects.get(username='admin'); "
+    code += "u.set_password('another'); u.save()"
+    changed = subprocess.run(
+        [up.folder / ".venv/bin/python", "manage.py", "shell", "--command", code],
+        cwd=state / "code",
+        env={**os.environ, "DATA_DIR": str(up.folder / "data")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert changed.returncode == 0, changed.stderr
+    again = up("--native")
+    assert "admin: admin has another password than at first" in again.stdout
+    assert password not in again.stdout
+    assert up.get("/api/stops/").json()["count"] == 51
+    assert up("--stop", **NO_ENGINE).returncode == 0
+
+
+def test_settings_of_the_clone_itself_take_the_place_of_the_example(up: Up) -> None:
+    own = up.folder / "local_settings"
+    own.mkdir()
+    try:
+        (own / "settings.py").write_text("PROJECT_NAME = 'Of this clone'\n")
+        done = up("--native")
+        assert done.returncode == 0, done.stderr
+        assert "api/stops" not in done.stdout
+        assert "Of this clone" in up.get("/").text
+    finally:
+        up("--stop", **NO_ENGINE)
+        (own / "settings.py").unlink()
+        own.rmdir()
 
 
 def test_stop_ends_no_strangers_process_whose_number_a_stale_file_has(up: Up) -> None:
@@ -113,8 +187,17 @@ def test_port_in_use_unknown_flag_and_missing_engine_are_told_apart(up: Up) -> N
 @pytest.mark.engine
 def test_with_postgis_data_survives_a_stop(up: Up) -> None:
     try:
-        first = up("--postgis")
+        first = up()
         assert first.returncode == 0, first.stderr
+        assert f"http://localhost:{up.port}/api/stops/map/" in first.stdout
+        username, password = printed_account(first)
+        assert_logs_in(up, username, password)
+        assert password not in _compose(up, "logs", "api")
+        box = up.get("/api/stops/?in_bbox=-122.66,45.52,-122.65,45.54").json()
+        assert [row["id"] for row in box["results"]["features"]] == [13]
+        assert up.get("/api/stops/map/").status_code == 200
+        assert up.get("/api/stops/tiles/0/0/0/").content
+        assert len(up.get("/api/stops.csv").text.splitlines()) == 53
         listens = ["docker", "compose", "--project-name", up.project, "port", "api", "8000"]
         published = subprocess.check_output(listens, cwd=up.folder, text=True)
         assert published.strip() == f"127.0.0.1:{up.port}"
@@ -129,10 +212,21 @@ def test_with_postgis_data_survives_a_stop(up: Up) -> None:
             "from django.contrib.auth.models import User as U; from django.db import connection; "
             "print(U.objects.count(), connection.ops.postgis_lib_version()[0])",
         )
-        assert asked.stdout.strip() == "1 3", asked.stderr
+        assert asked.stdout.strip() == "2 3", asked.stderr
         assert up.get("/health/ready").json()["phase"] == "ready"
+        (up.folder / ".local" / "postgis.env").rename(up.folder / "elsewhere.env")
+        unknown = up("--postgis")
+        assert unknown.returncode == 1, unknown.stdout
+        problem, fix = unknown.stderr.splitlines()
+        assert problem.startswith("ERROR: There is a database of an earlier bin/up")
+        assert fix.endswith("docker compose down --volumes")
     finally:
         remove_project(up.project)
+
+
+def _compose(up: Up, *arguments: str) -> str:
+    command = ["docker", "compose", "--project-name", up.project, *arguments]
+    return subprocess.check_output(command, cwd=up.folder, text=True)
 
 
 def _manage(up: Up, code: str) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,13 @@
+"""Run by bin/up in `manage.py shell`: gives the example its data, and looks at the account."""
+
+import os
+
+from django.contrib.auth import authenticate
+from django.core.management import call_command
+from transit.models import Route
+
+if not Route.objects.exists():
+    # Without geometry there are no fields for it.
+    call_command("loaddata", "city", ignore=True, verbosity=0)
+name, password = (os.environ[f"DJANGO_SUPERUSER_{each}"] for each in ("USERNAME", "PASSWORD"))
+print("account as given" if authenticate(username=name, password=password) else "account changed")

@@ -217,6 +217,8 @@ class CursorPagination(pagination.CursorPagination):
             try:
                 position: Any = cursor.position  # a text: the stubs call it a number
                 texts = json.loads(position)
+                if not isinstance(texts, list):
+                    raise ValueError(position)
                 pairs = zip(self.told, texts, strict=True)
                 self.values = [term.value(text) for term, text in pairs]
             except (ValidationError, ValueError, ArithmeticError, TypeError, RecursionError):

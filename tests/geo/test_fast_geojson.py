@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
-import django
 import orjson
 import pytest
 from django.conf import settings
@@ -26,23 +25,10 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
-from backend.conf import geolibs
+from tests.support.configured import configure
 
 if not settings.configured:
-    _gdal, _geos = geolibs.locate()
-    settings.configure(
-        GDAL_LIBRARY_PATH=_gdal,
-        GEOS_LIBRARY_PATH=_geos,
-        INSTALLED_APPS=[
-            "django.contrib.contenttypes",
-            "django.contrib.auth",
-            "django.contrib.gis",
-            "rest_framework",
-            "rest_framework_gis",
-        ],
-        USE_TZ=True,
-    )
-    django.setup()
+    configure()
 
 from django.contrib.gis import gdal
 from django.contrib.gis.db import models

@@ -26,7 +26,7 @@ NOBODY = {
     "POSTGRES_NAME": "api",
     "POSTGRES_USER": "api",
     "POSTGRES_PASSWORD": "of-no-server",
-    "DJANGO_SECRET_KEY": "of-the-tests-and-as-long-as-django-wants-it",
+    "DJANGO_SECRET_KEY": "of-the-tests-and-as-long-as-django-wants-it" * 2,
 }
 SUPERUSER = {"DJANGO_SUPERUSER_USERNAME": "ada", "DJANGO_SUPERUSER_PASSWORD": "never-in-a-log-7"}
 
@@ -263,6 +263,7 @@ def test_server_that_is_silent_after_the_login_is_waited_for_no_longer_than_any_
         env=postgis.env(postgis.database(), **off, **place),
         options=["--network", postgis.network],
     )
+    container.may_log("did not answer for")
     if text == "CREATE TABLE":
         until(lambda: "still migrating database 'default', 10 s" in container.logs(), "it says so")
         assert container.running
@@ -315,6 +316,7 @@ def test_each_step_can_be_switched_off(containers, tmp_path):
     container = containers.start(
         env={**NOBODY, **off}, mounts={tmp_path: "/code/local_settings"}
     ).wait_until_serving()
+    container.may_log("connection to server at")
     log = container.logs()
     assert "boot: ready to serve" in log
     assert not re.search("waiting|answers|migrat|static", log)
@@ -370,6 +372,8 @@ def test_each_alias_with_managed_models_is_migrated_and_makemigrations_never_run
     env = postgis.env(default, CENSUS_DATABASE_URL=url, DEBUG="true", PYTHONDONTWRITEBYTECODE="1")
     place = ["--network", postgis.network]
     api = containers.start(env=env, options=place, mounts=mounts).wait_until_ready()
+
+    api.may_log("has model changes without a migration", "has models and no migrations")
 
     lines = boot_lines(api)
     assert "boot: migrating database 'default'" in lines

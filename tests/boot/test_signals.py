@@ -26,7 +26,7 @@ NOBODY = {
     "POSTGRES_NAME": "api",
     "POSTGRES_USER": "api",
     "POSTGRES_PASSWORD": "of-no-server",
-    "DJANGO_SECRET_KEY": "of-the-tests-and-as-long-as-django-wants-it",
+    "DJANGO_SECRET_KEY": "of-the-tests-and-as-long-as-django-wants-it" * 2,
     "DB_WAIT_TIMEOUT": "300",
 }
 STUCK = {

@@ -43,6 +43,7 @@ class Case:
     command: tuple[str, ...] = ()
     env: dict[str, str] = field(default_factory=dict)
     options: tuple[str, ...] = ()
+    logs: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.name
@@ -60,7 +61,11 @@ CASES = [
     ),
     Case("shell form", ("/bin/sh", "-c", "gunicorn backend.wsgi --bind 0.0.0.0:9100")),
     Case("configuration of its own", ("gunicorn", "backend.wsgi", "-c", "/run/mounted/own.py")),
-    Case("runserver", ("python", "-Wall", "manage.py", "runserver", "127.0.0.1:9200")),
+    Case(
+        "runserver",
+        ("python", "-Wall", "manage.py", "runserver", "127.0.0.1:9200"),
+        logs=("DeprecationWarning", "This is a development server"),
+    ),
     Case("server of another kind", ("uvicorn", "team.asgi:application")),
     Case("worker", ("celery", "--app", "team", "worker")),
     Case("below Docker's init", ("celery", "worker"), options=("--init",)),
@@ -71,6 +76,7 @@ CASES = [
         # To collect them into an empty folder takes most of a minute.
         env={"COLLECTSTATIC": "false"},
         options=("--read-only", "--tmpfs", "/data:mode=777", "--tmpfs", "/dev/shm:ro"),
+        logs=("No directory at: /data/static/",),
     ),
 ]
 
@@ -100,6 +106,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], S
     def run(case: Case) -> Seen:
         options = (OFTEN, *case.options)
         started = containers.start(*case.command, env=case.env, mounts=mounts, options=options)
+        started.may_log(*case.logs)
         try:
             until(lambda: health(started) == "healthy", f"{case} is healthy")
             hanging = asked_while_it_hangs(started) if case.name in HANGING else ""
@@ -163,6 +170,7 @@ def test_server_below_a_script_is_warned_of_and_asked(
     container = containers.start("./start.sh", mounts=mounts)
     through_the_image = containers.start("./start.sh", ENTRY_POINT, mounts=mounts)
     warning = "gunicorn was started by './start.sh', which the image does not see into"
+    container.may_log(warning)
     until(lambda: warning in container.logs(), "the warning")
     assert container.logs().count(warning) == 1
     assert asked(container) == "0"

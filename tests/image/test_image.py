@@ -196,7 +196,8 @@ def test_dev_target_stores_geometry_in_sqlite_and_reloads(containers: Containers
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("sqlite (5")
-    server = containers.start(image=DEV_IMAGE).wait_until_ready()
+    server = containers.start(image=DEV_IMAGE).may_log("This is a development server")
+    server.wait_until_ready()
     assert "Watching for file changes" in server.logs()
     assert server.get("/").status_code == 200
     assert "debug mode" in server.get("/").text

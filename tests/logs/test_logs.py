@@ -84,12 +84,15 @@ LOGGING = {
     "root": {"handlers": ["err"], "level": "WARNING"},
 }
 """
+# What comes of these views, and of requests that are none.
+LOGGED = ("/boom/", "old ways", "transit", "in thread", "SIGKILL", "Invalid request from")
 SUPERUSER = {"DJANGO_SUPERUSER_USERNAME": "ada", "DJANGO_SUPERUSER_PASSWORD": "never-in-a-log-7"}
 
 
 def start(containers: Containers, folder: Path, settings: str = "", **env: str) -> Container:
     """A container with the views above, in one process of four threads."""
     write(folder, {"local_settings/urls.py": URLS, "local_settings/settings.py": settings})
+    containers.may_log(*LOGGED)
     return containers.start(
         env={"WEB_CONCURRENCY": "1", **env},
         mounts={folder / "local_settings": "/code/local_settings:ro"},

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import requests
 
+from tests.support import logs
+
 IMAGE = os.environ.get("IMAGE", "backend-docker-django:local")
 POSTGIS_IMAGE = os.environ.get("POSTGIS_IMAGE", "backend-docker-django-postgis:local")
 # The names that users know them by.
@@ -87,8 +89,11 @@ def remove_project(project: str) -> None:
 class Container:
     """A container in the background, with its name, logs and published port 8000."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, expected: list[str] | None = None) -> None:
+        """``expected`` is in the logs of all containers of a test; None: nobody reads this log."""
         self.name = name
+        self._expected = expected
+        self._own: list[str] = []
         self.session = requests.Session()
         self._published: dict[int, str] = {}
 
@@ -168,9 +173,26 @@ class Container:
             raise AssertionError(f"{error}\n{self.logs()}") from None
         return self
 
+    def may_log(self, *texts: str) -> Container:
+        """Let its log have warnings, errors and tracebacks that contain one of these texts."""
+        self._own += texts
+        return self
+
     def remove(self) -> None:
+        """Remove it; fail when its log has a warning, an error or a traceback of another kind."""
         self.session.close()
+        troubles = []
+        if self._expected is not None:
+            troubles = logs.unexpected(self._last_log(), [*self._expected, *self._own])
         docker("rm", "--force", "--volumes", self.name, check=False)
+        if troubles:
+            title = f"{self.name} logged what no test expects; Container.may_log() allows it:"
+            raise AssertionError("\n".join([title, *troubles]))
+
+    def _last_log(self) -> str:
+        """What it has logged, whatever the bytes; nothing when the test has removed it."""
+        done = docker("logs", self.name, check=False, errors="replace")
+        return "" if done.returncode else done.stdout + done.stderr
 
 
 class Containers:
@@ -180,6 +202,11 @@ class Containers:
         self.started: list[Container] = []
         self.volumes: list[str] = []
         self.images: list[str] = []
+        self.expected: list[str] = []
+
+    def may_log(self, *texts: str) -> None:
+        """``Container.may_log`` of all its containers, started or not."""
+        self.expected += texts
 
     def build(self, folder: Path, *flags: str) -> str:
         """Build the Dockerfile in ``folder``; the image's name."""
@@ -210,7 +237,9 @@ class Containers:
             # Every few seconds a process in each container: half a core where ten are up.
             arguments.append("--no-healthcheck")
         docker(*arguments, image, *command)
-        container = Container(name)
+        # PostgreSQL's errors are those of statements that the API answers for.
+        is_read = image != POSTGIS_IMAGE and logs.are_read()
+        container = Container(name, self.expected if is_read else None)
         self.started.append(container)
         return container
 
@@ -233,12 +262,14 @@ class Containers:
             raise AssertionError(f"did not end within {patience} s:\n{container.logs()}") from None
 
     def clean(self) -> None:
-        for container in self.started:
-            container.remove()
-        for volume in self.volumes:
-            docker("volume", "rm", "--force", volume, check=False)
-        for image in self.images:
-            docker("rmi", "--force", image, check=False)
+        """Remove everything, what was made last first, whichever log fails the test."""
+        with contextlib.ExitStack() as stack:
+            for image in self.images:
+                stack.callback(docker, "rmi", "--force", image, check=False)
+            for volume in self.volumes:
+                stack.callback(docker, "volume", "rm", "--force", volume, check=False)
+            for container in self.started:
+                stack.callback(container.remove)
 
 
 def _flags(env: Mapping[str, str] | None, mounts: Mapping[str | Path, str] | None) -> list[str]:

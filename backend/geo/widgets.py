@@ -7,13 +7,23 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from django.apps import apps
 from django.contrib import gis
+from django.contrib.gis.db.models.fields import BaseSpatialField
 from django.contrib.gis.forms.widgets import OpenLayersWidget, OSMWidget
+from django.contrib.gis.geos import MultiPolygon, Polygon
+from django.db.models import QuerySet
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from backend.geo import srid
 
 logger = logging.getLogger("backend.geo")
 
@@ -26,6 +36,9 @@ TEMPLATE = "backend/map_widget.html"
 # OSMWidget's longitude, latitude and zoom where a team sets none. They stay on the class, for
 # templates of a team's own that extend Django's.
 DJANGOS_PLACE = (5, 47, 12)
+# Rows that an empty map of the admin begins at: enough to see where a team works, few enough to
+# read whatever their shapes are.
+LATEST = 50
 
 
 def install() -> None:
@@ -41,16 +54,71 @@ def install() -> None:
     media.css = {"all": (*styles, "backend/map-widget.css")}
     media.js = (*map(_own, media.js), "backend/map-base.js", "backend/map-widget.js")
     OpenLayersWidget.template_name = OSMWidget.template_name = TEMPLATE
+    if apps.is_installed("django.contrib.admin"):
+        _tell_rows_to_widgets()
 
 
-def place_attributes(*place: float | str | None) -> str:
-    """``data-lon``, ``data-lat`` and ``data-zoom`` where a map begins, or nothing: the world.
+def _tell_rows_to_widgets() -> None:
+    """Let the widgets of the admin know the rows that its user sees: a map begins there."""
+    from django.contrib.admin.options import BaseModelAdmin  # needs the registry of apps
+    from django.contrib.gis.admin.options import GeoModelAdminMixin  # asks no other for a geometry
 
-    Django's own place is one in France, which a map without streets does not show. Widgets other
-    than OSMWidget have none: a template then gives empty strings.
+    for admin in (BaseModelAdmin, GeoModelAdminMixin):
+        setattr(admin, "formfield_for_dbfield", _with_rows(admin.formfield_for_dbfield))  # noqa: B010
+
+
+def _with_rows(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def formfield_for_dbfield(self: Any, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        field = original(self, db_field, request, **kwargs)
+        widget = getattr(field, "widget", None)
+        if isinstance(db_field, BaseSpatialField) and isinstance(widget, OpenLayersWidget):
+            widget.attrs["rows_extent"] = _Extent(self, request, db_field)
+        return field
+
+    return formfield_for_dbfield
+
+
+class _Extent:
+    """Asks the database only once a map without a place needs it, and once for all of a page."""
+
+    do_not_call_in_templates = True
+
+    def __init__(self, admin: Any, request: Any, field: BaseSpatialField[Any, Any]) -> None:
+        self.admin, self.request, self.field = admin, request, field
+
+    @functools.cached_property
+    def text(self) -> str:
+        if not self.admin.has_view_permission(self.request):
+            return ""
+        return latest_extent(self.admin.get_queryset(self.request), self.field)
+
+
+def latest_extent(rows: QuerySet[Any], field: BaseSpatialField[Any, Any]) -> str:
+    """West, south, east and north of the latest rows, in degrees; empty where there are none."""
+    shapes = rows.exclude(**{field.name: None}).order_by("-pk").values_list(field.name, flat=True)
+    boxes = [Polygon.from_bbox(shape.extent) for shape in shapes[:LATEST] if not shape.empty]
+    system = max(field.srid, 0) or srid.WGS84  # without one they are taken for degrees
+    box = srid.lonlat(rows.db, system, MultiPolygon(boxes).extent) if boxes else None
+    return ",".join(f"{degrees:.6f}" for degrees in box or ())
+
+
+def place_attributes(
+    lon: float | str | None,
+    lat: float | str | None,
+    zoom: float | str | None,
+    rows_extent: _Extent | str = "",
+) -> SafeString | str:
+    """``data-lon``, ``data-lat`` and ``data-zoom``, or ``data-extent``: where a map begins.
+
+    A place of the team's choice, else where the latest rows are, else nothing: the world. Django's
+    own place is one in France. Widgets other than OSMWidget have none: a template then gives empty
+    strings.
     """
+    place = (lon, lat, zoom)
     if place == DJANGOS_PLACE or None in place or "" in place:
-        return ""
+        extent = rows_extent.text if isinstance(rows_extent, _Extent) else ""
+        return format_html('data-extent="{}"', extent) if extent else ""
     return format_html('data-lon="{}" data-lat="{}" data-zoom="{}"', *map(str, place))
 
 

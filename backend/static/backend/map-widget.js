@@ -6,6 +6,7 @@
   const DEGREES = "EPSG:4326";
   const DECIMALS = 6; // a finger's breadth
   const WORLD = [-170, -58, 180, 76]; // where land is that people live on
+  const NEAREST = 10; // meters per pixel: a quarter of a city around a single row
   const PAIR = /^\s*(-?[\d.]+)\s*[,;\s]\s*(-?[\d.]+)\s*$/;
 
   // The geometry that a text means, in degrees. Throws where it means none.
@@ -34,8 +35,11 @@
       const extent = ol.extent.createEmpty();
       this.featureCollection.forEach((feature) => ol.extent.extend(extent, feature.getGeometry().getExtent()));
       if (!ol.extent.isEmpty(extent) || this.featureCollection.getLength()) this.goTo(extent);
-      // Without a place of the team's choice, the world.
-      else if (!element.dataset.zoom) this.goTo(ol.proj.transformExtent(WORLD, DEGREES, this.map.getView().getProjection()));
+      // Without a place of the team's choice, where other rows are; without any, the world.
+      else if (!element.dataset.zoom) {
+        const start = element.dataset.extent?.split(",").map(Number) ?? WORLD;
+        this.goTo(ol.proj.transformExtent(start, DEGREES, this.map.getView().getProjection()), NEAREST);
+      }
       backendMap.name(this.map.getTargetElement(), element.dataset.mapLabel.replace("{name}", options.name));
       this.text?.addEventListener("change", () => this.take());
       this.text?.addEventListener("keydown", (event) => {
@@ -58,8 +62,8 @@
       });
     }
 
-    goTo(extent) {
-      this.map.getView().fit(extent, { padding: [24, 24, 24, 24], minResolution: 1 });
+    goTo(extent, minResolution = 1) {
+      this.map.getView().fit(extent, { padding: [24, 24, 24, 24], minResolution });
     }
 
     serializeFeatures() {

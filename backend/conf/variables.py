@@ -88,8 +88,8 @@ VARIABLES = {
             "tile URL",
             None,
             "Tile server for the background of the maps in the admin, in the browsable API, and "
-            "on the map pages. If unset, the maps show land outlines and a grid, and contact no "
-            "other host.",
+            "on the map pages. If unset, the maps show land, lakes, borders, places, and a "
+            "grid, and contact no other host.",
         ),
         Variable(
             "MAP_TILE_ATTRIBUTION",

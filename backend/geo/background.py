@@ -1,4 +1,4 @@
-"""What lies below the data on the image's maps: coarse outlines of the land, or a tile server."""
+"""What lies below the data on the image's maps: land, water and places, or a tile server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ def attributes() -> SafeString:
             settings.MAP_TILE_URL,
             settings.MAP_TILE_ATTRIBUTION,
         )
-    return format_html('data-land="{}"', static("backend/land/land.json"))
+    return format_html(
+        'data-land="{}" data-coast="{}" data-places="{}"',
+        *(static(f"backend/land/{name}.json") for name in ("land", "coast", "places")),
+    )
 
 
 def tile_origin() -> str:

@@ -19,6 +19,7 @@ from rest_framework.settings import api_settings
 
 from backend.geo import background
 from backend.http.negotiation import FormatsMixin
+from backend.lists import counting
 from backend.lists.parameters import KnownParametersMixin, unwatched
 from backend.pages.bar import bar
 from backend.pages.landing import render
@@ -76,7 +77,7 @@ class MapBrowsableAPIRenderer(BrowsableAPIRenderer):
         view, response = renderer_context["view"], renderer_context["response"]
         # Of other pages it would show other rows than they do.
         if response.status_code == 200 and view.request.method == "GET" and view.action == "list":
-            context["map"] = view.get_map()
+            context["map"] = view.counted_map()
             context["map_assets"] = assets()
         return context
 
@@ -106,13 +107,23 @@ class MapMixin(FormatsMixin, KnownParametersMixin, _ViewSet):
     def map(self, request: Request, **kwargs: Any) -> Response:
         """A map of what the viewset shows, for the same filters."""
         self.get_tile_layer().columns()  # what cannot be tiled says why, here
-        shown = self.get_map()
+        shown = self.counted_map()
         if shown is None:
             raise ImproperlyConfigured(
                 f"{type(self).__name__} has no URL for its tiles. Register it with a router from "
                 "REST framework."
             )
         return Response(shown)
+
+    def counted_map(self) -> dict[str, str] | None:
+        """``get_map``, with the number of rows for the legend."""
+        shown = self.get_map()
+        if shown is None:
+            return None
+        found = counting.count(self.get_tile_layer().queryset)
+        if found.older:
+            counting.tell_older(self.request)
+        return {**shown, "rows": str(found.rows), "estimated": "" if found.exact else "true"}
 
     def get_map(self) -> dict[str, str] | None:
         """Title, and the URLs of TileJSON, list and map; None where there can be no map."""

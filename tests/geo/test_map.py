@@ -46,6 +46,21 @@ BETWEEN_MERIDIANS = """async (zoom) => {
     target.remove();
     return Math.min(...at.slice(1).map((x, before) => x - at[before])) / label;
 }"""
+# Counts the pictures of points that the last frame drew.
+DRAWN_BY_A_FRAME = """
+    let points = 0;
+    const draw = CanvasRenderingContext2D.prototype.drawImage;
+    CanvasRenderingContext2D.prototype.drawImage = function (image, ...where) {
+        if (image.width < 20) points++;
+        return draw.call(this, image, ...where);
+    };
+    const frame = window.requestAnimationFrame.bind(window);
+    window.requestAnimationFrame = (callback) => frame((time) => {
+        points = 0;
+        callback(time);
+        if (points) window.pointsOfFrame = points;
+    });
+"""
 POINT, LINE = (11, 110, 79), (31, 95, 168)
 
 
@@ -104,6 +119,36 @@ def test_map_shows_the_filtered_features_only(visit, api: Api):
     page = visit("/tiles/stops/map/?lines=3&limit=2")
     assert drawn(page) == int(api.sql("SELECT count(*) FROM places_stop WHERE lines = 3"))
     assert "lines=3" in page.locator("main").inner_text()
+
+
+def test_legend_counts_the_filtered_rows(visit, api: Api):
+    page = visit("/tiles/stops/map/?lines=3")
+    shown = drawn(page)
+    assert page.locator(".tile-map-legend").inner_text() == f"Shows {shown} of {shown} stops."
+
+
+def test_point_in_a_corner_of_four_tiles_is_drawn_once(visit, api: Api):
+    """Half-transparent ones that are drawn by more than one tile are a seam."""
+    api.sql(
+        "INSERT INTO places_stop (name, open_now, geom) VALUES "
+        "('Corner', true, ST_SetSRID(ST_MakePoint(0.000001, 0.000001), 4326))"
+    )
+    try:
+        page = visit("/")
+        page.add_init_script(DRAWN_BY_A_FRAME)
+        page.goto(api.url("/tiles/stops/map/?name=Corner"))
+        assert drawn(page) == 1
+        assert page.evaluate("pointsOfFrame") == 1
+    finally:
+        api.sql("DELETE FROM places_stop WHERE name = 'Corner'")
+
+
+def test_map_names_places_and_draws_water_where_no_tile_server_is(visit, api: Api):
+    page = visit("/tiles/stops/map/")
+    drawn(page)
+    files = page.evaluate("performance.getEntriesByType('resource').map(one => one.name)")
+    assert any("/land/places." in name for name in files)
+    assert any("/land/coast." in name for name in files)
 
 
 def test_labels_of_meridians_do_not_touch(visit):

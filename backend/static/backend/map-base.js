@@ -4,11 +4,14 @@ const backendMap = (() => {
   "use strict";
 
   const COLOURS = {
-    light: { point: "#0b6e4f", line: "#1f5fa8", polygon: "#8a4b00", chosen: "#c2185b", halo: "#ffffff", grid: "rgba(27,39,51,.18)", ink: "#5a6b7b", land: "#f7f6f1", shore: "#c9c7bb" },
-    dark: { point: "#5fd3a6", line: "#7db7ff", polygon: "#f0b35a", chosen: "#ff6fa5", halo: "#131d28", grid: "rgba(230,237,243,.16)", ink: "#9fb0c0", land: "#1d2a3a", shore: "#3a4d63" },
+    light: { point: "#0b6e4f", line: "#1f5fa8", polygon: "#8a4b00", chosen: "#c2185b", halo: "#ffffff", water: "#eef2f5", grid: "rgba(27,39,51,.18)", ink: "#5a6b7b", land: "#f7f6f1", shore: "#c9c7bb", border: "#b9a9bd" },
+    dark: { point: "#5fd3a6", line: "#7db7ff", polygon: "#f0b35a", chosen: "#ff6fa5", halo: "#131d28", water: "#131d28", grid: "rgba(230,237,243,.16)", ink: "#9fb0c0", land: "#1d2a3a", shore: "#3a4d63", border: "#5d5570" },
   };
-  // The outlines are coarse: metres a pixel, below which they would be wrong by a finger's breadth.
-  const OUTLINES_FROM = 600;
+  // Outlines end where they would be wrong by a finger's breadth, in meters per pixel: the coarse ones
+  // are replaced by the detailed ones, and those by nothing.
+  const COARSE_FROM = 5000;
+  const DETAILED_FROM = 150;
+  const WHOLE_WORLD = 156543; // meters per pixel at zoom 0
   const DARK = matchMedia("(prefers-color-scheme: dark)");
 
   // A page that is light only, as the browsable API, keeps a light map; the admin has a switch.
@@ -22,6 +25,8 @@ const backendMap = (() => {
     const type = (feature.getType ? feature : feature.getGeometry()).getType();
     return type.includes("Point") ? "point" : type.includes("Line") ? "line" : "polygon";
   };
+
+  const between = (least, value, most) => Math.max(least, Math.min(value, most));
 
   // By kind and whether it is the chosen one: "point false".
   function styles(colours) {
@@ -38,7 +43,31 @@ const backendMap = (() => {
         );
       }
     }
+    made.points = points(colours);
     return made;
+  }
+
+  // Points grow with the zoom. The more crowded they are, the smaller they are and the more they let
+  // through, so that where most of them are is the darkest. A point that stands for others of a
+  // sample is as dark as they would be together.
+  function points(colours) {
+    const made = {};
+    return (zoom, crowd, sample) => {
+      const alone = crowd < 2;
+      const least = { radius: between(1.5, 1.5 + (zoom - 10) * 0.4, 4), alpha: between(0.06, (zoom - 7) * 0.05, 0.5) };
+      const radius = alone ? between(3.5, 4 + (zoom - 14) / 2, 6) : Math.max(least.radius, 4 * crowd ** -0.2);
+      // So that points cover as much as their squares are large.
+      const alpha = alone ? 1 : between(least.alpha, 60 / (Math.PI * radius ** 2 * crowd), 0.9);
+      const [size, opacity] = [Math.round(4 * radius) / 4, Math.round(50 * (1 - (1 - alpha) ** sample)) / 50];
+      return (made[`${size} ${opacity}`] ??= new ol.style.Style({
+        image: new ol.style.Circle({
+          radius: size,
+          fill: new ol.style.Fill({ color: [...ol.color.fromString(colours.point).slice(0, 3), opacity] }),
+          stroke: alone ? new ol.style.Stroke({ color: colours.halo, width: 1 }) : undefined,
+        }),
+        zIndex: 1,
+      }));
+    };
   }
 
   function graticule(colours) {
@@ -56,14 +85,54 @@ const backendMap = (() => {
     });
   }
 
-  function outlines(colours, url) {
+  function outlines(colours, url, range) {
+    const stroke = (color, lineDash) => new ol.style.Stroke({ color, width: 1, lineDash });
+    const land = new ol.style.Style({ fill: new ol.style.Fill({ color: colours.land }), stroke: stroke(colours.shore) });
+    const lakes = new ol.style.Style({ fill: new ol.style.Fill({ color: colours.water }), stroke: stroke(colours.shore), zIndex: 1 });
+    const borders = new ol.style.Style({ stroke: stroke(colours.border, [4, 3]), zIndex: 2 });
+    const made = { land, lakes, borders };
+    const format = new ol.format.TopoJSON({ layerName: "layer" });
     return new ol.layer.Vector({
-      source: new ol.source.Vector({ url, format: new ol.format.TopoJSON(), wrapX: false }),
-      minResolution: OUTLINES_FROM,
-      style: new ol.style.Style({
-        fill: new ol.style.Fill({ color: colours.land }),
-        stroke: new ol.style.Stroke({ color: colours.shore, width: 1 }),
-      }),
+      source: new ol.source.Vector({ url, format, wrapX: false }),
+      // Nearer than the outlines are right, all is land: hardly any data lies in water.
+      background: (resolution) => (resolution < DETAILED_FROM ? colours.land : undefined),
+      style: (feature, resolution) => (resolution < DETAILED_FROM ? null : made[feature.get("layer")]),
+      ...range,
+    });
+  }
+
+  // Names of places, the largest first; the more of them the nearer the map is.
+  function places(colours, url) {
+    const source = new ol.source.Vector({
+      wrapX: false,
+      loader: async (extent, resolution, projection, done, failed) => {
+        try {
+          const rows = await (await fetch(url)).json();
+          const features = rows.map(([name, ...lonlat], rank) => new ol.Feature({ geometry: new ol.geom.Point(ol.proj.fromLonLat(lonlat, projection)), name, rank }));
+          source.addFeatures(features);
+          done(features);
+        } catch {
+          failed();
+        }
+      },
+    });
+    const text = new ol.style.Text({
+      font: "600 12px system-ui, sans-serif",
+      fill: new ol.style.Fill({ color: colours.ink }),
+      stroke: new ol.style.Stroke({ color: colours.halo, width: 3 }),
+      padding: [6, 6, 6, 6],
+    });
+    const style = new ol.style.Style({ text });
+    return new ol.layer.Vector({
+      source,
+      declutter: true,
+      zIndex: 1, // above the data, which hides them where it is dense
+      style: (feature, resolution) => {
+        const zoom = Math.log2(WHOLE_WORLD / resolution);
+        if (feature.get("rank") > 8 * 2.3 ** zoom) return null;
+        text.setText(feature.get("name"));
+        return style;
+      },
     });
   }
 
@@ -84,9 +153,14 @@ const backendMap = (() => {
   function background(element) {
     const group = new ol.layer.Group();
     const draw = () => {
-      const { land, tileUrl, tileAttribution } = element.dataset;
+      const { land, coast, tileUrl, tileAttribution } = element.dataset;
       const colours = COLOURS[scheme(element)];
-      const below = tileUrl ? [tiles(tileUrl, tileAttribution)] : land ? [outlines(colours, land)] : [];
+      const world = () => [
+        outlines(colours, land, { minResolution: COARSE_FROM }),
+        outlines(colours, coast, { maxResolution: COARSE_FROM }),
+        places(colours, element.dataset.places),
+      ];
+      const below = tileUrl ? [tiles(tileUrl, tileAttribution)] : land ? world() : [];
       group.setLayers(new ol.Collection([...below, graticule(colours)]));
     };
     draw();

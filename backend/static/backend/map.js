@@ -36,6 +36,72 @@
     facts.replaceChildren(line);
   }
 
+  // Per square of so many pixels points are counted, to see how crowded they are.
+  const SQUARE = 8;
+  const WHOLE_WORLD = 156543; // meters per pixel at zoom 0
+  const ERROR = 3; // OpenLayers' TileState
+
+  const level = (resolution) => Math.round(Math.log2(WHOLE_WORLD / resolution));
+  const isPoint = (feature) => feature.getType() === "Point";
+
+  // A tile has the points around it too. Half-transparent ones that were drawn twice would be a seam.
+  function isInside(feature, [west, south, east, north]) {
+    if (!isPoint(feature)) return true;
+    const [x, y] = feature.getFlatCoordinates();
+    const edge = WHOLE_WORLD * 128 - 1; // where no other tile follows
+    return (x >= west || west < -edge) && (x < east || east > edge) && y >= south && y < north;
+  }
+
+  // Tiles as the API sends them. It says which are samples, and how crowded points are depends on that.
+  class Crowd {
+    constructor() {
+      this.samples = new WeakMap(); // of features: one of so many is drawn
+      this.levels = new Map(); // points for each square that has some
+      this.onChange = () => {};
+    }
+
+    load(tile, url, format) {
+      tile.setLoader(async (extent, resolution, projection) => {
+        try {
+          const answer = await fetch(url);
+          if (!answer.ok) throw new Error(answer.statusText);
+          const sample = Number(answer.headers.get("X-Tile-Sample")?.split("/")[1] ?? 1);
+          const body = await answer.arrayBuffer();
+          const features = format.readFeatures(body, { extent, featureProjection: projection });
+          const inside = features.filter((feature) => isInside(feature, extent));
+          this.count(inside, sample, resolution);
+          tile.setFeatures(inside);
+        } catch {
+          tile.setState(ERROR);
+        }
+      });
+    }
+
+    count(features, sample, resolution) {
+      const squares = new Set();
+      let points = 0;
+      for (const feature of features) {
+        if (sample > 1) this.samples.set(feature, sample);
+        if (!isPoint(feature)) continue;
+        const [x, y] = feature.getFlatCoordinates();
+        squares.add(`${Math.floor(x / resolution / SQUARE)} ${Math.floor(y / resolution / SQUARE)}`);
+        points++;
+      }
+      const crowd = (points * sample) / (squares.size || 1);
+      if (crowd <= this.at(resolution)) return;
+      this.levels.set(level(resolution), crowd);
+      this.onChange();
+    }
+
+    at(resolution) {
+      return this.levels.get(level(resolution)) ?? 1;
+    }
+
+    of(feature) {
+      return this.samples.get(feature) ?? 1;
+    }
+  }
+
   async function read(url) {
     const answer = await fetch(url, { headers: { Accept: "application/json" } });
     if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
@@ -49,10 +115,12 @@
   }
 
   // What is drawn, and where: the layer, the projection of the view, the extent to begin with.
-  async function ofTiles(url, style) {
+  async function ofTiles(url, style, crowd) {
     const tilejson = await read(url);
+    const format = new ol.format.MVT();
     const source = new ol.source.VectorTile({
-      format: new ol.format.MVT(),
+      format,
+      tileLoadFunction: (tile, address) => crowd.load(tile, address, format),
       url: tilejson.tiles[0],
       minZoom: tilejson.minzoom,
       maxZoom: tilejson.maxzoom,
@@ -76,14 +144,41 @@
     return { layer, seen, projection, extent: degrees ? square([west, south, east, north]) : source.getExtent() };
   }
 
-  async function build(element, facts, target) {
+  const number = (value) => Math.round(value).toLocaleString("en-US");
+
+  // What is drawn, of how many, and that it is a sample if it is one.
+  function explain(element, features, crowd) {
+    const { title, rows, estimated } = element.dataset;
+    const swatches = [...new Set(features.map(backendMap.kind))].map((kind) => {
+      const swatch = document.createElement("span");
+      swatch.className = `tile-map-swatch tile-map-${kind}`;
+      return swatch;
+    });
+    const samples = features.map((feature) => crowd.of(feature));
+    const most = samples.reduce((one, other) => Math.max(one, other), 1);
+    const total = rows === undefined ? "" : ` of ${estimated ? "about " : ""}${number(rows)}`;
+    const parts = [`Shows ${number(features.length)}${total} ${title}.`];
+    if (most > 1) {
+      const all = samples.reduce((one, other) => one + other, 0);
+      parts.push(`This is a sample: about ${number(all)} are here, and where they are densest the map shows 1 of ${most}. Zoom in to see all.`);
+    }
+    return [...swatches, parts.join(" ")];
+  }
+
+  async function build(element, facts, target, legend) {
     let made = backendMap.styles(backendMap.COLOURS[element.dataset.scheme]);
     let chosen = null;
     let pinned = false;
-    const style = (feature) => made[`${backendMap.kind(feature)} ${chosen !== null && key(feature) === chosen}`];
+    const crowd = new Crowd();
+    const style = (feature, resolution) => {
+      if (chosen !== null && key(feature) === chosen) return made[`${backendMap.kind(feature)} true`];
+      if (backendMap.kind(feature) !== "point") return made[`${backendMap.kind(feature)} false`];
+      return made.points(Math.log2(WHOLE_WORLD / resolution), crowd.at(resolution), crowd.of(feature));
+    };
     const { layer, seen, projection, extent } = element.features
       ? ofFeatures(element.features, style)
-      : await ofTiles(element.dataset.tilejson, style);
+      : await ofTiles(element.dataset.tilejson, style, crowd);
+    crowd.onChange = () => layer.changed();
     const plane = projection !== MERCATOR;
     const map = new ol.Map({
       target,
@@ -125,7 +220,9 @@
     });
     layer.getSource().on("tileloaderror", () => say(facts, "A part of the map could not be read from the API."));
     map.on("rendercomplete", () => {
-      element.dataset.features = new Set(seen(map.getView().calculateExtent()).map(key)).size;
+      const shown = new Map(seen(map.getView().calculateExtent()).map((feature) => [key(feature), feature]));
+      element.dataset.features = shown.size;
+      legend.replaceChildren(...explain(element, [...shown.values()], crowd));
     });
     backendMap.DARK.addEventListener("change", () => {
       element.dataset.scheme = backendMap.scheme(element);
@@ -142,9 +239,11 @@
     const facts = document.createElement("div");
     facts.className = "tile-map-facts";
     facts.setAttribute("aria-live", "polite");
-    element.append(target, facts);
+    const legend = document.createElement("p");
+    legend.className = "tile-map-legend";
+    element.append(target, legend, facts);
     try {
-      await build(element, facts, target);
+      await build(element, facts, target, legend);
     } catch (error) {
       say(facts, `The map cannot be shown: ${error.message}`);
       element.dataset.error = error.message;

@@ -66,6 +66,6 @@ class BackendConfig(AppConfig):
 
             features.install()
             if setting("FAST_GEOJSON"):
-                from backend.geo import fast
+                from backend.geo import fast_geojson
 
-                fast.install()
+                fast_geojson.install()

@@ -50,7 +50,7 @@ run_own_program() {
   become setpriv --reuid "$uid" --regid "$gid" --clear-groups -- python -m "$module" "$@"
 }
 
-# Below an init, as backend/boot/becoming.py does: these programs have no handlers of their own.
+# Below an init, as backend/boot/exec_command.py does: these programs have no handlers of their own.
 become() {
   local init=()
   if [[ $$ -eq 1 ]]; then init=(tini --); fi

@@ -6,7 +6,7 @@ import os
 import sys
 
 from backend.boot import commands
-from backend.boot.becoming import become
+from backend.boot.exec_command import become
 from backend.health import target
 
 SERVER = ["gunicorn", "backend.wsgi", "-c", commands.CONFIGURATION_FILE]

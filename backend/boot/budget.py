@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import DatabaseError, connections
 
-from backend.boot import patience
+from backend.boot import waiting
 from backend.conf.environment import Environment
 from backend.conf.errors import StartupError, one_line
 from backend.databases.needs import Need, aliases
@@ -139,7 +139,7 @@ def _server(place: str, found: list[str]) -> Server | None:
     if not opened:
         return None
     try:
-        with patience.asking(opened[0]), opened[0].cursor() as cursor:
+        with waiting.asking(opened[0]), opened[0].cursor() as cursor:
             cursor.execute(SLOTS)
             pid, most, reserved = cursor.fetchone()
     except DatabaseError as error:

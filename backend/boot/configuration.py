@@ -16,7 +16,7 @@ from django.core.checks.security.base import check_secret_key
 from django.utils.module_loading import import_string
 
 from backend import __version__
-from backend.conf import carried, overrides
+from backend.conf import image_packages, overrides
 from backend.conf.environment import current
 from backend.conf.errors import StartupError, explain, one_line
 from backend.conf.required import MAKE_A_KEY
@@ -58,7 +58,7 @@ def _overrides_found() -> str:
 
 def check_packages() -> None:
     """Raises StartupError if a child image downgraded a package, before an import fails."""
-    for package in carried.wrong():
+    for package in image_packages.wrong():
         raise StartupError(package.problem, package.fix)
 
 

@@ -8,7 +8,7 @@ import time
 from django.conf import settings
 from django.db import DatabaseError, OperationalError, connections
 
-from backend.boot import patience
+from backend.boot import waiting
 from backend.conf.errors import StartupError, one_line
 from backend.databases.needs import Need, aliases
 from backend.health.checks import OK, UNREACHABLE
@@ -44,7 +44,7 @@ def answers(alias: str) -> bool:
     if connection.vendor == "postgresql":
         connection.settings_dict["OPTIONS"]["connect_timeout"] = ONE_LOOK
     try:
-        with patience.limited(connection, 2 * ONE_LOOK):  # for the connection and its queries
+        with waiting.limited(connection, 2 * ONE_LOOK):  # for the connection and its queries
             connection.ensure_connection()
     except DatabaseError as error:
         warn(f"the optional database {describe(alias)} does not answer: {one_line(error)}")
@@ -62,7 +62,7 @@ def wait_for(alias: str, timeout: int) -> None:
         attempt += 1
         left = math.ceil(timeout + started - time.monotonic())
         try:
-            with patience.limited(connection, max(min(ATTEMPT, left), 1)):
+            with waiting.limited(connection, max(min(ATTEMPT, left), 1)):
                 connection.ensure_connection()
             phase.checks[alias] = OK
             say(f"database {describe(alias)} answers")

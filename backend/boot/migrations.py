@@ -30,7 +30,7 @@ from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
 
-from backend.boot import database, giving_way, patience, volume
+from backend.boot import database, lock_waits, volume, waiting
 from backend.conf.environment import current
 from backend.conf.errors import StartupError, explain
 from backend.databases.needs import Need, aliases, need_of
@@ -132,13 +132,13 @@ def _is_behind(alias: str) -> bool:
 
 
 def _are_pending(alias: str) -> bool:
-    with patience.asking(connections[alias]):
+    with waiting.asking(connections[alias]):
         return migrations_pending(alias)
 
 
 def _has_its_tables(alias: str) -> bool:
     """Whether the tables of recorded migrations exist. Raises StartupError if they must."""
-    with patience.asking(connections[alias]):
+    with waiting.asking(connections[alias]):
         lost = tables.lost(alias)
     if lost is None:
         return True
@@ -162,10 +162,10 @@ def _migrate(alias: str, lock_timeout: int) -> None:
                 # For the migrating session, whose table locks would also stay.
                 _set(connections[alias], VANISHED, local=False)
                 migrate = functools.partial(
-                    giving_way.apply, migrate, connections[alias], lock_timeout
+                    lock_waits.apply, migrate, connections[alias], lock_timeout
                 )
             # No limit, because a silent server and a working one look the same.
-            with patience.told(f"still migrating database '{alias}'"):
+            with waiting.told(f"still migrating database '{alias}'"):
                 migrate()
     if _has_its_tables(alias):
         phase.checks[alias] = OK
@@ -208,7 +208,7 @@ def _acquire(connection: BaseDatabaseWrapper, timeout: int) -> None:
                 "If that migration is still running, increase MIGRATE_LOCK_TIMEOUT. If it hangs, "
                 "see in pg_stat_activity what it is waiting for.",
             )
-        if time.monotonic() - said >= patience.REPEAT:
+        if time.monotonic() - said >= waiting.REPEAT:
             said = time.monotonic()
             say(
                 f"waiting for the migration lock of '{connection.alias}', {held}, "
@@ -263,7 +263,7 @@ def _execute(
     connection: BaseDatabaseWrapper, statement: str, params: list[Any] | None = None
 ) -> list[tuple[Any, ...]]:
     limit = current()["DB_WAIT_TIMEOUT"]
-    with patience.limited(connection, limit), connection.cursor() as cursor:
+    with waiting.limited(connection, limit), connection.cursor() as cursor:
         cursor.execute(statement, params)
         return cursor.fetchall() if cursor.description else []
 

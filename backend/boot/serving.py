@@ -23,7 +23,7 @@ from backend.boot import (
     static,
     superuser,
 )
-from backend.boot.becoming import become, become_deaf
+from backend.boot.exec_command import become, become_deaf
 from backend.conf import kept_key, overrides
 from backend.conf.environment import current
 from backend.conf.errors import StartupError

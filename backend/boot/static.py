@@ -29,8 +29,8 @@ from django.core.management import call_command
 from django.urls import get_script_prefix
 
 from backend.boot import volume
+from backend.conf.atomic_files import replacing
 from backend.conf.errors import StartupError, one_line
-from backend.conf.whole_files import replacing
 from backend.logs.boot import say
 from backend.server import phase
 

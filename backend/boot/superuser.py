@@ -13,7 +13,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, IntegrityError, connections, router
 
-from backend.boot import patience
+from backend.boot import waiting
 from backend.conf.environment import Environment
 from backend.conf.errors import StartupError, one_line
 from backend.logs.boot import say
@@ -52,7 +52,7 @@ def create(env: Environment) -> None:
             "Derive it from django.contrib.auth.models.BaseUserManager.",
         )
     try:
-        with patience.asking(connections[manager.db]):
+        with waiting.asking(connections[manager.db]):
             created = not _exists(manager, username) and _create(manager, username, password, env)
     except DatabaseError as error:
         raise StartupError(

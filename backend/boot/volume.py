@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from backend.boot.patience import REPEAT
+from backend.boot.waiting import REPEAT
 from backend.conf import locks
 from backend.conf.errors import StartupError
 from backend.logs.boot import say, warn

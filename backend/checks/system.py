@@ -225,7 +225,7 @@ def check_streams_and_tiles_can_be_read(**kwargs: Any) -> list[CheckMessage]:
     ]
     if not views:
         return []
-    from backend.geo import readable
+    from backend.geo import sql_support
 
     views.sort(key=lambda view: f"{view.__module__}.{view.__qualname__}")
-    return [message for view in views for message in readable.warnings(view)]
+    return [message for view in views for message in sql_support.warnings(view)]

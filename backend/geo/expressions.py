@@ -26,7 +26,7 @@ from rest_framework.settings import api_settings
 from rest_framework_gis.fields import GeometryField
 
 from backend.databases.stored_types import as_written
-from backend.geo import curves, times
+from backend.geo import curves, time_sql
 from backend.geo.sql import Column, FeatureQuery, refuse
 from backend.lists.shown import definer
 
@@ -354,7 +354,7 @@ def _duration(column: Column, ref: str) -> Value:
     chosen = getattr(column.field, "format", api_settings.DURATION_FORMAT)
     if chosen is None or chosen.lower() != DJANGO_DURATION_FORMAT:
         raise refuse(column.field, f"the format {chosen!r} is Python code")
-    return Value(times.duration(ref), Kind.PLAIN)
+    return Value(time_sql.duration(ref), Kind.PLAIN)
 
 
 def _uuid(column: Column, ref: str) -> Value:
@@ -464,16 +464,16 @@ def _moment(
         if isinstance(column.annotation, TruncBase) and settings.USE_TZ:
             # Django takes what it gives for the local time of its own zone.
             own = column.annotation.tzinfo or timezone.get_current_timezone()
-            shown = times.without_zone(f"{ref}::timestamp", own)
+            shown = time_sql.without_zone(f"{ref}::timestamp", own)
             if shown.moment is not None and of_local is not None and of_local != own:
-                shown = times.moved(shown.moment, zone)
+                shown = time_sql.moved(shown.moment, zone)
         elif stored == "timestamptz":
-            shown = times.aware(ref, zone)
+            shown = time_sql.aware(ref, zone)
         elif stored == "timestamp":
-            shown = times.without_zone(ref, of_local)
+            shown = time_sql.without_zone(ref, of_local)
         else:
-            shown = times.either(ref, zone, of_local)
-    except times.UnknownZoneError as error:
+            shown = time_sql.either(ref, zone, of_local)
+    except time_sql.UnknownZoneError as error:
         raise refuse(column.field, str(error)) from None
     return Value(shown.text, Kind.MOMENT if shown.moment else Kind.PLAIN, shown.moment)
 
@@ -523,8 +523,8 @@ STORED: dict[type[models.Field[Any, Any]] | tuple[Any, ...], Callable[[Column, s
     models.UUIDField: _stored_uuid,
     models.GenericIPAddressField: lambda column, ref: Value(as_written(ref), Kind.TEXT),
     models.DateTimeField: _stored_datetime,
-    models.DateField: lambda column, ref: Value(times.date(ref), Kind.PLAIN),
-    models.TimeField: lambda column, ref: Value(times.time(ref), Kind.PLAIN),
+    models.DateField: lambda column, ref: Value(time_sql.date(ref), Kind.PLAIN),
+    models.TimeField: lambda column, ref: Value(time_sql.time(ref), Kind.PLAIN),
     models.JSONField: _json,
 }
 # How a bound of a range is written, by value_to_string() of its field.
@@ -532,8 +532,8 @@ RANGES: dict[type[models.Field[Any, Any]], Callable[[str], str]] = {
     postgres.IntegerRangeField: "{}::text".format,
     postgres.BigIntegerRangeField: "{}::text".format,
     postgres.DecimalRangeField: "{}::text".format,
-    postgres.DateRangeField: times.date,
+    postgres.DateRangeField: time_sql.date,
     postgres.DateTimeRangeField: lambda ref: (
-        f"replace({times.aware(ref, datetime.UTC).text}, 'Z', '+00:00')"
+        f"replace({time_sql.aware(ref, datetime.UTC).text}, 'Z', '+00:00')"
     ),
 }

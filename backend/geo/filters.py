@@ -36,7 +36,7 @@ from rest_framework.utils.urls import remove_query_param
 
 from backend.databases.stored_types import StoredTextMixin, read_as_text, stored_types
 from backend.geo import curves, shown, spatial_values
-from backend.geo.area import clipped, half_around, inside
+from backend.geo.area_of_use import clipped, half_around, inside
 from backend.geo.srid import WGS84, Storage, storage
 from backend.lists.keyset import as_filter, in_full_order, is_pk
 from backend.lists.parameters import KnownParametersMixin, unwatched

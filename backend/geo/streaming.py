@@ -45,7 +45,6 @@ from backend.databases import sessions
 from backend.databases.stored_types import StoredTextMixin
 from backend.geo import expressions, flatgeobuf
 from backend.geo.copying import ClientGoneError, Copy
-from backend.geo.readable import readable
 from backend.geo.sql import (
     FeatureColumns,
     FeatureQuery,
@@ -53,12 +52,13 @@ from backend.geo.sql import (
     checked_queryset,
     feature_query,
 )
+from backend.geo.sql_support import readable
 from backend.geo.tile_geometry import geometry_name
 from backend.http import caching
 from backend.http.negotiation import FormatsMixin
 from backend.lists.keyset import as_filter, is_chosen, ordering_of
 from backend.lists.parameters import KnownParametersMixin, named_by
-from backend.server import places
+from backend.server import slots
 
 log = logging.getLogger(__name__)
 
@@ -78,8 +78,8 @@ class NoPlace(exceptions.APIException):
     """As many streams are under way as this server has threads for."""
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-    default_detail, default_code = places.NO_PLACE, "no_place"
-    wait = places.RETRY_AFTER  # REST framework's header Retry-After
+    default_detail, default_code = slots.NO_PLACE, "no_place"
+    wait = slots.RETRY_AFTER  # REST framework's header Retry-After
 
 
 class QueryTooSlow(exceptions.APIException):
@@ -244,7 +244,7 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
 
     def perform_authentication(self, request: Request) -> None:
         if request.method == "GET" and isinstance(request.accepted_renderer, StreamRenderer):
-            places.take_or_wait()
+            slots.take_or_wait()
         super().perform_authentication(request)
 
     def stream(self, request: Request, renderer: StreamRenderer) -> HttpResponseBase:
@@ -266,7 +266,7 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
         statement = renderer.statement(query, self.stream_precision)
         if request.method == "HEAD":
             return self._stream_response(renderer, queryset.model, ())
-        if not places.take():
+        if not slots.take():
             raise NoPlace
         copy = Copy(
             query.using,

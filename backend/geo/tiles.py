@@ -31,8 +31,8 @@ from backend.conf.defaults import setting
 from backend.databases.stored_types import StoredTextMixin
 from backend.geo import expressions
 from backend.geo.maps import MapMixin
-from backend.geo.readable import no_tiles
 from backend.geo.sql import checked_queryset
+from backend.geo.sql_support import no_tiles
 from backend.geo.tile_geometry import geometry_name, refuse_rounded
 from backend.geo.tile_sql import Layer
 from backend.http import caching

@@ -13,7 +13,7 @@ from django.http import Http404
 from rest_framework.exceptions import ValidationError
 
 from backend.geo.filters import SpatialFilterMixin
-from backend.geo.readable import shows_columns
+from backend.geo.sql_support import shows_columns
 from backend.geo.streaming import StreamingMixin
 from backend.geo.tiles import TilesMixin
 from backend.geo.wgs84 import Wgs84Mixin

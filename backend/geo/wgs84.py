@@ -18,7 +18,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework_gis.fields import GeometryField
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
-from backend.geo import fast
+from backend.geo import fast_geojson
 from backend.geo.srid import WGS84, Degrees, degrees_of
 from backend.lists.shown import definer
 
@@ -120,5 +120,5 @@ def _represent(field: Field[Any, Any, Any, Any], degrees: Any, value: Any) -> An
     way = degrees(value) if isinstance(value, GEOSGeometry) else None
     if way is None:
         return stock(field, value)
-    late = fast.late(field, value, way)
+    late = fast_geojson.late(field, value, way)
     return stock(field, way.geometry(value)) if late is None else late

@@ -24,7 +24,7 @@ import orjson
 from django.contrib.gis.gdal import OGRGeometry
 from django.contrib.gis.geos import GEOSGeometry, Point, WKBWriter
 
-from backend.geo.lazy import unread
+from backend.geo.lazy_geos import unread
 from backend.geo.srid import Degrees
 
 _thread = threading.local()

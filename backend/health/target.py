@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backend.conf.whole_files import replacing
+from backend.conf.atomic_files import replacing
 
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter

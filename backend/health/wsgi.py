@@ -12,7 +12,7 @@ from django.urls import Resolver404, get_resolver
 
 from backend.health.checks import MISSING, OK, PENDING, READ_ONLY, DatabaseState, database_states
 from backend.http.headers import HEADERS
-from backend.server import phase, places
+from backend.server import phase, slots
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -101,7 +101,7 @@ def _word(now: phase.Phase, states: list[DatabaseState]) -> str:
     """
     if now.name != phase.READY:
         return "not ready"
-    if places.busy:
+    if slots.busy:
         return "busy"
     return "ready" if all(state.ok for state in states) else "degraded"
 

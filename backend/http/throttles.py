@@ -23,7 +23,7 @@ from typing import Any
 
 from django.conf import settings
 
-from backend.conf.whole_files import replacing
+from backend.conf.atomic_files import replacing
 
 MEMORY = Path("/dev/shm")  # noqa: S108  a folder of its own is made in it
 IN_PROCESS = "django.core.cache.backends.locmem.LocMemCache"

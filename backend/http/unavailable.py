@@ -28,7 +28,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from backend.conf.defaults import setting
 from backend.conf.errors import one_line
 from backend.databases.server_errors import QUERY_CANCELED, sqlstate
-from backend.http import streams
+from backend.http import slow_readers
 from backend.http.client_errors import answer_to
 from backend.http.error_sources import driver_connection, driver_wrapper
 
@@ -205,7 +205,7 @@ class UnavailableMiddleware:
         found = getattr(request, _FOUND, None)
         if found and response.status_code == 500:
             return _answer(*found)
-        return streams.placed(request, response)
+        return slow_readers.placed(request, response)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         found = _status_and_detail(error, request)

@@ -17,7 +17,7 @@ from drf_yasg import openapi
 from drf_yasg.inspectors import FilterInspector, NotHandled
 from drf_yasg.inspectors.field import get_queryset_from_view
 
-from backend.openapi import filter_schemas, once, words
+from backend.openapi import descriptions, filter_schemas, omissions
 
 # The first that fits: decimals and floats are integers to Django, moments are dates.
 TYPES: tuple[tuple[type[forms.Field] | tuple[type[forms.Field], ...], dict[str, Any]], ...] = (
@@ -57,7 +57,7 @@ def of_view(filter_backend: Any, view: Any) -> list[openapi.Parameter]:
     if filterset is None:
         return []
     model = getattr(queryset, "model", None) or filterset._meta.model
-    return list(_parameters(filterset, model, once.name(type(view))))
+    return list(_parameters(filterset, model, omissions.name(type(view))))
 
 
 def _parameters(
@@ -74,7 +74,7 @@ def _parameters(
             kinds = dict(_kinds(name, declared, model))
         # Of a team's own filter, or of choices that are read from a database that is down.
         except Exception as error:  # noqa: BLE001
-            once.warn(view, f"the filter {name!r} is documented as text", error)
+            omissions.warn(view, f"the filter {name!r} is documented as text", error)
             kinds = {name: TEXT}
         for full, kind in kinds.items():
             yield openapi.Parameter(full, **options, **kind)
@@ -115,8 +115,8 @@ def _bound(declared: filters.Filter, model: type[models.Model] | None) -> filter
 def _description(declared: filters.Filter, model: type[models.Model] | None) -> str:
     """Its label, which django-filter makes of the column's name, and what the column holds."""
     label = str(_bound(declared, model).label or "") if model else str(declared.label or "")
-    column = words.of_column(words.of_path(model, declared.field_name or ""))
-    return words.joined(label, column)
+    column = descriptions.of_column(descriptions.of_path(model, declared.field_name or ""))
+    return descriptions.joined(label, column)
 
 
 def _of_rows(declared: filters.Filter) -> dict[str, Any]:
@@ -146,7 +146,7 @@ def _of_value(field: forms.Field) -> dict[str, Any]:
         for kind, name in LIMITS:
             fits = name in ("minimum", "maximum") if numbers else name.endswith("length")
             if isinstance(validator, kind) and fits and not callable(validator.limit_value):
-                if abs(validator.limit_value) >= words.NO_LIMIT:
+                if abs(validator.limit_value) >= descriptions.NO_LIMIT:
                     continue
                 limit = validator.limit_value
                 found[name] = limit if isinstance(limit, int) else float(limit)

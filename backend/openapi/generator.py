@@ -10,8 +10,8 @@ from drf_yasg import openapi
 from drf_yasg.generators import OpenAPISchemaGenerator
 from rest_framework.views import APIView
 
-from backend.openapi import logins, once
-from backend.openapi.answers import ResponseRef
+from backend.openapi import logins, omissions
+from backend.openapi.error_responses import ResponseRef
 
 UNDESCRIBED = "This operation cannot be described. The server's log says why."
 
@@ -63,7 +63,7 @@ class RelativeSchemaGenerator(OpenAPISchemaGenerator):
         try:
             view: APIView = super().create_view(callback, method, request)
         except Exception as error:  # noqa: BLE001  a team's code raises anything
-            once.fail(once.name(callback.cls), "cannot be made", error)
+            omissions.fail(omissions.name(callback.cls), "cannot be made", error)
             return BrokenView()
         return view
 
@@ -87,7 +87,7 @@ class RelativeSchemaGenerator(OpenAPISchemaGenerator):
         except Exception as error:  # noqa: BLE001  a team's code raises anything
             for added in components.added(before):
                 components.remove(*added)
-            once.fail(once.name(type(view)), f"{method} {path} is not described", error)
+            omissions.fail(omissions.name(type(view)), f"{method} {path} is not described", error)
             return _undescribed(path, method)
         return operation
 

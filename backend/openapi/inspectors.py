@@ -20,14 +20,14 @@ from drf_yasg.inspectors import (
 from drf_yasg.inspectors.field import ReferencingSerializerInspector, get_queryset_from_view
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
-from backend.geo.readable import no_streams
 from backend.geo.shown import as_list
+from backend.geo.sql_support import no_streams
 from backend.geo.streaming import StreamingMixin
 from backend.geo.tiles import TilesMixin
 from backend.http.negotiation import GEOJSON, OF_ONE_ROW
 from backend.lists.pagination import COUNT_ESTIMATED, COUNT_ESTIMATED_SCHEMA
 from backend.lists.sparse_fields import SparseFieldsMixin
-from backend.openapi import answers, logins, words
+from backend.openapi import descriptions, error_responses, logins
 from backend.openapi.fields import (
     AbsentFileInspector,
     ComputedFieldInspector,
@@ -73,7 +73,7 @@ def _with_ours(inspectors: list[type[FieldInspector]]) -> list[type[FieldInspect
     inspectors = before(SimpleFieldInspector, [PlainFieldInspector], inspectors)
     inspectors = before(FileFieldInspector, [AbsentFileInspector], inspectors)
     inspectors = before(JSONFieldInspector, [ComputedFieldInspector], inspectors)
-    return [words.DescriptionInspector, *inspectors]
+    return [descriptions.DescriptionInspector, *inspectors]
 
 
 class GeoAutoSchema(SwaggerAutoSchema):
@@ -96,7 +96,7 @@ class GeoAutoSchema(SwaggerAutoSchema):
             return summary, description
         queryset = getattr(self.view, "queryset", None)
         queryset = get_queryset_from_view(self.view) if queryset is None else queryset
-        return words.summarized(self.view, getattr(queryset, "model", None), description)
+        return descriptions.summarized(self.view, getattr(queryset, "model", None), description)
 
     # --- What is sent
 
@@ -147,7 +147,7 @@ class GeoAutoSchema(SwaggerAutoSchema):
         without = () if self.overrides.get("produces") else self._refused_formats()
         offered = [kind for kind in super().get_produces() if kind not in without]
         # An error of a view of tiles is none.
-        return list(dict.fromkeys([*offered, answers.JSON]))
+        return list(dict.fromkeys([*offered, error_responses.JSON]))
 
     def _refused_formats(self) -> set[str]:
         """Media types whose renderers the view has, and which its rows cannot be written in."""
@@ -163,7 +163,7 @@ class GeoAutoSchema(SwaggerAutoSchema):
     def get_responses(self) -> openapi.Responses:
         told = super().get_responses()
         with as_list(self.view):
-            refusals = answers.refusals(self.view, self.method.upper(), self.components)
+            refusals = error_responses.refusals(self.view, self.method.upper(), self.components)
         return openapi.Responses(responses={**refusals, **told})
 
     def get_default_response_serializer(self) -> Any:

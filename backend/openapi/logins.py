@@ -19,7 +19,7 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
 from backend.geo.shown import as_list
-from backend.openapi import once
+from backend.openapi import omissions
 
 # Their names in ``definitions()``.
 NAMES = {
@@ -74,7 +74,7 @@ def _is_open(view: Any, method: str) -> bool | None:
         return False
     # A team's permission may want what only a client's request has. Others read the document too.
     except Exception as error:  # noqa: BLE001
-        once.warn(once.name(type(view)), "its permissions depend on the request", error)
+        omissions.warn(omissions.name(type(view)), "its permissions depend on the request", error)
         return None
 
 

@@ -10,7 +10,7 @@ from drf_yasg import openapi
 from drf_yasg.inspectors import NotHandled
 from drf_yasg.inspectors.query import DrfAPICompatInspector
 
-from backend.openapi import once, words
+from backend.openapi import descriptions, omissions
 
 # https://spec.openapis.org/oas/v2.0.html#parameter-object
 TYPES = {"string", "number", "integer", "boolean", "array"}
@@ -36,8 +36,8 @@ class DescribedInspector(DrfAPICompatInspector):
         described = {**param, **(param.get("schema") or {})}
         kind = swagger_2(described)
         if "type" in described and _base(described) not in TYPES and "enum" not in kind:
-            once.warn(
-                once.name(type(self.view)),
+            omissions.warn(
+                omissions.name(type(self.view)),
                 f"the parameter {param['name']!r} is documented as {kind['type']}",
                 TypeError(f"{described['type']!r} is not a type of Swagger 2.0"),
             )
@@ -86,7 +86,7 @@ def each_once(parameters: Iterable[openapi.Parameter]) -> list[openapi.Parameter
     for parameter in parameters:
         first = found.setdefault((parameter.name, parameter.in_), parameter)
         if first is not parameter:
-            first.description = words.joined(
+            first.description = descriptions.joined(
                 *(each.get("description") or "" for each in (first, parameter))
             )
     return list(found.values())
@@ -100,7 +100,7 @@ def unfilled(parameter: openapi.Parameter) -> openapi.Parameter:
     notes = [f"Default: {_as_sent(default)}."] if default is not None else []
     notes += [f"For example: {_as_sent(sample)}."] if sample is not None else []
     if notes:
-        parameter.description = words.joined(parameter.get("description") or "", *notes)
+        parameter.description = descriptions.joined(parameter.get("description") or "", *notes)
     return parameter
 
 

@@ -14,7 +14,7 @@ from backend.http.refusals import REFUSED, of_view, refuse
 from backend.pages.landing import render
 from backend.pages.policy import POLICY
 from backend.pages.tracebacks import SHOWN
-from backend.server import places
+from backend.server import slots
 
 # Django's own name for it, which teams may have silenced or raised already.
 logger = logging.getLogger("django.security.DisallowedHost")
@@ -60,7 +60,7 @@ def _for_own_pages(request: HttpRequest, response: HttpResponse) -> HttpResponse
 def _refused_body(status: int, detail: str) -> HttpResponse:
     if status == 413:
         return JsonResponse({"detail": detail}, status=413, reason="Content Too Large")
-    headers = {"Retry-After": str(places.RETRY_AFTER)}
+    headers = {"Retry-After": str(slots.RETRY_AFTER)}
     return JsonResponse({"detail": detail}, status=status, headers=headers)
 
 

@@ -7,7 +7,7 @@ body; a thread is taken when they are in. It also sends what is left of an answe
 did not take at once, and waits for a client to close. https://docs.gunicorn.org/en/stable/deploy.html
 
 A large body is read by the thread, because the view decides whether it wants it, and a stream is
-written by it as it is read: for both there are fewer places (``backend.server.places``) than
+written by it as it is read: for both there are fewer places (``backend.server.slots``) than
 threads. Who keeps no pace is let go: ``backend.server.clients``.
 
 With all threads waiting for a database that is silent, a probe would wait behind them, and
@@ -38,7 +38,7 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from backend.conf import limits
 from backend.conf.environment import current
-from backend.server import clients, memory, places
+from backend.server import clients, memory, slots
 from backend.server.clients import Client
 
 # Seconds from the first byte of a request to the end of its headers. nginx gives 60,
@@ -85,7 +85,7 @@ def _last_words(status: str, detail: str, *headers: str) -> bytes:
 
 TIMED_OUT = _last_words("408 Request Timeout", "This request was not complete in time.")
 NO_PLACE = _last_words(
-    "503 Service Unavailable", places.NO_PLACE, f"Retry-After: {places.RETRY_AFTER}"
+    "503 Service Unavailable", slots.NO_PLACE, f"Retry-After: {slots.RETRY_AFTER}"
 )
 
 
@@ -129,7 +129,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def init_process(self) -> None:
         self.probe_pool = futures.ThreadPoolExecutor(max_workers=1)
         memory.bound(limits.room(self.cfg.workers))
-        places.bound(max(self.cfg.threads - 1, 1), partial(self.method_queue.defer, self._admit))
+        slots.bound(max(self.cfg.threads - 1, 1), partial(self.method_queue.defer, self._admit))
         super().init_process()
 
     def run(self) -> None:
@@ -308,11 +308,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _admit(self) -> None:
         """Give threads to those that wait for a place, as far as there are places."""
-        while self.queue and places.are_free():
+        while self.queue and slots.are_free():
             conn = self.queue[0]
             if _is_gone(conn.sock):
                 self._close(conn)
-            elif places.reserve():
+            elif slots.reserve():
                 self.has_place.add(conn)
                 self._hand_over(conn)
 
@@ -337,7 +337,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def _count(self, pool: futures.Executor, is_probe: bool, by: int) -> None:
         self.busy += by * (pool is self.tpool)
         self.answering += by * (not is_probe)
-        places.busy = self.answering >= self.cfg.threads
+        slots.busy = self.answering >= self.cfg.threads
 
     def _finish(
         self,
@@ -448,7 +448,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.has_place.discard(conn)
         # What HTTP/2 sends in one connection cannot be begun again.
         can_wait = is_ours and not has_place and "h2" not in self.cfg.http_protocols
-        places.begin(has_place=has_place, can_wait=can_wait)
+        slots.begin(has_place=has_place, can_wait=can_wait)
         received = b""
         if is_ours:
             conn.sock.begin()
@@ -458,7 +458,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             if is_ours:
                 conn.sock.goes_on = bool(goes_on)
             return goes_on
-        except places.WaitsForPlace:
+        except slots.WaitsForPlace:
             # As if no thread had seen it.
             conn.parser = http.get_parser(self.cfg, conn.sock, conn.client)
             conn.parser.unreader.unread(received)
@@ -466,7 +466,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             return False
         finally:
             memory.end()
-            places.end()
+            slots.end()
 
     def handle_request(self, req: http.Request, conn: TConn) -> bool:
         try:

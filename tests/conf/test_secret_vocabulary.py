@@ -10,7 +10,7 @@ import pytest
 
 from backend.conf.masking import Masker
 from backend.conf.secret_vocabulary import mask
-from backend.kit.contract.inside import places
+from backend.kit.contract.inside import folders
 from backend.kit.contract.outside import image
 from backend.logs.formatters import JSONFormatter
 from backend.logs.masking import mask_query
@@ -62,7 +62,7 @@ def of_an_error_page(name: str) -> str:
 
 
 def of_the_check_of_an_image(name: str) -> str:
-    (result,) = places.variables({name: HUSH})
+    (result,) = folders.variables({name: HUSH})
     return "" if name in result.message else HUSH
 
 

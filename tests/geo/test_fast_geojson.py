@@ -53,7 +53,7 @@ from rest_framework_gis.fields import (
 )
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
-from backend.geo import fast, lazy, srid
+from backend.geo import fast_geojson, lazy_geos, srid
 
 
 class Place(models.Model):
@@ -81,8 +81,8 @@ def fast_path() -> Iterator[None]:
         (GEOSGeometryBase, "srid"),
     )
     before = [getattr(owner, name) for owner, name in places]
-    fast.install()
-    assert JSONRenderer.render is fast._render
+    fast_geojson.install()
+    assert JSONRenderer.render is fast_geojson._render
     try:
         yield
     finally:
@@ -391,7 +391,7 @@ def test_geometry_of_a_row_answers_as_the_one_it_stands_for(text, ask):
 
     stock = answer()
     with fast_path():
-        assert lazy.unread(from_database(ewkb)) == ewkb
+        assert lazy_geos.unread(from_database(ewkb)) == ewkb
         assert answer() == stock
 
 
@@ -408,13 +408,13 @@ def test_geometry_that_nothing_asks_is_never_read_into_geos(monkeypatch):
     square.srid = 4326
     row = bytes(square.ewkb)
     with fast_path():
-        monkeypatch.setattr(lazy, "wkb_r", None)
+        monkeypatch.setattr(lazy_geos, "wkb_r", None)
         place = Place.from_db(
             "default", ["id", "name", "geom", "area"], [1, "a", from_database(row), None]
         )
         document = rendered(lambda: Plain(place, context=context()).data)
     assert b'"coordinates":[[[0.0,0.0],[0.0,1.0]' in document
-    assert lazy.unread(place.geom) == row
+    assert lazy_geos.unread(place.geom) == row
 
 
 def test_geometry_that_several_threads_ask_first_answers_each_of_them():
@@ -730,7 +730,7 @@ def test_geometry_reads_as_the_dictionary_it_stands_for(read):
     expected = read(GeoJsonDict(value.geojson))
     with fast_path():
         lazy = field().to_representation(value)
-    assert isinstance(lazy, fast.LazyGeoJson)
+    assert isinstance(lazy, fast_geojson.LazyGeoJson)
     assert read(lazy) == expected
 
 
@@ -767,8 +767,8 @@ def test_serializer_in_c_that_goes_around_the_dictionary_fails_instead_of_writin
 
 def test_unknown_release_is_left_alone_and_said(monkeypatch, caplog):
     before = GeometryField.to_representation
-    monkeypatch.setitem(fast.REPLACED, fast._stock_render, "of another release")
-    fast.install()
+    monkeypatch.setitem(fast_geojson.REPLACED, fast_geojson._stock_render, "of another release")
+    fast_geojson.install()
     assert GeometryField.to_representation is before
     unknown = "it does not know JSONRenderer.render of the installed release"
     assert f"FAST_GEOJSON has no effect: {unknown}" in caplog.text

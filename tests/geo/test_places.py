@@ -18,7 +18,7 @@ if not settings.configured:
 from django.contrib.gis.geos import Point
 from rest_framework.exceptions import ValidationError
 
-from backend.geo import area, spatial_values, srid, times
+from backend.geo import area_of_use, spatial_values, srid, time_sql
 
 EARTH = 6_371_008  # metres, the mean radius
 EDGE = 85.0511287798066  # degrees: the north of the web's map
@@ -233,17 +233,17 @@ def test_extent_in_degrees_ends_with_the_world_and_is_none_outside_of_it(known):
 def test_shapes_are_clipped_to_where_a_system_means_anything():
     portland, tokyo = Point(-122.68, 45.52, srid=4326), Point(139.7, 35.7, srid=4326)
     both = spatial_values.shape((-122.68, 30, 139.7, 50))
-    assert area.clipped(portland, UTM) is portland
-    assert area.clipped(tokyo, UTM) is None
-    part = area.clipped(both, UTM)
+    assert area_of_use.clipped(portland, UTM) is portland
+    assert area_of_use.clipped(tokyo, UTM) is None
+    part = area_of_use.clipped(both, UTM)
     assert part.srid == 4326
     assert -130 < part.extent[0] < part.extent[2] < -110
-    assert (area.inside(portland, UTM), area.inside(both, UTM)) == (True, False)
+    assert (area_of_use.inside(portland, UTM), area_of_use.inside(both, UTM)) == (True, False)
     for everywhere in (4326, 999_999):  # the second is a team's own
-        assert area.inside(tokyo, everywhere)
-        assert area.half_around(everywhere) == 180
-    assert area.half_around(3857) == 1e7
-    assert area.half_around(UTM) is None
+        assert area_of_use.inside(tokyo, everywhere)
+        assert area_of_use.half_around(everywhere) == 180
+    assert area_of_use.half_around(3857) == 1e7
+    assert area_of_use.half_around(UTM) is None
 
 
 # --- Zones of times
@@ -270,19 +270,19 @@ FIXED = datetime.timezone(datetime.timedelta(hours=-3, minutes=-30))
     ],
 )
 def test_zone_is_told_to_postgresql_with_its_offset_where_it_has_one(zone, name, offset):
-    assert times._in_sql(zone) == name
-    assert times._constant_offset(zone) == offset
+    assert time_sql._in_sql(zone) == name
+    assert time_sql._constant_offset(zone) == offset
 
 
 def test_zone_that_postgresql_cannot_be_told_is_refused():
-    with pytest.raises(times.UnknownZoneError):
-        times.aware("column", Local())
+    with pytest.raises(time_sql.UnknownZoneError):
+        time_sql.aware("column", Local())
 
 
 def test_ends_of_time_are_shown_where_a_zone_has_them():
-    assert times._end(times.LAST, None) == "9999-12-31T23:59:59.999999"
-    assert times._end(times.LAST, FIXED) == "9999-12-31T20:29:59.999999-03:30"
+    assert time_sql._end(time_sql.LAST, None) == "9999-12-31T23:59:59.999999"
+    assert time_sql._end(time_sql.LAST, FIXED) == "9999-12-31T20:29:59.999999-03:30"
     # East of Greenwich Python has no later one.
     east = datetime.timezone(datetime.timedelta(hours=9))
-    assert times._end(times.LAST, east) == "9999-12-31T23:59:59.999999Z"
-    assert times._end(times.FIRST, east) == "0001-01-01T09:00:00+09:00"
+    assert time_sql._end(time_sql.LAST, east) == "9999-12-31T23:59:59.999999Z"
+    assert time_sql._end(time_sql.FIRST, east) == "0001-01-01T09:00:00+09:00"

@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from backend.conf.whole_files import replacing
+from backend.conf.atomic_files import replacing
 from backend.kit.upgrade.git import Index
 
 # Not the team's source: made by tools, or other people's.

@@ -7,17 +7,17 @@ from importlib import metadata
 
 from packaging.requirements import Requirement
 
-from backend.conf import carried
+from backend.conf import image_packages
 from backend.conf.findings import OK, PROBLEM, SKIPPED, Finding
 
 
 def in_range() -> Iterator[Finding]:
     """Each package is at least what the image was built with, and below its next major version."""
-    if not carried.CONSTRAINTS.is_file():
-        missing = f"there is no {carried.CONSTRAINTS}: this is not the image"
+    if not image_packages.CONSTRAINTS.is_file():
+        missing = f"there is no {image_packages.CONSTRAINTS}: this is not the image"
         yield Finding(SKIPPED, "packages", missing)
         return
-    wrong = list(carried.wrong())
+    wrong = list(image_packages.wrong())
     for each in wrong:
         yield Finding(PROBLEM, "packages", each.problem, each.fix)
     if not wrong:

@@ -8,7 +8,7 @@ from backend import __version__
 from backend.boot import configuration
 from backend.conf.errors import finding_of, findings_of
 from backend.conf.findings import OK, SKIPPED, Finding
-from backend.kit.contract.inside import files, packages, places, standins
+from backend.kit.contract.inside import files, folders, packages, standins
 from backend.kit.contract.inside.files import Found
 
 # Checks of a team's code, in the order in which a start loads it.
@@ -19,13 +19,13 @@ def everything(found: Found, before: dict[str, str]) -> tuple[list[Finding], dic
     """All results, and facts for who starts the image; ``before`` is the environment as given."""
     facts: dict[str, object] = {"version": __version__, "caches": dict(found.caches)}
     results = [
-        *findings_of("image's files", places.entry_point),
-        *findings_of("python", places.programs),
+        *findings_of("image's files", folders.entry_point),
+        *findings_of("python", folders.programs),
         *findings_of("packages", packages.in_range),
         *findings_of("psycopg", packages.psycopg),
         *findings_of("pip check", packages.consistent),
         *files.secrets(found),
-        *findings_of("secrets in variables", lambda: places.variables(before)),
+        *findings_of("secrets in variables", lambda: folders.variables(before)),
         *files.rights(found),
         *files.caches(found),
     ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 
-from backend.server import places
+from backend.server import slots
 from backend.server.clients import AHEAD
 
 if TYPE_CHECKING:
@@ -22,11 +22,11 @@ def placed(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase
         # A server would read the whole body to discard it, and would not notice a client that left.
         cast("StreamingHttpResponse", response).streaming_content = ()
         return response
-    if places.take():
+    if slots.take():
         return response
     response.close()
-    headers = {"Retry-After": str(places.RETRY_AFTER), "Cache-Control": "no-store"}
-    return JsonResponse({"detail": places.NO_PLACE}, status=503, headers=headers)
+    headers = {"Retry-After": str(slots.RETRY_AFTER), "Cache-Control": "no-store"}
+    return JsonResponse({"detail": slots.NO_PLACE}, status=503, headers=headers)
 
 
 def _keeps_its_thread(response: HttpResponseBase) -> bool:

@@ -3,7 +3,7 @@
 ``install`` replaces four methods where they live, so that a team changes nothing:
 ``to_representation`` of ``GeometryField``, ``GeometrySerializerMethodField`` and
 ``GeoFeatureModelSerializer``, and ``JSONRenderer.render``; and lets geometries be read late
-(``backend.geo.lazy``). A geometry on its way to the JSON renderer is kept as WKB, in a
+(``backend.geo.lazy_geos``). A geometry on its way to the JSON renderer is kept as WKB, in a
 dictionary that fills itself when anything reads it; the renderer reads none of them, and
 puts their text into the document by itself. A serializer finds out once, not for every
 feature, where its fields take their values from.
@@ -38,7 +38,7 @@ from rest_framework_gis.fields import (
 )
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
-from backend.geo import features, lazy, wkb
+from backend.geo import features, lazy_geos, wkb
 from backend.geo.srid import Degrees, move
 
 logger = logging.getLogger("backend.geo")
@@ -59,9 +59,9 @@ REPLACED: dict[Any, str] = {
     features.stock_properties: "f89fc4d676d19295481bed736de58805b38002ae09c2d9706bf32663f7f3a8f7",
     Field.get_attribute: "d6478027a6aad6685ac668b8e37a5df76809dc2014b3f192a4e045c418d9e00e",
     get_attribute: "317c25d7087ede4d921f81bf5489ff306d18c01ad05a8dc64333d7a2a0da8970",
-    lazy.stock_converter: "72eddcdc0984be4ed059494731315b1356269364e54aaa5a1d922984640d665a",
-    lazy.stock_ptr.fget: "0fe21455f36f15b686625d53628972258c76c7bad6fd95d87776b57bc805deac",
-    lazy.stock_srid.fget: "9ae59a218f45af4c2b1e11370eaf11633d996cabccb568231e2d7a4389c53f3c",
+    lazy_geos.stock_converter: "72eddcdc0984be4ed059494731315b1356269364e54aaa5a1d922984640d665a",
+    lazy_geos.stock_ptr.fget: "0fe21455f36f15b686625d53628972258c76c7bad6fd95d87776b57bc805deac",
+    lazy_geos.stock_srid.fget: "9ae59a218f45af4c2b1e11370eaf11633d996cabccb568231e2d7a4389c53f3c",
     _geos.__init__: "c378f23dc87d7b22ce24eb6aac5c2c9711c47df88e0b7542640c71de3b753c90",
     _geos._post_init: "184f7ee8b34fa406fe1115e8889d00231624a466c6489d4df88291d882729ae7",
     _stock_render: "9a136d750c0b09d1c9c98f290caf9e8aac99872dcc1e93bf14d7fcf47f8f5ab1",
@@ -327,7 +327,7 @@ def install() -> None:
     GeometrySerializerMethodField.to_representation = _method
     GeoFeatureModelSerializer.to_representation = _feature
     JSONRenderer.render = _render  # type: ignore[method-assign]  # in its place
-    lazy.install()
+    lazy_geos.install()
 
 
 def _hash(function: Callable[..., Any]) -> str:

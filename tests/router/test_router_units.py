@@ -358,7 +358,7 @@ def test_relation_across_databases_is_a_warning_that_names_both(census, field):
     code, output = check(census, CENSUS + f"    stop = {field}\n")
     assert code == 0
     assert (
-        "census.City.stop: (backend.W001) The relation crosses databases: census.City lies in "
+        "census.City.stop: (backend.W001) The relation crosses databases: census.City is in "
         "'census', stops.Stop in 'default'." in output
     )
     assert output.count("backend.W001") == 1
@@ -420,7 +420,7 @@ with explained():
     print(*[finding.message for finding in found if finding.level == "problem"])
     migrations.migrate(10)
 """
-MOVED = "Database 'census' has no table 'stops_stop' (stops.Stop), though the migrations"
+MOVED = "Database 'census' has no table 'stops_stop' (stops.Stop), although the migrations"
 
 
 def test_a_model_that_in_db_moves_to_a_migrated_database_has_no_table_there(census: Path) -> None:

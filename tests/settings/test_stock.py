@@ -22,15 +22,21 @@ STOCK = Path(__file__).parent / "stock_project"
 # Of a response: status, headers, body, cookies; of a command: exit code and both outputs.
 Answer = Any
 KEY = "of-the-tests-and-as-long-as-django-wants-it-of-the-tests"
-# What the image's template adds to a page of the browsable API.
-MAP = r"""
-<meta name="viewport" content="width=device-width, initial-scale=1">|
-<link rel="stylesheet" href="/static/backend/api\.css">
-|
-<details class="response-map" open hidden .+?</details>
-|
-<script src="/static/backend/(?:api|map-response)\.js"></script>(?:
-(?=\n))?"""
+# What the image's template has in a page of the browsable API, and REST framework's in its place.
+BROWSABLE = "|".join(
+    (
+        r"<title>[^<]*</title>",
+        r"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">",
+        r"<style>:root { color-scheme.+?</style>",
+        r"<link rel=\"stylesheet\" href=\"/static/backend/api\.css\">",
+        r"<header class=\"site-bar\">.+?</header>",
+        r"<div class=\"navbar navbar-static-top.+?(?=<div class=\"container\">\s*<ul)",
+        r"<details class=\"response-map\" open hidden .+?</details>",
+        r"<script src=\"/static/backend/(?:api|map-response)\.js\"></script>",
+    )
+)
+# What the image's base_site.html adds to a page of the admin.
+ADMIN = r"""<style>:root { color-scheme.+?</style>\n?|<a class="home-link".+?</a>"""
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,20 @@ def text(pattern: str, instead: str = "") -> Callable[[Answer], Answer]:
             if isinstance(part, str)
             else part
             for part in answer
+        ]
+
+    return undo
+
+
+def page(pattern: str) -> Callable[[Answer], Answer]:
+    """What the pattern matches, and the white space that it leaves between the tags of a page."""
+
+    def undo(answer: Answer) -> Answer:
+        return [
+            re.sub(r"(?<=>)\s+|\s+(?=<)", "", part)
+            if isinstance(part, str) and "<html" in part
+            else part
+            for part in text(pattern)(answer)
         ]
 
     return undo
@@ -94,10 +114,13 @@ def vary(*names: str) -> Callable[[Answer], Answer]:
 def error_page(answer: Answer) -> Answer:
     """Django's, or the JSON that takes its place."""
     status, found, body, cookies = answer
-    page = re.fullmatch(r"\n<!doctype html>\n<html lang=\"en\">.+<h1>.+</h1>.*", body, re.DOTALL)
+    page = re.fullmatch(
+        r"\s*<!doctype html>\s*<html lang=\"en\">.+<h1>.+</h1>.*", body, re.DOTALL | re.IGNORECASE
+    )
     if status < 400 or not (page or re.fullmatch(r'\{"detail": "[A-Z][\w ]+\."\}', body)):
         return answer
-    return headers("^Content-Type$")(vary("Accept")([status, found, "", cookies]))
+    written = "^Content-(Type|Security-Policy)$"
+    return headers(written)(vary("Accept")([status, found, "", cookies]))
 
 
 HTTP = r"^(?!manage\.py|test_|mails|assert|Client\.login|request and|RequestsClient: cookies)"
@@ -121,7 +144,8 @@ DIFFERENCES = [
     ),
     Difference("an error outside of REST framework's views", HTTP, error_page),
     Difference("the 400 for a host that is not in `ALLOWED_HOSTS`", r"'Host': 'foreign", code),
-    Difference("the browsable API shows a map", HTTP, text(MAP)),
+    Difference("the browsable API has the bar", HTTP, page(BROWSABLE)),
+    Difference("the admin has the colors", HTTP, page(ADMIN)),
     Difference(
         "`MEDIA_URL`, `MEDIA_ROOT`, and `STATIC_ROOT` have values",
         HTTP,

@@ -18,6 +18,8 @@ def replacing(file: Path, *, alone: bool = False) -> Iterator[Path]:
     # Others may be writing the same file.
     writer = "" if alone else f".{threading.get_native_id()}"
     new = file.with_name(f".{file.name}{writer}.new")
+    if alone:
+        new.unlink(missing_ok=True)  # it may also be a link to somewhere else
     try:
         yield new
         new.replace(file)

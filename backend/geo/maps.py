@@ -19,7 +19,6 @@ from rest_framework.settings import api_settings
 
 from backend.geo import background
 from backend.http.negotiation import FormatsMixin
-from backend.lists import counting
 from backend.lists.parameters import KnownParametersMixin, unwatched
 from backend.pages.bar import bar
 from backend.pages.landing import render
@@ -56,7 +55,8 @@ class MapRenderer(BaseRenderer):
         response = context["response"]
         home, request = get_script_prefix(), context["request"]
         page = {"home": home, "assets": assets(), "error": None, **(data or {})}
-        page["bar"] = bar(home, request, request.user)
+        if not response.exception:  # else nobody may have been authenticated
+            page["bar"] = bar(home, request, request.user)
         page["background"] = background.attributes()
         if response.exception:
             page["error"] = f"{response.status_code} {response.status_text}"
@@ -77,7 +77,7 @@ class MapBrowsableAPIRenderer(BrowsableAPIRenderer):
         view, response = renderer_context["view"], renderer_context["response"]
         # Of other pages it would show other rows than they do.
         if response.status_code == 200 and view.request.method == "GET" and view.action == "list":
-            context["map"] = view.counted_map()
+            context["map"] = view.get_map()
             context["map_assets"] = assets()
         return context
 
@@ -107,23 +107,13 @@ class MapMixin(FormatsMixin, KnownParametersMixin, _ViewSet):
     def map(self, request: Request, **kwargs: Any) -> Response:
         """A map of what the viewset shows, for the same filters."""
         self.get_tile_layer().columns()  # what cannot be tiled says why, here
-        shown = self.counted_map()
+        shown = self.get_map()
         if shown is None:
             raise ImproperlyConfigured(
                 f"{type(self).__name__} has no URL for its tiles. Register it with a router from "
                 "REST framework."
             )
         return Response(shown)
-
-    def counted_map(self) -> dict[str, str] | None:
-        """``get_map``, with the number of rows for the legend."""
-        shown = self.get_map()
-        if shown is None:
-            return None
-        found = counting.count(self.get_tile_layer().queryset)
-        if found.older:
-            counting.tell_older(self.request)
-        return {**shown, "rows": str(found.rows), "estimated": "" if found.exact else "true"}
 
     def get_map(self) -> dict[str, str] | None:
         """Title, and the URLs of TileJSON, list and map; None where there can be no map."""
@@ -181,5 +171,5 @@ class MapMixin(FormatsMixin, KnownParametersMixin, _ViewSet):
 def assets() -> dict[str, str]:
     """The URLs of the map's static files."""
     names = {"ol": "ol/ol.js", "ol_style": "ol/ol.css", "style": "map.css"}
-    names |= {"base": "map-base.js", "script": "map.js"}
+    names |= {"base": "map-base.js", "rows": "rows.js", "script": "map.js"}
     return {key: static(f"backend/{name}") for key, name in names.items()}

@@ -52,7 +52,7 @@ from backend.geo.sql import (
     checked_queryset,
     feature_query,
 )
-from backend.geo.sql_support import readable
+from backend.geo.sql_support import no_streams, readable
 from backend.geo.tile_geometry import geometry_name
 from backend.http import caching
 from backend.http.negotiation import FormatsMixin
@@ -208,6 +208,11 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
     def default_response_headers(self) -> dict[str, str]:
         # DRF leaves Vary out where a view has one renderer of its own.
         return {**super().default_response_headers, "Vary": "Accept"}
+
+    @classmethod
+    def formats_of_streams(cls) -> list[str]:
+        """Those that lists of the view may have; none where SQL cannot give what it shows."""
+        return [] if no_streams(cls) else [each.format for each in cls.stream_renderer_classes]
 
     def stream_formats(self, queryset: models.QuerySet[Any]) -> list[str]:
         """Those that can show the viewset's rows; none where SQL cannot give what it shows."""

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import logging
@@ -17,9 +18,11 @@ from typing import Any
 from django.apps import apps
 from django.contrib import gis
 from django.contrib.gis.db.models.fields import BaseSpatialField
+from django.contrib.gis.db.models.functions import Envelope
 from django.contrib.gis.forms.widgets import OpenLayersWidget, OSMWidget
 from django.contrib.gis.geos import MultiPolygon, Polygon
-from django.db.models import QuerySet
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import F, QuerySet
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -96,10 +99,20 @@ class _Extent:
 
 def latest_extent(rows: QuerySet[Any], field: BaseSpatialField[Any, Any]) -> str:
     """West, south, east and north of the latest rows, in degrees; empty where there are none."""
-    shapes = rows.exclude(**{field.name: None}).order_by("-pk").values_list(field.name, flat=True)
-    boxes = [Polygon.from_bbox(shape.extent) for shape in shapes[:LATEST] if not shape.empty]
+    # PostGIS makes an envelope of curves too, which GEOS cannot read. A geography has no envelope.
+    shape = F(field.name) if field.geography else Envelope(field.name)
+    query = rows.query
+    if query.is_sliced or query.combinator or query.distinct_fields:
+        return ""  # which take no other order
+    # Those without a place are left out here: the table may have millions of them.
+    shapes = rows.order_by("-pk").values_list(shape, flat=True)[:LATEST]
+    boxes = [Polygon.from_bbox(each.extent) for each in shapes if each and not each.empty]
     system = max(field.srid, 0) or srid.WGS84  # without one they are taken for degrees
-    box = srid.lonlat(rows.db, system, MultiPolygon(boxes).extent) if boxes else None
+    box = None
+    if boxes:
+        # The system may be one that the database does not know. The form works without a place.
+        with contextlib.suppress(ImproperlyConfigured):
+            box = srid.lonlat(rows.db, system, MultiPolygon(boxes).extent)
     return ",".join(f"{degrees:.6f}" for degrees in box or ())
 
 

@@ -21,8 +21,10 @@ def bar(home: str, request: HttpRequest | None = None, user: Any = None) -> dict
     health and pages of errors do not ask a database for it, which may be what is down.
     """
     namespace = next((name for name in LOGINS if _url(f"{name}:login", home)), None)
-    back = f"?{urlencode({'next': request.get_full_path()})}" if request else ""
-    known = request is not None and user is not None and user.is_authenticated
+    # Without the query, which may have a secret in it, and which a log keeps.
+    back = f"?{urlencode({'next': request.path})}" if request else ""
+    # What an authenticator of a team's gives may have no such attribute.
+    known = request is not None and getattr(user, "is_authenticated", False)
     return {
         "home": home,
         "name": settings.PROJECT_NAME,

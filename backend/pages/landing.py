@@ -7,12 +7,13 @@ from pathlib import Path
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template import Context, Engine
+from django.templatetags.static import static
 from django.urls import NoReverseMatch, get_script_prefix, reverse
 
 from backend.health.checks import database_states
 from backend.pages import resources
 from backend.pages.bar import bar
-from backend.pages.policy import POLICY
+from backend.pages.policy import policy_with_scripts
 
 # Of our own, because a team may have replaced TEMPLATES.
 _FOLDER = Path(__file__).parent.parent / "templates" / "backend"
@@ -33,7 +34,7 @@ def render(template: str, values: dict[str, object]) -> str:
 def landing_page(request: HttpRequest) -> HttpResponse:
     """``GET /``: name, version, the API's lists, further endpoints, links, databases."""
     prefix = get_script_prefix()
-    states = database_states()
+    states, cards = database_states(), resources.cards()
     links = [
         (
             "API documentation",
@@ -54,7 +55,8 @@ def landing_page(request: HttpRequest) -> HttpResponse:
                 "version": settings.PROJECT_VERSION,
                 "debug": settings.DEBUG,
                 "databases": states,
-                "cards": resources.cards(request, ask=all(each.ok for each in states)),
+                "cards": cards,
+                "scripts": [static(f"backend/{name}.js") for name in ("rows", "landing")],
                 "others": [
                     {
                         "path": prefix + path.lstrip("/"),
@@ -66,7 +68,7 @@ def landing_page(request: HttpRequest) -> HttpResponse:
                 "links": [link for link in links if link[2]],
             },
         ),
-        headers={"Content-Security-Policy": POLICY},
+        headers={"Content-Security-Policy": policy_with_scripts()},
     )
 
 

@@ -2,55 +2,45 @@
 
 from __future__ import annotations
 
-import copy
 import functools
-import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from django.apps import apps
-from django.db import connections, transaction
-from django.db.models import QuerySet
-from django.http import HttpRequest, QueryDict
+from django.db import DEFAULT_DB_ALIAS, connections, router
 from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
 from rest_framework.schemas.generators import EndpointEnumerator
 
-# Rows that are counted of a list; of more than these the list itself tells.
-MOST_ROWS = 10_000
-# Seconds that the page takes for counting. What is not counted by then has no number.
-PATIENCE = 2.0
-# Whose own steps before a list choose no rows, as a team's can: by tenant or by role.
+# Whose views say nothing of the rows.
 LIBRARIES = ("backend.", "django.", "rest_framework", "django_filters")
 
 
 @dataclass(frozen=True)
 class Resource:
-    """A list of the API, whoever asks."""
+    """A list of the API, whoever asks: nothing here depends on the visitor, or asks a database."""
 
     path: str
-    callback: Callable[..., Any]
     title: str
     description: str
+    is_paged: bool  # and so may tell how many rows it has
     map: str | None  # the path of the page with a map of its rows
+    csv: str | None
 
 
 @dataclass(frozen=True)
 class Card:
-    """A resource as one visitor may see it."""
+    """A resource below the prefix of a request."""
 
     resource: Resource
-    rows: str  # how many, in words; empty where that is not known
     url: str
     links: list[tuple[str, str]]  # the name and the address of each
 
 
-def cards(request: HttpRequest, *, ask: bool) -> list[Card]:
-    """Those of all resources. ``ask``: the databases answer, and can be asked about the rows."""
-    found = resources()
-    until = time.monotonic() + PATIENCE
-    return [_card(resource, request, ask, until) for resource in found]
+def cards() -> list[Card]:
+    """Those of all resources."""
+    return [_card(resource) for resource in resources()]
 
 
 @functools.cache
@@ -63,10 +53,11 @@ def resources() -> list[Resource]:
             found.append(
                 Resource(
                     path=path,
-                    callback=callback,
                     title=_capitalized(name.replace("-", " ").replace("_", " ")),
-                    description=_description(callback),
+                    description=_description(callback) if _docs(path) else "",
+                    is_paged=_option(callback, "pagination_class") is not None,
                     map=_map(path, callback),
+                    csv=_csv(path, callback),
                 )
             )
     return found
@@ -115,12 +106,30 @@ def _description(callback: Any) -> str:
     return " ".join((callback.cls.__doc__ or "").strip().partition("\n\n")[0].split())
 
 
+def _option(callback: Any, name: str) -> Any:
+    """What as_view() was given, or the class has."""
+    return callback.initkwargs.get(name, getattr(callback.cls, name, None))
+
+
+def _has_postgis(callback: Any) -> bool:
+    """Whether the rows are in PostgreSQL, which tiles and streams need."""
+    model = getattr(_option(callback, "queryset"), "model", None)
+    alias = router.db_for_read(model) if model is not None else DEFAULT_DB_ALIAS
+    return connections[alias].vendor == "postgresql"
+
+
 def _map(path: str, callback: Any) -> str | None:
     # A MapMixin, looked at without an import: that module is for those that use it.
-    if not hasattr(callback.cls, "get_map"):
+    if not hasattr(callback.cls, "get_map") or not _has_postgis(callback):
         return None
     pages = (f"{path.rstrip('/')}/map", f"{path.rstrip('/')}/map/")
     return next((page for page in pages if _is_map(page)), None)
+
+
+def _csv(path: str, callback: Any) -> str | None:
+    # A StreamingMixin, likewise.
+    formats = getattr(callback.cls, "formats_of_streams", list)()
+    return f"{path.rstrip('/')}.csv" if "csv" in formats and _has_postgis(callback) else None
 
 
 def _is_map(path: str) -> bool:
@@ -130,21 +139,13 @@ def _is_map(path: str) -> bool:
         return False
 
 
-def _card(resource: Resource, request: HttpRequest, ask: bool, until: float) -> Card:
-    paths = {"List": resource.path, "Map": resource.map}
-    rows = ""
-    queryset, formats = _visited(resource, request) if ask else (None, [])
-    if queryset is not None:
-        rows = _counted(queryset, until)
-        if connections[queryset.db].vendor != "postgresql":
-            paths["Map"] = None  # which is of tiles, and these are made by PostGIS
-        elif "csv" in formats:
-            paths["CSV"] = f"{resource.path.rstrip('/')}.csv"
+def _card(resource: Resource) -> Card:
     prefix = get_script_prefix()
+    paths = {"List": resource.path, "Map": resource.map, "CSV": resource.csv}
     links = [(name, prefix + path.lstrip("/")) for name, path in paths.items() if path]
     if docs := _docs(resource.path):
         links.append(("Docs", docs))
-    return Card(resource, rows, prefix + resource.path.lstrip("/"), links)
+    return Card(resource, prefix + resource.path.lstrip("/"), links)
 
 
 def _docs(path: str) -> str | None:
@@ -165,62 +166,3 @@ def _tag(path: str) -> str:
     generator = OpenAPISchemaGenerator(Info(title="", default_version=""))
     prefix = generator.determine_path_prefix(list(_endpoints())) or ""
     return path.removeprefix(prefix).strip("/").partition("/")[0]
-
-
-def _visited(resource: Resource, request: HttpRequest) -> tuple[QuerySet[Any] | None, list[str]]:
-    """The rows of the list for this visitor, and the formats of its streams.
-
-    None where the visitor may not see them, or where only a request of the list itself tells.
-    """
-    cls: Any = getattr(resource.callback, "cls", None)
-    if not all(_is_of_a_library(cls, step) for step in ("dispatch", "initial")):
-        return None, []
-    visit = copy.copy(request)
-    visit.GET = QueryDict()
-    try:
-        view = _view(resource.callback)
-        view.request = view.initialize_request(visit)
-        view.check_permissions(view.request)
-        queryset = view.filter_queryset(view.get_queryset())
-        if not isinstance(queryset, QuerySet):
-            return None, []
-        return queryset, view.stream_formats(queryset) if hasattr(view, "stream_formats") else []
-    # A refusal, or what is wrong with the team's code, which requests of the list tell.
-    except Exception:  # noqa: BLE001
-        return None, []
-
-
-def _view(callback: Any) -> Any:
-    """The view as of a GET without a request."""
-    view = callback.cls(**getattr(callback, "initkwargs", {}))
-    view.args, view.kwargs, view.format_kwarg, view.request = (), {}, None, None
-    view.action_map = getattr(callback, "actions", None)
-    if view.action_map:
-        view.action = "list"
-    return view
-
-
-def _is_of_a_library(view: type, method: str) -> bool:
-    owner = next(base for base in view.__mro__ if method in vars(base))
-    return owner.__module__.startswith(LIBRARIES)
-
-
-def _counted(queryset: QuerySet[Any], until: float) -> str:
-    """How many rows there are, in words; empty where that takes longer than ``until``."""
-    left = until - time.monotonic()
-    if left <= 0:
-        return ""
-    # The order of a slice chooses its rows, any other takes time only.
-    rows = queryset if queryset.query.is_sliced else queryset.order_by()
-    try:
-        with transaction.atomic(queryset.db):
-            if connections[queryset.db].vendor == "postgresql":
-                with connections[queryset.db].cursor() as cursor:
-                    cursor.execute(f"SET LOCAL statement_timeout = {int(left * 1000) + 1}")
-            number = rows[: MOST_ROWS + 1].count()
-    # It takes too long, or the team's queryset cannot be counted so.
-    except Exception:  # noqa: BLE001
-        return ""
-    if number > MOST_ROWS:
-        return f"more than {MOST_ROWS:,} rows"
-    return "1 row" if number == 1 else f"{number:,} rows"

@@ -32,5 +32,8 @@ def site_name() -> str:
 @register.simple_tag
 def api_page_is_stock() -> bool:
     """Whether the browsable API has no template of a team's own, whose bar would be the one."""
-    page: Any = loader.get_template("rest_framework/api.html")  # its stubs lack the origin
-    return Path(page.origin.name).is_relative_to(Path(rest_framework.__file__).parent)
+    theirs = Path(rest_framework.__file__).parent
+    pages: list[Any] = [  # the stubs lack the origin
+        loader.get_template(f"rest_framework/{name}.html") for name in ("api", "base")
+    ]
+    return all(Path(page.origin.name).is_relative_to(theirs) for page in pages)

@@ -5,6 +5,7 @@ Screenshots go to tests/screenshots/, to be looked at.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
@@ -45,6 +46,15 @@ BETWEEN_MERIDIANS = """async (zoom) => {
     map.setTarget(null);
     target.remove();
     return Math.min(...at.slice(1).map((x, before) => x - at[before])) / label;
+}"""
+# How many shades of the points' green there are: a carpet has one.
+SHADES = """() => {
+    const canvas = document.querySelector(".tile-map-view canvas");
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    const found = new Set();
+    for (let i = 0; i < data.length; i += 4)
+        if (data[i + 1] > data[i] + 8 && data[i + 1] > data[i + 2] + 4) found.add(data[i]);
+    return found.size;
 }"""
 # Counts the pictures of points that the last frame drew.
 DRAWN_BY_A_FRAME = """
@@ -121,10 +131,46 @@ def test_map_shows_the_filtered_features_only(visit, api: Api):
     assert "lines=3" in page.locator("main").inner_text()
 
 
+@pytest.fixture
+def crowd(api: Api) -> Iterator[int]:
+    """Many points around one place, as normally distributed; how many rows there are then."""
+    api.sql(
+        "INSERT INTO places_stop (name, open_now, geom) SELECT 'Crowd', true, ST_SetSRID("
+        "ST_MakePoint(-122.6 + 0.03 * sqrt(-2 * ln(x)) * cos(6.2832 * y), "
+        "45.5 + 0.02 * sqrt(-2 * ln(x)) * sin(6.2832 * y)), 4326) FROM (SELECT "
+        "(n * 7919 % 60000 + 1) / 60001.0 AS x, (n * 104729 % 60000) / 60000.0 AS y "
+        "FROM generate_series(1::bigint, 60000) n) random; ANALYZE places_stop"
+    )
+    yield int(api.sql("SELECT count(*) FROM places_stop"))
+    api.sql("DELETE FROM places_stop WHERE name = 'Crowd'; ANALYZE places_stop")
+
+
+def test_crowded_points_are_the_darker_the_more_there_are(visit, crowd: int):
+    page = visit("/tiles/stops/map/")
+    drawn(page)
+    picture(page, "map-crowd")
+    assert page.evaluate(SHADES) > 10
+
+
+def test_legend_tells_how_many_rows_are_shown_and_that_they_are_a_sample(visit, crowd: int):
+    page = visit("/tiles/stops/map/")
+    shown = drawn(page)
+    legend = page.locator(".tile-map-legend", has_text=" of about ")
+    legend.wait_for()
+    text = legend.inner_text()
+    assert shown < crowd
+    rows = int(re.search(r"of about ([0-9,]+) stops", text)[1].replace(",", ""))
+    assert text.startswith(f"Shows {shown:,} of about ")
+    assert rows == pytest.approx(crowd, rel=0.1)
+    here = int(re.search(r"a sample: about ([0-9,]+) are here", text)[1].replace(",", ""))
+    assert here == pytest.approx(crowd, rel=0.1)
+    assert re.search(r"the map shows 1 of [248]\b", text)
+
+
 def test_legend_counts_the_filtered_rows(visit, api: Api):
     page = visit("/tiles/stops/map/?lines=3")
     shown = drawn(page)
-    assert page.locator(".tile-map-legend").inner_text() == f"Shows {shown} of {shown} stops."
+    page.get_by_text(f"Shows {shown} of {shown} stops.", exact=True).wait_for()
 
 
 def test_point_in_a_corner_of_four_tiles_is_drawn_once(visit, api: Api):
@@ -240,9 +286,11 @@ def test_browsable_api_on_a_phone_is_not_wider_than_the_screen_by_its_map(visit)
     assert page.locator(".tile-map").bounding_box()["width"] <= PHONE["width"]
 
 
-def test_start_page_links_to_the_maps(visit):
+def test_start_page_links_to_the_maps_and_counts_rows_as_the_list_does(visit, api: Api):
     page = visit("/")
     card = page.locator("li", has=page.get_by_role("link", name="/tiles/stops/", exact=True))
+    rows = api.sql("SELECT count(*) FROM places_stop")
+    card.locator(".rows", has_text=f"{rows} rows").wait_for()
     picture(page, "landing-maps")
     card.get_by_role("link", name="Map").click()
     page.wait_for_url("**/tiles/stops/map/")
@@ -252,7 +300,7 @@ def test_start_page_links_to_the_maps(visit):
 def test_pages_have_no_inline_script_of_ours(api: Api):
     answer = api.get("/tiles/stops/map/").text
     scripts = [part.split(">")[0] for part in answer.split("<script")[1:]]
-    assert len(scripts) == 3
+    assert len(scripts) == 4
     assert all("src=" in script for script in scripts)
     assert "onclick" not in answer
 

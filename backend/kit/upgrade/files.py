@@ -57,8 +57,9 @@ def write(file: Path, text: str) -> None:
     marked = file.read_bytes().startswith(codecs.BOM_UTF8)
     content = text.encode("utf-8-sig" if marked else "utf-8")
     with replacing(file, alone=True) as path:
-        path.touch(0o600)  # what the file holds may be nobody else's to read
-        with path.open("wb") as new:
+        # What the file holds may be nobody else's to read.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as new:
             new.write(content)
             new.flush()
             os.fsync(new.fileno())

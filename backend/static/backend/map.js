@@ -148,7 +148,7 @@
 
   // What is drawn, of how many, and that it is a sample if it is one.
   function explain(element, features, crowd) {
-    const { title, rows, estimated } = element.dataset;
+    const { title, rows } = element.dataset;
     const swatches = [...new Set(features.map(backendMap.kind))].map((kind) => {
       const swatch = document.createElement("span");
       swatch.className = `tile-map-swatch tile-map-${kind}`;
@@ -156,8 +156,7 @@
     });
     const samples = features.map((feature) => crowd.of(feature));
     const most = samples.reduce((one, other) => Math.max(one, other), 1);
-    const total = rows === undefined ? "" : ` of ${estimated ? "about " : ""}${number(rows)}`;
-    const parts = [`Shows ${number(features.length)}${total} ${title}.`];
+    const parts = [`Shows ${number(features.length)}${rows ? ` of ${rows}` : ""} ${title}.`];
     if (most > 1) {
       const all = samples.reduce((one, other) => one + other, 0);
       parts.push(`This is a sample: about ${number(all)} are here, and where they are densest the map shows 1 of ${most}. Zoom in to see all.`);
@@ -224,6 +223,12 @@
       element.dataset.features = shown.size;
       legend.replaceChildren(...explain(element, [...shown.values()], crowd));
     });
+    if (element.dataset.list) {
+      window.backendRows(element.dataset.list).then((rows) => {
+        element.dataset.rows = rows ?? "";
+        map.render();
+      });
+    }
     backendMap.DARK.addEventListener("change", () => {
       element.dataset.scheme = backendMap.scheme(element);
       made = backendMap.styles(backendMap.COLOURS[element.dataset.scheme]);

@@ -1,1 +1,1 @@
-"""Which databases there are, how their connections are kept, and when one is away."""
+"""Which databases there are, the connections to them, and what PostgreSQL tells about them."""

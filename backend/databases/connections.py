@@ -1,4 +1,4 @@
-"""What the server does with its connections to PostgreSQL: how it sets them up, and checks them."""
+"""The server's connections to PostgreSQL: how it sets them up, and how it checks them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from backend.conf.defaults import setting
 if TYPE_CHECKING:
     from django.db.backends.postgresql.base import DatabaseWrapper
 
-# Not through a pooler, which answers with the number of a process that is not the server's:
-# what is set for a session there stays with whoever is lent the connection next.
+# Not through a pooler, which reports a process ID that is not the server's: what is set for a
+# session there stays for the next client of the connection.
 #
-# Without processes to help and without compiling, PostgreSQL has one plan for a page, a count or
-# a tile, whatever the sample of the last ANALYZE made it expect; and a request leaves the other
-# cores to other requests. What OPTIONS, a role or a database say of these two wins.
+# Without parallel workers and JIT, PostgreSQL has one plan for a page, a count, or a tile, whatever
+# the sample of the last ANALYZE made it expect. Also, a request leaves the other cores to other
+# requests. Values of these two from OPTIONS, a role, or a database win.
 SESSION = """
 SELECT set_config(wanted.name, wanted.value, false)
 FROM (VALUES ('statement_timeout', %s),
@@ -28,15 +28,15 @@ JOIN pg_settings ON pg_settings.name = wanted.name
 WHERE pg_backend_pid() = %s AND wanted.value IS NOT NULL
       AND (wanted.name = 'statement_timeout' OR source IN ('default', 'configuration file'))
 """
-# Seconds for which a connection that was checked is asked nothing. Who forgets a silent connection
-# on the way, without a word to either end, does so after a minute or more (a balancer, a NAT).
+# Seconds for which a checked connection counts as usable. A balancer or NAT that drops an idle
+# connection without telling either end does so after a minute or more.
 CHECKED = 5
 
 
 def prepare() -> None:
-    """Have each connection from now on set up; for a server, not for commands.
+    """Set up each connection from now on. For a server, not for commands.
 
-    Migrations may take their time and all cores, which DATABASES would not let them.
+    Migrations can take long and use all cores, which these settings would prevent.
     """
     connection_created.connect(_set_up)
 
@@ -53,10 +53,10 @@ def _set_up(connection: BaseDatabaseWrapper, **_: object) -> None:
 
 
 class _Check:
-    """Whether a connection can be used, as Django asks it before the first query of a request.
+    """Replaces is_usable(), which Django calls before the first query of a request.
 
-    That is a way to the server and back for each page. A server that has ended a connection, has
-    closed it or said so; the answer is in its socket then, and that is looked at instead.
+    Django's own check is a round trip to the server for each page. A server that ends a connection
+    closes it or sends a message. Either is then in the socket, so this looks there instead.
     """
 
     def __init__(self, connection: DatabaseWrapper) -> None:
@@ -74,6 +74,6 @@ class _Check:
         socket = select.poll()
         try:
             socket.register(self._connection.connection.fileno(), select.POLLIN)
-        except self._connection.Database.Error:  # the driver has closed it
+        except self._connection.Database.Error:  # the driver closed it
             return False
         return not socket.poll(0)

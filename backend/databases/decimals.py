@@ -1,8 +1,8 @@
-"""A ``numeric`` column without precision, as ``inspectdb`` declares it.
+"""``numeric`` columns without a precision, as ``inspectdb`` declares them.
 
-It writes ``DecimalField(max_digits=65535, decimal_places=65535)``: what the driver says of such a
-column, where PostgreSQL means "as many as there are". REST framework would fill each value up
-with 65,534 zeros, which Python's decimals refuse.
+It writes ``DecimalField(max_digits=65535, decimal_places=65535)``, which is what the driver reports
+for such a column. PostgreSQL means "any number of digits". REST framework would pad each value with
+65,534 zeros, which Python's decimals refuse.
 """
 
 from __future__ import annotations
@@ -28,5 +28,5 @@ def _init(
 
 
 def install() -> None:
-    """Have REST framework show and take such numbers as they are."""
+    """Let REST framework show and accept such numbers as they are."""
     DecimalField.__init__ = _init  # type: ignore[method-assign]  # in its place

@@ -1,8 +1,7 @@
-"""Which databases this API needs, can do without, and leaves alone.
+"""Which databases this API needs, which are optional, and which it ignores.
 
-REQUIRED_DATABASES, OPTIONAL_DATABASES and IGNORED_DATABASES name aliases. For one in
-none of them: ``default`` and every alias that a model's ``in_db`` names is required,
-any other is optional.
+REQUIRED_DATABASES, OPTIONAL_DATABASES, and IGNORED_DATABASES list aliases. Of the aliases in none
+of them, ``default`` and those in the ``in_db`` of a model are required. The others are optional.
 """
 
 from __future__ import annotations
@@ -18,18 +17,18 @@ from backend.router import declared_alias
 
 
 class Need(enum.StrEnum):
-    """What becomes of the API when a database does not answer."""
+    """The state of the API while a database does not answer."""
 
     REQUIRED = "required"  # not ready
     OPTIONAL = "optional"  # ready, and degraded
-    IGNORED = "ignored"  # never asked
+    IGNORED = "ignored"  # never checked
 
 
 SETTINGS = {need: f"{need.upper()}_DATABASES" for need in Need}
 
 
 def listed(need: Need) -> list[str]:
-    """The aliases that the setting of ``need`` names."""
+    """The aliases in the setting of ``need``."""
     return list(getattr(settings, SETTINGS[need], ()))
 
 
@@ -43,10 +42,10 @@ def need_of(alias: str) -> Need:
 
 
 def aliases(*needs: Need) -> list[str]:
-    """The aliases of these needs, in the order of DATABASES."""
+    """The aliases with these needs, in the order of DATABASES."""
     return [alias for alias in settings.DATABASES if need_of(alias) in needs]
 
 
-@functools.cache  # models do not change after they are loaded, and probes ask often
+@functools.cache  # models do not change after they are loaded, and probes are frequent
 def _named_by_models() -> frozenset[str]:
     return frozenset(filter(None, map(declared_alias, apps.get_models())))

@@ -1,8 +1,8 @@
-"""A database's password that is changed while the API runs.
+"""Lets a database's password change while the API runs.
 
-Secrets that are files (``POSTGRES_PASSWORD_FILE``, ``DATABASE_URL_FILE``, a folder as SECRET_STORE)
-are replaced under a running container. When the server refuses a connection, they are read again: a
-new password is tried at once, and kept where it is right.
+Secrets in files (``POSTGRES_PASSWORD_FILE``, ``DATABASE_URL_FILE``, a folder as SECRET_STORE) can
+be replaced under a running container. When the server refuses a connection, the files are read
+again. A new login is tried immediately, and kept if it works.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from backend.conf.errors import StartupError
 
 logger = logging.getLogger("backend.databases.rotation")
 
-# What makes a database another one, and not the same with another login.
+# The keys that identify a database. A change of one is not just another login.
 PLACE = ("ENGINE", "NAME", "HOST", "PORT")
 LOGIN = {"USER": "user", "PASSWORD": "password"}
 
@@ -28,7 +28,7 @@ _stock = DatabaseWrapper.get_new_connection
 
 
 def install() -> None:
-    """Take the place of Django's own, before the first connection is made."""
+    """Replace Django's own method, before the first connection is opened."""
     DatabaseWrapper.get_new_connection = _connect  # type: ignore[method-assign]  # in its place
 
 
@@ -36,8 +36,8 @@ def _connect(self: BaseDatabaseWrapper, conn_params: dict[str, Any]) -> Any:
     try:
         return _stock(self, conn_params)
     except cast(DatabaseWrapper, self).Database.OperationalError:
-        # libpq gives no code for a login that is refused. Whatever it was: unless the files say
-        # something new, nothing else is tried.
+        # libpq has no code for a refused login. Whatever the error was, nothing else is tried
+        # unless the files have a new login.
         login = _new_login(self, conn_params)
         if login is None:
             raise
@@ -49,27 +49,27 @@ def _connect(self: BaseDatabaseWrapper, conn_params: dict[str, Any]) -> Any:
 
 
 def _new_login(wrapper: BaseDatabaseWrapper, params: dict[str, Any]) -> dict[str, str] | None:
-    """The login that the files have now, None where it is the one of ``params`` or not theirs.
+    """The login in the files now. None if ``params`` has it, or the files lack the database.
 
-    Not that of the settings, which another thread may just have renewed.
+    It is compared with ``params``, because another thread may have just updated the settings.
     """
     try:
         database = required.read_databases(_environment()).get(wrapper.alias)
-    except StartupError as error:  # a file that is just being replaced
+    except StartupError as error:  # a file that is being replaced at this moment
         logger.warning("database '%s': %s", wrapper.alias, error.problem)
         return None
     known = wrapper.settings_dict
     if database is None or any(
         str(database.get(name) or "") != str(known.get(name) or "") for name in PLACE
     ):
-        return None  # the team's own
+        return None  # a database from the team's own settings
     login = {name: database.get(name, "") for name in LOGIN}
     tried = {name: params.get(LOGIN[name], "") for name in LOGIN}
     return login if login != tried else None
 
 
 def _environment() -> Environment:
-    """As ``current()``, with files as they are now. AWS is not asked at every failure."""
+    """Like ``current()``, with the files as they are now. AWS is not asked after every failure."""
     env = current()
     store = env["SECRET_STORE"]
     is_folder = bool(env.store) and store and not store.startswith(secret_store.SSM)

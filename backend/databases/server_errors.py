@@ -1,4 +1,4 @@
-"""What PostgreSQL calls its errors: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
+"""PostgreSQL's error codes: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ QUERY_CANCELED = "57014"
 
 
 def sqlstate(error: BaseException) -> str | None:
-    """What the server calls an error of Django's, None where it was not the server's."""
+    """The server's code for one of Django's errors. None if it did not come from the server."""
     cause = error.__cause__
     return getattr(cause, "pgcode", None) or getattr(cause, "sqlstate", None)

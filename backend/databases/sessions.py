@@ -1,9 +1,9 @@
-"""What PostgreSQL itself makes depend on who asks: roles, policies, settings, search_path.
+"""What PostgreSQL makes depend on the session: roles, policies, settings, search_path.
 
-A team may let the database choose the rows: by row-level security, by views that look at
-``current_user`` or ``current_setting('app.tenant')``, by a ``search_path`` per tenant. Then
-two sessions see different rows through the same statement, and what is known of one must
-not be told to the other.
+A team can let the database choose the rows: by row-level security, by views that use
+``current_user`` or ``current_setting('app.tenant')``, or by a ``search_path`` per tenant. Then, two
+sessions see different rows through the same statement, and nothing that was learned in one session
+may be shown in the other.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from typing import Any
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-# Seconds. A policy or a foreign table is made by a migration, which restarts what serves.
+# Seconds. Migrations create policies and foreign tables, and a migration restarts the servers.
 LIFETIME = 60
 
-# What the catalogs say, at once for all relations: which show other rows to others, which
-# take rows from elsewhere, and the sources of all that reads settings. A rule that calls
-# current_setting() has one of its two numbers in its tree; SQLVALUEFUNCTION with 9 to 14 is
-# current_role, current_user, user, session_user, current_catalog and current_schema
-# (SQLValueFunctionOp in PostgreSQL's primnodes.h). What a materialized view shows is what
-# its last refresh wrote, for everybody.
+# What the catalogs say about all relations, in one query: which show different rows to different
+# users, which get rows from elsewhere, and the sources of what reads settings. A rule that calls
+# current_setting() has one of its two OIDs in its tree. SQLVALUEFUNCTION with 9 to 14 is
+# current_role, current_user, user, session_user, current_catalog, or current_schema
+# (SQLValueFunctionOp in PostgreSQL's primnodes.h). A materialized view shows everyone the rows of
+# its last refresh.
 FACTS = r"""
 WITH RECURSIVE rules AS (
     SELECT r.oid, r.ev_class, r.ev_action::text AS action
@@ -91,8 +91,8 @@ SELECT ARRAY(SELECT DISTINCT c.relname::text FROM above JOIN pg_class c USING (o
                 '|createrole|check|client_(min|connection)|local|temp|cursor|plan|recursive'
                 '|constraint|gin_pending)_)')))
 """
-# Of extensions, which rows a filter or an order finds by likeness. Another extension's are known
-# once pg_settings has shown them, which it does while a session has loaded the library.
+# Settings of extensions that decide which rows a filter or an order by similarity finds. Those of
+# other extensions are known once pg_settings lists them, in a session that has loaded the library.
 # https://www.postgresql.org/docs/current/pgtrgm.html, https://github.com/pgvector/pgvector
 OF_EXTENSIONS = frozenset(
     f"{library}.{name}"
@@ -110,15 +110,15 @@ _NAME = r"[A-Za-z_][\w$]*(?:\.[A-Za-z_][\w$]*)+"
 _NAMES = re.compile(rf"'({_NAME})'")
 _COMPUTED = re.compile(r"current_setting\s*\(\s*(?!\s|')|\bexecute\b[^;]*\bshow\b", re.IGNORECASE)
 
-# Of a session, columns for a statement that may ask for more besides; ``VALUES`` where settings
-# of the team's own are read.
+# The state of a session, as columns that a statement can select with others. ``VALUES`` adds the
+# team's own settings, if anything reads them.
 STATE = """
 session_user::text, current_user::text, current_setting('search_path'),
 current_setting('row_security')
 """
 VALUES = "ARRAY(SELECT current_setting(name, true) FROM unnest(%s::text[]) name)"
-# By name, because pg_settings takes a millisecond and more, however few of its rows are asked for;
-# and it never lists a team's own settings. As one text, which is not looked into on the way.
+# By name, because pg_settings takes more than a millisecond for any number of rows, and never lists
+# a team's own settings. As one text, because it is only passed on.
 SETTINGS = """
 SELECT session_user::text, current_setting('role'),
        json_object_agg(name, CASE
@@ -134,27 +134,27 @@ FROM json_array_elements_text(%s::json) name
 
 @dataclass(frozen=True)
 class Facts:
-    """What the catalogs of a database say. Relations are named without their schema."""
+    """What the catalogs of a database say. The names of relations do not include their schema."""
 
-    restricted: frozenset[str]  # other rows for others
-    elsewhere: frozenset[str]  # foreign tables, and what shows rows of one
-    settings: tuple[str, ...]  # of the team's own that a policy, view or function reads
-    has_computed_names: bool  # whether one reads settings whose names it makes up
-    settable: frozenset[str]  # of PostgreSQL's and of extensions' settings, by anybody in a session
+    restricted: frozenset[str]  # these show different rows to different users
+    elsewhere: frozenset[str]  # foreign tables, and relations that show rows of one
+    settings: tuple[str, ...]  # the team's own, which a policy, view, or function reads
+    has_computed_names: bool  # whether any of these computes the name of a setting
+    settable: frozenset[str]  # of PostgreSQL and extensions, which anyone can set in a session
 
 
 @dataclass(frozen=True)
 class Session:
-    """What is set in a session, to be set in another for the length of a transaction."""
+    """What is set in a session, so that another can use it for one transaction."""
 
     user: str
     role: str
-    settings: str  # a JSON object of texts, null for what is not known in the session
-    has_own: bool  # settings of the team's among them
-    own: tuple[str, ...]  # the names of those that were asked for
+    settings: str  # a JSON object of texts; null for settings that the session does not know
+    has_own: bool  # whether any of the team's own settings is set
+    own: tuple[str, ...]  # the names of the team's own settings that were read
 
     def statement(self) -> tuple[str, list[Any]]:
-        """SQL for a transaction that has begun, and its parameters."""
+        """SQL and its parameters, to run at the start of a transaction."""
         sql = """
         SELECT set_config(name, value, true) FROM json_each_text(%s::json) given (name, value)
         WHERE value IS NOT NULL AND current_setting(name, true) IS DISTINCT FROM value;
@@ -169,7 +169,7 @@ _lock = threading.Lock()
 
 
 def facts(using: str) -> Facts:
-    """What the catalogs of the database ``using`` say, as of at most LIFETIME ago."""
+    """What the catalogs of the database ``using`` say, at most LIFETIME old."""
     connection = connections[using]
     key = (using, str(connection.settings_dict["NAME"]))
     until, known = _facts.get(key, (0.0, None))
@@ -191,17 +191,17 @@ def facts(using: str) -> Facts:
 
 
 def is_restricted(using: str, sql: str) -> bool:
-    """Whether a statement may show other rows to others.
+    """Whether a statement may show different rows to different users.
 
-    By the names in it, so that one may be called so that is not, never the other way round.
+    It looks for names in the text, so it can be true by mistake, but not false by mistake.
     """
     return any(name in sql for name in facts(using).restricted)
 
 
 def state(using: str, *also: str) -> tuple[Any, ...]:
-    """What decides in this thread's session about the rows that it sees.
+    """What decides which rows this thread's session sees.
 
-    After the columns of ``also``, which are asked for in the same statement.
+    The columns of ``also`` come first, from the same statement.
     """
     own = facts(using).settings
     columns = ", ".join((*also, STATE, *([VALUES] if own else [])))
@@ -212,12 +212,12 @@ def state(using: str, *also: str) -> tuple[Any, ...]:
 
 
 def current(using: str, read: Iterable[str] = ()) -> Session:
-    """What is set in this thread's session; ``read`` names further settings of the team's."""
+    """What is set in this thread's session. ``read`` names more of the team's own settings."""
     return _of(connections[using], facts(using), read)
 
 
 def same_of(session: Session, wrapper: BaseDatabaseWrapper) -> Session:
-    """What is set in the session of ``wrapper`` of all that ``session`` has."""
+    """The values that the session of ``wrapper`` has for everything in ``session``."""
     return _of(wrapper, facts(wrapper.alias), session.own)
 
 
@@ -230,17 +230,17 @@ def _of(connection: BaseDatabaseWrapper, known: Facts, read: Iterable[str]) -> S
     return Session(user, role, settings, has_own, tuple(own))
 
 
-@functools.lru_cache(maxsize=64)  # what a view reads is its own, and not the client's
+@functools.lru_cache(maxsize=64)  # the names come from a view, not from the client
 def _asked(
     settings: tuple[str, ...], settable: frozenset[str], read: frozenset[str]
 ) -> tuple[list[str], str]:
-    """The settings of the team's own that are asked for, and all names, as JSON."""
+    """The team's own settings to read, and the names of all settings as JSON."""
     own = sorted({*settings, *read} - settable)
     return own, json.dumps([*sorted(settable), *own])
 
 
 def names_in(statement: str, params: Iterable[Any]) -> set[str]:
-    """The settings that a statement reads itself."""
+    """The settings that the statement itself reads."""
     if "current_setting" not in statement:
         return set()
     texts = [param for param in params if isinstance(param, str)]

@@ -1,9 +1,9 @@
-"""Of which type a column really is, and text for those that a model only calls text.
+"""The real type of a column, and the text of columns that only the model calls text.
 
-``inspectdb`` writes TextField ("This field type is a guess.") for arrays, ranges, json and
-whatever else it does not know. psycopg makes lists, ranges and dictionaries of these, which a
-page would show as Python writes them and a stream as PostgreSQL does. A view of ours reads
-them as the text that PostgreSQL writes; the same text may be sent back.
+``inspectdb`` writes TextField ("This field type is a guess.") for arrays, ranges, JSON, and any
+other type that it does not know. psycopg returns them as lists, ranges, and dictionaries. A page
+would show these as Python writes them, and a stream as PostgreSQL does. The image's views read them
+as the text that PostgreSQL writes. A client can send the same text back.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Any
 from django.db import connections
 from django.db.models import CharField, F, Func, Model, QuerySet, TextField
 
-LIFETIME = 60  # seconds that the look at a table is believed, as in backend.geo.srid
+LIFETIME = 60  # seconds that a table's types are remembered, as in backend.geo.srid
 _tables: dict[tuple[str, str], tuple[float, dict[str, Stored]]] = {}
 _statements: dict[tuple[Any, ...], tuple[float, dict[str, Stored]]] = {}
-MOST_STATEMENTS = 200  # that are remembered; each filter of a client's makes one of its own
+MOST_STATEMENTS = 200  # remembered at a time, because each filter of a client makes a new one
 
-# The type at the bottom of a domain: PostgreSQL sends a domain's values as that one's.
+# The base type of a domain, because PostgreSQL sends the values of a domain as that type.
 TYPES = """
 WITH RECURSIVE types (attname, oid) AS (
     SELECT attname, atttypid FROM pg_attribute
@@ -55,22 +55,22 @@ _OBJECTS_OF_USERS = frozenset({"bytea", "hstore", "json", "uuid"})
 
 @dataclass(frozen=True)
 class Stored:
-    """A type of PostgreSQL's, by its name in pg_type: ``int4``, ``timestamptz``, ``_text``."""
+    """A type of PostgreSQL, by its name in pg_type: ``int4``, ``timestamptz``, ``_text``."""
 
     name: str
     category: str
-    has_order: bool = True  # json, xml, point and others have none
+    has_order: bool = True  # false for json, xml, point, and others
 
     @property
     def is_object(self) -> bool:
-        """Whether psycopg makes anything else than its text of a value."""
+        """Whether psycopg turns a value into something other than its text."""
         return self.name in _OBJECTS_OF_USERS or (
             self.category in _OBJECTS and self.name != "money"
         )
 
 
 def stored_types(model: type[Model], using: str) -> dict[str, Stored]:
-    """The types of the table's columns; the table is asked once a minute."""
+    """The types of the table's columns, read from the database at most once a minute."""
     connection = connections[using]
     if connection.vendor != "postgresql":
         return {}
@@ -81,13 +81,13 @@ def stored_types(model: type[Model], using: str) -> dict[str, Stored]:
             cursor.execute(TYPES, [connection.ops.quote_name(model._meta.db_table)])
             types = {name: Stored(*about) for name, *about in cursor.fetchall()}
         known = (time.monotonic() + LIFETIME, types)
-        if types:  # a table that is not there may come
+        if types:  # a missing table can be created later
             _tables[key] = known
     return known[1]
 
 
 def result_types(using: str, sql: str, params: Sequence[Any]) -> dict[str, Stored]:
-    """The types of a statement's columns; the server is asked once a minute, and reads no row."""
+    """The types of a statement's columns, read at most once a minute, without reading a row."""
     key = (using, sql, tuple(type(param) for param in params))
     known = _statements.get(key)
     if known is None or known[0] < time.monotonic():
@@ -107,12 +107,12 @@ def result_types(using: str, sql: str, params: Sequence[Any]) -> dict[str, Store
 
 
 def as_written(sql: str) -> str:
-    """What PostgreSQL writes of a value; a cast adds a mask to an address, and cuts blanks off."""
+    """SQL for the text that PostgreSQL writes. A cast adds a mask to an inet, and trims a char."""
     return f"CASE WHEN {sql} IS NOT NULL THEN concat({sql}) END"
 
 
 class StoredTextMixin:
-    """Reads as text what the model calls text, whatever the column is."""
+    """Reads fields that the model calls text as text, whatever the type of the column."""
 
     def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         found = super().filter_queryset(queryset)  # type: ignore[misc]  # it is a view's
@@ -121,20 +121,20 @@ class StoredTextMixin:
 
 
 def as_text(queryset: Any) -> Any:
-    """``queryset`` with the text of such columns; what is no plain queryset stays as it is."""
+    """``queryset`` with the text of such columns. Anything but a plain queryset is unchanged."""
     names = read_as_text(queryset)
     if not names:
         return queryset
     queryset = queryset.defer(*names)
     for name in names:
         text = Func(F(name), template=as_written("%(expressions)s"), output_field=TextField())
-        # A model takes the value from it, since the column of the same name is deferred.
+        # The model takes the value from here, because the column of the same name is deferred.
         queryset.query.add_annotation(text, name)
     return queryset
 
 
 def read_as_text(queryset: Any) -> list[str]:
-    """The fields that are read as text: those that the model only calls so."""
+    """The fields to read as text, because only the model calls them text."""
     if not isinstance(queryset, QuerySet):
         return []
     fields = queryset._fields  # type: ignore[attr-defined]  # those of values(), else None

@@ -1,4 +1,4 @@
-"""Whether tests run in this process, whose database and static files are their own."""
+"""Whether tests run in this process. They use a separate database and static files."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import sys
 
 
 def tests_run() -> bool:
-    """Whether Django's test runner is at work; pytest-django sets up the same.
+    """Whether Django's test runner is active. pytest-django sets up the same.
 
     https://docs.djangoproject.com/en/5.2/topics/testing/advanced/, setup_test_environment()
     """
-    # Who has not imported it runs no tests, and a start should not take the time to.
+    # A process without this module runs no tests, and importing it would slow the start.
     utils = sys.modules.get("django.test.utils")
     return utils is not None and hasattr(utils._TestState, "saved_data")

@@ -1,7 +1,7 @@
-"""Whether the key that a model calls its primary key tells the rows of its table apart.
+"""Whether a model's primary key identifies the rows of its table.
 
-Of a table that Django made it does. A model over a table that is there (``managed = False``) says
-so of any column: Django wants one, and a table without a primary key has none to name.
+It does in a table that Django created. A model for an existing table (``managed = False``) can name
+any column: Django requires a primary key, but the table may not have one.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 from django.db import connections
 from django.db.models import CompositePrimaryKey, Model
 
-LIFETIME = 60  # seconds that the look at a table is believed, as in backend.databases.stored_types
+LIFETIME = 60  # seconds that a table's key is remembered, as in backend.databases.stored_types
 _known: dict[tuple[str, str, tuple[str, ...]], tuple[float, bool]] = {}
 
-# Of views and foreign tables the catalogs do not tell, and the model is believed. The rows of a
-# child (INHERITS) are rows of its parent, whose index does not have them; those of a partition are
-# in the index. NULL is not equal to NULL.
+# The catalogs do not tell for views and foreign tables, so the model is trusted. The rows of a
+# child (INHERITS) are rows of its parent, but not in its index. Those of a partition are in the
+# index. NULL is not equal to NULL.
 UNIQUE = """
 SELECT c.relkind NOT IN ('r', 'p') OR (
     NOT (c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits WHERE inhparent = c.oid))
@@ -44,7 +44,7 @@ def key_columns(model: type[Model]) -> tuple[str, ...]:
 
 
 def has_unique_key(model: type[Model], using: str) -> bool:
-    """Whether no two rows have one primary key; the table is asked once a minute."""
+    """Whether no two rows share a primary key, read from the database at most once a minute."""
     connection = connections[using]
     if model._meta.managed or connection.vendor != "postgresql":
         return True
@@ -55,7 +55,7 @@ def has_unique_key(model: type[Model], using: str) -> bool:
             table = connection.ops.quote_name(model._meta.db_table)
             cursor.execute(UNIQUE, [list(key[-1]), table])
             row = cursor.fetchone()
-        if row is None:  # a table that is not there may come
+        if row is None:  # a missing table can be created later
             return True
         (unique,) = row
         _known[key] = (time.monotonic() + LIFETIME, unique)

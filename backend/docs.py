@@ -1,4 +1,4 @@
-"""OpenAPI documents of the API, and the pages that show them."""
+"""The OpenAPI documents of the API, and the pages that show them."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from backend.pages.policy import policy_with_scripts
 
 
 class OwnSwaggerRenderer(SwaggerUIRenderer):  # type: ignore[misc]  # drf-yasg has no types
-    """Swagger UI, which may ask other hosts only by HTTPS: those that an API logs in at."""
+    """Swagger UI. It can reach other hosts only by HTTPS, such as those that an API logs in at."""
 
     template = "backend/swagger.html"
 
@@ -26,7 +26,7 @@ class OwnSwaggerRenderer(SwaggerUIRenderer):  # type: ignore[misc]  # drf-yasg h
 
 
 class OwnReDocRenderer(ReDocRenderer):  # type: ignore[misc]  # drf-yasg has no types
-    """ReDoc without what it would load from the internet."""
+    """ReDoc, without what it would load from the internet."""
 
     template = "backend/redoc.html"
 

@@ -1,9 +1,8 @@
 """The image's layer over Django's settings: environment, defaults, then the team's own.
 
-Reads top to bottom. A team's ``local_settings/settings.py`` is loaded last; it
-replaces names outright, or extends them after
-``from backend.hacko_settings import *``. What is computed from other settings
-(``_derived``) is computed again after it, where the team left it alone.
+Read it from top to bottom. A team's ``local_settings/settings.py`` is loaded last. It replaces
+names, or extends them after ``from backend.hacko_settings import *``. Settings that are computed
+from others (``_derived``) are then computed again, unless the team set them.
 """
 
 import typing as _typing
@@ -50,13 +49,13 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "backend.pages.hosts.HostMiddleware",
-    # So early: a preflight request is answered before anything can redirect or refuse it.
+    # Before anything that can redirect or refuse a preflight request.
     "corsheaders.middleware.CorsMiddleware",
-    # Around all others, whose own queries can fail too.
+    # Around all the others, because their own queries can fail too.
     "backend.http.unavailable.UnavailableMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    # Below WhiteNoise, whose files are compressed already.
+    # Below WhiteNoise, because its files are already compressed.
     "backend.http.compression.CompressionMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -104,20 +103,20 @@ IGNORED_DATABASES = _env["IGNORED_DATABASES"]
 
 ALLOWED_HOSTS = _env["ALLOWED_HOSTS"] or _derived(_required.default_hosts, "DEBUG")
 _origins = _env["CORS_ALLOWED_ORIGINS"]
-# Names of 2019, which django-cors-headers still reads, but after those of today.
+# Names from 2019, which django-cors-headers still reads, but only if the current ones are not set.
 CORS_ALLOWED_ORIGINS = _derived(
     lambda old: _origins if old is None else old, "CORS_ORIGIN_WHITELIST"
 )
-# An open API by default; without credentials, a page of another origin sees only
-# what anybody sees. Not where a team says in any way which origins may read it.
+# The API is open by default: without credentials, a page of another origin sees only what anyone
+# can see. It is not open if a team sets in any way which origins can read it.
 CORS_ALLOW_ALL_ORIGINS = _derived(
     lambda *values: _required.cors_is_open(_origins, *values),
     *("CORS_ALLOWED_ORIGINS", "CORS_ALLOWED_ORIGIN_REGEXES", "CORS_ALLOW_CREDENTIALS"),
     *("CORS_ORIGIN_REGEX_WHITELIST", "CORS_ORIGIN_ALLOW_ALL"),
 )
-# What scripts of other origins may send besides the usual: what they know of an answer.
+# Scripts of other origins can also send these, to say which version of a response they know.
 CORS_ALLOW_HEADERS = [*_default_headers, "if-match", "if-none-match"]
-# What scripts of other origins may read besides the usual: marks of our pages and tiles.
+# Scripts of other origins can also read these, which the image's pages and tiles set.
 CORS_EXPOSE_HEADERS = ["ETag", "X-Count", "X-Request-ID", "X-Tile-Sample"]
 CSRF_TRUSTED_ORIGINS = _env["CSRF_TRUSTED_ORIGINS"]
 CSRF_FAILURE_VIEW = "backend.pages.error_pages.csrf_failure"
@@ -130,9 +129,9 @@ USE_X_FORWARDED_HOST = _derived(bool, "BEHIND_PROXY")
 SESSION_COOKIE_SECURE = _derived(bool, "BEHIND_PROXY")
 CSRF_COOKIE_SECURE = _derived(bool, "BEHIND_PROXY")
 SECURE_HSTS_SECONDS = _derived(lambda proxy: _env["HSTS_SECONDS"] if proxy else 0, "BEHIND_PROXY")
-# Of `check --deploy`: what is not for an API in a container to decide. Redirects to HTTPS are
-# the proxy's, and a neighbour may ask without it (W008); subdomains and the browsers' own
-# list concern other services of the domain (W005, W021).
+# Warnings of `check --deploy` about decisions that are not for an API in a container. The proxy
+# redirects to HTTPS, and a neighboring container can send requests without it (W008). Subdomains
+# and the browsers' preload list affect other services of the domain (W005, W021).
 SILENCED_SYSTEM_CHECKS = _derived(
     lambda proxy: ["security.W005", "security.W008", "security.W021"] if proxy else [],
     "BEHIND_PROXY",
@@ -141,11 +140,11 @@ LOGIN_ATTEMPTS = _env["LOGIN_ATTEMPTS"]
 SERVE_ADMIN = _env["SERVE_ADMIN"]
 SERVE_DOCS = _env["SERVE_DOCS"]
 BASIC_AUTH = _env["BASIC_AUTH"]
-# Bytes. The first is kept by backend.http.bodies for every body, the second by Django for forms and
-# by backend.http.bodies for JSON, which takes about ten times its size in memory when it is parsed.
+# In bytes. backend.http.bodies applies the first to every body. Django applies the second to forms,
+# and backend.http.bodies to JSON, which takes about ten times its size in memory while parsed.
 MAX_UPLOAD_SIZE = _env["MAX_UPLOAD_SIZE"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10_000_000
-# Parameters of a query or a form; files of a form. Django's defaults, said aloud.
+# Parameters of a query or form, and files of a form. These are Django's defaults.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 DATA_UPLOAD_MAX_NUMBER_FILES = 100
 
@@ -157,10 +156,10 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "backend.http.storage.HashedStaticFilesStorage"},
 }
-# Only the hashed names are ever linked to; the plain ones would double the folder.
+# Pages link only to hashed names. The plain ones would double the size of the folder.
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
-# Those WhiteNoise skips by itself, and source maps: 17 MB that only a browser's
-# developer tools ask for, and that take longer to compress than all the rest.
+# The extensions that WhiteNoise skips by default, and source maps: 17 MB that only a browser's
+# developer tools load, and that take longer to compress than everything else.
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (
     *("jpg", "jpeg", "png", "gif", "webp", "zip", "gz", "tgz", "bz2", "tbz", "xz", "br"),
     *("woff", "woff2", "map"),
@@ -168,11 +167,11 @@ WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (
 
 # --- Files that users upload -------------------------------------------------
 
-# backend.http.media serves them in debug mode; in production a proxy does.
+# backend.http.media serves them in debug mode. In production, a proxy does.
 MEDIA_URL = "media/"
 MEDIA_ROOT = _derived(lambda folder: _Path(folder) / "media", "DATA_DIR")
-# Readable by the proxy, whose user is another one. Writable by group 0, for a container with a
-# UID of the platform's choice that gets the same volume.
+# The proxy, which has another user, can read them. Group 0 can write them, for a container on the
+# same volume whose UID the platform chooses.
 FILE_UPLOAD_PERMISSIONS = 0o664
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o2775
 
@@ -194,18 +193,18 @@ COMPRESS_RESPONSES = _env["COMPRESS_RESPONSES"]
 FAST_GEOJSON = _env["FAST_GEOJSON"]
 IGNORED_QUERY_PARAMETERS = _env["IGNORED_QUERY_PARAMETERS"]
 
-# Below the data on maps; see backend.geo.background.
+# The background of maps. See backend.geo.background.
 MAP_TILE_URL = _env["MAP_TILE_URL"]
 MAP_TILE_ATTRIBUTION = _env["MAP_TILE_ATTRIBUTION"]
 
 SWAGGER_SETTINGS: dict[str, _typing.Any] = {
-    # Every answer there is, who needs a login, GeoJSON, sparse fields, the formats of a stream.
+    # Every response, which ones need a login, GeoJSON, sparse fields, and the formats of a stream.
     "DEFAULT_AUTO_SCHEMA_CLASS": "backend.openapi.inspectors.GeoAutoSchema",
-    # Swagger UI would otherwise ask a validator on the internet.
+    # Otherwise, Swagger UI would use a validator on the internet.
     "VALIDATOR_URL": None,
     "SECURITY_DEFINITIONS": {
         "Basic": {"type": "basic"},
-        # OpenAPI 2.0 knows no cookies.
+        # OpenAPI 2.0 cannot describe cookies.
         "Session": {
             "type": "apiKey",
             "in": "header",
@@ -218,7 +217,7 @@ SWAGGER_SETTINGS: dict[str, _typing.Any] = {
     "LOGOUT_URL": _derived(lambda admin: "admin:logout" if admin else None, "SERVE_ADMIN"),
 }
 
-# With the samples of every error, each operation of ReDoc is some screens longer.
+# With the samples of every error, each operation in ReDoc is several screens longer.
 REDOC_SETTINGS: dict[str, _typing.Any] = {"EXPAND_RESPONSES": "200,201"}
 
 # --- Logging: to the console, where the container's engine collects it --------
@@ -228,20 +227,20 @@ LOGGING: dict[str, _typing.Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        # In the form of LOG_FORMAT.
+        # In the format of LOG_FORMAT.
         "line": {"()": "backend.logs.formatters.formatter"},
     },
     "filters": {"require_debug_false": {"()": "django.utils.log.RequireDebugFalse"}},
     "handlers": {
         "console": {"class": "backend.logs.console.ConsoleHandler", "formatter": "line"},
-        # As in Django's own LOGGING; it does nothing while ADMINS is empty.
+        # As in Django's own LOGGING. It does nothing while ADMINS is empty.
         "mail_admins": {
             "class": "django.utils.log.AdminEmailHandler",
             "level": "ERROR",
             "filters": ["require_debug_false"],
         },
     },
-    # A team's loggers follow it.
+    # The team's own loggers inherit from it.
     "root": {"handlers": ["console"], "level": _env["LOG_LEVEL"]},
     "loggers": {
         "backend": {"level": _env["LOG_LEVEL"]},
@@ -254,19 +253,19 @@ LOGGING: dict[str, _typing.Any] = {
         "django.db.backends": {
             "level": _derived(lambda debug: "DEBUG" if debug else "INFO", "DEBUG")
         },
-        # Those of migrations a second time, and at the start of every test run.
+        # Logs the queries of migrations a second time, and at the start of every test run.
         "django.db.backends.schema": {"level": "INFO"},
     },
 }
 if _env["LOG_FORMAT"] == "json":
-    # runserver's lines; as text they keep the colours that Django gives them.
+    # The lines of runserver. As text, they keep Django's colors.
     LOGGING["loggers"]["django.server"] = {
         "handlers": ["console"],
         "level": "INFO",
         "propagate": False,
     }
 
-# The page of debug mode and the mail to ADMINS, without secrets.
+# The error page of debug mode, and the mail to ADMINS, without secrets.
 DEFAULT_EXCEPTION_REPORTER = "backend.pages.tracebacks.Reporter"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "backend.pages.tracebacks.ReporterFilter"
 
@@ -274,8 +273,8 @@ DEFAULT_EXCEPTION_REPORTER_FILTER = "backend.pages.tracebacks.ReporterFilter"
 
 SECRET_KEY = _env["DJANGO_SECRET_KEY"]
 
-# What `from backend.hacko_settings import *` gives to the team's file.
-if not _typing.TYPE_CHECKING:  # a checker takes a computed list for an empty one
+# What `from backend.hacko_settings import *` imports into the team's file.
+if not _typing.TYPE_CHECKING:  # a type checker treats a computed list as empty
     __all__ = [_name for _name in dir() if _name.isupper()]
 
 _team = _overrides.load("settings")

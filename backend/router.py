@@ -1,4 +1,4 @@
-"""Several databases, chosen by each model's ``Meta.in_db``.
+"""Several databases, chosen by the ``Meta.in_db`` of each model.
 
 ::
 
@@ -6,8 +6,8 @@
         class Meta:
             in_db = "passenger_census"   # an alias of settings.DATABASES
 
-decides where the model is read, written and migrated, and which relations are
-allowed. Models without it live in ``default``.
+decides where the model is read, written, and migrated, and which relations are allowed. Models
+without it are in ``default``.
 """
 
 from __future__ import annotations
@@ -21,21 +21,20 @@ from django.db.models import options
 
 
 def register_in_db() -> None:
-    """Let ``class Meta`` carry ``in_db``. Doing so twice, as older projects do, is harmless."""
+    """Allow ``in_db`` in ``class Meta``. A second call, as in older projects, does no harm."""
     if "in_db" not in options.DEFAULT_NAMES:
         options.DEFAULT_NAMES = (*options.DEFAULT_NAMES, "in_db")
 
 
 def declared_alias(model: type[models.Model]) -> str | None:
-    """The ``in_db`` that decides for a model, None where nothing declares one.
+    """The ``in_db`` that applies to a model. None if nothing declares one.
 
-    An abstract parent's is inherited as Django inherits any Meta option. A proxy
-    has its concrete model's table, a child of multi-table inheritance is joined
-    with its parents', and a many-to-many table lies beside the model that made
-    it: each of them follows that model. A historical model, as migrations see
-    it, follows the model of today, so that moving a model moves all its
-    migrations; where there is none any more, its own ``in_db``. What only looks
-    like a model, as Django's cache in a database does, declares none.
+    A model inherits it from an abstract parent, like any Meta option. A proxy uses the table of its
+    concrete model, a child in multi-table inheritance is joined with its parents, and a
+    many-to-many table is beside the model that created it, so each of these follows that model. A
+    historical model, as migrations see it, follows the current model, so that moving a model moves
+    all its migrations. If there is no current model, its own ``in_db`` applies. Something that only
+    looks like a model, such as the one of Django's database cache, declares none.
     """
     meta = model._meta
     if not isinstance(meta, options.Options):
@@ -59,7 +58,7 @@ def declared_alias(model: type[models.Model]) -> str | None:
 
 
 def alias_of(model: type[models.Model]) -> str:
-    """The alias of the database a model lives in."""
+    """The alias of the model's database."""
     return declared_alias(model) or DEFAULT_DB_ALIAS
 
 
@@ -74,8 +73,8 @@ class ModelDatabaseRouter:
     """Django's database router for ``Meta.in_db``."""
 
     def db_for_read(self, model: type[models.Model], **hints: Any) -> str | None:
-        # None, and not "default", for the others: Django then keeps to the database
-        # an instance came from, and a further router of the team is asked.
+        # None, and not "default", for the others. Then Django stays with the database that an
+        # instance came from, and asks the team's other routers.
         return declared_alias(model)
 
     def db_for_write(self, model: type[models.Model], **hints: Any) -> str | None:
@@ -92,9 +91,9 @@ class ModelDatabaseRouter:
     ) -> bool | None:
         """Whether an operation of ``app_label`` runs on ``db``.
 
-        ``RunPython`` and ``RunSQL`` name no model. They run once: in the database
-        of the hint ``in_db``, ``migrations.RunSQL(..., hints={"in_db": "census"})``,
-        else in that of the application's models, ``default`` if they lie in several.
+        ``RunPython`` and ``RunSQL`` do not name a model. They run once, in the database of the hint
+        ``in_db``: ``migrations.RunSQL(..., hints={"in_db": "census"})``. Without the hint, it is
+        the database of the application's models, or ``default`` if that is one of several.
         """
         if "in_db" in hints:
             wanted: object = hints["in_db"]
@@ -108,7 +107,7 @@ class ModelDatabaseRouter:
 
 
 def _home(app_label: str) -> str:
-    """The one database in which an application's operations without a model run."""
+    """The one database for an application's operations without a model."""
     try:
         found = {alias_of(model) for model in apps.get_app_config(app_label).get_models()}
     except LookupError:

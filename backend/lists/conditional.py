@@ -1,14 +1,14 @@
 """ETag and Cache-Control, without running the query; If-Match.
 
-PostgreSQL can say in a fraction of a millisecond whether anything at all was committed:
-the snapshot of a transaction (``pg_current_snapshot()``) names every transaction that is
-over. While it is the same, all data is the same; so it is the source of the ETag, and a
-client that has the answer gets 304 before its query is made. It also changes with
-writes to other tables, which costs an answer, never a wrong one.
+PostgreSQL can report in a fraction of a millisecond whether anything was committed: the snapshot of
+a transaction (``pg_current_snapshot()``) names every transaction that has ended. While the snapshot
+is the same, all data is the same. So the ETag is made from it, and a client that already has the
+response gets 304 before the query runs. The snapshot also changes with writes to other tables. This
+can cost an unnecessary response, but never sends a wrong one.
 https://www.postgresql.org/docs/current/functions-info.html
 
-The ETag of a single row has a second half, which is of the answer itself: whoever writes
-with ``If-Match`` writes only what is as it was, however much is written elsewhere.
+The ETag of a single row has a second half, which is a digest of the response itself. So a write
+with ``If-Match`` succeeds only if this row is unchanged, whatever happens to other rows.
 """
 
 from __future__ import annotations
@@ -50,16 +50,16 @@ else:
     _View = object
 
 READS = ("GET", "HEAD")
-# Variables that differ between containers of the same image that answer alike, and those
-# that a server or a container engine sets for one process.
+# Variables that differ between containers of one image that respond alike, or that a server or
+# container engine sets for one process.
 OF_THE_CONTAINER = {
     *("HOSTNAME", "HOME", "PWD", "OLDPWD", "SHLVL", "_", "RUN_MAIN", "SERVER_SOFTWARE"),
     *("POD_NAME", "POD_IP", "POD_IPS", "POD_UID", "NODE_NAME", "NODE_IP", "HOST_IP"),
     *("ECS_CONTAINER_METADATA_URI", "ECS_CONTAINER_METADATA_URI_V4", "ECS_AGENT_URI"),
     *("DYNO", "FLY_MACHINE_ID", "FLY_ALLOC_ID", "INVOCATION_ID", "JOURNAL_STREAM"),
 }
-# Headers that say nothing of what is asked for: conditions, what was negotiated (the
-# renderer's type is in the ETag), the connection, and numbers of the single request.
+# Headers that do not change what is asked for: conditions, what was negotiated (the renderer's type
+# is in the ETag), the connection, and the IDs of a single request.
 OF_THE_TRANSFER = {
     *("HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_RANGE"),
     *("HTTP_IF_UNMODIFIED_SINCE", "HTTP_RANGE", "HTTP_CACHE_CONTROL", "HTTP_PRAGMA"),
@@ -74,7 +74,7 @@ NOT_SOURCES = {"__pycache__", "node_modules"}
 
 
 class PreconditionFailed(APIException):
-    """The row is not, or no longer, what the request's ``If-Match`` says."""
+    """The row is not what the request's ``If-Match`` says, or has changed since."""
 
     status_code = 412
     default_detail = (
@@ -84,33 +84,33 @@ class PreconditionFailed(APIException):
 
 
 class _NotModifiedError(Exception):
-    """The client has the answer."""
+    """The client already has the response."""
 
     def __init__(self, etag: str) -> None:
         self.etag = etag
 
 
 class ConditionalMixin(_View):
-    """For a view of data in PostgreSQL: answers 304 to a client that has the answer already.
+    """For a view of data in PostgreSQL: sends 304 to a client that already has the response.
 
-    The answer may depend on the request, its user, its session, and data in
-    ``conditional_databases`` (aliases; by default those that the view's queryset and the user
-    come from, with those of all models unless ``shows_columns()``; and none
-    where a router of the team's decides where to read: name all that it may choose). A view
-    whose answer depends on anything else, such as the time of day or another server, sets
-    ``conditional = False``. Where a model is a foreign table or a view
-    over one, its database's snapshot tells nothing, and there is no ETag.
+    The response can depend on the request, its user, its session, and data in
+    ``conditional_databases`` (a list of aliases). By default, these are the databases of the view's
+    queryset and of the user, and those of all models unless ``shows_columns()``. If a team's router
+    decides where to read, there is no default: list every database that it can choose. If a
+    response depends on anything else, such as the time of day or another server, set
+    ``conditional = False`` in the view. If a model is a foreign table, or a view of one, the
+    snapshot of its database says nothing about it, and there is no ETag.
 
-    A client that sends another header has another ETag, because the answer may go by any.
-    ``conditional_headers`` names those that it goes by, besides Authorization and Cookie, so
-    that clients of a shared cache have ETags in common; they are in ``Vary`` then.
+    A client that sends other headers gets another ETag, because the response can depend on any
+    header. ``conditional_headers`` lists those that it depends on besides Authorization and Cookie,
+    so that clients of a shared cache have the same ETag. They are then in ``Vary``.
 
     ``cache_control``: arguments of Django's ``patch_cache_control``, such as
-    ``{"public": True, "max_age": 300}`` (seconds), for answers to GET and HEAD. What somebody
-    with credentials gets is private all the same.
+    ``{"public": True, "max_age": 300}`` (seconds), for responses to GET and HEAD. A response to a
+    client with credentials is private in any case.
 
-    A row is written only where ``If-Match`` names the ETag that it has, or there is none;
-    else PreconditionFailed is raised (412).
+    A row is written only if ``If-Match`` has its current ETag, or if the request has no
+    ``If-Match``. Otherwise, PreconditionFailed is raised (412).
     """
 
     conditional = True
@@ -126,7 +126,7 @@ class ConditionalMixin(_View):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        # After authentication, permissions and throttles: 304 and 412 are answers too.
+        # After authentication, permissions, and throttles, because 304 and 412 are responses too.
         if not self.conditional:
             return
         if request.method in READS:
@@ -138,15 +138,15 @@ class ConditionalMixin(_View):
             self._check_preconditions(request)
 
     def shows_columns(self) -> bool:
-        """Whether all of the answer to this request is known to be columns of the queryset."""
+        """Whether everything in the response to this request is known to be from the queryset."""
         return False
 
     def get_etag(self, request: Request) -> str | None:
-        """A weak ETag of the answer to ``request``, None where nothing cheap tells it."""
+        """A weak ETag of the response to ``request``. None if there is no cheap way to tell."""
         own = self._databases(request)
         versions = [_version(alias) for alias in own]
         if own and self.conditional_databases is None and not self.shows_columns():
-            # What the code that makes it reads besides, nobody knows.
+            # The code that makes the response can read from any other model.
             others = (alias for alias in _of_models() if alias not in own)
             versions += map(_version_if_there, others)
         if not versions or None in versions:
@@ -171,7 +171,7 @@ class ConditionalMixin(_View):
         if self.conditional_headers is not None:
             names = {*caching.CREDENTIALS, *self.conditional_headers}
             return sorted((name, request.headers.get(name, "")) for name in names)
-        # Behind a proxy the client's address is in a header; the proxies' own may take turns.
+        # Behind a proxy, the client's address is in a header, and the proxy's own can alternate.
         address = () if "HTTP_X_FORWARDED_FOR" in request.META else ("REMOTE_ADDR",)
         return sorted(
             (name, str(value))
@@ -185,7 +185,7 @@ class ConditionalMixin(_View):
         if getattr(self, "queryset", None) is None or _may_be_read_anywhere():
             return []
         aliases = {self.get_queryset().db: None}
-        # Of a session it is a lazy object, and of a token it may be no model at all.
+        # The user of a session is a lazy object, and the user of a token may not be a model.
         user = getattr(request.user, "_meta", None)
         if user is not None:
             aliases[user.default_manager.db] = None
@@ -225,12 +225,12 @@ class ConditionalMixin(_View):
         unwanted = parse_etags(request.headers.get("If-None-Match", ""))
         name = getattr(self, "lookup_url_kwarg", None) or getattr(self, "lookup_field", None)
         if name not in self.kwargs:
-            # A list has no version that anybody could have read, and always exists.
+            # A list always exists, and has no version that a client can have read.
             if wanted and "*" not in wanted:
                 raise PreconditionFailed
             return
         if wanted:
-            self.get_object()  # what does not exist is 404 all the same
+            self.get_object()  # a missing row is a 404 in any case
             if "*" not in wanted and not self._is_one_of(wanted):
                 raise PreconditionFailed
         if unwanted:
@@ -240,10 +240,10 @@ class ConditionalMixin(_View):
                     raise PreconditionFailed("This already exists.")
 
     def _is_one_of(self, etags: list[str]) -> bool:
-        """Whether one of ``etags`` is of the row as it is now; nobody changes it meanwhile."""
+        """Whether one of ``etags`` matches the current row. Locks it until the write ends."""
         if not hasattr(self, "retrieve"):
             return False
-        # As the client has read it: code of the team's, and ``?fields=``, go by the method too.
+        # As the client read it: the team's code and ``?fields=`` depend on the method too.
         with override_method(self, self.request, "GET") as request:
             self.action = "retrieve"
             row = self.get_object()
@@ -251,17 +251,17 @@ class ConditionalMixin(_View):
             self._transaction.enter_context(transaction.atomic(using=alias))
             rows = type(row)._base_manager.using(alias).select_for_update()
             list(rows.filter(pk=row.pk).values_list("pk"))
-            # A router may read from a server that lags. The row that is compared, and the one
-            # that the view then changes and saves, is the one that is locked.
+            # A router can read from a replica that lags. The row that is compared, and that the
+            # view then changes and saves, must be the locked one.
             if get_queryset := getattr(self, "get_queryset", None):
-                view: Any = self  # which is one request's alone
+                view: Any = self  # it belongs to this request alone
                 view.get_queryset = lambda: get_queryset().using(alias)
             shown = self.retrieve(request, *self.args, **self.kwargs)
         return _digest(JSONRenderer().render(shown.data)) in map(_second_half, etags)
 
 
 def _exists_already(request: Request, response: HttpResponseBase) -> bool:
-    """Whether the client only wants what is not there, and it is."""
+    """Whether the client asks for the row only if it does not exist, but it does."""
     found = response.status_code in (200, 204) and not response.streaming
     return found and "*" in parse_etags(request.headers.get("If-None-Match", ""))
 
@@ -276,7 +276,7 @@ def _second_half(etag: str) -> str:
 
 
 def _add_second_half(response: Response) -> None:
-    """``W/"<request and data>.<answer>"``, once the answer of a single row is written."""
+    """``W/"<request and data>.<response>"``, once the response of a single row is rendered."""
     plain = type(response.accepted_renderer) is JSONRenderer
     if plain and response.accepted_media_type == JSONRenderer.media_type:
         content = response.content
@@ -290,31 +290,31 @@ def _digest(content: bytes) -> str:
 
 
 def _may_be_read_anywhere() -> bool:
-    """Whether a router of the team's says where to read: it may choose anew each time it is asked,
-    for the page, its count and each related model."""
+    """Whether a team's router decides where to read. It can choose differently each time: for the
+    page, its count, and each related model."""
     deciding = (getattr(each, "db_for_read", None) for each in router.routers)
     ours = ModelDatabaseRouter.db_for_read
     return any(each and getattr(each, "__func__", None) is not ours for each in deciding)
 
 
 def _version(alias: str) -> str | None:
-    """What changes whenever data of this database may have, None where nothing tells it."""
+    """A text that changes whenever data of this database may have. None if nothing tells."""
     connection = connections[alias]
     if connection.vendor != "postgresql":
         return None
     if sessions.facts(alias).elsewhere & _tables():
         return None
-    # Restoring a backup, which may bring an old snapshot back, restarts the server. Who asks is in
-    # the same statement: the rows may go by it.
+    # A restored backup can bring back an old snapshot, but it restarts the server. The same
+    # statement reads what decides which rows this session sees.
     version = ("pg_current_snapshot()::text", "pg_postmaster_start_time()", "current_database()")
-    # The snapshot of a standby does not list what runs on the primary: a commit may leave it as
-    # it is. How far the log has been replayed, not every PostgreSQL tells (Aurora does not).
+    # The snapshot of a standby does not list what runs on the primary, so a commit may not change
+    # it. Not every PostgreSQL reports how far its log is replayed (Aurora does not).
     is_standby, *told = sessions.state(alias, "pg_is_in_recovery()", *version)
     return None if is_standby else f"{alias} {told}"
 
 
 def _version_if_there(alias: str) -> str | None:
-    """The version of a database that the view may not need; None also where it is down."""
+    """The version of a database that the view may not need. None also if the database is down."""
     try:
         return _version(alias)
     except OperationalError:
@@ -323,7 +323,7 @@ def _version_if_there(alias: str) -> str | None:
 
 @functools.cache
 def _of_models() -> tuple[str, ...]:
-    """The databases that models live in."""
+    """The databases of all models."""
     return tuple(sorted({alias_of(model) for model in apps.get_models()} & {*settings.DATABASES}))
 
 
@@ -335,10 +335,10 @@ def _tables() -> frozenset[str]:
 
 
 def _code() -> str:
-    """What changes with the code and the configuration that make the answers.
+    """A digest of the code and the configuration that make the responses.
 
-    The same for all workers and replicas of one image: by the files that are there, not by
-    those that a worker happens to have imported.
+    It is the same for all workers and replicas of an image, because it includes the files that
+    exist, not those that a worker happens to have imported.
     """
     files = sorted(_files(Path(settings.BASE_DIR)))
     # Packages have their version in the name of this folder.
@@ -349,7 +349,7 @@ def _code() -> str:
 
 
 def _files(folder: Path) -> Iterator[tuple[str, int, int]]:
-    """Path, time of change and size of each source below ``folder``; not of data."""
+    """Path, modification time, and size of each source file in ``folder``, without data."""
     names = ("DATA_DIR", "STATIC_ROOT", "MEDIA_ROOT")
     data = {str(getattr(settings, name, None)) for name in names}
     for path, folders, files in os.walk(folder):
@@ -362,10 +362,10 @@ def _files(folder: Path) -> Iterator[tuple[str, int, int]]:
         ]
         for name in files:
             if name.endswith(SOURCES):
-                with contextlib.suppress(FileNotFoundError):  # an editor's, just now
+                with contextlib.suppress(FileNotFoundError):  # an editor's temporary file
                     status = Path(path, name).stat()
                     yield os.path.join(path, name), status.st_mtime_ns, status.st_size  # noqa: PTH118
 
 
-# Now, when the code is loaded: a file that is saved later is not what answers.
+# Computed while the code is loaded: a file that is saved later is not yet in use.
 _CODE = _code()

@@ -1,4 +1,4 @@
-"""How many rows a queryset has, without reading millions of them to say so."""
+"""How many rows a queryset has, without reading millions of them."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from backend.databases import sessions
 from backend.databases.server_errors import QUERY_CANCELED, sqlstate
 from backend.lists.keyset import copied, has_values, order_multiplies
 
-# An estimate goes by the last ANALYZE; it need not be asked for again at every page of
-# a walk. Exact counts are never kept.
+# An estimate depends on the last ANALYZE, so each page of a walk does not need a new one. Exact
+# counts are never kept.
 LIFETIME = 5  # seconds
 EVERY_ROW = 2**62  # as the end of a slice
 MOST_ESTIMATES = 256  # statements, each with its parameters
 OLDER = "_goes_by_older_rows"  # of a request
 
-# By statement, then by what decides in a session which rows it sees: a snapshot and the rows.
+# By statement, then by what decides in a session which rows it sees: the snapshot and the rows.
 _estimates: OrderedDict[Hashable, tuple[float, dict[Hashable, tuple[str, int]]]] = OrderedDict()
 _lock = threading.Lock()
 
 
 class CountTooSlow(APIException):
-    """Counting exactly took longer than STATEMENT_TIMEOUT."""
+    """An exact count took longer than STATEMENT_TIMEOUT."""
 
     status_code = 503
     default_code = "count_too_slow"
@@ -42,8 +42,8 @@ class CountTooSlow(APIException):
 
 @dataclass(frozen=True)
 class Count:
-    """A number of rows; ``exact`` is False for PostgreSQL's estimate, ``older`` is True where
-    that was kept since another snapshot than the present one."""
+    """A number of rows. ``exact`` is False for PostgreSQL's estimate. ``older`` is True if the
+    estimate was kept from another snapshot."""
 
     rows: int
     exact: bool = True
@@ -53,16 +53,16 @@ class Count:
 def count(queryset: QuerySet[Any], *, exact: bool = False) -> Count:
     """The rows of ``queryset``: counted up to EXACT_COUNT_LIMIT, estimated above.
 
-    ``exact`` counts all, within STATEMENT_TIMEOUT; CountTooSlow is raised past it. Other
-    databases than PostgreSQL have no such estimate, and count. So do tables of which not
-    everybody sees the same rows: an estimate goes by the rows of all.
+    ``exact`` counts all rows within STATEMENT_TIMEOUT, and otherwise raises CountTooSlow. Databases
+    other than PostgreSQL have no such estimate, so their rows are counted. So are those of tables
+    that show different rows to different users, because an estimate includes the rows of all.
     """
     query = queryset.query
     if query.distinct and not query.is_sliced and has_values(queryset):
-        # What the rows are ordered by is one more column that tells them apart; count() takes the
-        # order of a slice only.
+        # DISTINCT also compares the columns that rows are ordered by, and count() keeps only the
+        # order of a slice.
         queryset = queryset[:EVERY_ROW]
-    if query.combinator:  # Django cannot count a sliced one in an order, which makes no rows
+    if query.combinator:  # the order does not change the number, and Django cannot count with one
         queryset = copied(queryset)
         queryset.query.clear_ordering(force=True)
     if connections[queryset.db].vendor != "postgresql":
@@ -70,7 +70,7 @@ def count(queryset: QuerySet[Any], *, exact: bool = False) -> Count:
     if exact:
         return Count(_all(queryset))
     limit = setting("EXACT_COUNT_LIMIT")
-    # A row that comes once for each value that it is ordered by is so many rows.
+    # If the order repeats a row for each value that it is ordered by, each of them counts.
     ordered = queryset.query.is_sliced or order_multiplies(queryset)
     unordered = queryset if ordered else queryset.order_by()
     sql, params = _statement(unordered)
@@ -82,14 +82,14 @@ def count(queryset: QuerySet[Any], *, exact: bool = False) -> Count:
     rows = unordered[: limit + 1].count()
     if rows <= limit:
         return Count(rows)
-    state = _state(queryset.db)  # before the estimate, so that a change meanwhile makes it older
+    state = _state(queryset.db)  # before the estimate: a change in between then makes it older
     estimated = max(estimate(unordered), rows)
     _remember(key, state, estimated)
     return Count(estimated, exact=False)
 
 
 def tell_older(request: Request) -> None:
-    """Have the answer to ``request`` go without an ETag: an earlier snapshot's rows are in it."""
+    """Leave the ETag off the response to ``request``, because it has data of an older snapshot."""
     setattr(request, OLDER, True)
 
 
@@ -99,10 +99,10 @@ def goes_by_older(request: Request) -> bool:
 
 
 def estimate(queryset: QuerySet[Any]) -> int:
-    """The rows that PostgreSQL's planner expects of ``queryset``; nothing is read.
+    """The number of rows that PostgreSQL's planner expects of ``queryset``, without reading any.
 
-    For a whole table it scales ``pg_class.reltuples`` by the table's present size, adds up
-    the parts of a partitioned one, and goes by the size alone where ANALYZE never ran.
+    For a whole table, it scales ``pg_class.reltuples`` by the table's present size, and adds up the
+    partitions of a partitioned table. If ANALYZE never ran, it uses only the size.
     https://www.postgresql.org/docs/17/row-estimation-examples.html
     """
     rows: int = json.loads(queryset.explain(format="json"))[0]["Plan"]["Plan Rows"]
@@ -119,7 +119,7 @@ def _statement(queryset: QuerySet[Any]) -> tuple[str, tuple[Any, ...]]:
 
 
 def _key(using: str, sql: str, params: tuple[Any, ...]) -> Hashable | None:
-    """The statement itself; None where it has no rows, or a parameter that is a list."""
+    """The statement itself. None if it has no rows, or if one of its parameters is a list."""
     key = (using, sql, tuple(params))
     try:
         hash(key)
@@ -129,7 +129,7 @@ def _key(using: str, sql: str, params: tuple[Any, ...]) -> Hashable | None:
 
 
 def _state(using: str) -> tuple[str, tuple[Any, ...]]:
-    """The snapshot, and what decides in this thread's session which rows it sees."""
+    """The snapshot, and what decides which rows this thread's session sees."""
     snapshot, *state = sessions.state(using, "pg_current_snapshot()::text")
     return snapshot, tuple(state)
 
@@ -137,7 +137,7 @@ def _state(using: str) -> tuple[str, tuple[Any, ...]]:
 def _known(using: str, key: Hashable | None) -> Count | None:
     with _lock:
         until, estimates = _estimates.get(key, (0.0, {}))
-    # The session is asked about only where there is an estimate for any.
+    # Query the session's state only if there is an estimate for any session.
     if time.monotonic() >= until:
         return None
     snapshot, state = _state(using)
@@ -162,7 +162,7 @@ def _remember(key: Hashable | None, at: tuple[str, tuple[Any, ...]], rows: int) 
 
 
 def _all(queryset: QuerySet[Any]) -> int:
-    """Every row. backend.wsgi sets STATEMENT_TIMEOUT on each connection; it ends this too."""
+    """Counts every row. STATEMENT_TIMEOUT, which backend.wsgi sets on each connection, ends it."""
     try:
         return queryset.count()
     except OperationalError as error:

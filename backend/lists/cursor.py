@@ -1,11 +1,11 @@
-"""Cursor pages: for feeds that grow while a client walks them.
+"""Cursor pages, for feeds that grow while a client walks them.
 
-A cursor has the values of the row that a page follows or precedes, one for each term of the
-ordering; the primary key is the last, so that no two rows share them. REST framework's has
-the first term alone, counts rows of one same value, and takes NULL for text.
+A cursor contains the values of the row that a page follows or precedes, one for each term of the
+ordering. The last term is the primary key, so no two rows have the same values. REST framework's
+cursor has only the first term, counts the rows with the same value, and treats NULL as text.
 
-Who has a cursor can read it. From the first term on that the view does not show, it has no
-values, but the number of rows that share those before.
+Anyone who has a cursor can read it. From the first term that the view does not show, it contains no
+values. Instead, it counts the rows that have the same values for the terms before.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from rest_framework.settings import api_settings
 from backend.lists import keyset, shown
 from backend.lists.page_limits import check_limit, digits, maximum
 
-# Whose values are the same after a way through a link.
+# Fields whose values are unchanged after a round trip through a link.
 VALUES = (
     *keyset.KEYS,
     *(models.BooleanField, models.DecimalField, models.FloatField),
@@ -40,14 +40,14 @@ VALUES = (
 )
 
 
-LARGEST_OFFSET = 2**62  # with a page after it, PostgreSQL's OFFSET takes it
+LARGEST_OFFSET = 2**62  # PostgreSQL's OFFSET accepts it, even with a page added
 NUMBERS = (models.FloatField, models.DecimalField, models.IntegerField)
-# Expressions of what they name, and of nothing else; Func has SQL of anybody's.
+# Expressions that use only what they name. A Func can contain any SQL.
 PLAIN = (F, Value, CombinedExpression, ExpressionWrapper)
-# What PostgreSQL compares, where Python has another value: no infinity, a real rounded, a fraction
-# cut off, a time in another zone, months of an interval that are not of 30 days each.
+# SQL for the values that PostgreSQL compares. Python's can differ: no infinity, a rounded real, a
+# truncated fraction, a time in another zone, or an interval whose months do not have 30 days each.
 POSITIONS: dict[tuple[type[Field[Any, Any]], ...], str] = {
-    # A literal is compared with a real as double.
+    # PostgreSQL compares a literal with a real as double precision.
     NUMBERS: "CASE pg_typeof({0}) WHEN 'real'::regtype THEN {0}::float8::text ELSE {0}::text END",
     (models.DateField,): "{0}::text",
     (models.DurationField,): (
@@ -63,7 +63,7 @@ class _Position(Func):
 
     output_field = models.TextField()
 
-    def as_sql(  # type: ignore[override]  # of no function and no template of Func's
+    def as_sql(  # type: ignore[override]  # without Func's function and template
         self, compiler: Any, connection: Any, **_: Any
     ) -> tuple[str, list[Any]]:
         sql, params = compiler.compile(self.source_expressions[0])
@@ -72,29 +72,29 @@ class _Position(Func):
 
 
 class _UnusableError(Exception):
-    """No cursor can follow this; the text says why."""
+    """A cursor cannot follow this ordering. The message says why."""
 
 
 @dataclass(frozen=True)
 class _Term:
-    """One term of an ordering, as a walk forward sees it."""
+    """One term of an ordering, for a forward walk."""
 
     name: str  # to filter and order by
-    attribute: str  # of a row
+    attribute: str  # of a row, with the term's value
     field: Field[Any, Any]
     descending: bool
-    nulls_first: bool | None  # None where there are none
-    position: str | None  # the one of POSITIONS that the attribute is
-    columns: frozenset[str] | None  # by which its value can be told, None where that is not known
+    nulls_first: bool | None  # None if there are no NULL values
+    position: str | None  # the SQL from POSITIONS that computes the attribute
+    columns: frozenset[str] | None  # on which the value depends; None if that is unknown
 
     def order(self, backward: bool) -> OrderBy:
         first = None if self.nulls_first is None else self.nulls_first != backward
-        # Not left to the database: SQLite has another opinion on where NULL is.
+        # Do not leave this to the database: SQLite sorts NULL differently.
         nulls = {} if first is None else {"nulls_first" if first else "nulls_last": True}
         return OrderBy(F(self.name), descending=self.descending != backward, **nulls)
 
     def beyond(self, value: Any, backward: bool) -> Q:
-        """Rows after ``value``; before it where the walk goes ``backward``."""
+        """Rows after ``value``, or before it if the walk goes ``backward``."""
         nulls_follow = self._nulls_follow(backward)
         if value is None:
             return Q(pk__in=()) if nulls_follow else Q(**{f"{self.name}__isnull": False})
@@ -102,7 +102,7 @@ class _Term:
         return found | Q(**{f"{self.name}__isnull": True}) if nulls_follow else found
 
     def bound(self, value: Any, backward: bool) -> Q | None:
-        """What is true beyond ``value`` and at it, for an index; None where that is two ranges."""
+        """A condition for ``value`` and what is beyond it, for an index. None for two ranges."""
         if value is None or self._nulls_follow(backward):
             return None
         return Q(**{f"{self.name}__{self._lookup(backward)}e": value})
@@ -117,7 +117,7 @@ class _Term:
         return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
     def value(self, text: Any) -> Any:
-        """Raises ValueError, TypeError or ValidationError for what no cursor has."""
+        """The value of ``text``. Raises ValueError, TypeError, or ValidationError if invalid."""
         if text is None and self.nulls_first is not None:
             return None
         if not isinstance(text, str) or "\0" in text:
@@ -139,7 +139,7 @@ class _Term:
 
 
 def _number(text: str) -> Value:
-    """A literal of SQL. Raises ValueError or ArithmeticError."""
+    """An SQL literal. Raises ValueError or ArithmeticError."""
     number = Decimal(text)
     near = float(number)
     if not number.is_finite():
@@ -150,7 +150,7 @@ def _number(text: str) -> Value:
 
 
 def _moment(text: str) -> Value:
-    """A literal of SQL, which is of the type that it is compared with. Raises ValueError or
+    """An SQL literal, which takes on the type that it is compared with. Raises ValueError or
     ArithmeticError."""
     if text in ("infinity", "-infinity"):
         return Value(text)
@@ -162,21 +162,21 @@ def _moment(text: str) -> Value:
 class CursorPagination(pagination.CursorPagination):
     """REST framework's cursor pages, ready to use: ``pagination_class = CursorPagination``.
 
-    Ordered by the queryset's or the model's own ordering (expressions and fields that may be
-    empty too), and always made unique by the primary key. ``limit`` sets the page's size, up to
-    MAX_PAGE_SIZE.
+    Rows are in the order of the queryset or the model. It can include expressions and fields that
+    can be NULL, and the primary key always makes it unique. ``limit`` sets the size of a page, up
+    to MAX_PAGE_SIZE.
     """
 
     ordering: Any = None
     page_size_query_param = "limit"
-    offset_cutoff: Any = None  # a page further on would be the one before
+    offset_cutoff: Any = None  # beyond a cutoff, a page would repeat the one before
 
     def paginate_queryset(
         self, queryset: Any, request: Request, view: Any = None
     ) -> list[Any] | None:
-        """The rows of the page. Raises ValidationError for a ``limit`` over the maximum and
-        for an ordering of the client's that no cursor can follow, ImproperlyConfigured for one
-        of the developer's, NotFound for an invalid cursor."""
+        """The rows of the page. Raises ValidationError for a ``limit`` over the maximum, or if a
+        cursor cannot follow the client's ordering; ImproperlyConfigured if it cannot follow the
+        developer's; and NotFound for an invalid cursor."""
         most = maximum(self.max_page_size, self.page_size)
         check_limit(request, self.page_size_query_param, most, view)
         self.request = request
@@ -200,7 +200,7 @@ class CursorPagination(pagination.CursorPagination):
         return self.page_size
 
     def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> tuple[Any, ...]:
-        """What the client, the view, this class, the queryset or the model says, in this order."""
+        """The ordering of the client, view, class, queryset, or model, whichever is first."""
         chosen = [
             backend().get_ordering(request, queryset, view)
             for backend in getattr(view, "filter_backends", ())
@@ -215,7 +215,7 @@ class CursorPagination(pagination.CursorPagination):
         self.values: list[Any] | None = None
         if cursor is not None and cursor.position is not None:
             try:
-                position: Any = cursor.position  # a text: the stubs call it a number
+                position: Any = cursor.position  # a text, although the stubs say number
                 texts = json.loads(position)
                 if not isinstance(texts, list):
                     raise ValueError(position)
@@ -246,7 +246,7 @@ class CursorPagination(pagination.CursorPagination):
         same = self._same(queryset, size, backward)
         beyond = queryset
         if self.values is not None:
-            # Without a term that is told, all rows are the same.
+            # Without terms in the cursor, all rows have the same values.
             beyond = queryset.filter(
                 _beyond(self.told, self.values, backward) if self.told else Q(pk__in=())
             )
@@ -259,11 +259,11 @@ class CursorPagination(pagination.CursorPagination):
         self.ends = self._ends(queryset, page, len(same[: len(page)]), backward)
         for row in page if keyset.has_values(queryset) else ():
             for name in row.keys() & {term.attribute for term in self.terms if term.position}:
-                del row[name]  # no value that the view has asked for
+                del row[name]  # the view did not ask for this value
         return page
 
     def _told(self, view: Any, model: type[models.Model]) -> list[_Term]:
-        """The first terms whose values the view shows: all of them, or those that a cursor has."""
+        """The first terms whose values the view shows. Only these are in a cursor."""
         fields, pk = keyset.forward_fields(model), model._meta.pk
         columns = {getattr(fields.get(name), "attname", name) for name in shown.unchanged(view)}
         if shown.key_is_unchanged(view, model):
@@ -274,7 +274,7 @@ class CursorPagination(pagination.CursorPagination):
         return list(told)
 
     def _same(self, queryset: QuerySet[Any], size: int, backward: bool) -> list[Any]:
-        """Of the rows that share the cursor's values: those that the page begins with."""
+        """The rows at the start of the page that have the cursor's values."""
         if self.cursor is None or self.values is None or len(self.told) == len(self.terms):
             return []
         rows = queryset.filter(*map(_Term.same, self.told, self.values))
@@ -287,8 +287,8 @@ class CursorPagination(pagination.CursorPagination):
     def _ends(
         self, queryset: QuerySet[Any], page: list[Any], same: int, backward: bool
     ) -> list[tuple[list[str | None], int]]:
-        """Of the first row and the last: its values, and how many that share them come before
-        the first, and up to the last."""
+        """For the first and the last row: its values, and how many rows with the same values come
+        before the first, and up to the last."""
         if not page or len(self.told) == len(self.terms):
             return [([term.text(row) for term in self.told], 0) for row in page[:1] + page[-1:]]
         texts = [[term.text(row) for term in self.told] for row in page]
@@ -305,13 +305,13 @@ class CursorPagination(pagination.CursorPagination):
         return [(texts[0], before), (texts[-1], last + (before if last == len(page) else 0))]
 
     def _link(self, end: int, *, backward: bool) -> str:
-        """To what follows or precedes the row; without one, from the beginning or the end."""
+        """A link past an end of the page. Without rows, it leads to the first or the last page."""
         values, place = self.ends[end] if self.ends else (None, 0)
         position: Any = None if values is None else json.dumps(values)
         return self.encode_cursor(pagination.Cursor(place, backward, position))
 
     def _terms(self, queryset: QuerySet[Any]) -> tuple[QuerySet[Any], list[_Term]]:
-        """The terms of the ordering, and the rows with the values that they need."""
+        """The terms of the ordering, and the queryset with the values that they need."""
         try:
             return _terms(_filterable(queryset), self.ordering)
         except _UnusableError as error:
@@ -326,7 +326,7 @@ class CursorPagination(pagination.CursorPagination):
 
 
 def _beyond(terms: Sequence[_Term], values: Sequence[Any], backward: bool) -> Q:
-    """Rows after these values: by the first term, where it is the same by the second, and so on."""
+    """Rows after these values: by the first term, then by the second if the first is equal, etc."""
     (term, *others), (value, *more) = terms, values
     found = term.beyond(value, backward)
     if others:
@@ -337,7 +337,7 @@ def _beyond(terms: Sequence[_Term], values: Sequence[Any], backward: bool) -> Q:
 
 
 def _filterable(queryset: QuerySet[Any]) -> QuerySet[Any]:
-    """The same rows, each once, so that the ones after a row can be asked for."""
+    """The same rows, each once, in a queryset that can be filtered to the rows after another."""
     query = queryset.query
     grouped = keyset.has_values(queryset) and (query.group_by or query.distinct)
     if query.combinator or grouped:
@@ -354,7 +354,7 @@ def _filterable(queryset: QuerySet[Any]) -> QuerySet[Any]:
 
 
 def _terms(queryset: QuerySet[Any], ordering: Sequence[Any]) -> tuple[QuerySet[Any], list[_Term]]:
-    """The terms that make every place one row's, and the rows with the values of each."""
+    """Terms that give each row its own place, and the queryset with their values."""
     forward = queryset.query.standard_ordering
     if not forward:
         queryset = queryset.reverse()
@@ -376,7 +376,7 @@ def _terms(queryset: QuerySet[Any], ordering: Sequence[Any]) -> tuple[QuerySet[A
 
 
 def _expanded(queryset: QuerySet[Any], ordering: Sequence[Any]) -> Iterator[Any]:
-    """The terms by their plainest names, with the parts of a composite key for the key."""
+    """The terms by their simplest names. A composite key is replaced with its parts."""
     pk = queryset.model._meta.pk
     names = [part.attname for part in pk.fields] if keyset.is_composite(pk) else ["pk"]
     for term in ordering:
@@ -389,7 +389,7 @@ def _expanded(queryset: QuerySet[Any], ordering: Sequence[Any]) -> Iterator[Any]
 
 
 def _order(term: Any) -> OrderBy:
-    """``term`` with the place of NULL said. By default it is as PostgreSQL has it: the largest."""
+    """``term`` with an explicit place for NULL. By default, NULL is largest, as in PostgreSQL."""
     if isinstance(term, str):
         order = OrderBy(F(term.removeprefix("-")), descending=term.startswith("-"))
     else:
@@ -429,7 +429,7 @@ def _term(
 
 
 def _columns(queryset: QuerySet[Any], expression: Any) -> frozenset[str] | None:
-    """The names whose values tell that of the expression; None where it may read others."""
+    """The names that determine the value of the expression. None if it can read others."""
     parts = list(expression.flatten()) if hasattr(expression, "flatten") else [expression]
     if not all(
         type(part) in PLAIN or type(part).__module__.startswith("django.db.models.functions.")
@@ -451,7 +451,7 @@ def _position(queryset: QuerySet[Any], field: Field[Any, Any], *, exact: bool) -
 
 
 def _own_field(queryset: QuerySet[Any], name: str | None) -> Field[Any, Any] | None:
-    """The column of the model, None for a value of another."""
+    """The column of the model. None for a value of another model."""
     if name is None:
         return None
     meta = queryset.model._meta

@@ -1,7 +1,7 @@
-"""In which order rows come: complete, so that each has one place; and whether by primary key.
+"""A full order of rows, in which each has its own place, and whether it is by primary key.
 
-Where two rows share a place, PostgreSQL may put either first, and another plan (of another
-offset, or after the next ANALYZE) puts the other: a row is then on two pages or on none.
+If two rows share a place, PostgreSQL can put either first. Another plan (for another offset, or
+after the next ANALYZE) can put the other first. Then a row is on two pages, or on none.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ from backend.databases.unique_keys import has_unique_key
 if TYPE_CHECKING:
 
     class _Composite(Protocol):
-        """A CompositePrimaryKey: the stubs say that a part may be the other side of a relation."""
+        """A CompositePrimaryKey. The stubs say that a part can be the other side of a relation."""
 
         @property
         def fields(self) -> Sequence[Field[Any, Any]]: ...
 
 
-# Whose values are the same after a way through a link: no floats, no times.
+# Fields whose values are unchanged after a round trip through a link: no floats, no times.
 KEYS = (models.IntegerField, models.UUIDField, models.CharField, models.TextField)
-# A link with a longer key would not fit into the line of a request (gunicorn takes 4,094 bytes).
+# A link with a longer key would not fit into a request line (gunicorn accepts 4,094 bytes).
 LONGEST_KEY = 500  # characters
 
 
 def in_full_order(queryset: QuerySet[Any]) -> QuerySet[Any]:
-    """The same rows in the same order, with the primary key deciding where it is open.
+    """The same rows in the same order, with ties broken by the primary key.
 
-    Where the table may hold several rows of one key, all columns decide. Groups and distinct
-    values have no key to be told apart by; their own values decide. A random order stays random.
-    Also of a queryset that is sliced or has DISTINCT ON: which of equal rows it takes is then the
-    same for every statement made from it.
+    If the table can have several rows with one key, all columns break the ties. Groups and distinct
+    values do not have a key, so their own values do. A random order stays random. This also applies
+    to a queryset that is sliced or has DISTINCT ON: all statements made from it then take the same
+    ones of equal rows.
     """
     return _ordered(queryset, _deciding(queryset)[0])
 
@@ -73,16 +73,16 @@ def _ordered(queryset: QuerySet[Any], deciding: tuple[str, ...]) -> QuerySet[Any
 
 
 def ordering_of(queryset: QuerySet[Any]) -> tuple[Any, ...]:
-    """The terms that the rows are ordered by, as Django takes them; none where it has none."""
+    """The terms that the rows are ordered by, in Django's form. Empty if there are none."""
     query = queryset.query
-    # A model's own ordering is not that of groups.
+    # A model's own ordering does not apply to groups.
     default = query.default_ordering and not query.group_by and query.get_meta().ordering
     return tuple(query.extra_order_by or query.order_by or default or ())
 
 
 def by_pk(queryset: QuerySet[Any]) -> tuple[QuerySet[Any], bool | None]:
-    """``queryset`` in full order, and whether its keys descend; None where a page cannot
-    begin at a key."""
+    """``queryset`` in full order, and whether its keys descend. None if a page cannot begin at a
+    key."""
     deciding, is_by_key = _deciding(queryset)
     queryset = _ordered(queryset, deciding)
     terms = ordering_of(queryset)
@@ -94,23 +94,23 @@ def by_pk(queryset: QuerySet[Any]) -> tuple[QuerySet[Any], bool | None]:
 def is_pk(model: type[Model], term: Any) -> bool:
     """Whether a term of an ordering is the primary key itself."""
     pk = model._meta.pk
-    # By the name of a relation rows are in the order of the other model.
+    # The name of a relation stands for the order of the other model.
     names = {"pk", pk.attname} if pk.is_relation else {"pk", pk.attname, pk.name}
     return isinstance(term, str) and term.removeprefix("-") in names
 
 
 def is_whole_table(queryset: QuerySet[Any]) -> bool:
-    """Whether the rows are those of the model's table, all that ``inner_joins`` leave."""
+    """Whether the rows are all those of the model's table that its ``inner_joins`` keep."""
     query = queryset.query
     return connections[queryset.db].vendor == "postgresql" and not query.where
 
 
 def inner_joins(queryset: QuerySet[Any]) -> list[tuple[str, str, str, str]] | None:
-    """Table and column, and those that they lead to, of each join that may leave rows out.
+    """Table, column, target table, and target column of each join that can leave rows out.
 
-    None where a join is another than by one column.
+    None if a join has a condition or uses several columns.
     """
-    # Django makes those of select_related and of an order when it writes the statement.
+    # Django adds the joins of select_related and of an order when it compiles the statement.
     query = queryset.query.clone()
     query.get_compiler(queryset.db).pre_sql_setup()
     used: list[Any] = [
@@ -127,18 +127,18 @@ def inner_joins(queryset: QuerySet[Any]) -> list[tuple[str, str, str, str]] | No
 
 
 def copied(queryset: QuerySet[Any]) -> QuerySet[Any]:
-    """One to be changed, with nothing read yet."""
+    """A copy to change, without results."""
     made: QuerySet[Any] = queryset._chain()  # type: ignore[attr-defined]  # private
     return made
 
 
 def has_values(queryset: QuerySet[Any]) -> bool:
-    """Whether its rows are those of values() or values_list(), and no instances."""
+    """Whether its rows come from values() or values_list(), and are not instances."""
     return queryset._fields is not None  # type: ignore[attr-defined]  # private
 
 
 def is_chosen(queryset: QuerySet[Any]) -> bool:
-    """Whether one more filter would choose other rows, instead of leaving some of these out."""
+    """Whether another filter would choose different rows, instead of only removing some."""
     query = queryset.query
     return bool(
         query.is_sliced
@@ -149,9 +149,9 @@ def is_chosen(queryset: QuerySet[Any]) -> bool:
 
 
 def as_filter(queryset: QuerySet[Any]) -> QuerySet[Any] | None:
-    """The same rows, each once, as a queryset that takes more filters and another order.
+    """The same rows, each once, in a queryset that accepts more filters and another order.
 
-    None where it has annotations, whose values other rows would change.
+    None if it has annotations, because different rows would change their values.
     """
     query = queryset.query
     if query.annotation_select or has_values(queryset) or query.combinator:
@@ -168,7 +168,7 @@ def is_composite(pk: Field[Any, Any]) -> TypeGuard[_Composite]:
 
 
 def is_plain(query: Query, term: str) -> bool:
-    """Whether a term in text is the order of one column, not a random or another model's."""
+    """Whether a term is the order of one column, not a random order or that of another model."""
     name = term.removeprefix("-")
     if term == "?" or name in query.extra:
         return False
@@ -181,10 +181,10 @@ def is_plain(query: Query, term: str) -> bool:
 
 
 def key_of(model: type[Model], text: str, parameter: str) -> Any:
-    """A primary key out of a query parameter. Raises ValidationError naming the parameter."""
+    """The primary key in a query parameter. Raises ValidationError with the parameter's name."""
     pk = model._meta.pk
     try:
-        # to_python takes 1_0, and the digits of every script.
+        # to_python accepts 1_0, and the digits of every script.
         if isinstance(target(pk), models.IntegerField) and not re.fullmatch("-?[0-9]+", text):
             raise ValueError(text)
         key = pk.to_python(text)
@@ -193,7 +193,7 @@ def key_of(model: type[Model], text: str, parameter: str) -> Any:
                 _assert_in_range(target(part), value)
     except (ValidationError, ValueError, TypeError):
         key = None
-    # PostgreSQL has no text with a zero byte.
+    # PostgreSQL cannot store a zero byte in text.
     if key is None or "\0" in text:
         raise exceptions.ValidationError(
             {parameter: f"{text!r} is not a key of these rows. Take it from a link of a page."}
@@ -202,7 +202,7 @@ def key_of(model: type[Model], text: str, parameter: str) -> Any:
 
 
 def _assert_in_range(part: Field[Any, Any], value: Any) -> None:
-    """Raises ValidationError. Of a key that is stored nothing else is asked: it may be blank."""
+    """Raises ValidationError. Other validators do not apply to stored keys, which can be blank."""
     if value is None:
         raise ValidationError("null")
     for validator in part.validators:
@@ -211,20 +211,20 @@ def _assert_in_range(part: Field[Any, Any], value: Any) -> None:
 
 
 def text_of_key(row: Model) -> str | None:
-    """What ``key_of`` reads again; None for a key that a link cannot carry."""
+    """The text that ``key_of`` reads. None if the key does not fit into a link."""
     text = row._meta.pk.value_to_string(row)
     return text if 0 < len(text) <= LONGEST_KEY else None
 
 
 def has_comparable_key(model: type[Model]) -> bool:
-    """Whether a link can carry the model's primary key."""
+    """Whether a link can contain the model's primary key."""
     pk = model._meta.pk
     parts = pk.fields if is_composite(pk) else (pk,)
     return all(_is_written_as_stored(target(part)) for part in parts)
 
 
 def _is_written_as_stored(field: Field[Any, Any]) -> bool:
-    """Whether the text of a value is that of the column: a team's field may encode it."""
+    """Whether the text of a value is that of the column. A team's field can encode it."""
     for method in ("from_db_value", "to_python", "get_prep_value", "value_to_string"):
         owner = next((base for base in type(field).__mro__ if method in vars(base)), None)
         if owner is not None and not owner.__module__.startswith("django."):
@@ -233,27 +233,27 @@ def _is_written_as_stored(field: Field[Any, Any]) -> bool:
 
 
 def target(field: Field[Any, Any]) -> Field[Any, Any]:
-    """The field whose values a foreign key has; any other field itself."""
+    """The field that a foreign key's values come from. For any other field, the field itself."""
     while isinstance(field, ForeignKey):
         field = field.target_field
     return field
 
 
 def forward_fields(model: type[Model]) -> dict[str, Field[Any, Any]]:
-    """The model's own fields, by their names and by those of their columns."""
+    """The model's own fields, by their names and their attribute names."""
     fields: dict[str, Field[Any, Any]]
     fields = model._meta._forward_fields_map  # type: ignore[attr-defined]  # private
     return fields
 
 
 def can_begin_at_a_key(queryset: QuerySet[Any]) -> bool:
-    """Whether a page can, by the queryset alone; the database, which is not asked, may have
-    several rows of one key."""
+    """Whether a page can begin at a key, as far as the queryset alone tells. The table itself may
+    have several rows with one key."""
     return _is_of_keys(queryset) and not shares_keys(queryset)
 
 
 def _is_of_keys(queryset: QuerySet[Any]) -> bool:
-    """Whether rows begin by a key that a link can carry, and a filter by it leaves out some."""
+    """Whether a link can contain the key that rows begin with, and a filter by it only removes."""
     query = queryset.query
     (first, *_) = ordering_of(queryset) or ("pk",)
     plain = not (query.combinator or query.extra or query.extra_tables or query.extra_order_by)
@@ -262,25 +262,25 @@ def _is_of_keys(queryset: QuerySet[Any]) -> bool:
         and has_comparable_key(queryset.model)
         and plain
         and issubclass(queryset._iterable_class, ModelIterable)
-        # A window function, for one, would be of the rows after the key only.
+        # For example, a window function would see only the rows after the key.
         and not is_chosen(queryset)
     )
 
 
 def _is_unique(model: type[Model], term: Any) -> bool:
-    """Whether no two rows of the model have the same value there."""
+    """Whether no two rows of the model have the same value for this term."""
     if is_pk(model, term):
         return True
     name = term.removeprefix("-") if isinstance(term, str) else ""
     field = forward_fields(model).get(name)
-    # NULL is not equal to NULL; a relation's name is the order of the other model.
+    # NULL is not equal to NULL. The name of a relation stands for the order of the other model.
     return field is not None and field.unique and not field.null and not field.is_relation
 
 
 def _deciding(queryset: QuerySet[Any]) -> tuple[tuple[str, ...], bool]:
-    """Names whose values together tell each row from the others, but from its equals.
+    """Names whose values together distinguish all rows that are not equal in every value.
 
-    And whether no two rows have one primary key.
+    Also returns whether no two rows share a primary key.
     """
     query = queryset.query
     if has_values(queryset) and (
@@ -296,22 +296,22 @@ def _deciding(queryset: QuerySet[Any]) -> tuple[tuple[str, ...], bool]:
 
 
 def _columns(queryset: QuerySet[Any]) -> Iterator[str]:
-    """The columns of the rows that there is an order for, the key's first.
+    """The columns that can be sorted, with those of the key first.
 
-    For rows that may have the same key: of two models in a union, of one with another annotation
-    each, or of a table without a unique key.
+    For rows that can share a key: those of two models in a union, of a model with several values of
+    an annotation, or of a table without a unique key.
     """
     query, pk = queryset.query, queryset.model._meta.pk
-    # Django orders no union by a key of several columns.
+    # Django cannot order a union by a key of several columns.
     yield from (part.attname for part in pk.fields) if is_composite(pk) else ("pk",)
-    # Django's own Paginator can count a slice in no other order. One that has an order already
-    # it cannot count in any case.
+    # Django's own Paginator can count such a slice only in this order, and cannot count one that
+    # already has an order.
     if query.combinator and query.is_sliced and not ordering_of(queryset):
         return
     deferred, excludes = query.deferred_loading
     for field in queryset.model._meta.concrete_fields:
         is_loaded = deferred.isdisjoint((field.name, field.attname)) is excludes
-        # Rows that are compared to be united once are of types that can be compared.
+        # A union that compares its rows has only types that can be compared.
         compared = query.combinator and not query.combinator_all
         types = {} if compared else stored_types(field.model, queryset.db)
         stored = types.get(field.column)
@@ -320,8 +320,8 @@ def _columns(queryset: QuerySet[Any]) -> Iterator[str]:
 
 
 def _taking_the_same(part: Query, using: str) -> Query:
-    """A part of a union in full order, where that is what decides which rows it takes."""
-    # The rest of a union may choose other columns for its parts, which DISTINCT hangs on.
+    """A part of a union, in full order if that decides which rows it takes."""
+    # The rest of a union can change which columns a part has, and DISTINCT depends on them.
     if part.combinator or not (part.distinct_fields or (part.is_sliced and not part.distinct)):
         return part
     rows: QuerySet[Any] = QuerySet(part.model, part, using)
@@ -331,7 +331,7 @@ def _taking_the_same(part: Query, using: str) -> Query:
 
 
 def shares_keys(queryset: QuerySet[Any]) -> bool:
-    """Whether several rows may have one primary key."""
+    """Whether several rows can have the same primary key."""
     query = queryset.query
     if order_multiplies(queryset):
         return True
@@ -344,14 +344,14 @@ def shares_keys(queryset: QuerySet[Any]) -> bool:
 
 
 def order_multiplies(queryset: QuerySet[Any]) -> bool:
-    """Whether a row comes once for each of the values that it is ordered by."""
+    """Whether a row is repeated for each of the values that it is ordered by."""
     own = {"pk", *queryset.query.annotations, *forward_fields(queryset.model)}
     terms = ordering_of(queryset)
     if queryset.query.combinator or all(
         isinstance(term, str) and term.removeprefix("-") in own for term in terms
     ):
         return False
-    # Django makes these joins when it writes the statement.
+    # Django adds these joins when it compiles the statement.
     query = queryset.query.clone()
     before = {alias for alias, used in query.alias_refcount.items() if used}
     query.get_compiler(queryset.db).get_order_by()
@@ -359,7 +359,7 @@ def order_multiplies(queryset: QuerySet[Any]) -> bool:
 
 
 def _multiplies(query: Query, besides: Collection[str] = ()) -> bool:
-    """Whether a join can give one row several times; another than those of ``besides``."""
+    """Whether a join, other than those of ``besides``, can repeat a row."""
     used = [alias for alias, count in query.alias_refcount.items() if count]
     joins = [query.alias_map[alias] for alias in used if alias not in besides]
     return any(_leads_to_many(join) for join in joins if not isinstance(join, BaseTable))
@@ -367,23 +367,23 @@ def _multiplies(query: Query, besides: Collection[str] = ()) -> bool:
 
 def _leads_to_many(join: Any) -> bool:
     field = getattr(join, "join_field", None)
-    if field is None:  # of a library of its own kind
+    if field is None:  # a library's own kind of join
         return True
-    # Seen from its other side, a GenericRelation calls itself many to one.
+    # From its other side, a GenericRelation claims to be many-to-one.
     back = isinstance(field, ForeignObjectRel)
     return not (field.one_to_one or (field.many_to_one and not back))
 
 
 def _sortable(query: Query) -> Iterator[str]:
-    """The selected annotations that PostgreSQL has an order for: it has none for ``json``."""
+    """The selected annotations that PostgreSQL can sort, which excludes ``json``."""
     for name, annotation in query.annotation_select.items():
-        with contextlib.suppress(FieldError):  # of mixed types: nobody knows which it is
+        with contextlib.suppress(FieldError):  # mixed types, so the result's type is unknown
             if not isinstance(annotation.output_field, models.JSONField):
                 yield name
 
 
 def _column(query: Query, name: str) -> str:
-    """The column behind a name in values(); a relation's name would be the other's ordering."""
+    """The column for a name in values(). A relation's name would be the other model's ordering."""
     field = query.names_to_path(name.split(LOOKUP_SEP), query.get_meta())[1]
     if not field.is_relation:
         return name

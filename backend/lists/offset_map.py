@@ -1,14 +1,13 @@
 """Where the n-th row of a table is, by primary key, without reading the rows before it.
 
-Every 1,000th key of a table is kept in memory with its number. A page at offset
-990,000 then begins at the key before it, and skips fewer than 1,000 rows.
+Every 1,000th key of a table is kept in memory with its number. A page at offset 990,000 then begins
+at the key before it, and skips fewer than 1,000 rows.
 
-A map is believed while PostgreSQL's snapshot is the one it was built under, since
-nothing was committed then; or else while the table's own counters of inserted, deleted
-and updated rows are. Those counters lag: a session reports within 10 s of its
-transaction's end (PGSTAT_MIN_INTERVAL, PGSTAT_IDLE_INTERVAL in PostgreSQL's pgstat.c).
-A page may so be shifted by the rows of the last seconds, as pages by offset are under
-writes anyway.
+A map is valid while PostgreSQL's snapshot is the one that it was built under, because then nothing
+was committed. It is also valid while the table's own counters of inserted, deleted, and updated
+rows are unchanged. Those counters lag: a session reports within 10 s of the end of its transaction
+(PGSTAT_MIN_INTERVAL, PGSTAT_IDLE_INTERVAL in PostgreSQL's pgstat.c). So a page can be shifted by
+the rows of the last seconds, like any page by offset while rows are written.
 """
 
 from __future__ import annotations
@@ -25,19 +24,19 @@ from django.db.models import Model, QuerySet
 
 from backend.lists.keyset import inner_joins
 
-STEP = 1_000  # rows from one kept key to the next; so many are skipped at most
-MOST_KEYS = 10_000  # of one table: above 10 million rows the step grows
-MOST_MAPS = 64  # tables; the one unused for longest is forgotten first
-# A table that is being written to is mapped again at most so often, and for so small a
-# part of the time; until then its pages are found by plain OFFSET.
+STEP = 1_000  # rows from one kept key to the next, and the most rows that a page skips
+MOST_KEYS = 10_000  # per table; above 10 million rows, the step grows
+MOST_MAPS = 64  # tables; the least recently used map is removed first
+# While a table is written to, it is mapped again at most this often, and for at most this share of
+# the time. Until then, its pages use plain OFFSET.
 REST = 10  # seconds
 REST_TIMES_BUILD = 20
 
-# No map for what the counters cannot vouch for: views and foreign tables, partitions
-# and children (counted elsewhere), row-level security (each user sees other rows),
-# writes of this very transaction, a standby (neither its counters nor its snapshot tell).
-# Nor for an INNER JOIN that may leave rows out: each needs a foreign key that PostgreSQL
-# has checked, never NULL, to a table whose rows everybody sees.
+# There is no map if the counters are not reliable: for views and foreign tables, partitions and
+# children (counted elsewhere), row-level security (each user sees different rows), writes of this
+# same transaction, and a standby (neither its counters nor its snapshot tell). Nor is there one
+# with an INNER JOIN that can leave rows out: each join needs a validated foreign key that is never
+# NULL, to a table that shows its rows to every user.
 STATE = """
 SELECT pg_current_snapshot()::text,
        concat_ws('/', pg_relation_filenode(c.oid),
@@ -64,8 +63,8 @@ WHERE c.oid = to_regclass(%s) AND c.relkind = 'r' AND NOT c.relrowsecurity
       )
 """
 
-# Each turn is an index-only scan of one step; a window function over the table took
-# four times as long (1 million rows: 172 ms, this: 47 ms).
+# Each step is an index-only scan. A window function over the table took almost four times as long
+# (1 million rows: 172 ms, this: 47 ms).
 BUILD = """
 WITH RECURSIVE kept (row, key) AS (
     (SELECT %(step)s::bigint, {pk} FROM {table} ORDER BY {pk} OFFSET %(step)s - 1 LIMIT 1)
@@ -98,9 +97,9 @@ class State:
 
 @dataclass(frozen=True)
 class OffsetMap:
-    """``keys[n]`` is the key of row ``rows[n]``, from 1 in the order of the primary key.
+    """``keys[n]`` is the key of row ``rows[n]``, counted from 1 in the order of the primary key.
 
-    ``older`` where it was built under another snapshot than the present one.
+    ``older`` is true if it was built under another snapshot than the current one.
     """
 
     state: State
@@ -110,9 +109,9 @@ class OffsetMap:
     older: bool = False
 
     def start(self, offset: int, descending: bool) -> tuple[Any | None, int]:
-        """The key that a page begins after, and how many rows after it.
+        """The key that a page begins after, and how many rows to skip from there.
 
-        Descending, the page begins *at* the key, and counts down. None: from the beginning.
+        If descending, the page begins *at* the key, and counts down. None means the beginning.
         """
         if not descending:
             place = bisect.bisect_right(self.rows, offset) - 1
@@ -136,9 +135,9 @@ _slots_lock = threading.Lock()
 
 
 def current(queryset: QuerySet[Any], *, build: bool) -> OffsetMap | None:
-    """The map of the queryset's whole table, or None where plain OFFSET has to do.
+    """The map of the queryset's whole table, or None if the page has to use plain OFFSET.
 
-    ``build`` makes one where there is none; one thread does, the others do not wait.
+    ``build`` creates a missing map. One thread does this; the others do not wait.
     """
     using, model = queryset.db, queryset.model
     slot = _slot(using, model._meta.db_table)
@@ -187,9 +186,9 @@ def _state(using: str, model: type[Model], joins: list[tuple[str, str, str, str]
 
 
 def _build(using: str, model: type[Model], state: State) -> OffsetMap | None:
-    """``state`` was read before the rows are, so a change meanwhile makes the map outdated."""
+    """``state`` was read before the rows, so a change in between makes the map outdated."""
     connection = connections[using]
-    pk: Any = model._meta.pk  # of one column, which has a name
+    pk: Any = model._meta.pk  # of a single column, which has a name
     names = {
         "pk": connection.ops.quote_name(pk.column),
         "table": connection.ops.quote_name(model._meta.db_table),

@@ -1,4 +1,4 @@
-"""How many rows one page may have."""
+"""How many rows a page can have."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from backend.conf.defaults import setting
 
 
 def maximum(own: int | None, default: int | None) -> int:
-    """Rows that a page may have: the class's own or MAX_PAGE_SIZE, never below the default."""
+    """The most rows of a page: the class's own or MAX_PAGE_SIZE, but at least the default."""
     return max(own or setting("MAX_PAGE_SIZE"), default or 0)
 
 
 def digits(text: str) -> str:
-    """``text`` where it is a whole number as everybody writes one. Raises ValueError.
+    """``text`` if it is a whole number in the usual notation. Raises ValueError.
 
-    Python's int() takes 1_0, and the digits of every script.
+    Python's int() accepts 1_0, and the digits of every script.
     """
     number = text.strip(" ")
     if not (number.isascii() and number.isdigit()):
@@ -28,7 +28,7 @@ def digits(text: str) -> str:
 
 
 def check_limit(request: Request, parameter: str, most: int, view: Any) -> None:
-    """Raise ValidationError when the client asks for more rows in one page than ``most``."""
+    """Raise ValidationError if the client asks for more than ``most`` rows in one page."""
     given = request.query_params.get(parameter, "")
     try:
         too_many = int(digits(given)) > most
@@ -47,7 +47,7 @@ def check_limit(request: Request, parameter: str, most: int, view: Any) -> None:
 
 
 def _streams(view: Any) -> list[str]:
-    """The formats in which this very list can be had as a whole."""
+    """The formats that can stream this whole list."""
     if not hasattr(view, "stream_formats") or getattr(view, "action", "list") != "list":
         return []
     queryset = view.get_queryset()

@@ -1,10 +1,10 @@
 """Pages that cost the same on any table.
 
-The body is the one of REST framework: ``count``, ``next``, ``previous``, ``results``. An
-invalid ``limit`` or ``offset`` is ignored as REST framework ignores it, so that clients
-of an API that took this class over unknowingly see no difference; new is the 400 for a
-``limit`` over the maximum, and for an invalid value of a parameter that is new here, and a
-member that says of an estimated ``count`` that it is one.
+The body is that of REST framework: ``count``, ``next``, ``previous``, ``results``. An invalid
+``limit`` or ``offset`` is ignored, as in REST framework, so that existing clients of an API that
+gets this class see no difference. There are three additions: a 400 for a ``limit`` over the
+maximum, a 400 for an invalid value of a parameter that REST framework does not have, and a member
+that marks an estimated ``count``.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ if TYPE_CHECKING:
 
 __all__ = ["CursorPagination", "LimitOffsetPagination"]
 
-# A member of the body that is there only where it is true: clients that know the body of REST
-# framework alone read on, and a person sees that the number beside it is no exact one.
+# A member of the body that is present only if it is true. Clients that know only REST framework's
+# body ignore it, and a person sees that the number next to it is not exact.
 COUNT_ESTIMATED = "count_estimated"
 COUNT_ESTIMATED_SCHEMA = {
     "type": "boolean",
     "enum": [True],
     "description": "Present only if `count` is PostgreSQL's estimate.",
 }
-# In the documentation: clients in JavaScript keep no larger number exactly.
+# In the documentation, because JavaScript clients cannot represent larger numbers exactly.
 LARGEST_SHOWN_OFFSET = 2**53 - 1
 LARGEST_OFFSET = 2**63 - 1  # PostgreSQL's OFFSET is a bigint
-# Fewer rows are skipped as fast as a map is asked.
+# Skipping fewer rows takes no longer than looking up a map.
 MAP_FROM_OFFSET = 5_000
 
 
@@ -63,20 +63,20 @@ def _parameter(name: str, description: str, **schema: Any) -> dict[str, Any]:
 
 
 class LimitOffsetPagination(pagination.LimitOffsetPagination):
-    """REST framework's limit/offset pages, with a maximum, cheap counts and cheap depth.
+    """REST framework's limit/offset pages, with a maximum, cheap counts, and cheap depth.
 
-    Set ``max_limit`` in a subclass for another maximum than MAX_PAGE_SIZE. Where ``count`` is an
-    estimate, the body has ``"count_estimated": true`` after it. The header ``X-Count`` says
-    ``exact`` or ``estimated``; the query parameter ``count=exact`` asks for an exact one. Every
-    row is on one page: the primary key decides where the queryset's order is open. The links
-    carry, besides limit and offset, the key that the page follows or precedes where rows are
-    ordered by primary key, and the serializer shows it unchanged.
+    To use a maximum other than MAX_PAGE_SIZE, set ``max_limit`` in a subclass. If ``count`` is an
+    estimate, the body has ``"count_estimated": true`` after it. The header ``X-Count`` is ``exact``
+    or ``estimated``, and the query parameter ``count=exact`` requests an exact count. Every row is
+    on one page, because the primary key breaks ties in the queryset's order. If rows are ordered by
+    primary key and the serializer shows it unchanged, the links contain, besides limit and offset,
+    the key that the page follows or precedes.
     """
 
     count_query_param = "count"
     after_query_param = "page_after"
     before_query_param = "page_before"
-    # Of a page that is being made.
+    # Set while a page is made.
     request: Request
     limit: int
     offset: int
@@ -87,13 +87,13 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
     def paginate_queryset(
         self, queryset: Any, request: Request, view: Any = None
     ) -> list[Any] | None:
-        """The rows of the page, None when there is no page size.
+        """The rows of the page. None if there is no page size.
 
         Raises ValidationError for a ``limit`` over the maximum and for an invalid position.
         """
         self.request = request
         limit = self.get_limit(request)
-        self.limit = limit  # type: ignore[assignment]  # None where no page is made
+        self.limit = limit  # type: ignore[assignment]  # None if there is no page
         if limit is None:
             return None
         check_limit(request, self.limit_query_param, self._maximum(), view)
@@ -116,7 +116,7 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
         return page
 
     def get_count(self, queryset: Any) -> int:
-        """The number of rows, exact or an estimate; a subclass may count in its own way."""
+        """The number of rows, exact or an estimate. A subclass can count in another way."""
         if not isinstance(queryset, QuerySet):
             return super().get_count(queryset)
         asked = self.request.query_params.get(self.count_query_param)
@@ -173,7 +173,7 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
         parameters = [limit, offset, _parameter(self.count_query_param, exact, enum=["exact"])]
         queryset, kind = getattr(view, "queryset", None), "string"
         if isinstance(queryset, QuerySet):
-            # by_pk() asks the database, which need not be there.
+            # by_pk() would query the database, which may be down.
             if not can_begin_at_a_key(queryset):
                 return parameters
             kind = "integer" if isinstance(queryset.model._meta.pk, IntegerField) else kind
@@ -189,7 +189,7 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
         return parameters
 
     def closed_parameters(self, view: Any) -> set[str]:
-        """Those of positions where the view does not show the key; no message names them."""
+        """The parameters of positions if the view hides the key. Messages do not mention them."""
         queryset = getattr(view, "queryset", None)
         meta = getattr(getattr(view, "serializer_class", None), "Meta", None)
         model = getattr(meta if queryset is None else queryset, "model", None)
@@ -203,7 +203,7 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
         return maximum(self.max_limit, self.default_limit)
 
     def get_limit(self, request: Request) -> int | None:
-        # Not cut off at max_limit, as REST framework does in silence.
+        # Unlike REST framework, do not silently cut it off at max_limit.
         with contextlib.suppress(KeyError, ValueError):
             return pagination._positive_int(
                 digits(request.query_params[self.limit_query_param]), strict=True
@@ -216,7 +216,7 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
         return 0
 
     def _position(self, queryset: Any) -> tuple[str, Any] | None:
-        """The parameter that gives a key and that key, None when the offset has to do."""
+        """The parameter with a key, and that key. None if the page has to use the offset."""
         parameters = self.request.query_params
         given = [name for name in self.position_params if parameters.get(name)]
         if len(given) > 1:
@@ -227,7 +227,7 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
             return None
         name = given[0]
         if self.descending is None:
-            # Ordered by something else since the link was made; its offset still holds.
+            # The order has changed since the link was made, but its offset is still valid.
             if self.offset_query_param in parameters:
                 return None
             raise exceptions.ValidationError(
@@ -236,7 +236,7 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
         return name, key_of(queryset.model, parameters[name], name)
 
     def _rows(self, queryset: Any) -> list[Any]:
-        """Up to one row more than the page, which tells whether another page follows."""
+        """Up to one row more than the page, which shows whether another page follows."""
         if self.offset > LARGEST_OFFSET - self.limit - 1:
             return []
         if self.position is not None:
@@ -261,7 +261,7 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
         return list(rows.reverse()[: self.limit])[::-1]
 
     def _located(self, queryset: Any) -> list[Any] | None:
-        """The page by the map of the table; None when there is none for this queryset."""
+        """The page by the map of the table. None if there is no map for this queryset."""
         if self.descending is None or not is_whole_table(queryset):
             return None
         if is_composite(queryset.model._meta.pk):  # a map has keys of one column
@@ -282,15 +282,15 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
 
     def _cut(self, rows: list[Any]) -> list[Any]:
         backward = self.position is not None and self.position[0] == self.before_query_param
-        # What a page precedes, follows it.
+        # The page that this one precedes comes after it.
         self.more = bool(rows) if backward else len(rows) > self.limit
         return rows[: self.limit]
 
     # --- How many rows
 
     def _settle_count(self, queryset: Any, page: list[Any]) -> None:
-        """``count`` and ``count_is_exact``, never against what the page itself proves."""
-        # A position and the map say where a row is as of some seconds ago.
+        """Set ``count`` and ``count_is_exact``, in agreement with the rows of the page itself."""
+        # A position and the map say where a row was a few seconds ago.
         proven = self.position is None and not self.mapped
         seen = self.offset + len(page) + self.more
         own = type(self).get_count is not LimitOffsetPagination.get_count
@@ -319,15 +319,15 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
         return url
 
     def _free_params(self, view: Any, queryset: Any) -> tuple[str, ...]:
-        """The parameters of positions; none where a filter of the view has one of these names."""
+        """The parameters of positions. Empty if a filter of the view uses one of these names."""
         names = (self.after_query_param, self.before_query_param)
         fields = getattr(view, "filterset_fields", None) or ()
-        if not isinstance(queryset, QuerySet):  # django-filter lets lists through
+        if not isinstance(queryset, QuerySet):  # django-filter passes lists through
             fields = ()
         elif isinstance(fields, str):  # "__all__"
             fields = [field.name for field in queryset.model._meta.get_fields()]
         filterset = getattr(view, "filterset_class", None)
-        # A filter of a range has two parameters: page_after and page_before are those of `page`.
+        # A range filter has two parameters: page_after and page_before belong to `page`.
         forms = {form for each in names for form in (each, each.rpartition("_")[0])}
         return names if forms.isdisjoint((*fields, *getattr(filterset, "base_filters", ()))) else ()
 

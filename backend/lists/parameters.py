@@ -1,8 +1,8 @@
-"""A query parameter that nothing reads is refused, and the client told which it may have meant.
+"""Refuses a query parameter that nothing reads, and suggests what the client may have meant.
 
-``?bbox=`` instead of ``?in_bbox=`` is otherwise answered with all rows, as if they were those
-of the box. What a view reads is not declared, but seen: filters, pages, and the team's own
-code ask the request for the names that they know.
+Otherwise, ``?bbox=`` instead of ``?in_bbox=`` would return all rows, as if they were in the box.
+Views do not declare what they read. Instead, the request records the names that filters, pages, and
+the team's own code ask for.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 else:
     _View = object
 
-# What browsers, trackers and links add by themselves, and no server reads.
+# What browsers, trackers, and links add automatically, and servers do not read.
 HARMLESS = (
     *("_*", "utm_*", "hsa_*", "fbclid", "gclid", "gclsrc", "dclid", "gbraid", "wbraid"),
     *("msclkid", "twclid", "ttclid", "yclid", "igshid", "igsh", "mc_cid", "mc_eid"),
 )
-# Unknown parameters that an answer names, each with its advice.
+# The most unknown parameters that a response lists, each with its advice.
 NAMED = 10
 
 
 class _Watched(QueryDict):
-    """A request's parameters, that note which names were asked for; all, where all are listed."""
+    """A request's parameters. Records the names that are read, or all names if they are listed."""
 
     def __init__(self, parameters: QueryDict, asked: set[str], *, mutable: bool = False) -> None:
         super().__init__(mutable=True, encoding=parameters.encoding)
@@ -47,11 +47,11 @@ class _Watched(QueryDict):
         self.asked = asked
 
     def names(self) -> set[str]:
-        """What was given; to take it from here is not to ask."""
+        """The names in the request. This call does not count as reading them."""
         return set(dict.keys(self))
 
     def plain(self) -> QueryDict:
-        """A copy that nobody watches, to be changed."""
+        """A copy to change, which does not record anything."""
         made = QueryDict(mutable=True, encoding=self.encoding)
         for name, values in QueryDict.lists(self):
             made.setlist(name, values)
@@ -69,7 +69,7 @@ class _Watched(QueryDict):
         self.asked.add(key)
         return super()._getlist(key, default, force_list)  # type: ignore[misc]  # private
 
-    # Whoever changes a copy asks for what it reads of it.
+    # Code that changes a copy still records what it reads from it.
     def __copy__(self) -> _Watched:
         return _Watched(self, self.asked, mutable=True)
 
@@ -93,17 +93,17 @@ for _name in ("__iter__", "keys", "values", "items", "lists", "dict", "urlencode
 
 
 def unwatched(parameters: QueryDict) -> QueryDict:
-    """A copy of a request's parameters, to be changed, for code that reads whatever is there."""
+    """A copy of a request's parameters to change, for code that reads whatever is there."""
     return parameters.plain() if isinstance(parameters, _Watched) else parameters.copy()
 
 
 class KnownParametersMixin(_View):
-    """Answers 400 to a GET or HEAD with a parameter that nothing read; a part of our mixins.
+    """Answers 400 to a GET or HEAD with a parameter that nothing read. The image's mixins use it.
 
-    Pass what trackers add, what ``IGNORED_QUERY_PARAMETERS`` names, and what the view names in
-    ``extra_query_params``: those that its code reads after the answer is made, or not always.
-    A request whose rows are not filtered, such as one that a cache of the team's answers, is
-    not looked at.
+    It allows what trackers add, what ``IGNORED_QUERY_PARAMETERS`` lists, and what the view lists in
+    ``extra_query_params``: parameters that its code reads after the response is made, or not
+    always. It does not check requests whose rows are not filtered, such as one that a team's cache
+    responds to.
     """
 
     extra_query_params: Iterable[str] = ()
@@ -113,7 +113,7 @@ class KnownParametersMixin(_View):
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         if request.method in ("GET", "HEAD") and request.GET:
             self._given = _Watched(request.GET, set())
-            request.GET = self._given  # type: ignore[assignment]  # as immutable as the plain one
+            request.GET = self._given  # type: ignore[assignment]  # immutable, like the plain one
         return super().initialize_request(request, *args, **kwargs)
 
     def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -136,7 +136,7 @@ class KnownParametersMixin(_View):
         return super().finalize_response(request, answer, *args, **kwargs)
 
     def refuse_unknown_parameters(self) -> None:
-        """Raises ValidationError that names what was given and that nothing has read by now."""
+        """Raises ValidationError with the given parameters that nothing has read so far."""
         if self._given is None or self._filters is None:
             return
         unread = self._given.names() - self._given.asked
@@ -156,18 +156,18 @@ class KnownParametersMixin(_View):
             raise ValidationError({name: _advice(name, sorted(known)) for name in named})
 
     def _paginator_class(self) -> Any:
-        # Of the viewset: an action without pages is asked by the links of one with pages.
+        # From the viewset's class: links of an action with pages can lead to one without pages.
         return getattr(type(self), "pagination_class", None)
 
 
 def named_by(part: Any) -> set[str]:
-    """The parameters of a view or paginator, which REST framework names in such attributes."""
+    """The parameters of a view or paginator, whose names REST framework keeps in attributes."""
     names = {getattr(part, name, None) for name in dir(part) if name.endswith("_query_param")}
     return {name for name in names if isinstance(name, str)}
 
 
 def _advice(unknown: str, known: list[str]) -> str:
-    # With several geometry columns a filter has its column's name in front.
+    # With several geometry columns, the name of a filter begins with its column's name.
     meant = [name for name in known if name.endswith(f"__{unknown}")]
     meant = meant or difflib.get_close_matches(unknown, known)
     question = f" Did you mean {' or '.join(meant)}?" if meant else ""

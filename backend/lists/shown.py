@@ -1,8 +1,8 @@
 """Which columns a view shows as they are stored.
 
-Who may filter by a column, order by it, or name the value that a page begins at, finds out its
-values, by bisection, whether they are shown or not. So by default none of these is open for a
-column that is not shown, or that a team's code or a precision makes another.
+A client that can filter by a column, order by it, or choose the value that a page begins at can
+find out its values by bisection, even if they are not shown. So by default, none of these is
+possible for a column that is not shown, or that a team's code or a precision changes.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from rest_framework import ISO_8601, relations, serializers
 from rest_framework.exceptions import APIException
 from rest_framework_gis.fields import GeometryField
 
-# What decides about a value on its way out. A subclass with its own is not the column.
+# What changes a value on its way out. A subclass with its own does not show the stored value.
 FIELD_HOOKS: tuple[str, ...] = ("to_representation", "get_attribute", "use_pk_only_optimization")
 FIELD_HOOKS += ("quantize", "enforce_timezone", "default_timezone")
 SERIALIZER_HOOKS = ("to_representation", "get_properties")
-# Where a serializer may choose its fields by the request.
+# Where a serializer can choose its fields by the request.
 FIELDS_HOOKS = ("__init__", "get_fields", "fields", "get_field_names", "build_field")
 LIBRARIES = ("rest_framework.", "rest_framework_gis.")
-# Whose get_serializer() makes nothing but what get_serializer_class() says.
+# The get_serializer() of these only creates what get_serializer_class() returns.
 VIEWS = ("rest_framework.", "backend.geo.", "backend.lists.")
-# What a format has to tell, for no two values to be shown as one.
+# What a format must contain, so that different values look different.
 WHOLE = {
     serializers.DateTimeField: set("YmdHMS"),
     serializers.DateField: set("Ymd"),
@@ -41,8 +41,8 @@ EXACT = 6
 def unchanged(view: Any) -> frozenset[str]:
     """The columns of the view's model that it shows to this request as they are stored.
 
-    Of another action than the list those that the list shows to this request as well: it may
-    answer with a number of rows alone, or tell by its status which rows there are.
+    For actions other than list, the list must show them to this request too. An action may respond
+    with only a number of rows, or its status may reveal which rows exist.
     """
     action = getattr(view, "action", "list")
     if action == "list":
@@ -59,22 +59,22 @@ def key_is_unchanged(view: Any, model: type[Model]) -> bool:
 
 
 def is_blurred(field: serializers.Field[Any, Any, Any, Any]) -> bool:
-    """Whether a geometry is shown rounded, so that nobody learns where it is."""
+    """Whether a geometry is rounded to hide its exact place."""
     precision = getattr(field, "precision", None)
     return precision is not None and not (isinstance(precision, int) and precision >= EXACT)
 
 
 def definer(cls: type, method: str) -> type | None:
-    """The class among the bases of ``cls`` that has ``method`` of its own."""
+    """The class among the bases of ``cls`` that defines ``method`` itself."""
     return next((base for base in cls.__mro__ if method in vars(base)), None)
 
 
 def hook_of_a_team(cls: type, hooks: tuple[str, ...]) -> str | None:
-    """The first hook that another class than DRF's own defines, None where there is none."""
+    """The first hook that a class outside the libraries defines. None if there is none."""
     return _hook_of_a_team(cls, hooks)
 
 
-@functools.lru_cache(maxsize=1024)  # a view may make a class for each request
+@functools.lru_cache(maxsize=1024)  # a view can create a class for each request
 def _hook_of_a_team(cls: type, hooks: tuple[str, ...]) -> str | None:
     for hook in hooks:
         owner = definer(cls, hook)
@@ -84,7 +84,7 @@ def _hook_of_a_team(cls: type, hooks: tuple[str, ...]) -> str | None:
 
 
 def of_one_row(serializer: Any) -> tuple[Any, str | None]:
-    """The serializer of a row, and which code of a team's changes what is made of the rows."""
+    """The serializer of a row, and the team's code that changes what is made of the rows."""
     many = getattr(getattr(serializer, "Meta", None), "list_serializer_class", None)
     if isinstance(serializer, serializers.ListSerializer):
         many, serializer = type(serializer), serializer.child
@@ -95,12 +95,12 @@ def of_one_row(serializer: Any) -> tuple[Any, str | None]:
 
 
 def _list_of(view: Any, action: str | None) -> Any:
-    """The view as it would be asked for its list; None where this request would get none."""
+    """The view, as if it were asked for its list. None if this request cannot have the list."""
     if not hasattr(view, "list"):
         return None
     listing = copy.copy(view)
     listing.action = "list"
-    # What @action(...) says is of that action alone.
+    # The arguments of @action(...) apply to that action alone.
     for name in getattr(getattr(view, action or "", None), "kwargs", ()):
         vars(listing).pop(name, None)
     if getattr(view, "swagger_fake_view", False):
@@ -113,7 +113,7 @@ def _list_of(view: Any, action: str | None) -> Any:
 
 
 def _columns(view: Any) -> frozenset[str]:
-    """Also of fields that this request leaves out by ``?fields=``."""
+    """Includes fields that this request leaves out with ``?fields=``."""
     if not hasattr(view, "get_serializer"):
         return frozenset()
     asked = copy.copy(view)
@@ -125,12 +125,12 @@ def _columns(view: Any) -> frozenset[str]:
             if not hook_of_a_team(cls, FIELDS_HOOKS):
                 return _columns_of_class(cls)
         return _columns_of(asked.get_serializer())
-    # The team's code. An action that answers without a serializer need not have one.
+    # Whatever the team's code raises. An action without a serializer does not need to have one.
     except Exception:  # noqa: BLE001
         return frozenset()
 
 
-@functools.lru_cache(maxsize=512)  # of classes, which may be made for a request
+@functools.lru_cache(maxsize=512)  # classes, which can be created for a single request
 def _columns_of_class(cls: type) -> frozenset[str]:
     return _columns_of(cls())
 
@@ -164,7 +164,7 @@ def _column(field: serializers.Field[Any, Any, Any, Any], model: type[Model] | N
 
 
 def _is_coarser(field: serializers.Field[Any, Any, Any, Any], model: type[Model] | None) -> bool:
-    """Whether several values of the column are shown as one."""
+    """Whether the field shows different values of the column as the same."""
     if isinstance(field, GeometryField):
         return is_blurred(field)
     whole = next((WHOLE[kind] for kind in WHOLE if isinstance(field, kind)), set())

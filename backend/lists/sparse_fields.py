@@ -12,24 +12,24 @@ from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
 from backend.lists.parameters import KnownParametersMixin
 
-# Whose way of making a value is known to need no other column.
+# Fields and serializers of these are known to need no other column for a value.
 LIBRARIES = ("rest_framework.", "rest_framework_gis.", "backend.geo.")
 
 
 class SparseFieldsMixin(KnownParametersMixin):
-    """Restricts what a view reads and sends to ``?fields=``; put it before the viewset's class.
+    """Restricts what a view reads and sends to ``?fields=``. Put it before the viewset's class.
 
-    What is not named is not sent. A GeoJSON Feature keeps its id, type and geometry, as
-    RFC 7946 wants them; the geometry is null unless its field, or ``geometry``, is named.
-    Columns that the answer does not need are not loaded. Writes are as ever.
+    Other fields are not sent. A GeoJSON Feature keeps its id, type, and geometry, as RFC 7946
+    requires. The geometry is null unless ``?fields=`` includes its field, or ``geometry``. Columns
+    that the response does not need are not loaded. Writes work as before.
     """
 
     fields_query_param = "fields"
-    # While it is asked what the view shows to this request at all.
+    # True while backend.lists.shown checks what the view can show to this request.
     with_all_fields = False
 
     def get_serializer(self, *args: Any, **kwargs: Any) -> serializers.BaseSerializer[Any]:
-        """Raises ValidationError for a name that is no field of the serializer."""
+        """Raises ValidationError for a name that is not a field of the serializer."""
         serializer = super().get_serializer(*args, **kwargs)
         names = self._names()
         if names:
@@ -55,7 +55,7 @@ class SparseFieldsMixin(KnownParametersMixin):
     def _restrict(self, serializer: serializers.Serializer[Any], names: list[str]) -> None:
         known = [name for name, field in serializer.fields.items() if not field.write_only]
         kept = set(names)
-        # A view of tiles says which field its answer is nothing without.
+        # A view of tiles names the field that it cannot do without.
         if drawn := getattr(self, "drawn_field", lambda _: None)(serializer):
             kept.add(drawn)
         if isinstance(serializer, GeoFeatureModelSerializer):
@@ -72,7 +72,7 @@ class SparseFieldsMixin(KnownParametersMixin):
 
 
 def _restrict_feature(serializer: GeoFeatureModelSerializer, names: set[str]) -> set[str]:
-    """The fields to keep. Geometry and box are taken out of this one serializer's Meta."""
+    """The fields to keep. Removes geometry and box from the Meta of this one serializer."""
     meta = serializer.Meta
     if "geometry" in names and "geometry" not in serializer.fields:
         names = names - {"geometry"} | {meta.geo_field}
@@ -86,7 +86,7 @@ def _restrict_feature(serializer: GeoFeatureModelSerializer, names: set[str]) ->
 
 
 def _unused(serializer: serializers.Serializer[Any], queryset: QuerySet[Any]) -> list[str]:
-    """Columns that the answer needs not; none when it might, for each row would ask again."""
+    """Columns to defer. Empty if the response may need them, at the cost of a query per row."""
     model = queryset.model
     columns = {field.name: field for field in model._meta.concrete_fields}
     fields = [field for field in serializer.fields.values() if not field.write_only]
@@ -96,13 +96,13 @@ def _unused(serializer: serializers.Serializer[Any], queryset: QuerySet[Any]) ->
         and _is_libraries(field, "get_attribute")
         for field in fields
     )
-    values = queryset._fields  # type: ignore[attr-defined]  # private: of values(), else None
+    values = queryset._fields  # type: ignore[attr-defined]  # private: names of values(), or None
     if not plain or values is not None or queryset.query.combinator:
         return []
     ordering = queryset.query.order_by or model._meta.ordering
     needed = {field.source for field in fields}
     needed |= {term.removeprefix("-") for term in ordering if isinstance(term, str)}
-    # A relation may be followed by select_related, which a deferred one cannot be.
+    # Keep relations: select_related may follow one, which fails if it is deferred.
     return [
         name
         for name, column in columns.items()

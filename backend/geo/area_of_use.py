@@ -1,4 +1,4 @@
-"""Where on earth the coordinates of a projected system mean anything."""
+"""The part of the earth where the coordinates of a projected system are valid."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import functools
 from django.contrib.gis.gdal import GDALException, SpatialReference
 from django.contrib.gis.geos import GEOSGeometry, Polygon
 
-# Degrees around a system's area of use. Its formulas still hold there; on the other side
-# of the world they give numbers that are places in the area.
+# Degrees around a system's area of use, where its formulas are still valid. On the other side of
+# the world, they give numbers that are places in the area.
 MARGIN = 5.0
 
 
 def clipped(shape: GEOSGeometry, srid: int) -> GEOSGeometry | None:
-    """The part of ``shape`` (WGS 84) that ``srid`` can say, None when there is none."""
+    """The part of ``shape`` (WGS 84) that ``srid`` can represent. None if there is none."""
     area = _area(srid)
     if area is None or area.covers(shape):
         return shape
@@ -24,26 +24,26 @@ def clipped(shape: GEOSGeometry, srid: int) -> GEOSGeometry | None:
 
 
 def inside(shape: GEOSGeometry, srid: int) -> bool:
-    """Whether all of ``shape`` (WGS 84) can be said in ``srid``."""
+    """Whether ``srid`` can represent all of ``shape`` (WGS 84)."""
     area = _area(srid)
     return area is None or area.covers(shape)
 
 
 def half_around(srid: int) -> float | None:
-    """What a geometry with an edge halfway around the earth is as wide or high as, in ``srid``.
+    """The least width or height in ``srid`` of a geometry with an edge halfway around the earth.
 
-    None where no geometry of the system is.
+    None if geometries of the system cannot be that large.
     """
     bounds = _bounds(srid)
     if bounds is None:
         return 180.0  # degrees
     west, _, east, _ = bounds
-    return 1e7 if east - west >= 180 else None  # metres
+    return 1e7 if east - west >= 180 else None  # meters
 
 
 @functools.lru_cache(maxsize=256)
 def _bounds(srid: int) -> tuple[float, float, float, float] | None:
-    """West, south, east, north in degrees; None for any place, or where nobody says.
+    """West, south, east, north in degrees. None if the area is the whole earth, or unknown.
 
     https://gdal.org/en/stable/api/ogr_srs_api.html#_CPPv417OSRGetAreaOfUse20OGRSpatialReferenceHPdPdPdPdPPKc
     """
@@ -51,7 +51,7 @@ def _bounds(srid: int) -> tuple[float, float, float, float] | None:
 
     try:
         system = SpatialReference(srid)
-    except GDALException:  # a system of the team's own
+    except GDALException:  # a team's own system
         return None
     if system.geographic:
         return None

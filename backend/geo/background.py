@@ -1,4 +1,4 @@
-"""What lies below the data on the image's maps: land, water and places, or a tile server."""
+"""The background of the image's maps: land, water, and places, or a tile server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 
 
 def attributes() -> SafeString:
-    """The attributes of a map's element that map-base.js reads."""
+    """The attributes that map-base.js reads from a map's element."""
     if settings.MAP_TILE_URL:
         return format_html(
             'data-tile-url="{}" data-tile-attribution="{}"',
@@ -26,9 +26,9 @@ def attributes() -> SafeString:
 
 
 def tile_origin() -> str:
-    """The origin of the tile server for a Content-Security-Policy; empty without one.
+    """The origin of the tile server, for a Content-Security-Policy. Empty without a tile server.
 
-    OpenLayers replaces a range in braces, ``{a-c}``, by one of its letters.
+    OpenLayers replaces a range in braces, ``{a-c}``, with one of its letters.
     """
     url = urlsplit(settings.MAP_TILE_URL or "")
     if not url.netloc:

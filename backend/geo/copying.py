@@ -1,7 +1,7 @@
-"""Rows of PostgreSQL as bytes, as fast as it gives them, in a few hundred kilobytes of memory.
+"""Rows of PostgreSQL as bytes, as fast as it sends them, in a few hundred kilobytes of memory.
 
-``COPY ... TO STDOUT`` writes rows without a Python object for each value. A thread
-reads them while the request's thread sends, so that neither waits for the other.
+``COPY ... TO STDOUT`` writes rows without a Python object for each value. A thread reads them while
+the request's thread sends, so that neither waits for the other.
 """
 
 from __future__ import annotations
@@ -25,37 +25,37 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from backend.databases.sessions import LIFETIME, Session, same_of
 from backend.databases.test_runs import tests_run
 
-# Large enough that the costs of a chunk (a system call, a wake-up) do not count.
+# Large enough that the cost per chunk (a system call, a wake-up) does not matter.
 CHUNK = 128 * 1024
-# Chunks read ahead of the client. Four hide the unevenness of either side.
+# Chunks to read ahead of the client. Four even out the variations of either side.
 AHEAD = 4
-# Measured on 200,000 rows in the order of their key: with both, PostgreSQL sorts and
-# compiles first and takes twice the time; without, it reads the index, from the first
-# row on. And a stream leaves the other cores to other requests.
+# Measured on 200,000 rows in the order of their key: with both, PostgreSQL sorts and compiles
+# first, and takes twice as long. Without them, it reads the index, from the first row on. Also, a
+# stream leaves the other cores to other requests.
 AT_ONCE = "SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0"
-# A database may be set to write floats rounded.
+# A database can be configured to round floats.
 EXACT = "SET LOCAL extra_float_digits = 1"
-# A stream that nobody reads any more closes its socket, and this tells the server to look for
-# that, within a second, while it works. psycopg2's cancel() would hold the whole process
-# for as long as the network is silent. PostgreSQL 14 and above, on systems that can look; others
-# notice when they send a row. https://www.postgresql.org/docs/current/runtime-config-connection.html
+# A stream without a reader closes its socket. This setting makes the server check for that within a
+# second while it works. psycopg2's cancel() would block the whole process for as long as the
+# network is silent. It needs PostgreSQL 14 and a system that can check. Other servers notice when
+# they send a row. https://www.postgresql.org/docs/current/runtime-config-connection.html
 LOOK_FOR_CLIENT = """
 SELECT set_config('client_connection_check_interval', '1000', true) WHERE version() LIKE '%%linux%%'
 AND current_setting('client_connection_check_interval', true) IS NOT NULL
 """
-# Seconds after which what there is of a chunk is sent; rows may come slowly.
+# Seconds after which an incomplete chunk is sent, because rows can come slowly.
 PATIENCE = 0.1
-# Seconds between looks whether the client is still there, while rows are waited for.
+# Seconds between checks that the client is still there, while waiting for rows.
 LOOK = 1.0
-# Seconds that close() waits for the thread, which has only a closed socket to notice.
+# Seconds that close() waits for the thread, which only has to notice a closed socket.
 ENDING = 5.0
 
-# Connections kept for the next stream, for each process and database: with a new one,
-# log-in and the loading of PostGIS are most of the time to the first byte.
+# Connections kept for the next stream, per process and database. With a new connection, the login
+# and the loading of PostGIS take most of the time to the first byte.
 KEPT = 2
 _kept: defaultdict[tuple[int, str], list[BaseDatabaseWrapper]] = defaultdict(list)
-# What is set in each outside of a transaction, and until when that is believed: a server may be
-# configured anew.
+# What is set in each connection outside of a transaction, and until when to rely on that, because
+# the configuration of the server can change.
 _own: weakref.WeakKeyDictionary[BaseDatabaseWrapper, tuple[float, Session]] = (
     weakref.WeakKeyDictionary()
 )
@@ -65,7 +65,7 @@ _threads = threading.local()
 
 
 def _started() -> weakref.WeakSet[Copy]:
-    """What this thread has started, except what is forgotten."""
+    """What this thread has started, except what was garbage-collected."""
     if not hasattr(_threads, "copies"):
         _threads.copies = weakref.WeakSet()
     copies: weakref.WeakSet[Copy] = _threads.copies
@@ -73,7 +73,7 @@ def _started() -> weakref.WeakSet[Copy]:
 
 
 def _close_left(**_: Any) -> None:
-    """Close what a middleware has put another response in place of, or failed over."""
+    """Close copies that are left because a middleware replaced the response, or failed."""
     for copy in list(_threads.__dict__.pop("copies", ())):
         copy.close()
 
@@ -82,22 +82,22 @@ request_finished.connect(_close_left)
 
 
 class ClientGoneError(Exception):
-    """Whoever reads the stream has left."""
+    """The reader of the stream is gone."""
 
 
 class Copy:
     """An iterator over the output of one ``COPY`` statement, in chunks of bytes.
 
-    ``start`` returns when the first row is there, and raises what the database says
-    instead. The connection is one of its own, so that a broken stream leaves nothing behind in
-    the one of the request's thread; what was set in that one, in ``session``, is set in this
-    one too. It is given back when the last row is read, however slow the client is.
+    ``start`` returns when the first row arrives, or raises the database's error. The copy uses a
+    separate connection, so that a broken stream does not affect that of the request's thread. What
+    is set in the request's session (``session``) is set in this connection too. The connection is
+    given back when the last row is read, however slow the client is.
 
-    ``close`` may be called at any time and from any thread: it ends the query on the server, the
-    thread and the connection. A copy that nobody closes ends with the request of its thread.
+    You can call ``close`` at any time and from any thread. It ends the query on the server, the
+    thread, and the connection. A copy that is never closed ends with the request of its thread.
 
-    While tests run, the rows are read at once and through the test's own connection, which alone
-    sees what a TestCase wrote; and no other connection keeps the test database from being dropped.
+    While tests run, the rows are read immediately, through the test's own connection. Only this one
+    sees what a TestCase wrote, and another would keep the test database from being dropped.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class Copy:
         timeout: float = 0,
         gone: Callable[[], bool] = lambda: False,
     ) -> None:
-        """``timeout`` is in seconds, 0 for none; ``gone`` says whether the client left."""
+        """``timeout`` is in seconds, 0 for none. ``gone`` returns whether the client has left."""
         self.rows = 0
         self.error: Exception | None = None
         self._using, self._statement, self._params = using, statement, params
@@ -137,7 +137,7 @@ class Copy:
         settings = f"{limit}; {AT_ONCE}; {EXACT}; {LOOK_FOR_CLIENT}"
         self._wrapper = wrapper = _begun(self._using, self._session, settings)
         try:
-            # Another descriptor of the same socket: psycopg2 may close its own at any time.
+            # Another descriptor of the same socket, because psycopg2 can close its own at any time.
             self._socket = socket.socket(fileno=os.dup(wrapper.connection.fileno()))
             _started().add(self)
             self._thread = threading.Thread(
@@ -167,25 +167,25 @@ class Copy:
         raise StopIteration
 
     def close(self) -> None:
-        """End it all, within ENDING seconds."""
+        """End everything, within ENDING seconds."""
         self.leave()
         if self._thread is not None and self._thread.ident is not None:
             self._thread.join(ENDING)
         else:
-            self._release(keep=False)  # it could not even begin
+            self._release(keep=False)  # it could not even start
 
     def leave(self) -> None:
-        """As ``close``, but without waiting for the end."""
+        """Like ``close``, but without waiting for the end."""
         with self._changed:
             self._closed = True
             self._chunks.clear()
             self._changed.notify_all()
             if self._socket is not None:
-                with contextlib.suppress(OSError):  # the server has closed it before
+                with contextlib.suppress(OSError):  # the server closed it first
                     self._socket.shutdown(socket.SHUT_RDWR)
 
     def write(self, row: bytes) -> None:
-        """What psycopg2 calls with each row."""
+        """psycopg2 calls this with each row."""
         self._parts.append(row)
         self._size += len(row)
         if self._size >= CHUNK or time.monotonic() - self._flushed > PATIENCE:
@@ -194,12 +194,12 @@ class Copy:
     def _copy(self, wrapper: BaseDatabaseWrapper) -> None:
         try:
             self._read(wrapper.connection)
-            # Nothing was written; what a function of the team's has set is undone with the rest.
+            # Nothing was written. What a team's function has set is undone with the rest.
             _execute(wrapper, "ROLLBACK")
-            # A setting of the team's that was set once is not unknown again, but empty.
+            # A team's setting that was set once does not become unknown again, but empty.
             self._release(keep=not self._session.has_own)
             self._flush()
-        # Whatever it is, it belongs to the request's thread, which raises it.
+        # Whatever it is, the request's thread raises it.
         except Exception as error:  # noqa: BLE001
             self.error = error
             self._release(keep=False)
@@ -212,7 +212,7 @@ class Copy:
             with transaction.atomic(self._using):
                 _execute(wrapper, settings)
                 self._read(wrapper.connection)
-                # Nothing was written, and the settings are for this statement alone.
+                # Nothing was written, and the settings apply to this statement alone.
                 transaction.set_rollback(True, self._using)
         except psycopg2.Error as error:
             self.error = error
@@ -223,14 +223,14 @@ class Copy:
                 raise self.error
 
     def _read(self, connection: Any) -> None:
-        # Named as backend.http.error_sources looks for them, should it fail.
+        # backend.http.error_sources looks for these names if the query fails.
         params = self._params
         with connection.cursor() as cursor:
             statement = cursor.mogrify(self._statement, params)
             cursor.copy_expert(statement, self)
 
     def _release(self, *, keep: bool) -> None:
-        """Give the connection back, or close it; only the first call does."""
+        """Give the connection back, or close it. Only the first call does anything."""
         with self._changed:
             wrapper, self._wrapper = self._wrapper, None
             if self._socket is not None:
@@ -270,22 +270,22 @@ class Copy:
 
 
 def _begun(using: str, session: Session, settings: str) -> BaseDatabaseWrapper:
-    """A connection apart from the requests' own, with a transaction begun and all this set."""
+    """A connection apart from those of requests, with a transaction and all these settings."""
     kept = _kept[os.getpid(), using]
     while kept:
-        with contextlib.suppress(IndexError):  # another thread took the last
+        with contextlib.suppress(IndexError):  # another thread took the last one
             wrapper = kept.pop()
             if _young(wrapper):
-                # The server may have ended it since.
+                # The server may have closed it meanwhile.
                 with contextlib.suppress(psycopg2.Error, DatabaseError, InterfaceError):
                     _begin(wrapper, session, settings)
                     return wrapper
             wrapper.close()
     wrapper = connections[using].copy()
-    # A server may close the response in another thread than the one that began it.
+    # A server can close the response in another thread than the one that started it.
     wrapper.inc_thread_sharing()
     try:
-        wrapper.ensure_connection()  # as connect(), with Django's errors
+        wrapper.ensure_connection()  # like connect(), with Django's errors
         with wrapper.wrap_database_errors:
             _begin(wrapper, session, settings)
     except BaseException:
@@ -299,9 +299,9 @@ def _begin(wrapper: BaseDatabaseWrapper, session: Session, settings: str) -> Non
     if time.monotonic() > until:
         own = same_of(session, wrapper)
         _own[wrapper] = time.monotonic() + LIFETIME, own
-    # Most often nothing has been set in the request's session.
+    # In most requests, nothing was set in the session.
     same, params = ("SELECT", []) if session == own else session.statement()
-    # One message, one way to the server and back.
+    # One message, and so one round trip to the server.
     _execute(wrapper, f"BEGIN READ ONLY; {same}; {settings}", params)
 
 
@@ -319,5 +319,5 @@ def _execute(wrapper: BaseDatabaseWrapper, statement: str, params: list[Any] | N
 
 
 def _young(wrapper: BaseDatabaseWrapper) -> bool:
-    """Whether CONN_MAX_AGE lets it live on."""
+    """Whether CONN_MAX_AGE allows keeping it."""
     return wrapper.close_at is None or time.monotonic() < wrapper.close_at

@@ -1,10 +1,10 @@
-"""Curves and surfaces as lines and polygons, which is all that GeoJSON, GeoDjango and tiles know.
+"""Curves and surfaces as lines and polygons, because GeoJSON, GeoDjango, and tiles have only these.
 
-``straight`` and ``flat`` are SQL of it. Geometries of rows are made straight when they are read:
-``install`` replaces GeoDjango's converter, which has no class for a curve. PostGIS is asked for
-each of them, so that a page has the coordinates of a stream. A row that is saved again keeps its
-curve, unless the geometry was changed; and its measures, and the height of an empty geometry, which
-GeoDjango writes without.
+``straight`` and ``flat`` return the SQL. Geometries of rows are converted when they are read:
+``install`` replaces GeoDjango's converter, which has no class for a curve. PostGIS converts each of
+them, so that a page has the same coordinates as a stream. A row that is saved again keeps its curve
+unless the geometry was changed. It also keeps its measures, and the height of an empty geometry,
+which GeoDjango would leave out.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from django.contrib.gis.geos import GEOSGeometry
 
 ORDINARY = "'ST_Point', 'ST_LineString', 'ST_Polygon'"
 ORDINARY += ", 'ST_MultiPoint', 'ST_MultiLineString', 'ST_MultiPolygon'"
-# Of these PostGIS has no other way than by their text; a collection may have them within it.
+# PostGIS can convert these only through their text. A collection can contain them.
 OF_FACES = "'ST_Triangle', 'ST_Tin', 'ST_PolyhedralSurface', 'ST_GeometryCollection'"
 SURFACES = {"TRIANGLE": "POLYGON", "TIN": "MULTIPOLYGON", "POLYHEDRALSURFACE": "MULTIPOLYGON"}
-DIGITS = 20  # decimals: a double is written in full
-# Numbers of WKB: up to 6 ordinary, then a collection, then curves and surfaces.
+DIGITS = 20  # decimals; enough to write a double in full
+# Type numbers of WKB: up to 6 ordinary, then a collection, then curves and surfaces.
 COLLECTION = 7
 _SRID = 0x20000000
 _FLAGS = 0xC0000000 | _SRID  # Z, M
-_HIGHER = 0xC0  # Z and M in the highest byte of the kind
+_HIGHER = 0xC0  # Z and M in the highest byte of the type
 _HEADER = struct.Struct("<BI")
-# How one begins within a collection; numbers that look the same only cost a question.
+# How a curve begins in a collection. Numbers that look the same only cost a query.
 MEMBER = re.compile(rb"\x01[\x08-\x11]\x00\x00[\x00\x40\x80\xc0]", re.DOTALL)
 
-# Of a value, the expression that it is of, and the connection.
+# Takes a value, the expression that it comes from, and the connection.
 Converter = Callable[[Any, Any, Any], GEOSGeometry | None]
 
 stock_converter = PostGISOperations.get_geometry_converter
@@ -42,14 +42,14 @@ _stock_adapter = PostGISAdapter.__init__
 
 
 def possible(field: models.Field[Any, Any]) -> bool:
-    """Whether a column of this type can have them; what GeoDjango says of it is believed."""
+    """Whether a column of this type can contain curves, according to GeoDjango."""
     return getattr(field, "geom_type", "") in ("GEOMETRY", "GEOMETRYCOLLECTION")
 
 
 def straight(shape: str) -> str:
-    """SQL of ``shape``, itself without parameters, as lines and polygons.
+    """SQL for ``shape``, which has no parameters, as lines and polygons.
 
-    Without a query within it: PostgreSQL would price that for every row, and compile statements.
+    It has no subquery: PostgreSQL would add its cost for every row, and then compile statements.
     """
     text = f"ST_AsEWKT({shape}, {DIGITS})"
     for surface, polygon in SURFACES.items():
@@ -62,9 +62,9 @@ def straight(shape: str) -> str:
 
 
 def flat(shape: str) -> str:
-    """As ``straight``; collections within a collection are taken out of it.
+    """Like ``straight``, but with collections inside a collection flattened.
 
-    PostGIS writes no GeoJSON of them, and few can read it (RFC 7946, section 3.1.8).
+    PostGIS does not write GeoJSON of them, and few programs can read it (RFC 7946, section 3.1.8).
     """
     nested = "ST_GeometryType(member.geom) = 'ST_GeometryCollection'"
     parts = (
@@ -88,14 +88,14 @@ def flat(shape: str) -> str:
 
 
 def install() -> None:
-    """Replace the converter, and let what is saved unchanged be as it was."""
+    """Replace the converter, and let unchanged geometries be saved as they were."""
     operations: Any = PostGISOperations
     operations.get_geometry_converter = get_geometry_converter
     PostGISAdapter.__init__ = _adapt  # type: ignore[method-assign]  # in its place
 
 
 def get_geometry_converter(self: PostGISOperations, expression: Any) -> Converter:
-    """GeoDjango's, for curves too."""
+    """GeoDjango's converter, extended for curves."""
     stock = stock_converter(self, expression)
 
     def converter(value: Any, expression: Any, connection: Any) -> GEOSGeometry | None:
@@ -110,13 +110,13 @@ def get_geometry_converter(self: PostGISOperations, expression: Any) -> Converte
 
 
 def keep(geometry: GEOSGeometry, data: bytes, as_read: bytes | None = None) -> None:
-    """Let ``geometry`` know the EWKB it was read from, where GeoDjango would not write the same."""
+    """Attach the EWKB that ``geometry`` was read from, if GeoDjango would write it differently."""
     if as_read is not None or data[4] & _HIGHER:
         geometry._as_stored = (data, as_read)  # type: ignore[attr-defined]  # for _adapt
 
 
 def _is_curved(data: memoryview | bytes) -> bool:
-    """Whether EWKB is, or may have within it, what GeoDjango has no class for."""
+    """Whether EWKB is, or may contain, something that GeoDjango has no class for."""
     (kind,) = struct.unpack_from("<I" if data[0] else ">I", data, 1)
     kind &= ~_FLAGS
     return kind > COLLECTION or (kind == COLLECTION and bool(MEMBER.search(data)))
@@ -144,7 +144,7 @@ def _adapt(self: PostGISAdapter, obj: Any, geography: bool = False) -> None:
 
 
 def _labelled(data: bytes, srid: int | None) -> bytes:
-    """EWKB (of little-endian numbers, as PostGIS and GEOS write it) with another SRID."""
+    """EWKB (with little-endian numbers, as PostGIS and GEOS write it) with another SRID."""
     order, kind = _HEADER.unpack_from(data)
     body = data[9:] if kind & _SRID else data[5:]
     if not srid:

@@ -1,6 +1,6 @@
-"""SQL that writes a column as DRF writes it, as JSON or as text.
+"""SQL that writes a column as REST framework does, as JSON or as text.
 
-As parsed JSON the values equal those of the ordinary page. What would differ raises
+As parsed JSON, the values equal those of the ordinary page. A value that would differ raises
 NotInDatabase.
 """
 
@@ -30,10 +30,10 @@ from backend.geo import curves, time_sql
 from backend.geo.sql import Column, FeatureQuery, refuse
 from backend.lists.shown import definer
 
-# As many decimals as GDAL writes, and so the ordinary page (ogr2ogr's
-# COORDINATE_PRECISION; PostGIS's own default of 9 loses some).
+# The ordinary page has as many decimals, because GDAL writes it (ogr2ogr's COORDINATE_PRECISION).
+# PostGIS's own default of 9 loses some.
 PRECISION = 15
-# PostgreSQL's limit of a function's arguments, FUNC_MAX_ARGS.
+# PostgreSQL's limit for the arguments of a function, FUNC_MAX_ARGS.
 MOST_ARGUMENTS = 100
 
 TEXT = (models.CharField, models.TextField)
@@ -42,8 +42,8 @@ PLAIN = (
     *(*TEXT, *INTEGER, models.BooleanField, models.FloatField, models.DecimalField),
     *(models.DateField, models.TimeField, models.UUIDField),
 )
-# The columns that a model's field is of, by PostgreSQL's names. Those of another type are
-# refused: their values are not what the model says they are.
+# The types of columns for each model field, by PostgreSQL's names. Columns of other types are
+# refused, because their values are not what the model says.
 _WHOLE = frozenset({"int2", "int4", "int8"})
 COLUMNS: dict[type[models.Field[Any, Any]], frozenset[str]] = {
     models.IntegerField: _WHOLE,
@@ -57,8 +57,8 @@ COLUMNS: dict[type[models.Field[Any, Any]], frozenset[str]] = {
     models.JSONField: frozenset({"json", "jsonb"}),
     models.BinaryField: frozenset({"bytea"}),
 }
-# What Django makes of an annotation of another type than its output_field says: int(), float(),
-# Decimal() and json.loads(), in SQL.
+# How Django converts an annotation whose type is not that of its output_field, in SQL: int(),
+# float(), Decimal(), and json.loads().
 MADE: dict[type[models.Field[Any, Any]], dict[str, str]] = {
     models.IntegerField: {
         **{"numeric": "trunc({})", "text": "{}::bigint"},
@@ -71,7 +71,7 @@ MADE: dict[type[models.Field[Any, Any]], dict[str, str]] = {
 
 
 class Kind(enum.Enum):
-    """The table of types: of which a value is in a FlatGeobuf, in a vector tile, in TileJSON."""
+    """The types of a value in a FlatGeobuf, in a vector tile, and in TileJSON."""
 
     BOOLEAN = ("boolean", "boolean", "Boolean")
     INTEGER = ("bigint", "bigint", "Number")
@@ -87,9 +87,9 @@ class Kind(enum.Enum):
 
 @dataclass(frozen=True)
 class Value:
-    """A SQL expression of the kind that it says, NULL where there is no value.
+    """An SQL expression of the given kind. NULL if there is no value.
 
-    ``typed`` is the one for a format that has such a type, where ``sql`` is only its text.
+    ``typed`` is for a format that has such a type, if ``sql`` is only its text.
     """
 
     sql: str
@@ -99,7 +99,7 @@ class Value:
     @property
     def json(self) -> str:
         """Its text in JSON."""
-        if self.kind in (Kind.TEXT, Kind.NUMBER):  # NaN and Infinity are strings in it
+        if self.kind in (Kind.TEXT, Kind.NUMBER):  # NaN and Infinity become strings
             return f"coalesce(to_json({self.sql})::text, 'null')"
         if self.kind in (Kind.PLAIN, Kind.MOMENT):
             return f"""coalesce('"' || {self.sql} || '"', 'null')"""
@@ -107,7 +107,7 @@ class Value:
 
     @property
     def text(self) -> str:
-        """Its text in a table: that of JSON, a string without quotes."""
+        """Its text in a table: that of JSON, with strings unquoted."""
         if self.kind is Kind.BOOLEAN:
             return f"CASE WHEN {self.sql} THEN 'true' WHEN NOT {self.sql} THEN 'false' END"
         return f"({self.sql})::text"
@@ -123,17 +123,17 @@ class Value:
 
 
 def literal(text: str) -> str:
-    """A SQL string for a statement that takes parameters; for the developer's names only."""
+    """An SQL string for a statement with parameters. Only for the developer's names."""
     return "'" + text.replace("'", "''").replace("%", "%%") + "'"
 
 
 def identifier(name: str) -> str:
-    """A name of the developer's as a column's. Django's quote_name leaves a quote in it open."""
+    """A developer's name as that of a column. Django's quote_name does not escape a quote in it."""
     return '"' + name.replace('"', '""').replace("%", "%%") + '"'
 
 
 def feature_json(query: FeatureQuery, precision: int = PRECISION, before: str = "") -> str:
-    """A SQL expression of one feature as GeoJSON, after the text ``before``."""
+    """An SQL expression for one feature as GeoJSON, after the text ``before``."""
     parts = [literal(before + "{")]
     if query.id:
         parts += [literal('"id":'), value(query.id).json, literal(",")]
@@ -149,7 +149,7 @@ def feature_json(query: FeatureQuery, precision: int = PRECISION, before: str = 
 
 
 def concat(parts: list[str]) -> str:
-    """One text of all; ``concat`` was the fastest of the ways measured to write a feature."""
+    """All as one text. Of the ways measured, ``concat`` was the fastest to write a feature."""
     while len(parts) > MOST_ARGUMENTS:
         groups = range(0, len(parts), MOST_ARGUMENTS)
         parts = [f"concat({', '.join(parts[n : n + MOST_ARGUMENTS])})" for n in groups]
@@ -168,19 +168,19 @@ def value(column: Column, precision: int = PRECISION) -> Value:
 
 
 def kind(column: Column) -> type | None:
-    """The class of DRF that writes the field, of which its own may be a subclass."""
+    """The class of REST framework that writes the field, which can be of a subclass."""
     return definer(type(column.field), "to_representation")
 
 
 def text(column: Column, precision: int = PRECISION) -> str:
-    """The column as text of a table, geometry as WKT; NULL where it has none."""
+    """The column as text for a table, geometry as WKT. NULL if it has none."""
     if isinstance(column.field, GeometryField):
         return f"ST_AsText({geometry(column)}, {_decimals(column, precision)})"
     return value(column).text
 
 
 def geometry(column: Column) -> str:
-    """The geometry as the serializer's field shows it: stored, or in its ``transform``."""
+    """The geometry as the serializer's field shows it: as stored, or in its ``transform``."""
     field, source = column.field, column.model_field
     if not isinstance(source, models.GeometryField):
         raise refuse(field, f"{type(source).__name__} is not a PostGIS geometry")
@@ -195,8 +195,8 @@ def geometry(column: Column) -> str:
     if not isinstance(field.transform, int):
         raise refuse(field, "transform is not the number of a spatial reference system")
     if source.srid <= 0:
-        return stored  # as the page, which knows no SRID of it
-    # Django takes the model's SRID, whatever the row says.
+        return stored  # like the page, which does not know its SRID
+    # Django uses the model's SRID, whatever the row says.
     return f"ST_Transform(ST_SetSRID({stored}, {source.srid}), {field.transform})"
 
 
@@ -208,8 +208,8 @@ def _decimals(column: Column, default: int) -> int:
 
 
 def _as_declared(column: Column) -> str:
-    """SQL of the column as Django has it in Python. Raises NotInDatabase for one of another type
-    than the model or the annotation says."""
+    """SQL for the column as Django has it in Python. Raises NotInDatabase if its type is not the
+    one that the model or the annotation says."""
     if column.stored is None:
         return column.label
     source, stored, annotation = column.model_field, column.stored.name, column.annotation
@@ -255,7 +255,7 @@ def _char(column: Column, ref: str) -> Value:
 
 
 def _text(column: Column, ref: str) -> Value:
-    """Of any column that psycopg gives the text of."""
+    """For any column that psycopg returns as text."""
     if column.stored is None:
         return Value(f"{ref}::text", Kind.TEXT)
     plain = column.stored.category == "S" and column.stored.name != "bpchar"
@@ -305,7 +305,7 @@ def _decimal(column: Column, ref: str) -> Value:
         raise refuse(field, "Decimal() of a float has all its digits", "Cast() it to numeric")
     if field.decimal_places is not None:
         stored = source.decimal_places if isinstance(source, models.DecimalField) else 0
-        # An annotation may have more than it says.
+        # An annotation can have more decimals than it says.
         if column.annotation is None and stored is not None and stored <= field.decimal_places:
             ref = f"round({ref}, {field.decimal_places})"
         elif field.rounding in (None, decimal.ROUND_HALF_EVEN):
@@ -318,8 +318,8 @@ def _decimal(column: Column, ref: str) -> Value:
 
 
 def _rounded(ref: str, places: int) -> tuple[str, str]:
-    """Halves to even, as DRF does, where PostgreSQL goes away from zero; and the sign of Python's
-    negative zero, which PostgreSQL has none of."""
+    """Rounds halves to even, like REST framework, because PostgreSQL rounds them away from zero.
+    Also returns the sign of Python's negative zero, which PostgreSQL does not have."""
     half, cut = f"5e-{places + 1}", f"trunc({ref}, {places})"
     is_tie = f"abs({ref} - {cut}) = {half} AND mod({cut}, 2e-{places}) = 0"
     sign = f"CASE WHEN {ref} < 0 AND {ref} >= -{half} THEN '-' ELSE '' END || "
@@ -369,7 +369,7 @@ def _json(column: Column, ref: str) -> Value:
     source: Any = column.model_field
     if getattr(column.field, "binary", False) or source.decoder:
         raise refuse(column.field, "a decoder or binary=True is Python code")
-    # A column of type json may have line ends in it.
+    # A column of type json can contain line breaks.
     return Value(f"{ref}::jsonb::text", Kind.JSON)
 
 
@@ -405,19 +405,19 @@ def _list(column: Column, ref: str) -> Value:
 
 
 def _model(column: Column, ref: str) -> Value:
-    """What ``value_to_string()`` of the model's field gives."""
+    """What ``value_to_string()`` of the model's field returns."""
     source = column.model_field
     if type(source) is models.BinaryField:
         return Value(f"translate(encode({ref}, 'base64'), E'\\n', '')", Kind.PLAIN)
     if type(source) in RANGES:
         return Value(_range(RANGES[type(source)], ref), Kind.TEXT)
-    if isinstance(source, PLAIN):  # a GeneratedField gives them as they are
+    if isinstance(source, PLAIN):  # a GeneratedField returns them unchanged
         return _as_stored(column, ref)
     raise refuse(column.field, f"{type(source).__name__} is Python code")
 
 
 def _range(bound: Callable[[str], str], ref: str) -> str:
-    """JSON with the spaces of Python's."""
+    """JSON with the same spaces as Python's."""
     ends = [bound(f"{end}({ref})") for end in ("lower", "upper")]
     lower, upper = (f"""coalesce('"' || {end} || '"', 'null')""" for end in ends)
     opened = f"CASE WHEN lower_inc({ref}) THEN '[' ELSE '(' END"
@@ -439,7 +439,7 @@ def _primary_key(column: Column, ref: str) -> Value:
 
 
 def _as_stored(column: Column, ref: str) -> Value:
-    """What Python has of the database, as DRF's JSON encoder writes it."""
+    """The value that Python gets from the database, as REST framework's JSON encoder writes it."""
     for stored, writer in STORED.items():
         if isinstance(column.model_field, stored):
             return writer(column, ref)
@@ -452,7 +452,7 @@ def _stored_uuid(column: Column, ref: str) -> Value:
 
 
 def _stored_datetime(column: Column, ref: str) -> Value:
-    """psycopg gives one with time zone in UTC, and one without as it is."""
+    """psycopg returns a value with time zone in UTC, and one without unchanged."""
     return _moment(column, ref, datetime.UTC if settings.USE_TZ else None, None)
 
 
@@ -462,7 +462,7 @@ def _moment(
     stored = column.stored and column.stored.name
     try:
         if isinstance(column.annotation, TruncBase) and settings.USE_TZ:
-            # Django takes what it gives for the local time of its own zone.
+            # Django treats the result as the local time of its own zone.
             own = column.annotation.tzinfo or timezone.get_current_timezone()
             shown = time_sql.without_zone(f"{ref}::timestamp", own)
             if shown.moment is not None and of_local is not None and of_local != own:
@@ -491,7 +491,7 @@ def _iso(column: Column, setting: str) -> str | None:
     return chosen
 
 
-# By the class that defines to_representation, so that a subclass without its own is known.
+# By the class that defines to_representation, so that a subclass without its own is found too.
 WRITERS: dict[type | None, Callable[[Column, str], Value]] = {
     serializers.BooleanField: _boolean,
     serializers.CharField: _char,
@@ -527,7 +527,7 @@ STORED: dict[type[models.Field[Any, Any]] | tuple[Any, ...], Callable[[Column, s
     models.TimeField: lambda column, ref: Value(time_sql.time(ref), Kind.PLAIN),
     models.JSONField: _json,
 }
-# How a bound of a range is written, by value_to_string() of its field.
+# How value_to_string() of the range's field writes a bound.
 RANGES: dict[type[models.Field[Any, Any]], Callable[[str], str]] = {
     postgres.IntegerRangeField: "{}::text".format,
     postgres.BigIntegerRangeField: "{}::text".format,

@@ -1,12 +1,12 @@
-"""GeoJSON of djangorestframework-gis: the same bytes in a fraction of the time.
+"""The GeoJSON of djangorestframework-gis: the same bytes in a fraction of the time.
 
-``install`` replaces four methods where they live, so that a team changes nothing:
-``to_representation`` of ``GeometryField``, ``GeometrySerializerMethodField`` and
-``GeoFeatureModelSerializer``, and ``JSONRenderer.render``; and lets geometries be read late
-(``backend.geo.lazy_geos``). A geometry on its way to the JSON renderer is kept as WKB, in a
-dictionary that fills itself when anything reads it; the renderer reads none of them, and
-puts their text into the document by itself. A serializer finds out once, not for every
-feature, where its fields take their values from.
+``install`` replaces four methods in their own classes, so that a team changes nothing:
+``to_representation`` of ``GeometryField``, ``GeometrySerializerMethodField``, and
+``GeoFeatureModelSerializer``, and ``JSONRenderer.render``. It also lets geometries be read late
+(``backend.geo.lazy_geos``). A geometry on its way to the JSON renderer stays WKB, in a dictionary
+that fills itself when anything reads it. The renderer does not read these dictionaries. It inserts
+their text into the document directly. A serializer finds out once, not for every feature, where its
+fields get their values.
 
 ``FAST_GEOJSON = False`` leaves everything as it was.
 """
@@ -43,14 +43,14 @@ from backend.geo.srid import Degrees, move
 
 logger = logging.getLogger("backend.geo")
 
-# The code that is replaced, by the sha256 of its source. In a release where it reads
-# otherwise it may do something else, and is left alone.
+# The code that is replaced, by the sha256 of its source. In a release with another source, the code
+# may do something else, so nothing is replaced.
 _stock_geometry = GeometryField.to_representation
 _stock_round = GeometryField._recursive_round
 _stock_method = GeometrySerializerMethodField.to_representation
 _stock_feature = GeoFeatureModelSerializer.to_representation
 _stock_render = JSONRenderer.render
-_geos: Any = GEOSGeometryBase  # with what is private
+_geos: Any = GEOSGeometryBase  # with its private attributes
 REPLACED: dict[Any, str] = {
     _stock_geometry: "4898a54e862266abdc1d77b40ec04560a6871d81861637370c1e7567e41c0b52",
     _stock_round: "5c9a4d3a2278df43b0d187aede575306a469b6508c4508acc65a78abda934c62",
@@ -70,22 +70,22 @@ REPLACED: dict[Any, str] = {
 # Stands for a geometry while a document is written. Nobody outside can know it.
 _TOKEN = secrets.token_hex(16)
 _MARK = f'{{"{_TOKEN}":0}}'.encode()
-# The geometries of the document that is being written, None while none is.
+# The geometries of the document that is being written. None if there is no such document.
 _document: ContextVar[list[tuple[Any, ...]] | None] = ContextVar("document", default=None)
-# One geometry, of an answer that was kept, may be read by several threads at once.
+# Several threads can read a geometry at once, if it is in a response that was kept.
 _filling = threading.Lock()
 
 
 class _NotRead:
     """Stands in the dictionary until it is filled.
 
-    A serializer written in C (orjson, msgpack) reads a dictionary's own storage: it
-    then fails here, instead of writing half a geometry.
+    A serializer written in C (orjson, msgpack) reads a dictionary's own storage. It then fails
+    here, instead of writing half a geometry.
     """
 
 
 class LazyGeoJson(GeoJsonDict):  # type: ignore[misc]  # its library has no types
-    """What ``GeoJsonDict(value.geojson)`` is, made when it is first read."""
+    """The same as ``GeoJsonDict(value.geojson)``, but made when it is first read."""
 
     def __init__(
         self,
@@ -104,8 +104,8 @@ class LazyGeoJson(GeoJsonDict):  # type: ignore[misc]  # its library has no type
                     made = wkb.stock(*self._source)
                     super().clear()
                     for name, part in made.items():
-                        super().__setitem__(name, part)  # update() would come here again
-                    # Only now: another thread would take what is not there for the geometry.
+                        super().__setitem__(name, part)  # update() would call this method again
+                    # Only now: otherwise, another thread would use an incomplete dictionary.
                     self._source = None
         return self
 
@@ -155,7 +155,7 @@ for _name in (
 
 
 def _is_ours(value: Any, field: Field[Any, Any, Any, Any]) -> bool:
-    """Whether a geometry of GeoDjango's goes to a renderer that writes it as we do."""
+    """Whether a GeoDjango geometry goes to a renderer that writes it as this module does."""
     if not isinstance(value, GEOSGeometry) or type(value).json is not GEOSGeometry.json:
         return False
     renderer = getattr(field.context.get("request"), "accepted_renderer", None)
@@ -170,14 +170,14 @@ def _geometry(self: GeometryField, value: Any) -> Any:
     ):
         if not value.geojson:
             return _stock_geometry(self, value)
-        # In place, as in the field's own code.
+        # In place, like the field's own code.
         move(value, self.transform)
     written = late(self, value)
     return _stock_geometry(self, value) if written is None else written
 
 
 def late(field: GeometryField, value: Any, degrees: Degrees | None = None) -> LazyGeoJson | None:
-    """The geometry as the renderer writes it, by way of ``degrees``; None where stock code must."""
+    """The geometry as the renderer writes it, through ``degrees``. None if stock code must."""
     if field.remove_dupes or not _is_ours(value, field):
         return None
     if field.precision is not None and (type(field)._recursive_round is not _stock_round):
@@ -195,7 +195,7 @@ def _method(self: GeometrySerializerMethodField, value: Any) -> Any:
 
 
 class _Fields:
-    """Where the fields of a GeoFeatureModelSerializer take their values from."""
+    """Where the fields of a GeoFeatureModelSerializer get their values."""
 
     def __init__(self, serializer: GeoFeatureModelSerializer, key: tuple[Any, ...]) -> None:
         self.key = key
@@ -213,7 +213,7 @@ class _Fields:
 
 
 class _Reader:
-    """``Field.get_attribute``, without its search where a model has the value itself."""
+    """``Field.get_attribute``, without its search if the model itself has the value."""
 
     __slots__ = ("attribute", "name", "represent", "search")
 
@@ -243,7 +243,7 @@ def _feature(self: GeoFeatureModelSerializer, instance: Any) -> OrderedDict[str,
     ):
         stock: OrderedDict[str, Any] = _stock_feature(self, instance)
         return stock
-    # A view may change the fields of a serializer at any time.
+    # A view can change the fields of a serializer at any time.
     key = (meta.id_field, meta.geo_field, *self.fields.fields.items())
     fields = self.__dict__.get("_readers")
     if fields is None or fields.key != key:
@@ -267,7 +267,7 @@ def _render(
     accepted_media_type: str | None = None,
     renderer_context: Mapping[str, Any] | None = None,
 ) -> bytes:
-    """JSONRenderer.render, with the geometries put in where they belong."""
+    """JSONRenderer.render, with the geometries inserted where they belong."""
     context: tuple[Any, Any] = (accepted_media_type, renderer_context)
     if self.encoder_class is not JSONEncoder:
         return _stock_render(self, data, *context)
@@ -297,9 +297,9 @@ def _render(
 
 
 def _with_numbers(data: Any) -> Any:
-    """A float that is no number as a text, as PostgreSQL makes of it in a stream.
+    """A float that is not a number as text, which is what PostgreSQL writes in a stream.
 
-    Raises ValueError for what can be read once only, and was.
+    Raises ValueError for data that can be read only once, and was.
     """
     if isinstance(data, Iterator):
         raise ValueError(f"a float in a {type(data).__name__} is not a JSON number: make it a list")
@@ -313,7 +313,7 @@ def _with_numbers(data: Any) -> Any:
 
 
 def install() -> None:
-    """Replace the four methods; leave all as it is where one of them is not known."""
+    """Replace the four methods, or nothing if one of them is unknown."""
     unknown = [
         function.__qualname__ for function, known in REPLACED.items() if _hash(function) != known
     ]

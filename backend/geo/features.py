@@ -1,9 +1,9 @@
-"""What djangorestframework-gis (2.x) gets wrong around features.
+"""Fixes for the features of djangorestframework-gis (2.x).
 
-Some that are sent are answered with a 500 or change nothing. A list with a field of a related
-object (``source="parent.title"``) is a 500 where a row has none. The forms of the browsable API are
-empty: saved as they are shown, they would empty the row. An empty geometry has no box, and asking
-for it is an error.
+Without them, some features that clients send cause a 500 or change nothing. A list with a field of
+a related object (``source="parent.title"``) is a 500 if a row has no such object. The forms of the
+browsable API are empty, and would empty the row if they were saved as shown. An empty geometry has
+no box, and reading it is an error.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ BOX = (
 
 _stock = GeoFeatureModelSerializer.to_internal_value
 _stock_bound_field = GeoFeatureModelSerializer.__getitem__
-_stock_extent: Any = GEOSGeometryBase.extent  # a property: the stubs have a method
+_stock_extent: Any = GEOSGeometryBase.extent  # a property, although the stubs have a method
 stock_properties = GeoFeatureModelSerializer.get_properties
 
 
 def _to_internal_value(self: GeoFeatureModelSerializer, data: Any) -> Any:
     if not isinstance(data, Mapping):
-        return ModelSerializer.to_internal_value(self, data)  # which refuses it in words
+        return ModelSerializer.to_internal_value(self, data)  # its error says what is wrong
     if "properties" in data:
-        # A feature without any has null there: RFC 7946, section 3.2.
+        # A feature without properties has null there: RFC 7946, section 3.2.
         properties = {} if data["properties"] is None else data["properties"]
         if not isinstance(properties, Mapping):
             raise ValidationError({"properties": ["Expected an object or null."]})
-        # A copy, because the geometry is put among them.
+        # A copy, because the geometry is added to the properties.
         data = {**data, "properties": {**properties}}
     elif _is_feature(self, data):
         # A PATCH of the geometry alone, or with the fields beside it.
@@ -53,7 +53,7 @@ def _to_internal_value(self: GeoFeatureModelSerializer, data: Any) -> Any:
 
 
 def _is_feature(serializer: GeoFeatureModelSerializer, data: Mapping[str, Any]) -> bool:
-    """Whether ``geometry`` is the member of a feature, and not a field of the serializer's."""
+    """Whether ``geometry`` is the member of a feature, and not a field of the serializer."""
     return (
         serializer.Meta.geo_field is not None
         and "geometry" in data
@@ -62,9 +62,9 @@ def _is_feature(serializer: GeoFeatureModelSerializer, data: Mapping[str, Any]) 
 
 
 def _with_box(serializer: GeoFeatureModelSerializer, data: dict[str, Any]) -> dict[str, Any]:
-    """The feature with its ``bbox`` as the stock code takes it, or moved to the properties.
+    """The feature with its ``bbox`` as the stock code accepts it, or moved to the properties.
 
-    RFC 7946, section 5: two numbers for each dimension. Raises ValidationError for another.
+    RFC 7946, section 5: two numbers for each dimension. Raises ValidationError for others.
     """
     meta = serializer.Meta
     box = data["bbox"]
@@ -83,7 +83,7 @@ def _with_box(serializer: GeoFeatureModelSerializer, data: dict[str, Any]) -> di
         raise ValidationError({"bbox": [BOX]})
     stored = getattr(serializer.instance, meta.bbox_geo_field, None)
     if stored is not None and _extent_shown(serializer, meta.bbox_geo_field) == [*box]:
-        # As it was sent to the client: what is stored may be more than its box.
+        # The same as the client was sent, but the stored geometry can be more than its box.
         data["properties"] = {**data["properties"], meta.bbox_geo_field: stored}
         return data
     half = len(box) // 2
@@ -102,10 +102,10 @@ def _is_number(value: Any) -> bool:
 
 
 def attribute(field: Field[Any, Any, Any, Any], instance: Any) -> Any:
-    """``field.get_attribute``; None for what a related object would have, where there is none."""
+    """``field.get_attribute``. None for a value of a related object that does not exist."""
     try:
         return field.get_attribute(instance)
-    except SkipField:  # REST framework leaves it out; all features have the same properties
+    except SkipField:  # REST framework leaves it out, but all features have the same properties
         return None
     except (AttributeError, KeyError):
         if _ends_before(field, instance):
@@ -129,31 +129,31 @@ def _properties(
         if not field.write_only:
             value = attribute(field, instance)
             shown = None if value is None else field.to_representation(value)
-            name: Any = field.field_name  # a bound one has it
+            name: Any = field.field_name  # a bound field has one
             properties[name] = shown
     return properties
 
 
 def _bound_field(self: GeoFeatureModelSerializer, name: str) -> BoundField:
-    """A field of a form, with the row's value: the stock one takes members of the feature.
+    """A field of a form, with the row's value. The stock method uses members of the feature.
 
-    ``type`` of every feature is "Feature", and most fields are no member of it at all.
+    ``type`` of every feature is "Feature", and most fields are not members of it at all.
     """
     bound: BoundField = _stock_bound_field(self, name)
     if self.instance is None or getattr(self, "_errors", None):
-        return bound  # an empty form, or one as it was sent
+        return bound  # an empty form, or one with what was sent
     if not hasattr(self, "_row"):
         self._row = ModelSerializer.to_representation(self, self.instance)
     return type(bound)(self.fields[name], self._row.get(name), bound.errors)
 
 
 def _extent(self: GEOSGeometryBase) -> tuple[float, float, float, float] | None:
-    """xmin, ymin, xmax, ymax; None of an empty geometry, where Django's raises a ValueError."""
+    """xmin, ymin, xmax, ymax. None for an empty geometry, where Django raises a ValueError."""
     return None if self.empty else _stock_extent.fget(self)
 
 
 def install() -> None:
-    """Take the place of the stock methods, once the applications are loaded."""
+    """Replace the stock methods, after the applications are loaded."""
     geometry_input.install()
     geometries: Any = GEOSGeometryBase
     geometries.extent = property(_extent)

@@ -1,7 +1,7 @@
-"""Filters that use the spatial index, ordering that is stable, and sparse fields.
+"""Filters that use the spatial index, stable ordering, and sparse fields.
 
-What a client gives is in longitude and latitude; it is brought into the coordinates that
-the column stores, never the column into others, since the index is of the column.
+Clients send longitude and latitude. These are converted to the coordinates of the column, never the
+column to others, because the index is on the column.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ __all__ = [
     "StableOrderingFilter",
 ]
 
-DEFAULT_DISTANCE = 1_000  # metres, as in djangorestframework-gis
-PIECES = 50  # of a shape's width: an edge that is straight on one map is bent on another
+DEFAULT_DISTANCE = 1_000  # meters, as in djangorestframework-gis
+PIECES = 50  # per width of a shape: an edge that is straight on one map is curved on another
 _BOX = {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4}
 _LONLAT = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
 _METRES = {"type": "number", "minimum": 0, "default": DEFAULT_DISTANCE}
@@ -65,23 +65,23 @@ PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
     "contains": (_GEOMETRY, f"Rows that contain all of this: {spatial_values.GEOMETRY}."),
     "within": (_GEOMETRY, f"Rows that lie wholly within this: {spatial_values.GEOMETRY}."),
 }
-# Degrees: a wider place is most of the table, and on the sphere its box is not around it.
+# In degrees. A wider place is most of the table, and on the sphere, its box does not surround it.
 WIDEST = 45
 
 
 class SpatialFilter(BaseFilterBackend):
     """``in_bbox``, ``tile``, ``point`` with ``dist``, ``intersects``, ``contains``, ``within``.
 
-    Filters by every geometry field of the model that the view's serializer shows as it is
-    stored, or by those of the view's ``spatial_filter_fields``, shown or not: by a filter its
-    values can be found out. Where the model, or that list, has several, the parameters are
-    ``<field>__in_bbox`` and so on. An empty parameter is one that was not given.
+    Filters by every geometry field of the model that the view's serializer shows as it is stored,
+    or by the fields in the view's ``spatial_filter_fields``, shown or not, because a filter can
+    reveal a field's values. If the model, or that list, has several fields, the parameters are
+    ``<field>__in_bbox`` and so on. An empty parameter counts as not given.
     """
 
     def filter_queryset(
         self, request: Request, queryset: QuerySet[Any], view: Any
     ) -> QuerySet[Any]:
-        """Raises ValidationError for what is no place, ImproperlyConfigured without PostGIS."""
+        """Raises ValidationError for an invalid place, ImproperlyConfigured without PostGIS."""
         for field, names in self._candidates(queryset.model, view):
             given = {
                 name: request.query_params[parameter]
@@ -91,7 +91,7 @@ class SpatialFilter(BaseFilterBackend):
             if given:
                 if not _is_open(field, view):
                     raise ValidationError({names[next(iter(given))]: "There is no such filter."})
-                if queryset.query.is_sliced:  # which takes no filter
+                if queryset.query.is_sliced:  # it does not accept a filter
                     queryset = as_filter(queryset) or queryset
                 queryset = _Given(field, names, given, queryset.db).filter(queryset)
         return queryset
@@ -107,7 +107,7 @@ class SpatialFilter(BaseFilterBackend):
         ]
 
     def to_html(self, request: Request, queryset: QuerySet[Any], view: Any) -> str:
-        """The part for places of the browsable API's form of filters."""
+        """The part for places in the browsable API's filter form."""
         parameters = self.get_schema_operation_parameters(view)
         if not parameters:
             return ""
@@ -119,7 +119,7 @@ class SpatialFilter(BaseFilterBackend):
         return render_to_string("backend/place_filters.html", {"fields": fields, "kept": kept})
 
     def closed_parameters(self, view: Any) -> set[str]:
-        """Those of geometries that this request cannot filter by; no message names them."""
+        """The parameters that this request cannot filter by. Messages do not mention them."""
         model = _model(view)
         fields = () if model is None else self._candidates(model, view)
         closed = (names for field, names in fields if not _is_open(field, view))
@@ -134,14 +134,14 @@ class SpatialFilter(BaseFilterBackend):
     def _candidates(
         self, model: type[Model], view: Any
     ) -> Iterator[tuple[GeometryField[Any, Any], dict[str, str]]]:
-        """The fields that there are, and of each the parameters by what they do."""
+        """All geometry fields, each with its parameters by what they do."""
         fields = _spatial_fields(model, view)
         for field in fields:
             prefix = f"{field.name}__" if len(fields) > 1 else ""
             yield field, {name: prefix + name for name in PARAMETERS}
 
 
-# Attributes of paginators: the parameters that say where a page begins.
+# Attributes of paginators for parameters that say where a page begins.
 PLACES_OF_PAGES = (
     *("offset_query_param", "page_query_param", "cursor_query_param"),
     *("after_query_param", "before_query_param"),
@@ -154,19 +154,19 @@ def _places_of_pages(view: Any) -> list[str]:
 
 
 class StableOrderingFilter(OrderingFilter):
-    """REST framework's ``ordering`` for every column that a reader sees.
+    """REST framework's ``ordering``, for every column that a reader sees.
 
     Orders by the fields without geometry that are shown as they are stored, or by the view's
-    ``ordering_fields``, of which ``"__all__"`` are those without a geometry that cannot be
-    filtered by; another name is answered with 400. Pages and streams let the primary
-    key decide between equal rows (``backend.lists.keyset``). It is not added here: a view that
-    goes on to group the rows would get a group for each.
+    ``ordering_fields``, where ``"__all__"`` excludes geometries that cannot be filtered by. Any
+    other name is a 400. In pages and streams, the primary key decides between equal rows
+    (``backend.lists.keyset``). This filter does not add it, because a view that then groups the
+    rows would get a group for each.
     """
 
     def filter_queryset(
         self, request: Request, queryset: QuerySet[Any], view: Any
     ) -> QuerySet[Any]:
-        """Raises ValidationError for rows that were chosen by an order, and would be others."""
+        """Raises ValidationError if the rows were selected by an order that must not change."""
         if request.query_params.get(self.ordering_param) and _is_taken_in_order(queryset):
             chosen = as_filter(queryset)
             if chosen is None:
@@ -179,13 +179,13 @@ class StableOrderingFilter(OrderingFilter):
     def get_default_valid_fields(
         self, queryset: QuerySet[Any], view: Any, context: Mapping[str, Any] | None = None
     ) -> list[tuple[str, Any]]:
-        # REST framework looks for properties on the model, to leave them out; on one with a
-        # composite key that fails at ``pk``. No column is a property.
+        # REST framework looks for properties of the model, to leave them out. With a composite key,
+        # this fails at ``pk``. Columns are not properties.
         no_model: Any = SimpleNamespace(model=None)
         try:
             fields = super().get_default_valid_fields(no_model, view, context)
         except ImproperlyConfigured:
-            return []  # an @action(serializer_class=None) has none to order by
+            return []  # an @action(serializer_class=None) has no fields to order by
         model, columns = queryset.model, shown.unchanged(view)
         return [each for each in fields if each[0] in columns and _is_orderable(model, each[0])]
 
@@ -193,10 +193,10 @@ class StableOrderingFilter(OrderingFilter):
         self, queryset: QuerySet[Any], view: Any, context: Mapping[str, Any] | None = None
     ) -> list[tuple[str, Any]]:
         fields = self._shown_fields(queryset, view, context or {})
-        if not context:  # the document is made without a database
+        if not context:  # the API document is generated without a database
             return fields
         if _is_taken_in_order(queryset) and as_filter(queryset) is None:
-            return []  # in their order alone
+            return []  # only in their own order
         return [each for each in fields if not _without_order(queryset, each[0], view)]
 
     def remove_invalid_fields(
@@ -218,7 +218,7 @@ class StableOrderingFilter(OrderingFilter):
     def get_template_context(
         self, request: Request, queryset: QuerySet[Any], view: Any
     ) -> dict[str, Any]:
-        """The links of the browsable API to another order begin at its first page."""
+        """In the browsable API, links to another order lead to its first page."""
         first: Any = copy.copy(request)
         path = request.get_full_path()
         for name in _places_of_pages(view):
@@ -229,7 +229,7 @@ class StableOrderingFilter(OrderingFilter):
     def _shown_fields(
         self, queryset: QuerySet[Any], view: Any, context: Mapping[str, Any]
     ) -> list[tuple[str, Any]]:
-        """Those that a reader sees, or that the view names."""
+        """The fields that a reader sees, or that the view names."""
         fields = super().get_valid_fields(queryset, view, context)
         if getattr(view, "ordering_fields", self.ordering_fields) != "__all__":
             return fields
@@ -255,9 +255,9 @@ class StableOrderingFilter(OrderingFilter):
 
 
 class SpatialFilterMixin(KnownParametersMixin):
-    """Adds the filters to the default ones of a view: put it before the viewset's class.
+    """Adds the filters to the default ones of a view. Put it before the viewset's class.
 
-    Its pages have every row once, whichever pagination the view has.
+    Its pages contain every row once, whichever pagination the view has.
     """
 
     filter_backends: Sequence[Any] = (
@@ -273,11 +273,11 @@ class SpatialFilterMixin(KnownParametersMixin):
 
 
 def _without_order(queryset: QuerySet[Any], name: str, view: Any) -> str | None:
-    """The type of a column that PostgreSQL cannot sort by; None of any other."""
+    """The type of a column that PostgreSQL cannot sort by. None for any other column."""
     if name in queryset.query.annotations or not _is_column(queryset.model, name):
         return None
     field = queryset.model._meta.get_field(name)
-    # An inherited column is one of another table.
+    # An inherited column is in another table.
     stored = stored_types(field.model, queryset.db).get(field.column)
     if stored is None or stored.has_order:
         return None
@@ -287,7 +287,7 @@ def _without_order(queryset: QuerySet[Any], name: str, view: Any) -> str | None:
 
 
 class _Given:
-    """What a client gave about one field."""
+    """What a client sent for one field."""
 
     def __init__(
         self,
@@ -324,7 +324,7 @@ class _Given:
 
     def _shape(self, name: str, shape: GEOSGeometry) -> Q:
         if name == "contains" and not inside(shape, self.stored.srid):
-            return Q(pk__in=())  # beyond where such coordinates reach
+            return Q(pk__in=())  # outside the area of these coordinates
         function = {"intersects": "ST_Intersects", "contains": "ST_Contains"}
         return self._any(function.get(name, "ST_Within"), [shape])
 
@@ -344,8 +344,8 @@ class _Given:
         exact = Q(self._measured(Point(*lonlat, srid=WGS84), Value(metres)))
         if self.stored.geography:
             return exact
-        # No index is of the column as a geography: it finds the box, and what lies in
-        # the box is measured.
+        # There is no index on the column as a geography. The index on the column finds what is in
+        # the box, and only for this, the distance is computed.
         boxes = [spatial_values.shape(box) for box in spatial_values.around(*lonlat, metres)]
         return self._any("&&", boxes) & exact
 
@@ -359,7 +359,7 @@ class _Given:
         value = _stored(shape, self.stored)
         if function == "&&" or not (self.stored.geography or self.curved):
             return Q(_holds(function, self.column, value))
-        # The index is of the column: it finds what may hold, and that is looked at.
+        # The index is on the column. It finds candidates, which are then checked.
         exact = Q(_holds(function, self._plane(), value))
         if not self.stored.geography:
             return Q(_holds("&&", self.column, value)) & exact
@@ -367,7 +367,7 @@ class _Given:
         return exact if box is None else Q(_holds("&&", self.column, box)) & exact
 
     def _plane(self) -> Any:
-        """The column on the plane of longitude and latitude, of lines and polygons."""
+        """The column as lines and polygons, on the plane of longitude and latitude."""
         shape = "%(expressions)s::geometry" if self.stored.geography else "%(expressions)s"
         return Func(self.column, template=curves.straight(shape) if self.curved else shape)
 
@@ -387,8 +387,8 @@ class _Given:
         far = half_around(self.stored.srid) if self.has_edges else None
         if far is None:
             return near(_geography(plane))
-        # No geography has an edge from a place to the one on the other side of the earth, which
-        # goes every way; that of a map goes along its straight line, as the box of the world does.
+        # A geography cannot have an edge between opposite places on the earth, which could go any
+        # way. The edge on a map follows its straight line, like that of the box of the world.
         sides = ("ST_X{0}(%(expressions)s)", "ST_Y{0}(%(expressions)s)")
         extents = (f"{side.format('Max')} - {side.format('Min')} >= {far:g}" for side in sides)
         wide = Func(column, template=f"({' OR '.join(extents)})", output_field=BooleanField())
@@ -414,7 +414,7 @@ def _value(shape: GEOSGeometry) -> Func:
 
 
 def _stored(shape: GEOSGeometry, stored: Storage) -> Func:
-    """``shape`` in the column's coordinates, said as its values say them."""
+    """``shape`` in the column's coordinates, with the SRID of its values."""
     value = _value(shape)
     if stored.srid != 4326:
         west, south, east, north = shape.extent
@@ -427,9 +427,9 @@ def _stored(shape: GEOSGeometry, stored: Storage) -> Func:
 
 
 def _geography_box(shape: GEOSGeometry, stored: Storage) -> Func | None:
-    """A geography around ``shape``; None where it is too wide for one.
+    """A geography around ``shape``. None if it is too wide.
 
-    Edges of a geography are great circles: short ones keep to the parallels, and what they
+    Edges of a geography are great circles. Short ones stay close to the parallels, and what they
     leave out is far less than the margin.
     """
     west, south, east, north = shape.extent
@@ -491,7 +491,7 @@ def _has(model: type[Model], name: str) -> bool:
 
 
 def _is_taken_in_order(queryset: QuerySet[Any]) -> bool:
-    """Whether another order would take other rows."""
+    """Whether another order would select different rows."""
     return bool(queryset.query.is_sliced or queryset.query.distinct_fields)
 
 
@@ -509,13 +509,13 @@ def _is_orderable(model: type[Model], name: str) -> bool:
     field: Any = model._meta.get_field(name)
     if not field.is_relation or name == field.attname:
         return True
-    # By the name of a relation they are in the order of the other model.
+    # The name of a relation stands for the order of the other model.
     other: type[Model] = field.related_model
     return all(is_pk(other, term) for term in other._meta.ordering or ())
 
 
 def _model(view: Any) -> type[Model] | None:
-    """Of the view's queryset or serializer; a view that makes both itself tells none."""
+    """The model of the view's queryset or serializer. None if the view creates both itself."""
     queryset = getattr(view, "queryset", None)
     meta = getattr(getattr(view, "serializer_class", None), "Meta", None)
     model: type[Model] | None

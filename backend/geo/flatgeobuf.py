@@ -1,12 +1,12 @@
-"""FlatGeobuf, streamed: https://flatgeobuf.org, and PostGIS's ST_AsFlatGeobuf.
+"""Streams FlatGeobuf (https://flatgeobuf.org) with PostGIS's ST_AsFlatGeobuf.
 
-That is an aggregate and gives one value for all rows. Asked for each row alone it gives
-a small file: magic bytes, a header, one feature. The stream is the header of the first,
-which promises no number of features, and the features of all.
+ST_AsFlatGeobuf is an aggregate that returns one value for all rows. For each row alone, it returns
+a small file: magic bytes, a header, and one feature. The stream is the header of the first file,
+which does not promise a number of features, and the features of all files.
 
-PostGIS up to 3.5 numbers the attributes of a feature without its NULLs, so that what
-comes after one would be read as another attribute (found with 3.5.2). The numbers are
-put right here, by a text that says which are NULL.
+PostGIS up to 3.5 numbers the attributes of a feature without its NULLs, so the values after a NULL
+would be read as other attributes (found with 3.5.2). This module corrects the numbers, by a text
+that says which attributes are NULL.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from rest_framework import exceptions
 from backend.geo import expressions
 from backend.geo.sql import Column, FeatureColumns, FeatureQuery
 
-MAGIC = 8  # bytes; after them the header's size in four more, which do not count themselves
-# PostgreSQL's COPY, "Binary Format": a signature, flags and an extension that is empty.
+MAGIC = 8  # bytes; after them, four more have the size of the header that follows
+# PostgreSQL's COPY, "Binary Format": a signature, flags, and an empty extension.
 COPY_HEADER = 19
 COPY_TRAILER = b"\xff\xff"
-# Bytes of an attribute's value; the others' are counted in four bytes before them.
+# Bytes of an attribute's value. Before any other value, four bytes have its size.
 WIDTHS = {"boolean": 1, "bigint": 8, "float8": 8}
 
 
 class NoFlatGeobuf(exceptions.APIException):
-    """The viewset's geometry is not what a FlatGeobuf of PostGIS can have."""
+    """PostGIS cannot write the viewset's geometry to a FlatGeobuf."""
 
     status_code = 406
     default_code = "no_flatgeobuf"
@@ -38,7 +38,7 @@ class NoFlatGeobuf(exceptions.APIException):
 def statement(query: FeatureQuery, precision: int) -> str:
     """A COPY statement of two columns: a feature's NULLs as 0 and 1, and a FlatGeobuf of it.
 
-    Without any feature it gives one row, for its header; its first column is NULL.
+    Without features, it returns one row, for its header. The first column is then NULL.
     """
     columns = [
         f"{expressions.value(column, precision).in_flatgeobuf} AS "
@@ -47,7 +47,7 @@ def statement(query: FeatureQuery, precision: int) -> str:
     ]
     columns.append(f"{_geometry(query.geometry, precision)} AS feature_geometry")
     nulls = [f"({_nothing(column)} IS NULL)::int" for column in _attributes(query)]
-    # The developer's names and Django's SQL; what a client sends is in query.params.
+    # The developer's names and Django's SQL. What a client sends is in query.params.
     one = f"SELECT {', '.join(columns)}"
     one = f"SELECT ST_AsFlatGeobuf(one, false, 'feature_geometry') FROM ({one}) one"  # noqa: S608
     known = expressions.concat(["'n'", *nulls])
@@ -59,12 +59,12 @@ def statement(query: FeatureQuery, precision: int) -> str:
 
 
 def has_one_type(columns: FeatureColumns) -> bool:
-    """Whether there is a geometry, and its column says of which type."""
+    """Whether there is a geometry, and its column declares its type."""
     return _is_of_one_type(columns.geometry and columns.geometry.model_field)
 
 
 def joined(chunks: Iterator[bytes], query: FeatureQuery) -> Iterator[bytes]:
-    """One FlatGeobuf out of what the statement gives. Raises ValueError where headers differ."""
+    """One FlatGeobuf from the output of the statement. Raises ValueError if the headers differ."""
     kinds = [expressions.value(column).kind for column in _attributes(query)]
     widths = [WIDTHS.get(kind.flatgeobuf) for kind in kinds]
     rest, header, place = b"", b"", COPY_HEADER
@@ -89,8 +89,8 @@ def joined(chunks: Iterator[bytes], query: FeatureQuery) -> Iterator[bytes]:
 
 
 def _row(data: bytes, place: int) -> tuple[bytes, int, int] | None:
-    """The first column, where the second one begins and ends; None where it is cut off."""
-    # A count of two, then each column's size, -1 for NULL, before its bytes.
+    """The first column, and where the second begins and ends. None if the row is cut off."""
+    # A count of two. Then, before each column's bytes, their size, or -1 for NULL.
     if len(data) < place + 6:
         return None
     (size,) = struct.unpack_from("!i", data, place + 2)
@@ -104,12 +104,12 @@ def _row(data: bytes, place: int) -> tuple[bytes, int, int] | None:
 
 
 def _numbered(feature: bytes, nulls: bytes, widths: list[int | None]) -> bytes:
-    """The feature, a size and a flatbuffer, with its attributes under their own numbers."""
+    """The feature (a size and a flatbuffer), with its attributes under their own numbers."""
     changed = bytearray(feature)
     table = 4 + struct.unpack_from("<I", feature, 4)[0]
     fields = table - struct.unpack_from("<i", feature, table)[0]
     (size,) = struct.unpack_from("<H", feature, fields)
-    # Feature's second field is its attributes; all of them NULL: there are none.
+    # Feature's second field is its attributes. It is missing if all of them are NULL.
     offset = struct.unpack_from("<H", feature, fields + 6)[0] if size > 6 else 0
     if not offset:
         return feature
@@ -134,7 +134,7 @@ def _attributes(query: FeatureQuery) -> list[Column]:
 
 
 def _nothing(column: Column) -> str:
-    """What is NULL where the attribute is: the column itself, but for moments out of reach."""
+    """What is NULL if the attribute is: the column itself, except for moments out of range."""
     shown = expressions.value(column)
     return shown.in_flatgeobuf if shown.kind is expressions.Kind.MOMENT else column.label
 
@@ -144,9 +144,9 @@ def _is_of_one_type(source: Any) -> bool:
 
 
 def _geometry(column: Column | None, precision: int) -> str:
-    """The geometry; where there is none an empty one, which is written as none.
+    """The geometry, or if there is none, an empty one, which is written as none.
 
-    Without it a row's header would not know the type of the others.
+    Without it, a row's header would not know the type of the others.
     """
     source: Any = None if column is None else column.model_field
     if column is None or not _is_of_one_type(source):
@@ -157,9 +157,9 @@ def _geometry(column: Column | None, precision: int) -> str:
     srid = source.srid if column.field.transform is None else column.field.transform
     stored = expressions.geometry(column)
     if column.field.precision is not None or precision < expressions.PRECISION:
-        # Rounded as in the other formats: a field or a view may hide where something is.
+        # Rounded as in the other formats, because a field or a view can hide exact places.
         stored = f"ST_GeomFromText({expressions.text(column, precision)})"
     empty = f"{source.geom_type}{' Z' if source.dim == 3 else ''} EMPTY"
     shown = f"coalesce({stored}, '{empty}'::geometry)"
-    # As Django does, whatever the row says: a header has one SRID for all.
+    # Like Django, whatever the row says: a header has one SRID for all rows.
     return f"ST_SetSRID({shown}, {max(srid, 0)})"

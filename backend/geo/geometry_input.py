@@ -1,8 +1,8 @@
-"""What clients send as a geometry, made to fit the column that it is for.
+"""Makes the geometries that clients send fit their columns.
 
-djangorestframework-gis takes any geometry, and the database's refusal would be a 500. What
-cannot be stored is a 400 that names the field here; and who sends back what was shown leaves
-what is stored, bit for bit: a way to other coordinates and back would change the last digits.
+djangorestframework-gis accepts any geometry, so the database's error would be a 500. Here, it is a
+400 that names the field. A client that sends back what it was shown does not change what is stored:
+a conversion to other coordinates and back would change the last digits.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ DEGREES = "Coordinates are longitude (-180 to 180) and latitude (-90 to 90)."
 NOWHERE = "The geometry has no place in the coordinate system of the data (SRID {srid})."
 UNKNOWN = "The coordinate system with SRID {srid} is unknown. Send WGS 84, SRID 4326."
 NO_SYSTEM = "The data has no coordinate system. Send the geometry without an SRID."
-# Data from 0 to 360, and what crosses the date line, is beyond 180.
+# Longitudes from 0 to 360, and geometries across the date line, go beyond 180.
 MOST_LONGITUDE = 360
-LARGEST = 1e15  # of a system that nobody knows; beyond it a double has no tenths
+LARGEST = 1e15  # in an unknown system; beyond it, a double has no tenths
 
 _stock = GeometryField.to_internal_value
 
 
 def install() -> None:
-    """Take the place of the stock method, for every GeometryField."""
+    """Replace the stock method, for every GeometryField."""
     GeometryField.to_internal_value = _to_internal_value
 
 
 def column_of(field: GeometryField) -> models.GeometryField[Any, Any] | None:
-    """The column of a model that the serializer's field is of, None where there is none."""
+    """The model's column behind the serializer's field. None if there is none."""
     model = getattr(getattr(field.parent, "Meta", None), "model", None)
     if model is None or field.source is None:
         return None
@@ -57,10 +57,10 @@ def column_of(field: GeometryField) -> models.GeometryField[Any, Any] | None:
 def fitted(
     geometry: GEOSGeometry, column: models.GeometryField[Any, Any], *, in_degrees: bool = False
 ) -> GEOSGeometry:
-    """The geometry as ``column`` can store it: with an SRID, and a single one in a collection.
+    """The geometry as ``column`` can store it: with an SRID, and wrapped in a collection if needed.
 
-    Without an SRID of its own it has the column's, or WGS 84 where ``in_degrees``. Raises
-    ValidationError for what the column cannot store.
+    Without its own SRID, it gets the column's, or WGS 84 if ``in_degrees``. Raises ValidationError
+    if the column cannot store it.
     """
     if geometry.empty:
         raise ValidationError(EMPTY)
@@ -80,7 +80,7 @@ def fitted(
     using = router.db_for_write(column.model)
     _check_place(using, geometry.srid, column, xs, ys)
     if column.geography and geometry.srid != WGS84:
-        # PostGIS has no ST_Transform of a geography.
+        # PostGIS has no ST_Transform for a geography.
         return srid.degrees_of(using, geometry.srid).geometry(geometry)
     return geometry
 
@@ -91,7 +91,7 @@ def _to_internal_value(self: GeometryField, value: Any) -> Any:
         return stored
     try:
         geometry = _stock(self, value)
-    # Django has no class for a curve, which GEOS reads.
+    # Django has no class for a curve, although GEOS can read it.
     except KeyError:
         raise ValidationError(CURVE) from None
     if column is None or not isinstance(geometry, GEOSGeometry):
@@ -102,7 +102,7 @@ def _to_internal_value(self: GeometryField, value: Any) -> Any:
 def _unchanged(
     field: GeometryField, column: models.GeometryField[Any, Any], value: Any
 ) -> GEOSGeometry | None:
-    """The stored geometry where ``value`` is what this serializer shows of it."""
+    """The stored geometry, if ``value`` is what this serializer shows of it."""
     instance = getattr(field.parent, "instance", None)
     stored = getattr(instance, column.attname, None) if isinstance(instance, column.model) else None
     if stored is None or value is stored:
@@ -141,11 +141,11 @@ def _of_kind(geometry: GEOSGeometry, column: models.GeometryField[Any, Any]) -> 
 
 
 def _coordinates(geometry: GEOSGeometry) -> tuple[list[float], list[float], list[float]]:
-    """All of x, of y, and of what comes after them. Raises ValidationError for a curve."""
-    shape: Any = geometry  # of a subclass, and these have coords
+    """All x, all y, and all values after them. Raises ValidationError for a curve."""
+    shape: Any = geometry  # of a subclass, which has coords
     try:
         points = list(_points(shape.coords))
-    except KeyError:  # as above, within a collection
+    except KeyError:  # a curve, within a collection
         raise ValidationError(CURVE) from None
     return (
         [point[0] for point in points],
@@ -165,7 +165,7 @@ def _points(coordinates: tuple[Any, ...]) -> Iterator[tuple[float, ...]]:
 def _check_place(
     using: str, given: int, column: models.GeometryField[Any, Any], xs: list[float], ys: list[float]
 ) -> None:
-    """Raises ValidationError for a place that one of the two systems does not have."""
+    """Raises ValidationError for a place that does not exist in one of the two systems."""
     try:
         if given != WGS84:
             srid.to_degrees(using, given, xs, ys)

@@ -1,9 +1,9 @@
-"""Geometries of PostGIS that become GEOS' own when something asks them.
+"""Geometries of PostGIS that become geometries of GEOS only when something uses them.
 
-A list of features is written from the bytes that PostGIS sent (``backend.geo.wkb``); to
-read them into GEOS, and back out of it, would be most of the work. ``install`` lets
-GeoDjango's converter keep the bytes until the geometry's pointer is first needed: from
-then on, and so before any change to it, the geometry is an ordinary one.
+A list of features is written from the bytes that PostGIS sent (``backend.geo.wkb``). Reading them
+into GEOS, and out of it again, would be most of the work. ``install`` lets GeoDjango's converter
+keep the bytes until the geometry's pointer is first needed. From then on, and so before any change
+to it, the geometry is an ordinary one.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ _HIGHER = 0xC0000000  # Z, M
 _FLAGS = _HIGHER | _SRID
 
 stock_converter = curves.stock_converter
-# Properties, which the stubs take for what they give.
+# Properties, for which the stubs have the types of their values.
 stock_ptr: Any = CPointerBase.ptr
 stock_srid: Any = GEOSGeometryBase.srid
-# As it is: most of what is replaced here is private.
+# Untyped, because most of what is replaced here is private.
 _Base: Any = GEOSGeometryBase
 
-# One geometry, of a cache or a module, may be asked by several threads at once.
+# Several threads can use a geometry at once, if it is in a cache or a module.
 _reading = threading.Lock()
 
 
 def unread(geometry: GEOSGeometryBase) -> bytes | None:
-    """The EWKB of a geometry that nothing has asked yet, None for all others."""
+    """The EWKB of a geometry that nothing has used yet. None for all others."""
     return geometry.__dict__.get("_ewkb")
 
 
 def install() -> None:
-    """Replace the converter, and the attributes by which a geometry is asked.
+    """Replace the converter, and the attributes that read a geometry.
 
-    One of them is its SRID, which a model asks of every geometry that it is given.
+    One of them is its SRID, which a model reads from every geometry that it is given.
     """
     operations: Any = PostGISOperations
     operations.get_geometry_converter = _get_geometry_converter
@@ -78,7 +78,7 @@ def _get_geometry_converter(self: PostGISOperations, expression: Any) -> curves.
 def _classes() -> dict[int, type[GEOSGeometry]]:
     """The classes by their numbers in WKB, which are not those of GEOS."""
     if not _CLASSES:
-        # Where GeoDjango imports them, because they import its base.
+        # Imported late, as in GeoDjango, because these modules import its base class.
         from django.contrib.gis.geos import (
             LineString,
             MultiLineString,
@@ -100,10 +100,10 @@ def _pointer(self: Any) -> Any:
     if not self._ptr and "_ewkb" in self.__dict__:
         with _reading:
             if not self._ptr:
-                # PostGIS' own data is trusted, as in GeoDjango's converter.
+                # PostGIS's own data is trusted, as in GeoDjango's converter.
                 data = memoryview(self._ewkb)
                 self._ptr = wkb_r().read(data, max_geom_collections=None)
-                # Only now: without both, another thread would find a geometry of nothing.
+                # Only now: without both, another thread would find no geometry.
                 del self._ewkb
     return stock_ptr.fget(self)
 
@@ -117,7 +117,7 @@ def _srid(self: GEOSGeometryBase) -> int | None:
 
 
 class _CoordinateSequence:
-    """Stands in for the attribute that ``_post_init`` sets, until it does."""
+    """Stands in for the attribute that ``_post_init`` sets, until it is set."""
 
     def __get__(self, geometry: Any, owner: type) -> Any:
         if geometry is None:

@@ -1,4 +1,4 @@
-"""A viewset's tiles on a map: as a page of its own, and on the browsable API's lists."""
+"""A viewset's tiles on a map: as a separate page, and on the browsable API's lists."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 else:
     _ViewSet = object
 
-# Pages that show the rows of the list, and so are asked as ``list``: by its serializer,
-# queryset, permissions and throttles.
+# Pages that show the rows of the list. Their action is set to ``list``, so that they have its
+# serializer, queryset, permissions, and throttles.
 PAGES_OF_LIST = ("tiles", "tile", "map")
-# Of a paginator: which parameters name a page, and so nothing of what is shown.
+# Attributes of a paginator for parameters that choose a page, and do not change what a map shows.
 PAGE_PARAMETERS = (
     *("limit_query_param", "offset_query_param", "page_query_param"),
     *("page_size_query_param", "cursor_query_param"),
@@ -66,7 +66,7 @@ class MapRenderer(BaseRenderer):
 
 
 class MapBrowsableAPIRenderer(BrowsableAPIRenderer):
-    """Lists with a map of what the same filters show."""
+    """Lists with a map of the rows that the same filters select."""
 
     template = "backend/api.html"
 
@@ -75,7 +75,7 @@ class MapBrowsableAPIRenderer(BrowsableAPIRenderer):
     ) -> dict[str, Any]:
         context = super().get_context(data, accepted_media_type, renderer_context)
         view, response = renderer_context["view"], renderer_context["response"]
-        # Of other pages it would show other rows than they do.
+        # On another page, the map would show different rows than the page.
         if response.status_code == 200 and view.request.method == "GET" and view.action == "list":
             context["map"] = view.get_map()
             context["map_assets"] = assets()
@@ -83,9 +83,9 @@ class MapBrowsableAPIRenderer(BrowsableAPIRenderer):
 
 
 class MapMixin(FormatsMixin, KnownParametersMixin, _ViewSet):
-    """Adds the page ``map`` to a viewset that has tiles; part of ``TilesMixin``."""
+    """Adds the page ``map`` to a viewset with tiles. It is a part of ``TilesMixin``."""
 
-    # Which of PAGES_OF_LIST this request asks for, None for any other.
+    # The one of PAGES_OF_LIST that this request asks for, or None.
     list_page: str | None = None
 
     if TYPE_CHECKING:
@@ -102,11 +102,11 @@ class MapMixin(FormatsMixin, KnownParametersMixin, _ViewSet):
         detail=False,
         renderer_classes=[MapRenderer],
         pagination_class=None,
-        schema=None,  # a page for people is no endpoint of the API
+        schema=None,  # a page for people is not an endpoint of the API
     )
     def map(self, request: Request, **kwargs: Any) -> Response:
         """A map of what the viewset shows, for the same filters."""
-        self.get_tile_layer().columns()  # what cannot be tiled says why, here
+        self.get_tile_layer().columns()  # raises the reason if there can be no tiles
         shown = self.get_map()
         if shown is None:
             raise ImproperlyConfigured(
@@ -116,7 +116,7 @@ class MapMixin(FormatsMixin, KnownParametersMixin, _ViewSet):
         return Response(shown)
 
     def get_map(self) -> dict[str, str] | None:
-        """Title, and the URLs of TileJSON, list and map; None where there can be no map."""
+        """Title, and the URLs of TileJSON, list, and map. None if there can be no map."""
         try:
             self.get_tile_layer().columns()
             urls = {name: self.page_url(name) for name in ("tiles", "list", "map")}
@@ -130,9 +130,9 @@ class MapMixin(FormatsMixin, KnownParametersMixin, _ViewSet):
         }
 
     def get_extra_action_url_map(self) -> dict[str, str]:
-        """For the browsable API, whose `?format=api` a map and a tile do not have.
+        """Without the browsable API's `?format=api`, which maps and tiles do not have.
 
-        Without those that this request would be refused.
+        It leaves out the pages that would refuse this request.
         """
         pages = super().get_extra_action_url_map()
         refused = set()
@@ -145,11 +145,11 @@ class MapMixin(FormatsMixin, KnownParametersMixin, _ViewSet):
     def page_url(self, name: str, **kwargs: str) -> str:
         """The absolute URL of another page of this viewset. Raises NoReverseMatch."""
         above = {key: value for key, value in self.kwargs.items() if key not in ("format", *"zxy")}
-        # REST framework carries `?format=` over.
+        # REST framework adds the request's `?format=`.
         return self.reverse_action(name, kwargs={**above, **kwargs}).partition("?")[0]
 
     def tile_query(self) -> str:
-        """The request's parameters that decide what is shown: not the format, not the page."""
+        """The request's parameters that decide what is shown, without those of format and page."""
         parameters = unwatched(self.request.query_params)
         paginator = type(self).pagination_class
         others = [getattr(paginator, name, None) for name in PAGE_PARAMETERS]
@@ -158,7 +158,7 @@ class MapMixin(FormatsMixin, KnownParametersMixin, _ViewSet):
         return f"?{parameters.urlencode()}" if parameters else ""
 
     def get_renderers(self) -> list[BaseRenderer]:
-        """With a map in the browsable API, where it is REST framework's own."""
+        """Adds a map to the browsable API, if it is REST framework's own."""
         renderers = super().get_renderers()
         if not apps.is_installed("backend"):  # its templates would not be found
             return renderers

@@ -1,4 +1,4 @@
-"""What ``backend.lists.shown`` says, also for the pages that show the rows of the list."""
+"""``backend.lists.shown``, which also works for the pages that show the rows of the list."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def unchanged(view: Any) -> frozenset[str]:
 
 @contextlib.contextmanager
 def as_list(view: Any) -> Iterator[None]:
-    """The view as it is asked for the pages of its list, also while it is documented."""
+    """Treat the pages of a list as the list, also while the API document is generated."""
     action = getattr(view, "action", None)
     if action not in PAGES_OF_LIST:
         yield

@@ -1,6 +1,6 @@
-"""Places as clients write them in a query, in longitude and latitude (WGS 84).
+"""Places in a query, which clients write as longitude and latitude (WGS 84).
 
-Whatever cannot be a place is answered with 400 that names the parameter and its form.
+Anything that cannot be a place is a 400 that names the parameter and its form.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ GEOMETRY = "GeoJSON or WKT in degrees, longitude first, such as POINT(-122.68 45
 MOST_CHARACTERS = 100_000
 MOST_VERTICES = 5_000
 DEEPEST_ZOOM = 30
-# A metre is more degrees the nearer a pole; this is a degree of latitude at the equator,
-# the shortest there is. https://en.wikipedia.org/wiki/Latitude#Length_of_a_degree_of_latitude
+# The nearer to a pole, the more degrees a meter is. This is a degree of latitude at the equator,
+# the shortest one. https://en.wikipedia.org/wiki/Latitude#Length_of_a_degree_of_latitude
 METRES_A_DEGREE = 110_574
-# float() takes 1_0, and digits of every script.
+# float() accepts 1_0, and the digits of every script.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _WKT = re.compile(r"\s*(SRID=4326;)?\s*[A-Z]+[\sA-Z]*\(", re.IGNORECASE)
 
 
 def bbox(parameter: str, text: str) -> list[Box]:
-    """One box, or the two that a box across the date line is."""
+    """One box, or two if it crosses the date line."""
     west, south, east, north = _numbers(parameter, text, 4, BBOX)
     if not -90 <= south <= north <= 90:
         raise _wrong(parameter, BBOX, "latitudes go up from south to north, within -90 and 90")
@@ -44,7 +44,7 @@ def bbox(parameter: str, text: str) -> list[Box]:
         raise _wrong(parameter, BBOX, "longitudes lie within -180 and 180")
     if east - west >= 360:
         return [(-180.0, south, 180.0, north)]
-    # A map that was dragged around the world asks for places beyond 180.
+    # A map that was dragged around the world asks for longitudes beyond 180.
     west, east = _turned(west), _turned(east)
     if west <= east:
         return [(west, south, east, north)]
@@ -52,8 +52,8 @@ def bbox(parameter: str, text: str) -> list[Box]:
 
 
 def tile(parameter: str, text: str) -> list[Box]:
-    """The box of a tile of the web's map, counted from its north-west corner."""
-    # Not "$", which is before a last line feed too.
+    """The box of a tile of the web map, counted from the northwest corner."""
+    # Not "$", which also matches before a final line feed.
     if not re.fullmatch(TILE_PATTERN.strip("^$"), text):
         raise _wrong(parameter, TILE)
     zoom, x, y = map(int, text.split("/"))
@@ -75,7 +75,7 @@ def point(parameter: str, text: str) -> tuple[float, float]:
 
 
 def distance(parameter: str, text: str) -> float:
-    """Metres."""
+    """A distance in meters."""
     (metres,) = _numbers(parameter, text, 1, DISTANCE)
     if metres < 0:
         raise _wrong(parameter, DISTANCE)
@@ -83,7 +83,7 @@ def distance(parameter: str, text: str) -> float:
 
 
 def geometry(parameter: str, text: str) -> GEOSGeometry:
-    """A valid geometry that is not empty, with SRID 4326."""
+    """A valid geometry with SRID 4326 that is not empty."""
     if len(text) > MOST_CHARACTERS:
         raise _wrong(parameter, GEOMETRY, f"at most {MOST_CHARACTERS} characters")
     read = _read(parameter, text)
@@ -91,7 +91,7 @@ def geometry(parameter: str, text: str) -> GEOSGeometry:
         raise _wrong(parameter, GEOMETRY, "it is empty")
     if read.num_coords > MOST_VERTICES:
         raise _wrong(parameter, GEOMETRY, f"at most {MOST_VERTICES} vertices")
-    shape: Any = read  # of a subclass, and these have coords
+    shape: Any = read  # of a subclass, which has coords
     for longitude, latitude in _vertices(shape.coords):
         # Written so that NaN fails.
         if not (abs(longitude) <= 180 and abs(latitude) <= 90):
@@ -102,7 +102,7 @@ def geometry(parameter: str, text: str) -> GEOSGeometry:
 
 
 def around(longitude: float, latitude: float, metres: float) -> list[Box]:
-    """The boxes that hold every place within ``metres``."""
+    """The boxes that contain every place within ``metres``."""
     high = min(metres * 1.01 / METRES_A_DEGREE, 180.0)
     south, north = max(latitude - high, -90.0), min(latitude + high, 90.0)
     widest = max(abs(south), abs(north))
@@ -116,7 +116,7 @@ def around(longitude: float, latitude: float, metres: float) -> list[Box]:
 
 
 def shape(box: Box) -> GEOSGeometry:
-    """A box as a geometry with SRID 4326; one without width or height is a line or a point."""
+    """A box as a geometry with SRID 4326. Without width or height, it is a line or a point."""
     west, south, east, north = box
     if west == east and south == north:
         return Point(west, south, srid=4326)
@@ -153,7 +153,7 @@ def _read(parameter: str, text: str) -> GEOSGeometry:
         if is_json:
             json.loads(text)
         read = GEOSGeometry(text.strip())
-    # KeyError: Django's for a curve, which GEOS reads and Django has no class for.
+    # Django raises KeyError for a curve, because it has no class for it, although GEOS reads it.
     except (GEOSException, GDALException, ValueError, TypeError, KeyError, RecursionError):
         raise _wrong(parameter, GEOMETRY) from None
     if read.srid not in (None, 4326):

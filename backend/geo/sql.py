@@ -1,9 +1,9 @@
-"""The SQL that selects what a serializer shows: one row a feature.
+"""The SQL that selects what a serializer shows: one row per feature.
 
-It starts from the viewset's queryset, so that filters, permissions, ordering and the
-database's alias are those of the ordinary page, and from the instantiated serializer,
-so that nothing is selected which the page would not show. What SQL cannot give is an
-error, never left out in silence.
+It starts from the viewset's queryset, so that filters, permissions, ordering, and the alias of the
+database are those of the ordinary page. It uses the instantiated serializer, so that nothing is
+selected that the page would not show. A value that SQL cannot give is an error. It is never
+silently left out.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from django.db.models.expressions import BaseExpression
 
 FORWARD = (models.ForeignKey, models.OneToOneField)
-# What makes a value of PostgreSQL's another one in Python.
+# Methods that turn PostgreSQL's value into another one in Python.
 CONVERTERS = ("convert_value", "get_db_converters")
 # Fields whose from_db_value is known.
 CONVERTED = (models.JSONField, BaseSpatialField)
@@ -39,7 +39,7 @@ CONVERTED = (models.JSONField, BaseSpatialField)
 class NotInDatabase(exceptions.APIException):
     """A serializer field, or a method of the serializer, that SQL cannot give.
 
-    A client is answered with 406 and the reason: what was asked for has no such format.
+    A client gets a 406 with the reason: what it asked for is not available in this format.
     """
 
     status_code = status.HTTP_406_NOT_ACCEPTABLE
@@ -56,18 +56,18 @@ class Column:
 
     name: str  # the key in the output
     label: str  # the column of the inner SELECT
-    field: Any  # of the serializer, of one of many classes
-    path: str  # the lookup of it in the queryset
-    model_field: models.Field[Any, Any]  # of the model, or what an annotation gives
-    # The field whose column that is, none of an annotation.
+    field: Any  # of the serializer, of any class
+    path: str  # its lookup in the queryset
+    model_field: models.Field[Any, Any]  # of the model, or the output of an annotation
+    # The field whose column it is. None for an annotation.
     read_from: models.Field[Any, Any] | None = None
     annotation: Expression | None = None
-    stored: Stored | None = None  # the type of what PostgreSQL gives, None where it is not known
+    stored: Stored | None = None  # the type that PostgreSQL returns, None if it is unknown
 
 
 @dataclass(frozen=True)
 class FeatureColumns:
-    """What a feature is made of."""
+    """The parts of a feature."""
 
     id: Column | None
     geometry: Column | None
@@ -80,7 +80,7 @@ class FeatureColumns:
 
 @dataclass(frozen=True)
 class FeatureQuery(FeatureColumns):
-    """``sql`` with ``params`` gives the columns, geometry as stored, one row a feature."""
+    """``sql`` with ``params`` returns the columns, geometry as stored, one row per feature."""
 
     using: str
     sql: str
@@ -95,16 +95,16 @@ def feature_query(
 ) -> FeatureQuery:
     """What ``serializer`` shows of ``queryset``, as SQL.
 
-    ``geometry`` names the serializer's field to be the feature's geometry; without it
-    ``Meta.geo_field``, or the first GeometryField of a plain ModelSerializer. ``only``
-    names the fields to be properties; identifier and geometry are always there.
+    ``geometry`` names the serializer's field for the feature's geometry. The default is
+    ``Meta.geo_field``, or the first GeometryField of a plain ModelSerializer. ``only`` names the
+    fields for the properties. Identifier and geometry are always included.
 
     Raises NotInDatabase for what SQL cannot give.
     """
     using = queryset.db
     found = feature_columns(serializer, queryset, geometry, only, using)
     sql, params = _inner_select(queryset, {each.label: each.path for each in found.columns})
-    # What an annotation says of its type, nothing holds PostgreSQL to.
+    # PostgreSQL can return another type than the one that an annotation declares.
     if any(column.annotation is not None for column in found.columns):
         types = result_types(using, sql, params)
         found = FeatureColumns(
@@ -129,14 +129,14 @@ def feature_columns(
     only: Collection[str] | None = None,
     using: str | None = None,
 ) -> FeatureColumns:
-    """``feature_query`` without a statement, and so without the types of annotations; without
-    those of columns too, and without asking any database, where ``using`` is None."""
+    """``feature_query`` without a statement, and so without the types of annotations. If ``using``
+    is None, it does not query any database, and so columns have no types either."""
     shown = shown_fields(serializer, queryset.model, geometry, only)
     columns: dict[str | None, Column] = {}
     for number, (name, field) in enumerate(shown.fields.items()):
         source = _source(field, queryset)
         if source[0] == "pk" and is_composite(queryset.model._meta.pk):
-            field = serializers.CharField()  # what it writes of the key is text
+            field = serializers.CharField()  # the field writes the key as text
         stored = _stored(source[2], using) if using is not None else None
         columns[name] = Column(name, f"feature_{number}", field, *source, stored)
     return FeatureColumns(
@@ -153,13 +153,13 @@ def _stored(source: models.Field[Any, Any] | None, using: str) -> Stored | None:
 
 
 def _as_given(column: Column, types: dict[str, Stored]) -> Column:
-    """With the type that PostgreSQL says the annotation has."""
+    """With the type that PostgreSQL reports for the annotation."""
     return column if column.annotation is None else replace(column, stored=types[column.label])
 
 
 @dataclass(frozen=True)
 class Shown:
-    """The fields of a feature by their names, and which of them is what."""
+    """The fields of a feature by their names, and the role of each."""
 
     fields: dict[str, serializers.Field[Any, Any, Any, Any]]
     id: str | None
@@ -173,7 +173,7 @@ def shown_fields(
     geometry: str | None = None,
     only: Collection[str] | None = None,
 ) -> Shown:
-    """The part of ``feature_columns`` that needs no queryset. Raises NotInDatabase as that does."""
+    """The part of ``feature_columns`` that needs no queryset. Raises NotInDatabase too."""
     serializer = _checked(serializer)
     fields = {name: field for name, field in serializer.fields.items() if not field.write_only}
     geometry_name = _geometry_name(serializer, fields, geometry)
@@ -181,7 +181,7 @@ def shown_fields(
     names = [name for name in fields if name not in (geometry_name, id_name)]
     if only is not None:
         missing = set(only) - set(fields)
-        # One that this request leaves out is known all the same.
+        # A field that this request leaves out is still known.
         if unknown := missing and missing - set(serializer.get_fields()):
             raise NotInDatabase(
                 f"{type(serializer).__name__} does not show a field {sorted(unknown)[0]!r}.",
@@ -195,7 +195,7 @@ def shown_fields(
 
 
 def checked_queryset(rows: Any) -> models.QuerySet[Any]:
-    """Raises NotInDatabase for what a view made of its queryset, if it is none any more."""
+    """Raises NotInDatabase if a view has turned its queryset into something else."""
     if isinstance(rows, models.QuerySet):
         return rows
     raise NotInDatabase(
@@ -207,7 +207,7 @@ def checked_queryset(rows: Any) -> models.QuerySet[Any]:
 def refuse(
     field: serializers.Field[Any, Any, Any, Any], reason: str, remedy: str = ""
 ) -> NotInDatabase:
-    """The error for a field, naming serializer and field, and the ways out."""
+    """The error for a field, with the serializer, the field, and possible solutions."""
     ways = (
         "Leave it out with stream_fields or tile_fields = [...] on the view, or annotate the "
         "queryset with it"
@@ -265,7 +265,7 @@ def _id_name(
 
 
 def _check_hooks(field: serializers.Field[Any, Any, Any, Any]) -> None:
-    """Raises NotInDatabase where the field's class alone says that it is not of one column."""
+    """Raises NotInDatabase if the field's class alone shows that it is not a single column."""
     if isinstance(field, (serializers.BaseSerializer, relations.ManyRelatedField)):
         raise refuse(field, f"{type(field).__name__} contains other objects")
     if field.source == "*":
@@ -277,8 +277,8 @@ def _check_hooks(field: serializers.Field[Any, Any, Any, Any]) -> None:
 def _source(
     field: serializers.Field[Any, Any, Any, Any], queryset: models.QuerySet[Any]
 ) -> tuple[str, models.Field[Any, Any], models.Field[Any, Any] | None, Expression | None]:
-    """The lookup of the field's value, what it is a value of, the column's own field, and the
-    annotation that it is."""
+    """The lookup of the field's value, the field that describes it, the column's own field, and
+    the annotation. The last two can be None."""
     steps = list(field.source_attrs)
     pk = queryset.model._meta.pk
     if steps == ["pk"] and is_composite(pk):
@@ -312,18 +312,18 @@ def _output(
 def _model_source(
     field: serializers.Field[Any, Any, Any, Any], steps: list[str], queryset: models.QuerySet[Any]
 ) -> tuple[str, models.Field[Any, Any], models.Field[Any, Any]]:
-    """The path, the field whose values are at its end, and the one whose column that is."""
+    """The path, the field that describes the values at its end, and the field of that column."""
     model, path = queryset.model, []
     for step in steps[:-1]:
         relation = _model_field(field, model, step)
         if not isinstance(relation, FORWARD) or step != relation.name:
             raise refuse(field, f"{step!r} is not a foreign key of {model.__name__}")
         model = relation.related_model
-        # Not by db_for_read, which may choose another replica each time. A replica has the tables
+        # Not by db_for_read, which can choose another replica each time. A replica has the tables
         # of its original.
         if router.db_for_write(model) != router.db_for_write(queryset.model):
             raise refuse(field, f"{model.__name__} is in another database")
-        # Where the relation is empty the page shows null only for these, else the default.
+        # If the relation is empty, the page shows null only for these, and otherwise the default.
         shows_null = isinstance(field, relations.SlugRelatedField) and len(steps) == 2
         if relation.null and field.default is not empty and not shows_null:
             reason = f"{step!r} can be empty, and a page then shows the default"
@@ -373,11 +373,11 @@ def _expression(queryset: models.QuerySet[Any], path: str) -> F | Func:
     return Func(*parts, template="json_build_array(%(expressions)s)::text")
 
 
-class _AsItIs(ExpressionWrapper):  # type: ignore[type-arg]  # takes none where it runs
-    """Inside a wrapper Django does not ask for geometry as bytes."""
+class _AsItIs(ExpressionWrapper):  # type: ignore[type-arg]  # it accepts none at run time
+    """Keeps Django from selecting a geometry as bytes."""
 
     def get_group_by_cols(self) -> list[BaseExpression]:
-        # Django's own gives its field to the expression, which some aggregates refuse.
+        # Django's own method passes its field to the expression, which some aggregates refuse.
         if self.contains_aggregate:
             return Expression.get_group_by_cols(self)
         return super().get_group_by_cols()
@@ -393,7 +393,7 @@ def _inner_select(
             "Give the view a queryset without it, such as filter(Q(...) | Q(...)).",
         )
     if is_chosen(queryset):
-        # Which of equal rows are taken is left to no plan: they are those of the page.
+        # Which of equal rows are selected must not depend on the plan: they are those of the page.
         queryset = in_full_order(queryset)
     wrapped = {
         label: _AsItIs(_expression(queryset, path), output_field=models.TextField())
@@ -401,7 +401,7 @@ def _inner_select(
     }
     selected = list(wrapped)
     if query.distinct and not query.distinct_fields:
-        # Rows that differ in what is not shown are still two features.
+        # Rows that differ only in what is not shown are still two features.
         selected += ["pk", *query.annotation_select]
     only_these = queryset.annotate(**wrapped).values_list(*selected).query
     statement: tuple[str, tuple[Any, ...]]

@@ -1,7 +1,7 @@
-"""Whether SQL can give what a view shows, told before anybody asks.
+"""Whether SQL can give what a view shows, before any request.
 
-A view that it cannot is not routed to tiles and their map, has no streams in the API's
-document, and is named by a system check.
+If it cannot, the view has no routes for tiles and their map, and no streams in the API document,
+and a system check names it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from backend.geo.tiles import TilesMixin
 
 LIBRARIES = ("rest_framework.", "backend.")
-# Where a view may say which rows there are, and make an answer of them.
+# Methods in which a view can change which rows there are, or what a response makes of them.
 VIEW_HOOKS = ("get_queryset", "filter_queryset", "get_object", "get_serializer_context")
 
 
@@ -35,7 +35,7 @@ def readable(
     only: Collection[str] | None,
     geometry: str | None = None,
 ) -> FeatureColumns:
-    """The columns of a feature, without asking any database. Raises NotInDatabase."""
+    """The columns of a feature, without querying any database. Raises NotInDatabase."""
     found = feature_columns(serializer, queryset, geometry, only)
     for column in found.columns:
         expressions.value(column)
@@ -43,12 +43,12 @@ def readable(
 
 
 def no_streams(view: type[StreamingMixin]) -> NotInDatabase | None:
-    """Why no list of the view can be a stream; None where one can, or where only requests tell."""
+    """Why the view's list cannot be a stream. None if it can be, or if only requests can tell."""
     return _refusal(view, view.stream_fields)
 
 
 def no_tiles(view: type[TilesMixin]) -> NotInDatabase | None:
-    """The same of its vector tiles."""
+    """The same for its vector tiles."""
     serializer = _serializer(view)
     if serializer is None:
         return None
@@ -64,9 +64,9 @@ def no_tiles(view: type[TilesMixin]) -> NotInDatabase | None:
 
 
 def shows_columns(view: GenericAPIView[Any]) -> bool:
-    """Whether all that the view answers this request with is known to be columns of its queryset.
-    Its filters, and who may see it, are not looked at."""
-    given = {"queryset", "serializer_class"} & vars(view).keys()  # by as_view() or @action
+    """Whether everything in the response to this request is known to be columns of its queryset.
+    Filters and permissions are not considered."""
+    given = {"queryset", "serializer_class"} & vars(view).keys()  # set by as_view() or @action
     handler = getattr(view, "action", None) or "get"
     return not given and _shows_columns(type(view), handler)
 
@@ -88,14 +88,14 @@ def _shows_columns(view: type[GenericAPIView[Any]], handler: str) -> bool:
 
 
 def warnings(view: type[GenericAPIView[Any]]) -> list[CheckMessage]:
-    """A system check's messages on a view with streams or tiles that it cannot have."""
+    """The messages of a system check for a view that cannot have its streams or tiles."""
     reasons: dict[str, tuple[NotInDatabase, list[str]]] = {}
     questions: tuple[tuple[str, Callable[[Any], NotInDatabase | None], str], ...] = (
         ("stream_fields", no_streams, "streams"),
         ("tile_fields", no_tiles, "vector tiles and no map"),
     )
     for attribute, asked, what in questions:
-        # That a geometry is rounded is a choice, and no mistake.
+        # A rounded geometry is a choice, not a mistake.
         error = asked(view) if hasattr(view, attribute) else None
         if error and not isinstance(error, Rounded):
             reasons.setdefault(str(error), (error, []))[1].append(what)
@@ -128,14 +128,14 @@ def _refusal(
 
 
 def _serializer(view: type[GenericAPIView[Any]]) -> Serializer[Any] | None:
-    """The one of every request; None where the view chooses, or where it needs a request."""
+    """The serializer of every request. None if the view chooses one, or if it needs a request."""
     if _is_overridden(view, "get_serializer_class") or _is_overridden(view, "get_serializer"):
         return None
     try:
         made: Any = view.serializer_class
         serializer: Serializer[Any] = made()
-        serializer.fields  # noqa: B018  made when it is read
-    # The team's code; what is wrong with it, its own requests tell.
+        serializer.fields  # noqa: B018  reading creates them
+    # Whatever the team's code raises. Requests will report it.
     except Exception:  # noqa: BLE001
         return None
     return serializer

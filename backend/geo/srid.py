@@ -1,6 +1,6 @@
-"""Which coordinates a column really holds, and where a tile or an extent lies in them.
+"""Which coordinates a column really stores, and where a tile or an extent is in them.
 
-A model says one SRID; the table may have another, or none. What counts is the table.
+A model declares one SRID, but the table may have another, or none. The table decides.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
 WGS84 = 4326
-WORLD = 20037508.342789244  # metres; half the side of EPSG:3857's square
-MARGIN = 64 / 4096  # of a tile's side, drawn beyond it so that no border shows
-STEPS = 8  # a tile is looked at in a grid of 9 by 9 points
-COARSE_ZOOM = 4  # up to here a tile's edges bend much between two points of that grid
-MOST_WAYS = 64  # between two systems, some 130 kB each: clients may name thousands
-LIFETIME = 60  # seconds that the look at a column is believed
+WORLD = 20037508.342789244  # meters; half the side of EPSG:3857's square
+MARGIN = 64 / 4096  # of a tile's side, drawn beyond it so that its borders do not show
+STEPS = 8  # a tile is checked at the points of a grid of 9 by 9
+COARSE_ZOOM = 4  # up to here, a tile's edges bend a lot between two points of that grid
+MOST_WAYS = 64  # transformations kept, about 130 kB each; clients can name thousands of systems
+LIFETIME = 60  # seconds that a column's storage is remembered
 _columns: dict[tuple[str, str, str], tuple[float, Storage]] = {}
-_lock = threading.Lock()  # a transformation of PROJ serves one thread at a time
+_lock = threading.Lock()  # a transformation of PROJ can serve only one thread at a time
 
 TYPMOD = """
 SELECT t.typname = 'geography', postgis_typmod_srid(a.atttypmod)
@@ -39,7 +39,7 @@ WHERE a.attrelid = to_regclass(%s) AND a.attname = %s AND NOT a.attisdropped
 
 @dataclass(frozen=True)
 class Storage:
-    """``srid`` of the coordinates; ``label``, what the values say: the same, or 0 for nothing."""
+    """The ``srid`` of the coordinates, and ``label``, the SRID in the values: the same, or 0."""
 
     srid: int
     label: int
@@ -50,8 +50,8 @@ class Storage:
 class Place:
     """A tile in stored coordinates: xmin, ymin, xmax, ymax with its margin, and its side.
 
-    ``box`` is None where these coordinates cannot say where the tile lies, ``side`` where
-    it is not of about one length all over the tile.
+    ``box`` is None if these coordinates cannot represent the tile. ``side`` is None if its length
+    varies too much across the tile.
     """
 
     box: tuple[float, float, float, float] | None
@@ -59,17 +59,17 @@ class Place:
 
 
 def storage(field: BaseSpatialField[Any, Any], using: str) -> Storage:
-    """How the database ``using`` stores ``field``; the table is asked once a minute.
+    """How the database ``using`` stores ``field``, read from the table at most once a minute.
 
-    Of values without an SRID the field's is believed, and so it is for an annotation
-    and for an empty table that declares none. Where the field has none either (0), they
-    are longitude and latitude, as all who read them as GeoJSON take them.
+    If the values have no SRID, the field's is used. The same goes for an annotation, and for an
+    empty table that declares none. If the field has none either (0), the values count as longitude
+    and latitude, which is how everyone reads them in GeoJSON.
     """
     model = getattr(field, "model", None)
     if model is None:
         srid = max(field.srid, 0)
         return Storage(srid or WGS84, srid, getattr(field, "geography", False))
-    column: Any = field.column  # of a model, and so with a name
+    column: Any = field.column  # of a model, so it has a name
     key = (using, model._meta.db_table, column)
     known = _columns.get(key)
     if known is None or known[0] < time.monotonic():
@@ -94,7 +94,7 @@ def _look(field: BaseSpatialField[Any, Any], using: str, table: str, column: str
 
 
 def place(using: str, srid: int, z: int, x: int, y: int) -> Place:
-    """Where tile ``z``/``x``/``y`` of the web's square lies in coordinates of ``srid``."""
+    """Where tile ``z``/``x``/``y`` of the web map is in the coordinates of ``srid``."""
     side = 2 * WORLD / 2**z
     left, top = x * side - WORLD, WORLD - y * side
     edge = side * MARGIN
@@ -110,7 +110,7 @@ def place(using: str, srid: int, z: int, x: int, y: int) -> Place:
 
 
 def lonlat(using: str, srid: int, box: tuple[float, ...]) -> tuple[float, ...] | None:
-    """Extent xmin, ymin, xmax, ymax of ``srid`` in degrees; None where it has no such place."""
+    """The extent xmin, ymin, xmax, ymax of ``srid`` in degrees. None if it has no such place."""
     xs, ys = _grid(box)
     if srid != 4326:
         _transform(_definition(using, srid), False, xs, ys)
@@ -124,7 +124,7 @@ def lonlat(using: str, srid: int, box: tuple[float, ...]) -> tuple[float, ...] |
 
 
 def to_degrees(using: str, srid: int, xs: list[float], ys: list[float]) -> None:
-    """Change coordinates of ``srid`` in place; infinite where they have no place on earth.
+    """Convert coordinates of ``srid`` in place. Those without a place on earth become infinite.
 
     Raises ImproperlyConfigured for an SRID that the database does not know.
     """
@@ -132,7 +132,7 @@ def to_degrees(using: str, srid: int, xs: list[float], ys: list[float]) -> None:
 
 
 def from_degrees(using: str, srid: int, xs: list[float], ys: list[float]) -> None:
-    """Change degrees in place; infinite where ``srid`` has no such place.
+    """Convert degrees in place. They become infinite if ``srid`` has no such place.
 
     Raises ImproperlyConfigured for an SRID that the database does not know.
     """
@@ -141,16 +141,16 @@ def from_degrees(using: str, srid: int, xs: list[float], ys: list[float]) -> Non
 
 @dataclass(frozen=True)
 class Degrees:
-    """The way from one system, as PostGIS defines it, to longitude and latitude (WGS 84)."""
+    """The conversion from one system, as PostGIS defines it, to longitude and latitude (WGS 84)."""
 
     definition: str
 
     def points(self, xs: list[float], ys: list[float], zs: list[float] | None = None) -> None:
-        """Change them in place; what has no place on earth becomes infinite."""
+        """Convert them in place. Those without a place on earth become infinite."""
         _transform(self.definition, False, xs, ys, zs)
 
     def geometry(self, geometry: GEOSGeometry) -> GEOSGeometry:
-        """A copy in WGS 84. Raises ValueError where it has no place on earth."""
+        """A copy in WGS 84. Raises ValueError if it has no place on earth."""
         if geometry.empty:
             moved = geometry.clone()
             moved.srid = WGS84
@@ -172,9 +172,9 @@ def degrees_of(using: str, srid: int) -> Degrees:
 
 
 def move(geometry: GEOSGeometry, srid: int) -> None:
-    """``geometry.transform(srid)``, in place, for many: GDAL takes 20 ms to find each way anew.
+    """``geometry.transform(srid)``, in place, for many: GDAL takes 20 ms to find a transformation.
 
-    Raises what that raises: GEOSException without an SRID, GDALException without a way.
+    Raises the same errors: GEOSException without an SRID, GDALException without a transformation.
     """
     given = geometry.srid
     way = _way(threading.get_ident(), given, srid) if given and given > 0 else srid
@@ -183,7 +183,7 @@ def move(geometry: GEOSGeometry, srid: int) -> None:
 
 @functools.lru_cache(maxsize=MOST_WAYS)
 def _way(thread: int, source: int, target: int) -> gdal.CoordTransform:
-    """Of one ``thread``, which no other may use meanwhile."""
+    """For one ``thread``. No other thread may use it at the same time."""
     return gdal.CoordTransform(gdal.SpatialReference(source), gdal.SpatialReference(target))
 
 
@@ -193,7 +193,7 @@ def _latitude(northing: float) -> float:
 
 @functools.lru_cache(maxsize=4096)
 def _projected(definition: str, z: int, square: tuple[float, ...]) -> Place:
-    """By points, there and back: no place where one of them is lost, as far from a local system."""
+    """Converts points there and back. No place if one is lost, as it is far from a local system."""
     square = tuple(max(-WORLD, min(WORLD, value)) for value in square)
     xs, ys = _grid(square)
     lons = [x / WORLD * 180 for x in xs]
@@ -209,8 +209,8 @@ def _projected(definition: str, z: int, square: tuple[float, ...]) -> Place:
         turn = abs(back_lon - lon) % 360
         if not (min(turn, 360 - turn) < tolerance and abs(back_lat - lat) < tolerance):
             return Place(None, None)
-    # For what lies outside between two points: bent edges, and the seam where a
-    # projection of the whole world is cut.
+    # For what is outside the box between two points: curved edges, and the seam where a projection
+    # of the whole world is cut.
     width, height = box[2] - box[0], box[3] - box[1]
     more = 1 / STEPS if z <= COARSE_ZOOM else 1 / 64
     grown = (
@@ -229,7 +229,7 @@ def _grid(box: tuple[float, ...]) -> tuple[list[float], list[float]]:
 
 @functools.lru_cache(maxsize=64)
 def _definition(using: str, srid: int) -> str:
-    """As PostGIS itself knows the system: teams add their own to spatial_ref_sys."""
+    """PostGIS's own definition of the system, because teams add theirs to spatial_ref_sys."""
     with connections[using].cursor() as cursor:
         cursor.execute("SELECT srtext FROM spatial_ref_sys WHERE srid = %s", [srid])
         row = cursor.fetchone()
@@ -257,9 +257,9 @@ def _transform(
     ys: list[float],
     zs: list[float] | None = None,
 ) -> None:
-    """Change the coordinates in place; what has no place there becomes infinite.
+    """Convert the coordinates in place. Those without a place there become infinite.
 
-    OCTTransform itself, because OGRGeometry.transform() of Django gives up at the first
+    Calls OCTTransform directly, because Django's OGRGeometry.transform() gives up at the first
     such point. https://gdal.org/en/stable/api/ogr_srs_api.html#_CPPv412OCTTransform
     """
     from django.contrib.gis.gdal.libgdal import lgdal
@@ -273,7 +273,7 @@ def _transform(
     high = None if zs is None else (ctypes.c_double * len(xs))(*zs)
     lgdal.CPLPushErrorHandler(quiet)
     try:
-        way = _transformation(definition, from_degrees)  # which may take a while to find
+        way = _transformation(definition, from_degrees)  # this can take a while
         with _lock:
             transform(way.ptr, len(xs), across, up, high)
     finally:

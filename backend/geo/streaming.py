@@ -1,19 +1,19 @@
-"""Whole tables as GeoJSON, GeoJSON text sequences, CSV or FlatGeobuf, from PostGIS to the client.
+"""Whole tables as GeoJSON, GeoJSON text sequences, CSV, or FlatGeobuf, from PostGIS to the client.
 
 ::
 
     class Stops(StreamingMixin, viewsets.ReadOnlyModelViewSet):
         ...
 
-adds ``/stops.geojson``, ``.geojsonl``, ``.csv`` and ``.fgb``, also by ``?format=`` and
-``Accept:``. The ordinary page stays as it is. Filters, permissions, throttles, ordering
-and the database are the viewset's; ``limit`` and ``offset`` give the rows of the same page,
-and what else says which page is refused. Values are those of the serializer, written by the
-database; what it cannot write raises NotInDatabase. A stream has a session of its own, with
-the role, the search_path and the other settings of the request's.
+adds ``/stops.geojson``, ``.geojsonl``, ``.csv``, and ``.fgb``, also through ``?format=`` and
+``Accept:``. The ordinary page does not change. Filters, permissions, throttles, ordering, and the
+database are the viewset's. ``limit`` and ``offset`` select the rows of the same page. Other
+parameters of pages are refused. The database writes the values of the serializer. A value that it
+cannot write raises NotInDatabase. A stream has its own session, with the role, the search_path, and
+the other settings of the request's session.
 
-A stream that cannot be finished breaks off: the closing chunk of HTTP and the closing
-bracket of GeoJSON are missing, and the log has the reason.
+A stream that cannot be finished breaks off: HTTP's last chunk and GeoJSON's closing bracket are
+missing, and the log has the reason.
 """
 
 from __future__ import annotations
@@ -62,20 +62,20 @@ from backend.server import slots
 
 log = logging.getLogger(__name__)
 
-# JSON has no control characters in it: with these, COPY never quotes a row of it.
+# JSON does not contain control characters, so with these, COPY never quotes a row of it.
 UNQUOTED = r"(FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02')"
 RECORD_SEPARATOR = "\x1e"  # RFC 8142, section 2
 
 
 class StreamingUnavailable(exceptions.APIException):
-    """The viewset's database is no PostGIS, or too old a one."""
+    """The viewset's database is not PostGIS, or is too old."""
 
     status_code = status.HTTP_406_NOT_ACCEPTABLE
     default_code = "streaming_unavailable"
 
 
 class NoPlace(exceptions.APIException):
-    """As many streams are under way as this server has threads for."""
+    """The server has no thread for another stream at the moment."""
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail, default_code = slots.NO_PLACE, "no_place"
@@ -83,23 +83,23 @@ class NoPlace(exceptions.APIException):
 
 
 class QueryTooSlow(exceptions.APIException):
-    """The database gave no row within the time a query may take."""
+    """The database returned no row within the time that a query can take."""
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_code = "query_too_slow"
 
 
 def _copy(shown: str, query: FeatureQuery, options: str) -> str:
-    # The developer's names and Django's SQL; what a client sends is in query.params.
+    # The developer's names and Django's SQL. What a client sends is in query.params.
     return f"COPY (SELECT {shown} FROM ({query.sql}) feature) TO STDOUT {options}"  # noqa: S608
 
 
 class StreamRenderer(renderers.BaseRenderer):
-    """A format of streams: the statement for the database, and what goes around its output."""
+    """A format of streams: the statement for the database, and what surrounds its output."""
 
     charset: str | None = None
     attachment = False
-    # Whether it is nothing without a geometry, which ``?fields=`` then does not leave out.
+    # Whether it is useless without a geometry, which ``?fields=`` then does not leave out.
     needs_geometry = False
 
     def statement(self, query: FeatureQuery, precision: int) -> str:
@@ -107,15 +107,15 @@ class StreamRenderer(renderers.BaseRenderer):
         raise NotImplementedError
 
     def wrap(self, chunks: Iterator[bytes], query: FeatureQuery) -> Iterator[bytes]:
-        """The body out of the statement's output."""
+        """The body, made from the output of the statement."""
         return chunks
 
     def suits(self, columns: FeatureColumns) -> bool:
-        """Whether the format has a place for these columns; for the documentation."""
+        """Whether the format can contain these columns. For the documentation."""
         return True
 
     def render(self, data: Any, *args: Any, **kwargs: Any) -> bytes:
-        # Only for what is no stream, and StreamingMixin answers that as JSON.
+        # Only for what is not a stream, which StreamingMixin sends as JSON.
         return renderers.JSONRenderer().render(data)
 
 
@@ -137,7 +137,7 @@ class GeoJSON(StreamRenderer):
 
 
 class GeoJSONSequence(StreamRenderer):
-    """One feature a record, RFC 8142: readable from the first one on."""
+    """One feature per record, RFC 8142, readable from the first one on."""
 
     media_type, format = "application/geo+json-seq", "geojsonl"
 
@@ -163,13 +163,13 @@ class CSV(StreamRenderer):
 
 
 class FlatGeobuf(StreamRenderer):
-    """The binary format of GDAL and QGIS, without an index, which would need all rows at once."""
+    """The binary format of GDAL and QGIS. It has no index, which would need all rows at once."""
 
     media_type, format, attachment = "application/vnd.flatgeobuf", "fgb", True
     needs_geometry = True
 
     def statement(self, query: FeatureQuery, precision: int) -> str:
-        operations: Any = connections[query.using].ops  # PostGIS' own
+        operations: Any = connections[query.using].ops  # PostGIS's own
         if operations.spatial_version < (3, 2):
             raise StreamingUnavailable("FlatGeobuf needs PostGIS 3.2. Ask for format=geojson.")
         return flatgeobuf.statement(query, precision)
@@ -182,23 +182,23 @@ class FlatGeobuf(StreamRenderer):
 
 
 class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
-    """Streams for any generic list view; it stands before the view in the bases."""
+    """Streams for any generic list view. Put it before the view's class."""
 
     stream_renderer_classes = (GeoJSON, GeoJSONSequence, CSV, FlatGeobuf)
-    # Names of the serializer's fields to be properties, all of them where it is None.
+    # Names of the serializer's fields for the properties. None means all of them.
     stream_fields: tuple[str, ...] | list[str] | None = None
-    # Decimals of a coordinate where the field has no precision of its own.
+    # Decimals of a coordinate if the field has no precision of its own.
     stream_precision = expressions.PRECISION
-    # Seconds, 0 for none; settings.STATEMENT_TIMEOUT where it is None.
+    # Seconds, 0 for none. None means settings.STATEMENT_TIMEOUT.
     stream_statement_timeout: float | None = None
-    # PostgreSQL's settings of your own, such as "app.tenant", that decide which rows are seen. A
-    # stream has them from the request's session. None: those that a policy, a view or a
-    # function reads, which the database is asked for.
+    # Your own PostgreSQL settings, such as "app.tenant", that decide which rows are visible. A
+    # stream gets their values from the request's session. None means those that a policy, a view,
+    # or a function reads, according to the database.
     stream_settings: tuple[str, ...] | list[str] | None = None
 
     def get_renderers(self) -> list[renderers.BaseRenderer]:
         own = super().get_renderers()
-        # The pages of tiles are asked as list too, and have renderers of their own.
+        # The pages of tiles have the action list too, but their own renderers.
         other = getattr(self, "action", "list") != "list" or getattr(self, "list_page", None)
         if other or not hasattr(self, "list"):
             return own
@@ -206,7 +206,7 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
 
     @property
     def default_response_headers(self) -> dict[str, str]:
-        # DRF leaves Vary out where a view has one renderer of its own.
+        # REST framework leaves Vary out if a view has only one renderer.
         return {**super().default_response_headers, "Vary": "Accept"}
 
     @classmethod
@@ -215,7 +215,7 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
         return [] if no_streams(cls) else [each.format for each in cls.stream_renderer_classes]
 
     def stream_formats(self, queryset: models.QuerySet[Any]) -> list[str]:
-        """Those that can show the viewset's rows; none where SQL cannot give what it shows."""
+        """The formats that can show the viewset's rows. Empty if SQL cannot give what it shows."""
         try:
             columns = readable(self.get_serializer(), queryset, self.stream_fields)
         except NotInDatabase:
@@ -223,7 +223,7 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
         return [each.format for each in self.stream_renderer_classes if each().suits(columns)]
 
     def drawn_field(self, serializer: Serializer[Any]) -> str | None:
-        """The geometry's field, for formats that need one: ``?fields=`` does not leave it out."""
+        """The field of the geometry, for formats that need it. ``?fields=`` does not remove it."""
         if getattr(getattr(self.request, "accepted_renderer", None), "needs_geometry", False):
             return geometry_name(serializer, None)
         return getattr(super(), "drawn_field", lambda _: None)(serializer)
@@ -238,7 +238,7 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
     def finalize_response(  # type: ignore[override]  # the stubs know no streams
         self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
-        # An error is no FeatureCollection.
+        # An error is not a FeatureCollection.
         if isinstance(getattr(request, "accepted_renderer", None), StreamRenderer):
             request.accepted_renderer = renderers.JSONRenderer()
             request.accepted_media_type = renderers.JSONRenderer.media_type
@@ -255,8 +255,8 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
     def stream(self, request: Request, renderer: StreamRenderer) -> HttpResponseBase:
         """The rows of the viewset in the renderer's format.
 
-        Raises StreamingUnavailable, NoPlace, QueryTooSlow, ValidationError for limit, offset and
-        what else says which page, NotInDatabase, and what the database says before the first row.
+        Raises StreamingUnavailable, NoPlace, QueryTooSlow, NotInDatabase, ValidationError for
+        limit, offset, and other parameters of pages, and the database's error before the first row.
         """
         queryset = checked_queryset(self.filter_queryset(self.get_queryset()))
         if connections[queryset.db].vendor != "postgresql":
@@ -267,7 +267,7 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
         query = feature_query(
             self.get_serializer(), self._sliced(request, queryset), only=self.stream_fields
         )
-        self.refuse_unknown_parameters()  # before the database begins
+        self.refuse_unknown_parameters()  # before the query starts
         statement = renderer.statement(query, self.stream_precision)
         if request.method == "HEAD":
             return self._stream_response(renderer, queryset.model, ())
@@ -284,7 +284,7 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
         try:
             copy.start()
         except ClientGoneError:
-            return Response(status=499)  # nobody reads it; nginx's number in the log
+            return Response(status=499)  # no client reads it; 499 is nginx's number, for the log
         except Exception as error:
             if isinstance(error.__cause__, QueryCanceled) or isinstance(error, QueryCanceled):
                 log.error("%s: no row within %g s", request.get_full_path(), self._timeout())
@@ -297,7 +297,7 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
         return self._stream_response(renderer, queryset.model, body)
 
     def _session(self, query: FeatureQuery) -> sessions.Session:
-        """What was set in the session of the request, so that the stream shows the same rows."""
+        """What was set in the request's session, so that the stream shows the same rows."""
         if self.stream_settings is not None:
             return sessions.current(query.using, self.stream_settings)
         if sessions.facts(query.using).has_computed_names:
@@ -313,7 +313,7 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
     ) -> StreamingHttpResponse:
         charset = f"; charset={renderer.charset}" if renderer.charset else ""
         response = StreamingHttpResponse(body, content_type=f"{renderer.media_type}{charset}")
-        response["X-Accel-Buffering"] = "no"  # nginx would keep the first rows back
+        response["X-Accel-Buffering"] = "no"  # nginx would hold back the first rows
         if renderer.attachment:
             name = f"{model._meta.model_name}.{renderer.format}"
             response["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -334,12 +334,12 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
         if isinstance(paginator, CursorPagination):
             queryset = _ordered(queryset, paginator.get_ordering(request, queryset, self))
         start = offset or 0
-        # The rows of the page with the same numbers: feature_query orders what is sliced in full.
+        # The rows of the page with the same numbers: feature_query fully orders a slice.
         return queryset[start : None if limit is None else start + limit]
 
     def _refuse_pages(self, request: Request, followed: Sequence[str]) -> None:
-        """Raises ValidationError for what says which page, and is neither ``followed`` nor read by
-        a filter of the same name."""
+        """Raises ValidationError for parameters of pages, except those ``followed`` and those that
+        a filter of the same name reads."""
         paginator = getattr(self, "paginator", None)
         harmless = {
             *followed,
@@ -347,7 +347,7 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
             getattr(paginator, "count_query_param", None),
         }
         asked = self._given.names() if self._given is not None else set()
-        if not asked - harmless:  # most often; a paginator's names take long to find
+        if not asked - harmless:  # the usual case; a paginator's names take long to find
             return
         refused = sorted(named_by(paginator) - harmless)
         if given := [name for name in refused if request.query_params.get(name)]:
@@ -364,11 +364,11 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
 
 
 class Body:
-    """The body of a response: ends the query when it is closed, and logs what broke it."""
+    """The body of a response. Ends the query when it is closed, and logs what broke it."""
 
     def __init__(self, copy: Copy, chunks: Iterator[bytes], path: str) -> None:
         self._copy, self._chunks, self._path = copy, chunks, path
-        # For a response that nobody closes, in a request or outside of one.
+        # For a response that nothing closes, in a request or outside of one.
         weakref.finalize(self, copy.leave).atexit = False
 
     def __iter__(self) -> Iterator[bytes]:
@@ -390,10 +390,10 @@ class Body:
 
 
 def _ordered(queryset: models.QuerySet[Any], ordering: Sequence[Any]) -> models.QuerySet[Any]:
-    """The same rows in the order of a page that brings its own."""
+    """The same rows in the order of a paginator that has its own."""
     if tuple(ordering) == ordering_of(queryset):
         return queryset
-    # What is taken out of all rows in one order stays that, in another.
+    # Rows that were selected by one order stay the same ones in another.
     chosen = as_filter(queryset) if is_chosen(queryset) else None
     return (queryset if chosen is None else chosen).order_by(*ordering)
 
@@ -402,7 +402,7 @@ def _whole_number(request: Request, name: str, least: int) -> int | None:
     given = request.query_params.get(name, "")
     if not given:
         return None
-    # PostgreSQL's bigint; and str.isdigit knows digits that are none of ours.
+    # PostgreSQL's bigint. Also, str.isdigit accepts the digits of every script.
     whole = given.isascii() and given.isdigit() and len(given) <= 18
     if not whole or int(given) < least:
         raise exceptions.ValidationError(
@@ -415,11 +415,11 @@ def _whole_number(request: Request, name: str, least: int) -> int | None:
 
 
 def _watch(request: Request) -> Callable[[], bool]:
-    """Whether the client has closed its side, where the server lets us look."""
+    """Whether the client has closed its side, if the server allows checking this."""
     connection = request.META.get("gunicorn.socket")
 
     def gone() -> bool:
-        # TLS knows no peeking.
+        # TLS does not support peeking.
         if not isinstance(connection, socket.socket) or isinstance(connection, ssl.SSLSocket):
             return False
         readable = select.poll()

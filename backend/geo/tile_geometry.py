@@ -1,4 +1,4 @@
-"""The geometry of a vector tile's features: which it is, and the SQL that draws it."""
+"""The geometry of a vector tile's features: which one it is, and the SQL that draws it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from backend.geo import curves, srid
 from backend.geo.sql import Column, NotInDatabase
 from backend.lists.shown import is_blurred
 
-# What EPSG:3857 can show, in degrees: a little more than its square, short of the poles,
-# which have no place in it.
+# What EPSG:3857 can show, in degrees: a little more than its square, but not the poles, which it
+# cannot represent.
 SHOWABLE = (-180, -86, 180, 86)
 
 
 def geometry_name(serializer: serializers.Serializer[Any], chosen: str | None) -> str | None:
-    """The field that is drawn: the chosen one, the serializer's own, or the first there is."""
+    """The field to draw: the chosen one, the serializer's own, or the first one."""
     if name := chosen or getattr(getattr(serializer, "Meta", None), "geo_field", None):
         return name
     fields = serializer.fields.items()
@@ -26,7 +26,7 @@ def geometry_name(serializer: serializers.Serializer[Any], chosen: str | None) -
 
 
 def drawn_name(serializer: serializers.Serializer[Any], chosen: str | None) -> str:
-    """``geometry_name``. Raises NotInDatabase where the serializer does not show it."""
+    """``geometry_name``. Raises NotInDatabase if the serializer does not show it."""
     name = geometry_name(serializer, chosen)
     if name is not None and name in serializer.fields:
         return name
@@ -37,7 +37,7 @@ def drawn_name(serializer: serializers.Serializer[Any], chosen: str | None) -> s
 
 
 class Rounded(NotInDatabase):
-    """The geometry is shown rounded, so that nobody learns where something is."""
+    """The geometry is shown rounded, to hide where something is."""
 
 
 def refuse_rounded(
@@ -45,7 +45,7 @@ def refuse_rounded(
 ) -> None:
     """Raises Rounded for a geometry that is shown rounded, unless ``allowed`` has its column.
 
-    Also a tile that draws it so has it at its border, or has it not.
+    Even a tile that draws it rounded would show on which side of the tile's border it is.
     """
     field: Any = serializer.fields[name]
     if is_blurred(field) and field.source not in (allowed or ()):
@@ -58,12 +58,12 @@ def refuse_rounded(
 
 
 def kind(column: Column) -> str:
-    """Such as POINT or MULTIPOLYGON; GEOMETRY for any."""
+    """For example POINT or MULTIPOLYGON. GEOMETRY stands for any."""
     return getattr(column.model_field, "geom_type", "GEOMETRY")
 
 
 def showable(column: Column, stored: srid.Storage, place: srid.Place) -> str:
-    """With its SRID, and without what lies where EPSG:3857 has no place."""
+    """The geometry with its SRID, without the parts that EPSG:3857 cannot represent."""
     shape = f"{column.label}::geometry" if stored.geography else column.label
     if curves.possible(column.model_field):
         shape = curves.straight(shape)
@@ -77,16 +77,16 @@ def showable(column: Column, stored: srid.Storage, place: srid.Place) -> str:
 def _lies_in(
     box: tuple[float, ...] | None, area: tuple[float, ...], column: Column, stored: srid.Storage
 ) -> bool:
-    """Whether all that is read by ``box`` lies in ``area``: only a point lies in its own box."""
+    """Whether everything found by ``box`` is in ``area``. Only a point is always in its box."""
     if box is None or stored.geography or kind(column) != "POINT":
         return False
     return box[0] >= area[0] and box[1] >= area[1] and box[2] <= area[2] and box[3] <= area[3]
 
 
 def simplified(geom_type: str, shape: str, tolerance: float) -> tuple[str, list[Any]]:
-    """Without what is smaller than ``tolerance``; what is smaller as a whole is made visible.
+    """Drops details smaller than ``tolerance``, but enlarges geometries that are smaller.
 
-    ST_AsMVTGeom would drop it: a city's parcels would be gone from the map of a state.
+    ST_AsMVTGeom would drop these: a city's parcels would be missing from the map of a state.
     """
     box = f"ST_Expand({shape}, %s)"
     if geom_type.endswith("POLYGON"):

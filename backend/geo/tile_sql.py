@@ -1,4 +1,4 @@
-"""One statement that makes a vector tile of what a viewset shows."""
+"""One statement that makes a vector tile from what a viewset shows."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from backend.geo.tile_geometry import drawn_name, kind, showable, simplified
 from backend.lists.keyset import is_chosen, order_multiplies
 
 EXTENT = 4096  # units along a tile's side, https://github.com/mapbox/vector-tile-spec
-BUFFER = 64  # of them beyond it
-# A tile's side in parts too small to see: half a pixel of 512, a quarter of 256. Of
-# 20,000 polygons of 50 vertices this takes half of the bytes and of the time.
+BUFFER = 64  # units drawn beyond each side
+# The parts of a tile's side that are too small to see: half a pixel of 512, a quarter of 256. For
+# 20,000 polygons with 50 vertices, this saves half of the bytes and the time.
 PIXELS = 1024
-# PostGIS' functions are priced high, so that PostgreSQL may take a tile of a thousand points for
-# a statement worth compiling: each time anew, ten times as long as it then runs.
-# Nor may it take several processes for one: which of the two plans is taken hangs on the sample
-# of the last ANALYZE, and to start a process takes longer than to draw a thousand points.
+# PostGIS's functions have a high cost, so PostgreSQL may find a tile of a thousand points worth
+# compiling, which then takes ten times as long as the query, each time. Nor may it use parallel
+# workers: the sample of the last ANALYZE would decide which of the two plans it uses, and starting
+# a process takes longer than drawing a thousand points.
 ONE_PLAN = "SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0; "
 CORNERS = "SELECT ST_XMin(e), ST_YMin(e), ST_XMax(e), ST_YMax(e)"
-# By the root of a spatial index, which covers every row, and may those that are gone. Without one
-# PostGIS takes the statistics, which know a sample; an index may be of some of the rows; and views
-# and partitioned tables have neither of their own.
-# Not where somebody sees other rows than those that the index has.
+# From the root of a spatial index, which covers every row, and possibly deleted rows. Without an
+# index, PostGIS uses the statistics, which are of a sample. An index can be on some of the rows
+# only, and views and partitioned tables have neither of their own. Not for tables that show users
+# other rows than those in the index.
 INDEXED_EXTENT = f"""
 {CORNERS} FROM (
     SELECT ST_EstimatedExtent(n.nspname, c.relname, a.attname) AS e
@@ -53,12 +53,12 @@ INDEXED_EXTENT = f"""
     )
 ) extent
 """  # noqa: S608
-# Of the row that is nearest to a side of that, by the same index.
+# Of the row that is nearest to a side of that box, by the same index.
 NEAREST = """
 (SELECT {corner}({column}) FROM {table} WHERE {column} && ST_MakeEnvelope(%s, %s, %s, %s, %s)
  ORDER BY {column} <#> ST_MakeEnvelope(%s, %s, %s, %s, %s) LIMIT 1)
 """
-SINGLE = 2.0**-23  # to so much of a number the index knows which row is the nearest
+SINGLE = 2.0**-23  # the relative precision to which the index knows which row is nearest
 
 
 class TileTimeout(APIException):
@@ -80,7 +80,7 @@ class NoPostGIS(APIException):
 
 
 class Overlaps(Func):
-    """Bounding boxes that meet, in the coordinates and with the label of the stored values."""
+    """Bounding boxes that overlap, in the coordinates and with the SRID of the stored values."""
 
     output_field = models.BooleanField()
     arity = 1
@@ -89,16 +89,16 @@ class Overlaps(Func):
         super().__init__(F(path))
         self.stored, self.box = stored, box
 
-    def as_sql(  # type: ignore[override]  # of no function and no template of Func's
+    def as_sql(  # type: ignore[override]  # without Func's function and template
         self, compiler: Any, connection: Any, **context: Any
     ) -> tuple[str, tuple[Any, ...]]:
         return self.of(*compiler.compile(self.source_expressions[0]))
 
     def of(self, sql: str, params: Sequence[Any] = ()) -> tuple[str, tuple[Any, ...]]:
-        """The condition on the geometry that ``sql`` with ``params`` gives."""
+        """The condition on the geometry that ``sql`` with ``params`` returns."""
         box, label = "ST_MakeEnvelope(%s, %s, %s, %s, %s)", self.stored.label
         if self.stored.geography:
-            # Edges of a geography are great circles: short ones keep to the parallels.
+            # Edges of a geography are great circles. Short ones stay close to the parallels.
             box = f"ST_Segmentize({box}, %s)::geography"
             step = (self.box[2] - self.box[0]) / 64
             return f"{sql} && {box}", (*params, *self.box, label, step)
@@ -106,7 +106,7 @@ class Overlaps(Func):
 
 
 class OneOf(Func):
-    """True for about one row of ``k``, a power of two: always the same rows."""
+    """True for about one of ``k`` rows (a power of two), and always for the same rows."""
 
     output_field = models.BooleanField()
     arity = 1
@@ -115,19 +115,19 @@ class OneOf(Func):
         super().__init__(F(path))
         self.k = k
 
-    def as_sql(  # type: ignore[override]  # of no function and no template of Func's
+    def as_sql(  # type: ignore[override]  # without Func's function and template
         self, compiler: Any, connection: Any, **context: Any
     ) -> tuple[str, tuple[Any, ...]]:
         return self.of(*compiler.compile(self.source_expressions[0]))
 
     def of(self, sql: str, params: Sequence[Any] = ()) -> tuple[str, tuple[Any, ...]]:
-        """The condition on the value that ``sql`` with ``params`` gives."""
+        """The condition on the value that ``sql`` with ``params`` returns."""
         return f"hashtext(({sql})::text) & %s = 0", (*params, self.k - 1)
 
 
 @dataclass(frozen=True)
 class Layer:
-    """What a viewset gives to its tiles; see the attributes of TilesMixin."""
+    """What a viewset provides for its tiles. See the attributes of TilesMixin."""
 
     name: str
     serializer: serializers.Serializer[Any]
@@ -151,7 +151,7 @@ class Layer:
         return self._query()
 
     def tile(self, z: int, x: int, y: int) -> tuple[bytes, int]:
-        """The tile, empty where nothing is there, and k where it has one of k features.
+        """The tile, which is empty without features, and k: it has about one of every k features.
 
         Raises TileTimeout.
         """
@@ -160,7 +160,7 @@ class Layer:
         body, count = self._run(*self._statement(query, stored, place, (z, x, y)))
         k = 1
         if self.max_features is not None and count > self.max_features:
-            # Its first rows would be those of one corner of the tile.
+            # The first rows would all be in one corner of the tile.
             k = self._first_sample(query, self.max_features)
         while self.max_features is not None and count > self.max_features:
             query = self._query(box, OneOf("pk", k))
@@ -169,16 +169,16 @@ class Layer:
         return bytes(body), k
 
     def extent(self) -> tuple[float, ...] | None:
-        """xmin, ymin, xmax, ymax in degrees; None where there is nothing.
+        """xmin, ymin, xmax, ymax in degrees. None if there are no rows.
 
-        Of a whole table by its spatial index, else by each row.
+        Uses the spatial index for a whole table, and otherwise reads each row.
         """
         field = self._geometry_field()
         stored = srid.storage(field, self.using)
-        # An annotation is of no model.
+        # An annotation has no model.
         own = getattr(field, "model", None) is self.queryset.model
         whole = own and not self.queryset.query.where and not is_chosen(self.queryset)
-        # Django's index of three dimensions does not order by a distance in two.
+        # Django's index of three dimensions cannot order by a distance in two.
         plane = not stored.geography and getattr(field, "dim", 2) == 2
         box: Any = self._indexed_extent(field, stored.label) if whole and plane else None
         if box is None:
@@ -198,7 +198,7 @@ class Layer:
 
     def _geometry_path(self) -> str:
         name = drawn_name(self.serializer, self.geometry)
-        source: Any = self.serializer.fields[name].source  # of a bound one
+        source: Any = self.serializer.fields[name].source  # of a bound field
         path: str = source.replace(".", "__")
         return path
 
@@ -207,12 +207,12 @@ class Layer:
         if path not in rows.annotations:
             with contextlib.suppress(FieldDoesNotExist):
                 return cast("BaseSpatialField[Any, Any]", rows.get_meta().get_field(path))
-        # The path may add joins.
+        # The path can add joins.
         found = F(path).resolve_expression(rows.clone()).output_field
         return cast("BaseSpatialField[Any, Any]", found)
 
     def _query(self, box: Overlaps | None = None, sample: OneOf | None = None) -> FeatureQuery:
-        """The features of the list; those in the box, and of the sample."""
+        """The features of the list, or those in the box and of the sample."""
         rows, conditions = self.queryset, [one for one in (box, sample) if one]
         if is_chosen(rows):
             query = feature_query(self.serializer, rows, self.geometry, self.fields)
@@ -248,7 +248,7 @@ class Layer:
     def _drawn(
         self, query: FeatureQuery, stored: srid.Storage, place: srid.Place, z: int, limit: str
     ) -> tuple[str, list[Any], str]:
-        """The geometry in EPSG:3857, simplified; the parameters of that; the rows it reads."""
+        """The geometry in EPSG:3857, simplified; its parameters; and the rows that it reads."""
         column = _geometry(query)
         shape = showable(column, stored, place)
         simplify = z < self.simplify_below and "POINT" not in kind(column)
@@ -259,15 +259,15 @@ class Layer:
             shape = f"ST_Transform({shape}, 3857)"
         if not simplify or place.side:
             return shape, params, query.sql
-        # Behind a limit, so that it is transformed once.
+        # Behind a limit, so that it is transformed only once.
         source = f"SELECT rows.*, {shape} AS moved FROM ({query.sql}) rows {limit}"  # noqa: S608
         pixel = 2 * srid.WORLD / 2**z / PIXELS
         return (*simplified(kind(column), "moved", pixel), source)
 
     def _first_sample(self, query: FeatureQuery, most: int) -> int:
-        """The power of two that, by PostgreSQL's estimate, leaves few enough features."""
+        """The power of two that leaves few enough features, according to PostgreSQL's estimate."""
         if sessions.is_restricted(self.using, query.sql):
-            return 2  # an estimate goes by the rows of everybody
+            return 2  # an estimate includes the rows of all users
         (plan,) = self._run(f"EXPLAIN (FORMAT JSON) {query.sql}", query.params)
         rows = (json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]["Plan Rows"]
         k: int = 2 ** max(1, math.ceil(math.log2(max(1, rows) / max(1, most))))
@@ -276,9 +276,9 @@ class Layer:
     def _indexed_extent(
         self, field: BaseSpatialField[Any, Any], label: int
     ) -> tuple[float, ...] | None:
-        """To the precision of the index, and never without a row; None where no index tells."""
+        """To the precision of the index, and never without a row. None if there is no index."""
         quoted = connections[self.using].ops.quote_name
-        column: Any = field.column  # of a model, and so with a name
+        column: Any = field.column  # of a model, so it has a name
         table, column = quoted(field.model._meta.db_table), quoted(column)
         box = self._run(INDEXED_EXTENT, (field.column, table))
         if not box or box[0] is None:
@@ -304,9 +304,9 @@ class Layer:
         return (*least, *most)
 
     def _run(self, sql: str, params: tuple[Any, ...]) -> Any:
-        """The first row, None where there is none.
+        """The first row. None if there is none.
 
-        Statements sent in one message are one transaction to SET LOCAL.
+        Statements that are sent in one message are one transaction, so SET LOCAL applies to all.
         """
         limit = f"SET LOCAL statement_timeout = {self.timeout * 1000}; " if self.timeout else ""
         limit += ONE_PLAN
@@ -321,7 +321,7 @@ class Layer:
 
 
 def _of_those(query: FeatureQuery, box: Overlaps | None, sample: OneOf | None) -> FeatureQuery:
-    """Fewer of the rows of ``query``, chosen after they are: a WHERE among them chooses others."""
+    """Fewer of the rows of ``query``, after they are chosen. A WHERE inside would choose others."""
     conditions = [box.of(_geometry(query).label)] if box else []
     if sample:
         conditions.append(sample.of(query.id.label if query.id else "those.*"))
@@ -332,8 +332,8 @@ def _of_those(query: FeatureQuery, box: Overlaps | None, sample: OneOf | None) -
 
 
 def _geometry(query: FeatureQuery) -> Column:
-    """What is drawn. Raises NotInDatabase."""
-    if query.geometry is None:  # the field is there, and only for writing
+    """The column to draw. Raises NotInDatabase."""
+    if query.geometry is None:  # there is a field, but it is write-only
         raise NotInDatabase(
             "The serializer does not show a geometry.",
             "Name one that it shows in tile_geometry of the view.",

@@ -4,10 +4,10 @@
         queryset = Stop.objects.all()
         serializer_class = StopSerializer
 
-With a router of REST framework it has three more pages: ``stops/tiles/`` is TileJSON
-3.0.0, ``stops/tiles/{z}/{x}/{y}.mvt`` a tile (``.../{y}/`` with a SimpleRouter), and
-``stops/map/`` shows them. Serializer, filters, permissions and throttles are those of the
-list: ``self.action`` is "list", and ``self.list_page`` says which page it is.
+With a router of REST framework, it has three more pages. ``stops/tiles/`` is TileJSON 3.0.0,
+``stops/tiles/{z}/{x}/{y}.mvt`` is a tile (``.../{y}/`` with a SimpleRouter), and ``stops/map/``
+shows them. They have the serializer, filters, permissions, and throttles of the list:
+``self.action`` is "list", and ``self.list_page`` says which page it is.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ from backend.http import caching
 from backend.pages.names import plural
 
 MEDIA_TYPE = "application/vnd.mapbox-vector-tile"
-MOST_ZOOM = 30  # 2 cm a tile; TileJSON 3.0.0 allows no more
+MOST_ZOOM = 30  # 2 cm per tile; the maximum of TileJSON 3.0.0
 PLACEHOLDERS = ("{z}", "{x}", "{y}")
 
 
 class MVTRenderer(BaseRenderer):
-    """Names the format; a tile is answered as it is, so that only errors come here."""
+    """Names the format. A tile is sent as it is, so this renders only errors."""
 
     media_type = MEDIA_TYPE
     format = "mvt"
@@ -57,29 +57,29 @@ class MVTRenderer(BaseRenderer):
 
 
 class TilesMixin(StoredTextMixin, MapMixin):
-    """Adds ``tiles``, ``tile`` and ``map`` to a viewset whose serializer shows a geometry."""
+    """Adds ``tiles``, ``tile``, and ``map`` to a viewset whose serializer shows a geometry."""
 
-    # Name of the layer in a tile; without one the model's.
+    # Name of the layer in a tile. The default is the model's name.
     tile_layer: str | None = None
-    # The serializer's geometry field to draw; without one its own (or first) one.
+    # The serializer's geometry field to draw. The default is its own (or first) one.
     tile_geometry: str | None = None
-    # Which of the serializer's fields a feature has as properties; without it all.
+    # The serializer's fields that are properties of a feature. The default is all.
     tile_fields: tuple[str, ...] | list[str] | None = None
-    # A client magnifies the tiles of the last zoom; those are not simplified.
+    # Clients magnify the tiles of the last zoom, so these are not simplified.
     tile_min_zoom: int = 0
     tile_max_zoom: int = 18
-    # Leaves out of lines and polygons what is smaller than a quarter of a pixel, and
-    # draws whole ones that are as a speck.
+    # Leaves out parts of lines and polygons that are smaller than a quarter of a pixel, and
+    # draws whole ones of that size as a speck.
     tile_simplify: bool = True
-    # Most features of a tile, about one for each 3 x 3 pixels. A tile with more of them
-    # has an even sample, and says so: `X-Tile-Sample: 1/64`. None: all, however many.
+    # The most features in a tile, about one for each 3 x 3 pixels. A tile with more has an even
+    # sample of them, and says so: `X-Tile-Sample: 1/64`. None means all, however many.
     tile_max_features: int | None = 20_000
-    # Seconds that a browser shows a tile without asking again.
+    # Seconds that a browser shows a tile before it asks again.
     tile_max_age: int = 60
 
     @classmethod
     def get_extra_actions(cls) -> list[Callable[..., Any]]:
-        """Without these where no request could be answered; ``manage.py check`` says why."""
+        """Leaves these out if every request for them would fail. ``manage.py check`` says why."""
         actions = super().get_extra_actions()
         if no_tiles(cls) is None:
             return actions
@@ -123,7 +123,7 @@ class TilesMixin(StoredTextMixin, MapMixin):
         pagination_class=None,
     )
     def tile(self, request: Request, z: str, x: str, y: str, **kwargs: Any) -> HttpResponse:
-        """A Mapbox vector tile; 204 where nothing is, 400 where no tile can be."""
+        """A Mapbox vector tile; 204 if the tile is empty, 400 if it cannot exist."""
         body, sample = self.get_tile_layer().tile(*self._address(z, x, y))
         if not body:
             response = HttpResponse(status=204)
@@ -140,7 +140,7 @@ class TilesMixin(StoredTextMixin, MapMixin):
 
     @classmethod
     def path_parameter_schemas(cls) -> dict[str, dict[str, Any]]:
-        """For the OpenAPI document: what the parts of a tile's URL may be."""
+        """For the OpenAPI document: the valid parts of a tile's URL."""
         deepest = min(cls.tile_max_zoom, MOST_ZOOM)
         across = {"type": "integer", "minimum": 0, "maximum": 2**deepest - 1}
         zoom = {"type": "integer", "minimum": cls.tile_min_zoom, "maximum": deepest}
@@ -151,7 +151,7 @@ class TilesMixin(StoredTextMixin, MapMixin):
         }
 
     def drawn_field(self, serializer: Serializer[Any]) -> str | None:
-        """The geometry's field, for the pages that draw it: ``?fields=`` does not leave it out."""
+        """The field of the geometry, for pages that draw it. ``?fields=`` does not remove it."""
         if self.list_page is None:
             return None
         return geometry_name(serializer, self.tile_geometry)
@@ -199,11 +199,11 @@ class TilesMixin(StoredTextMixin, MapMixin):
         return url
 
     def _let_cache(self, response: HttpResponse) -> None:
-        """A browser may keep it; a shared cache not, for who knows what chose the rows."""
+        """Lets browsers keep it, but not shared caches, because the rows can depend on anything."""
         caching.guard(self.request, response, {"private": True, "max_age": self.tile_max_age})
 
 
-# What drf-yasg's decorator would say, for projects that have it.
+# The same as drf-yasg's decorator would set, for projects that have it.
 TilesMixin.tile._swagger_auto_schema = {  # type: ignore[attr-defined]  # its mark
     "responses": {
         200: f"A Mapbox vector tile, {MEDIA_TYPE}",

@@ -1,4 +1,4 @@
-"""SQL that writes dates, times and durations as Python and REST framework do."""
+"""SQL that writes dates, times, and durations as Python and REST framework do."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import datetime
 import zoneinfo
 from dataclasses import dataclass
 
-# What psycopg makes of infinity: the last and the first there is in Python.
+# What psycopg turns infinity into: the last and the first value of Python.
 LAST_DAY, FIRST_DAY = "9999-12-31", "0001-01-01"
 LAST, FIRST = f"{LAST_DAY}T23:59:59.999999", f"{FIRST_DAY}T00:00:00"
 
 
 class UnknownZoneError(ValueError):
-    """A time zone that PostgreSQL cannot be told."""
+    """PostgreSQL has no way to express this time zone."""
 
 
 @dataclass(frozen=True)
 class Moment:
-    """``text`` in ISO 8601, and ``moment``, the timestamp with time zone; None where no zone is.
+    """``text`` in ISO 8601, and ``moment``, the timestamp with time zone. None without a zone.
 
-    ``moment`` is NULL in years that no reader has: GDAL refuses the file for one of them.
+    ``moment`` is NULL in years that readers do not support, because GDAL refuses such a file.
     """
 
     text: str
@@ -28,7 +28,7 @@ class Moment:
 
 
 def aware(ref: str, zone: datetime.tzinfo | None) -> Moment:
-    """A timestamp with time zone, shown in ``zone``; without offset where there is none.
+    """A timestamp with time zone, shown in ``zone``. It has no offset if ``zone`` is None.
 
     Raises UnknownZoneError.
     """
@@ -44,16 +44,16 @@ def aware(ref: str, zone: datetime.tzinfo | None) -> Moment:
 
 
 def without_zone(ref: str, zone: datetime.tzinfo | None) -> Moment:
-    """A timestamp without time zone, that is one of ``zone``, if any. Raises UnknownZoneError."""
+    """A timestamp without time zone, which is one of ``zone``, if any. Raises UnknownZoneError."""
     if zone is None:
         return Moment(_in_years(ref, _isoformat(ref, ref, "''"), LAST, FIRST), None)
     name, offset = _in_sql(zone), _constant_offset(zone)
     ends = f"WHEN 'infinity' THEN timestamp '{LAST}' WHEN '-infinity' THEN timestamp '{FIRST}'"
-    ref = f"(CASE {ref} {ends} ELSE {ref} END)"  # which have a local time in Python
+    ref = f"(CASE {ref} {ends} ELSE {ref} END)"  # infinity has a local time in Python
     moment = f"({ref} AT TIME ZONE {name})"
     if offset is None:
-        # Of an hour that comes twice, when a summer ends, Python takes the first one, and
-        # PostgreSQL the second. It is of the offset of the day before, if that leads back here.
+        # Of an hour that occurs twice, at the end of summer time, Python uses the first, and
+        # PostgreSQL the second. The first has the offset of the day before, if that leads back.
         day_before = f"({moment} - interval '1 day')"
         before = f"(({day_before} AT TIME ZONE {name}) - ({day_before} AT TIME ZONE 'UTC'))"
         first = f"(({ref} - {before}) AT TIME ZONE 'UTC')"
@@ -64,7 +64,7 @@ def without_zone(ref: str, zone: datetime.tzinfo | None) -> Moment:
 
 
 def either(ref: str, zone: datetime.tzinfo | None, of_local: datetime.tzinfo | None) -> Moment:
-    """``aware`` or ``without_zone``, as the value turns out to be. Raises UnknownZoneError."""
+    """``aware`` or ``without_zone``, depending on the value. Raises UnknownZoneError."""
     with_zone = aware(f"{ref}::timestamptz", zone)
     without = without_zone(f"{ref}::timestamp", of_local)
     is_aware = f"pg_typeof({ref}) = 'timestamptz'::regtype"
@@ -76,7 +76,7 @@ def either(ref: str, zone: datetime.tzinfo | None, of_local: datetime.tzinfo | N
 
 
 def moved(moment: str, zone: datetime.tzinfo | None) -> Moment:
-    """``aware`` of a long expression, which is computed once. Raises UnknownZoneError."""
+    """``aware`` for a long expression, which is computed only once. Raises UnknownZoneError."""
     shown = aware("moment", zone)
     once = f"FROM (SELECT {moment} AS moment OFFSET 0) once"
     return Moment(
@@ -94,7 +94,7 @@ def time(ref: str) -> str:
 
 
 def duration(ref: str) -> str:
-    """Django's ``duration_string`` of what psycopg makes: years of 365 days, months of 30."""
+    """Django's ``duration_string`` of psycopg's value: years of 365 days, months of 30."""
     days = f"extract(year FROM {ref}) * 365 + extract(month FROM {ref}) * 30"
     days = f"({days} + extract(day FROM {ref}))"
     rest = f"extract(hour FROM {ref}) * 3600 + extract(minute FROM {ref}) * 60"
@@ -106,7 +106,7 @@ def duration(ref: str) -> str:
 
 
 def _in_years(ref: str, text: str, last: str, first: str) -> str:
-    """``text`` of the years 1 to 9999; what lies beyond, Python has not, as PostgreSQL says it."""
+    """``text`` for the years 1 to 9999. Python has no others, so PostgreSQL writes them."""
     ends = f"WHEN 'infinity' THEN '{last}' WHEN '-infinity' THEN '{first}' ELSE {ref}::text END"
     return (
         f"CASE WHEN {ref} >= '0001-01-01' AND {ref} < '10000-01-01' THEN {text} "
@@ -115,11 +115,11 @@ def _in_years(ref: str, text: str, last: str, first: str) -> str:
 
 
 def _end(text: str, zone: datetime.tzinfo | None) -> str:
-    """The last or the first moment there is in Python as it is shown in ``zone``."""
+    """The last or the first moment of Python, as it is shown in ``zone``."""
     if zone is None:
         return text
     moment = datetime.datetime.fromisoformat(text).replace(tzinfo=datetime.UTC)
-    # East of it the last one has no local time, and west of it the first.
+    # East of UTC, the last one has no local time, and west of it, the first.
     with contextlib.suppress(OverflowError):
         moment = moment.astimezone(zone)
     return moment.isoformat().replace("+00:00", "Z")
@@ -145,7 +145,7 @@ def _in_sql(zone: datetime.tzinfo) -> str:
 
 
 def _constant_offset(zone: datetime.tzinfo) -> str | None:
-    """As text of SQL; None where it changes over the year, or did over the years."""
+    """As SQL text. None if it changes over the year, or did over the years."""
     if zone is datetime.UTC or str(zone) == "UTC":
         return "'Z'"
     fixed = zone.utcoffset(None)
@@ -172,5 +172,5 @@ def _offset(interval: str) -> str:
 
 
 def _to_microseconds(ref: str, whole: str, exact: str) -> str:
-    """Python writes six digits of a second or none; to_char is slower than the cast to text."""
+    """Python writes six digits of a second, or none. to_char is slower than the cast to text."""
     return f"CASE WHEN date_trunc('second', {ref}) = {ref} THEN {whole} ELSE {exact} END"

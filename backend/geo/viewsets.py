@@ -30,19 +30,19 @@ class SpatialMixin(
     Wgs84Mixin,
     SparseFieldsMixin,
 ):
-    """Streams, vector tiles and their map, spatial filters, sparse fields, WGS 84, 304.
+    """Streams, vector tiles and their map, spatial filters, sparse fields, WGS 84, and 304.
 
-    Stands before the viewset's class. Each of its parts can be taken alone instead; their
-    attributes are those of the viewset: see the classes above.
+    Put it before the viewset's class. You can also use each of its parts alone. The viewset has
+    the attributes of all of them: see the classes above.
     """
 
     def shows_columns(self) -> bool:
-        """As ConditionalMixin asks it: no code of the team's adds to the answer."""
+        """For ConditionalMixin: whether the team's code adds nothing to the response."""
         return shows_columns(self)
 
     def get_object(self) -> Any:
-        """As REST framework's; where the model's key is composite, by the id that the list shows:
-        ``["Main Street", "12"]``. Raises Http404."""
+        """Like REST framework's. If the model's key is composite, it accepts the id that the list
+        shows: ``["Main Street", "12"]``. Raises Http404."""
         name = self.lookup_url_kwarg or self.lookup_field
         model = self.get_queryset().model
         if self.lookup_field == "pk" and is_composite(model._meta.pk):

@@ -1,7 +1,7 @@
-"""Longitude and latitude (WGS 84) in answers and requests, whatever the table stores.
+"""Longitude and latitude (WGS 84) in responses and requests, whatever the table stores.
 
-GeoJSON has no other coordinates (RFC 7946, section 4), and no place to say that it has: GDAL,
-QGIS, GeoPandas and every map read a table in feet as degrees.
+GeoJSON has no other coordinates (RFC 7946, section 4), and no place to declare others. GDAL, QGIS,
+GeoPandas, and every map would read a table in feet as degrees.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ else:
 
 
 class Wgs84Mixin(_View):
-    """Shows and takes geometries in WGS 84; put it before the viewset's class.
+    """Shows and accepts geometries in WGS 84. Put it before the viewset's class.
 
-    It is of each GeometryField of the serializer that has no ``transform`` of its own. Tables
+    It applies to each GeometryField of the serializer that has no ``transform`` of its own. Tables
     without a coordinate system (SRID 0) are left alone. ``wgs84 = False`` shows what is stored.
     """
 
@@ -47,7 +47,7 @@ class Wgs84Mixin(_View):
 
 
 def show_degrees(serializer: BaseSerializer[Any], above: tuple[type, ...] = ()) -> None:
-    """Let the geometries of this one serializer, and of those in it, be in WGS 84."""
+    """Use WGS 84 for the geometries of this one serializer, and of those nested in it."""
     serializer = getattr(serializer, "child", serializer)
     if type(serializer) in above:  # it nests itself
         return
@@ -60,7 +60,7 @@ def show_degrees(serializer: BaseSerializer[Any], above: tuple[type, ...] = ()) 
 
 
 def _shown_as_box(serializer: BaseSerializer[Any]) -> tuple[str | None, ...]:
-    """The fields that a feature's ``bbox`` is made of, from the value itself."""
+    """The fields whose values a feature's ``bbox`` is made from directly."""
     if not isinstance(serializer, GeoFeatureModelSerializer):
         return ()
     meta = serializer.Meta
@@ -74,7 +74,7 @@ def _show(field: GeometryField, *, as_box: bool) -> None:
     srid = getattr(column, "srid", None)
     if srid is not None and (srid <= 0 or srid == WGS84):
         return
-    # For the database, which writes streams; and for what is sent without an SRID.
+    # For the database, which writes streams, and for geometries that are sent without an SRID.
     field.transform, field.in_degrees = WGS84, True
     model = getattr(column, "model", None) or _model(field)
     using = router.db_for_read(model) if model else DEFAULT_DB_ALIAS
@@ -86,7 +86,7 @@ def _show(field: GeometryField, *, as_box: bool) -> None:
 
 
 def _column(field: GeometryField) -> Any:
-    """The column that the value is of, also of a related object; None of an annotation."""
+    """The column of the value, also of a related object. None for an annotation."""
     model: Any = _model(field)
     found: Any = None
     for step in field.source_attrs if model else ():
@@ -99,12 +99,12 @@ def _column(field: GeometryField) -> Any:
 
 
 def _model(field: GeometryField) -> type[models.Model] | None:
-    """None of a serializer that is of no model."""
+    """None if the serializer has no model."""
     return getattr(getattr(field.parent, "Meta", None), "model", None)
 
 
 def _degrees(using: str, srid: int | None, geometry: GEOSGeometry) -> Degrees | None:
-    """The way to WGS 84; None where the geometry is there, or nobody says where it is."""
+    """The conversion to WGS 84. None if it is not needed, or if the system is unknown."""
     given = geometry.srid or srid
     return None if given in (None, WGS84) else degrees_of(using, given)
 

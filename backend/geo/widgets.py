@@ -1,8 +1,8 @@
-"""GeoDjango's map widgets for forms and the admin, without the hosts that they load from.
+"""GeoDjango's map widgets for forms and the admin, without the other hosts that they load from.
 
-``install`` changes the classes where they live, so that a team changes nothing: a plain
-``ModelAdmin``, a ``GISModelAdmin`` and a form of a team's own all use ``OpenLayersWidget`` or
-``OSMWidget``. A subclass keeps what it sets by itself.
+``install`` changes the classes themselves, so that a team changes nothing: a plain ``ModelAdmin``,
+a ``GISModelAdmin``, and a team's own form all use ``OpenLayersWidget`` or ``OSMWidget``. A subclass
+keeps what it sets itself.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ logger = logging.getLogger("backend.geo")
 
 CDN = "https://cdn.jsdelivr.net/npm/ol@"
 SCRIPT = Path(gis.__file__).parent / "static/gis/js/OLMapWidget.js"
-# The script that map-widget.js builds on, by its sha256. In a release where it reads otherwise
-# the widget may be made in another way, and is left alone.
+# The script that map-widget.js builds on, by its sha256. In a release with another script, the
+# widget may work differently, so it is left alone.
 KNOWN = "25d649b57e043ffa6986c8f1b3b12765d7c718cd6ce59b27d4c437f090d4d094"
 TEMPLATE = "backend/map_widget.html"
-# OSMWidget's longitude, latitude and zoom where a team sets none. They stay on the class, for
-# templates of a team's own that extend Django's.
+# OSMWidget's longitude, latitude, and zoom if a team sets none. They stay on the class, for a
+# team's own templates that extend Django's.
 DJANGOS_PLACE = (5, 47, 12)
-# Rows that an empty map of the admin begins at: enough to see where a team works, few enough to
-# read whatever their shapes are.
+# Rows that an empty map of the admin begins at: enough to see where a team works, and few enough to
+# read, whatever their shapes are.
 LATEST = 50
 
 
 def install() -> None:
-    """Let the widgets use the OpenLayers of the image, and no tile server."""
+    """Let the widgets use the image's OpenLayers, and no tile server."""
     if hashlib.sha256(SCRIPT.read_bytes()).hexdigest() != KNOWN:
         logger.warning(
             "The maps in forms load from other hosts: %s is not the version that the image knows.",
@@ -62,9 +62,9 @@ def install() -> None:
 
 
 def _tell_rows_to_widgets() -> None:
-    """Let the widgets of the admin know the rows that its user sees: a map begins there."""
+    """Let the admin's widgets know the rows that the user sees, because a map begins there."""
     from django.contrib.admin.options import BaseModelAdmin  # needs the registry of apps
-    from django.contrib.gis.admin.options import GeoModelAdminMixin  # asks no other for a geometry
+    from django.contrib.gis.admin.options import GeoModelAdminMixin  # no super() for a geometry
 
     for admin in (BaseModelAdmin, GeoModelAdminMixin):
         setattr(admin, "formfield_for_dbfield", _with_rows(admin.formfield_for_dbfield))  # noqa: B010
@@ -83,7 +83,7 @@ def _with_rows(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class _Extent:
-    """Asks the database only once a map without a place needs it, and once for all of a page."""
+    """Queries the database only if a map without a place needs it, and once for a whole page."""
 
     do_not_call_in_templates = True
 
@@ -98,19 +98,19 @@ class _Extent:
 
 
 def latest_extent(rows: QuerySet[Any], field: BaseSpatialField[Any, Any]) -> str:
-    """West, south, east and north of the latest rows, in degrees; empty where there are none."""
-    # PostGIS makes an envelope of curves too, which GEOS cannot read. A geography has no envelope.
+    """West, south, east, and north of the latest rows, in degrees. Empty if there are none."""
+    # PostGIS can make an envelope of curves, which GEOS cannot read. A geography has no envelope.
     shape = F(field.name) if field.geography else Envelope(field.name)
     query = rows.query
     if query.is_sliced or query.combinator or query.distinct_fields:
-        return ""  # which take no other order
-    # Those without a place are left out here: the table may have millions of them.
+        return ""  # these do not accept another order
+    # Rows without a place are left out here, because the table may have millions of them.
     shapes = rows.order_by("-pk").values_list(shape, flat=True)[:LATEST]
     boxes = [Polygon.from_bbox(each.extent) for each in shapes if each and not each.empty]
-    system = max(field.srid, 0) or srid.WGS84  # without one they are taken for degrees
+    system = max(field.srid, 0) or srid.WGS84  # without one, they count as degrees
     box = None
     if boxes:
-        # The system may be one that the database does not know. The form works without a place.
+        # The database may not know the system. The form works without a place.
         with contextlib.suppress(ImproperlyConfigured):
             box = srid.lonlat(rows.db, system, MultiPolygon(boxes).extent)
     return ",".join(f"{degrees:.6f}" for degrees in box or ())
@@ -124,9 +124,9 @@ def place_attributes(
 ) -> SafeString | str:
     """``data-lon``, ``data-lat`` and ``data-zoom``, or ``data-extent``: where a map begins.
 
-    A place of the team's choice, else where the latest rows are, else nothing: the world. Django's
-    own place is one in France. Widgets other than OSMWidget have none: a template then gives empty
-    strings.
+    The map begins at a place that the team has set, otherwise at the latest rows, and otherwise
+    shows the world. Django's own place is in France. Widgets other than OSMWidget have no place,
+    and a template then passes empty strings.
     """
     place = (lon, lat, zoom)
     if place == DJANGOS_PLACE or None in place or "" in place:

@@ -1,10 +1,10 @@
 """From WKB to GeoJSON, with the numbers that GDAL and Python's ``json`` would write.
 
-djangorestframework-gis lets GDAL write a geometry, and Python read and write it again.
-GDAL writes fifteen decimals and trims what looks like noise
-(``OGR_json_double_with_precision_to_string`` and ``intelliround`` in GDAL 3.12); what
-Python reads from that is mostly the coordinate itself, and then its shortest form can be
-written at once. For the few other numbers of a document GDAL is asked, once.
+djangorestframework-gis lets GDAL write a geometry, and Python read and write it again. GDAL writes
+fifteen decimals and trims what looks like noise (``OGR_json_double_with_precision_to_string`` and
+``intelliround`` in GDAL 3.12). What Python reads from that is mostly the coordinate itself. Then,
+its shortest form can be written directly. GDAL is asked only for the few other numbers of a
+document, and only once.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _SEVEN_DECIMALS = re.compile(rb"-?\d+\.\d{7}[\de+-]*")
 _SIXTEEN_DECIMALS = re.compile(rb"-?\d+\.\d{16}[\de+-]*")
 
 
-# WKB, decimals to round to or None, with a bbox or without, the way to WGS 84 or None.
+# WKB, decimals to round to or None, whether with a bbox, and the conversion to WGS 84 or None.
 Source = tuple[bytes, int | None, bool, Degrees | None]
 
 
@@ -54,19 +54,19 @@ class NotWritableError(Exception):
 
 
 def of(geometry: GEOSGeometry) -> bytes | None:
-    """The WKB or EWKB of a geometry that ``texts`` can write, None for all others:
+    """The WKB or EWKB of a geometry that ``texts`` can write. None for all others:
 
-    empty points, collections, curves, and what has a measure.
+    empty points, collections, curves, and geometries with a measure.
     """
     if (data := unread(geometry)) is not None:
         _, kind = _HEADER.unpack_from(data)
         return data if kind & ~_Z & ~_SRID in _NAMES else None
     if isinstance(geometry, Point) and geometry.empty:
-        # WKB has no empty point, only one of two NaN.
+        # WKB has no empty point, only one with two NaN values.
         return None
     writer = getattr(_thread, "writer", None)
     if writer is None:
-        # The third dimension is written where there is one: geometry.wkb would ask first.
+        # It writes the third dimension if there is one. geometry.wkb would check first.
         writer = _thread.writer = WKBWriter(dim=3)
         writer.byteorder = 1
     data = bytes(writer.write(geometry))
@@ -77,12 +77,12 @@ def of(geometry: GEOSGeometry) -> bytes | None:
 def stock(
     data: bytes, precision: int | None, bbox: bool, degrees: Degrees | None
 ) -> dict[str, Any]:
-    """What djangorestframework-gis makes of a geometry that it gets as WKB."""
+    """What djangorestframework-gis makes of a geometry in WKB."""
     geometry = GEOSGeometry(memoryview(data))
     if degrees is not None:
         geometry = degrees.geometry(geometry)
     text = geometry.geojson
-    # GDAL writes nothing of a MultiPoint that has an empty point.
+    # GDAL writes nothing for a MultiPoint with an empty point.
     result: dict[str, Any]
     result = json.loads(text) if text else {"type": geometry.geom_type, "coordinates": []}
     if precision is not None:
@@ -111,7 +111,7 @@ def _stock_text(source: Source) -> bytes:
 
 
 class _Shape:
-    """How the points of a geometry belong together: their counts, nested as its rings are."""
+    """How the points of a geometry belong together: their counts, nested like its rings."""
 
     def __init__(self, index: int, data: bytes) -> None:
         self.index = index
@@ -147,14 +147,14 @@ class _Shape:
 
     def _line(self, count: int) -> int:
         if count < 2:
-            raise NotWritableError  # GEOS says what is wrong with it
+            raise NotWritableError  # GEOS reports what is wrong with it
         return self._points(count)
 
     def _ring(self, count: int) -> int:
         size = self.dimension * 8
         self._points(count)
         ring = self.numbers[-1]
-        # In two dimensions, as GEOS looks at it.
+        # In two dimensions, as GEOS compares them.
         if count < 4 or ring[:16] != ring[-size:][:16]:
             raise NotWritableError
         return count
@@ -175,7 +175,7 @@ def _write(
     precision: int | None,
     degrees: Degrees | None,
 ) -> None:
-    """Put the text of each shape where it belongs; leave those that Python must write."""
+    """Put the text of each shape in its place. Leave out those that Python must write."""
     numbers = array("d")
     numbers.frombytes(b"".join(part for shape in shapes for part in shape.numbers))
     values = numbers.tolist()
@@ -220,19 +220,19 @@ def _dealt(counts: int | list[Any], points: Iterator[tuple[Any, ...]]) -> list[A
     return [_dealt(count, points) for count in counts]
 
 
-# The places of numbers in a text.
+# The positions of numbers in a text.
 Spans = list[tuple[int, int]]
 
 
 def _doubtful(axes: list[list[float]]) -> Callable[[bytes], Spans]:
-    """What finds the numbers that GDAL may write otherwise than in their shortest form.
+    """A function that finds the numbers that GDAL may not write in their shortest form.
 
-    GDAL writes ``%.15f``. It drops the last digit after five 0s, the last eight digits when the
-    7th and 8th decimals and those up to the 13th are 0 (up to the 10th for large numbers),
-    and does the same with 9s, rounding up. Of a number below 1000 it drops noise only, if that has
-    at most nine decimals; else its shortest form shows four 0s or 9s in a row. Of a number below
-    10^8 it drops noise only, if that has at most six decimals. From 8 on, two doubles are further
-    apart than the 15th decimal; below, a shortest form of up to 15 decimals is written in full.
+    GDAL writes ``%.15f``. It drops the last digit after five 0s. It drops the last eight digits if
+    the 7th and 8th decimals and those up to the 13th are 0 (up to the 10th for large numbers). It
+    does the same with 9s, rounding up. Below 1000, a number with at most nine decimals loses only
+    noise. Any other that loses digits has four 0s or 9s in a row in its shortest form. Below 10^8,
+    a number with at most six decimals loses only noise. From 8 on, two doubles are further apart
+    than the 15th decimal. Below 8, a shortest form of up to 15 decimals is written in full.
     """
     limits = [(min(axis), max(axis)) for axis in axes]
     if all(low > -1000 and high < 1000 for low, high in limits):
@@ -249,7 +249,7 @@ def _matches(pattern: re.Pattern[bytes]) -> Callable[[bytes], Spans]:
 
 
 def _runs(text: bytes) -> Spans:
-    """Numbers with four 0s or four 9s in a row. Few have them: this looks at nothing else."""
+    """Numbers with four 0s or four 9s in a row. Few have them, and only these are examined."""
     spans = set()
     for run in (b"0000", b"9999"):
         position = text.find(run)
@@ -267,7 +267,7 @@ def _long_or_runs(text: bytes) -> Spans:
 
 
 def _read_back(texts: list[bytes], doubtful: Callable[[bytes], Spans]) -> list[bytes]:
-    """The texts with that which Python reads from what GDAL writes of each doubtful number."""
+    """The texts with each doubtful number as Python reads it from GDAL's output."""
     places = [doubtful(text) for text in texts]
     numbers = {
         text[start:end]: None
@@ -300,8 +300,8 @@ def _replaced(text: bytes, spans: Spans, instead: dict[bytes, bytes]) -> bytes:
 
 
 def _is_foreign(text: bytes) -> bool:
-    """Whether Python writes a number of it otherwise: the very small and large; and NaN."""
-    # One letter is looked for many times faster than a word.
+    """Whether Python writes a number in it differently: very small or large ones, and NaN."""
+    # Searching for one letter is many times faster than searching for a word.
     if b"e" in text or b"n" in text:
         return True
     return b"0.0000" in text and any(sign + b"0.0000" in text for sign in (b"[", b",", b"-"))

@@ -14,7 +14,8 @@ features       fixes for djangorestframework-gis; geometry_input, what clients s
 Behind them:
 
 sql            what a serializer shows of a queryset, as one SELECT; expressions, its columns
-copying        COPY out of PostgreSQL, in pieces; flatgeobuf
+formats        what a stream's file looks like; flatgeobuf, the binary one
+copying        COPY out of PostgreSQL, in pieces
 tile_sql       one statement per tile; tile_geometry, what it draws
 srid           the coordinates that a column really stores; area_of_use, where they are valid
 spatial_values the coordinates in a query

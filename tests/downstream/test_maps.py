@@ -220,7 +220,7 @@ def test_place_is_typed_without_a_mouse(form: Open, project: Project):
     page.keyboard.type("Portland")
     page.keyboard.press("Enter")
     problem = page.locator(".geometry-problem")
-    assert "This is no Point" in problem.inner_text()
+    assert "This is not a valid Point" in problem.inner_text()
     drawing.text.fill("45.52, -122.68")  # latitude first, as phones show it
     page.keyboard.press("Enter")
     assert problem.inner_text() == ""
@@ -241,7 +241,7 @@ def test_text_that_is_no_place_keeps_the_form_from_being_saved(
     for typed in ("Portland", "LINESTRING(1 2, 3 4)", "POINT(45.5 -122.6)"):
         drawing.text.fill(typed)
         page.get_by_role("button", name="Save", exact=True).click()
-        assert "This is no Point" in page.locator(".geometry-problem").inner_text()
+        assert "This is not a valid Point" in page.locator(".geometry-problem").inner_text()
         assert focused(page, drawing.text)
         assert drawing.text.input_value() == typed
     window.picture("admin-no-place")

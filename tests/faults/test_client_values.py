@@ -475,5 +475,5 @@ def test_a_new_password_in_the_file_is_used_without_a_restart(
     assert api.get("/places.geojson").status_code == 200
     until(lambda: ready(api)["status"] == "ready", "ready again")
     logs = api.logs()
-    assert re.search("login was read again", logs)
+    assert re.search("credentials have changed, and were read again", logs)
     assert "rotated-6f1d" not in logs

@@ -550,7 +550,7 @@ def test_position_by_a_key_that_is_not_shown_is_a_parameter_that_is_not_known(ac
     assert access.get("/plain/nicks/?limit=2&page_after=30").json()["results"] == first
     answer = access.get("/nicks/?limit=2&page_after=30")
     assert answer.status_code == 400
-    assert "not known" in answer.json()["page_after"]
+    assert "is unknown" in answer.json()["page_after"]
     assert "page_before" not in answer.text
     document = access.get("/swagger.json").json()["paths"]
     for path, is_shown in (("/nicks/", False), ("/plain/nicks/", False), ("/blurred/", True)):

@@ -202,4 +202,4 @@ def test_address_that_this_container_has_not_stops_the_start(containers: Contain
     done = containers.run("--bind", "[::1]:8000", options=no_ipv6)
     assert done.returncode == 1
     place = "The server cannot listen: connection to ('::1', 8000) failed"
-    assert_two_lines(done.stderr, place, "Cannot assign requested address", "bind to 0.0.0.0")
+    assert_two_lines(done.stderr, place, "Cannot assign requested address", "Bind to 0.0.0.0")

@@ -1,15 +1,15 @@
-"""What the OpenAPI document says of any team's views, so that it is true of their answers.
+"""The OpenAPI document of any team's views, which is true of their responses.
 
-serializers  what is sent, what is changed and what is answered, told apart
-fields       limits of values that drf-yasg leaves out
-filters      types of django-filter's parameters
-parameters   what other filters and paginators describe, in the words of Swagger 2.0
-words        summaries, and descriptions of columns
-answers      the answers that refuse, and which operation has which
-logins       who may ask
-once         warnings about a team's code that cannot be asked
-generator    the document itself, with one operation's failure left to that operation
+serializers      separate definitions for bodies, changes, and responses
+fields           limits of values that drf-yasg leaves out
+filters          types of django-filter's parameters
+filter_schemas   the same parameters for REST framework's own schema
+parameters       parameters of other filters and of paginators, in Swagger 2.0
+descriptions     summaries, and descriptions of columns
+error_responses  error responses, and which operations have them
+logins           which operations need a login
+omissions        warnings about a team's code that raises
+generator        the document itself; if an operation fails, the others stay
 
-``backend.openapi.inspectors`` adds what is spatial, and puts it together for drf-yasg.
-Nothing here is imported before somebody asks for the document.
+``backend.openapi.inspectors`` adds spatial data, and puts everything together for drf-yasg.
 """

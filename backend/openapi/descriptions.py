@@ -1,4 +1,4 @@
-"""Sentences for people: what an operation does, what a column holds."""
+"""Sentences for people: what an operation does, and what a column contains."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Column: TypeAlias = Field[Any, Any] | ForeignObjectRel
 
-# By the action's name; a viewset's own have a docstring.
+# By name of the action. A viewset's own actions have docstrings.
 SUMMARIES = {
     "list": "List {many}",
     "create": "Create {one}",
@@ -29,15 +29,15 @@ SUMMARIES = {
 LONGEST_SUMMARY = 120  # https://spec.openapis.org/oas/v2.0.html#operation-object
 
 
-# Beyond it a limit is a guard of a library's, such as the one of django-filter that no client
-# sends a number of a thousand digits; nobody learns from it what a column holds.
+# A larger limit is a library's safeguard, such as django-filter's against a number of a thousand
+# digits. It says nothing about the column.
 NO_LIMIT = 1e50
 
 
 class DescriptionInspector(FieldInspector):
-    """The comment of a field's column, where neither serializer nor model have a help text.
+    """The comment of a field's column, if neither the serializer nor the model has a help text.
 
-    Stands before all others, so that it sees what any of them made.
+    It comes before all other inspectors, so that it sees the result of each.
     """
 
     def field_to_swagger_object(self, field: Any, *args: Any, **kwargs: Any) -> Any:
@@ -56,7 +56,7 @@ class DescriptionInspector(FieldInspector):
 
 
 def joined(*sentences: str) -> str:
-    """Those that say something new, each with its full stop."""
+    """The sentences that say something new, each with its period."""
     text = ""
     for each in filter(None, (sentence.strip() for sentence in sentences)):
         if each not in text:
@@ -65,13 +65,13 @@ def joined(*sentences: str) -> str:
 
 
 def of_column(column: Column | None) -> str:
-    """What the model says of a column: its help text, or else its comment in the database."""
+    """The model's description of a column: its help text, or else its comment in the database."""
     told = getattr(column, "help_text", "") or getattr(column, "db_comment", "")
     return str(told or "")
 
 
 def of_path(model: type[Model] | None, path: str) -> Column | None:
-    """The column that a filter's ``field_name`` leads to, over relations where it has any."""
+    """The column that a filter's ``field_name`` leads to, across relations if it has any."""
     column: Column | None = None
     for part in path.split("__"):
         try:
@@ -83,7 +83,7 @@ def of_path(model: type[Model] | None, path: str) -> Column | None:
 
 
 def summarized(view: Any, model: type[Model] | None, description: str) -> tuple[str | None, str]:
-    """A line that tells an operation from the view's others, and what more there is to say."""
+    """A line that distinguishes an operation from the view's others, and the rest of the text."""
     action = getattr(view, "action", None)
     if action in SUMMARIES and model is not None:
         one, many = model._meta.verbose_name, plural(model)

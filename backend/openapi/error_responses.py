@@ -1,4 +1,4 @@
-"""The answers of an operation that refuse, which every view of REST framework has."""
+"""The error responses of an operation, which every view of REST framework has."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WITH_BODY = ("POST", "PUT", "PATCH")
 
 
 class ResponseRef(openapi._Ref):
-    """An answer that stands in the document once, for all operations that have it."""
+    """A response that the document has once, for all operations that share it."""
 
     SCOPE = "responses"
 
@@ -41,9 +41,9 @@ class ResponseRef(openapi._Ref):
 
 
 def refusals(view: Any, method: str, components: openapi.ReferenceResolver) -> dict[str, Any]:
-    """By status, what else than success ``method`` may be answered with.
+    """The error responses of ``method``, by status.
 
-    Their schema is left out where the view handles exceptions in its own way.
+    They have no schema if the view handles exceptions in its own way.
     """
     described = _handler(view) in (exception_handler, views.exception_handler)
     found = {}
@@ -71,7 +71,7 @@ def _refusal(status: int, components: openapi.ReferenceResolver | None) -> opena
 def _statuses(view: Any, method: str) -> Iterator[int]:
     yield 400
     if view.get_authenticators():
-        # By REST framework's rule: 401 where the first way to log in says how to.
+        # REST framework's rule: 401 if the first authenticator has a WWW-Authenticate header.
         yield 401 if view.get_authenticate_header(view.request) else 403
     if view.get_permissions():
         yield 403

@@ -1,4 +1,4 @@
-"""Values of plain fields: what REST framework takes and drf-yasg does not say."""
+"""Values of plain fields: the rules of REST framework that drf-yasg leaves out."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from rest_framework_gis.fields import GeometryField
 
 NOT_BLANK = r"\S"
 ANYTHING = (serializers.ReadOnlyField, serializers.JSONField)
-# A nested serializer's members have rules of their own; a geometry's sizes are those of its type.
+# A nested serializer's members have rules of their own. A geometry's sizes depend on its type.
 HAVE_NO_RULES = (
     serializers.BaseSerializer,
     GeometryField,
     serializers.SerializerMethodField,
 )
-# Rules for what is sent. What is stored may be older than they are, or came another way.
+# Rules for request bodies. Stored values can be older than the rules, or come from elsewhere.
 RULES = (
     *("minLength", "maxLength", "pattern"),
     *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
     *("minItems", "maxItems", "uniqueItems"),
 )
 MEMBERS = ("items", "additionalProperties")
-# What pages and streams write where JSON has no number. OpenAPI 2.0 has no words for either of two
-# types, so that this is a word of ours, as x-nullable is one of its users'.
+# Pages and streams write these for numbers that JSON does not have. OpenAPI 2.0 cannot describe a
+# value of one of two types, so x-not-finite is our own extension, like the common x-nullable.
 NOT_FINITE = ("NaN", "Infinity", "-Infinity")
 
 
 class PlainFieldInspector(SimpleFieldInspector):
-    """Adds the digits of decimals, and that a text of blanks is no text."""
+    """Adds the digits of decimals, and that a text of only blanks is not valid."""
 
     def field_to_swagger_object(
         self, field: Any, swagger_object_type: type, use_references: bool, **kwargs: Any
@@ -57,9 +57,9 @@ class PlainFieldInspector(SimpleFieldInspector):
 
 
 class ComputedFieldInspector(FieldInspector):
-    """What is answered as it is: any value, unless a column or an annotation tells its type.
+    """A computed value can be anything, unless a column or an annotation gives its type.
 
-    drf-yasg calls all of these strings, and JSON an object.
+    drf-yasg documents all of these as strings, and JSON as an object.
     """
 
     def field_to_swagger_object(
@@ -74,7 +74,7 @@ class ComputedFieldInspector(FieldInspector):
 
 
 class AbsentFileInspector(FileFieldInspector):
-    """Adds that a row without a file shows null, whatever its column allows."""
+    """Adds that a row without a file has null in the response, whatever its column allows."""
 
     def field_to_swagger_object(
         self, field: Any, swagger_object_type: type, use_references: bool, **kwargs: Any
@@ -90,7 +90,7 @@ def _may_be_anything(field: Any) -> bool:
         method = getattr(field.parent, field.method_name, None)
         told = getattr(method, "_swagger_serializer", None) is not None
         return not told and "return" not in getattr(method, "__annotations__", {})
-    # Of a column that REST framework has no field for, such as a generated one.
+    # A column that REST framework has no field for, such as a generated one.
     if type(field) is serializers.ModelField:
         return field.read_only
     return type(field) in ANYTHING
@@ -111,7 +111,7 @@ def _pattern(field: Any) -> str | None:
 
 
 def with_blank(schema: Any, field: serializers.Field[Any, Any, Any, Any]) -> Any:
-    """``schema`` of a choice that may be left blank: then that is one of the choices."""
+    """``schema`` of a choice, with blank as one of the choices if the field allows it."""
     is_choice = isinstance(field, serializers.ChoiceField) and field.allow_blank
     if is_choice and "" not in schema.get("enum", [""]):
         schema["enum"] = [*schema["enum"], ""]
@@ -119,11 +119,11 @@ def with_blank(schema: Any, field: serializers.Field[Any, Any, Any, Any]) -> Any
 
 
 def as_answered(schema: Any, field: serializers.Field[Any, Any, Any, Any]) -> Any:
-    """``schema`` of a serializer's field as answered: no rules, null where a row may have none,
-    ``x-not-finite`` where a number may be none of JSON's.
+    """``schema`` of a serializer's field in a response: without rules, with null if a row can have
+    no value, and with ``x-not-finite`` if a number can be one that JSON does not have.
 
-    REST framework writes what is stored without validating it, and null for whatever is None.
-    What the team itself says of the field stays.
+    REST framework writes stored values without validating them, and null for every None.
+    Rules that the team sets on the field stay.
     """
     made = copy.copy(schema)
     if not isinstance(field, HAVE_NO_RULES):
@@ -132,19 +132,19 @@ def as_answered(schema: Any, field: serializers.Field[Any, Any, Any, Any]) -> An
         made = _changed(made, functools.partial(_remove, set(RULES) - set(own)))
     if not isinstance(field, (serializers.BaseSerializer, GeometryField)):
         made = _changed(made, _mark_number)
-    # REST framework writes null for a member that is None.
+    # REST framework also writes null for a member that is None.
     if isinstance(field, (serializers.ListField, serializers.DictField)):
         made = _changed(made, _mark_members)
     if not _may_be_null(field):
         return made
-    if "$ref" in made:  # no other member stands beside it
+    if "$ref" in made:  # which must be the only member
         return openapi.Schema(type=openapi.TYPE_OBJECT, all_of=[made], x_nullable=True)
     made["x-nullable"] = True
     return made
 
 
 def _changed(schema: Any, change: Callable[[Any], None]) -> Any:
-    """A copy of ``schema`` after ``change``, and so of its members."""
+    """A copy of ``schema`` with ``change`` applied to it and to its members."""
     made = copy.copy(schema)
     change(made)
     for name in MEMBERS:
@@ -171,7 +171,7 @@ def _mark_members(schema: Any) -> None:
 
 
 def _may_be_null(field: serializers.Field[Any, Any, Any, Any]) -> bool:
-    """Whether null is allowed, or something on the way to the value may be missing."""
+    """Whether null is allowed, or a relation on the way to the value can be missing."""
     if field.allow_null:
         return True
     model = getattr(getattr(field.parent, "Meta", None), "model", None)
@@ -185,8 +185,8 @@ def _may_be_null(field: serializers.Field[Any, Any, Any, Any]) -> bool:
             column = model._meta.get_field(name)
         except FieldDoesNotExist:
             return False
-        # The other end of a one-to-one relation may not be there; what a GenericForeignKey
-        # refers to may be gone.
+        # The other end of a one-to-one relation, or the target of a GenericForeignKey, may not
+        # exist.
         if hasattr(column, "ct_field") or (column.null and (column.concrete or column.one_to_one)):
             return True
         model = column.related_model
@@ -196,6 +196,6 @@ def _may_be_null(field: serializers.Field[Any, Any, Any, Any]) -> bool:
 def before(
     place: type[FieldInspector], ours: list[type[FieldInspector]], all_: list[type[FieldInspector]]
 ) -> list[type[FieldInspector]]:
-    """``all_`` with ``ours`` just before ``place``, or first of all where a team left it out."""
+    """``all_`` with ``ours`` just before ``place``, or first if a team removed ``place``."""
     index = all_.index(place) if place in all_ else 0
     return [*all_[:index], *ours, *all_[index:]]

@@ -1,4 +1,4 @@
-"""Parameters of django-filter with the types that their form fields take."""
+"""Parameters of django-filter, with the types that their form fields accept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from drf_yasg.inspectors.field import get_queryset_from_view
 
 from backend.openapi import descriptions, filter_schemas, omissions
 
-# The first that fits: decimals and floats are integers to Django, moments are dates.
+# The first that fits. Decimals and floats are subclasses of IntegerField, so they come first.
 TYPES: tuple[tuple[type[forms.Field] | tuple[type[forms.Field], ...], dict[str, Any]], ...] = (
     ((forms.DecimalField, forms.FloatField), {"type": "number"}),
     (forms.IntegerField, {"type": "integer"}),
@@ -38,10 +38,10 @@ LIMITS = (
 
 
 class DjangoFilterInspector(FilterInspector):
-    """The parameters of a FilterSet; drf-yasg's own have the type string, all of them."""
+    """The parameters of a FilterSet. drf-yasg documents all of them as strings."""
 
     def get_filter_parameters(self, filter_backend: Any) -> Any:
-        # A team's own, which says itself what it takes, is for drf-yasg's next inspector.
+        # drf-yasg's next inspector handles a team's backend that describes itself.
         described = getattr(type(filter_backend), "get_schema_operation_parameters", None)
         if described not in (None, filter_schemas.parameters):
             return NotHandled
@@ -51,7 +51,7 @@ class DjangoFilterInspector(FilterInspector):
 
 
 def of_view(filter_backend: Any, view: Any) -> list[openapi.Parameter]:
-    """The parameters of the FilterSet that a backend of django-filter uses for a view."""
+    """The parameters of the FilterSet that a django-filter backend uses for a view."""
     queryset = get_queryset_from_view(view)
     filterset = filter_backend.get_filterset_class(view, queryset)
     if filterset is None:
@@ -63,7 +63,7 @@ def of_view(filter_backend: Any, view: Any) -> list[openapi.Parameter]:
 def _parameters(
     filterset: type[BaseFilterSet], model: type[models.Model] | None, view: str
 ) -> Iterator[openapi.Parameter]:
-    """Of every filter of the rows of ``model``; ``view`` is named where one cannot be told."""
+    """Parameters of every filter. Warnings name ``view`` if the type of one is unknown."""
     for name, declared in filterset.base_filters.items():
         options = {
             "in_": openapi.IN_QUERY,
@@ -72,7 +72,7 @@ def _parameters(
         }
         try:
             kinds = dict(_kinds(name, declared, model))
-        # Of a team's own filter, or of choices that are read from a database that is down.
+        # A team's own filter raises, or its choices come from a database that is down.
         except Exception as error:  # noqa: BLE001
             omissions.warn(view, f"the filter {name!r} is documented as text", error)
             kinds = {name: TEXT}
@@ -83,9 +83,9 @@ def _parameters(
 def _kinds(
     name: str, declared: filters.Filter, model: type[models.Model] | None
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The types of a filter's parameters, of which a range has two."""
+    """The types of a filter's parameters. A range has two parameters."""
     if isinstance(declared, filters.AllValuesMultipleFilter):
-        yield name, _many(TEXT)  # whatever the column holds by now
+        yield name, _many(TEXT)  # any value that the column contains now
     elif isinstance(declared, filters.AllValuesFilter):
         yield name, TEXT
     elif isinstance(declared, filters.QuerySetRequestMixin):
@@ -105,22 +105,22 @@ def _field(declared: filters.Filter, model: type[models.Model] | None) -> forms.
 
 
 def _bound(declared: filters.Filter, model: type[models.Model] | None) -> filters.Filter:
-    """A copy for rows of ``model``, as a FilterSet makes for a request."""
-    # A filter keeps the field it makes, and every request starts from these.
+    """A copy for rows of ``model``, as a FilterSet makes it for a request."""
+    # A filter caches its field, and every request copies the declared filters.
     own = copy.deepcopy(declared)
     own.model = model
     return own
 
 
 def _description(declared: filters.Filter, model: type[models.Model] | None) -> str:
-    """Its label, which django-filter makes of the column's name, and what the column holds."""
+    """Its label, which django-filter makes from the column's name, and the column's description."""
     label = str(_bound(declared, model).label or "") if model else str(declared.label or "")
     column = descriptions.of_column(descriptions.of_path(model, declared.field_name or ""))
     return descriptions.joined(label, column)
 
 
 def _of_rows(declared: filters.Filter) -> dict[str, Any]:
-    """Of a filter by a related row: the type of its key, where the rows are known by now."""
+    """The type of the key of a filter by a related row, if its queryset is known."""
     model = getattr(declared.extra.get("queryset"), "model", None)
     by_key = declared.extra.get("to_field_name") in (None, "pk")
     is_number = by_key and model is not None and isinstance(model._meta.pk, models.IntegerField)
@@ -159,9 +159,9 @@ def _many(one: dict[str, Any]) -> dict[str, Any]:
 
 def _choices(field: forms.ChoiceField) -> list[str]:
     values: list[str] = []
-    # Pairs by now, in whichever form they were given.
+    # Django has made pairs of them, whatever form they were declared in.
     for value, label in cast("Iterable[tuple[Any, Any]]", field.choices):
-        # A group has its choices where others have their label.
+        # A group has a list of choices in place of a label.
         group = label if isinstance(label, (list, tuple)) else [(value, label)]
         values += [str(each) for each, _ in group if each not in ("", None)]
     return values

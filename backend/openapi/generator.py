@@ -17,13 +17,13 @@ UNDESCRIBED = "This operation cannot be described. The server's log says why."
 
 
 class Components(openapi.ReferenceResolver):
-    """drf-yasg's, and a place for answers that many operations share."""
+    """drf-yasg's resolver, with a scope for responses that many operations share."""
 
     def __init__(self, *scopes: str, **options: Any) -> None:
         super().__init__(*scopes, ResponseRef.SCOPE, **options)
 
     def added(self, before: set[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Scope and name of what was not there ``before``."""
+        """Scope and name of each component that was added since ``before``."""
         return [each for each in self.known() if each not in before]
 
     def known(self) -> set[tuple[str, str]]:
@@ -34,18 +34,18 @@ class Components(openapi.ReferenceResolver):
 
 
 class BrokenView(APIView):
-    """Stands for a view that cannot be made without a client's request."""
+    """A placeholder for a view that cannot be made without a client's request."""
 
 
 class RelativeSchemaGenerator(OpenAPISchemaGenerator):
-    """Leaves host and scheme out of the document, and no operation out of it.
+    """Leaves out host and scheme, and keeps operations that cannot be described.
 
-    Host and scheme then are, by OpenAPI 2.0's own rule, those the document was served
-    under, which is right behind any proxy that ends HTTPS.
+    By default in OpenAPI 2.0, host and scheme are those that served the document. This is right
+    behind any proxy that terminates HTTPS.
     https://spec.openapis.org/oas/v2.0.html#fixed-fields
 
-    An operation that raises while it is described is named in the log, and in the document
-    without details: the others are not its fault.
+    If the description of an operation raises an exception, the log names the operation, the
+    document has it without details, and all others are unaffected.
     """
 
     reference_resolver_class = Components
@@ -83,7 +83,7 @@ class RelativeSchemaGenerator(OpenAPISchemaGenerator):
             operation = super().get_operation(view, path, prefix, method, components, request)
             if operation is not None:
                 _assert_is_json(operation, components, before)
-        # RecursionError is one too.
+        # This includes RecursionError.
         except Exception as error:  # noqa: BLE001  a team's code raises anything
             for added in components.added(before):
                 components.remove(*added)
@@ -92,7 +92,7 @@ class RelativeSchemaGenerator(OpenAPISchemaGenerator):
         return operation
 
     def get_paths_object(self, paths: dict[str, openapi.PathItem]) -> openapi.Paths:
-        """With no two operations of one id, which tools that read the document make names of."""
+        """Make operation IDs unique: tools that read the document use them as names."""
         seen: Counter[str] = Counter()
         for item in paths.values():
             operations: list[Any] = [each for each in item.values() if isinstance(each, dict)]
@@ -103,7 +103,7 @@ class RelativeSchemaGenerator(OpenAPISchemaGenerator):
         return super().get_paths_object(paths)
 
     def get_path_parameters(self, path: str, view_cls: type) -> list[openapi.Parameter]:
-        """With the types that the view tells of parameters that are no field of its model."""
+        """Add the view's types of parameters that are not fields of its model."""
         parameters: list[openapi.Parameter] = super().get_path_parameters(path, view_cls)
         told: dict[str, dict[str, Any]] = getattr(view_cls, "path_parameter_schemas", dict)()
         for parameter in parameters:
@@ -115,14 +115,14 @@ class RelativeSchemaGenerator(OpenAPISchemaGenerator):
 def _assert_is_json(
     operation: openapi.Operation, components: Components, before: set[tuple[str, str]]
 ) -> None:
-    """Raises TypeError or ValueError for what would end the whole document when it is written."""
+    """Raise TypeError or ValueError for an operation that would break the whole document."""
     json.dumps(operation.as_dict(), allow_nan=False)
     for scope, name in components.added(before):
         json.dumps(components.get(name, scope).as_dict(), allow_nan=False)
 
 
 def _undescribed(path: str, method: str) -> openapi.Operation:
-    """What is known of any operation."""
+    """An operation without details."""
     parts = [part for part in path.split("/") if part and "{" not in part] or ["root"]
     return openapi.Operation(
         operation_id="_".join([*parts, "undescribed", method.lower()]),

@@ -14,7 +14,7 @@ from rest_framework_gis.serializers import GeoFeatureModelListSerializer, GeoFea
 
 from backend.openapi.serializers import Role, RoleInspector, role_of
 
-# How often arrays are nested in the coordinates. https://www.rfc-editor.org/rfc/rfc7946#section-3.1
+# Levels of arrays in the coordinates. https://www.rfc-editor.org/rfc/rfc7946#section-3.1
 DEPTH = {
     "Point": 1,
     "LineString": 2,
@@ -23,12 +23,12 @@ DEPTH = {
     "MultiLineString": 3,
     "MultiPolygon": 4,
 }
-# Positions that a line, and a ring, has at least. sections 3.1.4 and 3.1.6
+# The fewest positions of a line or a ring: RFC 7946, sections 3.1.4 and 3.1.6.
 LEAST = {"LineString": 2, "MultiLineString": 2, "Polygon": 4, "MultiPolygon": 4}
 
 
 class GeometryFieldInspector(FieldInspector):
-    """Geometry as a GeoJSON object; in a form it is text."""
+    """Geometry as a GeoJSON object, or as text in a form."""
 
     def field_to_swagger_object(
         self, field: Any, swagger_object_type: type, use_references: bool, **kwargs: Any
@@ -40,14 +40,14 @@ class GeometryFieldInspector(FieldInspector):
             return make(type=openapi.TYPE_STRING)
         options: dict[str, Any] = {}
         if not field.write_only and not role_of(field).is_sent:
-            options["x_nullable"] = True  # whatever the column allows, a method may give none
+            options["x_nullable"] = True  # whatever the column allows: a method can return None
         column = _column(field)
         properties, required = _members(column, sent=role_of(field).is_sent)
         return make(type=openapi.TYPE_OBJECT, properties=properties, required=required, **options)
 
 
 class FeatureInspector(RoleInspector):
-    """A GeoFeatureModelSerializer as a Feature, many of them as a FeatureCollection."""
+    """A GeoFeatureModelSerializer as a Feature, and several rows as a FeatureCollection."""
 
     def field_to_swagger_object(
         self, field: Any, swagger_object_type: type, use_references: bool, **kwargs: Any
@@ -78,7 +78,7 @@ class FeatureInspector(RoleInspector):
             properties.pop(meta.bbox_geo_field, None)
             if not role.is_sent:
                 number = openapi.Items(type=openapi.TYPE_NUMBER)
-                # null with an empty geometry, and with none
+                # null for an empty or missing geometry
                 feature["bbox"] = openapi.Schema(
                     type=openapi.TYPE_ARRAY, items=number, x_nullable=True
                 )
@@ -111,7 +111,7 @@ def collection(feature: Any) -> openapi.Schema:
 
 
 def with_collections(schema: openapi.Schema) -> openapi.Schema:
-    """``schema`` with a FeatureCollection where REST framework's own would have an array."""
+    """``schema`` with a FeatureCollection in place of REST framework's array."""
     if schema.type == openapi.TYPE_ARRAY:
         return collection(schema["items"])
     results = schema.properties.get("results")
@@ -132,12 +132,12 @@ def _column(field: serializers.Field[Any, Any, Any, Any]) -> GeometryColumn[Any,
 def _members(
     column: GeometryColumn[Any, Any] | None, *, sent: bool
 ) -> tuple[dict[str, openapi.Schema], list[str]]:
-    """Of a geometry object; of any type where the column or the method may give any."""
+    """The members of a geometry object, of any type if the column or method allows any."""
     kind = {name.upper(): name for name in DEPTH}.get(column.geom_type) if column else None
     if column is None or kind is None:
         anything = openapi.Schema(type=openapi.TYPE_STRING, enum=[*DEPTH, "GeometryCollection"])
         return {"type": anything}, ["type"]
-    # An answer may have one that is empty, and so without any position.
+    # A response can have an empty geometry, which has no positions.
     least = {"min_items": 2} if sent else {}
     coordinates = openapi.Schema(
         type=openapi.TYPE_ARRAY,

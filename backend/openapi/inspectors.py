@@ -1,8 +1,7 @@
-"""What drf-yasg says of an API: ``SWAGGER_SETTINGS["DEFAULT_AUTO_SCHEMA_CLASS"]``.
+"""How drf-yasg describes an operation: ``SWAGGER_SETTINGS["DEFAULT_AUTO_SCHEMA_CLASS"]``.
 
-The parameters of spatial filters and of pages come from their own
-``get_schema_operation_parameters``, which drf-yasg reads; the rest is in ``backend.openapi``
-and ``backend.openapi.geojson_schemas``.
+drf-yasg reads the parameters of spatial filters and of pages from their own
+``get_schema_operation_parameters``.
 """
 
 from __future__ import annotations
@@ -67,7 +66,7 @@ TILEJSON: dict[str, dict[str, Any]] = {
 
 
 def _with_ours(inspectors: list[type[FieldInspector]]) -> list[type[FieldInspector]]:
-    """Ours where a serializer's turn is: after those that work on what the others made."""
+    """Put ours where serializers are handled: after the inspectors that change others' results."""
     ours = [FeatureInspector, GeometryFieldInspector, RoleInspector]
     inspectors = before(ReferencingSerializerInspector, ours, inspectors)
     inspectors = before(SimpleFieldInspector, [PlainFieldInspector], inspectors)
@@ -77,7 +76,7 @@ def _with_ours(inspectors: list[type[FieldInspector]]) -> list[type[FieldInspect
 
 
 class GeoAutoSchema(SwaggerAutoSchema):
-    """One operation: what is sent, every answer there is, who may ask, and what is spatial."""
+    """One operation: its parameters and body, all its responses, and its permissions."""
 
     field_inspectors: ClassVar = _with_ours(SwaggerAutoSchema.field_inspectors)
     filter_inspectors: ClassVar = [
@@ -98,7 +97,7 @@ class GeoAutoSchema(SwaggerAutoSchema):
         queryset = get_queryset_from_view(self.view) if queryset is None else queryset
         return descriptions.summarized(self.view, getattr(queryset, "model", None), description)
 
-    # --- What is sent
+    # --- Requests
 
     def get_view_serializer(self) -> Any:
         with as_list(self.view):
@@ -110,7 +109,7 @@ class GeoAutoSchema(SwaggerAutoSchema):
 
     def make_body_parameter(self, schema: Any) -> openapi.Parameter:
         parameter = super().make_body_parameter(schema)
-        parameter.required = self.method.upper() != "PATCH"  # which may change nothing
+        parameter.required = self.method.upper() != "PATCH"  # which can change nothing
         return parameter
 
     def get_query_parameters(self) -> list[openapi.Parameter]:
@@ -130,7 +129,7 @@ class GeoAutoSchema(SwaggerAutoSchema):
                     default="json",
                 )
             )
-        # A FilterSet of the team's may have taken any of these names.
+        # A team's FilterSet may use any of these names.
         return each_once(parameters)
 
     def get_filter_parameters(self) -> list[openapi.Parameter]:
@@ -141,16 +140,16 @@ class GeoAutoSchema(SwaggerAutoSchema):
         told = super().get_security()
         return logins.requirements(self.view, self.method.upper()) if told is None else told
 
-    # --- What is answered
+    # --- Responses
 
     def get_produces(self) -> list[str]:
         without = () if self.overrides.get("produces") else self._refused_formats()
         offered = [kind for kind in super().get_produces() if kind not in without]
-        # An error of a view of tiles is none.
+        # An error of a view of tiles is not a tile, but JSON.
         return list(dict.fromkeys([*offered, error_responses.JSON]))
 
     def _refused_formats(self) -> set[str]:
-        """Media types whose renderers the view has, and which its rows cannot be written in."""
+        """Media types of the view's renderers that cannot write its rows."""
         if getattr(self.view, "action", None) in OF_ONE_ROW:
             is_feature = isinstance(self.get_view_serializer(), GeoFeatureModelSerializer)
             return set() if is_feature else {GEOJSON}
@@ -192,7 +191,7 @@ class GeoAutoSchema(SwaggerAutoSchema):
         return {status: openapi.Response(description, schema, **options)}
 
     def _formats(self) -> list[str]:
-        """Of the streams that backend.geo.streaming gives, where the view has them."""
+        """The formats of the view's streams, if it has any."""
         action = getattr(self.view, "action", "list")
         if not self.has_list_response() or action != "list":
             return []
@@ -201,8 +200,8 @@ class GeoAutoSchema(SwaggerAutoSchema):
         queryset = get_queryset_from_view(self.view)
         if queryset is not None:
             return self.view.stream_formats(queryset)
-        # It may depend on the request.
-        view: Any = type(self.view)  # of streams, and REST framework's
+        # The queryset may depend on the request.
+        view: Any = type(self.view)  # has streams, and is REST framework's
         known = no_streams(view) is None
         return [each.format for each in self.view.stream_renderer_classes] if known else []
 
@@ -221,8 +220,8 @@ class GeoAutoSchema(SwaggerAutoSchema):
 def _page_or_collection(page: openapi.Schema) -> openapi.Schema:
     """A page, or with format=geojson a FeatureCollection: OpenAPI 2.0 has one schema for both.
 
-    The members of the second are left to words: in one schema, every sample that is made of
-    it would have `results` and `type` side by side, which no answer has.
+    Only the description names the members of a FeatureCollection. In the schema, they would put
+    `results` and `type` side by side in each generated sample, which no response has.
     """
     if page.type != openapi.TYPE_OBJECT:
         made = openapi.Schema(openapi.TYPE_OBJECT, description="All rows, or a FeatureCollection.")

@@ -1,4 +1,4 @@
-"""Which operations anybody may ask for, and which need a login."""
+"""Which operations need a login."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ TOKEN = {
 
 
 def definitions() -> dict[str, Any]:
-    """SWAGGER_SETTINGS["SECURITY_DEFINITIONS"]; with REST framework's tokens where installed."""
+    """SWAGGER_SETTINGS["SECURITY_DEFINITIONS"], and REST framework's tokens if installed."""
     defined = swagger_settings.SECURITY_DEFINITIONS or {}
     has_tokens = apps.is_installed("rest_framework.authtoken")
     return {**({"Token": TOKEN} if defined and has_tokens else {}), **defined}
 
 
 def requirements(view: Any, method: str) -> list[dict[str, list[str]]] | None:
-    """OpenAPI's ``security`` of an operation; None, the document's own, where it is not known.
+    """OpenAPI's ``security`` of an operation. If unknown, None, so that the document's applies.
 
-    Of several one is enough. What anybody may ask for has none, not even ``{}`` beside the
-    others: Swagger UI draws a closed padlock for that, and an open one for what needs a login.
+    One of several is enough. A public operation has an empty list, not ``{}`` beside the others:
+    Swagger UI shows a closed padlock for that, and an open one if a login is needed.
     """
     is_open = _is_open(view, method)
     if is_open is None:
@@ -58,13 +58,13 @@ def requirements(view: Any, method: str) -> list[dict[str, list[str]]] | None:
     for authenticator in view.get_authenticators():
         name = next((NAMES[kind] for kind in NAMES if isinstance(authenticator, kind)), None)
         if name is None or name not in defined:
-            return None  # a team's own: its name is not known
+            return None  # a team's own authentication, whose name is unknown
         found.append({name: []})
     return found
 
 
 def _is_open(view: Any, method: str) -> bool | None:
-    """Whether the permissions let a request without any login pass; None if they cannot tell."""
+    """Whether the permissions allow a request without a login, or None if unknown."""
     asked = copy.copy(view)
     asked.request = request = _anonymous(method)
     try:
@@ -72,7 +72,7 @@ def _is_open(view: Any, method: str) -> bool | None:
             return all(each.has_permission(request, asked) for each in asked.get_permissions())
     except (APIException, PermissionDenied, Http404):
         return False
-    # A team's permission may want what only a client's request has. Others read the document too.
+    # A team's permission may need a client's request. The rest of the document must not fail.
     except Exception as error:  # noqa: BLE001
         omissions.warn(omissions.name(type(view)), "its permissions depend on the request", error)
         return None
@@ -81,7 +81,7 @@ def _is_open(view: Any, method: str) -> bool | None:
 def _anonymous(method: str) -> Request:
     plain = HttpRequest()
     plain.method = method
-    # What WSGI always gives; permissions look at the address.
+    # WSGI always sets these, and permissions check the address.
     plain.META = {
         "REMOTE_ADDR": "127.0.0.1",
         "REQUEST_METHOD": method,

@@ -1,4 +1,4 @@
-"""What the document goes on without, because a team's own code raised: others read it too."""
+"""Log lines about what the document leaves out because a team's own code raised an exception."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _logged: set[tuple[str, str]] = set()
 
 
 def warn(where: str, unknown: str, error: Exception) -> None:
-    """One line without a traceback, once a process: each operation of each fetch comes here."""
+    """Log one line without a traceback, once per process: each fetch of the document calls this."""
     if (where, unknown) in _logged:
         return
     _logged.add((where, unknown))
@@ -26,7 +26,7 @@ def warn(where: str, unknown: str, error: Exception) -> None:
 
 
 def fail(where: str, what: str, error: Exception) -> None:
-    """As ``warn``, of a whole operation: an error, with the file and the line."""
+    """Like ``warn``, but an error about a whole operation, with the file and the line."""
     if (where, what) in _logged:
         return
     _logged.add((where, what))
@@ -35,5 +35,5 @@ def fail(where: str, what: str, error: Exception) -> None:
 
 
 def name(cls: type) -> str:
-    """Where a reader of the log finds a class."""
+    """The dotted name of a class, for readers of the log."""
     return f"{cls.__module__}.{cls.__qualname__}"

@@ -1,4 +1,4 @@
-"""Parameters that filters and paginators describe in the words of OpenAPI 3, in those of 2.0."""
+"""Converts the OpenAPI 3 parameters of filters and paginators to Swagger 2.0."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ OTHERS = {
     *("maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum"),
     *("maxLength", "minLength", "maxItems", "minItems"),
 }
-# A value that works. Swagger UI fills in what `x-example` says, and so would change what
-# "Execute" asks for.
+# A value that works. It is not `x-example`, because Swagger UI fills that in, which changes the
+# request that "Execute" sends.
 SAMPLE = "x-sample"
 
 
 class DescribedInspector(DrfAPICompatInspector):
-    """drf-yasg's, which passes on words that Swagger 2.0 does not know, or fails on them."""
+    """Replaces drf-yasg's, which passes on or fails on keywords that Swagger 2.0 does not have."""
 
     def get_filter_parameters(self, filter_backend: Any) -> Any:
         if not hasattr(filter_backend, "get_schema_operation_parameters"):
@@ -56,7 +56,7 @@ class DescribedInspector(DrfAPICompatInspector):
 
 
 def swagger_2(schema: dict[str, Any]) -> dict[str, Any]:
-    """``schema`` as far as a parameter of Swagger 2.0 can be told; else text."""
+    """``schema`` as far as a Swagger 2.0 parameter can express it, or else a string."""
     items = schema.get("items")
     if not isinstance(items, dict):
         items = {}
@@ -75,13 +75,13 @@ def swagger_2(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _base(schema: dict[str, Any]) -> Any:
-    """Its type; of OpenAPI 3.1's ["string", "null"] the first."""
+    """Its type. Of OpenAPI 3.1's ["string", "null"], the one that is not null."""
     kind = schema.get("type")
     return next((each for each in kind if each != "null"), None) if isinstance(kind, list) else kind
 
 
 def each_once(parameters: Iterable[openapi.Parameter]) -> list[openapi.Parameter]:
-    """One of each name and place, with what all of them say: one value is read by several."""
+    """Merge parameters of the same name and place: several filters can read one value."""
     found: dict[tuple[str, str], openapi.Parameter] = {}
     for parameter in parameters:
         first = found.setdefault((parameter.name, parameter.in_), parameter)
@@ -93,7 +93,7 @@ def each_once(parameters: Iterable[openapi.Parameter]) -> list[openapi.Parameter
 
 
 def unfilled(parameter: openapi.Parameter) -> openapi.Parameter:
-    """Its default and its example in words: Swagger UI would send them, which filters."""
+    """Give its default and example in words: Swagger UI would send the default as a filter."""
     if parameter.get("required"):
         return parameter
     default, sample = parameter.pop("default", None), parameter.get(SAMPLE)

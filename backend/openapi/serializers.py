@@ -1,7 +1,7 @@
-"""Serializers as definitions: one for what is sent, one for changes, one for what is answered.
+"""Serializers as definitions: one for bodies, one for changes, one for responses.
 
-drf-yasg has one definition for all of them, which then says that a client has to send what
-only the answer has, that PATCH wants every field, and that an answer has passwords in it.
+drf-yasg has one definition for all of them. It says that clients must send read-only fields, that
+PATCH requires every field, and that responses contain passwords.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from rest_framework import serializers
 
 from backend.openapi.fields import as_answered, with_blank
 
-_ROLE = "_documented_as"  # an attribute of serializers
+_ROLE = "_documented_as"  # the attribute of a serializer for its role
 
 
 class Role(enum.Enum):
-    """What a serializer stands for; the value is the definition's name, around its own."""
+    """What a serializer is used for. The value is the format of the definition's name."""
 
     ANSWER = "{}"
-    PARTIAL_ANSWER = "Sparse{}"  # ?fields= leaves the others out
+    PARTIAL_ANSWER = "Sparse{}"  # ?fields= leaves out other fields
     BODY = "{}Request"
     PATCH = "Patched{}Request"
 
@@ -38,7 +38,7 @@ class Role(enum.Enum):
 
 
 def as_role(serializer: Any, role: Role) -> Any:
-    """``serializer``, to be documented in that role with all that is nested in it."""
+    """``serializer``, marked so that it and everything nested in it is documented in that role."""
     if isinstance(serializer, serializers.BaseSerializer):
         setattr(serializer, _ROLE, role)
     return serializer
@@ -49,7 +49,7 @@ def role_of(field: serializers.Field[Any, Any, Any, Any]) -> Role:
 
 
 class RoleInspector(ReferencingSerializerInspector):
-    """A serializer as an object with the fields that its role has."""
+    """A serializer as an object with the fields of its role."""
 
     def field_to_swagger_object(
         self, field: Any, swagger_object_type: type, use_references: bool, **kwargs: Any
@@ -64,11 +64,11 @@ class RoleInspector(ReferencingSerializerInspector):
         definitions = self.components.with_scope(openapi.SCHEMA_DEFINITIONS)
         known = definitions.getdefault(name)
         if known is None and _nests_itself(field):
-            # Its definition is being made right now, around this field.
+            # Its definition is still in progress, around this field.
             return openapi.SchemaRef(definitions, name, ignore_unresolved=True)
         known = known or definitions.setdefault(name, lambda: self.describe(field))
         if getattr(known, "_NP_serializer", None) is not get_serializer_class(field):
-            # Another of the same name. drf-yasg would answer the whole document with a 500.
+            # Another serializer has this name. drf-yasg would respond with a 500 for the document.
             return _any_object() if _nests_itself(field) else self.describe(field, **kwargs)
         return openapi.SchemaRef(definitions, name)
 
@@ -95,7 +95,7 @@ class RoleInspector(ReferencingSerializerInspector):
     def members(
         self, serializer: serializers.Serializer[Any]
     ) -> tuple[dict[str, openapi.Schema], list[str]]:
-        """The schemas of the fields by name, and which of them are always there."""
+        """The schemas of the fields by name, and the names that are always present."""
         role = role_of(serializer)
         properties, required = {}, []
         for field_name, child in serializer.fields.items():
@@ -114,7 +114,7 @@ class RoleInspector(ReferencingSerializerInspector):
 
 
 def _nests_itself(serializer: serializers.BaseSerializer[Any]) -> bool:
-    """Whether one of its own class is around it, such as a category's around its children."""
+    """Whether it is inside one of its own class, such as a category inside its parent."""
     above = serializer.parent
     while above is not None:
         if type(above) is type(serializer):

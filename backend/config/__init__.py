@@ -1,1 +1,1 @@
-"""What is in force, and where each value comes from: ``manage.py config``."""
+"""``manage.py config``: which settings are in force, and where each value comes from."""

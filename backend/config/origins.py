@@ -16,33 +16,33 @@ from backend.conf import overrides, source
 from backend.conf.environment import Environment
 
 OURS = "backend.hacko_settings"
-# Settings that are made by a function which is given the whole environment, and what it reads.
-# A test compares with the statements in hacko_settings.py that do so.
+# Settings from functions that get the whole environment, and the variables that they read.
+# A test compares this with the statements in hacko_settings.py.
 FROM_WHOLE_ENVIRONMENT = {
     "DATABASES": (
         *("DATABASE_URL", "POSTGRES_NAME", "POSTGRES_DB", "POSTGRES_USER", "POSTGRES_PASSWORD"),
         *("POSTGRES_HOST", "POSTGRES_PORT"),
     ),
 }
-# What backend/conf/required.py puts into settings after the team, out of which variables.
+# The settings that backend/conf/required.py completes after the team's, and their variables.
 COMPLETED_FROM = {
     "DATABASES": ("CONN_MAX_AGE",),
     "REST_FRAMEWORK": ("BEHIND_PROXY", "BASIC_AUTH"),
     "STATIC_URL": ("PATH_PREFIX",),
 }
 
-# How a team's settings read the environment themselves.
+# Expressions with which a team's settings read the environment.
 READERS = ("os.environ", "environ", "os.getenv", "getenv")
 
 
 @dataclass(frozen=True)
 class Origin:
-    """One thing that a value comes from.
+    """One source of a value.
 
     ``kind`` is ``default`` (the image's own file and line), ``environment``, ``.env``, ``file``
     (of NAME_FILE), ``secret store``, ``override`` (the team's file and line), ``completed`` (by
     the image, after the team), ``derived`` (from another setting, whose origins follow),
-    ``generated``, ``flag`` (of gunicorn), ``gunicorn`` (its default) or ``unset`` (a variable).
+    ``generated``, ``flag`` (of gunicorn), ``gunicorn`` (its default), or ``unset`` (a variable).
     """
 
     kind: str
@@ -84,12 +84,12 @@ class Origin:
         return self.kind in kinds
 
     def document(self) -> dict[str, Any]:
-        """For JSON: without what does not apply."""
+        """For JSON, without the members that do not apply."""
         return {key: value for key, value in asdict(self).items() if value is not None}
 
 
 def of_variable(env: Environment, name: str) -> Origin | None:
-    """Where a variable's value was read, None when it is unset."""
+    """Where a variable's value was read, or None if it is not set."""
     match env.source(name):
         case None:
             return None
@@ -100,21 +100,21 @@ def of_variable(env: Environment, name: str) -> Origin | None:
 
 
 class Tracer:
-    """Finds the origins of one configuration's names: of Django's settings, or of gunicorn's."""
+    """Finds the origins of the names of one configuration: Django's settings, or gunicorn's."""
 
     def __init__(self, env: Environment, ours: Sequence[Path], team: ModuleType | None) -> None:
         self.env = env
-        self.ours = ours  # the file that has the last word first
+        self.ours = ours  # the file that wins is first
         self.team = team
 
     def origins(self, name: str, value: Any) -> tuple[Origin, ...]:
-        """What ``name``, whose final value is ``value``, comes from; the last word first."""
+        """The origins of ``name``, whose final value is ``value``. The one that wins is first."""
         if self.team is None or not hasattr(self.team, name):
             return _unique(self._ours(name))
         given = getattr(self.team, name)
         found = list(self._in_module(self.team, name, given, set()))
         if not found:
-            # By globals() or exec: no statement says so.
+            # Set by globals() or exec, so there is no statement to name.
             found = [Origin("override", file=self.team.__file__)]
         if given is not value and given != value:
             found = [*self._completed(name), *found]
@@ -148,7 +148,7 @@ class Tracer:
     def _imported(
         self, module: ModuleType, binding: source.Binding, name: str, seen: set[str]
     ) -> list[Origin] | None:
-        """The origins in the module that is imported from; None when it has no such name."""
+        """The origins in the imported module, or None if it does not have the name."""
         package = module.__name__.rpartition(".")[0]
         dotted = importlib.util.resolve_name(binding.module, package)
         other = sys.modules.get(dotted)
@@ -158,12 +158,12 @@ class Tracer:
         if binding.imported == "*" and there not in getattr(other, "__all__", dir(other)):
             return None
         if dotted in (OURS, settings.SETTINGS_MODULE):
-            # They have the team's own names too by now.
+            # By now, these modules also contain the team's own names.
             return list(self._ours(there)) if self._given(there)[1] else None
         return list(self._in_module(other, there, getattr(other, there), seen))
 
     def _read_by_the_team(self, binding: source.Binding) -> Iterator[Origin]:
-        """The variables that a statement of the team reads itself."""
+        """The variables that a statement of the team reads directly."""
         for expression in binding.expressions:
             for name in sorted(source.read_by_key(expression, *READERS)):
                 if found := of_variable(self.env, name):
@@ -185,14 +185,14 @@ class Tracer:
             yield Origin("default", unset, str(file), found[-1].line)
 
     def _given(self, name: str) -> tuple[Path | None, list[source.Binding]]:
-        """The file of ours that gives ``name`` its value, and the statements that do."""
+        """Our file that sets ``name``, and the statements that set it."""
         for file in self.ours:
             if found := [each for each in source.of(file, name) if not each.module]:
                 return file, found
         return None, []
 
     def _variables(self, name: str, seen: set[str]) -> list[str]:
-        """The variables of the table that a statement of ours makes ``name`` from."""
+        """The variables of the table from which our statements compute ``name``."""
         if name in seen:
             return []
         seen.add(name)
@@ -217,7 +217,7 @@ class Tracer:
 
 
 class DjangoTracer(Tracer):
-    """For Django's settings, and for those that follow others."""
+    """For Django's settings, including those that are derived from others."""
 
     def __init__(self, env: Environment) -> None:
         found = overrides.find("settings")
@@ -228,7 +228,7 @@ class DjangoTracer(Tracer):
     def origins(self, name: str, value: Any) -> tuple[Origin, ...]:
         if name not in self.sources:
             return super().origins(name, value)
-        # A team's file has the value from before it was computed again.
+        # A team's file has the value from before the image computed it again.
         found = list(super().origins(name, getattr(self.team, name, value)))
         for other in self.sources[name]:
             if hasattr(settings, other):

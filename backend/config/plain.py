@@ -1,11 +1,11 @@
-"""``python -m backend.config.plain``: the values of an image that nothing is given to, as JSON."""
+"""``python -m backend.config.plain``: the values of an image without any configuration, as JSON."""
 
 import json
 import os
 
 from backend.conf import overrides
 
-# Before the settings are loaded: no local_settings folder is looked at.
+# Before the settings are loaded, so that they ignore every local_settings folder.
 overrides.PACKAGES = ()
 os.environ["DJANGO_SETTINGS_MODULE"] = "backend.settings"
 

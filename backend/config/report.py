@@ -21,7 +21,7 @@ from backend.conf.variables import TABLE, database_url, is_of_the_table
 from backend.config import server
 from backend.config.origins import DjangoTracer, Origin, of_variable
 
-# What the Dockerfile itself sets: no choice of whoever runs the image.
+# The Dockerfile itself sets these, so they are not the choice of whoever runs the image.
 OF_THE_IMAGE = {"DATA_DIR": "/data", "DEBUG": "false"}
 SECTIONS = {
     "settings": "Django's settings",
@@ -32,7 +32,7 @@ SECTIONS = {
 
 @dataclass(frozen=True)
 class Entry:
-    """A name, its masked value, where that comes from, and whether a plain image has another."""
+    """The masked value of a name, its origins, and whether it differs from a plain image's."""
 
     value: Any
     origins: tuple[Origin, ...]
@@ -43,7 +43,7 @@ Report = dict[str, dict[str, Entry]]
 
 
 def collect(env: Environment) -> Report:
-    """Every entry by section and name, compared with those of an image with nothing given."""
+    """Every entry by section and name, compared with an image without any configuration."""
     masker = for_process(env, _django_settings())
     report = entries(env, masker)
     plain = _of_a_plain_image()
@@ -59,7 +59,7 @@ def collect(env: Environment) -> Report:
 
 
 def entries(env: Environment, masker: Masker, command: list[str] | None = None) -> Report:
-    """The same, not compared; ``command`` is the server's flags, None the running ones."""
+    """The same without the comparison. ``command`` is the server's flags; None reads them."""
     tracer = DjangoTracer(env)
     return {
         "settings": {
@@ -75,7 +75,7 @@ def entries(env: Environment, masker: Masker, command: list[str] | None = None) 
 
 
 def _django_settings() -> dict[str, Any]:
-    """What the settings module says, which is not every setting that Django knows."""
+    """The names in the settings module, not every setting that Django has."""
     connections.settings  # noqa: B018  puts Django's own defaults into DATABASES
     module = sys.modules[settings.SETTINGS_MODULE]
     return {name: getattr(settings, name) for name in sorted(vars(module)) if name.isupper()}
@@ -97,7 +97,7 @@ def _variables(env: Environment, masker: Masker) -> dict[str, Entry]:
 
 
 def _address(database: dict[str, Any]) -> str:
-    """A database URL without its password and options, which DATABASES shows."""
+    """A database URL with a masked password, and without options, which DATABASES shows."""
     user = f"{database.get('USER')}:{MASK}@" if database.get("USER") else ""
     port = f":{database['PORT']}" if database.get("PORT") else ""
     return f"postgis://{user}{database.get('HOST') or ''}{port}/{database['NAME']}"
@@ -110,7 +110,7 @@ def _differs(entry: Entry, plain: Any) -> bool:
 
 
 def _of_a_plain_image() -> dict[str, dict[str, Any]]:
-    """Section, name and masked value, in a process without variables and without overrides."""
+    """Masked values by section and name, from a process without variables and overrides."""
     env = {
         name: value
         for name, value in os.environ.items()
@@ -130,7 +130,7 @@ def _of_a_plain_image() -> dict[str, dict[str, Any]]:
 
 
 def as_text(report: Report, changed: bool) -> str:
-    """For people; ``changed`` leaves out what a plain image has too."""
+    """For people. ``changed`` shows only entries that differ from those of a plain image."""
     lines = [f"# image {__version__}"]
     for section, found in report.items():
         shown = {name: entry for name, entry in found.items() if entry.changed or not changed}
@@ -144,7 +144,7 @@ def as_text(report: Report, changed: bool) -> str:
 
 
 def as_json(report: Report, changed: bool) -> str:
-    """For programs: section, name, then ``value``, ``origins`` and ``changed``."""
+    """For programs: section, name, and then ``value``, ``origins``, and ``changed``."""
     document = {
         section: {
             name: {

@@ -1,4 +1,4 @@
-"""gunicorn's settings as the server has them: its file, GUNICORN_CMD_ARGS, and its flags."""
+"""gunicorn's settings in the server: from its file, GUNICORN_CMD_ARGS, and its flags."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from backend.config.origins import Origin, Tracer
 from backend.server.configuration import check_gunicorn
 
 CONFIGURATION = "gunicorn_conf.py"
-# Shown although nothing sets them: they bound what the server takes.
+# Shown even if nothing sets them, because they limit what the server accepts.
 ALWAYS = ("worker_connections", "backlog", "max_requests", "limit_request_line")
 
 
 def settings(
     env: Environment, command: list[str] | None = None
 ) -> dict[str, tuple[Any, tuple[Origin, ...]]]:
-    """Name to value and origins, for what is set and what bounds the server.
+    """Values and origins by name, for settings that are set and those that limit the server.
 
     ``command`` is the server's flags; None reads those of the container's first process.
-    Raises StartupError for what gunicorn_conf.py itself would end the process for.
+    Raises StartupError for errors with which gunicorn_conf.py would end the process.
     """
     for name in TABLE:
         env[name]
@@ -65,7 +65,7 @@ def settings(
 
 
 def running_flags(process: Path = Path("/proc/1")) -> list[str]:
-    """The words after ``gunicorn`` in the command of the container's first process; else none."""
+    """The words after ``gunicorn`` in the command of the container's first process, if any."""
     try:
         words = (process / "cmdline").read_text(errors="replace").split("\0")
     except OSError:
@@ -73,14 +73,14 @@ def running_flags(process: Path = Path("/proc/1")) -> list[str]:
     for index, word in enumerate(words):
         if Path(word).name == "gunicorn":
             return [word for word in words[index + 1 :] if word]
-    # Only flags were given, and the boot became the server with them.
+    # The command has only flags, which the boot passed to the server that it became.
     start = words.index("backend.boot") + 1 if "backend.boot" in words else len(words)
     flags = [word for word in words[start:] if word]
     return flags if flags and flags[0].startswith("-") else []
 
 
 def _flags(words: list[str]) -> dict[str, Any]:
-    """What gunicorn's own parser makes of flags; those that it does not know are its affair."""
+    """Flags as gunicorn's own parser reads them. Unknown ones are for gunicorn to report."""
     parser: argparse.ArgumentParser = Config().parser()
     known, _ = parser.parse_known_args(words)
     return {
@@ -89,7 +89,7 @@ def _flags(words: list[str]) -> dict[str, Any]:
 
 
 def _file(config: str) -> Path:
-    """The file that ``--config`` names, in each of its three forms."""
+    """The file that ``--config`` names in one of its three forms."""
     if config.startswith("python:"):
         found = importlib.util.find_spec(config.removeprefix("python:"))
         return Path(str(found and found.origin))

@@ -1,1 +1,1 @@
-"""Whether what runs is right for production: ``manage.py doctor``."""
+"""``manage.py doctor``: whether the running project is ready for production."""

@@ -1,4 +1,4 @@
-"""What ``manage.py doctor`` looks at in each database."""
+"""The checks of ``manage.py doctor`` on each database."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from backend.router import alias_of
 if TYPE_CHECKING:
     from django.db.backends.sqlite3.base import DatabaseWrapper as SQLiteWrapper
 
-# Seconds for all that is asked of one database: a paused one answers nothing at all.
+# Seconds for all queries to one database: a paused server never answers.
 PATIENCE = 10
-# Seconds between two clocks. Above the first, short-lived signatures and tokens begin to
-# fail; above the second, sessions and the order of rows are wrong.
+# Seconds between two clocks. Above the first, short-lived signatures and tokens begin to fail.
+# Above the second, sessions and the order of rows are wrong.
 CLOCK_WARNING, CLOCK_PROBLEM = 2, 60
 
 FACTS = """
@@ -53,10 +53,10 @@ SELECT current_setting('server_version') AS version,
 
 @dataclass
 class Facts:
-    """What a PostgreSQL database says of itself, and this process's clock around it."""
+    """What a PostgreSQL database reports, and this process's clock before and after."""
 
     version: str
-    server: str  # when it started, to the microsecond: the same under any of its names
+    server: str  # its start time, to the microsecond: the same under each of its names
     database: int
     migrations_table: int | None
     max_connections: int
@@ -74,7 +74,7 @@ class Facts:
 
 @dataclass
 class Examination:
-    """One alias: findings, and what the comparison between aliases needs."""
+    """The findings on one alias, and the data for the comparison between aliases."""
 
     alias: str
     findings: list[Finding] = field(default_factory=list)
@@ -85,16 +85,16 @@ class Examination:
         self.findings.append(Finding(level, f"database {self.alias}", message, fix))
 
     def cannot_be_used(self, message: str, fix: str) -> None:
-        """A problem, but of an optional database, without which the API serves."""
+        """A problem, or a warning if the database is optional, because the API works without it."""
         self.add(PROBLEM if need_of(self.alias) == Need.REQUIRED else WARNING, message, fix)
 
 
 def examine_all() -> list[Examination]:
-    """Every alias that is not ignored, all at once, each within ``PATIENCE`` seconds."""
+    """Examine every alias that is not ignored, in parallel, for at most ``PATIENCE`` seconds."""
     running = []
     for alias in aliases(Need.REQUIRED, Need.OPTIONAL):
         examination = Examination(alias)
-        # A daemon, so that one that hangs does not keep the process from ending.
+        # A daemon thread, so that a thread that hangs does not keep the process alive.
         thread = threading.Thread(target=_examine, args=(examination,), daemon=True)
         thread.start()
         running.append((examination, thread))
@@ -103,7 +103,7 @@ def examine_all() -> list[Examination]:
     for examination, thread in running:
         thread.join(max(end - time.monotonic(), 0))
         if thread.is_alive():
-            # A new one: the thread may still write to the old.
+            # A new object, because the thread may still write to the old one.
             examination = Examination(examination.alias)
             examination.cannot_be_used(
                 f"It did not answer within {PATIENCE} s.",
@@ -136,7 +136,7 @@ def _examine(examination: Examination) -> None:
 
 def _examine_sqlite(examination: Examination, connection: SQLiteWrapper) -> None:
     name = connection.settings_dict["NAME"]
-    # To connect would make an empty one.
+    # Connecting would create an empty file.
     if not connection.is_in_memory_db() and not Path(name).exists():
         examination.add(
             PROBLEM, f"{name} does not exist.", "Start the server once, with MIGRATE=true."
@@ -208,7 +208,7 @@ def _search_path(alias: str, facts: Facts) -> Iterator[Finding]:
             continue
         missing = schema not in facts.schemas
         what = "does not exist" if missing else "cannot be used by this user"
-        # New tables go to the first that exists: not where they were meant to be.
+        # PostgreSQL creates new tables in the first schema that exists, which may be the wrong one.
         yield Finding(
             WARNING if position and facts.searched else PROBLEM,
             f"database {alias}",
@@ -220,13 +220,13 @@ def _search_path(alias: str, facts: Facts) -> Iterator[Finding]:
 
 
 def schemas_of(search_path: str) -> list[str]:
-    """The names in PostgreSQL's search_path: quoted ones as they are, others in small letters."""
+    """The names in PostgreSQL's search_path: quoted ones unchanged, others in lowercase."""
     names = re.findall(r'"((?:[^"]|"")*)"|([^,\s]+)', search_path)
     return [quoted.replace('""', '"') or plain.lower() for quoted, plain in names]
 
 
 def clock(alias: str, facts: Facts) -> Iterator[Finding]:
-    """How far the database's clock lies outside the time it was asked and had answered."""
+    """How far the database's clock is outside the time between the query and its answer."""
     ahead, behind = facts.clock - facts.answered, facts.asked - facts.clock
     difference = max(ahead, behind)
     if difference <= CLOCK_WARNING:
@@ -268,7 +268,7 @@ def _migrations(examination: Examination, connection: BaseDatabaseWrapper) -> It
         for key in loader.applied_migrations
         if key[0] in loader.migrated_apps
         and key not in loader.disk_migrations
-        # A squashed migration's name stays recorded beside those it replaced.
+        # The database keeps the names of migrations that a squashed one replaced.
         and not any(key in one.replaces for one in loader.disk_migrations.values())
     ]
     if unknown:

@@ -1,4 +1,4 @@
-"""What ``manage.py doctor`` looks at in files: static ones, and who may write where."""
+"""The checks of ``manage.py doctor`` on files: static files and permissions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COLLECT = "Run python manage.py collectstatic --noinput, or start a server with 
 
 
 def static_files() -> Iterator[Finding]:
-    """Whether they are collected, and whether the manifest leads to every one of them."""
+    """Whether they are all collected, and whether the manifest lists each of them."""
     if not settings.STATIC_ROOT:
         yield Finding(
             WARNING,
@@ -52,7 +52,7 @@ def static_files() -> Iterator[Finding]:
 
 
 def _missing() -> list[str]:
-    """Files of the applications that the manifest does not know, or that it knows in vain."""
+    """Files of the applications that the manifest or the storage does not have."""
     if not isinstance(staticfiles_storage, ManifestFilesMixin):
         return []
     hashed = staticfiles_storage.hashed_files
@@ -62,9 +62,9 @@ def _missing() -> list[str]:
 
 
 def permissions(kept: str | None) -> Iterator[Finding]:
-    """The application may write where its data goes, and not where its code is.
+    """Whether the application can write to its data folders, but not to its code.
 
-    ``kept`` is what of the API lies in DATA_DIR.
+    ``kept`` is what the API keeps in DATA_DIR.
     """
     uid = os.geteuid()
     if uid == 0:
@@ -95,9 +95,9 @@ def permissions(kept: str | None) -> Iterator[Finding]:
 
 
 def _writable(name: str, needed_by: str | None, uid: int) -> Finding:
-    """A folder of settings; nobody need write there where nothing of the API is kept in it."""
+    """Whether a folder of the settings is writable. It need not be if nothing is kept there."""
     folder = Path(getattr(settings, name))
-    # One that is not there yet is made when it is needed, where that is allowed.
+    # A missing folder is created when it is needed, if the folder above it allows that.
     existing = next(place for place in (folder, *folder.parents) if place.exists())
     if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
         return Finding(OK, "files", f"{name} ({folder}) can be written by UID {uid}")

@@ -1,4 +1,4 @@
-"""What ``manage.py doctor`` looks at in the container's limits."""
+"""The checks of ``manage.py doctor`` on the container's limits."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 from backend.conf import limits
 from backend.conf.findings import OK, WARNING, Finding
 
-# Log files, the listening socket, heartbeat files, libraries' own.
+# Log files, the listening socket, heartbeat files, and files of libraries.
 OTHER_FILES = 100
 
 
 def memory_and_cpu(workers: int, cgroup: Path = limits.CGROUP) -> Iterator[Finding]:
-    """Whether the limits of memory and CPU carry the workers."""
+    """Whether the limits of memory and CPU are enough for the workers."""
     memory, need = limits.memory_bytes(cgroup), limits.MASTER_MEMORY
     need += workers * limits.WORKER_MEMORY
     fit = limits.workers(cgroup)
@@ -34,7 +34,7 @@ def memory_and_cpu(workers: int, cgroup: Path = limits.CGROUP) -> Iterator[Findi
             else f"Allow {_mib(need)}, which one worker needs.",
         )
     cores = limits.cpu_cores(cgroup)
-    # gunicorn's own advice for the most: https://docs.gunicorn.org/en/stable/design.html
+    # gunicorn's own advice on the maximum: https://docs.gunicorn.org/en/stable/design.html
     most = 2 * math.ceil(cores) + 1
     if workers <= most:
         yield Finding(OK, "CPU", f"{workers} workers on {cores:g} cores")
@@ -44,7 +44,7 @@ def memory_and_cpu(workers: int, cgroup: Path = limits.CGROUP) -> Iterator[Findi
 
 
 def open_files(worker_connections: int, threads: int, databases: int) -> Iterator[Finding]:
-    """Whether one worker may open as many files as it can have connections."""
+    """Whether one worker can open enough files for all its connections."""
     allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     need = worker_connections + threads * databases + OTHER_FILES
     if allowed == resource.RLIM_INFINITY or need <= allowed:

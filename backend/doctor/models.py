@@ -1,7 +1,7 @@
-"""Whether the models can be read: their tables, columns, permissions and keys.
+"""Whether the database can read the models: their tables, columns, permissions, and keys.
 
-Of tables that migrations make this is seen when they run. A model over tables that are there says
-what somebody believed of them, and each of its requests is an error 500 where that is wrong.
+For tables that migrations create, the migrations show this. A model of an existing table is
+somebody's assumption about it. If the assumption is wrong, each request for the model is a 500.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ LEFT JOIN pg_class c ON c.oid = to_regclass(asked.relation)
 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = asked.name AND NOT a.attisdropped
 ORDER BY asked.place
 """
-OF_NO_TABLE = ("v", "m", "f")  # views and foreign tables, whose keys no catalog knows
-SAMPLE, PATIENCE = 10_000, 1  # rows that are looked at of one of them, within so many seconds
+OF_NO_TABLE = ("v", "m", "f")  # views and foreign tables, whose keys are not in the catalog
+SAMPLE, PATIENCE = 10_000, 1  # how many of their rows are checked, and for how many seconds
 
 
 def unreadable(alias: str, connection: BaseDatabaseWrapper) -> Iterator[Finding]:
-    """What is wrong with the models of a PostgreSQL database."""
+    """Errors in the models of a PostgreSQL database."""
     found = [model for model in apps.get_models(include_auto_created=True) if _is_of(model, alias)]
     asked = [
         (number, _quoted(connection, model), field.column)
@@ -79,7 +79,7 @@ def _columns(
     table, quote = model._meta.db_table, connection.ops.quote_name
     absent = [name for name, may_read in columns.items() if may_read is None]
     denied = [name for name, may_read in columns.items() if may_read is False]
-    if absent and not model._meta.managed:  # of managed ones the migrations tell
+    if absent and not model._meta.managed:  # the check of migrations covers managed models
         if kind is None:
             fix = "Correct db_table in its Meta, or the search_path of this database."
             yield PROBLEM, f"No schema of the search_path has a table '{table}'.", fix
@@ -115,7 +115,7 @@ def _key(
     sample = f"SELECT {columns} FROM {_quoted(connection, model)} LIMIT {SAMPLE}"  # noqa: S608
     sql = f"SELECT 1 FROM ({sample}) rows GROUP BY {columns} HAVING count(*) > 1 LIMIT 1"  # noqa: S608
     several: Any = None
-    # What cannot be seen in this time is not said.
+    # If the query takes longer, there is no finding.
     with (
         contextlib.suppress(OperationalError),
         transaction.atomic(using=connection.alias),
@@ -135,13 +135,13 @@ def _key(
 def _systems(
     connection: BaseDatabaseWrapper, model: type[models.Model]
 ) -> Iterator[tuple[str, str, str]]:
-    """Geometries of a column that declares no SRID, for which inspectdb writes srid=0."""
+    """Geometry columns without a declared SRID, for which inspectdb writes srid=0."""
     for field in model._meta.local_concrete_fields:
         if not hasattr(field, "geom_type"):
             continue
         from django.contrib.gis.db.models.fields import BaseSpatialField
 
-        from backend.geo import srid  # for the projects that use it
+        from backend.geo import srid  # only projects with geometries need it
 
         if not isinstance(field, BaseSpatialField) or field.srid > 0:
             continue
@@ -155,7 +155,7 @@ def _systems(
 def _times(
     alias: str, connection: BaseDatabaseWrapper, found: list[type[models.Model]]
 ) -> Iterator[Finding]:
-    """Timestamps without time zone: Django's filters compare them in the connection's zone."""
+    """Timestamps without time zone, which Django's filters compare in the connection's zone."""
     if not settings.USE_TZ or connection.timezone_name == settings.TIME_ZONE:
         return
     names = [

@@ -1,4 +1,4 @@
-"""Runs every check of ``manage.py doctor``, whatever the others meet."""
+"""Runs every check of ``manage.py doctor``, even if others fail."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from backend.conf.variables import TABLE
 from backend.config import server
 from backend.doctor import databases, files, machine, servers
 
-# Warnings of Django and of the image with which nothing may be called production-ready:
-# a weak key (also an old one that still counts), debug mode, no host allowed, SQLite.
+# With these warnings of Django and of the image, a project is not ready for production:
+# a weak key (or a weak fallback key), debug mode, no allowed host, SQLite.
 PROBLEMS = ("security.W009", "security.W025", "security.W018", "security.W020", "backend.W003")
 FIXES = {
     "security.W009": "Set DJANGO_SECRET_KEY to a long random text: "
@@ -41,11 +41,11 @@ ADVICE = (
     "apply: https://docs.djangoproject.com/en/5.2/ref/checks/"
 )
 HOME = "/home/app"
-SHOWN = ("level", "subject", "message", "fix")  # of a finding, to programs
+SHOWN = ("level", "subject", "message", "fix")  # attributes of a finding in the JSON
 
 
 def run(env: Environment) -> list[Finding]:
-    """All findings, masked; the order is that of the checks."""
+    """All findings, masked, in the order of the checks."""
     found = [
         *findings_of("environment", lambda: _environment(env)),
         *findings_of("system checks", _system_checks),
@@ -78,7 +78,7 @@ def _environment(env: Environment) -> Iterator[Finding]:
 
 
 def _system_checks() -> Iterator[Finding]:
-    """What ``manage.py check --deploy`` says."""
+    """The messages of ``manage.py check --deploy``."""
     messages = [
         message
         for message in checks.run_checks(include_deployment_checks=True)
@@ -106,15 +106,15 @@ def _databases_and_limits(env: Environment) -> Iterator[Finding]:
 
 
 def become_the_server() -> None:
-    """As root, take the user of the container's first process: ``docker exec`` starts as root.
+    """If root, become the user of the container's first process: ``docker exec`` starts as root.
 
-    What root may write says nothing of the server, and files that SQLite makes as root would
-    lock the server out.
+    Root's permissions say nothing about the server's, and the server could not write to files that
+    SQLite creates as root.
     """
     first = Path("/proc/1").stat()
     if os.geteuid() != 0 or first.st_uid == 0:
         return
-    # Not allowed without CAP_SETUID; files.permissions then says that this is root.
+    # This needs CAP_SETUID. Without it, files.permissions reports that the command runs as root.
     with contextlib.suppress(PermissionError):
         os.setgroups([])
         os.setgid(first.st_gid)
@@ -122,12 +122,12 @@ def become_the_server() -> None:
         try:
             os.environ["HOME"] = pwd.getpwuid(first.st_uid).pw_dir
         except KeyError:
-            # libpq looks for certificates there, and may not into that of root.
+            # libpq looks for certificates in HOME, and this user cannot read root's.
             os.environ["HOME"] = HOME
 
 
 def as_text(found: list[Finding]) -> str:
-    """A line a finding, the worst last, where the eye is; below each what to do."""
+    """One line per finding with its fix below. The worst are last, just above the prompt."""
     lines = []
     for finding in sorted(found, key=lambda one: LEVELS.index(one.level)):
         lines.append(f"{finding.level:<8} {finding.subject}: {finding.message}")

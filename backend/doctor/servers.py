@@ -1,4 +1,4 @@
-"""What ``manage.py doctor`` finds by comparing the databases with each other."""
+"""The checks of ``manage.py doctor`` that compare the databases with each other."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from backend.doctor.databases import Examination, Facts
 
 
 def shared_migrations(examinations: list[Examination]) -> Iterator[Finding]:
-    """Aliases that find one django_migrations table and would both migrate by it."""
+    """Aliases that share one django_migrations table, so that each migrates by the other's."""
     owners: dict[tuple[str, int, int], str] = {}
     for examination in examinations:
         facts = examination.facts
@@ -30,7 +30,7 @@ def shared_migrations(examinations: list[Examination]) -> Iterator[Finding]:
 
 
 def connection_budget(examinations: list[Examination], load: Load) -> Iterator[Finding]:
-    """Connections that this API may keep, against the slots of each server; as at the start."""
+    """Compare the connections of this API with the slots of each server, as at the start."""
     servers: dict[str, tuple[Facts, list[str]]] = {}
     for examination in examinations:
         if found := examination.facts:

@@ -10,13 +10,13 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Tags, register
 
-# An origin that no team means.
+# An origin that no team would allow on purpose.
 STRANGER = "https://stranger.invalid"
 
 
 @register(Tags.security, deploy=True)
 def check_hosts_are_named(**kwargs: Any) -> list[CheckMessage]:
-    """Production names the hosts it may be asked under."""
+    """In production, ALLOWED_HOSTS names the hosts."""
     if settings.DEBUG or "*" not in settings.ALLOWED_HOSTS:
         return []
     return [
@@ -32,7 +32,7 @@ def check_hosts_are_named(**kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_credentials_are_not_for_every_origin(**kwargs: Any) -> list[CheckMessage]:
-    """No page of any origin acts as the user who is logged in."""
+    """Pages of unknown origins cannot act as the authenticated user."""
     if not apps.is_installed("corsheaders"):
         return []
     from corsheaders.conf import conf
@@ -60,7 +60,7 @@ def check_credentials_are_not_for_every_origin(**kwargs: Any) -> list[CheckMessa
 
 @register(Tags.security, deploy=True)
 def check_production_has_a_server(**kwargs: Any) -> list[CheckMessage]:
-    """Production does not keep its data in a SQLite file."""
+    """In production, the database is not a SQLite file."""
     if settings.DEBUG:
         return []
     return [

@@ -1,4 +1,4 @@
-"""System checks for what the image adds to Django."""
+"""System checks for the features that the image adds to Django."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _models() -> Iterator[type[models.Model]]:
 
 @register(Tags.models)
 def check_alias_is_known(**kwargs: Any) -> list[CheckMessage]:
-    """``in_db`` names a database of DATABASES."""
+    """``in_db`` names a database in DATABASES."""
     messages: list[CheckMessage] = []
     for model in _models():
         alias = declared_alias(model)
@@ -47,7 +47,7 @@ def check_alias_is_known(**kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.models)
 def check_one_table_one_database(**kwargs: Any) -> list[CheckMessage]:
-    """A proxy or a multi-table child says no other ``in_db`` than the model it shares rows with."""
+    """A proxy or multi-table child has the same ``in_db`` as the model that it shares rows with."""
     messages: list[CheckMessage] = []
     for model in _models():
         own = getattr(model._meta, "in_db", None)
@@ -67,7 +67,7 @@ def check_one_table_one_database(**kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.models)
 def check_relations_stay_in_one_database(**kwargs: Any) -> list[CheckMessage]:
-    """No foreign key and no many-to-many relation crosses from one database to another."""
+    """Foreign keys and many-to-many relations stay in one database."""
     messages: list[CheckMessage] = []
     for model in _models():
         for field in (*model._meta.local_fields, *model._meta.local_many_to_many):
@@ -88,13 +88,13 @@ def check_relations_stay_in_one_database(**kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.models)
 def check_names_can_be_written_in_sql(**kwargs: Any) -> list[CheckMessage]:
-    """No table or column of PostgreSQL has a name that Django cannot put into a statement."""
+    """Django can use the names of all PostgreSQL tables and columns in a statement."""
     messages: list[CheckMessage] = []
     for model in _models():
         engine = str(settings.DATABASES.get(alias_of(model), {}).get("ENGINE", ""))
         columns = {field.column: field for field in model._meta.local_concrete_fields}
         for name, place in {model._meta.db_table: model, **columns}.items():
-            # Refused since 5.2.9; and a % is taken for the place of a parameter.
+            # Django rejects $ since 5.2.9, and a % looks like the placeholder of a parameter.
             if name and {"$", "%"} & set(name) and engine.endswith(("postgresql", "postgis")):
                 messages.append(
                     checks.Warning(
@@ -111,7 +111,7 @@ def check_names_can_be_written_in_sql(**kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.models)
 def check_geometry_has_a_spatial_database(**kwargs: Any) -> list[CheckMessage]:
-    """A model with a geometry field lies in a database that can store one."""
+    """A model with a geometry field is in a database that can store geometries."""
     messages: list[CheckMessage] = []
     for model in _models():
         engine = settings.DATABASES.get(alias_of(model), {}).get("ENGINE", "")
@@ -144,7 +144,7 @@ def _no_geometry(field: models.Field[Any, Any], alias: str, engine: str) -> Erro
 
 @register()
 def check_needs_of_databases(**kwargs: Any) -> list[CheckMessage]:
-    """REQUIRED_, OPTIONAL_ and IGNORED_DATABASES name known aliases, each in one list."""
+    """REQUIRED_, OPTIONAL_, and IGNORED_DATABASES name known aliases, each in only one list."""
     messages: list[CheckMessage] = []
     named: dict[str, str] = {}
     for need in Need:
@@ -175,9 +175,9 @@ def _unknown_database(setting: str, alias: str) -> Error:
     )
 
 
-# Settings of a team's file; what the environment gives is refused where it is read.
+# For settings from a team's file: the image rejects bad values in the environment when it reads it.
 COMPARED: dict[str, Callable[[str], str]] = {
-    # Django compares them in small letters.
+    # Django compares them in lowercase.
     "ALLOWED_HOSTS": lambda item: item if addresses.allowed_host(item) else "",
     "CORS_ALLOWED_ORIGINS": addresses.cors_origin,
     "CSRF_TRUSTED_ORIGINS": addresses.trusted_origin,
@@ -186,7 +186,7 @@ COMPARED: dict[str, Callable[[str], str]] = {
 
 @register(Tags.security)
 def check_hosts_and_origins_can_match(**kwargs: Any) -> list[CheckMessage]:
-    """Hosts and origins have the form of what they are compared with."""
+    """Hosts and origins have the form of the headers that Django compares them with."""
     return [
         checks.Warning(
             f"{name} contains {item!r}, which nothing can match.",
@@ -195,13 +195,13 @@ def check_hosts_and_origins_can_match(**kwargs: Any) -> list[CheckMessage]:
         )
         for name, parse in COMPARED.items()
         for item in getattr(settings, name, ())
-        # Of the image itself; a container's name can have an underscore.
+        # The image itself adds the container's host name, which can have an underscore.
         if item != socket.gethostname() and (instead := _instead(item, parse)) is not None
     ]
 
 
 def _instead(item: object, parse: Callable[[str], str]) -> str | None:
-    """What may be meant by an item that cannot match; None where it can."""
+    """A suggestion for an item that cannot match, or None if it can."""
     if not isinstance(item, str):
         return ""
     try:
@@ -213,13 +213,13 @@ def _instead(item: object, parse: Callable[[str], str]) -> str | None:
 
 @register(Tags.urls)
 def check_streams_and_tiles_can_be_read(**kwargs: Any) -> list[CheckMessage]:
-    """What a view of streams or tiles shows can be read by SQL."""
+    """SQL can read everything that a view of streams or tiles shows."""
     if not apps.is_installed("rest_framework"):
         return []
     from rest_framework.schemas.generators import EndpointEnumerator
 
     found = {callback.cls for _, _, callback in EndpointEnumerator().get_api_endpoints()}
-    # Looked at without an import: those modules are for the projects that use them.
+    # Found without importing those modules, because only projects that use them need them.
     views = [
         view for view in found if hasattr(view, "stream_fields") or hasattr(view, "tile_fields")
     ]

@@ -1,1 +1,1 @@
-"""The image's own pages: the landing page, and those that answer where no view does."""
+"""The image's own pages: the landing page, and the error pages."""

@@ -1,4 +1,4 @@
-"""The bar above every page that the image serves: its name, home, the documentation, log in."""
+"""The bar at the top of the image's pages: the API's name, home, the documentation, and login."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from django.http import HttpRequest
 from django.middleware.csrf import get_token
 from django.urls import NoReverseMatch, get_script_prefix, reverse
 
-# Those of REST framework let people in who are not staff, where a team has included them.
+# REST framework's login, if a team includes it, also accepts people who are not staff.
 LOGINS = ("rest_framework", "admin")
 
 
 def bar(home: str, request: HttpRequest | None = None, user: Any = None) -> dict[str, Any]:
-    """What ``bar.html`` shows.
+    """The values of ``bar.html``.
 
-    ``home``: the start page. ``user``: who asks, where the page knows it anyway; the landing page,
-    health and pages of errors do not ask a database for it, which may be what is down.
+    ``home`` is the start page. ``user`` is the visitor, if the page already knows it. The landing
+    page, health, and the error pages do not query a database for it, because that may be down.
     """
     namespace = next((name for name in LOGINS if _url(f"{name}:login", home)), None)
-    # Without the query, which may have a secret in it, and which a log keeps.
+    # Without the query, which can contain a secret and would be logged.
     back = f"?{urlencode({'next': request.path})}" if request else ""
-    # What an authenticator of a team's gives may have no such attribute.
+    # A user from a team's own authenticator may not have this attribute.
     known = request is not None and getattr(user, "is_authenticated", False)
     return {
         "home": home,
@@ -37,7 +37,7 @@ def bar(home: str, request: HttpRequest | None = None, user: Any = None) -> dict
 
 
 def _url(name: str, home: str) -> str | None:
-    # Below Django, where health is answered, no request has set the prefix.
+    # Health is served below Django, where no request has set the prefix.
     try:
         return home + reverse(name).removeprefix(get_script_prefix())
     except NoReverseMatch:

@@ -1,9 +1,9 @@
-"""Errors that no view of REST framework answers: a URL that is none, a host that is not allowed.
+"""Error pages for requests that no view of REST framework handles, such as an unknown URL.
 
-Django's own are HTML for everybody, and do not fit a phone. A program gets the JSON that REST
-framework would send; what asks for HTML, as browsers do, gets a page like the others.
-A team with a template of its own, such as ``404.html``, wants it to be seen: there JSON is for
-those who ask for it.
+Django's own pages are HTML for every client, and do not fit a phone. Here, programs get the JSON
+that REST framework would send. Clients that ask for HTML, such as browsers, get a page like the
+image's others. If a team has its own template, such as ``404.html``, everyone gets it except
+clients that ask for JSON.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from django.views import csrf, defaults
 from backend.pages.landing import render
 from backend.pages.policy import POLICY
 
-# The first is for those who take anything.
+# The first of them is for clients that accept anything.
 JSON, HTML = "application/json", "text/html"
 
 
-# What people read, by the status.
+# The text of the page, by status.
 DETAILS = {
     400: "The server does not understand this request.",
     403: "You may not see this page.",
@@ -50,7 +50,7 @@ def _page(status: int, page: Callable[..., HttpResponse]) -> Callable[..., HttpR
             response = page(request, *args, **kwargs)
         else:
             response = _own_page(status, DETAILS[status])
-        # A cache would give the page of a browser to a program, and the other way round.
+        # Otherwise a cache could give the page to a program, or the JSON to a browser.
         patch_vary_headers(response, ["Accept"])
         return response
 
@@ -64,7 +64,7 @@ def _own_page(status: int, detail: str) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """A team's ``403_csrf.html``, in debug mode Django's explanation, or a page like the others."""
+    """A team's ``403_csrf.html``, Django's explanation in debug mode, or a page like the others."""
     if settings.DEBUG or _has_template(csrf.CSRF_FAILURE_TEMPLATE_NAME):
         return csrf.csrf_failure(request, reason)
     return _own_page(403, CSRF)

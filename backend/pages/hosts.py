@@ -1,4 +1,4 @@
-"""What a request under a host name that is not in ALLOWED_HOSTS is told."""
+"""The response to a request for a host name that is not in ALLOWED_HOSTS."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from backend.pages.policy import POLICY
 from backend.pages.tracebacks import SHOWN
 from backend.server import slots
 
-# Django's own name for it, which teams may have silenced or raised already.
+# Django's own logger, whose level teams may have changed already.
 logger = logging.getLogger("django.security.DisallowedHost")
 
 
 class HostMiddleware:
-    """Answers a request under a foreign host name with 400, and says in one line what to set.
+    """Responds to an unknown host name with a 400, and logs in one line what to set.
 
-    First of all middleware: without it Django logs the same sentence with a traceback, and
-    only where something asks for the host. So it also answers what ``backend.http.bodies`` refused.
+    Without it, Django logs the same sentence with a traceback, and only if something reads the
+    host. It is the first middleware, so it also sends the refusals of ``backend.http.bodies``.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -34,9 +34,9 @@ class HostMiddleware:
         try:
             request.get_host()
         except DisallowedHost as error:
-            # Django's sentence: it names the header, the host, quoted, and ALLOWED_HOSTS.
+            # Django's message names the header, the quoted host, and ALLOWED_HOSTS.
             logger.warning("%s", error, extra={"status_code": 400, "request": request})
-            # From here on it has no host.
+            # From here on, the request has an empty host.
             request.get_host = str  # type: ignore[method-assign]  # for the middleware
             return refuse(request, self.get_response, _refusal(request))
         if refused := request.META.get(REFUSED):
@@ -45,12 +45,12 @@ class HostMiddleware:
         return _for_own_pages(request, self.get_response(request))
 
     def process_view(self, request: HttpRequest, *_: object) -> HttpResponse | None:
-        # Before the process_view of any other, such as the check for CSRF.
+        # Before the process_view of other middleware, such as the CSRF check.
         return of_view(request)
 
 
 def _for_own_pages(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    """A traceback is not for pages of any origin, but for those that CORS_ALLOWED_ORIGINS names."""
+    """Hide a traceback from pages of other origins if CORS_ALLOW_ALL_ORIGINS allows them all."""
     if hasattr(request, SHOWN) and getattr(settings, "CORS_ALLOW_ALL_ORIGINS", False):
         for name in ("Access-Control-Allow-Origin", "Access-Control-Allow-Credentials"):
             response.headers.pop(name, None)

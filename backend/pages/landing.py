@@ -1,4 +1,4 @@
-"""The landing page: what runs here and where to look."""
+"""The landing page: what the API offers, and links to it."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from backend.pages import resources
 from backend.pages.bar import bar
 from backend.pages.policy import policy_with_scripts
 
-# Of our own, because a team may have replaced TEMPLATES.
+# Our own engine, because a team may have replaced TEMPLATES.
 _FOLDER = Path(__file__).parent.parent / "templates" / "backend"
 _engine = Engine(dirs=[str(_FOLDER)])
 
 
 def render(template: str, values: dict[str, object]) -> str:
-    """One of the image's own pages as text; every value is escaped.
+    """One of the image's own pages as text, with every value escaped.
 
-    With ``home``, the start page, it has the bar of all pages: ``bar``, or that of somebody
+    With ``home``, the start page, it has the bar of all pages: ``bar``, or the one for a visitor
     who is not logged in.
     """
     if home := values.get("home"):
@@ -32,7 +32,7 @@ def render(template: str, values: dict[str, object]) -> str:
 
 
 def landing_page(request: HttpRequest) -> HttpResponse:
-    """``GET /``: name, version, the API's lists, further endpoints, links, databases."""
+    """``GET /``: name, version, the API's lists, other endpoints, links, and databases."""
     prefix = get_script_prefix()
     states, cards = database_states(), resources.cards()
     links = [
@@ -73,7 +73,7 @@ def landing_page(request: HttpRequest) -> HttpResponse:
 
 
 def icon(request: HttpRequest) -> HttpResponse:
-    """``GET /favicon.ico``: every browser asks, for the admin and the documentation too."""
+    """``GET /favicon.ico``: browsers request it for every page, including the admin."""
     headers = {"Cache-Control": "max-age=86400"}
     return HttpResponse((_FOLDER / "icon.svg").read_bytes(), "image/svg+xml", headers=headers)
 

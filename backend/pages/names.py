@@ -1,4 +1,4 @@
-"""What people call the rows of a model."""
+"""Names for the rows of a model."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from django.db.models import Model
 
 
 def plural(model: type[Model]) -> str:
-    """The model's ``verbose_name_plural``; where it has none, Django's, without an s too many.
+    """The model's ``verbose_name_plural``, or Django's default without a superfluous s.
 
-    inspectdb makes a model ``Crashes`` of a table ``crashes``, which Django calls "crashess".
+    From a table ``crashes``, inspectdb makes a model ``Crashes``, which Django calls "crashess".
     """
     one = str(model._meta.verbose_name)
     if "verbose_name_plural" in model._meta.original_attrs or not one.endswith("s"):

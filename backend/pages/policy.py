@@ -1,8 +1,7 @@
-"""What the image's own pages may load, told to the browser.
+"""The Content-Security-Policy of the image's own pages.
 
-Of the pages that are the image's alone: landing, health, map, Swagger UI, ReDoc. Those that
-teams extend (the admin, the browsable API, their own) keep the headers of Django's
-SecurityMiddleware and no policy.
+These are landing, health, map, Swagger UI, and ReDoc. Pages that teams extend (the admin, the
+browsable API, their own) have only the headers of Django's SecurityMiddleware, and no policy.
 """
 
 from __future__ import annotations
@@ -13,17 +12,17 @@ from urllib.parse import urlsplit
 from django.templatetags.static import static
 
 _NOTHING_ELSE = "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-# A page of our own without scripts, and its style inside.
+# For a page without scripts, and with its styles inline.
 POLICY = f"default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; {_NOTHING_ELSE}"
 
 
 @functools.cache
 def policy_with_scripts(connect: str = "'self'", images: str = "") -> str:
-    """The policy of a page that shows something by a script of the static files.
+    """The policy of a page with scripts from the static files.
 
-    ``connect``: where its scripts may ask; ``images``: one more origin of pictures. Inline
-    scripts do not run. OpenLayers, Swagger UI and ReDoc set styles, draw images from data, and
-    ReDoc searches in a worker made of a blob.
+    ``connect`` is where its scripts can send requests, and ``images`` is one more origin of
+    images. Inline scripts do not run. OpenLayers, Swagger UI, and ReDoc set styles and use images
+    from data URLs. ReDoc searches in a worker that it creates from a blob.
     """
     files = " ".join(filter(None, ("'self'", _origin_of_static_files())))
     return (
@@ -34,6 +33,6 @@ def policy_with_scripts(connect: str = "'self'", images: str = "") -> str:
 
 
 def _origin_of_static_files() -> str:
-    """Of another host, where a team's storage has them there; else empty."""
+    """The origin of static files if a team's storage has them on another host, or else empty."""
     url = urlsplit(static("backend/map.css"))
     return f"{url.scheme or 'https'}://{url.netloc}" if url.netloc else ""

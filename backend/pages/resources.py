@@ -1,4 +1,4 @@
-"""What the landing page shows of the API: a card for each list, and the endpoints beside them."""
+"""The API on the landing page: a card for each list, and the other endpoints."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from django.db import DEFAULT_DB_ALIAS, connections, router
 from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
 from rest_framework.schemas.generators import EndpointEnumerator
 
-# Whose views say nothing of the rows.
+# The docstrings of views in these do not describe the rows.
 LIBRARIES = ("backend.", "django.", "rest_framework", "django_filters")
 
 
 @dataclass(frozen=True)
 class Resource:
-    """A list of the API, whoever asks: nothing here depends on the visitor, or asks a database."""
+    """A list of the API. Nothing here depends on the visitor, or queries a database."""
 
     path: str
     title: str
     description: str
-    is_paged: bool  # and so may tell how many rows it has
-    map: str | None  # the path of the page with a map of its rows
+    is_paged: bool  # so the list may report its number of rows
+    map: str | None  # the path of the map of its rows
     csv: str | None
 
 
 @dataclass(frozen=True)
 class Card:
-    """A resource below the prefix of a request."""
+    """A resource with the URL prefix of a request."""
 
     resource: Resource
     url: str
@@ -39,13 +39,13 @@ class Card:
 
 
 def cards() -> list[Card]:
-    """Those of all resources."""
+    """The cards of all resources."""
     return [_card(resource) for resource in resources()]
 
 
 @functools.cache
 def resources() -> list[Resource]:
-    """The lists of the API whose address has no parameter, by their paths."""
+    """The lists of the API whose paths have no parameter, in alphabetical order."""
     found = []
     for path, (callback, methods) in sorted(_endpoints().items()):
         if "GET" in methods and "{" not in path and _lists(callback):
@@ -76,7 +76,7 @@ def others() -> list[tuple[str, list[str]]]:
 
 @functools.cache
 def _endpoints() -> dict[str, tuple[Callable[..., Any], list[str]]]:
-    """The API's views and their methods, by path; the view is that of GET where there is one."""
+    """The API's views and their methods, by path. The view is that of GET if there is one."""
     if not apps.is_installed("rest_framework"):
         return {}
     found: dict[str, dict[str, Callable[..., Any]]] = defaultdict(dict)
@@ -89,7 +89,7 @@ def _endpoints() -> dict[str, tuple[Callable[..., Any], list[str]]]:
 
 
 def _lists(callback: Callable[..., Any]) -> bool:
-    """Whether a GET lists rows, as a viewset or as a generic view."""
+    """Whether a GET lists rows, in a viewset or in a generic view."""
     actions = getattr(callback, "actions", None)
     view: Any = getattr(callback, "cls", None)
     return actions.get("get") == "list" if actions else hasattr(view, "list")
@@ -101,13 +101,13 @@ def _capitalized(text: str) -> str:
 
 def _description(callback: Any) -> str:
     """The first paragraph of the view's docstring, which the documentation shows too."""
-    if callback.cls.__module__.startswith(LIBRARIES):  # as it is, by as_view(queryset=...)
+    if callback.cls.__module__.startswith(LIBRARIES):  # a generic view: as_view(queryset=...)
         return ""
     return " ".join((callback.cls.__doc__ or "").strip().partition("\n\n")[0].split())
 
 
 def _option(callback: Any, name: str) -> Any:
-    """What as_view() was given, or the class has."""
+    """An argument of as_view(), or else an attribute of the class."""
     return callback.initkwargs.get(name, getattr(callback.cls, name, None))
 
 
@@ -119,7 +119,7 @@ def _has_postgis(callback: Any) -> bool:
 
 
 def _map(path: str, callback: Any) -> str | None:
-    # A MapMixin, looked at without an import: that module is for those that use it.
+    # A MapMixin, found without importing its module, which only views with a map need.
     if not hasattr(callback.cls, "get_map") or not _has_postgis(callback):
         return None
     pages = (f"{path.rstrip('/')}/map", f"{path.rstrip('/')}/map/")
@@ -127,7 +127,7 @@ def _map(path: str, callback: Any) -> str | None:
 
 
 def _csv(path: str, callback: Any) -> str | None:
-    # A StreamingMixin, likewise.
+    # A StreamingMixin, found in the same way.
     formats = getattr(callback.cls, "formats_of_streams", list)()
     return f"{path.rstrip('/')}.csv" if "csv" in formats and _has_postgis(callback) else None
 
@@ -149,7 +149,7 @@ def _card(resource: Resource) -> Card:
 
 
 def _docs(path: str) -> str | None:
-    """Where ReDoc describes what has this path; None where no documentation is served."""
+    """The place of this path in ReDoc, or None if the documentation is not served."""
     try:
         return f"{reverse('schema-redoc')}#tag/{_tag(path)}"
     except NoReverseMatch:
@@ -158,8 +158,8 @@ def _docs(path: str) -> str | None:
 
 @functools.cache
 def _tag(path: str) -> str:
-    """What drf-yasg calls the group of a path's operations."""
-    # Where there is documentation, it is imported already.
+    """drf-yasg's name for the group of a path's operations."""
+    # With documentation, drf_yasg is already imported.
     from drf_yasg.generators import OpenAPISchemaGenerator
     from drf_yasg.openapi import Info
 

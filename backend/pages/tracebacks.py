@@ -1,7 +1,7 @@
 """Django's error page and error mail, with the secrets in them masked.
 
-Django masks what a name gives away (``PASSWORD``), and shows the same value where it stands in
-a URL, in a variable of a function, in a message or in a line of code.
+Django masks values by name (``PASSWORD``), but shows the same value in a URL, in a function's
+variable, in a message, or in a line of code.
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ from backend.conf.masking import MASK, Masker, for_process
 from backend.conf.secret_vocabulary import is_secret, secret_members
 from backend.logs.masking import mask_query, mask_uri
 
-# Characters of a value that are looked through; of a variable Django shows the first 4096.
+# Characters of a value that are searched and shown. Django shows the first 4096 of a variable.
 LONGEST = 20_000
 DEEPEST = 8  # levels of dictionaries and lists
-# An attribute of a request whose answer is to show a traceback.
+# The attribute of a request whose response shows a traceback.
 SHOWN = "_backend_shows_traceback"
 
 
 class _SecretNames:
-    """In place of Django's pattern of the names whose values its pages hide."""
+    """Replaces Django's pattern for the names whose values it hides."""
 
     search = staticmethod(is_secret)
 
 
 class ReporterFilter(SafeExceptionReporterFilter):
-    """What an error page may show of settings, of a request and of variables."""
+    """Filters the settings, the request, and the variables that an error page shows."""
 
     hidden_settings = _SecretNames  # type: ignore[assignment]  # Django only searches by it
 
     @cached_property
     def masker(self) -> Masker:
-        """What masks this process's secrets."""
+        """Masks this process's secrets."""
         values = {name: getattr(settings, name) for name in dir(settings)}
         env = current()
         try:
             return for_process(env, values)
         except StartupError:
-            # A file with a secret is gone since the start. What was in it is in the settings.
+            # A file with a secret was removed after the start. The settings have its content.
             raw = {name: value for name, value in env.raw.items() if not name.endswith("_FILE")}
             return for_process(Environment(raw, env.store), values)
 
@@ -56,7 +56,7 @@ class ReporterFilter(SafeExceptionReporterFilter):
         names = [name for name in dir(settings) if name.isupper()]
         return {name: self.masker.plain(getattr(settings, name), name) for name in names}
 
-    # Django calls these two with None where there is no request; the stubs leave that out.
+    # Django calls these with None if there is no request, which the stubs do not say.
     def get_safe_request_meta(self, request: HttpRequest | None) -> dict[str, Any]:
         return self._named(super().get_safe_request_meta(cast("HttpRequest", request)))
 
@@ -77,13 +77,13 @@ class ReporterFilter(SafeExceptionReporterFilter):
 
 
 class Reporter(ExceptionReporter):
-    """The page and the mail: messages, addresses and lines of code are masked too."""
+    """The page and the mail, with messages, addresses, and lines of code masked as well."""
 
     def __init__(self, request: HttpRequest | None, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, *args, **kwargs)
         self.known = ReporterFilter().masker
         if type(self.filter) is ReporterFilter:
-            # One of its own, because Django keeps its filter, and settings may change.
+            # A new filter, because Django caches its own, and settings may change.
             self.filter = ReporterFilter()
             self.filter.masker = self.known
 
@@ -112,7 +112,7 @@ class Reporter(ExceptionReporter):
 
 
 class _Shown:
-    """A variable of a function, as Django prints it, masked."""
+    """A function's variable as Django prints it, but masked."""
 
     def __init__(self, known: Masker, name: str, value: Any) -> None:
         self.known, self.name, self.value = known, name, value
@@ -123,7 +123,7 @@ class _Shown:
 
 
 def _masked(known: Masker, name: Any, value: Any, depth: int = 0) -> Any:
-    """``value`` with the texts in it masked; objects that are not plain data stay."""
+    """``value`` with the strings in it masked. Objects that are not plain data stay."""
     if isinstance(value, (str, bytes)):
         if value and is_secret(str(name)):
             return MASK

@@ -1,4 +1,4 @@
-"""What the maps in templates need to know."""
+"""Template tags for maps."""
 
 from django import template
 

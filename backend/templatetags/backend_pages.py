@@ -1,4 +1,4 @@
-"""What the image's pages share, for templates of Django's engine."""
+"""Template tags for the parts that the image's pages share."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ register.simple_tag(get_script_prefix, name="site_home")
 
 @register.inclusion_tag("backend/bar.html", takes_context=True)
 def site_bar(context: RequestContext) -> dict[str, Any]:
-    """The bar above every page, with who is logged in."""
+    """The bar above every page, with the authenticated user."""
     return {"bar": bar(get_script_prefix(), context.request, context.request.user)}
 
 
@@ -31,7 +31,7 @@ def site_name() -> str:
 
 @register.simple_tag
 def api_page_is_stock() -> bool:
-    """Whether the browsable API has no template of a team's own, whose bar would be the one."""
+    """Whether the browsable API uses REST framework's templates, not a team's with its own bar."""
     theirs = Path(rest_framework.__file__).parent
     pages: list[Any] = [  # the stubs lack the origin
         loader.get_template(f"rest_framework/{name}.html") for name in ("api", "base")

@@ -1,7 +1,7 @@
-"""Django's collectstatic, one at a time in a folder, which also notes what it collected.
+"""Django's collectstatic, with a lock on the folder and a record of the collected files.
 
-With it, ``RUN python manage.py collectstatic --noinput`` in a child's Dockerfile is
-enough for a start to find nothing to do.
+The record lets a start skip this step after ``RUN python manage.py collectstatic --noinput`` in a
+child's Dockerfile.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ class Command(collectstatic.Command):
         with static.alone():
             with static.staged(clear=self.clear) as self.storage:
                 collected = super().collect()
-            # Without post-processing there is no manifest, and no whole set to vouch for.
+            # Without post-processing, there is no manifest, so the set may be incomplete.
             with contextlib.suppress(FileNotFoundError):
                 static.note()
         return collected

@@ -1,4 +1,4 @@
-"""What is in force, and where each value comes from."""
+"""Prints which settings are in force, and where each value comes from."""
 
 from django.core.management.base import BaseCommand, CommandParser
 
@@ -11,7 +11,7 @@ class Command(BaseCommand):
         "Prints every setting in force, with its value (secrets masked) and its origin: the image, "
         "a variable, a file, the secret store, or the line of local_settings that sets it."
     )
-    # It tells why something is wrong, so nothing that is wrong keeps it from running.
+    # The command helps to find errors, so no error of the project may stop it.
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -1,4 +1,4 @@
-"""Whether what runs is right for production, and what to do where it is not."""
+"""Reports whether the project is ready for production, and what to do if it is not."""
 
 import sys
 
@@ -15,7 +15,7 @@ class Command(BaseCommand):
         "deployment checks, and says what to do about each finding. The exit code is 1 if a "
         "finding is a problem."
     )
-    # They are among what it reports.
+    # The report contains them.
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:

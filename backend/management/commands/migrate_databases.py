@@ -1,7 +1,7 @@
 """Migrates every database of the API: the release step for MIGRATE=false.
 
-Waits for each, takes its migration lock, and applies its migrations, as a start does.
-The exit code is 0 when all are migrated.
+Like a start, it waits for each database, takes its migration lock, and applies its migrations.
+The exit code is 0 if all databases are migrated.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Django's startapp, which says where it can be run when it may not write."""
+"""Django's startapp. If it cannot write, it says where it can run."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Waits for the databases, as a start does: for a step of a release, or a worker's container."""
+"""Waits for the databases as a start does, for release steps and containers of workers."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from backend.server import stopping
 
 class Command(BaseCommand):
     help = "Waits until every required database answers. The exit code is 0 if all of them do."
-    # They may ask the databases.
+    # System checks may query the databases.
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:

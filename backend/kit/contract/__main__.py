@@ -1,6 +1,6 @@
-"""``docker run IMAGE check``: the contract as far as it can be known inside, with exit code 0 or 1.
+"""``docker run IMAGE check``: the checks of the contract that can run inside the image.
 
-Exit code 2: nothing could be checked.
+The exit code is 0, 1 for failed checks, or 2 if nothing could be checked.
 """
 
 from __future__ import annotations
@@ -74,15 +74,15 @@ def main(given: Sequence[str]) -> int:
             f"python is {sys.executable}, which does not have the image's packages.",
             f"Begin PATH with {VENV}/bin, in ENV in your Dockerfile.",
         )
-    # Only a check needs what the image carries.
+    # Only a check needs the image's packages.
     from backend.kit.contract.inside import files, run, standins
 
     if options.live is not None:
         return ask(options)
     output, before = sys.stdout, dict(os.environ)
-    # What a team's code prints while it is loaded is no part of the report.
+    # The output of a team's code while it loads is not part of the report.
     with contextlib.redirect_stdout(sys.stderr):
-        # Both while it is root, which sees every file and may write into a mounted folder.
+        # Both need root, who can read every file and write into a mounted folder.
         found = files.look()
         junit = open_report(options.junit) if options.junit not in (None, "-") else None
         standins.become_the_application()
@@ -92,7 +92,7 @@ def main(given: Sequence[str]) -> int:
 
 
 def ask(options: argparse.Namespace) -> int:
-    """``--live``: what a project answers, instead of what its image is."""
+    """``--live``: check the responses of a project instead of its image."""
     from backend.kit.contract.inside import standins
 
     output = sys.stdout
@@ -123,7 +123,7 @@ def tell(
     output: TextIO,
     junit: TextIO | None,
 ) -> int:
-    """Write the report in every form that is wanted; the exit code."""
+    """Write the report in every requested form, and return the exit code."""
     if options.junit:
         with junit or contextlib.nullcontext(output) as file:
             file.write(report.as_junit("check", results))
@@ -135,7 +135,7 @@ def tell(
 
 
 def open_report(name: str) -> TextIO:
-    """The file to write to, which belongs to whom its folder does: who mounted it."""
+    """The file to write to. It belongs to the owner of its folder, who mounted it."""
     path = Path(name)
     try:
         file = path.open("w", encoding="utf-8")

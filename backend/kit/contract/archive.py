@@ -30,7 +30,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 def print_to(output: TextIO) -> int:
-    """Write the archive, which is no text.
+    """Write the archive, which is binary.
 
     Raises Impossible for a terminal, which would also change its bytes.
     """

@@ -1,6 +1,6 @@
-"""What a check found, as lines for people, as JUnit for CI and as JSON.
+"""The results of the checks, as lines for people, as JUnit for CI, and as JSON.
 
-Needs only Python 3.9's own library: it runs on a team's machine too.
+Needs only Python 3.9's standard library, because it also runs on a team's machine.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 
 from backend.conf.findings import LEVELS, OK, PROBLEM, SKIPPED, WARNING, Finding, worst_of
 
-# What the report calls them, in the order of LEVELS.
+# Their names in the report, in the order of LEVELS.
 STATUSES = {OK: "ok", SKIPPED: "skipped", WARNING: "warning", PROBLEM: "failed"}
 
 
-class Impossible(Exception):  # noqa: N818  no error of this program: it could not begin
-    """The checks cannot run at all: what is wrong, and what to do. Exit code 2."""
+class Impossible(Exception):  # noqa: N818  not an error of this program: it could not begin
+    """The checks cannot run at all. Says what is wrong, and what to do. Exit code 2."""
 
     def __init__(self, problem: str, fix: str) -> None:
         super().__init__(problem, fix)
@@ -32,7 +32,7 @@ def failed(results: Iterable[Finding]) -> bool:
 
 
 def as_text(subject: str, results: list[Finding]) -> str:
-    """A line a check in the order in which they ran, below it what to do; then the verdict."""
+    """One line per check, in order, with its fix below, and then the verdict."""
     lines = []
     for result in results:
         lines.append(f"{STATUSES[result.level]:<8} {result.subject}: {result.message}")
@@ -78,7 +78,7 @@ def from_json(document: dict[str, Any]) -> list[Finding]:
 
 
 def as_junit(subject: str, results: list[Finding]) -> str:
-    """A test case a check: several things that one check says are one case, whose name stays."""
+    """One test case per check. All results of a check are in one case, so its name is stable."""
     cases: dict[str, list[Finding]] = {}
     for result in results:
         cases.setdefault(result.subject, []).append(result)
@@ -113,5 +113,5 @@ def _describe(case: ElementTree.Element, level: str, found: list[Finding]) -> No
 
 
 def _printable(text: str) -> str:
-    """Without the control characters that XML 1.0 has no way to write."""
+    """Remove the control characters that XML 1.0 cannot express."""
     return "".join(sign for sign in text if sign in "\n\t" or ord(sign) >= 32)

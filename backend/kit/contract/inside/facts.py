@@ -1,4 +1,4 @@
-"""What bin/image-test must know of an image to ask it the right questions."""
+"""The facts about an image that bin/image-test needs for its requests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from backend.kit.contract.inside import static
 
 
 def collect() -> dict[str, object]:
-    """Facts as plain data: ports, hosts, paths."""
+    """Facts as plain data: ports, hosts, and paths."""
     return {
         "port": current()["PORT"],
         "prefix": settings.FORCE_SCRIPT_NAME or "",
@@ -25,7 +25,7 @@ def collect() -> dict[str, object]:
 
 
 def headers() -> dict[str, str]:
-    """With which a request is one that this API answers itself."""
+    """Headers of a request that this API accepts and does not redirect."""
     hosts = settings.ALLOWED_HOSTS
     host = next((name.lstrip(".") for name in hosts if name != "*"), "localhost")
     headers = {"Host": "localhost" if {"*", "localhost"} & set(hosts) else host}
@@ -36,7 +36,7 @@ def headers() -> dict[str, str]:
 
 
 def _is_ours(path: str, name: str) -> bool:
-    """Whether the image's own page answers there, and none of the team's."""
+    """Whether the image's own page is at this path, not one of the team's."""
     try:
         return resolve(path).url_name == name
     except Resolver404:

@@ -1,4 +1,4 @@
-"""Looks through the image's files: secrets, programs that raise rights, caches."""
+"""Searches the image's files for secrets, setuid programs, and caches."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pathlib import Path
 from backend.conf import secret_vocabulary
 from backend.conf.findings import OK, PROBLEM, WARNING, Finding
 
-# What Debian's packages and this image bring: no team's file lies here.
+# Files of Debian's packages and of this image. A team's files are not here.
 OF_THE_SYSTEM = (
     *("/bin/", "/lib/", "/sbin/", "/usr/bin/", "/usr/lib/", "/usr/sbin/"),
     "/code/scaffold/",
 )
-# Nor does any program: it is not looked into at all.
+# Nor are setuid programs, so the search skips these folders.
 LEFT_OUT = {"/usr/share", "/opt/venv", "/opt/geo", "/var/lib/dpkg", "/etc/ssl", "/proc", "/sys"}
 SECRET_NAMES = re.compile(
     r"\.env(\.(?!example$|sample$|template$|dist$|md$).*)?|id_(rsa|dsa|ecdsa|ed25519)"
@@ -34,12 +34,12 @@ CACHES = {
     "/var/lib/apt/lists": "rm -rf /var/lib/apt/lists/* in the RUN that has apt-get update",
     "/var/cache/apt": "rm -rf /var/cache/apt/* in the RUN that has apt-get install",
 }
-SMALL = 1_000_000  # bytes; a cache below it is not worth a line
+SMALL = 1_000_000  # bytes; a smaller cache is not worth a line
 
 
 @dataclass
 class Found:
-    """What a look through the files gave; sizes in bytes."""
+    """The results of the search. Sizes are in bytes."""
 
     secrets: list[str] = field(default_factory=list)
     raising: list[str] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Found:
 
 
 def look(root: str = "/") -> Found:
-    """Go through all files of the image. Mounted folders, which are no part of it, are left out."""
+    """Search all files of the image. Mounted folders are not part of it, and are left out."""
     found = Found()
     for entry in _entries(root, Path(root).stat().st_dev):
         status = entry.stat(follow_symlinks=False)
@@ -70,12 +70,12 @@ def look(root: str = "/") -> Found:
 
 def _entries(folder: str, device: int) -> Iterator[os.DirEntry[str]]:
     try:
-        # Mounted folders lie on other devices.
+        # Mounted folders are on other devices.
         if Path(folder).stat().st_dev != device:
             return
         entries = list(os.scandir(folder))
     except PermissionError:
-        return  # seen as root only, where the entry point starts this
+        return  # the entry point starts this as root, who can read every folder
     for entry in entries:
         yield entry
         if entry.is_dir(follow_symlinks=False) and _is_looked_into(entry):
@@ -102,7 +102,7 @@ def _is_secret(entry: os.DirEntry[str]) -> bool:
 
 
 def secrets(found: Found) -> Iterator[Finding]:
-    """No password and no key lies in the image."""
+    """The image contains no passwords and no keys."""
     for path in sorted(found.secrets):
         yield Finding(
             PROBLEM,
@@ -123,7 +123,7 @@ def secrets(found: Found) -> Iterator[Finding]:
 
 
 def rights(found: Found) -> Iterator[Finding]:
-    """No program raises the rights of who calls it."""
+    """No program raises the rights of its caller."""
     if found.raising:
         yield Finding(
             PROBLEM,
@@ -136,7 +136,7 @@ def rights(found: Found) -> Iterator[Finding]:
 
 
 def caches(found: Found) -> Iterator[Finding]:
-    """No cache of a package manager is shipped."""
+    """The image contains no caches of package managers."""
     large = {folder: size for folder, size in found.caches.items() if size > SMALL}
     for folder, size in large.items():
         yield Finding(

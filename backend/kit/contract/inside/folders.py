@@ -1,4 +1,4 @@
-"""The files, names and variables of the image that children rely on."""
+"""The files, names, and variables of the image that children rely on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAMES = ("manage.py", "gunicorn_conf.py", "backend/wsgi.py", "backend/urls.py")
 
 
 def entry_point() -> Iterator[Finding]:
-    """The image's programs are where they were, and can be run."""
+    """The image's programs are in their places and executable."""
     lost = [name for name in NAMES if not (overrides.ROOT / name).is_file()]
     lost += [name for name in PROGRAMS if not os.access(overrides.ROOT / name, os.X_OK)]
     if lost:
@@ -33,7 +33,7 @@ def entry_point() -> Iterator[Finding]:
 
 
 def programs() -> Iterator[Finding]:
-    """`python` is the one that has the image's packages, and Django knows its settings."""
+    """`python` is the one with the image's packages, and Django uses the image's settings."""
     found = shutil.which("python")
     inside = found is not None and Path(found).is_relative_to(sys.prefix)
     module = os.environ.get("DJANGO_SETTINGS_MODULE")
@@ -58,7 +58,7 @@ def programs() -> Iterator[Finding]:
 
 
 def variables(before: dict[str, str]) -> Iterator[Finding]:
-    """Which secrets are set; from within, nobody can tell whether the image itself sets them.
+    """Which secrets are set. From inside, nothing shows whether the image itself sets them.
 
     ``before`` is the environment before stand-ins were added.
     """

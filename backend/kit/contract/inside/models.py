@@ -1,4 +1,4 @@
-"""Migrations, in step with the models of today, in whatever database those live."""
+"""Migrations are in step with the models, in every database."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from backend.router import alias_of
 
 
 def migrations() -> Iterator[Finding]:
-    """What `makemigrations --check` looks for, without a database."""
+    """The check of `makemigrations --check`, but without a database."""
     wrong = False
     for app_label, leaves in (
         MigrationLoader(None, ignore_no_migrations=True).detect_conflicts().items()

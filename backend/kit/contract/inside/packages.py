@@ -1,4 +1,4 @@
-"""Python packages: what the image carries is not lowered, and all of it fits together."""
+"""Python packages: the image's are not downgraded, and all of them fit together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from backend.conf.findings import OK, PROBLEM, SKIPPED, Finding
 
 
 def in_range() -> Iterator[Finding]:
-    """Each package is at least what the image was built with, and below its next major version."""
+    """Each package is at least the image's version, and below the next major version."""
     if not image_packages.CONSTRAINTS.is_file():
         missing = f"there is no {image_packages.CONSTRAINTS}: this is not the image"
         yield Finding(SKIPPED, "packages", missing)
@@ -25,7 +25,7 @@ def in_range() -> Iterator[Finding]:
 
 
 def psycopg() -> Iterator[Finding]:
-    """One driver: Django takes psycopg 3 whenever both are there."""
+    """There is one driver: if both are installed, Django uses psycopg 3."""
     version = _version("psycopg")
     if version:
         yield Finding(
@@ -39,7 +39,7 @@ def psycopg() -> Iterator[Finding]:
 
 
 def consistent() -> Iterator[Finding]:
-    """What `pip check` says: each package has what it needs. pip itself takes a second to start."""
+    """The check of `pip check`: each package has what it needs. pip takes a second to start."""
     wrong = False
     for package in metadata.distributions():
         for text in package.requires or ():

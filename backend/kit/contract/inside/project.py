@@ -1,4 +1,4 @@
-"""A team's settings, URLs and models: they load, and say nothing that must not be in an image."""
+"""A team's settings, URLs, and models: they load, and contain no secrets and no debug mode."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ UNKNOWN_ALIAS = ("backend.E001", "backend.E005")
 
 
 def overrides_found() -> Iterator[Finding]:
-    """Which of the team's files are there, and what each changes."""
+    """Which of the team's files exist, and what each one changes."""
     found = {module: overrides.find(module) for module in overrides.MODULES}
     files = {module: place[1] for module, place in found.items() if place}
     for module, file in files.items():
@@ -38,7 +38,7 @@ def _is_setting(name: str, module: str) -> bool:
 
 
 def debug() -> Iterator[Finding]:
-    """Debug mode is something that a laptop switches on."""
+    """The image does not turn on debug mode, which is for a laptop."""
     if not settings.DEBUG:
         yield Finding(OK, "debug", "DEBUG is false unless the container sets it")
     elif current()["DEBUG"]:
@@ -59,7 +59,7 @@ def debug() -> Iterator[Finding]:
 
 
 def secrets(stand_in: str) -> Iterator[Finding]:
-    """Settings hold no key and no password of their own; ``stand_in`` is the key we gave."""
+    """Settings contain no key and no password. ``stand_in`` is the key that the check set."""
     clean = True
     if stand_in and stand_in != settings.SECRET_KEY:
         clean = False
@@ -92,7 +92,7 @@ def _baked(what: str, setting: str, variable: str) -> Finding:
 
 
 def system_checks() -> Iterator[Finding]:
-    """What `manage.py check` says, the aliases of `in_db` on a line of their own."""
+    """The messages of `manage.py check`, with a separate line for aliases of `in_db`."""
     messages = [message for message in checks.run_checks() if not message.is_silenced()]
     unknown = [message for message in messages if message.id in UNKNOWN_ALIAS]
     yield from _aliases(unknown)
@@ -122,7 +122,7 @@ def _aliases(unknown: list[checks.CheckMessage]) -> Iterator[Finding]:
 
 
 def server() -> Iterator[Finding]:
-    """gunicorn takes its configuration, and listens where the health check asks."""
+    """gunicorn accepts its configuration, and listens on the port of the health check."""
     values = check_gunicorn()
     port = current()["PORT"]
     binds = values["bind"] if isinstance(values["bind"], (list, tuple)) else [values["bind"]]

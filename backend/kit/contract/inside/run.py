@@ -1,4 +1,4 @@
-"""Runs every check, whatever the others meet, and tells what bin/image-test needs to know."""
+"""Runs every check, even if others fail, and collects the facts for bin/image-test."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OF_CODE = ("in_db", "system checks", "debug", "secrets in settings", "static fil
 
 
 def everything(found: Found, before: dict[str, str]) -> tuple[list[Finding], dict[str, object]]:
-    """All results, and facts for who starts the image; ``before`` is the environment as given."""
+    """All results, and facts for bin/image-test. ``before`` is the original environment."""
     facts: dict[str, object] = {"version": __version__, "caches": dict(found.caches)}
     results = [
         *findings_of("image's files", folders.entry_point),
@@ -38,7 +38,7 @@ def _of_code(facts: dict[str, object]) -> list[Finding]:
     names = [*OF_CODE, "migrations", "overrides", "server", "schema"]
     if broken := _load("settings", configuration.load_applications):
         return [broken, *_skipped(names, "the settings do not load")]
-    # Only now: they need the applications.
+    # Imported here, because they need the applications.
     from backend.kit.contract.inside import models, project, schema, static
 
     results = [

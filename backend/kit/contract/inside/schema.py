@@ -1,4 +1,4 @@
-"""The OpenAPI document: that it can be made, and is one."""
+"""The OpenAPI document: it can be generated, and it is valid."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ METHODS = {"get", "put", "post", "delete", "options", "head", "patch"}
 
 
 class _Logged(logging.Handler):
-    """What is only logged: exceptions of views that the document does without.
+    """Collects log records about views whose exceptions the document leaves out.
 
-    An error is an operation that is not described at all.
+    An error is an operation without any description.
     """
 
     def __init__(self) -> None:
@@ -41,11 +41,11 @@ class _Logged(logging.Handler):
 
 
 def schema() -> Iterator[Finding]:
-    """Made by the image's own view, and valid by the schema of Swagger 2.0."""
+    """The image's own view generates it, and it is valid by the schema of Swagger 2.0."""
     if not (apps.is_installed("drf_yasg") and apps.is_installed("rest_framework")):
         yield Finding(SKIPPED, "schema", "drf_yasg is not in INSTALLED_APPS: there is no document")
         return
-    # Only now: they need the applications.
+    # Imported here, because they need the applications.
     from rest_framework.test import APIRequestFactory
     from swagger_spec_validator.common import SwaggerValidationError
     from swagger_spec_validator.validator20 import validate_spec
@@ -65,7 +65,7 @@ def schema() -> Iterator[Finding]:
     try:
         validate_spec(document)
     except SwaggerValidationError as error:
-        # jsonschema's own error, which knows the place, where the validator passes it on.
+        # If the validator passes on jsonschema's own error, that has the place.
         place = " ".join(map(str, getattr(error.args[-1], "absolute_path", ()))) or "its root"
         yield Finding(
             PROBLEM,

@@ -1,4 +1,4 @@
-"""What an image that nothing is given to needs to be loaded: stand-ins, and no database."""
+"""Stand-ins with which an image loads without any configuration and without a database."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ URL = "DATABASE_URL"
 
 
 def become_the_application() -> None:
-    """As root, give it up as the entry point does: a team's code never runs as root."""
+    """Give up root, as the entry point does: a team's code never runs as root."""
     if os.geteuid() == 0:
         os.setgroups([])
         os.setgid(GID)
@@ -27,11 +27,11 @@ def become_the_application() -> None:
 
 
 def stand_in() -> str:
-    """Fill in what only a running container is given; the key that stands in, "" for none.
+    """Set the variables that only a running container has, and return the stand-in key or "".
 
-    PostGIS stands in for the database, because SQLite stores no geometry. The parts of its
-    address, and not one URL, because settings of 2019 read them one by one. The secret store
-    is a running container's too.
+    The stand-in database is PostGIS, because SQLite cannot store geometries. Its address is in
+    parts, not in one URL, because settings of 2019 read the parts. The secret store is left out,
+    because only a running container has it.
     """
     os.environ.pop("SECRET_STORE", None)
     _mounted_files()
@@ -51,7 +51,7 @@ def stand_in() -> str:
 
 
 def key() -> str:
-    """Fill in a secret key; "" where one is given."""
+    """Set a secret key, and return it, or "" if there is one already."""
     if _given("DJANGO_SECRET_KEY"):
         return ""
     os.environ["DJANGO_SECRET_KEY"] = secrets.token_urlsafe(50)
@@ -59,7 +59,7 @@ def key() -> str:
 
 
 def _mounted_files() -> None:
-    """NAME_FILE=/run/secrets/NAME in an image names what is mounted when it runs."""
+    """Replace variables such as NAME_FILE whose files exist only in a running container."""
     for name in [name for name in os.environ if name.endswith("_FILE")]:
         plain = name.removesuffix("_FILE")
         alias = ALIAS_URL.fullmatch(plain)
@@ -70,12 +70,12 @@ def _mounted_files() -> None:
 
 
 def _given(name: str) -> bool:
-    # An empty variable is an unset one, as everywhere in the image.
+    # An empty variable counts as not set, as everywhere in the image.
     return any(os.environ.get(form, "").strip() for form in (name, f"{name}_FILE"))
 
 
 def forbid_databases() -> None:
-    """Let whatever asks a database fail, as it does at a start before the database answers."""
+    """Make every query fail, as it does at a start before the database answers."""
     from django.db import OperationalError
     from django.db.backends.base.base import BaseDatabaseWrapper
 

@@ -1,4 +1,4 @@
-"""Static files: collected, all of them, under hashed names."""
+"""Static files: all of them are collected, under hashed names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from backend.doctor import files
 
 
 def complete() -> Iterator[Finding]:
-    """Every file that {% static %} can name is collected, and the manifest leads to it."""
+    """Every file that {% static %} can name is collected and in the manifest."""
     if settings.STATIC_ROOT and not isinstance(staticfiles_storage, ManifestFilesMixin):
         yield Finding(
             PROBLEM,
@@ -28,7 +28,7 @@ def complete() -> Iterator[Finding]:
         return
     for finding in files.static_files():
         if finding.level == PROBLEM and _is_not_collected():
-            # A start does it then, which is slower and no fault.
+            # Then each start collects them, which is slower, but not an error.
             yield Finding(
                 WARNING,
                 "static files",
@@ -44,14 +44,14 @@ def _is_not_collected() -> bool:
 
 
 def permissions() -> Iterator[Finding]:
-    """The application writes where its data goes, and not where its code is."""
-    # Where nobody names a database, a container keeps one there.
+    """The application can write to its data folders, but not to its code."""
+    # Without a database server, a container keeps its database there.
     for finding in files.permissions("SQLite's file"):
         yield replace(finding, subject="permissions")
 
 
 def samples() -> list[str]:
-    """Plain names of two files to ask the server for, a style and a script; the team's first."""
+    """Names of a style sheet and a script to request from the server. A team's come first."""
     chosen: dict[str, str] = {}
     names = [name for name, _, _ in static.found()]
     ours = ("admin/", "backend/", "drf-yasg/", "gis/", "rest_framework/", "django_")

@@ -1,10 +1,10 @@
-"""``check --live``: asks a running project everything, as every kind of user.
+"""``check --live``: sends every read request to a running project, as every kind of user.
 
-client    requests without a library, one connection each; links in what comes back
-document  the project's OpenAPI document: what to ask, and whether an answer is what it says
-visit     one user's walk through the project
-verdict   what is wrong with an answer; results, the like of each other in one
-site      a running project by its URL, and who may log in there
-own       a project that this process serves, on test databases with users of its own
-rows      one row for each table that has none
+client    requests without a library, and links in the responses
+document  the project's OpenAPI document: what to request, and how a response should look
+visit     all requests of one user
+verdict   errors in a response; the results, with similar errors in one
+site      a running project by its URL, and its users
+own       a project that this process serves, on test databases with test users
+rows      one row for each empty table
 """

@@ -1,7 +1,7 @@
-"""Requests that only read, and the links in their answers.
+"""Requests that only read, and the links in their responses.
 
-Each thread keeps its connection: to a server of threads each new one is a thread, and a
-connection to the database.
+Each thread keeps its connection. For a threaded server, each new connection is a new thread and a
+new database connection.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
-READ = 4_000_000  # bytes of an answer; a stream of a large table is not read to its end
-PATIENCE = 60  # seconds for one answer to begin, and to go on where it has a length
-LONGEST = 10  # seconds that an answer without a length is read or silent: it may have no end
-LONGEST_EVENTS = 2  # of server-sent events, which have none, and nothing to say for minutes
-# A GET of it ends the session.
+READ = 4_000_000  # bytes of a response; a stream of a large table is not read to its end
+PATIENCE = 60  # seconds until a response begins, and between its parts if it has a length
+LONGEST = 10  # seconds to read a response without a length, which may never end
+LONGEST_EVENTS = 2  # the same for server-sent events, which can be silent for minutes
+# A GET of such a link ends the session.
 NEVER_FOLLOWED = re.compile(r"log-?_?out", re.IGNORECASE)
 ASSETS = {"script": "src", "img": "src", "link": "href"}
 
 
 @dataclass(frozen=True)
 class User:
-    """A kind of user: the headers that it sends, and how a person repeats that with curl."""
+    """A kind of user: its headers, and curl's option that sends the same."""
 
     name: str
     headers: dict[str, str] = field(default_factory=dict)
@@ -38,13 +38,13 @@ class User:
 
     @property
     def sees_pages(self) -> bool:
-        """Whether it is one of a browser's, to which pages and their links are shown."""
+        """Whether it is a browser's user, who can see pages and follow their links."""
         return "Authorization" not in self.headers
 
 
 @dataclass(frozen=True)
 class Request:
-    """``target`` is path and query; ``found`` is the page whose link this is."""
+    """``target`` is the path and query; ``found`` is the page with this link."""
 
     target: str
     method: str = "GET"
@@ -52,7 +52,7 @@ class Request:
     found: str = ""
 
     def curl(self, site: Site, user: User) -> str:
-        """The line that repeats it."""
+        """The command that repeats it."""
         parts = ["curl --include"]
         parts += {"GET": [], "HEAD": ["--head"]}.get(self.method, [f"--request {self.method}"])
         if self.accept != "*/*":
@@ -63,7 +63,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """``error`` is why there is no status, or why the body broke off."""
+    """A response. ``error`` is why it has no status, or why the body broke off."""
 
     status: int
     headers: dict[str, str]
@@ -76,14 +76,14 @@ class Answer:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     def json(self) -> Any:
-        """Raises ValueError for what is no JSON."""
+        """Raises ValueError if the body is not JSON."""
         return json.loads(self.body)
 
 
 class Site:
-    """Where the project answers. ``host`` is what it believes to be asked under.
+    """The address of the project. ``headers`` go with every request.
 
-    ``shown`` is the origin in the lines that repeat a request.
+    ``shown`` is the origin in the commands that repeat a request.
     """
 
     def __init__(self, url: str, *, headers: dict[str, str] | None = None, shown: str = "") -> None:
@@ -116,7 +116,7 @@ class Site:
             return Answer(0, {}, b"", False, f"no answer: {_said(error)}")
 
     def _kept(self) -> http.client.HTTPConnection:
-        """The connection of this thread; closed, it opens again by itself."""
+        """The connection of this thread. If it is closed, it opens again automatically."""
         kept: http.client.HTTPConnection | None = getattr(self._of_thread, "connection", None)
         if kept is None:
             tls = self.scheme == "https"
@@ -131,7 +131,7 @@ class Site:
         was_open = connection.sock is not None
         try:
             connection.request(request.method, request.target, headers=headers)
-            # Reads the body too, also of an answer with which the connection lets go of it.
+            # Kept here, because the response reads from it even if the connection drops it.
             sock = connection.sock
             sock.settimeout(PATIENCE)
             response = connection.getresponse()
@@ -139,7 +139,7 @@ class Site:
                 sock.settimeout(_longest(response))
             return response
         except ConnectionError:
-            # A server may close a connection that it kept. It is the server's end, if it is new.
+            # A server can close an idle connection. On a new connection, it is an error.
             connection.close()
             if not was_open:
                 raise
@@ -149,7 +149,7 @@ class Site:
         return {"context": ssl.create_default_context()} if self.scheme == "https" else {}
 
     def target(self, link: str, page: str) -> str | None:
-        """Path and query of a link on ``page``; None where it leads to another site."""
+        """Path and query of a link on ``page``, or None if it leads to another site."""
         try:
             parts = urlsplit(urljoin(f"{self.scheme}://{self.headers['Host']}{page}", link.strip()))
         except ValueError:
@@ -167,7 +167,7 @@ def _longest(response: http.client.HTTPResponse) -> float:
 
 
 def _parts(response: http.client.HTTPResponse) -> Iterator[bytes]:
-    """The body, as far as it has no more than READ, and comes within _longest or has a length."""
+    """The body: at most READ bytes, and without a length, only for _longest seconds."""
     left, end = READ, time.monotonic() + _longest(response)
     while left > 0 and (response.length is not None or time.monotonic() < end):
         try:
@@ -177,7 +177,7 @@ def _parts(response: http.client.HTTPResponse) -> Iterator[bytes]:
                 raise
             return
         if not part:
-            if response.length:  # read1() does not mind
+            if response.length:  # read1() does not raise for a missing rest
                 raise http.client.IncompleteRead(b"", response.length)
             response.read()  # so that the connection can be kept
             return
@@ -190,7 +190,7 @@ def _said(error: Exception) -> str:
 
 
 def links(answer: Answer) -> Iterator[str]:
-    """What a page, a document or a redirect leads to."""
+    """The links of a page, a document, or a redirect."""
     if "location" in answer.headers:
         yield answer.headers["location"]
     if answer.media_type == "text/html":
@@ -201,7 +201,7 @@ def links(answer: Answer) -> Iterator[str]:
         try:
             yield from _urls(answer.json())
         except ValueError:
-            return  # its own failure, for what is documented
+            return  # invalid JSON of a documented operation is a separate failure
 
 
 class _Links(HTMLParser):
@@ -224,12 +224,12 @@ def _urls(value: Any) -> Iterator[str]:
         for each in value[:3]:
             yield from _urls(each)
     elif isinstance(value, str) and value.startswith(("http://", "https://")):
-        # Of TileJSON.
+        # The placeholders of TileJSON.
         yield re.sub(r"\{[zxy]\}", "0", value)
 
 
 def shape(target: str) -> tuple[str, tuple[str, ...]]:
-    """What links to rows of one table have in common."""
+    """The part that links to rows of one table have in common."""
     parts = urlsplit(target)
     path = re.sub(r"(?<=/)(\d+|[0-9a-f-]{32,36})(?=[/.]|$)", "#", parts.path)
     path = re.sub(r"\.[0-9a-f]{12}(?=\.\w+$)", "", path)

@@ -1,4 +1,4 @@
-"""The OpenAPI 2.0 document of a project: what it says can be asked, and what is answered."""
+"""The OpenAPI 2.0 document of a project: its requests and its responses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jsonschema import Draft4Validator
 from jsonschema.exceptions import ValidationError, best_match
 
 JSON = "application/json"
-# What is tried where nothing tells a value: the first that fits type and pattern.
+# Values for parameters without any in the document: the first that fits type and pattern.
 BY_FORMAT = {
     "date": "2020-01-31",
     "date-time": "2020-01-31T12:00:00Z",
@@ -23,7 +23,7 @@ BY_FORMAT = {
 }
 TEXTS = ("a", "1", "0/0/0", "2020-01-31")
 BOX = (-122.7, 45.5, -122.6, 45.6)
-# Members that any answer in this form has. https://www.rfc-editor.org/rfc/rfc7946
+# Members of every GeoJSON response. https://www.rfc-editor.org/rfc/rfc7946
 GEOJSON = {
     "type": "object",
     "required": ["type"],
@@ -33,7 +33,7 @@ GEOJSON = {
 
 @dataclass(frozen=True)
 class Operation:
-    """``GET path`` as the document tells it; ``path`` has its base and {names}."""
+    """``GET path`` as documented. ``path`` includes the base path, and {names}."""
 
     path: str
     told: dict[str, Any]
@@ -50,7 +50,7 @@ class Operation:
 
     @property
     def needed(self) -> dict[str, str]:
-        """A query of all parameters that may not be left out."""
+        """A query of all required parameters."""
         return {
             each["name"]: as_sent(each, sample(each)[0])
             for each in self.query
@@ -63,26 +63,26 @@ class Operation:
 
     @property
     def formats(self) -> list[str]:
-        """Of ``?format=``."""
+        """The values of ``?format=``."""
         return next((each.get("enum", []) for each in self.query if each["name"] == "format"), [])
 
     @property
     def is_open(self) -> bool | None:
-        """Whether anybody may ask; None where only the document's default says so.
+        """Whether it is public, or None if only the document's default says so.
 
-        An operation without ``security`` has the default, also one that nothing is known of.
+        An operation without ``security`` has the default, even if its permissions are unknown.
         """
         security = self.told.get("security")
         return None if security is None else not security or {} in security
 
     def response(self, status: int) -> dict[str, Any] | None:
-        """What is told of the answer with this status; None where it is not foreseen."""
+        """The documented response with this status, or None if there is none."""
         responses = self.told["responses"]
         found = responses.get(str(status)) or responses.get("default")
         return self.document.resolved(found) if found else None
 
     def concrete(self, row: dict[str, Any]) -> str | None:
-        """The path with a value for each name: of ``row``, or of its type. None where none is."""
+        """The path with values from ``row`` or of the names' types. None if a value is missing."""
         path = self.path
         for name in re.findall(r"{(\w+)}", self.path):
             # A Feature calls its key `id`, whatever the column's name is.
@@ -96,13 +96,13 @@ class Operation:
         return path
 
     def examples(self) -> Iterator[tuple[dict[str, str], bool]]:
-        """Queries of one parameter each, and whether the document itself gives the value."""
+        """Queries with one parameter each, and whether the document gives the value."""
         for parameter in self.query:
             for value, is_told in samples(parameter):
                 yield {**self.needed, parameter["name"]: as_sent(parameter, value)}, is_told
 
     def choices(self) -> Iterator[list[list[dict[str, str]]]]:
-        """Queries for all but the first choice of a list: with all of them, and of each alone."""
+        """Queries for all but the first choice of a list: all of them together, and each alone."""
         for parameter in self.query:
             others = parameter.get("items", {}).get("enum", [])[1:]
             alone = [
@@ -114,7 +114,7 @@ class Operation:
                 yield [[together], alone] if "maxItems" not in parameter else [alone]
 
     def mismatch(self, value: Any) -> str:
-        """Where a JSON answer is other than the document says; "" where it is not."""
+        """Where a JSON response differs from the document, or "" if it does not."""
         schema = (self.response(200) or {}).get("schema")
         if schema is None:
             return ""
@@ -122,14 +122,14 @@ class Operation:
 
 
 class Document:
-    """The whole of it."""
+    """The whole document."""
 
     def __init__(self, spec: dict[str, Any]) -> None:
         self.spec = spec
         self.definitions = {"definitions": as_json_schema(spec.get("definitions", {}))}
 
     def operations(self, prefix: str = "") -> Iterator[Operation]:
-        """The operations that only read."""
+        """The operations that only read data."""
         base = (self.spec.get("basePath") or "").rstrip("/")
         if prefix and not (base + "/").startswith(prefix + "/"):
             base = prefix + base
@@ -147,7 +147,7 @@ class Document:
 
 
 def samples(parameter: dict[str, Any]) -> Iterator[tuple[Any, bool]]:
-    """Values of a parameter, each with whether the document gives it."""
+    """Values of a parameter, and whether the document gives each of them."""
     value, is_told = sample(parameter)
     if value is not None:
         yield value, is_told
@@ -156,7 +156,7 @@ def samples(parameter: dict[str, Any]) -> Iterator[tuple[Any, bool]]:
 
 
 def sample(parameter: dict[str, Any]) -> tuple[Any, bool]:
-    """One value, and whether the document gives it; None where no value is known."""
+    """One value, or None if none is known, and whether the document gives it."""
     for name in ("x-sample", "x-example", "default"):
         if name in parameter:
             return parameter[name], True
@@ -176,7 +176,7 @@ def sample(parameter: dict[str, Any]) -> tuple[Any, bool]:
     texts = [BY_FORMAT[parameter["format"]]] if parameter.get("format") in BY_FORMAT else TEXTS
     try:
         pattern = re.compile(parameter.get("pattern", ""))
-    except re.error:  # of JavaScript's kind
+    except re.error:  # JavaScript's syntax
         return None, False
     return next((text for text in texts if pattern.search(text)), None), False
 
@@ -192,9 +192,9 @@ def query(values: dict[str, str]) -> str:
 
 
 def as_json_schema(value: Any) -> Any:
-    """OpenAPI 2.0's schema in the words of JSON Schema: null is a type there.
+    """OpenAPI 2.0's schema as JSON Schema, in which null is a type.
 
-    So are the texts of a number that JSON has none for, in ``x-not-finite``.
+    The strings in ``x-not-finite``, for numbers that JSON does not have, are an enum.
     """
     if isinstance(value, list):
         return [as_json_schema(each) for each in value]

@@ -1,4 +1,4 @@
-"""The project, served by this process on test databases, to users that are made there.
+"""The project, which this process serves on test databases with test users.
 
 The databases are those of ``manage.py test``: beside the real ones, named ``test_...``, and
 removed at the end. The real ones are not read.
@@ -44,7 +44,7 @@ SHOWN = "http://localhost:8000"  # where a person starts the project to repeat a
 
 
 def look(fixtures: list[str]) -> list[Finding]:
-    """Everything, of the project that the settings describe. Raises Impossible, StartupError."""
+    """Check the whole project of the current settings. Raises Impossible, StartupError."""
     _load()
     with _databases() as results, _served() as (own, errors):
         for name in fixtures:
@@ -59,25 +59,25 @@ def look(fixtures: list[str]) -> list[Finding]:
 
 
 def _load() -> None:
-    """As before a start. What only takes time, or keeps a log, is left out."""
+    """Load the project as at a start, without the steps that only take time or keep a log."""
     configuration.load_applications()
     setup_test_environment(debug=False)
-    # Of users that live for a minute; each Basic request would take a third of a second.
+    # The users exist for a minute. A secure hash would add a third of a second to Basic requests.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     configuration.load_middleware()
     configuration.load_urls()
     static.collect()
     phase.enter(phase.READY)
-    logging.disable()  # a failure is told once, by the report
+    logging.disable()  # the report contains each failure once
 
 
 @contextlib.contextmanager
 def _databases() -> Iterator[list[Finding]]:
-    """Test databases with all tables, those of models that Django does not manage too."""
+    """Test databases with all tables, including those of unmanaged models."""
     with tempfile.TemporaryDirectory() as folder:
         for alias in connections:
             connection = connections[alias]
-            if connection.vendor == "sqlite":  # one in memory belongs to one thread
+            if connection.vendor == "sqlite":  # a database in memory belongs to one thread
                 connection.settings_dict["TEST"]["NAME"] = str(Path(folder) / f"{alias}.sqlite3")
         try:
             made = setup_databases(verbosity=0, interactive=False)
@@ -96,9 +96,9 @@ def _databases() -> Iterator[list[Finding]]:
 
 
 def _make_tables() -> Iterator[Finding]:
-    """Of models that no migration makes here: unmanaged ones, and those of a further alias.
+    """Create the tables that no migration creates: of unmanaged models, and of further aliases.
 
-    Aliases that share one database are one test database, which is migrated as the first.
+    Aliases that share one database have one test database, which only the first one migrates.
     """
     there = {
         alias: set(connections[alias].introspection.table_names(include_views=True))
@@ -110,7 +110,7 @@ def _make_tables() -> Iterator[Finding]:
         alias, table = router.db_for_write(model), model._meta.db_table
         if model._meta.proxy or model._meta.swapped or table in there.get(alias, {table}):
             continue
-        # spatial_ref_sys and the like, which a model of a team's may name.
+        # A team's model can use spatial_ref_sys and other tables of PostGIS.
         if table in getattr(connections[alias].introspection, "ignored_tables", ()):
             continue
         try:
@@ -126,7 +126,7 @@ def _make_tables() -> Iterator[Finding]:
 
 
 def _leave() -> None:
-    """Close what threads of the server left open: nobody could remove the database."""
+    """Close connections that the server's threads left open, so that databases can be removed."""
     for alias in connections:
         connection = connections[alias]
         if connection.vendor == "postgresql":
@@ -140,12 +140,12 @@ def _leave() -> None:
 
 class _Quiet(WSGIRequestHandler):
     def log_message(self, *arguments: Any) -> None:
-        """Nothing: a failure is told once, by the report."""
+        """Log nothing: the report contains each failure once."""
 
 
 @contextlib.contextmanager
 def _served() -> Iterator[tuple[Site, dict[str, str]]]:
-    """The application on a free port; and its exceptions by the id of their request."""
+    """The application on a free port, and its exceptions by request ID."""
     from django.core.servers.basehttp import get_internal_wsgi_application
 
     errors: dict[str, str] = {}
@@ -177,7 +177,7 @@ def _served() -> Iterator[tuple[Site, dict[str, str]]]:
 
 
 def _users() -> tuple[list[User], list[Finding]]:
-    """Anonymous, and one of each kind that can be made; the last one sees most."""
+    """Anonymous, and one of each kind that can be created. The last one sees the most."""
     users, without = [site.ANONYMOUS], []
     if not apps.is_installed("django.contrib.auth"):
         said = "django.contrib.auth is not installed: only anonymous requests"
@@ -202,7 +202,7 @@ def _users() -> tuple[list[User], list[Finding]]:
 
 
 def _session(user: Any) -> str:
-    """The cookie of a login, by whatever engine keeps sessions."""
+    """The cookie of a login, with the project's session engine."""
     from django.test import Client
 
     client = Client()
@@ -211,7 +211,7 @@ def _session(user: Any) -> str:
 
 
 def _pages() -> Iterator[str]:
-    """The paths without a parameter that the URLs know, the admin's own excepted."""
+    """All paths without a parameter in the URLs, except those of the admin."""
 
     def walk(patterns: list[Any], above: str) -> Iterator[str]:
         for each in patterns:

@@ -1,4 +1,4 @@
-"""A row for each table that has none, and users: a page of an empty table shows nothing."""
+"""A row for each empty table, because its page would show nothing, and users."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ VALUES: tuple[tuple[type[models.Field[Any, Any]], Any], ...] = (
 
 
 def fill() -> Iterator[Finding]:
-    """Make them, and count."""
+    """Create a row in each empty table, and count the rows."""
     made, failed = 0, []
     for model in apps.get_models():
         if model._meta.app_label in OURS or model._meta.proxy or model._meta.swapped:
@@ -60,7 +60,7 @@ def fill() -> Iterator[Finding]:
 
 
 def row(model: type[models.Model], depth: int = 0) -> models.Model:
-    """Its first row, or a new one with the rows that it needs. Raises what the model raises."""
+    """The model's first row, or a new one with all rows that it needs. Raises as the model does."""
     if (found := model._default_manager.first()) is not None:
         return found
     if depth > 5:
@@ -114,10 +114,10 @@ def _shape(column: Any, kind: str) -> Any:
 
 
 def user(name: str, *, is_superuser: bool = False) -> Any:
-    """A user of the project's own model, with what else that wants."""
+    """A user of the project's own model, with its required fields."""
     model = get_user_model()
     wanted = {
-        # A field of the user's own, and no relation that leads to it.
+        # A field of the user model itself, not a relation that leads to it.
         field: _value(cast("models.Field[Any, Any]", model._meta.get_field(field)), 0)
         for field in model.REQUIRED_FIELDS
         if field != model.USERNAME_FIELD

@@ -1,4 +1,4 @@
-"""A running project by its URL, and who may log in there; nothing of it is changed."""
+"""A running project by its URL, and its users. The check changes nothing there."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ANONYMOUS = User("anonymous")
 
 
 def look(url: str, login: str | None) -> list[Finding]:
-    """Everything that can be asked over HTTP. Raises Impossible where nobody answers."""
+    """Check everything that HTTP shows. Raises Impossible if the site does not answer."""
     if urlsplit(url).scheme not in ("http", "https"):
         raise Impossible(
             f"{url} is not a URL.", "Write the whole URL: --live https://api.example.org"
@@ -34,7 +34,7 @@ def look(url: str, login: str | None) -> list[Finding]:
 
 
 def of(site: Site) -> Document | None:
-    """The project's document; None where it publishes none."""
+    """The project's document, or None if it does not publish one."""
     answer = site.ask(Request(f"{site.prefix}/swagger.json"), ANONYMOUS)
     if not answer.status:
         raise Impossible(
@@ -57,18 +57,18 @@ def visited(
     pages: tuple[str, ...] = (),
     explain: Explain = lambda mark: "",
 ) -> list[Finding]:
-    """What each of them meets. The last one, who sees most, goes first: it finds the rows."""
+    """The results of all users. The last one sees the most, so it goes first and finds the rows."""
     rows: dict[str, dict[str, Any]] = {}
     tallies: dict[str, Tally] = {}
     for user in reversed(users):
         visit = Visit(site, user, document, rows, explain)
-        # Nobody sees less than the first, and nobody more than the last.
+        # The first user sees the least, and the last one the most.
         tallies[user.name] = visit.everything(pages, in_full=user in (users[0], users[-1]))
     return results(site, [tallies[user.name] for user in users])
 
 
 def users(site: Site, login: str | None) -> Iterator[User]:
-    """Anonymous, and who the variables of the environment let log in."""
+    """Anonymous, and the users whose credentials are in the environment."""
     yield ANONYMOUS
     if token := os.environ.get(TOKEN):
         yield bearer("token", token)
@@ -96,7 +96,7 @@ def session(name: str, cookie: str) -> User:
 
 
 def _log_in(site: Site, login: str, password: str) -> str:
-    """The session's cookie. This is the one POST of the whole check."""
+    """The session's cookie. This is the only POST of the whole check."""
     path = f"{site.prefix}/admin/login/"
     form = site.ask(Request(path), ANONYMOUS)
     token = re.search(rb'name="csrfmiddlewaretoken" value="(\w+)"', form.body)

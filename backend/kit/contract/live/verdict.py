@@ -1,4 +1,4 @@
-"""What is wrong with an answer, and all that is wrong in a few lines."""
+"""Errors in a response, and a short report of all errors."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from backend.kit.contract.live.document import GEOJSON, JSON, Operation, mismatc
 REFUSED = (401, 403)
 THROTTLED = 429
 GEO_JSON = "application/geo+json"
-SHOWN = 50  # failures that are printed, each standing for all of its kind
+SHOWN = 50  # kinds of failures in the report, with one example of each
 
 
 @dataclass
 class Fault:
-    """What is wrong with one answer. Those of one ``kind`` are one finding."""
+    """An error in one response. All errors of one ``kind`` are one finding."""
 
     kind: str
     message: str
@@ -28,7 +28,7 @@ class Fault:
 
 @dataclass
 class Tally:
-    """What one user asked, and what came back."""
+    """The counts and errors of one user's requests."""
 
     user: User
     statuses: Counter[int] = field(default_factory=Counter)
@@ -46,7 +46,7 @@ class Tally:
 
 
 def results(site: Site, tallies: list[Tally]) -> list[Finding]:
-    """A line of counts for each user; then one for each kind of failure, whoever met it."""
+    """A line of counts for each user, then one for each kind of failure of any user."""
     told = [Finding(OK, each.user.name, each.counts()) for each in tallies]
     told += _left_out(tallies)
     kinds: dict[str, list[tuple[Fault, User]]] = {}
@@ -91,7 +91,7 @@ def _some(names: list[str], most: int) -> str:
 def judged(
     request: Request, answer: Answer, operation: Operation | None, *, is_anonymous: bool
 ) -> Iterable[Fault]:
-    """What is wrong with the answer, by HTTP's own rules and by the document's."""
+    """Errors in the response by the rules of HTTP and of the document."""
     if answer.error:
         yield Fault(answer.error, answer.error, request)
     elif answer.status >= 500:
@@ -117,7 +117,7 @@ def _documented(
     if is_anonymous and operation.is_open is False and answer.status < 400:
         message = f"{answer.status}, but the document says that it needs a login"
         yield Fault(f"{message} {path}", message, request)
-    # Where a tile is answered JSON is offered for errors only.
+    # An operation for tiles offers JSON only for its errors.
     offered = {*operation.produces} - ({JSON} if len(operation.produces) > 1 else set())
     if answer.status == 406 and request.accept in offered:
         message = f"406 for {request.accept}, which the document offers"
@@ -143,7 +143,7 @@ def _body(request: Request, answer: Answer, operation: Operation) -> Iterable[Fa
         return
     wrong = operation.mismatch(value) if kind == JSON else mismatch(value, GEOJSON)
     if wrong:
-        # Of many rows, and of many values of one, the first stands for all.
+        # The first of many rows, or of many values, represents all of them.
         place = re.sub(r"(?<=/)\d+(?=/|$)", "#", wrong.partition(": ")[0])
         message = f"it differs from the document at {wrong}"
         yield Fault(f"{place} {operation.path}", message, request)

@@ -1,4 +1,4 @@
-"""One user's walk through a project: operations in every format, parameters, pages, links."""
+"""All requests of one user: operations in every format, parameters, pages, and links."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from backend.kit.contract.live.verdict import Fault, Tally, judged
 BROWSER = "text/html,application/xhtml+xml,*/*;q=0.8"
 PAGES = ("/", "/health/", "/health/live", "/health/ready", "/admin/", "/swagger/", "/redoc/")
 DOCUMENTS = ("/swagger.json", "/swagger.yaml")
-AT_ONCE = 4  # requests; an API has as many threads at least
-SAME = 2  # links that differ in their keys only, such as the rows of a list
-MOST = 3_000  # requests of one user through links
+AT_ONCE = 4  # parallel requests; an API has at least as many threads
+SAME = 2  # links to follow that differ only in their keys, such as the rows of a list
+MOST = 3_000  # links that one user follows
 
-# By the X-Request-ID of a request what the server itself knows of its failure.
+# The server's own reason for the failure of a request, by its X-Request-ID.
 Explain = Callable[[str], str]
 
 
 class Visit:
-    """Asks as one user. ``rows`` are shared: what a user saw in a list, others ask for."""
+    """Sends requests as one user. Users share ``rows``: they request rows that others found."""
 
     def __init__(
         self,
@@ -43,13 +43,13 @@ class Visit:
         self.numbers = itertools.count()
 
     def everything(self, pages: Iterable[str], *, in_full: bool) -> Tally:
-        """Every operation in every format, and every page that a link leads to.
+        """Request every operation in every format, and every page that a link leads to.
 
-        ``in_full`` also asks with each documented parameter's example, and for each format in
-        every way that an address can name it.
+        ``in_full`` also requests the examples of all documented parameters, and each format in
+        every form of the URL.
         """
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            # Lists first: their rows tell the paths of the others.
+            # Lists come first, because the other paths need keys of their rows.
             self.operations.sort(key=lambda each: (each.path.count("{"), each.path))
             for operation in self.operations:
                 self._run(pool, operation, self._formats(operation))
@@ -61,12 +61,12 @@ class Visit:
                 self._follow(pool, pages)
         return self.tally
 
-    # --- What the document tells of
+    # --- Documented operations
 
     def _run(
         self, pool: ThreadPoolExecutor, operation: Operation, asked: Iterable[tuple[Request, bool]]
     ) -> bool:
-        """Whether none of them was refused as wrong."""
+        """Send the requests, and return whether none of them was a 400."""
         accepted = True
         together = [each for each in asked if self._is_new(each[0])]
         answers = pool.map(lambda each: self._ask(each[0]), together)
@@ -110,7 +110,7 @@ class Visit:
             yield Request(path + query({**few, **values}), accept=JSON), is_told
 
     def _choose(self, pool: ThreadPoolExecutor, operation: Operation) -> None:
-        """All choices of a list at once; each alone where that is refused."""
+        """Request all choices of a list together, or each alone if that is a 400."""
         path = self._path(operation)
         if not path:
             return
@@ -122,7 +122,7 @@ class Visit:
                     break
 
     def _few(self, operation: Operation) -> dict[str, str]:
-        """No more rows than it takes."""
+        """A query that limits the number of rows."""
         integer = {"name": "limit", "type": "integer"}
         has_limit = any(integer.items() <= each.items() for each in operation.query)
         return {"limit": "2"} if has_limit else {}
@@ -189,7 +189,7 @@ class Visit:
 
 
 def _first_row(value: Any) -> dict[str, Any]:
-    """Of a list in any of its forms; a Feature's properties and its id."""
+    """The first row of a list in any form, with a Feature's properties and ID."""
     if isinstance(value, dict):
         for name in ("results", "features"):
             if name in value:

@@ -1,1 +1,1 @@
-"""The checks that start an image and ask it over its ports. Python 3.9 and the docker command."""
+"""The checks that start an image and request its ports. They need Python 3.9 and docker."""

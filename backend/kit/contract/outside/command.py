@@ -1,4 +1,4 @@
-"""``bin/image-test IMAGE``: the whole contract, against any image of ours or on top of ours."""
+"""``bin/image-test IMAGE``: checks the whole contract on our image or on one built on it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from backend.kit.contract.outside.lifetime import Lifetime
 from backend.kit.contract.outside.surroundings import POSTGIS, Surroundings
 from backend.kit.contract.report import Impossible
 
-# Seen better from outside.
+# A check from outside is better.
 SUPERSEDED = ("secrets in variables",)
 
 
@@ -88,7 +88,7 @@ def main(given: Sequence[str]) -> int:
 
 
 def run(options: argparse.Namespace) -> list[Finding]:
-    """All results. Raises Impossible where nothing can be checked."""
+    """All results. Raises Impossible if nothing can be checked."""
     engine.require(ports=not options.no_start)
     found = image.find(options.image)
     with ExitStack() as stack:

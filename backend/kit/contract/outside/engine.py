@@ -1,4 +1,4 @@
-"""The docker command, and containers that are asked over their published port."""
+"""The docker command, and containers that respond on their published ports."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 from backend.kit.contract.report import Impossible
 
 LABEL = "backend-docker-django.image-test"
-LOOK_AGAIN = 0.1  # seconds, or twice what a look took: a docker command costs 50 ms of CPU
+LOOK_AGAIN = 0.1  # seconds, or twice as long as a check took: docker costs 50 ms of CPU
 
 
 class TookTooLong(Impossible):
-    """A docker command did not end in its time."""
+    """A docker command did not end in time."""
 
 
 def docker(
@@ -28,7 +28,7 @@ def docker(
 ) -> subprocess.CompletedProcess[str]:
     """Run the docker command, for at most ``timeout`` seconds.
 
-    Raises Impossible, with what it said, when it fails, and TookTooLong.
+    Raises Impossible with its message if it fails, and TookTooLong.
     """
     command = ["docker", *arguments]
     try:
@@ -49,9 +49,9 @@ def docker(
 
 
 def require(*, ports: bool) -> None:
-    """Raises Impossible where no engine answers, or where its published ``ports`` cannot be asked.
+    """Raises Impossible if no engine answers, or if ``ports`` are needed and cannot be reached.
 
-    Through ssh docker brings commands to another machine, and its ports not to this one.
+    Through ssh, docker runs commands on another machine, but does not publish ports on this one.
     """
     try:
         if ports and endpoint().startswith("ssh://"):
@@ -74,7 +74,7 @@ def name() -> str:
 
 
 def until(condition: Callable[[], bool], patience: float) -> bool:
-    """Whether the condition came true within ``patience`` seconds."""
+    """Whether the condition becomes true within ``patience`` seconds."""
     end = time.monotonic() + patience
     while True:
         looked = time.monotonic()
@@ -88,7 +88,7 @@ def until(condition: Callable[[], bool], patience: float) -> bool:
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer; names of headers in small letters."""
+    """An HTTP response, with the names of headers in lowercase."""
 
     status: int
     headers: dict[str, str]
@@ -117,7 +117,7 @@ class Container:
         return cls(container, port, headers)
 
     def _published(self, port: int) -> tuple[str, int] | None:
-        """Host and port under which it answers; None when it ended already."""
+        """Host and port of the published port, or None if the container has ended."""
         shown = docker("port", self.name, f"{port}/tcp", check=False).stdout.split()
         if not shown:
             return None
@@ -129,7 +129,7 @@ class Container:
         return http.client.HTTPConnection(*self.address, timeout=timeout)
 
     def ask(self, path: str, timeout: float = 30) -> Answer:
-        """GET. Raises OSError or http.client.HTTPException where nobody answers."""
+        """Send a GET. Raises OSError or http.client.HTTPException if there is no response."""
         connection = self.connect(timeout)
         try:
             connection.request("GET", path, headers=self.headers)
@@ -140,7 +140,7 @@ class Container:
             connection.close()
 
     def status_of(self, path: str) -> int:
-        """The status of GET; 0 where nobody answers."""
+        """The status of a GET, or 0 if there is no response."""
         try:
             return self.ask(path).status
         except (OSError, http.client.HTTPException):
@@ -156,20 +156,20 @@ class Container:
         return f"{done.stdout}{done.stderr}"
 
     def exit_code(self, patience: float) -> int | None:
-        """Wait for its end; None when that does not come."""
+        """Wait for its end. None if it does not end in time."""
         try:
             return int(docker("wait", self.name, timeout=patience).stdout)
         except TookTooLong:
             return None
 
     def users(self) -> list[str]:
-        """The UIDs of its processes, as the container has them; empty where nothing can be read.
+        """The UIDs of its processes as the container sees them, or empty if unreadable.
 
-        Not by docker top: it shows the host's UIDs, and on a rootless engine root has another
-        one there. https://docs.docker.com/engine/security/userns-remap/
+        docker top would show the host's UIDs. On a rootless engine, root has another UID there.
+        https://docs.docker.com/engine/security/userns-remap/
         """
         read = ("exec", "--user", "0", self.name, "sh", "-c", "cat /proc/[0-9]*/status")
-        # One that ends meanwhile is an error of cat, and no matter.
+        # If a process ends meanwhile, cat fails, which does not matter.
         return users_of(docker(*read, check=False).stdout)
 
     def remove(self) -> None:
@@ -177,10 +177,10 @@ class Container:
 
 
 def users_of(statuses: str) -> list[str]:
-    """The UIDs (real, effective, saved, of files) of the first process and of all below it.
+    """The UIDs (real, effective, saved, filesystem) of the first process and its descendants.
 
-    ``statuses`` is several /proc/PID/status one after another. What docker exec started, such as
-    the health check, has no parent inside, and is left out with its children.
+    ``statuses`` is the content of several /proc/PID/status files. A process of docker exec, such
+    as the health check, has no parent inside, and is left out with its children.
     https://man7.org/linux/man-pages/man5/proc_pid_status.5.html
     """
     parents: dict[str, str] = {}
@@ -204,7 +204,7 @@ def users_of(statuses: str) -> list[str]:
 
 
 def error_in(log: str) -> tuple[str, str]:
-    """What a log says last of why a start failed: the image's two lines, else its last line."""
+    """A log's last reason for a failed start: the image's two lines, or else the last line."""
     errors = re.findall(r"^ERROR: (.*)\nFIX: +(.*)$", log, re.MULTILINE)
     if errors:
         problem, fix = errors[-1]
@@ -217,7 +217,7 @@ def error_in(log: str) -> tuple[str, str]:
 
 @cache
 def endpoint() -> str:
-    """Where docker finds the engine: what DOCKER_HOST says, else its context."""
+    """Where docker finds the engine: DOCKER_HOST, or else its context."""
     if host := os.environ.get("DOCKER_HOST"):
         return host
     shown = docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}", check=False)
@@ -226,7 +226,7 @@ def endpoint() -> str:
 
 
 def _engine() -> str | None:
-    """The engine's host where it is reached over the network, as in some CI."""
+    """The engine's host if it is reached over the network, as in some CI."""
     return urlsplit(endpoint()).hostname if _is_remote() else None
 
 
@@ -239,5 +239,5 @@ def _host() -> str:
 
 
 def _local() -> str:
-    """The address of this machine to publish ports on; "" where the engine is another machine."""
+    """This machine's address to publish ports on, or "" if the engine is on another machine."""
     return "" if _is_remote() else "127.0.0.1:"

@@ -1,4 +1,4 @@
-"""What can be seen of an image without starting it: its configuration and its history."""
+"""Checks of an image without starting it: its configuration and its history."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from backend.kit.contract.report import Impossible
 ENTRY_POINT = "/code/bin/docker-entrypoint.sh"
 HEALTH_CHECK = "/code/bin/healthcheck"
 PYTHON = "/opt/venv/bin/python"
-# The base's last instruction that leaves a mark in the history of every image on top of it.
+# The base's last instruction that is in the history of every image built on it.
 MARK = "LABEL org.opencontainers.image.title=backend-docker-django "
-# user:password@ in a URL, where the password is no variable.
+# user:password@ in a URL, if the password is not a variable.
 LOGIN = re.compile(r"\b[a-z][\w+.-]*://[^\s:/?#@$]*:[^\s/@$]+@", re.IGNORECASE)
-# Who logs in, password or not: a token may stand in either place, and an @ in the password.
+# The user information with or without a password: either part can be a token or contain an @.
 USER_IN_URL = re.compile(r"(?<=://)[^\s/?#]*@")
 # --token abc, --api-key="abc", Authorization: Bearer abc
 OPTION = re.compile(
@@ -41,7 +41,7 @@ class Step:
 
     @property
     def readable(self) -> str:
-        """As it stands in the Dockerfile, on one line, and without its secrets."""
+        """The instruction as in the Dockerfile, but on one line and without its secrets."""
         text = re.sub(r"\s*# buildkit$|^/bin/sh -c #\(nop\)\s*", "", self.instruction)
         if text.startswith("RUN") or SHELL.match(text):
             text = f"RUN {SHELL.split(text, 1)[-1]}"
@@ -50,7 +50,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Image:
-    """``steps`` in the order of the Dockerfile; ``own`` of them were added to the base."""
+    """``steps`` are in the order of the Dockerfile. ``own`` are those after the base's."""
 
     name: str
     config: dict[str, Any]
@@ -59,7 +59,7 @@ class Image:
 
     @property
     def own(self) -> tuple[Step, ...] | None:
-        """None where the history does not tell the two apart."""
+        """None if the history does not show where the base's steps end."""
         marks = [n for n, step in enumerate(self.steps) if step.instruction.startswith(MARK)]
         return self.steps[marks[0] + 1 :] if marks else None
 
@@ -69,7 +69,7 @@ class Image:
 
 
 def find(name: str) -> Image:
-    """Raises Impossible where there is no such image here."""
+    """Raises Impossible if there is no such image on this engine."""
     done = docker("image", "inspect", name, check=False)
     if done.returncode:
         raise Impossible(
@@ -85,10 +85,10 @@ def find(name: str) -> Image:
 
 
 def check_inside(image: Image, environment: list[str]) -> dict[str, Any]:
-    """Run the checks that the image itself has; their results and facts.
+    """Run the image's own checks, and return their results and facts.
 
-    By the image's own Python, because a team's entry point need not know the word, and as
-    root, who sees every file. Raises Impossible for an image that is no child of ours.
+    They run in the image's Python, because a team's entry point may not have the command, and as
+    root, who can read every file. Raises Impossible for an image that is not built on ours.
     """
     done = docker(
         *("run", "--rm", "--network", "none", "--user", "0", "--workdir", "/code"),
@@ -118,7 +118,7 @@ def check_inside(image: Image, environment: list[str]) -> dict[str, Any]:
 
 
 def configuration(image: Image, port: int) -> Iterator[Finding]:
-    """Entry point, ports, health check and folder are those of the image."""
+    """Entry point, ports, health check, and folder are those of the base image."""
     config = image.config
     if image.has_the_images_entry_point:
         yield Finding(OK, "entry point", f"the image's: {ENTRY_POINT}")
@@ -167,7 +167,7 @@ def _health_check(config: dict[str, Any]) -> Finding:
 
 
 def secrets(image: Image) -> Iterator[Finding]:
-    """No password was given to a build, where everybody reads it in `docker history`."""
+    """No password was passed to a build, because `docker history` shows it to everyone."""
     clean = True
     for variable in image.config.get("Env") or []:
         name, _, value = variable.partition("=")
@@ -188,7 +188,7 @@ def secrets(image: Image) -> Iterator[Finding]:
 
 
 def _in_step(step: Step) -> Iterator[tuple[str, str, str]]:
-    """Instruction, status and name of each secret in it."""
+    """Instruction, level, and name of each secret in the step."""
     text = step.instruction
     head, script = text, ""
     shell = SHELL.search(text)
@@ -201,7 +201,7 @@ def _in_step(step: Step) -> Iterator[tuple[str, str, str]]:
                 yield where, PROBLEM, name
     for name, value in PAIR.findall(script):
         if is_secret(name) and _is_value(value):
-            # Most often a throw-away one for manage.py collectstatic.
+            # Usually a throwaway key for manage.py collectstatic.
             yield "RUN", WARNING, name
     if LOGIN.search(script):
         yield "RUN", PROBLEM, "with a URL that has a password"
@@ -222,7 +222,7 @@ def _masked(text: str) -> str:
     def mask(pair: re.Match[str]) -> str:
         name, value = pair.groups()
         secret = is_secret(name) and _is_value(value)
-        # A value may be pairs again: OPTIONS="--token=abc".
+        # A value can contain pairs itself: OPTIONS="--token=abc".
         return f"{name}={MASK if secret else PAIR.sub(mask, value)}"
 
     def mask_option(option: re.Match[str]) -> str:

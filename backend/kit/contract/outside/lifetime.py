@@ -1,4 +1,4 @@
-"""How the image starts and ends: under other users, read-only, with broken settings, at SIGTERM."""
+"""Checks of starts and ends: as other users, read-only, with broken settings, and at SIGTERM."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from backend.kit.contract.outside.surroundings import Surroundings
 
 OTHER_USER = "12345:0"
 GRACE = 35  # seconds: gunicorn's graceful_timeout of 30, and some for the rest
-# Seconds for each further start: so many times what the first took, and at least so many.
+# Seconds for each further start: TIMES the duration of the first, and at least AT_LEAST.
 TIMES, AT_LEAST = 3, 15
-NOTICED = 10  # seconds after SIGTERM in which a server stops saying that it is ready
-PLACE = "src_files/local_settings/settings.py"  # looked for first, whatever the image has
+NOTICED = 10  # seconds after SIGTERM within which a server stops reporting that it is ready
+PLACE = "src_files/local_settings/settings.py"  # comes first, whatever the image contains
 BROKEN = b"INSTALLED_APPS = this_name_is_not_defined\n"
 AFTER_A_START = (
     *("processes", "/health/live", "/health/ready", "docker's health", "/", "/swagger.json"),
@@ -43,9 +43,9 @@ AFTER_A_START = (
 
 @dataclass
 class Lifetime:
-    """An image, what it is started with, and for how many seconds a start is waited for.
+    """An image, its surroundings, and the seconds to wait for a start.
 
-    ``first`` is how many the first start took.
+    ``first`` is the duration of the first start.
     """
 
     image: Image
@@ -80,7 +80,7 @@ class Lifetime:
         return Container.start(self.image.name, flags, self.facts["port"], self.facts["headers"])
 
     def _patience_with_others(self) -> float:
-        """They run beside each other, and have less to do than the first start."""
+        """Seconds for starts that run in parallel, and have less to do than the first one."""
         return min(self.patience, max(AT_LEAST, TIMES * self.first))
 
     def _ready(self, container: Container, patience: float) -> bool:
@@ -107,7 +107,7 @@ class Lifetime:
         return Finding(PROBLEM, "start", problem, fix)
 
     def _another_user(self) -> Finding:
-        """As platforms do that give each container a user of its own, with group 0."""
+        """Start with another UID and group 0, which some platforms give each container."""
         return self._variant("another user", f"--user {OTHER_USER}", "--user", OTHER_USER)
 
     def _read_only(self) -> Finding:
@@ -126,7 +126,7 @@ class Lifetime:
             container.remove()
 
     def _command(self) -> Finding:
-        """`docker run IMAGE bash` is a shell, as the application's user."""
+        """`docker run IMAGE bash` starts a shell as the application's user."""
         if not self.image.has_the_images_entry_point:
             return Finding(SKIPPED, "commands", "your own entry point decides what it runs")
         command = ("bash", "-c", "echo ran as $(id -u)")
@@ -145,7 +145,7 @@ class Lifetime:
         return Finding(OK, "commands", f"docker run IMAGE bash opens a shell with UID {who}")
 
     def _run(self, *command: str) -> subprocess.CompletedProcess[str] | None:
-        """Run a command of the image to its end; None when that does not come."""
+        """Run a command in the image. None if it does not end in time."""
         container = name()
         flags = ("--name", container, "--label", LABEL, *self.surroundings.flags())
         try:
@@ -160,7 +160,7 @@ class Lifetime:
             docker("rm", "--force", "--volumes", container, check=False)
 
     def _broken_settings(self) -> Finding:
-        """A broken file stops the start, and is named: nothing half-starts."""
+        """A broken file stops the start, and the error names it."""
         container = name()
         flags = ("--name", container, "--label", LABEL, *self.surroundings.flags())
         docker("create", *flags, self.image.name)
@@ -194,9 +194,9 @@ class Lifetime:
         )
 
     def _sigterm(self, container: Container) -> Finding:
-        """A request in flight is answered, then the container ends with 0."""
+        """A request in progress gets its response, and then the container ends with 0."""
         connection = container.connect(GRACE)
-        # Its body comes in two halves, SIGTERM between them.
+        # Its body comes in two halves, with SIGTERM between them.
         connection.putrequest("POST", f"{self.facts['prefix']}/", skip_host=True)
         headers = {**container.headers, "Content-Length": "3", "Content-Type": "text/plain"}
         for header, value in headers.items():
@@ -251,7 +251,7 @@ def _ending(code: int | None, answer: int | None) -> Finding:
 
 
 def _archive(path: str, content: bytes) -> bytes:
-    """A tar archive of one file in its folders, readable by everybody."""
+    """A tar archive of one file in its folders, readable by everyone."""
     memory = io.BytesIO()
     with tarfile.open(fileobj=memory, mode="w") as archive:
         member = tarfile.TarInfo(path)

@@ -1,4 +1,4 @@
-"""Questions to a running container of the image: health, pages, static files."""
+"""Requests to a running container of the image: health, pages, and static files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NEVER_ROOT = (
 
 
 def all_of(container: Container, image: Image, facts: dict[str, Any]) -> Iterator[Finding]:
-    """Everything that is asked of the container which is up and ready."""
+    """All checks of a container that is ready."""
     yield user(container)
     yield from health(container, facts["prefix"])
     yield docker_health(container, image)
@@ -30,7 +30,7 @@ def all_of(container: Container, image: Image, facts: dict[str, Any]) -> Iterato
 
 
 def user(container: Container) -> Finding:
-    """No process of the container is root's."""
+    """No process of the container runs as root."""
     users = container.users()
     if users and "0" not in users:
         return Finding(OK, "processes", f"run as UID {', '.join(users)}, none as root")
@@ -39,7 +39,7 @@ def user(container: Container) -> Finding:
 
 
 def health(container: Container, prefix: str) -> Iterator[Finding]:
-    """Both probes answer, before any URL of the team."""
+    """Both probes respond, and no URL of the team hides them."""
     for what, path in HEALTH.items():
         answer = _ask(container, prefix + path)
         document = _json(answer)
@@ -57,7 +57,7 @@ def health(container: Container, prefix: str) -> Iterator[Finding]:
 
 
 def docker_health(container: Container, image: Image) -> Finding:
-    """What HEALTHCHECK runs says yes, now that the API is ready."""
+    """The command of HEALTHCHECK succeeds, because the API is ready."""
     test = (image.config.get("Healthcheck") or {}).get("Test") or ["NONE"]
     command = test[1:] if test[0] == "CMD" else ["/bin/sh", "-c", *test[1:]]
     if test[0] == "NONE":
@@ -75,7 +75,7 @@ def docker_health(container: Container, image: Image) -> Finding:
 
 
 def landing(container: Container, facts: dict[str, Any]) -> Finding:
-    """The first page."""
+    """The landing page."""
     answer = _ask(container, f"{facts['prefix']}/")
     if answer and answer.status < 400:
         whose = "the image's landing page" if facts["landing"] else "a page of your own"
@@ -89,7 +89,7 @@ def landing(container: Container, facts: dict[str, Any]) -> Finding:
 
 
 def schema(container: Container, facts: dict[str, Any]) -> Finding:
-    """The API's description, as clients fetch it."""
+    """The OpenAPI document, as clients fetch it."""
     if not facts["schema"]:
         return Finding(SKIPPED, "/swagger.json", "your settings or URLs take it away")
     answer = _ask(container, f"{facts['prefix']}/swagger.json")
@@ -105,7 +105,7 @@ def schema(container: Container, facts: dict[str, Any]) -> Finding:
 
 
 def static_files(container: Container, facts: dict[str, Any]) -> Iterator[Finding]:
-    """A style and a script: right type, kept for ever."""
+    """A style sheet and a script have the right type, and caches can keep them forever."""
     url = facts["static_url"] or ""
     if "://" in url or not facts["static_samples"]:
         yield Finding(SKIPPED, "static files, served", "served by another host, or there are none")

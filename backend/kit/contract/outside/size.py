@@ -1,4 +1,4 @@
-"""What an image adds on top of the base, and which instruction added it."""
+"""How much an image adds to the base, and which instruction added it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from backend.conf.findings import OK, PROBLEM, WARNING, Finding
 from backend.kit.contract.outside.image import Image, Step
 
-SHOWN = 100_000  # bytes; smaller layers are counted and not listed
+SHOWN = 100_000  # bytes; smaller layers are counted, but not listed
 WIDTH = 90  # columns of an instruction
-# What the files of a cache say of the layer that has them: where they lie, who wrote them.
+# Folders of caches by the command that writes to them, to find the layer with a cache.
 CACHES = {
     "pip install": ("/root/.cache", "/home/app/.cache"),
     "apt-get": ("/var/lib/apt/lists", "/var/cache/apt"),
@@ -17,7 +17,7 @@ CACHES = {
 
 
 def added(image: Image, caches: dict[str, int], limit: float | None) -> Iterator[Finding]:
-    """The size in megabytes by layer; ``caches`` are bytes by folder, ``limit`` is in megabytes."""
+    """The size by layer in megabytes. ``caches`` are bytes by folder; ``limit`` is in megabytes."""
     own = image.own
     if own is None:
         yield Finding(
@@ -56,7 +56,7 @@ def _hint(step: Step, caches: dict[str, int]) -> str:
 
 
 def newest_base(image: Image, base: Image) -> Finding:
-    """Whether the image stands on this very base: its layers begin with all of the base's."""
+    """Whether the image is built on exactly this base: its layers begin with the base's."""
     if image.layers[: len(base.layers)] == base.layers:
         return Finding(OK, "base", f"is built on {base.name}, as it is on this machine")
     return Finding(

@@ -1,4 +1,4 @@
-"""What the image is started with: variables, a network, a PostGIS server where one is wanted."""
+"""What the image starts with: variables, a network, and on request a PostGIS server."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from backend.kit.contract.report import Impossible
 
 POSTGIS = "postgis/postgis:17-3.5"
 USER = "image_test"
-PATIENCE = 120  # seconds for a new PostgreSQL; its first start takes some ten
+PATIENCE = 120  # seconds for a new PostgreSQL server; its first start takes about ten
 NOBODY_ANSWERS = 2  # pg_isready's exit code
-LAST_LINES = 5  # of its log, where it does not come up
+LAST_LINES = 5  # of its log, if it does not start
 KEY = "DJANGO_SECRET_KEY"
 
 
 class Surroundings:
-    """Flags of docker run. With ``postgis`` the name of its image; ``remove`` when all is done."""
+    """Flags of docker run. ``postgis`` is the name of an image. Call ``remove`` at the end."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Surroundings:
             raise
 
     def environment(self) -> list[str]:
-        """The flags for variables alone: what a check without network needs."""
+        """Only the flags for variables, for a check without a network."""
         flags = []
         for file in self.files:
             flags += ["--env-file", file]
@@ -99,7 +99,7 @@ class Surroundings:
             self.variables.append(f"{alias.upper()}_DATABASE_URL={url}")
 
     def _wait_for(self, server: str, image: str) -> None:
-        """Return when it takes connections. Raises Impossible, with its log, where it does not."""
+        """Wait until it accepts connections. If it does not, raises Impossible with its log."""
         ready = ("exec", server, "pg_isready", "--quiet", "--host", "127.0.0.1")
         running = ("inspect", "--format", "{{.State.Running}}", server)
 

@@ -1,4 +1,4 @@
-"""The command line: what the user types, and what is said in the end."""
+"""The command line: its arguments, and the report at the end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOUNTED = Path("/project")
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options, in the words of Django's own startproject where it has them."""
+    """The options. Those of Django's own startproject have the same names."""
     made = argparse.ArgumentParser(
         prog="startproject",
         usage="startproject NAME [--app NAME] [--database ALIAS[:SCHEMA]]... "
@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str]) -> None:
-    """Write the project and say so; two lines and exit code 1 when it cannot be."""
+    """Write the project and print a report, or two lines of error with exit code 1."""
     options = parser().parse_args(arguments)
     with explained():
         project = _project(options)
@@ -80,7 +80,7 @@ def _project(options: argparse.Namespace) -> plan.Project:
 
 
 def report(project: plan.Project, paths: list[Path]) -> str:
-    """What was written and what to type next."""
+    """The written files, and the next commands."""
     lines = [f"Wrote {len(paths)} files into {project.project_name}:", ""]
     lines += [f"  {path}" for path in paths]
     lines += [

@@ -1,4 +1,4 @@
-"""Names that a user chooses: which are good, why one is not, and one that would be."""
+"""Checks of the names that a user chooses. An error gives the reason and a valid name."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from dataclasses import dataclass
 
 from backend.conf.errors import StartupError
 
-LONGEST = 40  # PostgreSQL's 63 bytes must hold `test_`, the name and a suffix
-# It stands twice in a line of the project's code, which has 100 columns: its own CI counts them.
+LONGEST = 40  # `test_`, the name, and a suffix must fit into PostgreSQL's 63 bytes
+# A line of the project's code contains it twice, and the project's CI allows 100 columns.
 LONGEST_ALIAS = 24
-# Folders of a project, of the image's /code, and labels of Django's own applications.
+# Folders of a project, folders of the image's /code, and labels of Django's own applications.
 TAKEN = frozenset(
     """backend bin data local_settings manage media project proxy requirements scaffold src_files
     static test tests venv
     admin auth contenttypes gis messages sessions sites staticfiles""".split()
 )
-# Example modules of CPython, which linters count to the standard library and Python does not.
+# Example modules of CPython. Linters treat them as standard library, but Python does not.
 EXAMPLES = frozenset({"xx", "xxlimited", "xxlimited_35", "xxsubtype"})
 DATABASES = ("postgres", "template0", "template1", "template_postgis")
 SCHEMAS = ("public", "information_schema", "tiger", "tiger_data", "topology")
 ROLES = ("none", "public")  # besides those that begin with pg_
-# Of PostgreSQL 17, Appendix C: what no schema or database may be called without quotes.
+# PostgreSQL 17, Appendix C: these names of schemas and databases need quotes.
 RESERVED = frozenset(
     """all analyse analyze and any array as asc asymmetric authorization binary both case cast
     check collate collation column concurrently constraint create cross current_catalog
@@ -42,10 +42,10 @@ RESERVED = frozenset(
 
 @dataclass(frozen=True)
 class Database:
-    """One ``--database``: an alias whose tables are not Django's to make.
+    """One ``--database``: an alias whose tables Django does not create.
 
-    With a schema it is a second view of the project's own database, without one a database of
-    its own, called as the alias.
+    With a schema, it is a second connection to the project's own database. Without one, it is a
+    separate database with the name of the alias.
     """
 
     alias: str
@@ -65,17 +65,17 @@ class Database:
 
     @property
     def url_variable(self) -> str:
-        """Says where it is when it is not on the project's own server."""
+        """The variable with its address, if it is not on the project's own server."""
         return f"{self.alias.upper()}_DATABASE_URL"
 
     @property
     def database(self) -> str:
-        """Name of the database on the server; empty for a schema of the project's own."""
+        """The name of the database on the server, or empty for a schema of the project's own."""
         return "" if self.schema else self.alias
 
 
 def project(name: str) -> str:
-    """The project's folder; StartupError when it is no name for one."""
+    """The name of the project's folder. Raises StartupError if it is not valid."""
     good = _words(name, "-") or "my-api"
     if re.fullmatch(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*", name) and len(name) <= LONGEST:
         return name
@@ -87,9 +87,9 @@ def project(name: str) -> str:
 
 
 def app(name: str, *, derived: bool) -> str:
-    """The application's package. ``derived``: it was made out of the project's name.
+    """The application's package. ``derived`` means that it comes from the project's name.
 
-    Raises StartupError when Python or Django would not take it, or would take another for it.
+    Raises StartupError if Python or Django would reject it, or would find another package.
     """
     problem = _bad_app(name)
     if problem is None:
@@ -104,7 +104,7 @@ def app(name: str, *, derived: bool) -> str:
 
 
 def image(name: str) -> str:
-    """What the project's image is built FROM; StartupError when it is no reference to an image."""
+    """The image that the project is built FROM. Raises StartupError if it is not a valid name."""
     if re.fullmatch(r"[a-z0-9]+(?:[.:/@_-]+[A-Za-z0-9]+)*", name):
         return name
     raise StartupError(
@@ -114,7 +114,7 @@ def image(name: str) -> str:
 
 
 def databases(texts: list[str], app_name: str) -> list[Database]:
-    """``ALIAS`` or ``ALIAS:SCHEMA``, each checked; StartupError for a bad or a double one."""
+    """Parse ``ALIAS`` or ``ALIAS:SCHEMA``. Raises StartupError for invalid names or duplicates."""
     found: list[Database] = []
     for text in texts:
         database = _check_database(text, app_name)
@@ -152,12 +152,12 @@ def _better(name: str, problem: Callable[[str], str | None], longest: int = LONG
 
 
 def _unprefixed(name: str) -> str:
-    """Without what Django's tests and PostgreSQL keep for themselves at the start of a name."""
+    """Remove the prefixes that Django's tests and PostgreSQL reserve."""
     return re.sub(r"^((test|pg)(_|$)|[0-9_])+", "", name)
 
 
 def _bad_app(name: str) -> str | None:
-    """An app's name is also that of its database and of the role that owns it."""
+    """The reason why a name is not valid. The app's database and its owner have the same name."""
     if name.startswith("test_"):
         return "its database would have that name, and Django's test runner drops such databases"
     if name.startswith("pg_") or name in ROLES:
@@ -220,14 +220,14 @@ def _clash(name: str) -> str | None:
     if name in DATABASES:
         return "the project's database would have that name, which the server already has"
     spec = importlib.util.find_spec(name)
-    # A folder of this repository that is no package, such as docs/, is none of the image's.
+    # A folder of this repository without a package, such as docs/, is not in the image.
     if spec is not None and spec.origin is not None:
         return "the image has a package with that name"
     return None
 
 
 def _words(name: str, between: str, longest: int = LONGEST) -> str:
-    """What is left of a name when it is written as names are; empty when nothing is.
+    """A name in the form of valid names, or empty if nothing is left of it.
 
     A suffix such as ``_data`` still fits.
     """

@@ -1,4 +1,4 @@
-"""Which files a project gets, and out of which templates."""
+"""The files of a project, and their templates."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 from backend.kit.startproject.names import Database
 
 SCAFFOLD = Path(__file__).resolve().parents[3] / "scaffold"
-SUFFIX = "-tpl"  # keeps linters, git and docker from taking a template for what it becomes
+SUFFIX = "-tpl"  # so that linters, git, and docker do not treat a template as its result
 IMAGE = "hackoregoncivic/backend-docker-django"
 
 
 @dataclass(frozen=True)
 class Secrets:
-    """Generated values for .env; letters and digits alone, so that nothing needs quotes."""
+    """Generated values for .env. They are letters and digits only, so that none needs quotes."""
 
     secret_key: str = field(default_factory=lambda: secrets.token_hex(32))
     postgres_password: str = field(default_factory=lambda: secrets.token_hex(16))
@@ -27,7 +27,7 @@ class Secrets:
 
 @dataclass(frozen=True)
 class Project:
-    """What the user asked for; the templates' context."""
+    """The user's choices, which are the templates' context."""
 
     project_name: str
     app_name: str
@@ -64,7 +64,7 @@ MODES = {
 
 @dataclass(frozen=True)
 class Planned:
-    """One file of the project: its path in it, its template, what the template is told besides."""
+    """One file of the project: its path, its template, and the template's extra context."""
 
     path: Path
     template: Path
@@ -76,11 +76,11 @@ class Planned:
 
 
 def files(project: Project, scaffold: Path = SCAFFOLD) -> list[Planned]:
-    """Every file of the project, in the order of their paths, which all differ.
+    """Every file of the project, in the order of their paths.
 
-    ``app_name`` in a path is replaced. A path with ``ALIAS`` stands for a file of each of the
-    databases, whose template knows it as ``database``. Raises RuntimeError when two templates
-    are for the same file.
+    The app's name replaces ``app_name`` in a path. A path with ``ALIAS`` stands for one file per
+    database, which is ``database`` in the template. Raises RuntimeError if two templates have the
+    same path.
     """
     planned: list[Planned] = []
     for template in sorted(path for path in scaffold.rglob("*") if path.is_file()):
@@ -96,7 +96,7 @@ def files(project: Project, scaffold: Path = SCAFFOLD) -> list[Planned]:
 
 def _for_each_database(name: str, template: Path, project: Project) -> Iterator[Planned]:
     name = name.replace("app_name", project.app_name)
-    # In capitals, which no app's name has.
+    # ALIAS is in capitals, which an app's name cannot contain.
     if "ALIAS" not in name:
         yield Planned(Path(name), template, {})
         return

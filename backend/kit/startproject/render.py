@@ -11,14 +11,14 @@ from django.template import Context, Engine
 
 _UNKNOWN = "\0unknown:%s\0"
 _engine = Engine(autoescape=False, string_if_invalid=_UNKNOWN)
-# A line with nothing but a tag that prints nothing: it leaves no empty line behind.
+# A line with only a tag that prints nothing, which must not leave an empty line.
 _TAG_ALONE = re.compile(r"^[ \t]*(\{%[^\n%]*%\}|\{#[^\n]*#\})[ \t]*\n", re.MULTILINE)
 
 
 def render(text: str, context: Mapping[str, object]) -> str:
-    """A template with its values; LookupError when it names one that does not exist."""
+    """Fill in a template. Raises LookupError if it names a value that does not exist."""
     if not settings.configured:
-        # The engine asks for the language when it prints a number.
+        # The engine needs the language to print a number.
         settings.configure(USE_I18N=False)
     template = _engine.from_string(_TAG_ALONE.sub(r"\1", text))
     rendered = template.render(Context(dict(context), autoescape=False))
@@ -28,7 +28,7 @@ def render(text: str, context: Mapping[str, object]) -> str:
 
 
 def render_file(template: Path, context: Mapping[str, object]) -> str:
-    """The same for a file, which the error then names."""
+    """The same for a file, whose name is in the error."""
     try:
         return render(template.read_text(encoding="utf-8"), context)
     except LookupError as error:

@@ -1,4 +1,4 @@
-"""Puts a project's files into their folder: all of them or none, and never over another's."""
+"""Writes all files of a project or none, and never overwrites a file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from backend.conf.errors import StartupError
 
 
 def check_root(root: Path) -> None:
-    """StartupError unless the folder that the project's folder goes into can be written to."""
+    """Raises StartupError unless the parent of the project's folder is writable."""
     if not root.is_dir():
         raise StartupError(
             f"The folder {root} does not exist, so nothing is mounted there.",
@@ -26,9 +26,9 @@ def check_root(root: Path) -> None:
 
 
 def check_free(folder: Path, paths: list[Path]) -> None:
-    """StartupError, naming them, when files are where the project's would go."""
+    """Raises StartupError with the names of files that are in the way."""
     in_the_way = [path for path in paths if os.path.lexists(folder / path)]
-    # What should become a folder, and is a file.
+    # Files in the place of folders.
     parents = {parent for path in paths for parent in path.parents}
     in_the_way += [path for path in parents if _is_no_folder(folder / path)]
     if in_the_way:
@@ -44,14 +44,14 @@ def _is_no_folder(path: Path) -> bool:
 
 
 def write(folder: Path, texts: Mapping[Path, str], modes: Mapping[Path, int]) -> None:
-    """Make the project's folder with all its files, in one step.
+    """Create the project's folder with all its files in one step.
 
-    Raises StartupError when a file is in the way, or when the disk does not take them; then
-    nothing is left of what was written, or it is named.
+    Raises StartupError if a file is in the way or the disk rejects the files. Then nothing is left
+    behind, or the error names it.
     """
     check_free(folder, list(texts))
     try:
-        # Where all of it became the project's folder, it has nothing left to remove.
+        # If the whole folder became the project's, there is nothing left to remove.
         with tempfile.TemporaryDirectory(
             prefix=f".{folder.name}-", dir=folder.parent, ignore_cleanup_errors=True
         ) as made:
@@ -76,10 +76,10 @@ def _fill(made: Path, texts: Mapping[Path, str], modes: Mapping[Path, int]) -> N
 
 
 def _move(made: Path, folder: Path, paths: list[Path]) -> None:
-    """Rename the whole folder; into one that exists, file by file, and back when one fails.
+    """Rename the whole folder, or move each file if the target exists.
 
-    Raises OSError when one fails, and StartupError, naming them, when some then cannot be taken
-    away again.
+    If a file fails, removes the moved ones and raises OSError, or StartupError with the names of
+    those that cannot be removed.
     """
     if not folder.exists():
         made.rename(folder)
@@ -104,7 +104,7 @@ def _move(made: Path, folder: Path, paths: list[Path]) -> None:
 
 
 def _removed(path: Path) -> bool:
-    """Whether it could be: a folder may have got files of others meanwhile."""
+    """Whether it was removed. A folder may contain other files by now."""
     try:
         path.rmdir() if path.is_dir() else path.unlink()
     except OSError:

@@ -1,5 +1,5 @@
-"""``docker run -v "$PWD:/project" IMAGE upgrade``: moves a project of the 2019 image over.
+"""``docker run -v "$PWD:/project" IMAGE upgrade``: upgrades a project of the 2019 image.
 
-What surely means the same today is rewritten, the rest is listed by file and line. Nothing of a
-project is imported or run: it is read as text, syntax trees and YAML.
+It rewrites code if the meaning certainly stays the same, and lists the rest by file and line. It
+never imports or runs the project's code, but reads it as text, syntax trees, and YAML.
 """

@@ -61,7 +61,7 @@ def _folder(folder: Path) -> Path:
 
 
 def _refuse_what_could_be_lost(root: Path, index: Index | None, result: Result) -> None:
-    """Only what git can bring back is written over. Raises StartupError before anything is."""
+    """Raises StartupError if git cannot restore a file that would be overwritten."""
     if not result.changes:
         return
     if index is None and (place := elsewhere(root)):
@@ -145,7 +145,7 @@ def _count(number: int, what: str) -> str:
 
 
 def _ended(lines: Iterable[str]) -> list[str]:
-    """Lines of a difference, each with its end, also that of a file's last line without one."""
+    """Lines of a diff. Each gets a line end, even the last line of a file without one."""
     return [line if line.endswith("\n") else f"{line}\n" for line in lines]
 
 

@@ -1,4 +1,4 @@
-"""What to do about names that are gone, and about packages in requirements: data."""
+"""Data: what to do about removed names, and about packages in requirements."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PARAMETERS = (
 )
 SERVES_STATIC = "Delete it: the image's middleware already serves static files."
 
-# The longest beginning of a dotted name that is here says what to do.
+# The advice on a dotted name is that of its longest prefix here.
 NAMES = {
     "rest_framework_swagger": SWAGGER,
     "rest_framework.documentation": SWAGGER,
@@ -57,7 +57,7 @@ NAMES = {
     "django.contrib.postgres.fields.JSONField": "Use django.db.models.JSONField.",
     "psycopg2": "The image has it.",
 }
-# Imports that no longer work, though no package of the image tells.
+# Imports that no longer work, although the image's packages do not show it.
 DEAD_IMPORTS = {
     "rest_framework_swagger": "rest_framework_swagger needs coreapi, which cannot be imported on "
     "Python 3.13, and is not maintained",
@@ -68,13 +68,13 @@ DEAD_IMPORTS = {
     "pkg_resources": "pkg_resources is missing: Python 3.12 and later come without setuptools",
 }
 
-# What the image brings. A specifier in a team's requirements can only be in its way.
+# Packages of the image. A specifier in a team's requirements can only conflict with them.
 CARRIED = {
     *("django", "djangorestframework", "djangorestframework-gis", "django-cors-headers"),
     *("django-filter", "whitenoise", "gunicorn", "psycopg2-binary", "drf-yasg", "orjson"),
     *("django-environ", "django-health-check", "psutil"),
 }
-# Replaced by what the image brings; commented out.
+# Packages that the image replaces, so their lines are commented out.
 REPLACED = {
     "psycopg2": "building it needs a compiler; the image has psycopg2-binary",
     "coreapi": "it cannot be imported on Python 3.13, and REST framework no longer uses it",
@@ -83,7 +83,7 @@ REPLACED = {
     "openapi-codec": "it is not maintained; the image has drf-yasg",
     "django-rest-swagger": "it is not maintained; the image has drf-yasg",
 }
-# Not to be used, and for the team to decide.
+# Packages that should not be used, but only the team can remove or replace them.
 DEAD = {
     "psycopg": "Delete it: when both are installed, Django uses psycopg 3, and the image is "
     "built for psycopg2.",
@@ -104,8 +104,8 @@ DEAD = {
     "raven": "It is not maintained: use sentry-sdk.",
     "awsebcli": "Install it on the machine that deploys, not in the image.",
 }
-# The first release that runs on Python 3.13, for packages that earlier ones of cannot be built or
-# imported: their release notes, or the first files for cp313 on PyPI.
+# The first release that runs on Python 3.13, if earlier ones cannot be built or imported. Sources:
+# release notes, or the first files for cp313 on PyPI.
 FIRST_FOR_PYTHON = {
     "cffi": "1.17.0",
     "fiona": "1.10.0",
@@ -134,7 +134,7 @@ FIRST_FOR_PYTHON = {
 
 
 def about(dotted: str) -> str:
-    """What to do about a name, empty where nothing is known of it."""
+    """What to do about a name, or empty if there is no advice."""
     parts = dotted.split(".")
     for length in range(len(parts), 0, -1):
         if advice := NAMES.get(".".join(parts[:length])):
@@ -143,7 +143,7 @@ def about(dotted: str) -> str:
 
 
 def gone(path: str, line: int, name: str, for_advice: str) -> Iterator[Finding]:
-    """One finding when a full name is not there any more, with the advice for it."""
+    """A finding with advice if a full name no longer exists."""
     dead = DEAD_IMPORTS.get(name.partition(".")[0])
     if dead or not installed.exists(name):
         fix = about(for_advice) or "Look for its new place in the release notes of its package."

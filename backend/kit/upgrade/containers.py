@@ -1,4 +1,4 @@
-"""Dockerfiles, compose files and shell scripts: only listed, never rewritten."""
+"""Dockerfiles, compose files, and shell scripts, which are only listed and never rewritten."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OWN_ENTRYPOINT = (
     "It replaces the image's entry point, which waits for the databases, migrates each once, "
     "collects static files, creates the superuser, drops root and starts gunicorn."
 )
-# Words of a command, and what the image does today.
+# Words of a command, and what the image does now.
 STEPS = {
     ("manage.py", "makemigrations"): (
         "makemigrations at start writes code inside the container, where nobody commits it.",
@@ -53,7 +53,7 @@ DEAD_IMAGES = {
 
 
 def may_be_one(path: str, size: int) -> bool:
-    """Whether a file of that name and size in bytes is worth reading."""
+    """Whether a file with this name and size in bytes is worth reading."""
     name = PurePosixPath(path).name.lower()
     if "." not in name and "dockerfile" not in name:
         return size <= LARGEST_SCRIPT  # a script without a suffix, or data
@@ -63,7 +63,7 @@ def may_be_one(path: str, size: int) -> bool:
 def list_findings(path: str, text: str) -> Iterator[Finding]:
     name = PurePosixPath(path).name.lower()
     if "dockerfile" in name:
-        # One of something else, such as a proxy, has an entry point of its own.
+        # Dockerfiles of other images, such as a proxy, have their own entry points.
         if IMAGE in text:
             yield from _dockerfile(path, text)
     elif name.endswith((".yml", ".yaml")):
@@ -97,9 +97,9 @@ def _script(path: str, text: str) -> Iterator[Finding]:
 def _steps(path: str, number: int, line: str) -> Iterator[Finding]:
     try:
         texts = shlex.split(line, comments=True)
-    except ValueError:  # a quote that another line closes
+    except ValueError:  # another line closes the quote
         texts = [line]
-    # Once more, for what is quoted: sh -c "python manage.py migrate".
+    # Split again, for quoted commands: sh -c "python manage.py migrate".
     words = [PurePosixPath(word).name for text in texts for word in text.split()]
     if words[:1] in (["echo"], ["printf"]):
         return
@@ -113,7 +113,7 @@ def _compose(path: str, text: str) -> Iterator[Finding]:
     try:
         document = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError):
-        return  # no compose file, or a template of one
+        return  # not a compose file, or a template of one
     services = _value(document, "services")
     if not isinstance(services, yaml.MappingNode):
         return

@@ -1,4 +1,4 @@
-"""Which files of a project are looked at, and how one is written."""
+"""Lists the files of a project to read, and writes a file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from backend.conf.atomic_files import replacing
 from backend.kit.upgrade.git import Index
 
-# Not the team's source: made by tools, or other people's.
+# Folders without the team's own code: from tools, or from other people.
 FOREIGN = {
     *(".git", ".hg", ".svn", ".tox", ".nox", ".eggs", ".mypy_cache", ".pytest_cache"),
     *("node_modules", "bower_components", "site-packages", "__pycache__", "build", "dist"),
@@ -20,9 +20,9 @@ FOREIGN = {
 
 
 def paths(root: Path, index: Index | None) -> tuple[list[str], list[str]]:
-    """The files to look at, relative to ``root``, with slashes, and those that are left out.
+    """The files to read and those to leave out, relative to ``root``, with slashes.
 
-    In a repository they are those that git tracks: the others may be anything, and not the team's.
+    In a repository, git must track a file: other files may not be the team's own.
     """
     found = sorted(_walk(root))
     if index is None:
@@ -43,26 +43,26 @@ def _walk(root: Path) -> Iterator[str]:
         ]
         for name in names:
             file = here / name
-            # No links: what they lead to may lie outside of the project.
+            # No links, because their targets may be outside the project.
             if stat.S_ISREG(file.lstat().st_mode):
                 yield file.relative_to(root).as_posix()
 
 
 def write(file: Path, text: str) -> None:
-    """Put ``text`` in the place of a file at once, with its mode and, where allowed, its owner.
+    """Replace a file's text atomically, and keep its mode and, if allowed, its owner.
 
-    A byte order mark stays. Raises OSError; the file is then as it was.
+    A byte order mark stays. If it raises OSError, the file is unchanged.
     """
     before = file.stat()
     marked = file.read_bytes().startswith(codecs.BOM_UTF8)
     content = text.encode("utf-8-sig" if marked else "utf-8")
     with replacing(file, alone=True) as path:
-        # What the file holds may be nobody else's to read.
+        # Others may not be allowed to read the content.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as new:
             new.write(content)
             new.flush()
             os.fsync(new.fileno())
-            with contextlib.suppress(PermissionError):  # only root may give a file away
+            with contextlib.suppress(PermissionError):  # only root can change the owner
                 os.fchown(new.fileno(), before.st_uid, before.st_gid)
             os.fchmod(new.fileno(), stat.S_IMODE(before.st_mode))

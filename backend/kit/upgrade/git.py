@@ -1,7 +1,7 @@
-"""What git knows, read from its index: the image has no git, and needs to know one thing only.
+"""Reads git's index without git, which the image does not have, to see what git can restore.
 
-A file that is as the index has it lies in git's object store: whatever is written over it,
-``git diff`` shows it and ``git restore`` brings it back.
+If a file is the same as in the index, git's object store has its content. After a rewrite,
+``git diff`` shows the change, and ``git restore`` undoes it.
 https://git-scm.com/docs/index-format
 """
 
@@ -15,10 +15,10 @@ from backend.conf.errors import StartupError
 from backend.kit.upgrade.reading import Unreadable, read
 
 HEADER = 12  # bytes: DIRC, version, number of entries
-STAT = 40  # bytes of times, inode, mode, owner and size before the hash
+STAT = 40  # bytes of times, inode, mode, owner, and size before the hash
 EXTENDED = 0x4000  # a flag: two more bytes of flags follow
-LARGEST = 300_000_000  # bytes; Linux's own index has 10 MB
-LARGEST_TEXT = 1_000_000  # of the repository's configuration, and of a file that stands for it
+LARGEST = 300_000_000  # bytes; the index of the Linux kernel has 10 MB
+LARGEST_TEXT = 1_000_000  # bytes of the repository's configuration, or of a file ``.git``
 UNKNOWN = StartupError(
     "The git index of the project has a form that this program does not read.",
     "Run `git update-index --no-split-index` and `git sparse-checkout disable`, and start again.",
@@ -36,7 +36,7 @@ class Index:
     """The files git tracks, and the hash of each one's content."""
 
     def __init__(self, root: Path) -> None:
-        """Read ``.git/index`` below ``root``. Raises StartupError when it cannot be understood."""
+        """Read ``.git/index`` below ``root``. Raises StartupError if it is not readable."""
         folder = root / ".git"
         config = read(folder / "config", LARGEST_TEXT).decode(errors="replace").lower()
         self._algorithm = "sha256" if "objectformat = sha256" in config else "sha1"
@@ -53,28 +53,28 @@ class Index:
 
     @classmethod
     def of(cls, root: Path) -> Index | None:
-        """None where ``root`` is not the top of a repository that can be seen from here."""
+        """The index, or None if ``root`` is not the top folder of a visible repository."""
         return cls(root) if (root / ".git" / "config").is_file() else None
 
     def holds(self, path: str, content: bytes) -> bool:
-        """Whether this very content of the file can be got back, its line ends aside."""
+        """Whether git can restore this content of the file, ignoring line ends."""
         known = self.hashes.get(path)
         return known in (self._blob(content), self._blob(content.replace(b"\r\n", b"\n")))
 
     def _blob(self, content: bytes) -> bytes:
-        # Not for security: it is how git names a content.
+        # Not for security: git identifies content by this hash.
         digest = hashlib.new(self._algorithm, usedforsecurity=False)
         digest.update(b"blob %d\0" % len(content))
         digest.update(content)
         return digest.digest()
 
     def _read(self, data: bytes) -> dict[str, bytes]:
-        """Raises StartupError for a form that is unknown, ValueError and IndexError for damage."""
+        """Raises StartupError for an unknown format, ValueError and IndexError for damage."""
         version = int.from_bytes(data[4:8])
         digest = hashlib.new(self._algorithm, usedforsecurity=False)
         size = digest.digest_size
         digest.update(data[:-size])
-        # Zeros stand for a sum that was not made (index.skipHash).
+        # With index.skipHash, the checksum is zeros.
         if data[:4] != b"DIRC" or data[-size:] not in (digest.digest(), bytes(size)):
             raise ValueError("not what git wrote")
         if version not in (2, 3, 4):
@@ -100,7 +100,7 @@ class Index:
                 position = start + (end - start) // 8 * 8 + 8
             found[path.decode("utf-8", "surrogateescape")] = content
         while position < len(data) - size:
-            # A small letter marks what must be understood, such as the rest being in another file.
+            # A lowercase letter marks a mandatory extension, such as a split index.
             if data[position : position + 1].islower():
                 raise UNKNOWN
             position += 8 + int.from_bytes(data[position + 4 : position + 8])
@@ -108,7 +108,7 @@ class Index:
 
 
 def elsewhere(root: Path) -> str:
-    """Where the repository of a worktree or submodule lies, as its file ``.git`` has it; else "".
+    """The path in the file ``.git`` of a worktree or submodule, or "".
 
     https://git-scm.com/docs/gitrepository-layout
     """
@@ -118,7 +118,7 @@ def elsewhere(root: Path) -> str:
 
 
 def _offset(data: bytes, position: int) -> tuple[int, int]:
-    """A number of variable length, as in pack files, and where it ends."""
+    """A number of variable length, as in pack files, and the position after it."""
     value = data[position] & 127
     while data[position] & 128:
         position += 1

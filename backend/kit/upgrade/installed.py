@@ -1,4 +1,4 @@
-"""What can be imported in the image, told from the files on disk: nothing is run."""
+"""What can be imported in the image, by the files on disk, without running anything."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import functools
 import sys
 from pathlib import Path
 
-# Packages of the image, and Django's own, whose names old projects import.
+# Packages of the image whose names old projects import.
 CARRIED = {
     *("django", "rest_framework", "rest_framework_gis", "django_filters", "corsheaders"),
     *("whitenoise", "drf_yasg", "health_check", "environ", "psycopg2", "gunicorn", "backend"),
@@ -22,9 +22,9 @@ REMOVED_FROM_PYTHON = {
 
 
 def exists(dotted: str) -> bool:
-    """Whether ``package.module.name`` can be imported; True for packages that are not ours to know.
+    """Whether ``package.module.name`` can be imported. True for packages that are not the image's.
 
-    A module with names that only running it tells has all names.
+    A module whose names are only known at run time has all names.
     """
     parts = dotted.split(".")
     if parts[0] in REMOVED_FROM_PYTHON:
@@ -37,7 +37,7 @@ def exists(dotted: str) -> bool:
     for part in parts[1:]:
         below = _module(place, part)
         if below is None:
-            # Names of a name, such as a class's attribute, are not looked at.
+            # Attributes of a name, such as those of a class, are not checked.
             return _has_name(place, part)
         place = below
     return True
@@ -50,7 +50,7 @@ def _root(package: str) -> Path | None:
 
 
 def _module(place: Path, name: str) -> Path | None:
-    """A folder for a package, a file for a module."""
+    """The folder of a package, or the file of a module."""
     if place.is_file():
         return None
     folder, file = place / name, place / f"{name}.py"
@@ -69,7 +69,7 @@ def _has_name(place: Path, name: str) -> bool:
 
 @functools.cache
 def _names(file: Path) -> frozenset[str]:
-    """The names of a module; among them ``*`` when others can come from anywhere."""
+    """The names of a module, and ``*`` if it can have other names."""
     found: set[str] = set()
     waiting: list[ast.AST] = [ast.parse(file.read_bytes())]
     while waiting:
@@ -91,7 +91,7 @@ def _names(file: Path) -> frozenset[str]:
 
 
 def _of_star(file: Path, node: ast.ImportFrom) -> set[str]:
-    """What ``from module import *`` brings, where the module can be found."""
+    """The names from ``from module import *``, or ``*`` if the module is not found."""
     folder: Path | None
     if node.level:
         folder = file.parent

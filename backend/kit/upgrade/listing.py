@@ -1,4 +1,4 @@
-"""What a Python file has that nobody but its team can change: by line, with what to do."""
+"""Lists the code in a Python file that only its team can change, by line, with what to do."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ OLD_NAMES = {
 
 
 def list_findings(source: Source) -> Iterator[Finding]:
-    """Everything in one file. Raises SyntaxError."""
+    """All findings in one file. Raises SyntaxError."""
     for rule in RULES:
         yield from rule(source)
 
 
 def gone_names(source: Source) -> Iterator[Finding]:
-    """Imports, and attributes of what is imported, that are not there any more."""
+    """Imports, and attributes of imported names, that no longer exist."""
     for node, handled in walk_with_handlers(source.tree):
         if handled or not isinstance(node, (ast.Import, ast.ImportFrom, ast.Attribute)):
             continue
@@ -50,14 +50,14 @@ def gone_names(source: Source) -> Iterator[Finding]:
 def _names(
     source: Source, node: ast.Import | ast.ImportFrom | ast.Attribute
 ) -> Iterator[tuple[str, str]]:
-    """The full names that a node needs, each with the one that advice is looked up for."""
+    """The full names that a node needs, each with the name for its advice."""
     if isinstance(node, ast.Import):
         yield from ((alias.name, alias.name) for alias in node.names)
     elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
         names = [f"{node.module}.{alias.name}" for alias in node.names if alias.name != "*"]
         if installed.exists(node.module) and not _is_dead(node.module):
             yield from ((name, name) for name in names)
-        else:  # one finding for a module that is gone, not one for each of its names
+        else:  # one finding for a removed module, not one for each of its names
             yield node.module, names[0] if names else node.module
     elif isinstance(node, ast.Attribute) and (root := _root(node)) in source.origins:
         name = source.dotted(node)
@@ -67,7 +67,7 @@ def _names(
 
 
 def _root(node: ast.expr) -> str:
-    """The name that attributes begin with; empty where that is another expression."""
+    """The name at the start of attributes, or empty for other expressions."""
     while isinstance(node, ast.Attribute):
         node = node.value
     return node.id if isinstance(node, ast.Name) else ""
@@ -78,7 +78,7 @@ def _is_dead(name: str) -> bool:
 
 
 def schema_fields(source: Source) -> Iterator[Finding]:
-    """Parameters of a filter, described for CoreAPI."""
+    """Methods of filters that describe parameters for CoreAPI, or have old names."""
     for node in ast.walk(source.tree):
         if isinstance(node, ast.FunctionDef) and node.name == "get_schema_fields":
             yield Finding(
@@ -100,7 +100,7 @@ def schema_fields(source: Source) -> Iterator[Finding]:
 
 
 def files_read_at_import(source: Source) -> Iterator[Finding]:
-    """A file of the mounted folder that must be there for the module to be imported."""
+    """Files of the mounted folder that a module reads during its import."""
     if source.path.endswith("setup.py") or source.is_migration:
         return
     values: dict[str, list[ast.expr]] = {}
@@ -129,7 +129,7 @@ def files_read_at_import(source: Source) -> Iterator[Finding]:
 
 
 def _with_values(node: ast.expr, values: Mapping[str, list[ast.expr]]) -> Iterator[ast.AST]:
-    """A node with all below it, and with what its names stand for in the module."""
+    """A node with all nodes below it, and with the module's values of its names."""
     waiting: list[ast.AST] = [node]
     seen: set[str] = set()
     while waiting:
@@ -142,7 +142,7 @@ def _with_values(node: ast.expr, values: Mapping[str, list[ast.expr]]) -> Iterat
 
 
 def _is_relative(source: Source, path: ast.expr, values: Mapping[str, list[ast.expr]]) -> bool:
-    """Whether a path is a text that does not begin with /, also by a name or in Path()."""
+    """Whether a path is a string without a leading /, also as a name or in Path()."""
     for node in [path, *(values.get(path.id, []) if isinstance(path, ast.Name) else [])]:
         text = constant(_unwrapped(source, node))
         if isinstance(text, str) and not text.startswith("/"):
@@ -157,9 +157,9 @@ def _unwrapped(source: Source, node: ast.expr) -> ast.expr:
 
 
 def _at_import(tree: ast.Module) -> Iterator[ast.AST]:
-    """What runs when the module is imported, with the functions of its own that it calls then.
+    """The code that runs when the module is imported, with its own functions that it calls.
 
-    Nothing below __main__.
+    Code below __main__ is left out.
     """
     functions = {n.name: n for n in of_module(tree.body) if isinstance(n, ast.FunctionDef)}
     waiting: list[ast.AST] = list(tree.body)
@@ -191,7 +191,7 @@ def _read_path(source: Source, call: ast.Call) -> ast.expr | None:
 
 
 def spatial_ref_sys(source: Source) -> Iterator[Finding]:
-    """A table of PostGIS itself that a model or a migration would make."""
+    """Models and migrations that would create a table of PostGIS itself."""
     for node in ast.walk(source.tree):
         if isinstance(node, ast.ClassDef):
             options = meta(node)
@@ -219,7 +219,7 @@ def spatial_ref_sys(source: Source) -> Iterator[Finding]:
 
 
 def leftovers(source: Source) -> Iterator[Finding]:
-    """What would be rewritten in a form that the rewriting does not know."""
+    """Old code in a form that the rewrites do not handle."""
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Attribute) and node.attr == "is_ajax":
             yield Finding(
@@ -261,7 +261,7 @@ def leftovers(source: Source) -> Iterator[Finding]:
 
 
 def requirements_of_setup(source: Source) -> Iterator[Finding]:
-    """Pins in setup.py, which stop `pip install -e` as those of requirements.txt do."""
+    """Pins in setup.py, which break `pip install -e`, as those in requirements.txt do."""
     if not source.path.endswith("setup.py"):
         return
     for call in ast.walk(source.tree):

@@ -1,4 +1,4 @@
-"""What the files of local_settings have that only their team can change."""
+"""Lists the code in the files of local_settings that only their team can change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DOTTED_CLASS = re.compile(r"[a-z_]\w*(\.[a-z_]\w*)*\.[A-Z]\w*")
 
 
 def gone_classes_in_settings(source: Source) -> Iterator[Finding]:
-    """Classes that settings name as text."""
+    """Classes that settings name as strings."""
     if not source.is_settings:
         return
     for node in ast.walk(source.tree):
@@ -26,7 +26,7 @@ def gone_classes_in_settings(source: Source) -> Iterator[Finding]:
 
 
 def lost_permissions(source: Source) -> Iterator[Finding]:
-    """REST_FRAMEWORK replaced as a whole, without a permission."""
+    """A REST_FRAMEWORK that replaces the image's, but sets no permissions."""
     for name, statement in assignments(of_module(source.tree.body)):
         keys = _all_keys(statement.value)
         if (
@@ -48,7 +48,7 @@ def lost_permissions(source: Source) -> Iterator[Finding]:
 
 
 def _all_keys(value: ast.expr | None) -> list[object] | None:
-    """The keys of a dict that stands there whole; None for one that extends another."""
+    """The keys of a complete dict, or None for a dict that extends another."""
     if isinstance(value, ast.Dict) and None not in value.keys:
         return [constant(key) for key in value.keys]
     if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "dict":
@@ -59,7 +59,7 @@ def _all_keys(value: ast.expr | None) -> list[object] | None:
 
 
 def settings(source: Source) -> Iterator[Finding]:
-    """Settings that are read no more, and an app that goes on working."""
+    """Settings that nothing reads anymore, and an app that still works."""
     if not source.is_settings:
         return
     for name, statement in assignments(of_module(source.tree.body)):
@@ -88,7 +88,7 @@ def settings(source: Source) -> Iterator[Finding]:
 
 
 def _true_or_false(node: ast.expr) -> bool:
-    if isinstance(node, ast.BoolOp):  # its value is that of one of its parts
+    if isinstance(node, ast.BoolOp):  # its value is one of its parts
         return all(_true_or_false(part) for part in node.values)
     return isinstance(node, ast.Compare) or isinstance(constant(node), bool)
 
@@ -134,7 +134,7 @@ def _health_apps(source: Source, statement: Assignment) -> Iterator[Finding]:
 
 
 def worker_class(source: Source) -> Iterator[Finding]:
-    """gevent in the server's configuration, which the image of 2019 had."""
+    """gevent in the server's configuration, which only the image of 2019 had."""
     if not source.path.endswith("gunicorn_conf.py"):
         return
     for name, statement in assignments(of_module(source.tree.body)):

@@ -11,7 +11,7 @@ from typing import TypeGuard
 from backend.conf.findings import PROBLEM, Finding
 from backend.kit.upgrade.source import Edit, Source, assignments, constant, keyword, meta
 
-Field = tuple[str, str, str]  # folder of the migrations, model, field, in small letters
+Field = tuple[str, str, str]  # folder of the migrations, model, and field in lowercase
 Place = tuple[str, int, str]  # path, line, full name of the field's class
 SETTINGS = "local_settings/settings.py"
 AUTO_FIELD = """
@@ -21,7 +21,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 
 
 def keep_primary_keys(sources: Mapping[str, Source]) -> dict[str, list[Edit]]:
-    """Primary keys stay as the migrations have them: DEFAULT_AUTO_FIELD"""
+    """DEFAULT_AUTO_FIELD keeps the primary keys of the migrations"""
     settings = next((s for path, s in sources.items() if f"/{path}".endswith(f"/{SETTINGS}")), None)
     if settings is None or any(_says_auto_field(source) for source in sources.values()):
         return {}
@@ -48,7 +48,7 @@ def _says_auto_field(source: Source) -> bool:
 
 
 def setup_packages(sources: Mapping[str, Source]) -> dict[str, list[Edit]]:
-    """setup.py names the packages that lie beside it; its pattern found none"""
+    """setup.py names the packages beside it, because its pattern matches none"""
     edits = {}
     for path, source in sources.items():
         for call, packages in _package_searches(source, sources):
@@ -93,7 +93,7 @@ def _found(source: Source, include: ast.List | ast.Tuple, packages: list[str]) -
 
 
 def missing_migrations(sources: Mapping[str, Source]) -> Iterator[Finding]:
-    """Apps with tables of their own and no migration, which the old entry point made each time."""
+    """Apps with tables but without migrations, which the old entry point made at each start."""
     seen = set()
     for path, source in sorted(sources.items()):
         folder = PurePosixPath(path).parent
@@ -135,7 +135,7 @@ def _is_managed(node: ast.stmt, source: Source) -> TypeGuard[ast.ClassDef]:
 
 
 def retired_fields(sources: Mapping[str, Source]) -> Iterator[Finding]:
-    """Fields that the migrations end with, of a class that Django keeps for history only."""
+    """Fields whose last class in the migrations is one that Django keeps only for history."""
     fields: dict[Field, Place] = {}
     for _, source in sorted(sources.items()):
         if source.is_migration:
@@ -158,7 +158,7 @@ def retired_fields(sources: Mapping[str, Source]) -> Iterator[Finding]:
 
 
 def _follow(fields: dict[Field, Place], source: Source, operation: ast.Call, kind: str) -> None:
-    """What one operation of a migration does to the fields there are."""
+    """Apply one operation of a migration to ``fields``."""
     folder = str(PurePosixPath(source.path).parent)
 
     def said(name: str) -> str:
@@ -195,7 +195,7 @@ def _follow(fields: dict[Field, Place], source: Source, operation: ast.Call, kin
 
 
 def same_basenames(sources: Mapping[str, Source]) -> Iterator[Finding]:
-    """Registrations under one basename: an error in one router, hidden URLs in two."""
+    """Registrations with the same basename: an error in one router, hidden URLs in two."""
     models = _models_of_viewsets(sources)
     first: dict[str, str] = {}
     for path, source in sorted(sources.items()):
@@ -236,7 +236,7 @@ def _models_of_viewsets(sources: Mapping[str, Source]) -> dict[str, str]:
 
 
 def _basename(source: Source, call: ast.Call, models: Mapping[str, str]) -> str | None:
-    """The basename of a router's register(), None for any other call."""
+    """The basename of a router's register(), or None for any other call."""
     if not (
         isinstance(call.func, ast.Attribute)
         and call.func.attr == "register"

@@ -1,4 +1,4 @@
-"""Reads a file of a stranger's folder: never what is not a file, and never more than a bound."""
+"""Reads files of an unknown project: only regular files, and only up to a limit."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 
 
 class Unreadable(Exception):  # noqa: N818  it is a state, not an error of this program
-    """Says of a file what it is instead, such as "is not a file"."""
+    """The reason why a file is not readable, such as "is not a file"."""
 
 
 def read(file: Path, largest: int) -> bytes:
     """The content of a file of at most ``largest`` bytes. Raises Unreadable, and OSError.
 
-    A link is not followed, and a pipe that nobody writes to is not waited for.
+    It does not follow links, and does not wait for a pipe without a writer.
     """
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
     with os.fdopen(os.open(file, flags), "rb") as opened:

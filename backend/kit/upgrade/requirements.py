@@ -1,4 +1,4 @@
-"""requirements*.txt: what the image brings is commented out, what cannot run is listed."""
+"""Comments out the image's packages in requirements*.txt, and lists those that cannot run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from backend.conf.findings import PROBLEM, Finding
 from backend.kit.upgrade import advice
 
-# PEP 508, as far as requirements are written by hand: a name, extras, a specifier.
+# The part of PEP 508 that people write by hand: a name, extras, and a specifier.
 REQUIREMENT = re.compile(
     r"(?P<name>[A-Za-z0-9][\w.-]*)\s*(?P<extras>\[[^\]]*\])?\s*(?P<specifier>[^#;\\]*)"
 )
@@ -22,7 +22,7 @@ def is_requirements(path: str) -> bool:
 
 
 def rewrite(text: str) -> tuple[str, list[str]]:
-    """The new text, and what was done, in words."""
+    """The new text, and a description of the changes."""
     lines, done, reason = text.splitlines(keepends=True), [], ""
     for number, line in enumerate(lines):
         continues = reason and number and lines[number - 1].rstrip().endswith("\\")
@@ -39,7 +39,7 @@ def rewrite(text: str) -> tuple[str, list[str]]:
 
 
 def in_the_way(line: str) -> str:
-    """Why a requirement cannot stay as it is, empty when it can."""
+    """Why a requirement cannot stay as it is, or empty if it can."""
     name, specifier = _parse(line)
     if name in advice.REPLACED:
         return advice.REPLACED[name]
@@ -49,7 +49,7 @@ def in_the_way(line: str) -> str:
 
 
 def _parse(line: str) -> tuple[str, str]:
-    """The normalised name (PEP 503) and the specifier of a line; empty for any other line."""
+    """The normalized name (PEP 503) and the specifier of a line, or empty for other lines."""
     found = REQUIREMENT.match(line.strip())
     if found is None or "://" in line or line.lstrip().startswith(("-", ".", "/")):
         return "", ""
@@ -57,7 +57,7 @@ def _parse(line: str) -> tuple[str, str]:
 
 
 def _extras(line: str) -> str:
-    """The extras of a package that the image brings without them, with their brackets."""
+    """The extras, with brackets, of a package that the image has without them."""
     found = REQUIREMENT.match(line.strip())
     return (found["extras"] or "") if found and _parse(line)[0] in advice.CARRIED else ""
 

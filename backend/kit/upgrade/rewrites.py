@@ -1,4 +1,4 @@
-"""What is rewritten, because it surely means the same: a rule a function, edits by position."""
+"""Rewrites that certainly keep the meaning. Each rule is a function, and edits have positions."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from backend.kit.upgrade.source import Edit, Source, assignments, constant, keyw
 Rule = Callable[[Source], list[Edit]]
 
 TARGET = (5, 2)
-# url() becomes re_path() below, and not path(): its converters would hand a view the number 4
-# where it had the text "4", and its anchors are not those of every old pattern.
+# Below, url() becomes re_path(), not path(). A converter of path() would pass a view the number 4
+# instead of the string "4", and not every old pattern has the anchors of path().
 LEFT_OUT = {"django_urls"}
 MODELS = ("django.db.models", "django.contrib.gis.db.models")
 OF_SETUPTOOLS = ("Extension", "find_namespace_packages", "find_packages", "setup")
@@ -26,7 +26,7 @@ AJAX = '{}.headers.get("x-requested-with") == "XMLHttpRequest"'
 
 
 def rewrite(path: str, text: str) -> tuple[str, list[str]]:
-    """The new text of a Python file, and what was done, in words. Raises SyntaxError."""
+    """The new text of a Python file, and what changed, in words. Raises SyntaxError."""
     source, done = Source(path, text), []
     for rule in [*RULES, django_upgrade]:
         edits = rule(source)
@@ -37,14 +37,14 @@ def rewrite(path: str, text: str) -> tuple[str, list[str]]:
 
 
 def django_upgrade(source: Source) -> list[Edit]:
-    """What Django renamed or moved, by django-upgrade"""
+    """django-upgrade replaces names that Django renamed or moved"""
     settings = DjangoUpgradeSettings(target_version=TARGET, skip_fixers=LEFT_OUT)
     text = apply_fixers(source.text, settings, source.path)
     return [] if text == source.text else [Edit(0, len(source.text), text)]
 
 
 def url_patterns(source: Source) -> list[Edit]:
-    """url() of django.conf.urls is re_path() of django.urls"""
+    """url() of django.conf.urls becomes re_path() of django.urls"""
     edits: list[Edit] = []
     for node in ast.walk(source.tree):
         if not isinstance(node, ast.ImportFrom) or node.module != "django.conf.urls":
@@ -53,7 +53,7 @@ def url_patterns(source: Source) -> list[Edit]:
             star = alias.name == "*" and source.lacks("url")
             if alias.name != "url" and not star:
                 continue
-            # Where the name may be something else's too, the import alone changes.
+            # If something else may use the name too, only the import changes.
             free = not alias.asname and not {"url", "re_path"} & source.bound_otherwise
             free = free and not (star and len(source.stars) > 1)
             new = "re_path" if free else f"re_path as {alias.asname or 'url'}"
@@ -79,8 +79,8 @@ def _renamed(source: Source, old: str, new: str) -> Iterator[Edit]:
 
 
 def null_booleans(source: Source) -> list[Edit]:
-    """NullBooleanField is BooleanField with null"""
-    if source.is_migration:  # it is history, and Django still reads it there
+    """NullBooleanField becomes BooleanField with null"""
+    if source.is_migration:  # old migrations stay, and Django still supports it there
         return []
     arguments: dict[str, tuple[str, ...]] = {
         f"{module}.NullBooleanField": ("null", "blank") for module in MODELS
@@ -101,7 +101,7 @@ def null_booleans(source: Source) -> list[Edit]:
 
 
 def relations(source: Source) -> list[Edit]:
-    """Relations say on_delete; CASCADE is what Django did without it"""
+    """Relations have on_delete=CASCADE, which was Django's default"""
     relation = {f"{module}.{name}" for module in MODELS for name in ("ForeignKey", "OneToOneField")}
     edits = []
     for node in ast.walk(source.tree):
@@ -119,7 +119,7 @@ def relations(source: Source) -> list[Edit]:
 
 
 def base_names(source: Source) -> list[Edit]:
-    """Routers take basename, which was base_name"""
+    """base_name of routers becomes basename"""
     return [
         Edit(source.start(given), source.start(given) + len("base_name"), "basename")
         for node in ast.walk(source.tree)
@@ -132,7 +132,7 @@ def base_names(source: Source) -> list[Edit]:
 
 
 def ajax(source: Source) -> list[Edit]:
-    """request.is_ajax() is a look at its headers"""
+    """request.is_ajax() becomes a check of the request's headers"""
     edits = []
     for parent in ast.walk(source.tree):
         for node in ast.iter_child_nodes(parent):
@@ -144,7 +144,7 @@ def ajax(source: Source) -> list[Edit]:
 
 
 def _asked_for_ajax(source: Source, call: ast.Call) -> str:
-    """The request whose is_ajax() this calls, as it is written; empty for any other call."""
+    """The code of the request whose is_ajax() this calls, or empty for any other call."""
     if call.args or call.keywords or not isinstance(call.func, ast.Attribute):
         return ""
     request = source.segment(call.func.value) if call.func.attr == "is_ajax" else ""
@@ -152,7 +152,7 @@ def _asked_for_ajax(source: Source, call: ast.Call) -> str:
 
 
 def debug(source: Source) -> list[Edit]:
-    """DEBUG is true for the words that the image takes for true, and false for others or none"""
+    """DEBUG is true for the words that the image accepts as true, and otherwise false"""
     if not source.is_settings:
         return []
     edits = []
@@ -191,7 +191,7 @@ def _reads_debug(node: ast.expr, source: Source) -> TypeGuard[ast.Call]:
 
 
 def _as_text(default: ast.expr | None) -> str | None:
-    """A default that was a boolean as the text that a variable holds; None for other code."""
+    """A default as the text of a variable, or None if it is not a literal."""
     if default is None:
         return ""
     if not isinstance(default, ast.Constant):
@@ -200,7 +200,7 @@ def _as_text(default: ast.expr | None) -> str | None:
 
 
 def swagger_app(source: Source) -> list[Edit]:
-    """drf_yasg of the image documents the API in the place of rest_framework_swagger"""
+    """drf_yasg, which the image has, replaces rest_framework_swagger"""
     edits = []
     for node in ast.walk(source.tree):
         if not isinstance(node, (ast.Assign, ast.AugAssign)):
@@ -215,7 +215,7 @@ def swagger_app(source: Source) -> list[Edit]:
             for number, app in enumerate(apps):
                 if app != "rest_framework_swagger":
                     continue
-                # What is added to the image's own list has drf_yasg there.
+                # A list that extends the image's own already has drf_yasg.
                 if isinstance(node, ast.Assign) and listed is node.value and "drf_yasg" not in apps:
                     quote = source.segment(listed.elts[number])[0]
                     edits.append(source.replace(listed.elts[number], f"{quote}drf_yasg{quote}"))
@@ -225,7 +225,7 @@ def swagger_app(source: Source) -> list[Edit]:
 
 
 def storages(source: Source) -> list[Edit]:
-    """WhiteNoise's storage of static files has another name"""
+    """WhiteNoise's storage of static files has a new name"""
     old = (
         "whitenoise.django.GzipManifestStaticFilesStorage",
         "whitenoise.django.GzipStaticFilesMixin",
@@ -240,7 +240,7 @@ def storages(source: Source) -> list[Edit]:
 
 
 def setup_import(source: Source) -> list[Edit]:
-    """setup.py imports what it uses of setuptools"""
+    """setup.py imports the names of setuptools that it uses"""
     if not source.path.endswith("setup.py"):
         return []
     given = "setuptools" in source.stars
@@ -249,14 +249,14 @@ def setup_import(source: Source) -> list[Edit]:
     new += ["import setuptools"] if source.lacks("setuptools") else []
     body = [node for node in source.tree.body if getattr(node, "module", "") != "__future__"]
     imports = [node for node in body if isinstance(node, (ast.Import, ast.ImportFrom))]
-    # Without imports: before the code, after its docstring.
+    # Without imports, it goes after the docstring and before the code.
     first = next(iter(imports or body[ast.get_docstring(source.tree) is not None :]), None)
     edit = source.line_before(first, source.newline.join(new)) if new and first else None
     return [edit] if edit else []
 
 
 def setup_of_distutils(source: Source) -> list[Edit]:
-    """setup() comes from setuptools; distutils left Python"""
+    """setup() comes from setuptools, because Python no longer has distutils"""
     if not source.path.endswith("setup.py"):
         return []
     return [

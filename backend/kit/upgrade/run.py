@@ -1,4 +1,4 @@
-"""One run over a project: what its files become, and what is listed."""
+"""One run over a project: the changes of its files, and the findings."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from backend.kit.upgrade.git import Index
 from backend.kit.upgrade.reading import Unreadable, read
 from backend.kit.upgrade.source import Edit, Source
 
-LARGEST = 5_000_000  # bytes of a file: nobody writes more by hand
-ROUNDS = 5  # of rewriting, until nothing changes: one rule's work can be another's
+LARGEST = 5_000_000  # bytes of a file: nobody writes a larger one by hand
+ROUNDS = 5  # the most rounds until nothing changes: one rule's result can be another's input
 ProjectRule = Callable[[Mapping[str, Source]], dict[str, list[Edit]]]
 
 
 @dataclass
 class Change:
-    """A file's text before and after, without a byte order mark, and in words what was done."""
+    """A file's text before and after, without a byte order mark, and a description."""
 
     before: str
     after: str
@@ -41,7 +41,7 @@ class Change:
 class Result:
     changes: dict[str, Change]
     findings: list[Finding]
-    # Python files that were not looked at, because git does not track them.
+    # Python files that were left out, because git does not track them.
     untracked: list[str]
 
     def diff(self) -> Iterator[str]:
@@ -62,7 +62,7 @@ class Run:
         self.findings: list[Finding] = []
 
     def result(self) -> Result:
-        """Look at everything; nothing is written."""
+        """Read everything, and write nothing."""
         sources = dict(self._sources())
         for _ in range(ROUNDS):
             before = {path: source.text for path, source in sources.items()}
@@ -108,7 +108,7 @@ class Run:
         except Unreadable as error:
             self._list(path, 1, f"It {error}, and is not looked at.", "Look at it by hand.")
         except UnicodeDecodeError:
-            if PurePosixPath(path).suffix:  # without one it may be a program or data
+            if PurePosixPath(path).suffix:  # a file without one may be a program or data
                 self._list(path, 1, "It is not UTF-8.", "Save it as UTF-8, and run this again.")
         except PermissionError:
             self._list(

@@ -1,4 +1,4 @@
-"""A Python file as text and syntax tree, and edits of it that leave the rest as it is."""
+"""A Python file as text and syntax tree, and edits that leave the rest of it unchanged."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-# What has a place in the text.
+# Nodes with a position in the text.
 Placed = ast.expr | ast.stmt | ast.alias | ast.keyword
 
 
 @dataclass(frozen=True)
 class Edit:
-    """Characters ``start`` to ``end`` of the text become ``text``."""
+    """Replaces the characters from ``start`` to ``end`` with ``text``."""
 
     start: int
     end: int
@@ -32,7 +32,7 @@ class Source:
     @cached_property
     def tree(self) -> ast.Module:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of escapes in their strings
+            warnings.simplefilter("ignore")  # such as invalid escapes in strings
             try:
                 return ast.parse(self.text)
             except (RecursionError, MemoryError) as error:
@@ -40,7 +40,7 @@ class Source:
 
     @cached_property
     def _lines(self) -> list[int]:
-        """Where each line begins. Not str.splitlines, which knows more ends than Python does."""
+        """Where each line begins. str.splitlines would split at more characters than Python."""
         return [0, *(end.end() for end in re.finditer(r"\r\n|\r|\n", self.text))]
 
     @property
@@ -53,7 +53,7 @@ class Source:
 
     @cached_property
     def origins(self) -> dict[str, str]:
-        """What the imported names stand for: ``{"models": "django.contrib.gis.db.models"}``."""
+        """The full names of imports: ``{"models": "django.contrib.gis.db.models"}``."""
         names: dict[str, str] = {}
         for node in ast.walk(self.tree):
             if isinstance(node, ast.ImportFrom) and not node.level:
@@ -67,7 +67,7 @@ class Source:
 
     @cached_property
     def bound_otherwise(self) -> set[str]:
-        """Names that something other than an import binds: arguments, assignments, functions."""
+        """Names that are bound by arguments, assignments, or functions instead of imports."""
         names = set()
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
@@ -80,7 +80,7 @@ class Source:
 
     @cached_property
     def stars(self) -> set[str]:
-        """The modules of which all names are imported, relative ones with their dots."""
+        """The modules in ``from module import *``, relative ones with their dots."""
         return {
             "." * node.level + (node.module or "")
             for node in ast.walk(self.tree)
@@ -88,7 +88,7 @@ class Source:
         }
 
     def lacks(self, name: str) -> bool:
-        """Whether a name is used that the module does not bind, but perhaps by ``import *``."""
+        """Whether the module uses a name without binding it, except perhaps by ``import *``."""
         used = False
         for node in ast.walk(self.tree):
             if isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -101,7 +101,7 @@ class Source:
         return used and name not in bound
 
     def dotted(self, node: ast.expr) -> str:
-        """The full name of ``models.CharField`` or of ``CharField``; empty for other nodes."""
+        """The full name of ``models.CharField`` or ``CharField``, or empty for other nodes."""
         parts: list[str] = []
         while isinstance(node, ast.Attribute):
             parts.append(node.attr)
@@ -111,7 +111,7 @@ class Source:
         return ".".join([self.origins.get(node.id, node.id), *reversed(parts)])
 
     def offset(self, line: int, column: int) -> int:
-        """Of a line from 1 and a column in bytes of UTF-8, as ast counts them."""
+        """The offset of a line from 1 and a column in bytes of UTF-8, as ast counts them."""
         start = self._lines[line - 1]
         end = self._lines[line] if line < len(self._lines) else len(self.text)
         return start + len(self.text[start:end].encode()[:column].decode())
@@ -120,7 +120,7 @@ class Source:
         return self.offset(node.lineno, node.col_offset)
 
     def end(self, node: Placed) -> int:
-        # None only of nodes that no parser made.
+        # Only None for nodes that do not come from the parser.
         assert node.end_lineno is not None
         assert node.end_col_offset is not None
         return self.offset(node.end_lineno, node.end_col_offset)
@@ -132,12 +132,12 @@ class Source:
         return Edit(self.start(node), self.end(node), text)
 
     def rename(self, node: Placed, old: str, new: str) -> Edit:
-        """The name that a node begins with."""
+        """Rename the name at the start of a node."""
         start = self.start(node)
         return Edit(start, start + len(old), new)
 
     def without(self, items: Sequence[Placed], number: int) -> Edit:
-        """One of several things between commas goes, with its line where it has one of its own."""
+        """Remove one of several items between commas, with its line if it is alone on one."""
         start, end = self.start(items[number]), self.end(items[number])
         line = self.text.rfind("\n", 0, start) + 1
         after = re.compile(r"[ \t]*,?[ \t]*(#[^\r\n]*)?(\r\n|\r|\n)").match(self.text, end)
@@ -151,7 +151,7 @@ class Source:
         return Edit(start, comma.end() if comma else end, "")
 
     def line_before(self, node: ast.stmt, text: str) -> Edit | None:
-        """A statement of its own before another; None where that does not begin its line."""
+        """Add a statement before another, or None if that one does not begin its line."""
         start = self.start(node)
         indent = self.text[self._lines[node.lineno - 1] : start]
         if indent.strip(" \t\ufeff"):
@@ -163,7 +163,7 @@ class Source:
         return "\r\n" if "\r\n" in self.text else "\n"
 
     def argument(self, call: ast.Call, text: str) -> Edit:
-        """One more argument at the end of a call."""
+        """Add an argument at the end of a call."""
         given = [*call.args, *(keyword.value for keyword in call.keywords)]
         if not given:
             end = self.end(call) - 1
@@ -184,7 +184,7 @@ class Source:
 
 
 def walk_with_handlers(tree: ast.AST) -> Iterator[tuple[ast.AST, bool]]:
-    """Every node, and whether the file itself is ready for its ImportError."""
+    """Every node, and whether the file itself handles its ImportError."""
     waiting: list[tuple[ast.AST, bool]] = [(tree, False)]
     while waiting:
         node, handled = waiting.pop()
@@ -207,12 +207,12 @@ def _handles_import_errors(node: ast.Try) -> bool:
 
 
 def keyword(call: ast.Call, name: str) -> ast.expr | None:
-    """The value of a keyword argument, None without it."""
+    """The value of a keyword argument, or None without it."""
     return next((each.value for each in call.keywords if each.arg == name), None)
 
 
 def constant(node: ast.AST | None) -> object:
-    """The value of a literal, None for anything else."""
+    """The value of a literal, or None for anything else."""
     return node.value if isinstance(node, ast.Constant) else None
 
 
@@ -229,7 +229,7 @@ class Assignment:
 
 
 def assignments(body: Iterable[ast.stmt]) -> Iterator[tuple[str, Assignment]]:
-    """The plain ``name = value`` and ``name: type = value`` among statements."""
+    """The statements of the form ``name = value`` or ``name: type = value``."""
     for statement in body:
         target: ast.expr
         if isinstance(statement, ast.Assign):
@@ -243,7 +243,7 @@ def assignments(body: Iterable[ast.stmt]) -> Iterator[tuple[str, Assignment]]:
 
 
 def of_module(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements that bind names of a module: also those below if, try, with, for and match."""
+    """The statements that bind names of a module, also those inside if, try, with, and so on."""
     for statement in body:
         yield statement
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
@@ -255,7 +255,7 @@ def of_module(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def meta(model: ast.ClassDef) -> dict[str, ast.expr]:
-    """What the inner class Meta says."""
+    """The options of the inner class Meta."""
     for statement in model.body:
         if isinstance(statement, ast.ClassDef) and statement.name == "Meta":
             return {name: found.value for name, found in assignments(statement.body)}

@@ -1,4 +1,4 @@
-"""Django templates: tags that are gone, by line. Read by Django's own lexer."""
+"""Django templates: removed tags, by line. Django's own lexer reads them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TAGS = {"ifequal": "{% if a == b %}", "ifnotequal": "{% if a != b %}"}
 def list_findings(path: str, text: str) -> Iterator[Finding]:
     for token in Lexer(text).tokenize():
         words = token.split_contents() if token.token_type == TokenType.BLOCK else []
-        line = token.lineno or 1  # the lexer counts from 1; None is of other tokens
+        line = token.lineno or 1  # the lexer counts from 1; other tokens have None
         if words[:1] == ["load"] and LIBRARIES & set(words[1:]):
             gone = min(LIBRARIES & set(words[1:]))
             yield Finding(

@@ -1,4 +1,4 @@
-"""Filters of REST framework's views: django-filter reads them under other names today."""
+"""Filters of REST framework's views, which django-filter now reads under other names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BY_NAME = {"getattr", "setattr", "hasattr", "delattr"}
 
 
 def rename_filters(sources: Mapping[str, Source]) -> dict[str, list[Edit]]:
-    """Views say filterset_class and filterset_fields; django-filter ignores the old names"""
+    """filter_class and filter_fields of views become filterset_class and filterset_fields"""
     used = _uses(sources)
     edits: dict[str, list[Edit]] = {}
     for source, name, statement in _old_names(sources):
@@ -25,7 +25,7 @@ def rename_filters(sources: Mapping[str, Source]) -> dict[str, list[Edit]]:
 
 
 def used_filters(sources: Mapping[str, Source]) -> Iterator[Finding]:
-    """Old names that are not only django-filter's: renamed in one place they miss in another."""
+    """Old names that the project's code reads too, so that a rename of the views would break it."""
     used = _uses(sources)
     for source, name, statement in _old_names(sources):
         if name in used:
@@ -39,7 +39,7 @@ def used_filters(sources: Mapping[str, Source]) -> Iterator[Finding]:
 
 
 def _old_names(sources: Mapping[str, Source]) -> Iterator[tuple[Source, str, ast.stmt]]:
-    """What views of REST framework say under an old name, and not under the new one too."""
+    """Attributes of REST framework's views with an old name, unless the new one is there too."""
     classes = [
         (source, node)
         for source in sources.values()
@@ -57,7 +57,7 @@ def _old_names(sources: Mapping[str, Source]) -> Iterator[tuple[Source, str, ast
 
 
 def _is_view(source: Source, node: ast.ClassDef, views: set[str]) -> bool:
-    """Whether it is one of REST framework's; ``views`` are names of those already found."""
+    """Whether a class is a view of REST framework. ``views`` are names of those already found."""
     if "serializer_class" in dict(assignments(node.body)):
         return True
     bases = [source.dotted(base) for base in node.bases]
@@ -70,7 +70,7 @@ def _is_view(source: Source, node: ast.ClassDef, views: set[str]) -> bool:
 
 
 def _uses(sources: Mapping[str, Source]) -> dict[str, str]:
-    """The old names that code of the project reads, each with a place."""
+    """The old names that the project's code reads, each with a place."""
     return {
         name: f"{path}, line {line}"
         for path, source in sorted(sources.items(), reverse=True)

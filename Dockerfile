@@ -1,27 +1,27 @@
 # The base image for Django REST Framework and GeoDjango APIs.
 #
-#   docker build .                 the image that is published
-#   docker build --target dev .    with SpatiaLite, compilers, test tools, reloading server
+#   docker build .                 the published image
+#   docker build --target dev .    with SpatiaLite, compilers, test tools, and a reloading server
 #
-# There is no first line `# syntax=`: it would fetch a frontend from a registry.
+# It has no line `# syntax=`, because that would fetch a frontend from a registry.
 
 ARG DJANGO_SERIES=5.2
 
 # ---------------------------------------------------------------------------
-# python-packages: one virtual environment with what the image carries
+# python-packages: one virtual environment with the image's Python packages
 # ---------------------------------------------------------------------------
 FROM debian:trixie-slim AS python-packages
 ARG DJANGO_SERIES
 
-# No versions of Debian's packages are pinned, here and below: Debian serves only the
-# newest build, so that a pin breaks with the next security fix.
+# Versions of Debian's packages are not pinned, here and below: Debian serves only the
+# newest build, so a pin would break with the next security fix.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends binutils python3-venv \
     && rm -rf /var/lib/apt/lists/*
 
-# System site packages: without them pip refuses to install into a user's home, which
-# is where it installs when the application's user runs it.
+# System site packages: without them, pip refuses to install into a user's home, where it
+# installs if the application's user runs it.
 RUN python3 -m venv --system-site-packages /opt/venv
 ENV PATH=/opt/venv/bin:$PATH
 
@@ -29,25 +29,25 @@ COPY requirements /tmp/requirements
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --require-hashes --requirement "/tmp/requirements/django-${DJANGO_SERIES}.lock"
 
-# A child's requirements may raise what the image carries within its major version, and
-# never lower it: pip then names both sides of the conflict. uv reads UV_CONSTRAINT, below.
+# A child's requirements can upgrade the image's packages within their major versions, but not
+# downgrade them: pip then names both sides of the conflict. uv reads UV_CONSTRAINT, below.
 RUN python3 /tmp/requirements/constraints.py "${DJANGO_SERIES}" > /opt/venv/constraints.txt \
     && printf '[install]\nconstraint = /opt/venv/constraints.txt\n' > /opt/venv/pip.conf
 
-# psycopg2 with Debian's libpq, which psql needs too, and so with Debian's OpenSSL: Debian's
-# security fixes reach both. (GDAL's wheel has an OpenSSL of its own.) Anything but exactly
-# one libpq in the wheel is an error.
+# Let psycopg2 use Debian's libpq, which psql needs too, and so Debian's OpenSSL, because both
+# get Debian's security fixes. (GDAL's wheel has its own OpenSSL.) If the wheel does not have
+# exactly one libpq, the build fails.
 WORKDIR /opt/venv/lib/python3.13/site-packages/psycopg2_binary.libs
 RUN set -- libpq-*.so.* \
     && if [ $# -ne 1 ] || [ ! -f "$1" ]; then echo "ERROR: expected one libpq in the wheel, found: $*" >&2; exit 1; fi \
     && rm -- * \
     && ln -s "/usr/lib/$(uname -m)-linux-gnu/libpq.so.5" "$1"
 
-# What no running API reads: tests, translation sources, source maps (with the comments
-# that point to them, which collectstatic would follow: whole lines only, ReDoc's code has
-# the word inside a string), a second and older ReDoc, the builds of Swagger UI that
-# drf-yasg's page does not load, byte code of pip and django-upgrade (no start imports them), pip's launchers for Windows, pytz's copy of Debian's time zones, the
-# debugging symbols of the three wheels that ship them.
+# Remove what a running API never reads: tests, translation sources, source maps (and the
+# comments that point to them, which collectstatic would follow; only whole lines, because
+# ReDoc's code has the word inside a string), an older ReDoc, builds of Swagger UI that drf-yasg
+# does not load, byte code of pip and django-upgrade (no start imports them), pip's launchers for
+# Windows, pytz's copy of Debian's time zones, and debugging symbols.
 WORKDIR /opt/venv/lib/python3.13/site-packages
 RUN find . -type d \( -name tests -o -name test -o -name testing \) -not -path './django/*' -not -path './rest_framework/*' -prune -exec rm -rf {} + \
     && find . -name '*.po' -delete \
@@ -61,14 +61,14 @@ RUN find . -type d \( -name tests -o -name test -o -name testing \) -not -path '
     && find /opt/venv ! -type l -perm /022 -exec chmod go-w {} +
 
 # ---------------------------------------------------------------------------
-# geo-libraries: GDAL, GEOS and PROJ, which the pyogrio wheel has as one library
+# geo-libraries: GDAL, GEOS, and PROJ, which the pyogrio wheel has as one library
 # ---------------------------------------------------------------------------
 FROM python-packages AS geo-libraries
 
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --no-deps --no-compile --target /tmp/wheel --require-hashes --requirement /tmp/requirements/geo.lock
 
-# Its name carries a hash, so it is found by pattern; anything but exactly one is an error.
+# A pattern finds the library, whose name contains a hash. The build fails unless it finds one.
 RUN set -- /tmp/wheel/pyogrio.libs/libgdal* \
     && if [ $# -ne 1 ] || [ ! -f "$1" ]; then echo "ERROR: expected one GDAL library in the wheel, found: $*" >&2; exit 1; fi \
     && mkdir -p /opt/geo/lib /opt/geo/share \
@@ -80,7 +80,7 @@ RUN set -- /tmp/wheel/pyogrio.libs/libgdal* \
     && find /opt/geo ! -type l -perm /022 -exec chmod go-w {} +
 
 # ---------------------------------------------------------------------------
-# postgresql-tools: psql and its like, without the wrappers that need Perl
+# postgresql-tools: psql and similar programs, without the wrappers that need Perl
 # ---------------------------------------------------------------------------
 FROM debian:trixie-slim AS postgresql-tools
 WORKDIR /tmp
@@ -92,13 +92,13 @@ RUN apt-get update \
         /tmp/client/usr/lib/postgresql/17/bin/pg_restore /tmp/client/usr/lib/postgresql/17/bin/pg_isready /opt/tools/
 
 # ---------------------------------------------------------------------------
-# runtime: what an API runs on
+# runtime: the image that an API runs on
 # ---------------------------------------------------------------------------
 FROM debian:trixie-slim AS runtime
 
-# python3, without its own tests and help texts; what psql needs beyond it; the authorities
-# that HTTPS is checked against; and an init for commands that handle no signals. su, mount,
-# passwd and their like keep working for root alone: no program may raise the rights of who calls it.
+# python3 without its own tests and help texts, libpq for psql, the certificate authorities for
+# HTTPS, and an init for commands that do not handle signals. su, mount, passwd, and the like only
+# work for root, because no program may raise the rights of its caller.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends python3 libpq5 ca-certificates tini \
@@ -106,8 +106,8 @@ RUN apt-get update \
         /usr/bin/tini-static /usr/lib/python3.*/test /usr/lib/python3.*/pydoc_data /usr/lib/python3.*/lib-dynload/_test* \
     && find / -xdev -type f -perm /6000 -exec chmod ug-s {} +
 
-# The application's user. Group 0, so that a platform that gives the container a UID of
-# its own choice, always with group 0, can write to the same folders.
+# The application's user. Its group is 0, because some platforms choose a UID for the container,
+# always with group 0. That user can then write to the same folders.
 RUN useradd --uid 1001 --gid 0 --create-home --home-dir /home/app --shell /bin/bash app \
     && install --directory --owner 1001 --group 0 --mode 2775 /data /data/media \
     && chmod 0775 /home/app
@@ -134,15 +134,15 @@ WORKDIR /code
 COPY manage.py gunicorn_conf.py ./
 COPY bin ./bin
 COPY scaffold ./scaffold
-# For who runs the same code without a container: what this image has, and no other series.
+# For people who run the same code without a container: the lock files of this series only.
 ARG DJANGO_SERIES
 COPY requirements/django-${DJANGO_SERIES}.lock requirements/geo.lock ./requirements/
 COPY backend ./backend
 
-# The application's group may have been given write access by the umask of who cloned this.
-# Byte code, because the application's user cannot write it; then the static files of
-# the packages, so that a start collects only when a team adds some. The one test that
-# the libraries load is here, because an image without them must not be built.
+# Remove the group's write access, which the umask of a clone may have given. Compile the byte
+# code, because the application's user cannot write it. Collect the packages' static files, so
+# that a start collects only if a team adds some. Check that the libraries load, because a build
+# without them must fail.
 RUN find /code ! -type l -perm /022 -exec chmod go-w {} + \
     && python -m compileall -q backend manage.py gunicorn_conf.py \
     && setpriv --reuid 1001 --regid 0 --clear-groups python -m backend.boot.static \
@@ -150,15 +150,15 @@ RUN find /code ! -type l -perm /022 -exec chmod go-w {} + \
     && python -c "from django.contrib.gis import gdal, geos; print('GDAL', gdal.gdal_full_version(), 'GEOS', geos.geos_version())"
 
 EXPOSE 8000
-# "starting" until the server answers, however long migrations take: a failure before the first
-# success counts only after the start period. Until then it looks each second, so that who waits for
-# the start is told at once (from Docker 25 on). It follows what runs: bin/healthcheck.
+# The status is "starting" until the server answers, even if migrations take long: failures before
+# the first success do not count in the start period. Docker 25 and later check every second then,
+# so that a waiting client continues at once. bin/healthcheck checks the command that runs.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=24h --start-interval=1s --retries=3 CMD ["/code/bin/healthcheck"]
 ENTRYPOINT ["/code/bin/docker-entrypoint.sh"]
 CMD ["gunicorn", "backend.wsgi", "-c", "gunicorn_conf.py"]
 
 # ---------------------------------------------------------------------------
-# dev: for a laptop, never what `latest` means
+# dev: for a laptop; never tagged `latest`
 # ---------------------------------------------------------------------------
 FROM runtime AS dev
 
@@ -175,7 +175,7 @@ ENV DEBUG=true
 CMD ["python", "manage.py", "runserver", "0.0.0.0:8000"]
 
 # ---------------------------------------------------------------------------
-# The image that is published
+# published: the image for the registry
 # ---------------------------------------------------------------------------
 FROM runtime AS published
 

@@ -6,8 +6,8 @@
 #   POSTGRES_DB         database, default: the user's name
 #   PGDATA              data folder, default /var/lib/postgresql/data
 #
-# The first three can instead be read from a file: POSTGRES_PASSWORD_FILE and so on. On the first
-# start, files in /docker-entrypoint-initdb.d run in the order of their names: *.sql, *.sql.gz, *.sh.
+# The first three can also come from a file: POSTGRES_PASSWORD_FILE and so on. On the first start,
+# files in /docker-entrypoint-initdb.d run in the order of their names: *.sql, *.sql.gz, *.sh.
 set -euo pipefail
 
 readonly init_folder=/docker-entrypoint-initdb.d
@@ -38,8 +38,8 @@ main() {
   exec "$@"
 }
 
-# Started as root, for instance to take over a folder of the host: own it, then start again. No link
-# in it is followed, also where a folder becomes one meanwhile (-execdir).
+# If started as root, for example with a folder of the host, change its owner, then start again. It
+# follows no links, even if a folder becomes a link meanwhile (-execdir).
 become_postgres() {
   mkdir -p "$PGDATA"
   PATH=/usr/bin find "$PGDATA" ! -user postgres \
@@ -52,7 +52,7 @@ cluster_exists() {
   [[ -s $PGDATA/PG_VERSION ]]
 }
 
-# There from the moment before the cluster is made until the last init file has run.
+# The mark exists from before the creation of the cluster until the last init file has run.
 unfinished_mark() {
   echo "$PGDATA/first-start-unfinished"
 }
@@ -102,8 +102,8 @@ read_file_variable() {
   unset "$file_variable"
 }
 
-# In a folder of its own, because initdb wants an empty one, and the mark must be there before it.
-# Shared memory is System V's: /dev/shm has 64 MB in a container, and parallel queries outgrow it.
+# In a separate folder, because initdb needs an empty one, and the mark must exist before it runs.
+# Shared memory is System V's, because parallel queries need more than a container's 64 MB of /dev/shm.
 create_cluster() {
   mkdir -p "$PGDATA"
   chmod 0700 "$PGDATA"
@@ -117,8 +117,8 @@ create_cluster() {
   echo 'host all all all scram-sha-256' >>"$PGDATA/pg_hba.conf"
 }
 
-# Heard on its socket only, so that nobody outside takes it for ready. The caller's flags count
-# here already: an init file may need them.
+# It only listens on its socket, so that it does not look ready from outside. It already has the
+# caller's flags, because an init file may need them.
 start_private_server() {
   pg_ctl --wait --silent start --options="$(printf '%q ' "$@" -c listen_addresses=)"
 }
@@ -128,7 +128,7 @@ stop_private_server() {
 }
 
 sql() {
-  # No PGHOST and the like from the container's environment: this is about the private server.
+  # Without the container's PGHOST and so on, because this is for the private server.
   env --unset=PGHOST --unset=PGHOSTADDR --unset=PGPORT \
     psql --no-psqlrc --no-password --quiet --set=ON_ERROR_STOP=1 --username="$POSTGRES_USER" "$@"
 }
@@ -164,7 +164,7 @@ fail() {
   exit 1
 }
 
-# Sourced, this file only defines its functions, so that they can be tried one by one.
+# If sourced, this file only defines its functions, so that each can be tested alone.
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
   main "$@"
 fi

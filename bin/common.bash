@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by bin/up, bin/test and bin/startproject: works with macOS' bash 3.2 too.
+# Sourced by bin/up, bin/test, bin/lint, and bin/startproject. It also works with macOS' bash 3.2.
 
 fail() {
   printf 'ERROR: %s\nFIX:   %s\n' "$1" "$2" >&2
@@ -10,7 +10,7 @@ engine_answers() {
   command -v docker >/dev/null && docker info >/dev/null 2>&1
 }
 
-# A Python that the application runs on, and that can make virtual environments.
+# Find a Python that the application runs on, and that can create virtual environments.
 find_python() {
   local candidate
   for candidate in python3.13 python3.12 python3.11 python3 python3.14; do
@@ -24,15 +24,15 @@ find_python() {
     "Install it: apt install python3-venv, brew install python, or https://www.python.org/downloads/"
 }
 
-# install FOLDER LOCK_FILES... : a virtual environment with just these packages, made again when
-# a lock file changed. Geo libraries are always in it, without their dependencies.
+# install_packages FOLDER LOCK_FILES...: create a virtual environment with these packages, and
+# again after a lock file changes. It always has the geo libraries, without their dependencies.
 install_packages() {
   local folder=$1 stamp=$1/installed python lock
   shift
   if [[ -f $stamp ]] && cat "$@" requirements/geo.lock | cmp -s - "$stamp"; then
     return
   fi
-  # Its own statement: `local` would swallow the exit code.
+  # A separate statement, because `local` would hide the exit code.
   python=$(find_python)
   echo "Installing Python packages into $folder, which takes a minute or two:"
   rm -rf "$folder"
@@ -47,12 +47,12 @@ install_packages() {
   cat "$@" requirements/geo.lock >"$stamp"
 }
 
-# What serves natively.
+# The environment that serves without Docker.
 make_environment() {
   install_packages .venv requirements/django-5.2.lock
 }
 
-# What tests and checks; its programs are first on PATH from here on.
+# The environment for tests and linters. Its programs come first on PATH from here on.
 make_test_environment() {
   install_packages .venv-test \
     requirements/django-5.2.lock requirements/development.lock tests/requirements.lock

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Publish the image that was built and tested: from `staging` as the -dev name, from `master` as the
-# production name. CI calls it after the tests; docs/publishing.md lists what it reads.
+# Publish the image that was built and tested: from `staging` under the -dev name, from `master` under
+# the production name. CI calls it after the tests. docs/publishing.md lists its variables.
 set -euo pipefail
 set +x # a trace would show the password
 
@@ -13,7 +13,7 @@ readonly repository=${registry:+$registry/}${DOCKER_REPOSITORY:-hackoregoncivic/
 
 main() {
   local name tag
-  # On Travis the branch of a pull request is the one it wants to go to, so this comes first.
+  # On Travis, the branch of a pull request is its target branch, so this comes first.
   [[ $pull_request == false ]] || leave "this is pull request $pull_request"
   case $branch in
     master) name=$repository ;;
@@ -50,8 +50,8 @@ require_settings() {
     "Build and test it first (bin/test), or name another one in IMAGE."
 }
 
-# When the image was made, and from which commit: a rebuild of one commit, which has newer packages
-# of Debian in it, gets a tag of its own; another try with the same image gets the same tag.
+# The image's creation time and commit. A rebuild of a commit has newer Debian packages, and gets a
+# new tag. Another try with the same image gets the same tag.
 immutable_tag() {
   local made
   made=$(docker image inspect --format '{{.Created}}' "$image") # 2026-01-31T10:20:30.123Z
@@ -60,7 +60,7 @@ immutable_tag() {
   echo "${made/T/-}-${commit:0:7}"
 }
 
-# Credentials go to a folder of their own, which ends with this script.
+# Credentials go to a separate folder, which is removed at the end of this script.
 log_in() {
   local message
   DOCKER_HOST=${DOCKER_HOST:-$(docker context inspect --format '{{.Endpoints.docker.Host}}')}
@@ -82,16 +82,16 @@ log_in() {
 }
 
 log_out() {
-  # Docker may have put the password into a keychain of the machine instead of the folder.
+  # Docker may have stored the password in a keychain of the machine instead of the folder.
   docker logout ${registry:+"$registry"} >/dev/null 2>&1 || true
   rm -rf "$DOCKER_CONFIG"
 }
 
-# publish_once NAME: push under a name that is never given to anything else.
+# publish_once NAME: push under a name that always keeps the same content.
 publish_once() {
   local ours theirs
   ours=$(image_id "$image")
-  # With pull, because it works with every engine and registry; there is mostly nothing to pull.
+  # A pull works with every engine and registry, and usually there is nothing to pull.
   if docker pull --quiet "$1" >/dev/null 2>&1; then
     theirs=$(image_id "$1")
     [[ $theirs == "$ours" ]] || fail "$1 is already published, with another content ($theirs)." \

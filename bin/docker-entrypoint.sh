@@ -1,8 +1,8 @@
 #!/usr/bin/env -S --block-signal=HUP,INT,QUIT,TERM bash
 # shellcheck shell=bash
-# The image's entry point: give up root, then prepare and become the command.
-# The work is in `python -m backend.boot`, which unblocks the signals: a container's first process
-# loses those that come before it has a handler, unless they are blocked.
+# The image's entry point: it gives up root, prepares the start, and becomes the command.
+# `python -m backend.boot` does the work, and unblocks the signals. Without the block, a container's
+# first process would lose signals that arrive before it has a handler.
 set -euo pipefail
 
 readonly app_uid=1001 app_gid=0
@@ -18,11 +18,11 @@ fail() {
   exit 1
 }
 
-# The application must be able to write to its data folder. A mounted one belongs to root when Docker
-# made it; so do files that a child's Dockerfile made there: RUN python manage.py collectstatic.
-# What another container put there is not trusted: no link in it is followed, also where a folder
-# becomes one meanwhile (-execdir). Of uploads only folders, which find tells apart without asking for
-# each file: to put another in the place of one takes no more.
+# The application must be able to write to its data folder. Root owns a mounted folder that Docker
+# created, and files that a child's Dockerfile created there: RUN python manage.py collectstatic.
+# Content from other containers is not trusted, so this follows no links, even if a folder becomes a
+# link meanwhile (-execdir). In uploads, it changes only folders: that is enough to replace a file,
+# and find recognizes folders without a system call per file.
 give_data_folder() {
   local folder=${DATA_DIR:-} give=(chown --no-dereference "$app_uid:$app_gid")
   if [[ -n $folder && -d $folder ]]; then
@@ -32,12 +32,12 @@ give_data_folder() {
       find . -maxdepth 1 -user root -execdir "${give[@]}" {} +
       find ./static -user root -execdir "${give[@]}" {} +
       find ./media -type d -user root -execdir "${give[@]}" {} +
-    ) 2>/dev/null || true # there is no such folder, or it is read-only: the boot says so
+    ) 2>/dev/null || true # the folder is missing or read-only, which the boot reports
   fi
 }
 
-# Programs of the image itself, which need no database and no settings of a team. What they write
-# into a mounted /project belongs to the owner of that folder: whoever typed the command.
+# Programs of the image itself, which need neither a database nor a team's settings. Files that they
+# write into a mounted /project belong to the owner of that folder, who typed the command.
 run_own_program() {
   local module=$1 uid gid
   shift
@@ -50,23 +50,23 @@ run_own_program() {
   become setpriv --reuid "$uid" --regid "$gid" --clear-groups -- python -m "$module" "$@"
 }
 
-# Below an init, as backend/boot/exec_command.py does: these programs have no handlers of their own.
+# Run below an init, as backend/boot/exec_command.py does: these programs do not handle signals.
 become() {
   local init=()
   if [[ $$ -eq 1 ]]; then init=(tini --); fi
   exec "${init[@]}" env --default-signal=HUP,INT,QUIT,TERM "$@"
 }
 
-# A project that is mounted for development, its own manage.py in the working directory. A copied one,
-# or one without DEBUG, is no laptop's: the owner of its files, often root, serves nothing.
+# Whether a project is mounted for development, with its manage.py in the working directory. If it is
+# copied, or DEBUG is off, this is not a laptop, and the files' owner, often root, must not serve.
 in_mounted_project() {
   local debug=${DEBUG:-}
   [[ $PWD == /code/src_files && -f manage.py && ${debug,,} =~ ^(true|on|ok|y|yes|1)$ ]] &&
     mountpoint --quiet .
 }
 
-# Be the developer there, to whom all files then belong that are made in it. Root's are those of
-# Docker Desktop, where any user may write to them, of rootless Docker, and of a developer who is root.
+# Become the developer, who then owns all new files in the project. Root owns it with Docker Desktop,
+# where any user can write to it, with rootless Docker, and if the developer is root.
 become_developer() {
   local uid gid
   uid=$(stat --format %u .)
@@ -78,15 +78,15 @@ become_developer() {
   exec setpriv --reuid "$uid" --regid "$gid" --groups "$app_gid" -- python -m backend.boot "$@"
 }
 
-# By group 0, writable for it, with the application's user, who starts on the same data when the
-# project runs as on a server.
+# Share the data with the application's user, who uses it when the project runs as on a server: group 0
+# owns it and can write to it.
 share_data_folder() {
   local folder=${DATA_DIR:-}
   if [[ -d $folder && $folder != "$PWD"/* ]]; then
     PATH=/usr/bin find "$folder" ! -type l \( ! -group "$app_gid" -o ! -perm -g=w \) \
       -execdir chgrp --no-dereference "$app_gid" {} + \
       -execdir chmod --no-dereference g=u {} + 2>/dev/null ||
-      true # it is read-only, or a file was deleted meanwhile: the boot says what it cannot write
+      true # it is read-only, or a file was deleted meanwhile: the boot reports what it cannot write
   fi
 }
 
@@ -96,14 +96,14 @@ main() {
     check) run_own_program backend.kit.contract "${@:2}" ;;
   esac
   if in_mounted_project; then
-    export PYTHONPATH=/code${PYTHONPATH:+:$PYTHONPATH} # the image's own code, from there
+    export PYTHONPATH=/code${PYTHONPATH:+:$PYTHONPATH} # the image's own code
   else
     cd /code
   fi
-  # What is made in /data can be written by the next container, under another UID of group 0.
+  # The next container, with another UID of group 0, can write to new files in /data.
   if [[ $EUID -eq 0 || ${GROUPS[0]} -eq 0 ]]; then umask g+w; fi
   if [[ $EUID -ne 0 ]]; then
-    # Started under a user of its own choice; one without an entry in passwd has no home.
+    # A user without an entry in passwd has no home.
     [[ -w ${HOME:-/} && ${HOME:-/} != / ]] || export HOME=$app_home
     exec python -m backend.boot "$@"
   fi

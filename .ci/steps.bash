@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# Sourced by the scripts beside it: run a step, say its name and how long it took.
+# Sourced by other scripts: run a step, and print its name and its duration.
 
 current_step=""
 
 # step NAME COMMAND...
-# The command is called plainly, not as `command || ...`: that would switch `set -e` off inside it.
+# It does not run `command || ...`, because that would turn off `set -e` inside the command.
 step() {
   local began=$SECONDS
   current_step=$1

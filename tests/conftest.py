@@ -27,20 +27,20 @@ from tests.support.containers import (
     until,
 )
 
-# Not of a room's conftest: its session's API is started once, and not once in each room.
+# Here, not in the conftest of each room, so that a session starts this API only once.
 pytest_plugins = ["tests.support.places"]
 ROOT = Path(__file__).resolve().parent.parent
 _BEFORE = pytest.StashKey[dict[str, str | None]]()
 _GIVEN = pytest.StashKey[set[str]]()
-# Names of images that mean the same to all processes of a run.
+# Names of images that all processes of a run share.
 SHARED_NAMES = (PUBLISHED, PUBLISHED_POSTGIS)
-# Of PostgreSQL: no database of the tests outlives this machine.
+# PostgreSQL's flags: databases of tests need not survive a crash of the machine.
 UNSAFE = ("-c", "fsync=off", "-c", "full_page_writes=off")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """A test without the mark uses no engine, nor a server that another test has started."""
+    """A test without the mark must not use an engine, or a server that another test started."""
     marked = item.get_closest_marker("engine") is not None
     engine.unmarked = "" if marked else item.nodeid
     if "network" in item.fixturenames:
@@ -49,26 +49,26 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_teardown() -> None:
-    """Whichever test is the last, what marked ones have started is removed."""
+    """Let fixtures remove what marked tests have started, even after an unmarked last test."""
     engine.unmarked = ""
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Remember what the shared names mean before any process of this run changes them."""
+    """Remember the images of the shared names before any process of this run changes them."""
     if not hasattr(session.config, "workerinput") and shutil.which("docker"):
         session.config.stash[_BEFORE] = {name: _image_id(name) for name in SHARED_NAMES}
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
-    """Learn from a process that ends which shared names it has given."""
+    """Note which shared names an ended process has changed."""
     node.config.stash.setdefault(_GIVEN, set()).update(
         getattr(node, "workeroutput", {}).get("given", ())
     )
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Give the shared names back their meaning, when no process uses them any more."""
+    """Restore the shared names when no process uses them anymore."""
     given = session.config.stash.get(_GIVEN, set())
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["given"] = sorted(given)
@@ -82,12 +82,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.fixture
 def figures(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
-    """Takes a line that the run prints at its end: what a test measured or counted."""
+    """A function for a line that the run prints at its end, such as a measurement."""
     return lambda line: record_property("figure", line)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The figures of all tests, whichever process ran them."""
+    """Print the figures of all tests in all processes."""
     lines = [
         f"{report.nodeid}: {value}"
         for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
@@ -102,7 +102,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture
 def containers() -> Iterator[Containers]:
-    """Starts containers; all of them are removed after the test."""
+    """Starts containers, and removes all of them after the test."""
     started = Containers()
     yield started
     started.clean()
@@ -122,7 +122,7 @@ class PostGIS:
         return self.container.name
 
     def sql(self, statements: str, database: str = "postgres") -> str:
-        """Run SQL as superuser; what it prints, unaligned and without headers."""
+        """Run SQL as superuser, and return the output, unaligned and without headers."""
         done = subprocess.run(
             [
                 *("docker", "exec", "--interactive", self.host),
@@ -138,14 +138,14 @@ class PostGIS:
         return done.stdout.strip()
 
     def database(self) -> str:
-        """Make an empty database with PostGIS; its name."""
+        """Create an empty database with PostGIS, and return its name."""
         name = f"test_{uuid.uuid4().hex[:12]}"
         self.sql(f"CREATE DATABASE {name} TEMPLATE {self._template}")
         return name
 
     @cached_property
     def _template(self) -> str:
-        """An empty database with PostGIS to copy: making the extension takes four times as long."""
+        """An empty database with PostGIS to copy: CREATE EXTENSION takes four times as long."""
         name = "with_postgis"
         self.sql(f"CREATE DATABASE {name}")
         self.sql("CREATE EXTENSION postgis", name)
@@ -174,7 +174,7 @@ def network() -> Iterator[str]:
 def start_postgis(
     started: Containers, network: str, *flags: str, options: Sequence[str] = ()
 ) -> PostGIS:
-    """A PostGIS server of its own, ready; ``flags`` are PostgreSQL's, ``options`` docker run's."""
+    """Start a separate PostGIS server with flags of PostgreSQL and options of docker run."""
     container = started.start(
         *("postgres", *UNSAFE, *flags),
         image=POSTGIS_IMAGE,
@@ -187,14 +187,14 @@ def start_postgis(
 
 
 def wait_for(server: PostGIS) -> None:
-    """Return when it accepts connections."""
+    """Wait until it accepts connections."""
     ready = ("exec", server.host, "pg_isready", "--quiet", "--host", "127.0.0.1")
     until(lambda: docker(*ready, check=False).returncode == 0, "PostGIS accepts connections")
 
 
 @pytest.fixture(scope="session")
 def postgis(network: str) -> Iterator[PostGIS]:
-    """One PostGIS server for all tests; take a database of your own from it."""
+    """One PostGIS server for all tests. Each test creates its own database on it."""
     started = Containers()
     yield start_postgis(started, network)
     started.clean()
@@ -202,7 +202,7 @@ def postgis(network: str) -> Iterator[PostGIS]:
 
 @pytest.fixture(scope="session")
 def published_postgis(pytestconfig: pytest.Config) -> None:
-    """PostGIS under the name that compose files use: pulled, or else the tests' own image."""
+    """Give PostGIS the name that compose files use: pull it, or else use the tests' image."""
     if _image_id(PUBLISHED_POSTGIS) is None:
         pulled = docker("pull", "--quiet", PUBLISHED_POSTGIS, check=False)
         if pulled.returncode:
@@ -211,7 +211,7 @@ def published_postgis(pytestconfig: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def published_names(pytestconfig: pytest.Config, published_postgis: None) -> None:
-    """The image under test and PostGIS under the names that the pages use."""
+    """Give the image under test and PostGIS the names that the documentation uses."""
     _give(pytestconfig, IMAGE, PUBLISHED)
 
 
@@ -227,7 +227,7 @@ def _image_id(name: str) -> str | None:
 
 @pytest.fixture(scope="session")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository of the files as they are now, committed or not."""
+    """A repository of the current files, committed or not."""
     folder = tmp_path_factory.mktemp("origin") / "backend-docker-django"
     git = ["git", "-c", "safe.directory=*", "-C", ROOT, "ls-files", "-z"]
     listed = subprocess.run(
@@ -245,7 +245,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def commit_all(folder: Path) -> None:
-    """Make a repository of a folder, with one commit."""
+    """Turn a folder into a repository with one commit."""
     author = ["-c", "user.name=Tests", "-c", "user.email=tests@example.org"]
     for arguments in (["init"], ["add", "--all"], [*author, "commit", "--message", "Now"]):
         options = ["-c", "core.hooksPath=", "-c", "commit.gpgSign=false"]
@@ -253,7 +253,7 @@ def commit_all(folder: Path) -> None:
 
 
 def crlf_checkout(repository: Path, folder: Path) -> Path:
-    """A clone as git for Windows makes it; a failure when any of its bytes differ."""
+    """A clone with the settings of git for Windows. Fails if any byte differs."""
     clone = ["git", "-c", "core.autocrlf=true", "clone", "--quiet", repository, folder]
     subprocess.run(clone, check=True)
     for file in folder.rglob("*"):
@@ -265,7 +265,7 @@ def crlf_checkout(repository: Path, folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project's own files, compiled as in the image: each process of a test starts sooner."""
+    """The project's own files, compiled as in the image, so that processes start faster."""
     folder = tmp_path_factory.mktemp("compiled") / "code"
     pycache = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "backend", folder / "backend", ignore=pycache)
@@ -277,5 +277,5 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(tmp_path: Path, compiled: Path) -> Path:
-    """A copy of the project's own files, to put a local_settings folder beside."""
+    """A copy of the project's own files, to which a test can add a local_settings folder."""
     return shutil.copytree(compiled, tmp_path / "code")

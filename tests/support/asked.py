@@ -1,4 +1,4 @@
-"""The running API of ``asked_project``: for tests of what a client asks, and how."""
+"""The running API of ``asked_project``, for tests of client requests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ANALYZE;
 
 @dataclass
 class Asked:
-    """The running API, for many small requests: its address is looked up once."""
+    """The running API. It looks up its address only once, for many small requests."""
 
     container: Container
     postgis: PostGIS
@@ -51,7 +51,7 @@ def start_asked(
     settings: Path = PROJECT / "local_settings",
     **env: str,
 ) -> Asked:
-    """The project on a database of its own, filled; ``settings`` is a folder for its own ones."""
+    """Start the project on its own database with rows. ``settings`` is its local_settings."""
     database = postgis.database()
     container = started.start(
         env=postgis.env(database, WEB_CONCURRENCY="1", **env),

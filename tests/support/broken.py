@@ -1,6 +1,6 @@
-"""Every way a team's local_settings can be broken, and the two lines each must give.
+"""Every way in which a team's local_settings can be broken, and the two lines of each error.
 
-The same table is used on the project alone and on the image (tests/conf).
+Tests of the project and tests of the image use the same table (tests/conf).
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Broken:
-    """Files below a project's root, and what the boot must say about them."""
+    """Files below a project's root, and the error that the boot must print."""
 
     name: str
     files: dict[str, str]
-    place: str  # the file, below the project's root, and its line
+    place: str  # the file below the project's root, and the line
     says: str  # part of the first line
     fix: str  # part of the second
     folders: tuple[str, ...] = field(default=())
@@ -311,11 +311,11 @@ BROKEN = [
 
 
 def write(root: Path, files: dict[str, str], folders: tuple[str, ...] = ()) -> Path:
-    """Write files, by their paths below ``root``; ``root``."""
+    """Write files by their paths below ``root``, and return ``root``."""
     for name, text in files.items():
         file = root / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        # A lone surrogate stands for a byte that is not UTF-8.
+        # A lone surrogate represents a byte that is not UTF-8.
         file.write_bytes(text.encode("utf-8", "surrogateescape"))
     for name in folders:
         (root / name).mkdir(parents=True)

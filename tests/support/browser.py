@@ -1,4 +1,4 @@
-"""Debian's chromium for tests of pages; what a page asks of any other host fails, and is seen."""
+"""Debian's chromium for tests of pages. Requests to any other host fail visibly."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"  # bin/test installs it
 SCREENSHOTS = Path(__file__).parents[1] / "screenshots"
-# What axe-core looks for: the standard, without advice. It describes only what fails.
+# axe-core checks the standard without best practices, and reports only failures.
 WCAG = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"],
     "resultTypes": ["violations"],
@@ -29,7 +29,7 @@ FLAGS = [
 
 @contextmanager
 def chromium(host: str, *flags: str) -> Iterator[Browser]:
-    """A browser that finds no other host than ``host``; ``flags`` are chromium's."""
+    """A browser that finds only ``host``. ``flags`` are chromium's."""
     rules = f"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE {host}"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags, rules])
@@ -38,15 +38,15 @@ def chromium(host: str, *flags: str) -> Iterator[Browser]:
 
 
 def keep(page: Page, name: str, *, whole: bool = True) -> None:
-    """Put a screenshot into tests/screenshots/, to be looked at."""
+    """Save a screenshot in tests/screenshots/ for people to look at."""
     SCREENSHOTS.mkdir(exist_ok=True)
     page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=whole)
 
 
 def barriers(page: Page, known: str | None = None) -> dict[str, list[str]]:
-    """What keeps people out who cannot see, or not well: axe-core's rules, and where each fails.
+    """Barriers for people with low or no vision: axe-core's rules, and where each one fails.
 
-    ``known`` is a rule whose failures on this page are somebody else's.
+    ``known`` is a rule whose failures on this page are not the image's own.
     """
     return {
         found["id"]: [str(node["target"]) for node in found["nodes"]]

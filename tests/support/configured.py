@@ -1,4 +1,4 @@
-"""Django and GeoDjango in the process of the tests, for logic that needs no container."""
+"""Django and GeoDjango in the process of the tests, for code that does not need a container."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from backend.conf import geolibs
 
 
 def configure() -> None:
-    """The same settings for all test modules of a process: the first one calls this."""
+    """Set the settings for all test modules of a process. The first module calls this."""
     gdal, geos = geolibs.locate()
     settings.configure(
         BASE_DIR=Path(__file__).parent,

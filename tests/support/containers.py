@@ -1,4 +1,4 @@
-"""Real containers for tests: started, watched, asked over their ports, always removed."""
+"""Real containers for tests, which start, watch, and query them, and always remove them."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from tests.support import logs
 
 IMAGE = os.environ.get("IMAGE", "backend-docker-django:local")
 POSTGIS_IMAGE = os.environ.get("POSTGIS_IMAGE", "backend-docker-django-postgis:local")
-# The names that users know them by.
+# The names that users know.
 PUBLISHED = "hackoregoncivic/backend-docker-django"
 PUBLISHED_POSTGIS = "postgis/postgis:17-3.5"
 LABEL = "backend-docker-django.test"
-PATIENCE = 60  # seconds for anything that is waited for
-# The test that runs, when it is not marked ``engine``: tests/conftest.py says so.
+PATIENCE = 60  # seconds for every wait
+# The current test if it is not marked ``engine``. tests/conftest.py sets this.
 unmarked = ""
 
 
 def assert_marked() -> None:
-    """bin/test runs what is not marked on machines that have no engine."""
+    """bin/test runs unmarked tests on machines without an engine."""
     assert not unmarked, (
         f"{unmarked} uses a Docker engine and is not marked so.\n"
         "Set pytestmark = pytest.mark.engine in its module."
@@ -38,7 +38,7 @@ def assert_marked() -> None:
 def docker(
     *arguments: str | Path, check: bool = True, **options
 ) -> subprocess.CompletedProcess[str]:
-    """Run the docker command; its output is part of the error when it fails."""
+    """Run the docker command. If it fails, the error contains its output."""
     assert_marked()
     options.setdefault("timeout", 600)
     done = subprocess.run(
@@ -52,9 +52,9 @@ def docker(
 
 
 def until(condition: Callable[[], object], what: str, patience: float = PATIENCE) -> object:
-    """The first true value of ``condition``; fails naming ``what`` when none comes in time.
+    """The first true value of ``condition``. If none comes in time, the failure names ``what``.
 
-    Looking takes a third of the time at most, the rest is for what is waited for.
+    The checks take at most a third of the time, and leave the rest to the awaited program.
     """
     end = time.monotonic() + patience
     while True:
@@ -68,14 +68,14 @@ def until(condition: Callable[[], object], what: str, patience: float = PATIENCE
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on."""
+    """A loopback port on which nothing listens."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
 
 
 def remove_project(project: str) -> None:
-    """Everything compose made for it, however far a page came."""
+    """Remove everything that compose created for it, even if a page failed halfway."""
     kinds = {"container": ("--force", "--volumes"), "volume": ("--force",), "network": ()}
     for kind, force in kinds.items():
         every = ["--all"] if kind == "container" else []
@@ -87,10 +87,10 @@ def remove_project(project: str) -> None:
 
 
 class Container:
-    """A container in the background, with its name, logs and published port 8000."""
+    """A container in the background, with its name, logs, and published port 8000."""
 
     def __init__(self, name: str, expected: list[str] | None = None) -> None:
-        """``expected`` is in the logs of all containers of a test; None: nobody reads this log."""
+        """``expected`` are texts that all logs of a test may have. None: the log is not checked."""
         self.name = name
         self._expected = expected
         self._own: list[str] = []
@@ -109,12 +109,12 @@ class Container:
         return done.stdout + done.stderr
 
     def url(self, path: str = "/", port: int = 8000) -> str:
-        if port not in self._published:  # asked once: a test has thousands of requests
+        if port not in self._published:  # looked up once: a test has thousands of requests
             self._published[port] = docker("port", self.name, f"{port}/tcp").stdout.splitlines()[0]
         return f"http://{self._published[port]}{path}"
 
     def address(self, port: int = 8000) -> tuple[str, int]:
-        """Its own, and not the published one, before which a program of Docker's reads ahead."""
+        """Its own address. Docker's proxy before the published port would read ahead."""
         networks = self.inspect()["NetworkSettings"]["Networks"]
         return next(iter(networks.values()))["IPAddress"], port
 
@@ -128,7 +128,7 @@ class Container:
         return done.stdout + done.stderr
 
     def processes(self) -> list[dict[str, str]]:
-        """Its processes with pid, ppid, uid and args; without Docker's passing health check."""
+        """Its processes with pid, ppid, uid, and args, but without Docker's health check."""
         top = docker("top", self.name, "-eo", "pid,ppid,uid,args").stdout.splitlines()[1:]
         rows = [
             dict(zip(("pid", "ppid", "uid", "args"), line.split(None, 3), strict=True))
@@ -137,22 +137,22 @@ class Container:
         return [row for row in rows if "healthcheck" not in row["args"]]
 
     def restart(self, seconds: int) -> None:
-        """Restart it, with ``seconds`` to end; its ports are published anew."""
+        """Restart it, with ``seconds`` to end. Docker then publishes other ports."""
         docker("restart", "--time", str(seconds), self.name)
         self._published.clear()
 
     def exit_code(self, patience: float = PATIENCE) -> int:
-        """Wait for the end of the container; its exit code."""
+        """Wait for the end of the container, and return its exit code."""
         return int(docker("wait", self.name, timeout=patience).stdout)
 
     def wait_until_ready(
         self, path: str = "/health/ready", patience: float = PATIENCE
     ) -> Container:
-        """Return when ``path`` answers 200; fail with the log when the container ends before."""
+        """Wait until ``path`` responds with 200. Fails with the log if the container ends first."""
         return self._wait_for(path, lambda answer: answer.status_code == 200, patience)
 
     def wait_until_serving(self, patience: float = PATIENCE) -> Container:
-        """Return when the server itself answers, whatever its databases do."""
+        """Wait until the server itself responds, even without its databases."""
         return self._wait_for("/health/live", lambda answer: "phase" not in answer.text, patience)
 
     def _wait_for(
@@ -174,12 +174,12 @@ class Container:
         return self
 
     def may_log(self, *texts: str) -> Container:
-        """Let its log have warnings, errors and tracebacks that contain one of these texts."""
+        """Allow warnings, errors, and tracebacks in its log that contain one of these texts."""
         self._own += texts
         return self
 
     def remove(self) -> None:
-        """Remove it; fail when its log has a warning, an error or a traceback of another kind."""
+        """Remove it. Fails if its log has any other warning, error, or traceback."""
         self.session.close()
         troubles = []
         if self._expected is not None:
@@ -190,13 +190,13 @@ class Container:
             raise AssertionError("\n".join([title, *troubles]))
 
     def _last_log(self) -> str:
-        """What it has logged, whatever the bytes; nothing when the test has removed it."""
+        """Its log, even with invalid bytes, or empty if the test has removed the container."""
         done = docker("logs", self.name, check=False, errors="replace")
         return "" if done.returncode else done.stdout + done.stderr
 
 
 class Containers:
-    """Starts containers, volumes and images for one test and removes them after it."""
+    """Creates containers, volumes, and images for one test, and removes them after it."""
 
     def __init__(self) -> None:
         self.started: list[Container] = []
@@ -205,11 +205,11 @@ class Containers:
         self.expected: list[str] = []
 
     def may_log(self, *texts: str) -> None:
-        """``Container.may_log`` of all its containers, started or not."""
+        """``Container.may_log`` for all its containers, started or not."""
         self.expected += texts
 
     def build(self, folder: Path, *flags: str) -> str:
-        """Build the Dockerfile in ``folder``; the image's name."""
+        """Build the Dockerfile in ``folder``, and return the image's name."""
         name = f"test-{uuid.uuid4().hex[:12]}"
         docker("build", "--tag", name, *flags, folder)
         self.images.append(name)
@@ -229,15 +229,15 @@ class Containers:
         options: tuple[str, ...] | list[str] = (),
         mounts: Mapping[str | Path, str] | None = None,
     ) -> Container:
-        """Start a container in the background, its port 8000 on a free port of loopback."""
+        """Start a container in the background, with its port 8000 on a free loopback port."""
         name = f"test-{uuid.uuid4().hex[:12]}"
         arguments = ["run", "--detach", "--name", name, "--label", LABEL]
         arguments += ["--publish", "127.0.0.1::8000", *_flags(env, mounts), *options]
         if not any(option.startswith("--health-") for option in options):
-            # Every few seconds a process in each container: half a core where ten are up.
+            # A health check starts a process every few seconds: ten containers take half a core.
             arguments.append("--no-healthcheck")
         docker(*arguments, image, *command)
-        # PostgreSQL's errors are those of statements that the API answers for.
+        # Errors in PostgreSQL's log come from statements of the API, whose own log is checked.
         is_read = image != POSTGIS_IMAGE and logs.are_read()
         container = Container(name, self.expected if is_read else None)
         self.started.append(container)
@@ -252,9 +252,9 @@ class Containers:
         mounts: Mapping[str | Path, str] | None = None,
         patience: float = 120,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a container to its end, whatever its exit code; a failure when it does not end."""
+        """Run a container to its end, with any exit code. Fails if it does not end."""
         container = Container(f"test-{uuid.uuid4().hex[:12]}")
-        self.started.append(container)  # to be removed where it serves instead of ending
+        self.started.append(container)  # to remove it if it serves instead of ending
         flags = ["--name", container.name, "--label", LABEL, *_flags(env, mounts), *options]
         try:
             return docker("run", *flags, image, *command, check=False, timeout=patience)
@@ -262,7 +262,7 @@ class Containers:
             raise AssertionError(f"did not end within {patience} s:\n{container.logs()}") from None
 
     def clean(self) -> None:
-        """Remove everything, what was made last first, whichever log fails the test."""
+        """Remove everything in reverse order, even if a log fails the test."""
         with contextlib.ExitStack() as stack:
             for image in self.images:
                 stack.callback(docker, "rmi", "--force", image, check=False)

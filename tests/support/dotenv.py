@@ -1,4 +1,4 @@
-"""Statements of `.env` files, and Docker Compose's own reading of them."""
+"""Contents of `.env` files, and how Docker Compose itself reads them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.containers import docker
 
 BOM = "\ufeff"
 
-# What is special about a file, and its text.
+# The text of each file, by what is special about it.
 FILES = {
     "plain": "V=one two\n",
     "spaces around": "  V  =   one  \n",
@@ -49,12 +49,12 @@ FILES = {
     "json": 'V={"a": ["b"]}\nV_B=\'{"a": "$b"}\'\n',
     "shell": "V=`id`\nV_B=$(id)\nV_C=~/x\nV_D=a;b&c|d\n",
 }
-# What a shell that starts either of the two has.
+# The environment of the shell that starts the image or Docker Compose.
 SHELL = {"GIVEN": "of the shell"}
 
 
 def read_by_compose(folder: Path, files: dict[str, str]) -> dict[str, dict[str, str]]:
-    """What ``docker compose config`` makes of each file: the environment of a service."""
+    """The environment that ``docker compose config`` reads from each file."""
     for number, text in enumerate(files.values()):
         (folder / f"{number}.env").write_bytes(text.encode())
     services = {
@@ -68,7 +68,7 @@ def read_by_compose(folder: Path, files: dict[str, str]) -> dict[str, dict[str, 
     )
     read = json.loads(done.stdout)["services"]
     return {
-        # Written as a compose file, where $$ is a dollar.
+        # The output is a compose file, in which $$ is a dollar sign.
         name: {
             key: value.replace("$$", "$")
             for key, value in read[f"s{number}"]["environment"].items()

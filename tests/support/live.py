@@ -1,4 +1,4 @@
-"""``check --live`` of a project that runs."""
+"""``check --live`` on a running project."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tests.support.containers import Container
 def assert_nothing_wrong(
     container: Container, user: str = "", password: str = "", *, but: Collection[str] = ()
 ) -> None:
-    """What ``check --live`` says of a running project, which it asks everything.
+    """Run ``check --live``, which sends every read request to a running project.
 
-    As ``user``, too, who logs in by a session and by Basic. ``but`` are the starts of the
-    failures of the project's own, such as ``GET /own/``: each is found, and no other.
+    ``user`` also logs in with a session and with Basic. ``but`` are the beginnings of the
+    project's own failures, such as ``GET /own/``. Each of them must occur, and no others.
     """
     login = ("--user", user) if user else ()
     said = container.exec(

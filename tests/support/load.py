@@ -1,4 +1,4 @@
-"""A constant load on a running API, and what became of each request."""
+"""A constant load on a running API, and the result of each request."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 
 import requests
 
-# Of one request, in seconds; what takes longer counts as hung.
+# Seconds for one request. A longer one counts as hung.
 PATIENCE = 30
 
 
 @dataclass
 class Load:
-    """Counts of requests: ``sent``; ``failed``, answered with a status that is not promised;
-    ``lost``, not answered at all. ``refused`` were answered with 503, which says "later"."""
+    """Counts of requests: all that were ``sent``, ``failed`` with an unexpected status, ``lost``
+    without a response, or ``refused`` with a 503, which means "later"."""
 
     url: Callable[[], str]
     good: tuple[int, ...] = (200,)
@@ -25,7 +25,7 @@ class Load:
     failed: int = 0
     lost: int = 0
     refused: int = 0
-    # When each good answer came and how long it took, in seconds (time.monotonic).
+    # The time of each good response (time.monotonic), and its duration in seconds.
     answers: list[tuple[float, float]] = field(default_factory=list)
     bad: list[str] = field(default_factory=list)
 
@@ -34,7 +34,7 @@ class Load:
         self._stop = threading.Event()
 
     def one(self, session: requests.Session) -> None:
-        """Send one request and count it."""
+        """Send one request, and count it."""
         began, status, text = time.monotonic(), None, ""
         try:
             answer = session.get(self.url(), timeout=PATIENCE)
@@ -67,18 +67,18 @@ class Load:
         return len(self.answers)
 
     def longest(self) -> float:
-        """The longest time any good answer took, in seconds."""
+        """The longest duration of a good response, in seconds."""
         return max((took for _, took in self.answers), default=0.0)
 
     def first_good_since(self, moment: float) -> float | None:
-        """Seconds from ``moment`` (time.monotonic) to the next good answer of a request sent
-        after it; None when there is none yet."""
+        """Seconds from ``moment`` (time.monotonic) to the first good response to a later request,
+        or None if there is none yet."""
         found = [at for at, took in self.answers if at - took >= moment]
         return min(found) - moment if found else None
 
     @contextmanager
     def running(self, clients: int = 4, pause: float = 0.02) -> Iterator[Load]:
-        """Send from so many threads, each ``pause`` seconds after its last answer."""
+        """Send from ``clients`` threads, each ``pause`` seconds after its last response."""
         threads = [threading.Thread(target=self._work, args=(pause,)) for _ in range(clients)]
         for thread in threads:
             thread.start()

@@ -1,4 +1,4 @@
-"""What a container's log has that no test expects: warnings, errors and tracebacks."""
+"""Finds unexpected warnings, errors, and tracebacks in a container's log."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 import re
 from collections.abc import Iterable
 
-# A traceback that Python prints, with its last line; or a line with a level, text or JSON, or with
-# the category of a warning. Both with the lines that are indented below.
+# A traceback with its last line, or a line with a level (as text or JSON) or the category of a
+# warning. Both include the indented lines below.
 TROUBLE = re.compile(
     r"""
     ^Traceback[ ].*(?:\n[ \t].*)*(?:\n.*)?
@@ -15,10 +15,10 @@ TROUBLE = re.compile(
     """,
     re.MULTILINE | re.VERBOSE,
 )
-# Django warns of each answer of 4xx. The test that sends such a request asserts the answer.
+# Django logs a warning for each 4xx response. The test that sends the request checks the response.
 CLIENTS = re.compile(r'WARNING django\.request\b|"WARNING", "logger": "django\.request"')
-# Nobody has looked at the logs of these yet. Take one out, run it, and let its tests say what they
-# provoke with may_log().
+# The logs of these tests are not checked yet. Remove one, run it, and name what its tests provoke
+# with may_log().
 NOT_YET = (
     *("tests/bench/", "tests/boot/test_migrations.py", "tests/boot/test_signals.py"),
     *("tests/clients/", "tests/conf/", "tests/config/", "tests/databases/", "tests/docs/"),
@@ -29,12 +29,12 @@ NOT_YET = (
 
 
 def are_read() -> bool:
-    """Whether a container that is started now belongs to a test whose log fails it."""
+    """Whether the current test checks the logs of its containers."""
     return not os.environ.get("PYTEST_CURRENT_TEST", "").startswith(NOT_YET)
 
 
 def unexpected(log: str, expected: Iterable[str]) -> list[str]:
-    """Each warning, error and traceback that contains none of the texts ``expected``."""
+    """Each warning, error, and traceback that contains none of the texts in ``expected``."""
     troubles = (match[0] for match in TROUBLE.finditer(log))
     return [
         trouble

@@ -1,4 +1,4 @@
-"""A small project to migrate, and a gate at which its migration waits."""
+"""A small project to migrate, and a lock on which its migration waits."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
         {operation},
     ]
 """
-# Waits for every transaction that may still see the table as it was.
+# CREATE INDEX CONCURRENTLY waits for every transaction that may still see the old table.
 SECOND = """
 from django.db import migrations
 
@@ -39,7 +39,7 @@ APPLIED = "SELECT count(*) FROM django_migrations WHERE app = 'stops'"
 
 
 def project(folder: Path, operation: str) -> dict[Path, str]:
-    """Write it, with ``operation`` in its first migration; what a container mounts."""
+    """Write it with ``operation`` in its first migration, and return the mounts of a container."""
     files = {
         "stops/__init__.py": "",
         "stops/models.py": "from django.db import models\n\n"
@@ -47,7 +47,7 @@ def project(folder: Path, operation: str) -> dict[Path, str]:
         "stops/migrations/__init__.py": "",
         "stops/migrations/0001_initial.py": FIRST.format(operation=operation),
         "stops/migrations/0002_index.py": SECOND,
-        # Few applications, so that little but the project's own is migrated.
+        # Few applications, so that there are few migrations besides the project's own.
         "local_settings/settings.py": "INSTALLED_APPS = "
         '["django.contrib.contenttypes", "django.contrib.auth", "stops"]\n',
         "local_settings/urls.py": "urlpatterns = []\n",
@@ -58,7 +58,7 @@ def project(folder: Path, operation: str) -> dict[Path, str]:
 
 @contextlib.contextmanager
 def held(postgis: PostGIS, database: str, lock: int = GATE) -> Iterator[None]:
-    """Hold an advisory lock in a session named gate, for as long as the body runs."""
+    """Hold an advisory lock in a session named gate while the body runs."""
     command = ["docker", "exec", "--env", "PGAPPNAME=gate", postgis.host, "psql"]
     hold = f"BEGIN; SELECT pg_advisory_xact_lock({lock}); SELECT pg_sleep(600)"
     session = subprocess.Popen(

@@ -16,7 +16,7 @@ class Feature:
     id: int | None
     type: str
     properties: dict[str, Any]
-    points: list[tuple[float, float]]  # in units of the tile, all parts one after the other
+    points: list[tuple[float, float]]  # in units of the tile, with all parts in one list
 
 
 def layers(tile: bytes) -> dict[str, list[Feature]]:
@@ -25,13 +25,13 @@ def layers(tile: bytes) -> dict[str, list[Feature]]:
 
 
 def lonlat(point: tuple[float, float], z: int, x: int, y: int) -> tuple[float, float]:
-    """Degrees of a point in units of a tile of 4096."""
+    """The degrees of a point in units of a tile with 4096 units."""
     across, down = (x + point[0] / 4096) / 2**z, (y + point[1] / 4096) / 2**z
     return across * 360 - 180, math.degrees(math.atan(math.sinh(math.pi * (1 - 2 * down))))
 
 
 def tile_at(lon: float, lat: float, z: int) -> tuple[int, int, int]:
-    """z, x and y of the tile that has this place."""
+    """z, x, and y of the tile that contains this point."""
     down = (1 - math.asinh(math.tan(math.radians(lat))) / math.pi) / 2
     return z, int((lon + 180) / 360 * 2**z), int(down * 2**z)
 

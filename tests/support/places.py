@@ -1,4 +1,4 @@
-"""One API of spatial viewsets over a real PostGIS: the room `geo`, and what it gives the others."""
+"""One API of spatial viewsets on a real PostGIS: `geo`, and the other rooms that use it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PROJECT = Path(__file__).parent / "places_project"
 SURVEY = """
 CREATE TABLE survey (id serial PRIMARY KEY, label text NOT NULL, geom geometry);
 """
-# Portland, Oregon; a fixed sequence instead of random().
+# Places in Portland, Oregon, in a fixed sequence instead of random().
 ROWS = """
 INSERT INTO places_stop (name, lines, fare, opened, rating, open_now, geom)
 SELECT 'Stop ' || n, n % 7, (n % 500) / 100.0,
@@ -48,7 +48,7 @@ ANALYZE;
 
 @dataclass
 class Api:
-    """The running API, and its databases to look into."""
+    """The running API and its databases."""
 
     container: Container
     postgis: PostGIS
@@ -69,8 +69,8 @@ class Api:
 def start_api(
     started: Containers, postgis: PostGIS, transit_on: PostGIS | None = None, **env: str
 ) -> Api:
-    """The project in ``places_project/`` on two databases of its own, filled; the second may be on
-    another server."""
+    """Start the project in ``places_project/`` on two new databases with rows. The second one can
+    be on another server."""
     other = transit_on or postgis
     database, transit = postgis.database(), other.database()
     postgis.sql(SURVEY, database)
@@ -93,7 +93,7 @@ def start_api(
     return Api(container, postgis, database, transit, other)
 
 
-# Of one folder of views alone: in an API drf-yasg refuses two serializers of the same name.
+# For one module of views, because drf-yasg rejects two serializers of the same name in one API.
 DOCUMENT = """
 import sys
 import django
@@ -126,7 +126,7 @@ def operation(document: dict, path: str) -> dict:
 
 @pytest.fixture(scope="session")
 def api(postgis: PostGIS) -> Iterator[Api]:
-    """One for all tests that only read; start one of your own for the others."""
+    """One API for all tests that only read. Other tests start their own."""
     started = Containers()
     yield start_api(started, postgis)
     started.clean()

@@ -35,7 +35,7 @@ print("ANSWERS", json.dumps(answers))
 
 
 def explain(api: Api, *paths: str, using: str = "default") -> list[dict]:
-    """Of each path: its ``plans``, as EXPLAIN ANALYZE gives them, and ``statements``."""
+    """For each path, its ``plans`` from EXPLAIN ANALYZE, and its ``statements``."""
     printed = api.container.exec(
         "env",
         "DJANGO_SETTINGS_MODULE=backend.settings",
@@ -50,5 +50,5 @@ def explain(api: Api, *paths: str, using: str = "default") -> list[dict]:
 
 
 def nodes(plan: dict) -> list[dict]:
-    """The plan and all its parts."""
+    """The plan, and all plans inside it."""
     return [plan, *(node for part in plan.get("Plans", ()) for node in nodes(part))]

@@ -1,4 +1,4 @@
-"""The project without a container: its programs in processes of their own."""
+"""The project without a container, with its programs in separate processes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-# Of this machine, and nothing that the table knows.
+# Variables of this machine. None of them is in the table.
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
 
 
@@ -17,7 +17,7 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """``python ARGUMENTS`` in a project, with only ``env`` of the image's variables."""
     inherited = {name: os.environ[name] for name in KEPT if name in os.environ}
-    # Where gunicorn is, beside this Python.
+    # gunicorn is in the same folder as this Python.
     inherited["PATH"] = f"{Path(sys.executable).parent}:{inherited['PATH']}"
     return subprocess.run(
         [sys.executable, *arguments],
@@ -31,7 +31,7 @@ def run(
 
 
 def shell(project: Path, code: str, **env: str) -> str:
-    """What ``code`` prints when it runs in the project's Django."""
+    """The output of ``code`` in the project's Django."""
     preamble = (
         "import os, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'backend.settings'; "
         "django.setup()\n"
@@ -42,7 +42,7 @@ def shell(project: Path, code: str, **env: str) -> str:
 
 
 def assert_two_lines(text: str, place: str, says: str, fix: str) -> None:
-    """``text`` is exactly a line ERROR, which names ``place``, and a line FIX."""
+    """Assert that ``text`` is exactly a line ERROR with ``place``, and a line FIX."""
     lines = text.splitlines()
     assert len(lines) == 2, text
     assert re.match(rf"ERROR: {re.escape(place)}(?![\w.])", lines[0]) or place.endswith("line "), (

@@ -1,4 +1,4 @@
-"""What a published schema allows, and what it forbids, asked of an API by schemathesis."""
+"""Sends requests that a published schema allows and forbids to an API, with schemathesis."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pathlib import Path
 
 import requests
 
-# schemathesis.toml and hooks.py: every check, for every operation.
+# schemathesis.toml and hooks.py, with every check for every operation.
 CONFIGURATION = Path(__file__).parent / "schema"
-# Without the values at each bound, of which there are many.
+# Leaves out the many values at each limit.
 FEWER = ("--phases", "examples,fuzzing")
 
 
 def of_session(session: requests.Session) -> list[str]:
-    """The arguments with which schemathesis asks as a browser that has logged in."""
+    """Arguments for schemathesis to send requests like a browser that has logged in."""
     cookies = {name: session.cookies[name] for name in ("sessionid", "csrftoken")}
     sent = "; ".join(f"{name}={value}" for name, value in cookies.items())
     return [
@@ -29,9 +29,9 @@ def of_session(session: requests.Session) -> list[str]:
 
 
 def assert_schema_is_true(base: str, *arguments: str) -> str:
-    """Ask all operations of the API at ``base``, with every check on; what was asked, in words.
+    """Test all operations of the API at ``base`` with every check, and return the counts in words.
 
-    SCHEMATHESIS_SEED makes other requests than those of every run.
+    With another SCHEMATHESIS_SEED, it sends other requests.
     """
     published = requests.get(f"{base}/swagger.json", timeout=60).json()
     operations = sum(len(path.keys() - {"parameters"}) for path in published["paths"].values())

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 
 PATIENCE = 60  # seconds
-READ = 2000  # bytes a second; in the way of a reader stands also a small window
+READ = 2000  # bytes per second; a small window slows down a reader, too
 
 
 def reading(path: str) -> bytes:
@@ -26,13 +26,13 @@ def uploading_chunks(path: str) -> bytes:
 
 
 class SlowClients:
-    """``count`` of them, all with the same request."""
+    """``count`` clients with the same request."""
 
     def __init__(self, where: tuple[str, int], request: bytes, count: int = 16) -> None:
         self.request = request
         self.writes = request.startswith(b"POST")
         self.clients: list[socket.socket] = []
-        # What each has read of its answer's beginning.
+        # The beginning of the response that each client has read.
         self.heads: list[bytes] = [b""] * count
         self._stop = threading.Event()
         for _ in range(count):
@@ -59,7 +59,7 @@ class SlowClients:
     def _work(self) -> None:
         while not self._stop.wait(1):
             for number, client in enumerate(self.clients):
-                with contextlib.suppress(OSError):  # it was let go
+                with contextlib.suppress(OSError):  # the server closed the connection
                     if self.writes:
                         client.send(b" ")
                     else:

@@ -1,4 +1,4 @@
-"""A log fails a test for what no test expects, and for nothing else."""
+"""A log fails a test only for unexpected warnings, errors, and tracebacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A page in a browser, and all that went wrong on it."""
+"""A page in a browser, and all its errors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from playwright.sync_api import Error, Page
 from tests.support.browser import keep
 
 CHANGED = "ERR_NETWORK_CHANGED"
-# What a page's own scripts draw last, once they have loaded all they need.
+# The element that a page's own scripts draw last.
 DRAWN = {"/swagger/": ".opblock", "/redoc/": "[role=menuitem][data-item-id^=tag]"}
 
 
@@ -19,7 +19,7 @@ class NetworkChangedError(Exception):
 
 
 class Visit:
-    """A page of the site, and all that went wrong on it."""
+    """A page of the site, and all its errors."""
 
     def __init__(self, page: Page, origin: str, base: str) -> None:
         self.page = page
@@ -46,10 +46,10 @@ class Visit:
             self.problems.append(f"leaves the machine: {url}")
 
     def open(self, path: str) -> Page:
-        """Open a page, until it is drawn; again where Chromium lost its connections on the way.
+        """Open a page and wait until it is drawn. Try again if Chromium lost its connections.
 
-        It drops all of them whenever a network of the machine comes or goes, as
-        those of Docker do.
+        Chromium drops all of them when a network of the machine, such as Docker's, appears or
+        disappears.
         """
         for _ in range(5):
             before = len(self.problems)
@@ -66,7 +66,7 @@ class Visit:
         try:
             self.page.goto(url, wait_until="networkidle")
         except Error as error:
-            self.page.wait_for_timeout(200)  # until Chromium shows its own page about it
+            self.page.wait_for_timeout(200)  # until Chromium shows its own error page
             lost = CHANGED in str(error) or "chrome-error:" in str(error)
             raise NetworkChangedError if lost else error from None
 
@@ -74,6 +74,6 @@ class Visit:
         keep(self.page, name, whole=whole)
 
     def assert_fits(self, width: int) -> None:
-        """The page is laid out for a screen of ``width`` pixels, and nothing is wider."""
+        """Assert that the layout is for a screen of ``width`` pixels, and nothing is wider."""
         shown, wide = self.page.evaluate("[innerWidth, document.documentElement.scrollWidth]")
         assert (shown, wide) == (width, width), self.page.url

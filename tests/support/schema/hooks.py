@@ -1,8 +1,8 @@
-"""What OpenAPI 2.0 has no words for, told to schemathesis: no check is off for any operation.
+"""Hooks for rules that OpenAPI 2.0 cannot express. Every check is on for every operation.
 
-Valid requests are made so that they keep the rules that the document says in words only. Of
-requests that break the schema and are accepted, those are let pass that the API takes by design:
-as REST framework does, an API ignores what is no page, and reads a number in quotes.
+Valid requests must also follow the rules that are only in the document's descriptions. If the API
+accepts a request that breaks the schema, this is correct if it is by design: like REST framework,
+an API ignores an invalid page, and reads a number in quotes.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from schemathesis.openapi.checks import (
     UnsupportedMethodResponse,
 )
 
-# A value that is none of theirs is as if it was not given: REST framework's pages do so, and
-# django-filter's booleans. docs/spatial.md says it of limit and offset.
+# An invalid value of these is ignored, by REST framework's pages and django-filter's booleans.
+# docs/spatial.md documents this for limit and offset.
 IGNORED = {"limit", "offset", "per_page", "count", "open_now"}
-# A stream of all rows has no pages; nor are there others where offset names one.
+# A stream of all rows does not have pages, and with offset, these are not used.
 OF_PAGES = {"page_after", "page_before"}
 STREAMS = {"geojson", "geojsonl", "csv", "fgb"}
 PLACES = (
@@ -43,10 +43,10 @@ schemathesis.openapi.format("geometry", st.builds("POINT({} {})".format, longitu
 
 @schemathesis.hook
 def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> None:
-    """Rules between values, of valid requests; and places that can be shown again.
+    """Apply rules between values to valid requests, and keep all places on earth.
 
-    A stored place beyond the poles ends every view that transforms it (``moved`` of
-    /streams/allkinds/), those of stock djangorestframework-gis too.
+    A stored place beyond the poles breaks every view that transforms it (``moved`` of
+    /streams/allkinds/), also with stock djangorestframework-gis.
     """
     _keep_on_earth(case.body)
     if case.meta is None or not case.meta.generation.mode.is_positive:
@@ -54,7 +54,7 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
     query, path = case.query or {}, case.path_parameters or {}
     _keep_query_on_earth(query)
     for name, value in query.items():
-        # django-filter takes no larger number; that is a guard, and not in the document.
+        # django-filter rejects larger numbers, as a safeguard that is not in the document.
         if isinstance(value, (int, float)):
             query[name] = _within(9e49, value)
         elif (numbers := _numbers(value)) and max(map(abs, numbers)) >= 1e50:
@@ -63,8 +63,8 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
         across = 2 ** int(path["z"])
         path.update({name: int(path[name]) % across for name in "xy"})
     if case.path == "/pages/cursor/" and "ordering" in query:
-        query["ordering"] = "name"  # others may be empty, which a cursor cannot follow
-    # A list, which is in no order of keys; keys of more than one column.
+        query["ordering"] = "name"  # other columns can be null, which a cursor cannot follow
+    # A list that is not in the order of keys, and keys with several columns.
     if case.path in ("/pages/listed/", "/own/"):
         query.pop("page_after", None)
         query.pop("page_before", None)
@@ -72,8 +72,8 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
         for name in (*OF_PAGES, "cursor", "page", "per_page", "size"):
             query.pop(name, None)
     if query.get("format") == "fgb":
-        query.pop("fields", None)  # they may leave out the geometry
-    # A link has one of them, and the order that it was made in.
+        query.pop("fields", None)  # they could leave out the geometry
+    # A link has only one of these, and keeps the order with which it was created.
     if "page_after" in query or "ordering" in query:
         query.pop("page_before", None)
     if "ordering" in query:
@@ -82,23 +82,23 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
 
 @schemathesis.hook
 def filter_failure(context: HookContext, failure: Failure, case: Case, response: Response) -> bool:
-    """False for what is no failure."""
-    if response.status_code == 414:  # the server's own answer, to a line that no client writes
+    """False if it is not a failure."""
+    if response.status_code == 414:  # the server's own response to an unrealistically long line
         return False
     if isinstance(failure, MissingContentType):
-        # https://www.rfc-editor.org/rfc/rfc9110#section-8.3: of content, and here is none.
+        # https://www.rfc-editor.org/rfc/rfc9110#section-8.3: only responses with content need it.
         return response.status_code not in (204, 304)
     if isinstance(failure, UndefinedContentType):
-        # No view's answer: a team's own page for an address that does not exist.
+        # This is not the response of a view, but a team's own page for an unknown URL.
         return not (response.status_code == 404 and "<title>Lost</title>" in response.text)
     if isinstance(failure, UnsupportedMethodResponse):
-        # REST framework asks who it is before it looks at the method.
+        # REST framework authenticates a request before it checks the method.
         return response.status_code not in (401, 403)
     if isinstance(failure, RejectedPositiveData):
-        # Of made-up credentials: no user's name has a NUL, which no schema says of a header.
+        # Generated credentials: a user name cannot have a NUL, but a header's schema cannot say so.
         if "NUL character" in response.text:
             return False
-        # The model calls text what takes no text, as inspectdb writes it.
+        # The model, as inspectdb writes it, has a text field for a column that is not text.
         guessed = case.path.startswith("/values/guessed/") and response.status_code == 400
         refused = "cannot be used" in response.text or "has no order" in response.text
         return not (guessed and refused)
@@ -108,7 +108,7 @@ def filter_failure(context: HookContext, failure: Failure, case: Case, response:
 
 
 def _keep_query_on_earth(query: dict[str, Any]) -> None:
-    """Where a view has several geometries, each filter has the name of one before it."""
+    """If a view has several geometries, each filter has the name of one as its prefix."""
     for name, value in list(query.items()):
         of_geometry, _, filter_ = name.rpartition("__")
         before = f"{of_geometry}__" if of_geometry else ""
@@ -137,7 +137,7 @@ def _keep_place_on_earth(place: Any) -> None:
         for each in place:
             _keep_place_on_earth(each)
         if len(place) > 3 and place[0] and _is_place(place[0]):
-            place[-1] = place[0]  # a ring is closed; a line may be
+            place[-1] = place[0]  # a ring must be closed, and a line can be
     elif isinstance(place, list):
         for index, (most, value) in enumerate(zip((180, 85), place, strict=False)):
             if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -149,7 +149,7 @@ def _is_place(value: Any) -> bool:
 
 
 def _numbers(value: Any) -> list[float]:
-    """Of an array, which is one text by now in some phases; none of a parameter of the team's."""
+    """The numbers of an array, which is already a string in some phases. Empty for other values."""
     parts = value.split(",") if isinstance(value, str) else value or []
     try:
         return [float(part) for part in parts]
@@ -162,19 +162,19 @@ def _within(most: float, value: float) -> float:
 
 
 def _is_ignored(case: Case, response: Response) -> bool:
-    """Whether all that is wrong are query parameters of which a wrong value is as none."""
+    """Whether the only errors are in query parameters whose invalid values are ignored."""
     if _is_wrong_besides(case, response, ParameterLocation.QUERY):
         return False
     data = case.meta.phase.data
     wrong = {data.parameter, *(mutation.parameter for mutation in data.mutations)} - {None}
     sent = parse_qs(urlsplit(response.request.url).query, keep_blank_values=True)
-    # Of several Django takes the last.
+    # Django uses the last of several values.
     last = {name: values[-1] for name, values in sent.items()}
     has_other_pages = last.get("format", "json") != "json" or "offset" in last
     ignored = IGNORED | (OF_PAGES if has_other_pages else set())
     if _is_logged_in(response):
         ignored = ignored | {"Authorization"}
-    # ?fields= and ?in_bbox=,, name nothing; of ?lines=x&lines=1 the last is right.
+    # ?fields= and ?in_bbox=,, are empty. In ?lines=x&lines=1, the last value is valid.
     return bool(wrong) and all(
         name in ignored
         or not last.get(name, "").strip(" ,")
@@ -184,7 +184,7 @@ def _is_ignored(case: Case, response: Response) -> bool:
 
 
 def _is_read_leniently(case: Case, response: Response) -> bool:
-    """Whether all that is wrong in a body is read as what it stands for."""
+    """Whether the API accepts all errors in a body by design."""
     if not case.meta.is_negative_at(ParameterLocation.BODY):
         return False
     if _is_wrong_besides(case, response, ParameterLocation.BODY):
@@ -201,7 +201,7 @@ def _is_read_leniently(case: Case, response: Response) -> bool:
 
 def _is_lenient(error: Any) -> bool:
     path, instance = error.instance_path, error.instance
-    # djangorestframework-gis looks at geometry and properties, whatever the type says.
+    # djangorestframework-gis reads geometry and properties, and ignores the type.
     if path == ["type"] or (not path and "type" in getattr(error.kind, "property", "")):
         return True
     # "Parsers MAY ignore additional elements" https://www.rfc-editor.org/rfc/rfc7946#section-3.1.1
@@ -209,7 +209,7 @@ def _is_lenient(error: Any) -> bool:
     if isinstance(geometry, dict) and geometry.get("type") == "Point":
         place = geometry.get("coordinates")
         return isinstance(place, list) and len(place) > 2
-    # REST framework's fields read "1" as 1, 1 as "1", and false as 0.0.
+    # Fields of REST framework read "1" as 1, 1 as "1", and false as 0.0.
     is_scalar = isinstance(instance, (str, int, float))
     return is_scalar and type(error.kind).__name__.endswith(("Type", "AnyOf"))
 
@@ -222,9 +222,9 @@ def _is_wrong_besides(case: Case, response: Response, place: ParameterLocation) 
 
 
 def _is_logged_in(response: Response) -> bool:
-    """Whether nobody looked at a broken Authorization: by a session, or by schemathesis's --auth.
+    """Whether a broken Authorization was not used, because of a session or schemathesis's --auth.
 
-    That one takes the place of what was made up; what is wrong with Basic is never accepted.
+    --auth replaces generated credentials. The API never accepts wrong Basic credentials.
     """
     sent = response.request.headers
     return "sessionid" in str(sent.get("Cookie", "")) or "Basic " in str(sent.get("Authorization"))

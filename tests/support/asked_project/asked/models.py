@@ -1,4 +1,4 @@
-"""A table with one geometry, one with two, one with none."""
+"""Tables with one geometry, with two, and with none."""
 
 from django.contrib.gis.db import models
 

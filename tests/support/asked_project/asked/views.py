@@ -1,4 +1,4 @@
-"""Viewsets that are asked in every way a client may ask."""
+"""Viewsets for every kind of client request."""
 
 import django_filters
 from django.utils.decorators import method_decorator
@@ -58,7 +58,7 @@ class Zones(SpatialMixin, viewsets.ReadOnlyModelViewSet):
 
 
 class Notes(SpatialFilterMixin, viewsets.ReadOnlyModelViewSet):
-    """A table without a geometry, in pages by number."""
+    """A table without a geometry, with numbered pages."""
 
     class NoteSerializer(serializers.ModelSerializer):
         class Meta:
@@ -77,7 +77,7 @@ class Notes(SpatialFilterMixin, viewsets.ReadOnlyModelViewSet):
 
 
 class EvenLines(filters.BaseFilterBackend):
-    """A team's own, that tells nobody which parameter it reads."""
+    """A team's own filter, which does not describe its parameter."""
 
     def filter_queryset(self, request, queryset, view):
         even = request.GET.get("even")
@@ -85,7 +85,7 @@ class EvenLines(filters.BaseFilterBackend):
 
 
 class WithDefault(django_filters.FilterSet):
-    """As django-filter's documentation gives a filter a default."""
+    """A default for a filter, as in django-filter's documentation."""
 
     def __init__(self, data=None, *args, **kwargs):
         data = data.copy()
@@ -100,7 +100,7 @@ class WithDefault(django_filters.FilterSet):
 
 
 class Own(SpatialMixin, viewsets.ReadOnlyModelViewSet):
-    """Reads parameters in code of its own, in every way that there is."""
+    """Reads parameters in its own code, in every possible way."""
 
     serializer_class = StopFeature
     filter_backends = [*SpatialMixin.filter_backends, EvenLines]
@@ -131,7 +131,7 @@ class Kept(Stops):
 
 
 class Paged(viewsets.ReadOnlyModelViewSet):
-    """Its filter has the name of a parameter of our pages."""
+    """Its filter has the same name as a parameter of our pages."""
 
     class PageFilter(django_filters.FilterSet):
         page_after = django_filters.NumberFilter(field_name="lines", lookup_expr="gt")
@@ -149,7 +149,7 @@ class Ranged(Paged):
 
 
 class Shouts(Stops):
-    """SQL cannot give what it shows: no streams."""
+    """SQL cannot compute its fields, so it has no streams."""
 
     class Shout(StopRow):
         name = serializers.SerializerMethodField()

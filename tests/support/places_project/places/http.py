@@ -1,4 +1,4 @@
-"""Conditional requests, compression and caching."""
+"""Conditional requests, compression, and caching."""
 
 from django.http import HttpResponse
 from django.urls import path
@@ -57,7 +57,7 @@ class RouteViewSet(ConditionalMixin, viewsets.ReadOnlyModelViewSet):
 
 
 class WithRoutesViewSet(StopViewSet):
-    """Of two databases, each on its own."""
+    """Rows of two databases."""
 
     class WithRoute(StopSerializer):
         route = SerializerMethodField()

@@ -1,4 +1,4 @@
-"""Points, lines and polygons; one model in a second database, one table without an SRID."""
+"""Points, lines, and polygons, with a model in a second database, and a table without an SRID."""
 
 from django.contrib.gis.db import models
 
@@ -37,7 +37,7 @@ class Route(models.Model):
 
 
 class Survey(models.Model):
-    """A table of a data scientist's: its geometry column declares no SRID."""
+    """A data scientist's table, whose geometry column does not declare an SRID."""
 
     label = models.TextField()
     geom = models.GeometryField(srid=4326)

@@ -1,4 +1,4 @@
-"""Viewsets that are paged, filtered and documented."""
+"""Viewsets with pages, filters, and documentation."""
 
 from rest_framework import serializers, viewsets
 from rest_framework.routers import DefaultRouter
@@ -42,7 +42,7 @@ class SurveySerializer(serializers.ModelSerializer):
 
 
 class PlainStops(viewsets.ReadOnlyModelViewSet):
-    """As a team has it, without a word of ours."""
+    """A team's view without any class of ours."""
 
     queryset = Stop.objects.all()
     serializer_class = StopSerializer

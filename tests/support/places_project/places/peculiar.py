@@ -1,4 +1,4 @@
-"""Views whose code expects what only a client's request gives; documented, and never asked."""
+"""Views whose code needs a client's request. They are documented, but get no requests."""
 
 from django_filters.rest_framework import AllValuesFilter, DjangoFilterBackend, FilterSet
 from rest_framework import viewsets

@@ -1,4 +1,4 @@
-"""Streams of every model, and serializers with what SQL can give and what it cannot."""
+"""Streams of every model, and serializers with fields that SQL can and cannot compute."""
 
 import zoneinfo
 
@@ -32,7 +32,7 @@ class Stops(StreamingMixin, viewsets.ReadOnlyModelViewSet):
 
 
 class AllKindsSerializer(GeoFeatureModelSerializer):
-    """Every kind of field that SQL can give, under names that need care."""
+    """Every kind of field that SQL can compute, with difficult names."""
 
     title = serializers.CharField(source="name")
     number = serializers.CharField(source="id")
@@ -86,7 +86,7 @@ class AllKinds(StreamingMixin, viewsets.ReadOnlyModelViewSet):
                    output_field=JSONField()),
         size=Case(When(open_now=True, then=Value("small")), default=Value("large")),
     )  # fmt: skip
-    # The two ways of DRF to write a page differ in nothing but this.
+    # This is the only difference between REST framework's two ways to write a page.
     filterset_fields = ["lines"]
 
 
@@ -148,7 +148,7 @@ class Rough(Stops):
 
 
 class Latest(Stops):
-    """In an order of the paginator's, which the queryset does not know."""
+    """In the paginator's order, which is not the queryset's."""
 
     class Pages(CursorPagination):
         ordering = "-rating"
@@ -158,7 +158,7 @@ class Latest(Stops):
 
 class LatestOfSome(Latest):
     queryset = Stop.objects.order_by("lines")[:40]
-    # Which Django allows no slice.
+    # Django does not allow filters and orders on a slice.
     filterset_fields = []
     ordering_fields = []
 
@@ -194,7 +194,7 @@ class OwnFeature(Stops):
 
 
 class Asleep(Func):
-    """True, a tenth of a second later; the row number makes PostgreSQL ask for each row."""
+    """True, after a tenth of a second. The row number makes PostgreSQL call it for each row."""
 
     template = "(pg_sleep(0.1 + 0 * %(expressions)s) IS NOT NULL)"
     output_field = models.BooleanField()
@@ -203,10 +203,10 @@ class Asleep(Func):
 class Slow(Stops):
     class Sleepy(StopSerializer):
         awake = serializers.BooleanField()
-        # Some 9 kB, so that PostgreSQL's buffer of 8 kB goes out with each row.
+        # About 9 kB, so that each row flushes PostgreSQL's buffer of 8 kB.
         long_text = serializers.CharField()
 
-    swagger_schema = None  # too slow, or broken: no part of what is published
+    swagger_schema = None  # too slow or broken, so it is not in the document
     serializer_class = Sleepy
     stream_statement_timeout = 1.5
     queryset = Stop.objects.annotate(
@@ -229,7 +229,7 @@ class NoneEver(NoFirstRow):
 
 
 class Broken(Stops):
-    """Divides by zero, from the row on that the client names."""
+    """Divides by zero at the row that the client names."""
 
     class Divided(StopSerializer):
         ratio = serializers.FloatField()

@@ -1,4 +1,4 @@
-"""Viewsets whose answers are vector tiles."""
+"""Viewsets of vector tiles."""
 
 from django.db import models
 from django.db.models import Func, Value
@@ -79,7 +79,7 @@ class First(Stops):
 
 
 class OneOfEach(Stops):
-    """Of each number of lines the first."""
+    """The first stop for each number of lines."""
 
     queryset = Stop.objects.order_by("lines", "id").distinct("lines")
     filterset_fields = []
@@ -95,7 +95,7 @@ class CompilerSerializer(GeoFeatureModelSerializer):
 
 
 class Compilers(TilesMixin, ReadOnlyModelViewSet):
-    """What the statement of a tile itself sees of PostgreSQL's compiler."""
+    """The setting of PostgreSQL's compiler inside the statement of a tile."""
 
     queryset = Stop.objects.annotate(
         compiler=Func(Value("jit"), function="current_setting", output_field=models.CharField())

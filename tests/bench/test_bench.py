@@ -30,13 +30,13 @@ def test_ratio_is_that_of_each_round_and_its_median():
     assert found.target == f"at least 2.5{TIMES}"
 
 
-def test_what_was_measured_once_stands_against_all_rounds():
+def test_one_measurement_is_compared_with_all_rounds():
     (found,) = ratios(results("list", ours=[20, 30, 40], y2019=[10]), BOUNDS)
     assert found.values == (2, 3, 4)
 
 
 @pytest.mark.parametrize(("speed", "reached"), [(1, True), (0.1, None)])
-def test_what_did_not_finish_gives_a_bound(speed, reached):
+def test_run_that_did_not_finish_gives_a_bound(speed, reached):
     (found,) = ratios(results("lines-200000", ours_streamed=[speed], stock=[0]), BOUNDS)
     assert found.bound
     assert found.median == pytest.approx(speed * 60)
@@ -63,7 +63,7 @@ def test_report_has_the_ratios_and_says_what_was_refused():
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_against_another_build_each_runner_of_ours_has_its_twin(case):
+def test_comparison_with_another_build_has_a_runner_for_each_of_ours(case):
     changed, comparisons = against_before(case)
     ours = [runner for runner in case.runners if runner.contestant == "ours"]
     assert [runner for runner in changed.runners if runner.contestant == "ours"] == ours

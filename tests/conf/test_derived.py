@@ -248,7 +248,7 @@ def test_derivation_may_follow_a_derivation():
 
 
 @pytest.mark.parametrize("value", [True, False, None, 3, "", "text", [1], Path("/a")])
-def test_equal_value_of_a_teams_own_is_theirs(value):
+def test_value_of_a_team_that_equals_the_derived_one_stays(value):
     settings = {"A": value}
     derived = Derivations(settings)
     settings["B"] = derived(lambda a: a, "A")

@@ -39,7 +39,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("text", REFUSED)
-def test_what_is_no_statement_names_the_line_and_not_the_value(text: str) -> None:
+def test_invalid_statement_is_an_error_with_its_line_but_not_its_value(text: str) -> None:
     with pytest.raises(dotenv.SyntaxProblem) as caught:
         dotenv.parse(text, {})
     assert (caught.value.line, str(caught.value)) == REFUSED[text]

@@ -456,7 +456,7 @@ def test_half_a_database_is_refused_and_never_an_empty_sqlite(project, env, prob
 @pytest.mark.parametrize(
     "env", [{"POSTGRES_DB": "n"}, {"DATABASE_URL": "mysql://u:p@db/n"}, {"POSTGRES_PORT": "x"}]
 )
-def test_what_databases_are_not_made_of_is_not_checked(project, env):
+def test_variables_of_databases_are_not_checked_if_the_team_replaced_databases(project, env):
     write(
         project, {SETTINGS: "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3'}}\n"}
     )

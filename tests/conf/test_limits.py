@@ -96,7 +96,7 @@ def test_no_more_workers_than_the_memory_carries_and_at_least_one(tmp_path, memo
         (256, 2, None),  # asked for, and fewer than would fit
     ],
 )
-def test_why_there_are_few_workers_and_what_too_many_risk_is_said(tmp_path, memory, count, said):
+def test_few_workers_have_a_reason_and_too_many_a_warning(tmp_path, memory, count, said):
     folder = v2(tmp_path, memory="max" if memory is None else str(memory * MIB))
     found = limits.shortage(count, folder)
     if said is None:

@@ -69,13 +69,13 @@ READERS: dict[str, Callable[[str], object]] = {
 
 
 @pytest.mark.parametrize("reader", READERS)
-def test_what_looks_for_secrets_takes_time_by_the_length_of_a_text(reader: str) -> None:
+def test_search_for_secrets_takes_time_in_proportion_to_the_text(reader: str) -> None:
     growing = (blocks for blocks in every_kind() if grows(READERS[reader], blocks))
     assert next(growing, None) is None
 
 
 @pytest.mark.parametrize("reader", ["name", "address"])
-def test_what_remembers_answers_keeps_no_long_text_of_a_client(reader: str) -> None:
+def test_caches_do_not_keep_long_texts_of_clients(reader: str) -> None:
     texts = [f"{number}{'x' * 7900}" for number in range(300)]
     tracemalloc.start()
     try:

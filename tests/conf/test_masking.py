@@ -90,7 +90,7 @@ def test_known_secret_is_found_in_every_written_form(form):
     assert Masker([SECRET]).text(f"of {form} and") == f"of {MASK} and"
 
 
-def test_names_alone_hide_what_is_below_them():
+def test_secret_name_masks_all_values_below_it():
     settings = {"API_TOKEN": MARK, "A": {"password": MARK}, "KEYS": [{"client": (MARK,)}]}
     assert MARK not in json.dumps({name: Masker().plain(settings[name], name) for name in settings})
 

@@ -34,7 +34,7 @@ def test_key_of_a_sample_is_public(key):
         "iLik3L@mp",
     ],
 )
-def test_key_that_somebody_thought_of_or_made_is_not(key):
+def test_invented_or_generated_key_is_not_public(key):
     assert not is_public(key)
 
 

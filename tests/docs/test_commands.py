@@ -157,7 +157,7 @@ def test_every_command_in_the_text_is_typed_by_a_test() -> None:
     assert not unproved, "put it into a block that is run, or type it in a test that TYPED names"
 
 
-def test_what_is_said_to_type_a_command_does() -> None:
+def test_each_test_in_the_list_contains_its_command() -> None:
     for command, (file, words) in TYPED.items():
         assert words in (ROOT / file).read_text(encoding="utf-8"), command
 

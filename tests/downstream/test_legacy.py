@@ -53,7 +53,7 @@ def legacy(build: Callable, postgis: PostGIS) -> Iterator[Container]:
     started.clean()
 
 
-def test_its_own_pages_and_settings_hold(legacy: Container):
+def test_its_own_pages_and_settings_stay_in_force(legacy: Container):
     assert legacy.get("/api/census/").json()["count"] == 1
     assert legacy.get("/").text == "A page of the team's for every other URL."
     assert legacy.get("/swagger/").text == "A page of the team's for every other URL."

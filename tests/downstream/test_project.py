@@ -301,7 +301,7 @@ def test_in_db_asks_for_no_new_migration(project: Project):
 # --- Admin ----------------------------------------------------------------------------
 
 
-def test_admin_opens_to_who_logs_in(admin: Site):
+def test_admin_opens_after_a_login(admin: Site):
     page = admin.get("/admin/").text
     assert "Transit of Portland" in page
     assert "/admin/transit/report/" in page

@@ -365,7 +365,7 @@ def test_shared_cache_gives_nobody_what_another_was_shown(
     assert hits, "the cache kept nothing, so that nothing is proven"
 
 
-def test_etag_of_one_is_not_believed_of_another(
+def test_etag_of_one_user_is_not_valid_for_another(
     access: Api, clients: dict[str, Client], figures: Callable[[str], None]
 ):
     cells, found, base = 0, [], access.url("")
@@ -587,7 +587,9 @@ def test_cursor_has_values_that_are_shown_alone(access: Api, view: str, order: s
 
 
 @pytest.mark.parametrize("name", ["secret", "-secret", "owner", "home"])
-def test_what_is_masked_or_hidden_cannot_be_ordered_by_unless_it_is_named(access: Api, name: str):
+def test_ordering_by_a_masked_or_hidden_column_needs_its_name_in_ordering_fields(
+    access: Api, name: str
+):
     answer = access.get(f"/masked/?ordering={name}")
     assert answer.status_code == 400
     assert "is not one of id, name" in answer.text
@@ -693,7 +695,7 @@ def test_what_does_not_exist_is_404_whatever_the_condition(access: Api, path: st
 
 
 @pytest.mark.parametrize("page", ["list", "detail", "tile"])
-def test_what_exists_is_304_to_who_wants_nothing_that_exists(access: Api, page: str):
+def test_if_none_match_with_an_asterisk_is_a_304(access: Api, page: str):
     answer = access.get(address("places", page), headers={"If-None-Match": "*"})
     assert (answer.status_code, answer.content) == (304, b"")
 

@@ -241,7 +241,7 @@ def test_every_number_is_written_as_without_the_fast_path(numbers: list[float]):
 
 @hypothesis(max_examples=60, deadline=None, derandomize=True)
 @given(simple(2), st.sampled_from([3857, 2913, 4326]))
-def test_transformed_geometry_is_the_same_and_so_is_what_is_left_of_the_value(text, srid):
+def test_transformed_geometry_is_the_same_and_so_is_the_value_afterward(text, srid):
     left = []
 
     def make() -> Any:
@@ -275,7 +275,7 @@ def test_way_between_two_systems_is_found_once_for_many_geometries(monkeypatch):
     assert found == [[2913, 4326], [3857, 4326]]
 
 
-def test_of_the_ways_to_all_systems_that_clients_name_the_latest_are_kept(monkeypatch):
+def test_only_the_latest_transformations_between_systems_are_cached(monkeypatch):
     alive, made = weakref.WeakSet(), []
 
     class CoordTransform(gdal.CoordTransform):
@@ -595,7 +595,7 @@ def test_every_kind_of_serializer_writes_the_same(serializer):
     assert_same(lambda: serializer(places()[0], context=context()).data)
 
 
-def test_values_that_are_no_models_or_lack_an_attribute_are_the_same():
+def test_values_without_a_model_or_an_attribute_are_the_same():
     def named(value: Any) -> Place:
         place = places()[0]
         place.name = value
@@ -758,7 +758,7 @@ def test_geometry_is_that_of_the_moment_it_was_serialized():
         assert lazy["coordinates"] == [[1.0, 2.0], [3.0, 4.0]]
 
 
-def test_serializer_in_c_that_goes_around_the_dictionary_fails_instead_of_writing_half():
+def test_json_encoder_in_c_fails_on_a_lazy_geometry_instead_of_writing_half():
     with fast_path():
         lazy = field().to_representation(Point(1, 2))
     with pytest.raises(TypeError):
@@ -785,7 +785,7 @@ def test_the_fast_path_is_taken():
 
 
 @pytest.mark.parametrize("accepted", ["application/json", "application/json; indent=2"])
-def test_what_is_no_number_is_a_text_and_what_is_read_once_is_not_lost(accepted):
+def test_nan_is_a_string_and_values_of_an_iterator_are_not_lost(accepted):
     def render(data):
         with fast_path():
             return json.loads(JSONRenderer().render(data, accepted))

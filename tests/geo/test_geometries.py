@@ -305,7 +305,7 @@ def test_box_of_a_projected_geometry_is_in_degrees(shapes: Shapes) -> None:
 # --- What was shown, sent back
 
 
-def test_false_is_no_zero_where_the_stored_coordinate_is_one(shapes: Shapes) -> None:
+def test_false_is_not_accepted_for_a_stored_coordinate_of_zero(shapes: Shapes) -> None:
     made = post(shapes, "point4326", {"type": "Point", "coordinates": [0, 1]}).json()
     path = f"/point4326/{made['id']}/"
     same = {"geometry": {"type": "Point", "coordinates": [0, 1]}}

@@ -222,7 +222,7 @@ def test_place_of_a_tile_in_a_local_system_is_there_only_where_the_system_is(kno
     assert srid.place("default", UTM, 12, 1672, 2048) == srid.Place(None, None)
 
 
-def test_extent_in_degrees_ends_with_the_world_and_is_none_outside_of_it(known):
+def test_extent_in_degrees_is_clipped_to_the_world_and_none_outside_of_it(known):
     assert srid.lonlat("default", 4326, (-200, -95, 10, 95)) == (-180, -90, 10, 90)
     assert srid.lonlat("default", 4326, (200, 0, 210, 1)) is None
     west, south, east, north = srid.lonlat("default", UTM, (500_000, 5_000_000, 510_000, 5_010_000))

@@ -286,7 +286,7 @@ def test_stream_has_the_rows_of_a_page_whose_order_is_the_paginators(
         ("numbered.geojson?size=5", "size"),
     ],
 )
-def test_what_else_says_which_page_is_refused_with_what_a_stream_takes(
+def test_stream_refuses_parameters_of_pages_and_names_limit_and_offset(
     streams: Api, path: str, name: str
 ) -> None:
     answer = streams.get(f"/streams/{path}")

@@ -211,7 +211,7 @@ def test_flatgeobuf_has_choices_of_integers_as_integers_and_reals_exactly(values
 
 
 @pytest.mark.parametrize("name", ["withparent", "replicated"])
-def test_what_an_empty_relation_would_have_is_null(values: Api, name: str) -> None:
+def test_field_of_an_empty_relation_is_null(values: Api, name: str) -> None:
     titles = [feature["properties"]["title"] for feature in page(values, name)]
     assert titles[:3] == [None, 'First "of" all', None]
     assert [row["title"] for row in of_geojson(values, name, "")] == titles
@@ -310,7 +310,7 @@ def test_view_that_leaves_out_what_sql_cannot_give_has_everything(
     assert "/limits/leftout/map/" in landing
 
 
-def test_what_only_a_request_tells_is_answered_with_406_and_the_reason(values: Api) -> None:
+def test_field_that_depends_on_the_request_is_a_406_with_the_reason(values: Api) -> None:
     assert statuses(values, "byrequest") == [200, 200, 406, 406, 406, 406, 406, 406]
     answer = values.get("/limits/byrequest/tiles/")
     assert "WithMethod.length" in answer.json()["detail"]
@@ -358,7 +358,7 @@ def test_nothing_is_wrong_with_any_address(values: Api) -> None:
 
 
 @pytest.mark.parametrize("name", ["chosen", "perrequest"])
-def test_rounding_that_only_a_request_tells_is_decided_by_the_request(
+def test_rounding_that_depends_on_the_request_is_decided_by_each_request(
     values: Api, name: str
 ) -> None:
     def status(path: str, **headers: str) -> int:

@@ -158,7 +158,7 @@ def test_plain_viewset_negotiates_as_rest_framework_does(asked: Asked) -> None:
     assert sent.status_code == 415
 
 
-def test_page_of_the_teams_for_what_is_not_there_is_shown_to_all_who_ask_for_no_json(
+def test_team_404_page_is_shown_to_clients_that_do_not_ask_for_json(
     asked: Asked,
 ) -> None:
     for accept in ("*/*", "text/html", "text/html,*/*;q=0.8", "text/*"):

@@ -165,7 +165,7 @@ def test_another_request_has_another_etag(own: Api, path: str, headers: dict):
     assert if_none_match(own, path, etag, **headers).status_code != 304
 
 
-def test_who_may_not_read_is_not_told_that_nothing_changed(own: Api):
+def test_forbidden_request_with_if_none_match_is_a_403(own: Api):
     assert if_none_match(own, "/http/closed/", "*").status_code == 403
 
 

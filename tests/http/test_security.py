@@ -346,7 +346,7 @@ def test_file_of_any_type_may_be_as_large_as_files_may(api: Container, kind: str
     assert (large.status_code, "MAX_UPLOAD_SIZE" in large.json()["detail"]) == (413, True)
 
 
-def test_parser_of_the_teams_own_is_bounded_as_those_that_take_all_into_memory(api: Container):
+def test_team_parser_has_the_limit_of_parsers_that_read_into_memory(api: Container):
     xml = {"Content-Type": "application/xml"}
     url = api.url("/parse/")
     small = requests.put(url, data=b"x" * 99_000, headers=xml, timeout=60)

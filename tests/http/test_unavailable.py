@@ -88,7 +88,7 @@ def test_an_outage_is_explained(found, text):
     ],
     ids=str,
 )
-def test_any_other_error_is_none(found):
+def test_any_other_error_is_not_an_outage(found):
     assert unavailable.explanation(found) is None
 
 
@@ -104,7 +104,7 @@ def test_any_other_error_is_none(found):
         'invalid port number: "99999"',
     ],
 )
-def test_what_this_side_demands_in_vain_is_told_from_an_outage(text):
+def test_wrong_connection_options_are_not_an_outage(text):
     assert unavailable.refusal(error(text)) == unavailable.Refusal.OPTIONS
 
 

@@ -105,7 +105,9 @@ def test_lock_files_are_of_its_own_series_of_django_alone(containers: Containers
     assert files == [f"django-{series}.lock", "geo.lock"]
 
 
-def test_no_installer_lowers_a_package_unsaid(containers: Containers, tmp_path: Path) -> None:
+def test_downgraded_package_is_reported_whichever_installer_did_it(
+    containers: Containers, tmp_path: Path
+) -> None:
     """uv reads no pip.conf, and Poetry and PDM no constraints at all: the start looks, too."""
     lines = [
         f"FROM {IMAGE}",

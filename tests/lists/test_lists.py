@@ -144,14 +144,14 @@ def test_cursor_has_no_value_that_the_view_does_not_show(ordering):
         {"o": str(2**62 + 1)},
     ],
 )
-def test_cursor_that_nobody_was_given_is_not_found(given):
+def test_invented_cursor_is_a_404(given):
     token = base64.b64encode(urlencode(given).encode()).decode()
     answer = ask(f"/?{urlencode({'ordering': 'name', 'cursor': token})}")
     assert answer.status_code == 404
     assert answer.data["detail"] == "Invalid cursor"
 
 
-def test_order_without_values_is_the_developers_fault():
+def test_ordering_without_values_is_an_improperly_configured_error():
     class Random(Stops):
         pagination_class = type("RandomPages", (Pages,), {"ordering": "?"})
 
@@ -211,7 +211,7 @@ def test_page_at_an_offset_begins_at_the_kept_key_before_it(offset, descending, 
         ({"oid": 2}, False),
     ],
 )
-def test_map_of_a_table_is_believed_while_nothing_says_that_its_rows_changed(changes, same):
+def test_offset_map_stays_valid_until_the_rows_have_changed(changes, same):
     values = {"snapshot": "1:1:", "counters": "1/2/3", "oid": 1, "rows": 9}
     before, now = offset_map.State(**values), offset_map.State(**{**values, **changes})
     assert before.same_rows(now) is same
@@ -293,7 +293,7 @@ def etag(path: str = "/", **headers: str) -> str | None:
     return ask(path, Conditional, **headers).get("ETag")
 
 
-def test_etag_goes_by_what_the_answer_may_go_by_and_by_nothing_else(version):
+def test_etag_depends_only_on_what_the_response_can_depend_on(version):
     first = etag()
     assert first.startswith('W/"')
     for same in ({"x-request-id": "1"}, {"accept-encoding": "gzip"}, {"traceparent": "00"}):
@@ -328,7 +328,7 @@ def test_client_that_has_the_answer_is_told_so_and_any_other_gets_it(version):
         assert answer["ETag"].startswith(has[:-1])
 
 
-def test_headers_that_a_view_names_are_those_that_its_etag_goes_by(version):
+def test_etag_depends_on_the_headers_that_a_view_names(version):
     class Named(Conditional):
         conditional_headers = ("X-Team",)
 

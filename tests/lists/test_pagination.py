@@ -354,7 +354,7 @@ def test_invalid_position_is_answered_with_400_naming_the_parameter(
     assert list(answer.json()) == [named]
 
 
-def test_position_in_another_order_gives_way_to_the_offset(pages: Api) -> None:
+def test_offset_wins_over_a_position_in_another_order(pages: Api) -> None:
     there = page(pages, "named", offset=20, page_after="77")
     assert [row["name"] for row in there["results"]] == [
         row["name"] for row in page(pages, "named", offset=20)["results"]

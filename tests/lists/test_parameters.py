@@ -111,7 +111,9 @@ def test_what_nothing_reads_is_refused_with_what_may_have_been_meant(
     assert not different
 
 
-def test_what_anything_reads_is_taken(asked: Asked, figures: Callable[[str], None]) -> None:
+def test_parameter_that_something_reads_is_accepted(
+    asked: Asked, figures: Callable[[str], None]
+) -> None:
     different = {}
     for path, rows in TAKEN.items():
         answer = asked.get(path)
@@ -140,7 +142,7 @@ def test_parameters_of_the_setting_pass(asked: Asked) -> None:
     assert asked.get("/stops/?ap_version=3").status_code == 400
 
 
-def test_head_is_as_get_and_a_write_is_not_looked_at(asked: Asked) -> None:
+def test_parameters_are_checked_for_head_as_for_get_but_not_for_writes(asked: Asked) -> None:
     assert asked.request("head", "/stops/?bbox=1").status_code == 400
     assert asked.request("post", "/stops/?bbox=1", json={}).status_code == 400
     assert "bbox" not in asked.request("post", "/stops/?bbox=1", json={}).json()

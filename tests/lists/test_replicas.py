@@ -49,7 +49,7 @@ def patch(api: Asked, id_: int, lines: int, *, as_read_in: str) -> tuple[int, st
     return answer.status_code, stored
 
 
-def test_row_is_compared_where_it_is_written_and_not_where_it_lags(replicated: Asked) -> None:
+def test_row_is_compared_on_the_primary_and_not_on_a_lagging_replica(replicated: Asked) -> None:
     found = {patch(replicated, 2, 99, as_read_in="ofreplica") for _ in range(OFTEN)}
     assert found == {(412, "New|2")}
 

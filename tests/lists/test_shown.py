@@ -66,7 +66,7 @@ print(json.dumps([columns(each) for each in (OfUsers, OfEntries, OfPrices, Chose
 """
 
 
-def test_columns_are_those_that_no_code_and_no_format_makes_others(project: Path):
+def test_columns_are_only_those_that_are_shown_as_stored(project: Path):
     users, entries, prices, chosen, none = json.loads(shell(project, COLUMNS))
     assert users == ["date_joined", "is_staff", "username"]
     assert entries == ["object_repr", "pk", "user"]

@@ -31,7 +31,7 @@ def test_document_of_serializers_that_share_a_name_is_valid(document: dict) -> N
     assert len(document["paths"]) > 60
 
 
-def test_what_is_sent_is_told_apart_from_what_is_answered(document: dict) -> None:
+def test_bodies_and_responses_have_separate_definitions(document: dict) -> None:
     kinds = document["definitions"]
     assert "id" in kinds["Stop"]["properties"]
     assert "id" not in kinds["StopRequest"]["properties"]
@@ -69,7 +69,7 @@ def test_parameters_have_the_types_that_are_taken(document: dict) -> None:
     assert "page_after" not in asked(document, "/pages/named/")  # in no order of keys
 
 
-def test_who_may_ask_is_told_of_each_operation(document: dict, api: Api) -> None:
+def test_each_operation_documents_whether_it_needs_a_login(document: dict, api: Api) -> None:
     paths = document["paths"]
     expected = {
         ("/pages/stops/", "get"): [],  # {} beside others would be a closed padlock
@@ -117,7 +117,7 @@ def test_flatgeobuf_of_names_with_quotes_is_sent(api: Api) -> None:
 
 
 @pytest.mark.parametrize("path", ["/nowhere/", "/pages/stops/%2F/"])
-def test_url_that_is_none_is_json_for_programs_and_a_page_for_people(api: Api, path: str) -> None:
+def test_unknown_url_is_json_for_programs_and_a_page_for_people(api: Api, path: str) -> None:
     answer = requests.get(api.url(path), timeout=30)
     assert (answer.status_code, answer.json()) == (404, {"detail": "Not Found."})
     page = requests.get(api.url(path), headers={"Accept": "text/html,*/*;q=0.8"}, timeout=30)
@@ -214,7 +214,7 @@ def test_filters_that_differ_from_django_filters_own_are_documented(
     assert "lines" not in own
 
 
-def test_permission_is_asked_as_if_from_here_and_one_that_fails_is_told_of_once(
+def test_permissions_get_a_local_request_and_one_that_raises_is_logged_once(
     peculiar: tuple[dict, str],
 ) -> None:
     document, said = peculiar

@@ -106,7 +106,7 @@ def test_no_view_takes_the_document_down_and_each_failure_is_in_the_log(
     figures(f"views that raise: {len(expected)}; documents lost: 0")
 
 
-def test_what_is_odd_and_sound_is_described_in_full(api: Documented) -> None:
+def test_unusual_but_correct_views_are_described_in_full(api: Documented) -> None:
     # This one answers no request either: django-filter has no filter for JSON.
     without = {"/sound/all-fields/"}
     lost = {
@@ -254,7 +254,7 @@ def test_samples_show_what_an_answer_can_be_and_no_technical_bound(api: Document
     assert "1" + "0" * 50 not in text
 
 
-def test_nothing_is_wrong_with_any_address_but_with_what_is_wrong_in_the_project(
+def test_live_check_finds_only_the_known_faults_of_the_project(
     api: Documented,
 ) -> None:
     own = ["GET /hostile/", "GET /sound/all-fields/: 500"]

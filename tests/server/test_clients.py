@@ -32,7 +32,7 @@ def test_nothing_that_is_sent_waits_for_the_client(pair: tuple[Client, socket.so
     assert client.kept_bytes == before + 25
 
 
-def test_what_is_kept_is_sent_with_the_next(pair: tuple[Client, socket.socket]) -> None:
+def test_kept_bytes_are_sent_with_the_next_ones(pair: tuple[Client, socket.socket]) -> None:
     client, theirs = pair
     theirs.setblocking(False)
     while client.kept:
@@ -41,7 +41,9 @@ def test_what_is_kept_is_sent_with_the_next(pair: tuple[Client, socket.socket]) 
     assert client.kept_bytes == 0
 
 
-def test_closed_it_keeps_nothing(pair: tuple[Client, socket.socket], tmp_path: Path) -> None:
+def test_closed_client_keeps_no_bytes_and_no_files(
+    pair: tuple[Client, socket.socket], tmp_path: Path
+) -> None:
     client, _ = pair
     (tmp_path / "file").write_bytes(b"x" * 100)
     with (tmp_path / "file").open("rb") as file:

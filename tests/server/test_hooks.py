@@ -8,7 +8,7 @@ from gunicorn.config import Config
 from backend.server import draining, handover, hooks
 
 
-def test_theirs_runs_first_and_ours_even_when_it_fails():
+def test_hook_of_the_team_runs_first_and_ours_runs_even_if_it_fails():
     ran = []
 
     def theirs(server):

@@ -227,7 +227,7 @@ def test_more_than_one_secret_is_named_and_the_example_is_none(broken: dict[str,
     assert "hunter-22" not in settings.text
 
 
-def test_what_cannot_be_looked_at_is_said_to_be_skipped(broken: dict[str, Future[Report]]):
+def test_checks_that_cannot_run_are_reported_as_skipped(broken: dict[str, Future[Report]]):
     report = broken["settings that do not load"].result()
     assert {"in_db", "migrations", "schema", "static files", "server"} <= report.checks("skipped")
 

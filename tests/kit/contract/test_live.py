@@ -106,7 +106,7 @@ def test_nothing_else_is_found(broken: Report) -> None:
     assert broken.checks("failed") - set(FAULTS) <= {"GET /api/odd/1/"}, broken.text
 
 
-def test_what_only_a_session_meets_is_said_to_be_a_sessions(broken: Report) -> None:
+def test_failure_of_a_session_names_the_session(broken: Report) -> None:
     said = broken.said("GET /api/trees/")
     assert "as session, superuser" in said
     assert '--cookie "sessionid=$SESSION"' in said

@@ -95,7 +95,7 @@ def test_answers_are_read_as_far_as_there_is_time_and_room(site: Site) -> None:
     assert (head.body, head.is_whole, head.error) == (b"", True, "")
 
 
-def test_silence_is_wrong_only_where_a_length_is_owed(site: Site) -> None:
+def test_silent_response_is_an_error_only_if_it_has_a_length(site: Site) -> None:
     for path, longest in (("/events", 1), ("/events-to-the-close", 1), ("/feed", 3)):
         began = time.monotonic()
         answer = site.ask(Request(path), User("anonymous"))

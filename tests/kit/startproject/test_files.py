@@ -286,7 +286,9 @@ def test_it_says_what_it_wrote_and_what_to_type(
     assert "\nIts Dockerfile is built FROM hackoregoncivic/backend-docker-django" in said
 
 
-def test_an_alias_called_as_a_file_of_the_app_takes_none_of_its_files(tmp_path: Path) -> None:
+def test_alias_with_the_name_of_a_file_of_the_app_replaces_none_of_its_files(
+    tmp_path: Path,
+) -> None:
     plain = files(write(tmp_path, "plain"))
     more = files(write(tmp_path, "more", "--database", "api", "--database", "project"))
     for name in ("test_api", "test_project"):

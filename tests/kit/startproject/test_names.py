@@ -73,7 +73,7 @@ def test_bad_project_names_say_what_is_allowed_and_suggest_one(name: str, sugges
         ("none", "PostgreSQL", "none_app"),
     ],
 )
-def test_an_app_may_not_be_called_as_anything_that_is_there(
+def test_invalid_or_taken_app_names_are_refused_with_a_suggestion(
     name: str, why: str, suggested: str
 ) -> None:
     problem, fix = complaint(names.app, name, derived=False)

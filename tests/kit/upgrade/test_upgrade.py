@@ -272,7 +272,7 @@ def test_its_health_pages_answer(moved: Team):
     assert "DatabaseBackend" in page.text
 
 
-def test_nothing_is_wrong_with_any_request_but_what_nobody_described(moved: Team):
+def test_live_check_finds_only_the_undescribed_actions(moved: Team):
     """Its action answers a list, or an object to who asks with a header of AJAX."""
     says = moved.compose("run", "--rm", "--no-deps", "-T", "api", "check", "--live", "||", "true")
     found = re.findall(r"^(failed|warning) +(.+?): (.+)$", says, re.MULTILINE)

@@ -198,7 +198,7 @@ def test_single_geometry_is_wrapped_for_a_column_of_many(
 
 
 MISFITS = {
-    "CIRCULARSTRING(0 0,1 1,2 0)": "Curves",
+    "CIRCULARSTRING(0 0,1 1,2 0)": "curves",
     "GEOMETRYCOLLECTION(CIRCULARSTRING(0 0,1 1,2 0))": "",
     "TIN(((0 0,1 0,1 1,0 0)))": "",
     "SRID=999999;POINT(1 2)": "SRID",

@@ -223,7 +223,7 @@ def test_column_that_is_not_what_the_model_says_is_refused_by_name(values: Api) 
         answer = values.get(f"/values/mistaken.{format_}")
         assert answer.status_code == 406
         assert "MistakenSerializer.tags" in answer.json()["detail"]
-        assert "of type _text" in answer.json()["detail"]
+        assert "has the type _text" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(

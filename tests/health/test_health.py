@@ -169,7 +169,7 @@ def test_server_below_a_script_is_warned_of_and_asked(
     mounts = {script: "/code/start.sh:ro"}
     container = containers.start("./start.sh", mounts=mounts)
     through_the_image = containers.start("./start.sh", ENTRY_POINT, mounts=mounts)
-    warning = "gunicorn was started by './start.sh', which the image does not see into"
+    warning = "'./start.sh' started gunicorn without the image's entry point"
     container.may_log(warning)
     until(lambda: warning in container.logs(), "the warning")
     assert container.logs().count(warning) == 1

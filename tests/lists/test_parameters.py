@@ -127,7 +127,7 @@ def test_every_unknown_parameter_is_named_and_the_known_ones_listed(asked: Asked
     said = asked.get("/notes/?a=1&b=2&search=x").json()
     assert set(said) == {"a", "b"}
     assert said["a"].startswith(
-        "This parameter is unknown. Known parameters:  ordering, page, per_"
+        "This parameter is unknown. Known parameters: ordering, page, per_"
     )
 
 

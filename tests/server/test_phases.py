@@ -277,7 +277,7 @@ LOW = ("--sysctl", "net.ipv4.ip_unprivileged_port_start=1024")
     ("address", "options", "says", "fix"),
     [
         ("0.0.0.0:80", LOW, "Permission denied", "publish it as a low port"),
-        ("unix:/run/api.sock", (), "Permission denied", "writable by UID 1001"),
+        ("unix:/run/api.sock", (), "Permission denied", "UID 1001 can write to"),
         ("unix:/absent/api.sock", (), "No such file or directory", "Mount a volume"),
     ],
 )

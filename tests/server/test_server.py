@@ -128,7 +128,7 @@ def test_hang_up_reads_the_teams_configuration_again_and_survives_a_broken_one(
 ) -> None:
     folder = _local_settings(tmp_path, gunicorn_conf="workers, max_requests = 1, 1000\n")
     container = containers.start(mounts={folder: "/code/local_settings:ro"}).wait_until_ready()
-    warning = "boot: WARNING: max_requests = 1000 with one worker: while it finishes"
+    warning = "boot: WARNING: max_requests = 1000 with one worker: while the worker"
     assert container.logs().count(warning) == 1
     file = folder / "gunicorn_conf.py"
     file.write_text("workers = 3  # and no bound\n")

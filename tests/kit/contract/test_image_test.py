@@ -211,7 +211,7 @@ def test_root_a_shell_as_first_process_and_a_port_nobody_exposed_are_named(
     assert "Some of them run as root; the UIDs are 0." in report.said("processes")
     assert "does not stop the start" in report.said("broken settings")
     assert "10 s after it. Docker would kill it" in report.said("SIGTERM")
-    assert "listens on 8001, and 8000 is exposed" in report.said("ports")
+    assert "listens on 8001, but 8000 is exposed" in report.said("ports")
 
 
 def test_child_of_2019_is_told_what_it_does_itself(legacy: Future[Report]):

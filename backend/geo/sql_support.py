@@ -71,6 +71,11 @@ def shows_columns(view: GenericAPIView[Any]) -> bool:
     return not given and _shows_columns(type(view), handler)
 
 
+def lists_columns(view: type[GenericAPIView[Any]]) -> bool:
+    """Whether lists of the view are known, without a request, to show columns of its queryset."""
+    return _shows_columns(view, "list")
+
+
 @functools.cache
 def _shows_columns(view: type[GenericAPIView[Any]], handler: str) -> bool:
     if any(_is_overridden(view, method) for method in (handler, *VIEW_HOOKS)):

@@ -57,7 +57,7 @@ from backend.geo.sql import (
     checked_queryset,
     feature_query,
 )
-from backend.geo.sql_support import no_streams, readable
+from backend.geo.sql_support import lists_columns, no_streams, readable
 from backend.geo.tile_geometry import geometry_name
 from backend.http import caching
 from backend.http.negotiation import FormatsMixin
@@ -113,8 +113,9 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
 
     @classmethod
     def formats_of_streams(cls) -> list[str]:
-        """Those that lists of the view may have; none where SQL cannot give what it shows."""
-        return [] if no_streams(cls) else [each.format for each in cls.stream_renderer_classes]
+        """Those that lists of the view have; none if only a request tells, or SQL cannot read it."""
+        known = lists_columns(cls) and not no_streams(cls)
+        return [each.format for each in cls.stream_renderer_classes] if known else []
 
     def stream_formats(self, queryset: models.QuerySet[Any]) -> list[str]:
         """The formats that can show the viewset's rows. Empty if SQL cannot give what it shows."""

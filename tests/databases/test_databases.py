@@ -225,6 +225,7 @@ def test_connection_that_the_server_ended_is_not_used_and_the_others_are_not_ask
     assert log.count("statement: SELECT 1\n") < 20
     clients = "FROM pg_stat_activity WHERE client_addr IS NOT NULL"
     assert int(server.sql(f"SELECT count(pg_terminate_backend(pid)) {clients}")) >= 4
+    until(lambda: server.sql(f"SELECT count(*) {clients}") == "0", "they have ended")
     answers = in_parallel(8, container, "/slow/0.2/")
     assert [answer.status_code for answer in answers] == [200] * 8
 

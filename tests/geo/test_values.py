@@ -354,6 +354,7 @@ UNTOLD = "/limits/plain/"  # null, of a serializer that names no model
 
 def test_nothing_is_wrong_with_any_address(values: Api) -> None:
     own = [f"GET {path}" for path in (*REFUSED, UNTOLD)]
+    own += ["GET /limits/listed.csv", "GET /values/mistaken.csv"]  # links of the start page
     assert_nothing_wrong(values.container, but=own)
 
 

@@ -126,9 +126,7 @@ def test_parameter_that_something_reads_is_accepted(
 def test_every_unknown_parameter_is_named_and_the_known_ones_listed(asked: Asked) -> None:
     said = asked.get("/notes/?a=1&b=2&search=x").json()
     assert set(said) == {"a", "b"}
-    assert said["a"].startswith(
-        "This parameter is unknown. Known parameters: ordering, page, per_"
-    )
+    assert said["a"].startswith("This parameter is unknown. Known parameters: ordering, page, per_")
 
 
 def test_only_the_first_of_many_unknown_parameters_are_named(asked: Asked) -> None:

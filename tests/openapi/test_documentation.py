@@ -220,6 +220,8 @@ def test_permissions_get_a_local_request_and_one_that_raises_is_logged_once(
     document, said = peculiar
     assert document["paths"]["/all-values/"]["get"]["security"] == []
     assert "security" not in document["paths"]["/by-method/"]["get"]
-    (told,) = [line for line in said.splitlines() if "its permissions depend on the request" in line]
+    (told,) = [
+        line for line in said.splitlines() if "its permissions depend on the request" in line
+    ]
     assert "places.peculiar.ByMethod: its permissions depend on the request: KeyErr" in told
     assert "Traceback" not in said

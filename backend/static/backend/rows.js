@@ -1,6 +1,5 @@
 // How many rows a list has, as the list itself tells this visitor; null where it does not.
 window.backendRows = async (list, credentials = "same-origin") => {
-  "use strict";
   const url = new URL(list, location);
   url.searchParams.set("limit", "1");
   try {

@@ -113,7 +113,7 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
 
     @classmethod
     def formats_of_streams(cls) -> list[str]:
-        """Those that lists of the view have; none if only a request tells, or SQL cannot read it."""
+        """Those of the view's lists; none if only a request tells, or SQL cannot read them."""
         known = lists_columns(cls) and not no_streams(cls)
         return [each.format for each in cls.stream_renderer_classes] if known else []
 

@@ -24,7 +24,6 @@ class Resource:
     path: str
     title: str
     description: str
-    is_paged: bool  # so the list may report its number of rows
     map: str | None  # the path of the map of its rows
     csv: str | None
 
@@ -55,7 +54,6 @@ def resources() -> list[Resource]:
                     path=path,
                     title=_capitalized(name.replace("-", " ").replace("_", " ")),
                     description=_description(callback) if _docs(path) else "",
-                    is_paged=_option(callback, "pagination_class") is not None,
                     map=_map(path, callback),
                     csv=_csv(path, callback),
                 )
@@ -128,7 +126,7 @@ def _map(path: str, callback: Any) -> str | None:
 
 def _csv(path: str, callback: Any) -> str | None:
     # A StreamingMixin, found in the same way.
-    formats = getattr(callback.cls, "formats_of_streams", list)()
+    formats: list[str] = getattr(callback.cls, "formats_of_streams", list)()
     return f"{path.rstrip('/')}.csv" if "csv" in formats and _has_postgis(callback) else None
 
 

@@ -109,7 +109,7 @@ def test_without_an_engine_the_example_has_data_filters_documentation_and_an_acc
     assert up.get("/api/stops/").json()["count"] == 52
     (stop,) = up.get("/api/stops/?name=lloyd").json()["results"]
     assert stop["name"] == "Lloyd Center"
-    assert 'data-list="/api/stops/"' in up.get("/").text
+    assert 'href="/api/stops/"' in up.get("/").text
     assert "/stops/" in up.get("/swagger.json").json()["paths"]
     username, password = printed_account(done)
     assert_logs_in(up, username, password)

@@ -46,7 +46,6 @@ class ByTenant(Groups):
 
 
 class Plain(generics.ListAPIView):
-    pagination_class = None
     queryset = Permission.objects.filter(pk__lt=0)
     serializer_class = GroupSerializer
 
@@ -88,7 +87,7 @@ with CaptureQueriesContext(connection) as queries:
 print("ASKED", [query["sql"] for query in queries if "auth_" in query["sql"]])
 """
 CARD = re.compile(
-    r'<li class="card"(?: data-list="([^"]+)")?>\s*<h2>([^<]+?)</h2>\s*'
+    r'<li class="card">\s*<h2>([^<]+?)</h2>\s*'
     r'<a class="path" href="([^"]+)">.*?</a>\s*(?:<p>(.*?)</p>\s*)?'
     r'<div class="actions">(.*?)</div>'
 )
@@ -105,7 +104,7 @@ def pages(project: Path) -> list[str]:
 
 def test_each_list_has_a_card_and_the_page_itself_tells_nobody_of_rows(pages: list[str]) -> None:
     anonymous, user, asked = pages
-    cards = {path: (title, text) for _, title, path, text, _ in CARD.findall(anonymous)}
+    cards = {path: (title, text) for title, path, text, _ in CARD.findall(anonymous)}
     assert cards == {
         "/api/bare/": ("Bare", ""),
         "/api/by-tenant/": ("By tenant", ""),
@@ -114,8 +113,6 @@ def test_each_list_has_a_card_and_the_page_itself_tells_nobody_of_rows(pages: li
         "/api/plain/": ("Plain", ""),
         "/api/private-groups/": ("Private groups", ""),
     }
-    # The script asks each list as its visitor would, but none that would send all of its rows.
-    assert {path for path, *_ in CARD.findall(anonymous)} == {*cards, ""} - {"/api/plain/"}
     assert user.strip() == anonymous.strip()
     assert asked.strip() == "[]"
 
@@ -124,7 +121,7 @@ def test_a_card_links_to_its_list_and_its_documentation_and_others_have_a_table(
     pages: list[str],
 ) -> None:
     links = {
-        path: re.findall('href="([^"]+)"', links) for _, _, path, _, links in CARD.findall(pages[0])
+        path: re.findall('href="([^"]+)"', links) for _, path, _, links in CARD.findall(pages[0])
     }
     assert links["/api/groups/"] == ["/api/groups/", "/redoc/#tag/groups"]
     (others,) = re.findall("<tbody>.*?</tbody>", pages[0].partition("Databases")[0], re.DOTALL)

@@ -122,8 +122,10 @@ class Probe:
         with self._lock:
             if self._thread is None or not self._thread.is_alive():
                 name = f"health of {self.alias}"
-                self._thread = threading.Thread(target=self._ask, name=name, daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._ask, name=name, daemon=True)
+                # Before others can see it: they may wait only for a thread that has started.
+                thread.start()
+                self._thread = thread
 
     def answer(self, started: float) -> str:
         """The state, within PATIENCE of the time ``started`` (in seconds, monotonic)."""

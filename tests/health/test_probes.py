@@ -47,6 +47,23 @@ print(again())
 connection.cursor().execute("DELETE FROM django_migrations WHERE app = 'auth'")
 print(state(), again())
 """
+BETWEEN = """
+import threading, time
+from django.core.management import call_command
+from backend.health import checks
+
+call_command("migrate", verbosity=0)
+print(checks.database_states()[0].state)
+probe, start = checks._probe("default"), threading.Thread.start
+
+def start_while_another_page_asks(thread):
+    threading.Thread.start = start
+    print(probe.answer(time.monotonic()))
+    start(thread)
+
+threading.Thread.start = start_while_another_page_asks
+print(checks.database_states()[0].state)
+"""
 SETTINGS = """
 from backend.hacko_settings import *
 
@@ -71,3 +88,9 @@ def test_what_a_probe_knows_of_a_server_ends_with_its_connection(project: Path) 
         "ok",
         "ok migrations pending",
     ]
+
+
+def test_a_page_that_asks_while_a_check_begins_gets_the_state_before(project: Path) -> None:
+    """It waited for a thread that had not started, which is an error."""
+    (project / "data").mkdir()
+    assert shell(project, BETWEEN).split()[-3:] == ["ok", "ok", "ok"]

@@ -375,7 +375,8 @@ def test_etag_of_one_user_is_not_valid_for_another(
         etags = {}
         for user in USERS:
             answer = clients[user].get(url, tenant=tenant)
-            if answer.ok:
+            # An estimate that is older than the last vacuum, say, has no ETag.
+            if answer.ok and ("ETag" in answer.headers or answer.headers["X-Count"] != "estimated"):
                 etags[user] = answer.headers["ETag"]
         for one, other in itertools.pairwise([*etags, *etags]):
             cells += 1

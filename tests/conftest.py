@@ -137,6 +137,21 @@ class PostGIS:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
+    def end_connections(self, which: str = "true") -> int:
+        """End all other connections of clients, or those in ``which``, a condition on
+        pg_stat_activity, and return how many there were.
+
+        Waits until each has ended: what ends while a query is sent to it is a 503.
+        """
+        ended = self.sql(
+            "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid, 10000)) = count(*), count(*) "
+            "FROM pg_stat_activity "
+            f"WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND {which}"
+        )
+        all_ended, count = ended.split("|")
+        assert all_ended == "t", f"connections {which} have not ended in 10 s"
+        return int(count)
+
     def database(self) -> str:
         """Create an empty database with PostGIS, and return its name."""
         name = f"test_{uuid.uuid4().hex[:12]}"

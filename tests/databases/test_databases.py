@@ -223,9 +223,7 @@ def test_connection_that_the_server_ended_is_not_used_and_the_others_are_not_ask
     log = server.container.logs()[before:]
     assert log.count("statement: SELECT pg_sleep(0)") == 40
     assert log.count("statement: SELECT 1\n") < 20
-    clients = "FROM pg_stat_activity WHERE client_addr IS NOT NULL"
-    assert int(server.sql(f"SELECT count(pg_terminate_backend(pid)) {clients}")) >= 4
-    until(lambda: server.sql(f"SELECT count(*) {clients}") == "0", "they have ended")
+    assert server.end_connections("client_addr IS NOT NULL") >= 4
     answers = in_parallel(8, container, "/slow/0.2/")
     assert [answer.status_code for answer in answers] == [200] * 8
 
@@ -271,7 +269,6 @@ def test_a_query_over_its_time_is_a_503_that_says_so(containers, postgis: PostGI
 # The server's connections
 
 
-OTHERS = "FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
 
 
 @pytest.fixture(scope="module")
@@ -290,8 +287,7 @@ def small(small_server: PostGIS) -> PostGIS:
     """All of its connections are free: a container that is removed by force takes its network
     with it, and the server may not hear of that for hours.
     """
-    small_server.sql(f"SELECT pg_terminate_backend(pid) {OTHERS}")
-    until(lambda: small_server.sql(f"SELECT count(*) {OTHERS}") == "0", "its connections are free")
+    small_server.end_connections()
     return small_server
 
 

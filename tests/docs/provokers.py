@@ -282,10 +282,8 @@ def too_few_connections(stage: Stage) -> str:
 
 @provokes
 def database_away(stage: Stage) -> str:
-    stage.postgis.sql(
-        "ALTER DATABASE trees ALLOW_CONNECTIONS false;"
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'trees'"
-    )
+    stage.postgis.sql("ALTER DATABASE trees ALLOW_CONNECTIONS false")
+    stage.postgis.end_connections("datname = 'trees'")
     try:
         answer = stage.api.get("/count/")
     finally:

@@ -411,7 +411,7 @@ def test_a_database_that_became_read_only_is_a_503_for_who_writes_and_ready_says
     api: Container, postgis: PostGIS, database: str
 ) -> None:
     postgis.sql(f"ALTER DATABASE {database} SET default_transaction_read_only = on")
-    end_connections(postgis, database)
+    postgis.end_connections(f"datname = '{database}'")
     try:
         write = writer(api)
         until(lambda: write().status_code == 503, "it is read-only")
@@ -435,18 +435,11 @@ def writer(api: Container) -> Callable[[], requests.Response]:
     return lambda: requests.post(url, json={"name": "New"}, timeout=HUNG)
 
 
-def end_connections(postgis: PostGIS, database: str) -> None:
-    postgis.sql(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-        f"WHERE datname = '{database}' AND pid <> pg_backend_pid()"
-    )
-
-
 def test_a_role_without_a_free_connection_is_a_503_on_a_stream_too(
     api: Container, postgis: PostGIS, database: str
 ) -> None:
     postgis.sql(f"ALTER ROLE {ROLE} NOSUPERUSER CONNECTION LIMIT 0")
-    end_connections(postgis, database)
+    postgis.end_connections(f"datname = '{database}'")
     try:
         for path in ("/places.geojson", "/places/", "/places.csv"):
             answer = api.get(path)
@@ -465,7 +458,7 @@ def test_a_new_password_in_the_file_is_used_without_a_restart(
     api: Container, postgis: PostGIS, database: str, secret: Path
 ) -> None:
     postgis.sql(f"ALTER ROLE {ROLE} PASSWORD 'rotated-6f1d'")
-    end_connections(postgis, database)
+    postgis.end_connections(f"datname = '{database}'")
     assert api.get("/owners/").status_code == 503
     until(lambda: ready(api)["checks"]["database:default"] == "login refused", "ready says why")
     (secret / "password").write_text("rotated-6f1d\n")

@@ -53,11 +53,7 @@ def test_ended_connections_are_replaced_without_an_error(
     load = Load(lambda: notes)
     with load.running(clients=8, pause=0):
         until(lambda: load.good_answers > 50, "the load is served")
-    # Waits until each has ended: what ends while a query is sent to it is a 503.
-    own_postgis.sql(
-        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
-        "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-    )
+    own_postgis.end_connections()
     afterwards = Load(lambda: notes)
     with afterwards.running(clients=8, pause=0):
         until(lambda: afterwards.sent >= AFTERWARDS, "the load is served")

@@ -71,6 +71,5 @@ def held(postgis: PostGIS, database: str, lock: int = GATE) -> Iterator[None]:
         until(lambda: postgis.sql(locks, database) != "0", "the gate is closed")
         yield
     finally:
-        name = f"application_name = 'gate' AND datname = '{database}'"
-        postgis.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {name}")
+        postgis.end_connections(f"application_name = 'gate' AND datname = '{database}'")
         session.wait()

@@ -5,8 +5,8 @@ import os
 from django.apps import AppConfig, apps
 from django.conf import settings
 
-from backend.conf.defaults import setting
 from backend.conf.required import POSTGRESQL_ENGINES
+from backend.conf.variables import setting
 from backend.router import register_in_db
 
 # When Django imports this module no model has been loaded yet: application

@@ -12,17 +12,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from backend.boot import (
-    budget,
-    commands,
-    configuration,
-    data,
-    database,
-    listening,
-    migrations,
-    static,
-    superuser,
-)
+from backend.boot import budget, commands, configuration, listening, steps
 from backend.boot.exec_command import become, become_deaf
 from backend.conf import kept_key, overrides
 from backend.conf.environment import current
@@ -64,7 +54,9 @@ def serve(command: list[str], server: commands.Server) -> None:
         configuration.load()
         if answering:
             answering.responder.prefix = prefix = settings.FORCE_SCRIPT_NAME or ""
-        prepare()
+        steps.take()
+        phase.enter(phase.READY)
+        say(f"ready to serve after {time.monotonic() - STARTED:.1f} s")
         fewer = budget.flags(gunicorn.cfg, current()) if gunicorn else []
         if gunicorn:
             warn_about_restarts(gunicorn.cfg)
@@ -131,28 +123,6 @@ def _is_root_of_mounted_project() -> bool:
         return False
     first, outside, _ = Path("/proc/self/uid_map").read_text().splitlines()[0].split()
     return first == outside == "0"
-
-
-def prepare() -> None:
-    """Do everything that must be done before the first request, after the configuration is loaded.
-
-    Raises StartupError at the first problem.
-    """
-    data.make_folder()
-    data.share_databases()
-    data.find_temporary_folder()
-    data.check_kept_key()
-    data.make_media_folder()
-    env = current()
-    if env["DB_WAIT"]:
-        database.wait(env["DB_WAIT_TIMEOUT"])
-    if env["MIGRATE"]:
-        migrations.migrate(env["MIGRATE_LOCK_TIMEOUT"])
-    if env["COLLECTSTATIC"]:
-        static.collect()
-    superuser.create(env)
-    phase.enter(phase.READY)
-    say(f"ready to serve after {time.monotonic() - STARTED:.1f} s")
 
 
 def _gunicorn(command: list[str]) -> WSGIApplication | None:

@@ -430,3 +430,13 @@ def is_of_the_table(name: str) -> bool:
 def database_url(name: str) -> Variable:
     """The variable for the URL of one more database, ``<ALIAS>_DATABASE_URL``."""
     return Variable(name, "database URL", None, "", secret=True)
+
+
+def setting(name: str) -> Any:
+    """The setting that is named as a variable, or the variable's default.
+
+    A project whose settings do not come from the image does not have it.
+    """
+    from django.conf import settings  # not needed to read the environment
+
+    return getattr(settings, name, TABLE[name].default)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
-from backend.conf.defaults import setting
+from backend.conf.variables import setting
 
 if TYPE_CHECKING:
     from django.db.backends.postgresql.base import DatabaseWrapper

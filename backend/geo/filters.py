@@ -1,4 +1,4 @@
-"""Filters that use the spatial index, stable ordering, and sparse fields.
+"""Filters that use the spatial index.
 
 Clients send longitude and latitude. These are converted to the coordinates of the column, never the
 column to others, because the index is on the column.
@@ -6,14 +6,12 @@ column to others, because the index is on the column.
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from types import SimpleNamespace
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from django.contrib.gis.db.models.fields import BaseSpatialField, GeometryField
+from django.contrib.gis.db.models.fields import GeometryField
 from django.contrib.gis.geos import GEOSGeometry, Point
-from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.db.models import (
     BooleanField,
@@ -29,16 +27,15 @@ from django.db.models import (
 )
 from django.template.loader import render_to_string
 from rest_framework.exceptions import ValidationError
-from rest_framework.filters import BaseFilterBackend, OrderingFilter
+from rest_framework.filters import BaseFilterBackend
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
-from rest_framework.utils.urls import remove_query_param
 
-from backend.databases.stored_types import StoredTextMixin, read_as_text, stored_types
 from backend.geo import curves, shown, spatial_values
 from backend.geo.area_of_use import clipped, half_around, inside
+from backend.geo.ordering import StableOrderingFilter, has_field, model_of, page_parameters
 from backend.geo.srid import WGS84, Storage, storage
-from backend.lists.keyset import as_filter, in_full_order, is_pk
+from backend.lists.keyset import as_filter, in_full_order
 from backend.lists.parameters import KnownParametersMixin, unwatched
 from backend.lists.sparse_fields import SparseFieldsMixin
 
@@ -89,7 +86,7 @@ class SpatialFilter(BaseFilterBackend):
                 if request.query_params.get(parameter)
             }
             if given:
-                if not _is_open(field, view):
+                if not shown.is_open(field, view):
                     raise ValidationError({names[next(iter(given))]: "There is no such filter."})
                 if queryset.query.is_sliced:  # it does not accept a filter
                     queryset = as_filter(queryset) or queryset
@@ -97,7 +94,7 @@ class SpatialFilter(BaseFilterBackend):
         return queryset
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
-        model = _model(view)
+        model = model_of(view)
         if model is None:
             return []
         return [
@@ -113,23 +110,23 @@ class SpatialFilter(BaseFilterBackend):
             return ""
         others = unwatched(request.query_params)
         fields = [(each, others.pop(each["name"], [""])[-1]) for each in parameters]
-        for parameter in _places_of_pages(view):
+        for parameter in page_parameters(view):
             others.pop(parameter, None)
         kept = [(name, value) for name, values in others.lists() for value in values]
         return render_to_string("backend/place_filters.html", {"fields": fields, "kept": kept})
 
     def closed_parameters(self, view: Any) -> set[str]:
         """The parameters that this request cannot filter by. Messages do not mention them."""
-        model = _model(view)
+        model = model_of(view)
         fields = () if model is None else self._candidates(model, view)
-        closed = (names for field, names in fields if not _is_open(field, view))
+        closed = (names for field, names in fields if not shown.is_open(field, view))
         return {parameter for names in closed for parameter in names.values()}
 
     def _fields(
         self, model: type[Model], view: Any
     ) -> Iterator[tuple[GeometryField[Any, Any], dict[str, str]]]:
         """The fields that this request can filter by."""
-        return (each for each in self._candidates(model, view) if _is_open(each[0], view))
+        return (each for each in self._candidates(model, view) if shown.is_open(each[0], view))
 
     def _candidates(
         self, model: type[Model], view: Any
@@ -139,119 +136,6 @@ class SpatialFilter(BaseFilterBackend):
         for field in fields:
             prefix = f"{field.name}__" if len(fields) > 1 else ""
             yield field, {name: prefix + name for name in PARAMETERS}
-
-
-# Attributes of paginators for parameters that say where a page begins.
-PLACES_OF_PAGES = (
-    *("offset_query_param", "page_query_param", "cursor_query_param"),
-    *("after_query_param", "before_query_param"),
-)
-
-
-def _places_of_pages(view: Any) -> list[str]:
-    names = (getattr(getattr(view, "paginator", None), kind, None) for kind in PLACES_OF_PAGES)
-    return [name for name in names if name]
-
-
-class StableOrderingFilter(OrderingFilter):
-    """REST framework's ``ordering``, for every column that a reader sees.
-
-    Orders by the fields without geometry that are shown as they are stored, or by the view's
-    ``ordering_fields``, where ``"__all__"`` excludes geometries that cannot be filtered by. Any
-    other name is a 400. In pages and streams, the primary key decides between equal rows
-    (``backend.lists.keyset``). This filter does not add it, because a view that then groups the
-    rows would get a group for each.
-    """
-
-    def filter_queryset(
-        self, request: Request, queryset: QuerySet[Any], view: Any
-    ) -> QuerySet[Any]:
-        """Raises ValidationError if the rows were selected by an order that must not change."""
-        if request.query_params.get(self.ordering_param) and _is_taken_in_order(queryset):
-            chosen = as_filter(queryset)
-            if chosen is None:
-                raise ValidationError(
-                    {self.ordering_param: "The order of these rows is fixed. Leave this out."}
-                )
-            queryset = chosen
-        return super().filter_queryset(request, queryset, view)
-
-    def get_default_valid_fields(
-        self, queryset: QuerySet[Any], view: Any, context: Mapping[str, Any] | None = None
-    ) -> list[tuple[str, Any]]:
-        # REST framework looks for properties of the model, to leave them out. With a composite key,
-        # this fails at ``pk``. Columns are not properties.
-        no_model: Any = SimpleNamespace(model=None)
-        try:
-            fields = super().get_default_valid_fields(no_model, view, context)
-        except ImproperlyConfigured:
-            return []  # an @action(serializer_class=None) has no fields to order by
-        model, columns = queryset.model, shown.unchanged(view)
-        return [each for each in fields if each[0] in columns and _is_orderable(model, each[0])]
-
-    def get_valid_fields(
-        self, queryset: QuerySet[Any], view: Any, context: Mapping[str, Any] | None = None
-    ) -> list[tuple[str, Any]]:
-        fields = self._shown_fields(queryset, view, context or {})
-        if not context:  # the API document is generated without a database
-            return fields
-        if _is_taken_in_order(queryset) and as_filter(queryset) is None:
-            return []  # only in their own order
-        return [each for each in fields if not _without_order(queryset, each[0], view)]
-
-    def remove_invalid_fields(
-        self, queryset: QuerySet[Any], fields: Iterable[str], view: Any, request: Request
-    ) -> list[str]:
-        shown = dict(self._shown_fields(queryset, view, {"request": request}))
-        kinds = {name: _without_order(queryset, name, view) for name in shown}
-        known = [name for name in shown if not kinds[name]]
-        terms = list(fields)
-        for term in terms:
-            name = term.removeprefix("-")
-            if name not in known:
-                reason = f"is not one of {', '.join(known)}"
-                if name in shown:
-                    reason = f"has no order: PostgreSQL cannot sort {kinds[name]}"
-                raise ValidationError({self.ordering_param: f"{term!r} {reason}."})
-        return terms
-
-    def get_template_context(
-        self, request: Request, queryset: QuerySet[Any], view: Any
-    ) -> dict[str, Any]:
-        """In the browsable API, links to another order lead to its first page."""
-        first: Any = copy.copy(request)
-        path = request.get_full_path()
-        for name in _places_of_pages(view):
-            path = remove_query_param(path, name)
-        first.get_full_path = lambda: path
-        return {**super().get_template_context(request, queryset, view), "request": first}
-
-    def _shown_fields(
-        self, queryset: QuerySet[Any], view: Any, context: Mapping[str, Any]
-    ) -> list[tuple[str, Any]]:
-        """The fields that a reader sees, or that the view names."""
-        fields = super().get_valid_fields(queryset, view, context)
-        if getattr(view, "ordering_fields", self.ordering_fields) != "__all__":
-            return fields
-        hidden = {
-            field.name
-            for field in queryset.model._meta.concrete_fields
-            if isinstance(field, GeometryField) and not _is_open(field, view)
-        }
-        return [(name, label) for name, label in fields if name not in hidden]
-
-    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
-        (parameter,) = super().get_schema_operation_parameters(view)
-        model = _model(view)
-        if model is not None:
-            names = [name for name, _ in self.get_valid_fields(model._default_manager.none(), view)]
-            parameter["description"] = (
-                f"Fields to order by, separated by commas: {', '.join(names)}. A - before a field "
-                "means descending order."
-            )
-            terms = [sign + name for name in names for sign in ("", "-")]
-            parameter["schema"] = {"type": "array", "items": {"type": "string", "enum": terms}}
-        return [parameter]
 
 
 class SpatialFilterMixin(KnownParametersMixin):
@@ -270,20 +154,6 @@ class SpatialFilterMixin(KnownParametersMixin):
         if isinstance(queryset, QuerySet):
             queryset = in_full_order(queryset)
         return super().paginate_queryset(queryset)
-
-
-def _without_order(queryset: QuerySet[Any], name: str, view: Any) -> str | None:
-    """The type of a column that PostgreSQL cannot sort by. None for any other column."""
-    if name in queryset.query.annotations or not _is_column(queryset.model, name):
-        return None
-    field = queryset.model._meta.get_field(name)
-    # An inherited column is in another table.
-    stored = stored_types(field.model, queryset.db).get(field.column)
-    if stored is None or stored.has_order:
-        return None
-    if isinstance(view, StoredTextMixin) and name in read_as_text(queryset):
-        return None
-    return stored.name.lstrip("_")
 
 
 class _Given:
@@ -457,12 +327,6 @@ def _holds(function: str, *arguments: Any) -> Func:
     return Func(*arguments, output_field=BooleanField(), **options)
 
 
-def _is_open(field: GeometryField[Any, Any], view: Any) -> bool:
-    if getattr(view, "spatial_filter_fields", None) is not None:
-        return True  # it is one of them
-    return field.name in shown.unchanged(view)
-
-
 def _spatial_fields(model: type[Model], view: Any) -> list[GeometryField[Any, Any]]:
     chosen = getattr(view, "spatial_filter_fields", None)
     if chosen is None:
@@ -470,7 +334,7 @@ def _spatial_fields(model: type[Model], view: Any) -> list[GeometryField[Any, An
     fields = []
     for name in chosen:
         field: Any = None
-        if _has(model, name):
+        if has_field(model, name):
             field = model._meta.get_field(name)
         if not isinstance(field, GeometryField):
             raise ImproperlyConfigured(
@@ -480,47 +344,6 @@ def _spatial_fields(model: type[Model], view: Any) -> list[GeometryField[Any, An
             )
         fields.append(field)
     return fields
-
-
-def _has(model: type[Model], name: str) -> bool:
-    try:
-        model._meta.get_field(name)
-    except FieldDoesNotExist:
-        return False
-    return True
-
-
-def _is_taken_in_order(queryset: QuerySet[Any]) -> bool:
-    """Whether another order would select different rows."""
-    return bool(queryset.query.is_sliced or queryset.query.distinct_fields)
-
-
-def _is_column(model: type[Model], name: str) -> bool:
-    if not _has(model, name):
-        return False
-    field = model._meta.get_field(name)
-    return bool(getattr(field, "column", None)) and not isinstance(field, BaseSpatialField)
-
-
-def _is_orderable(model: type[Model], name: str) -> bool:
-    """Whether rows ordered by ``name`` are in the order of that column alone."""
-    if not _is_column(model, name):
-        return False
-    field: Any = model._meta.get_field(name)
-    if not field.is_relation or name == field.attname:
-        return True
-    # The name of a relation stands for the order of the other model.
-    other: type[Model] = field.related_model
-    return all(is_pk(other, term) for term in other._meta.ordering or ())
-
-
-def _model(view: Any) -> type[Model] | None:
-    """The model of the view's queryset or serializer. None if the view creates both itself."""
-    queryset = getattr(view, "queryset", None)
-    meta = getattr(getattr(view, "serializer_class", None), "Meta", None)
-    model: type[Model] | None
-    model = getattr(meta, "model", None) if queryset is None else queryset.model
-    return model
 
 
 def _parameter(

@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+from django.contrib.gis.db.models.fields import GeometryField
+
 from backend.geo.maps import PAGES_OF_LIST
 from backend.lists import shown
 
@@ -14,6 +16,13 @@ def unchanged(view: Any) -> frozenset[str]:
     """The columns of the view's model that it shows to this request as they are stored."""
     with as_list(view):
         return shown.unchanged(view)
+
+
+def is_open(field: GeometryField[Any, Any], view: Any) -> bool:
+    """Whether this request can filter by the geometry field."""
+    if getattr(view, "spatial_filter_fields", None) is not None:
+        return True  # it is one of them
+    return field.name in unchanged(view)
 
 
 @contextlib.contextmanager

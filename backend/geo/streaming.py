@@ -38,7 +38,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
-from backend.conf.defaults import setting
+from backend.conf.variables import setting
 from backend.databases import sessions
 from backend.databases.stored_types import StoredTextMixin
 from backend.geo import expressions

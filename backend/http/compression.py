@@ -21,7 +21,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_etags
 
-from backend.conf.defaults import setting
+from backend.conf.variables import setting
 
 if sys.version_info >= (3, 14):
     from compression import zstd

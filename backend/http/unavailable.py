@@ -25,8 +25,8 @@ from django.db import DatabaseError, InterfaceError, OperationalError
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
-from backend.conf.defaults import setting
 from backend.conf.errors import one_line
+from backend.conf.variables import setting
 from backend.databases.server_errors import QUERY_CANCELED, sqlstate
 from backend.http import slow_readers
 from backend.http.client_errors import answer_to

@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
-from backend.conf.defaults import setting
+from backend.conf.variables import setting
 from backend.databases import sessions
 from backend.databases.server_errors import QUERY_CANCELED, sqlstate
 from backend.lists.keyset import copied, has_values, order_multiplies

@@ -8,7 +8,7 @@ from django.db import connections
 from rest_framework import exceptions
 from rest_framework.request import Request
 
-from backend.conf.defaults import setting
+from backend.conf.variables import setting
 
 
 def maximum(own: int | None, default: int | None) -> int:

@@ -18,7 +18,7 @@ from django.http.response import HttpResponseBase
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
-from backend.conf.defaults import setting
+from backend.conf.variables import setting
 
 if TYPE_CHECKING:
     from rest_framework.generics import GenericAPIView

@@ -11,8 +11,8 @@ from django.conf import settings
 from gunicorn import glogging
 from gunicorn.config import Config
 
-from backend.conf.defaults import setting
 from backend.conf.environment import current
+from backend.conf.variables import setting
 from backend.logs import console, formatters, request_id
 from backend.logs.masking import client_address, mask_uri, mask_uris
 

@@ -10,7 +10,6 @@ from django.db import (
     ProgrammingError,
 )
 
-from backend.conf import defaults
 from backend.http import unavailable
 from tests.support.broken import write
 from tests.support.projects import shell
@@ -43,7 +42,7 @@ def after(first: Exception) -> InterfaceError:
 
 @pytest.fixture(autouse=True)
 def _settings(monkeypatch):
-    monkeypatch.setattr(defaults, "settings", type("Settings", (), {"STATEMENT_TIMEOUT": 7}))
+    monkeypatch.setattr("django.conf.settings", type("Settings", (), {"STATEMENT_TIMEOUT": 7}))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,23 @@
+"""The steps between a loaded configuration and the first request, in their order."""
+
+from __future__ import annotations
+
+from backend.boot import data, database, migrations, static, superuser
+from backend.conf.environment import current
+
+
+def take() -> None:
+    """Raises StartupError at the first problem."""
+    env = current()
+    data.make_folder()
+    data.share_databases()
+    data.find_temporary_folder()
+    data.check_kept_key()
+    data.make_media_folder()
+    if env["DB_WAIT"]:
+        database.wait(env["DB_WAIT_TIMEOUT"])
+    if env["MIGRATE"]:
+        migrations.migrate(env["MIGRATE_LOCK_TIMEOUT"])
+    if env["COLLECTSTATIC"]:
+        static.collect()
+    superuser.create(env)

@@ -103,10 +103,10 @@ _OURS = {
 with explained():
     _team = overrides.load("gunicorn_conf")
 if _team is not None:
-    _theirs = {k: v for k, v in vars(_team).items() if not k.startswith("_")}
-    for _name in _OURS.keys() & _theirs.keys():
-        _theirs[_name] = hooks.join(_name, _OURS[_name], _theirs[_name])
-    globals().update(_theirs)
+    _team_values = {k: v for k, v in vars(_team).items() if not k.startswith("_")}
+    for _name in _OURS.keys() & _team_values.keys():
+        _team_values[_name] = hooks.join(_name, _OURS[_name], _team_values[_name])
+    globals().update(_team_values)
 
 _flags = [*sys.argv, *os.environ.get("GUNICORN_CMD_ARGS", "").split()]
 if globals().get("reload") or "--reload" in _flags:

@@ -109,9 +109,9 @@ class ModelDatabaseRouter:
 def _home(app_label: str) -> str:
     """The one database for an application's operations without a model."""
     try:
-        found = {alias_of(model) for model in apps.get_app_config(app_label).get_models()}
+        aliases = {alias_of(model) for model in apps.get_app_config(app_label).get_models()}
     except LookupError:
-        found = set()
-    if not found or DEFAULT_DB_ALIAS in found:
+        aliases = set()
+    if not aliases or DEFAULT_DB_ALIAS in aliases:
         return DEFAULT_DB_ALIAS
-    return next((alias for alias in settings.DATABASES if alias in found), DEFAULT_DB_ALIAS)
+    return next((alias for alias in settings.DATABASES if alias in aliases), DEFAULT_DB_ALIAS)

@@ -131,11 +131,17 @@ def _servers() -> list[Server]:
         if connections[alias].vendor == "postgresql":
             database = settings.DATABASES[alias]
             places[f"{database['HOST'] or 'localhost'}:{database['PORT'] or 5432}"].append(alias)
-    return [server for place, found in places.items() if (server := _server(place, found))]
+    return [
+        server
+        for place, server_aliases in places.items()
+        if (server := _server(place, server_aliases))
+    ]
 
 
-def _server(place: str, found: list[str]) -> Server | None:
-    opened = [connections[alias] for alias in found if connections[alias].connection is not None]
+def _server(place: str, server_aliases: list[str]) -> Server | None:
+    opened = [
+        connections[alias] for alias in server_aliases if connections[alias].connection is not None
+    ]
     if not opened:
         return None
     try:
@@ -151,4 +157,4 @@ def _server(place: str, found: list[str]) -> Server | None:
             "connections to PostgreSQL; set such limits in the pooler"
         )
         return None
-    return Server(place, len(found), most, reserved)
+    return Server(place, len(server_aliases), most, reserved)

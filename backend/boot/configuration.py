@@ -51,8 +51,8 @@ def load() -> None:
 
 
 def _overrides_found() -> str:
-    found = [overrides.find(module) for module in overrides.MODULES]
-    files = [str(item[1]) for item in found if item]
+    locations = [overrides.find(module) for module in overrides.MODULES]
+    files = [str(item[1]) for item in locations if item]
     return f"overrides: {', '.join(files)}" if files else "no local_settings"
 
 
@@ -83,11 +83,11 @@ def _locate(error: StartupError) -> StartupError:
     An application that does not exist is such a case: INSTALLED_APPS has its
     name as text, and the traceback has only Django's own frames.
     """
-    found, cause = overrides.find("settings"), error.__cause__
-    if found is None or not error.problem.startswith("the project:"):
+    team_settings, cause = overrides.find("settings"), error.__cause__
+    if team_settings is None or not error.problem.startswith("the project:"):
         return error
-    line = _line_with_text_of(str(cause), found[1])
-    place = f"{found[1]}, line {line}" if line else str(found[1])
+    line = _line_with_text_of(str(cause), team_settings[1])
+    place = f"{team_settings[1]}, line {line}" if line else str(team_settings[1])
     located = StartupError(f"{place}: {type(cause).__name__}: {one_line(cause)}", error.fix)
     located.__cause__ = cause
     return located
@@ -128,8 +128,8 @@ def load_urls() -> None:
     except StartupError:
         raise
     except Exception as error:
-        found = overrides.find("urls")
-        raise _without_patterns(error) or explain(error, found and found[1]) from error
+        team_urls = overrides.find("urls")
+        raise _without_patterns(error) or explain(error, team_urls and team_urls[1]) from error
 
 
 def _without_patterns(error: Exception) -> StartupError | None:

@@ -95,8 +95,8 @@ def _bind(config: Config) -> list[socket]:
 
 
 def _fix(reason: object) -> str:
-    said = str(reason)
-    if os.strerror(errno.EACCES) in said and said.startswith("connection to ("):
+    message = str(reason)
+    if os.strerror(errno.EACCES) in message and message.startswith("connection to ("):
         return LOW_PORT
-    fixes = (fix for number, fix in FIXES.items() if os.strerror(number) in said)
+    fixes = (fix for number, fix in FIXES.items() if os.strerror(number) in message)
     return next(fixes, f"C{ANOTHER[1:]}").format(uid=os.geteuid())

@@ -165,7 +165,7 @@ def _migrate(alias: str, lock_timeout: int) -> None:
                     lock_waits.apply, migrate, connections[alias], lock_timeout
                 )
             # No limit, because a silent server and a working one look the same.
-            with waiting.told(f"still migrating database '{alias}'"):
+            with waiting.logged(f"still migrating database '{alias}'"):
                 migrate()
     if _has_its_tables(alias):
         phase.checks[alias] = OK
@@ -196,7 +196,7 @@ def _locked(alias: str, timeout: int) -> Iterator[None]:
 
 
 def _acquire(connection: BaseDatabaseWrapper, timeout: int) -> None:
-    started, said = time.monotonic(), float("-inf")
+    started, logged_at = time.monotonic(), float("-inf")
     while not _try(connection):
         held = _held(connection)
         _execute(connection, "ROLLBACK")
@@ -208,8 +208,8 @@ def _acquire(connection: BaseDatabaseWrapper, timeout: int) -> None:
                 "If that migration is still running, increase MIGRATE_LOCK_TIMEOUT. If it hangs, "
                 "see in pg_stat_activity what it is waiting for.",
             )
-        if time.monotonic() - said >= waiting.REPEAT:
-            said = time.monotonic()
+        if time.monotonic() - logged_at >= waiting.REPEAT:
+            logged_at = time.monotonic()
             say(
                 f"waiting for the migration lock of '{connection.alias}', {held}, "
                 f"{waited:.0f} of {timeout} s"
@@ -321,8 +321,8 @@ def missing() -> Iterator[tuple[str, str, list[str]]]:
         ]
         yield app_label, "has model changes without a migration", operations
     for app_label in sorted(loader.unmigrated_apps):
-        found = apps.get_app_config(app_label).get_models()
-        made = [model for model in found if model._meta.managed and not model._meta.proxy]
+        models = apps.get_app_config(app_label).get_models()
+        made = [model for model in models if model._meta.managed and not model._meta.proxy]
         if made:
             operations = [f"Create model {model.__name__}" for model in made]
             yield app_label, "has models but no migrations", operations

@@ -42,7 +42,7 @@ def serve(command: list[str], server: commands.Server) -> None:
     target.write(target.STARTING)
     with stopping.at_once(stopping.NOT_READY, terminated=0), explained():
         console.start()
-        _tell(server)
+        _prepare_server(server)
         kept_key.keep()
         configuration.load_server()
         gunicorn = _gunicorn(command)
@@ -88,7 +88,7 @@ def serve(command: list[str], server: commands.Server) -> None:
         sys.exit()
 
 
-def _tell(server: commands.Server) -> None:
+def _prepare_server(server: commands.Server) -> None:
     """Give gunicorn the image's configuration if it has none; warn about its command."""
     if _is_root_of_mounted_project():
         warn(
@@ -129,9 +129,9 @@ def _gunicorn(command: list[str]) -> WSGIApplication | None:
     """gunicorn with its configuration and flags loaded; None if the command is not gunicorn."""
     from gunicorn.app.wsgiapp import WSGIApplication
 
-    found = shutil.which(command[0])
-    if found is None or Path(found) != Path(sys.executable).with_name("gunicorn"):
+    program = shutil.which(command[0])
+    if program is None or Path(program) != Path(sys.executable).with_name("gunicorn"):
         return None
     # gunicorn reads them there, now and when it reloads its configuration (SIGHUP).
-    sys.argv = [found, *command[1:]]
+    sys.argv = [program, *command[1:]]
     return WSGIApplication("%(prog)s [OPTIONS] [APP_MODULE]")

@@ -184,7 +184,7 @@ def is_current() -> bool:
         return False
 
 
-def found() -> Iterator[tuple[str, Storage, str]]:
+def files_to_collect() -> Iterator[tuple[str, Storage, str]]:
     """Each file to collect: its name in STATIC_ROOT, and its storage and path now."""
     ignored = cast("StaticFilesConfig", apps.get_app_config("staticfiles")).ignore_patterns
     for finder in get_finders():
@@ -199,7 +199,7 @@ def sources() -> str:
     # once, whatever path publishes it.
     url = settings.STATIC_URL.removeprefix(get_script_prefix())
     digest.update(repr((url, settings.STORAGES["staticfiles"])).encode())
-    for name, storage, path in found():
+    for name, storage, path in files_to_collect():
         digest.update(f"\0{name}\0".encode())
         with storage.open(path) as file:
             digest.update(hashlib.blake2b(file.read()).digest())
@@ -222,7 +222,7 @@ def _output() -> str:
             digest.update(manifest.encode())
             names = json.loads(manifest)["paths"].values()
         else:
-            names = (name for name, _, _ in found())
+            names = (name for name, _, _ in files_to_collect())
         for name in sorted(set(names)):
             digest.update(f"\0{name}\0{storage.size(name)}".encode())
     return digest.hexdigest()

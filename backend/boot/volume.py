@@ -42,12 +42,12 @@ def locked(file: Path, what: str, timeout: int, longer: str) -> Iterator[None]:
     if file in _held:
         yield
         return
-    descriptor, said = _open(file), float("-inf")
+    descriptor, logged_at = _open(file), float("-inf")
 
     def waiting(waited: float) -> None:
-        nonlocal said
-        if waited - said >= REPEAT:
-            said = waited
+        nonlocal logged_at
+        if waited - logged_at >= REPEAT:
+            logged_at = waited
             say(f"waiting for another container that {what}, {waited:.0f} of {timeout} s")
 
     try:

@@ -26,7 +26,7 @@ REPEAT = 10  # seconds after which the log repeats what the start is waiting for
 
 
 @contextlib.contextmanager
-def told(
+def logged(
     what: str, limit: float = math.inf, give_up: Callable[[], object] = lambda: None
 ) -> Iterator[None]:
     """Log every REPEAT seconds what the body waits for.
@@ -73,7 +73,7 @@ def limited(connection: BaseDatabaseWrapper, seconds: int) -> Iterator[None]:
             _hang_up(connection)
 
     try:
-        with told(f"waiting for an answer from database '{connection.alias}'", seconds, give_up):
+        with logged(f"waiting for an answer from database '{connection.alias}'", seconds, give_up):
             yield
     except OperationalError as error:
         if not gave_up:

@@ -218,10 +218,10 @@ def check_streams_and_tiles_can_be_read(**kwargs: Any) -> list[CheckMessage]:
         return []
     from rest_framework.schemas.generators import EndpointEnumerator
 
-    found = {callback.cls for _, _, callback in EndpointEnumerator().get_api_endpoints()}
+    classes = {callback.cls for _, _, callback in EndpointEnumerator().get_api_endpoints()}
     # Found without importing those modules, because only projects that use them need them.
     views = [
-        view for view in found if hasattr(view, "stream_fields") or hasattr(view, "tile_fields")
+        view for view in classes if hasattr(view, "stream_fields") or hasattr(view, "tile_fields")
     ]
     if not views:
         return []

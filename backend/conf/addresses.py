@@ -57,10 +57,10 @@ def trusted_origin(item: str) -> str:
 
 
 def _origin(text: str, parse: Callable[[str], str], item: str = "") -> str:
-    found = ORIGIN.fullmatch(text.lower().rstrip("/"))
-    if not found or int(found["port"] or 0) > 65535:
+    match = ORIGIN.fullmatch(text.lower().rstrip("/"))
+    if not match or int(match["port"] or 0) > 65535:
         raise UnfitError(item or text, _instead(item or text, _origin_of, parse))
-    scheme, host, port = found["scheme"], found["host"], found["port"]
+    scheme, host, port = match["scheme"], match["host"], match["port"]
     # Browsers omit the default port.
     shown = f":{port}" if port and port != DEFAULT_PORTS.get(scheme) else ""
     return f"{scheme}://{host}{shown}"

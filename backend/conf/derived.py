@@ -74,13 +74,13 @@ class Derivations:
             rest: list[tuple[Any, Any]] = [(self._settings, name)]
             while rest:
                 holder, key = rest.pop()
-                found = holder[key]
-                if found is value:
+                item = holder[key]
+                if item is value:
                     yield name, holder, key
-                elif isinstance(found, (dict, list)) and id(found) not in seen:
-                    seen.add(id(found))
-                    keys = found if isinstance(found, dict) else range(len(found))
-                    rest += [(found, key) for key in keys]
+                elif isinstance(item, (dict, list)) and id(item) not in seen:
+                    seen.add(id(item))
+                    keys = item if isinstance(item, dict) else range(len(item))
+                    rest += [(item, key) for key in keys]
 
 
 def _distinct(value: Any) -> Any:

@@ -87,16 +87,16 @@ class _Parser:
         return len(self.text) if end < 0 else end
 
     def _key(self) -> tuple[str, bool]:
-        found = KEY.match(self.text, self.at)
-        if not found or not found["name"]:
+        match = KEY.match(self.text, self.at)
+        if not match or not match["name"]:
             raise SyntaxProblem(
                 self.line,
                 "this is not a line of the form NAME=value",
                 "Write NAME=value. A name consists of letters, digits, and _. Enclose a value of "
                 "several lines in quotes.",
             )
-        self.at = found.end()
-        return found["name"], found["sign"] in ("=", ":")
+        self.at = match.end()
+        return match["name"], match["sign"] in ("=", ":")
 
     def _value(self, name: str) -> str:
         while self.text[self.at : self.at + 1] and self.text[self.at] in BLANK:
@@ -115,15 +115,15 @@ class _Parser:
     def _quoted(self, name: str, quote: str) -> str:
         """The text between quotes. A backslash before a quote makes it part of the value."""
         inner = re.compile(rf"{quote}((?:[^{quote}\\]|\\.)*){quote}", re.DOTALL)
-        found = inner.match(self.text, self.at)
-        if not found:
+        match = inner.match(self.text, self.at)
+        if not match:
             raise SyntaxProblem(
                 self.line,
                 f"the value of {name} begins with {quote} but does not end with it",
                 f"End it with {quote}, or write a backslash before each {quote} inside it.",
             )
-        self.at = found.end()
-        return found[1].replace(f"\\{quote}", quote)
+        self.at = match.end()
+        return match[1].replace(f"\\{quote}", quote)
 
     def _expanded(self, value: str, name: str, line: int) -> str:
         """``value`` with its references replaced; an unset variable is empty, and recorded."""
@@ -145,8 +145,8 @@ class _Parser:
 
 
 def _without_escapes(value: str) -> str:
-    def character(found: re.Match[str]) -> str:
-        code = found[1]
+    def character(match: re.Match[str]) -> str:
+        code = match[1]
         if code in ESCAPED:
             return ESCAPED[code]
         if re.fullmatch("0[0-3][0-7]{2}", code):
@@ -159,13 +159,13 @@ def _without_escapes(value: str) -> str:
 def _substitute(value: str, look_up: Callable[[str], str | None], note: Callable[[], None]) -> str:
     """Raises ValueError for an invalid ``${``, or for one that requires an unset variable."""
     parts, at = [], 0
-    while found := REFERENCE.search(value, at):
-        parts.append(value[at : found.start()])
-        at = found.end()
-        if found["dollar"]:
+    while match := REFERENCE.search(value, at):
+        parts.append(value[at : match.start()])
+        at = match.end()
+        if match["dollar"]:
             parts.append("$")
-        elif found["name"]:
-            if (known := look_up(found["name"])) is None:
+        elif match["name"]:
+            if (known := look_up(match["name"])) is None:
                 note()
             parts.append(known or "")
         else:
@@ -177,18 +177,18 @@ def _substitute(value: str, look_up: Callable[[str], str | None], note: Callable
 
 def _closing_brace(value: str, at: int) -> int:
     depth = 1
-    for found in re.compile(r"\$\{|\}").finditer(value, at):
-        depth += 1 if found[0] == "${" else -1
+    for match in re.compile(r"\$\{|\}").finditer(value, at):
+        depth += 1 if match[0] == "${" else -1
         if depth == 0:
-            return found.start()
+            return match.start()
     raise ValueError("${ has no } after it")
 
 
 def _braced(inner: str, look_up: Callable[[str], str | None], note: Callable[[], None]) -> str:
-    found = BRACED.fullmatch(inner)
-    if not found:
+    match = BRACED.fullmatch(inner)
+    if not match:
         raise ValueError("${...} does not contain the name of a variable")
-    name, operator, other = found.groups()
+    name, operator, other = match.groups()
     known = look_up(name)
     if operator is None:
         if known is None:

@@ -111,7 +111,7 @@ class Environment:
     def misspelt(self) -> dict[str, str]:
         """Names that are set and unknown but close to a name in the table, with that name."""
         known = {*TABLE, *(f"{name}_FILE" for name in TABLE)}
-        found = {}
+        meant = {}
         for name in sorted(self.raw.keys() - known - NEIGHBOURS):
             if addresses.SERVICE_LINK.fullmatch(self.raw[name]):
                 continue  # of a Kubernetes Service called postgresql
@@ -119,8 +119,8 @@ class Environment:
                 continue
             close = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.87)
             if close and len(name) > 4:
-                found[name] = close[0]
-        return found
+                meant[name] = close[0]
+        return meant
 
 
 @functools.cache
@@ -192,8 +192,8 @@ def parse(variable: Variable, text: str) -> Any:
                 if variable.minimum <= number <= variable.maximum:
                     return number
         case "size":
-            if found := re.fullmatch(r"(\d{1,15}) ?(|[KMG]I?)B?", text.upper(), re.ASCII):
-                number = int(found[1]) * UNITS[found[2]]
+            if match := re.fullmatch(r"(\d{1,15}) ?(|[KMG]I?)B?", text.upper(), re.ASCII):
+                number = int(match[1]) * UNITS[match[2]]
                 if variable.minimum <= number <= variable.maximum:
                     return number
         case "choice":

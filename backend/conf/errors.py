@@ -60,13 +60,13 @@ def in_line(name: str) -> str:
 
 def findings_of(subject: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
     """What the check finds, and that it fails itself where it does."""
-    found = []
+    findings = []
     try:
         for finding in check():
-            found.append(finding)
+            findings.append(finding)
     except (Exception, SystemExit) as error:  # noqa: BLE001  a team's code raises anything
-        found.append(finding_of(subject, error))
-    return found
+        findings.append(finding_of(subject, error))
+    return findings
 
 
 def finding_of(subject: str, error: BaseException) -> Finding:

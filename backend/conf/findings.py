@@ -30,6 +30,6 @@ class Finding:
     details: tuple[str, ...] = ()
 
 
-def worst_of(found: Iterable[Finding]) -> str:
+def worst_of(findings: Iterable[Finding]) -> str:
     """The worst level among them."""
-    return max((finding.level for finding in found), key=LEVELS.index, default=OK)
+    return max((finding.level for finding in findings), key=LEVELS.index, default=OK)

@@ -38,20 +38,20 @@ def locate() -> tuple[str | None, str | None]:
 def library_in(site_packages: Path) -> Path:
     """The wheel's only library, whose name contains a hash. StartupError unless there is one."""
     patterns = ("pyogrio.libs/libgdal*", "pyogrio/.dylibs/libgdal*")
-    found = [path for pattern in patterns for path in site_packages.glob(pattern)]
-    if len(found) != 1:
+    libraries = [path for pattern in patterns for path in site_packages.glob(pattern)]
+    if len(libraries) != 1:
         raise StartupError(
-            f"Expected one GDAL library in {site_packages}, found {len(found)}.",
+            f"Expected one GDAL library in {site_packages}, found {len(libraries)}.",
             "Install pyogrio as requirements/geo.lock pins it, or set GDAL_LIBRARY_PATH and "
             "GEOS_LIBRARY_PATH.",
         )
-    return found[0]
+    return libraries[0]
 
 
 def spatialite() -> str | None:
     """Path of SQLite's spatial extension, or None if it is not installed."""
     roots = (Path("/usr/lib"), Path("/usr/local/lib"), Path("/opt/homebrew/lib"))
-    found = (
+    paths = (
         path for root in roots for path in (*root.glob(SPATIALITE), *root.glob(f"*/{SPATIALITE}"))
     )
-    return next((str(path) for path in found), None)
+    return next((str(path) for path in paths), None)

@@ -63,10 +63,10 @@ def is_in_memory(folder: str, mounts: Path = MOUNTS) -> bool:
     """Whether what is written to ``folder`` counts as memory of the container: on a tmpfs."""
     best, kind = "", ""
     for line in mounts.read_text().splitlines():
-        _, place, found = line.split()[:3]
+        _, place, filesystem = line.split()[:3]
         inside = f"{folder}/".startswith(place if place == "/" else f"{place}/")
         if inside and len(place) >= len(best):
-            best, kind = place, found
+            best, kind = place, filesystem
     return kind in ("tmpfs", "ramfs")
 
 

@@ -64,10 +64,10 @@ def load(module: str, root: Path = ROOT) -> ModuleType | None:
     Raises StartupError, with file, line and a hint, for anything that goes
     wrong while it is imported.
     """
-    found = find(module, root)
-    if found is None:
+    location = find(module, root)
+    if location is None:
         return None
-    name, file = found
+    name, file = location
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
     try:
@@ -84,8 +84,8 @@ def load(module: str, root: Path = ROOT) -> ModuleType | None:
 
 def forget(module: str) -> None:
     """Let the next ``load`` read a local_settings module from its file again."""
-    if found := find(module):
-        sys.modules.pop(found[0], None)
+    if location := find(module):
+        sys.modules.pop(location[0], None)
         importlib.invalidate_caches()
 
 
@@ -94,10 +94,10 @@ def place_of(name: str, module: str) -> str:
 
     If there is no such module, it is the image's own file.
     """
-    found = find(module)
-    if found is None:
+    location = find(module)
+    if location is None:
         return str(ROOT / f"{module}.py")
-    file = found[1]
+    file = location[1]
     lines = [each.line for each in source.bindings(file).get(name, []) if not each.module]
     return f"{file}, line {lines[-1]}" if lines else str(file)
 

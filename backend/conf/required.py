@@ -75,13 +75,13 @@ def databases(env: Environment, *, sqlite: Path, spatialite: bool) -> dict[str, 
     ``sqlite`` is SQLite's file. If the variables are invalid, the engine is INCOMPLETE, and
     ``complete`` stops the start unless a team's settings have replaced it.
     """
-    found = {}
+    configured = {}
     for alias, make in _makers(env, sqlite, spatialite).items():
         try:
-            found[alias] = make()
+            configured[alias] = make()
         except StartupError:
-            found[alias] = {"ENGINE": INCOMPLETE} | dict.fromkeys(CONNECTION, "")
-    return found
+            configured[alias] = {"ENGINE": INCOMPLETE} | dict.fromkeys(CONNECTION, "")
+    return configured
 
 
 def read_databases(env: Environment) -> dict[str, dict[str, Any]]:

@@ -80,17 +80,19 @@ def _parameters(path: str) -> dict[str, str]:
             .get_paginator("get_parameters_by_path")
             .paginate(Path=path, WithDecryption=True)
         )
-        found = [parameter for page in pages for parameter in page["Parameters"]]
+        parameters = [parameter for page in pages for parameter in page["Parameters"]]
     except (BotoCoreError, ClientError) as error:
         raise StartupError(
             f"The secret store {SSM}{path} cannot be read: {one_line(error)}",
             "Check AWS_REGION, and that the container's role may call ssm:GetParametersByPath "
             "and kms:Decrypt on it.",
         ) from error
-    if not found:
+    if not parameters:
         raise StartupError(
             f"The secret store {SSM}{path} contains no parameters.",
             "Correct the path in SECRET_STORE, or unset it.",
         )
-    values = [(item["Name"].rpartition("/")[2], value_files.value(item["Value"])) for item in found]
+    values = [
+        (item["Name"].rpartition("/")[2], value_files.value(item["Value"])) for item in parameters
+    ]
     return _by_variable(f"{SSM}{path}", values)

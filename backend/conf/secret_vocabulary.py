@@ -128,8 +128,8 @@ def secret_members(value: dict[Any, Any]) -> set[Any]:
 
 def mask(text: str, by: str) -> str:
     """``text`` with ``by`` in place of what a name, a URL, or its own form marks as secret."""
-    if (found := ASSIGNMENT.match(text)) and found[1] not in ALONE and is_secret(found[1]):
-        return f"{found[1]}={by}"
+    if (match := ASSIGNMENT.match(text)) and match[1] not in ALONE and is_secret(match[1]):
+        return f"{match[1]}={by}"
     text = mask_forms(text, by)
     return _without(text, _places(text, VALUE), by)
 
@@ -170,9 +170,9 @@ def _logins(text: str) -> Iterator[tuple[int, int]]:
         end = max(text.rfind("@", *word.span()), word.start())
         # Without a password, the user is the secret, like the key in Sentry's DSN. If the text
         # before the @ is not a plain username, the start of the password is unknown.
-        if found := LOGIN.search(text, word.start(), end):
-            start = found.end() if found["colon"] else found.start("user")
-            if found["colon"] or start < end:
+        if match := LOGIN.search(text, word.start(), end):
+            start = match.end() if match["colon"] else match.start("user")
+            if match["colon"] or start < end:
                 yield start, end
 
 
@@ -183,17 +183,17 @@ def _places(text: str, value: re.Pattern[str]) -> Iterator[tuple[int, int]]:
     for name in NAME.finditer(text):
         if name.start() < last or not _is_secret_within(name, is_key):
             continue
-        if found := value.match(text, name.end()):
-            last = found.end()
+        if match := value.match(text, name.end()):
+            last = match.end()
             yield name.end(), last
 
 
-def _is_secret_within(found: re.Match[str], is_key: bool) -> bool:
-    name = found["name"]
-    if is_key and found["quote"] and name in JWK_MEMBERS:
+def _is_secret_within(match: re.Match[str], is_key: bool) -> bool:
+    name = match["name"]
+    if is_key and match["quote"] and name in JWK_MEMBERS:
         return True
     if name.lower() in ALONE:  # in a query; elsewhere, as in ErrorDetail(code='invalid'), a word
-        return found.string[found.start() - 1 : found.start()] in ("?", "&")
-    if found["sign"] == ":" and not found["quote"] and name.lower() in PROSE:
+        return match.string[match.start() - 1 : match.start()] in ("?", "&")
+    if match["sign"] == ":" and not match["quote"] and name.lower() in PROSE:
         return False
     return is_secret(name)

@@ -26,8 +26,8 @@ class Binding:
         if self.certain or self.extends or self.module or not self.expressions:
             return False
         try:
-            said: object = ast.literal_eval(self.expressions[0])
-            return said != value
+            literal: object = ast.literal_eval(self.expressions[0])
+            return literal != value
         except ValueError:
             return False
 
@@ -35,11 +35,11 @@ class Binding:
 @cache
 def bindings(file: Path) -> dict[str, list[Binding]]:
     """Name to its bindings at the file's top level, in order; star imports are under ``*``."""
-    found: dict[str, list[Binding]] = {}
+    bindings_by_name: dict[str, list[Binding]] = {}
     for statement, tests, certain in _statements(ast.parse(file.read_bytes()).body):
         for name, binding in _bound(statement, tests, certain):
-            found.setdefault(name, []).append(binding)
-    return found
+            bindings_by_name.setdefault(name, []).append(binding)
+    return bindings_by_name
 
 
 def of(file: Path, name: str) -> list[Binding]:
@@ -54,7 +54,7 @@ def names_in(expression: ast.expr) -> set[str]:
 
 def read_by_key(expression: ast.expr, *holders: str) -> set[str]:
     """Every X of ``holder["X"]``, ``holder.get("X")`` and ``holder("X")``."""
-    found = set()
+    keys = set()
     for node in ast.walk(expression):
         match node:
             case ast.Subscript(value=holder, slice=ast.Constant(value=str(key))):
@@ -69,8 +69,8 @@ def read_by_key(expression: ast.expr, *holders: str) -> set[str]:
             case _:
                 continue
         if ast.unparse(holder) in holders:
-            found.add(key)
-    return found
+            keys.add(key)
+    return keys
 
 
 def _statements(

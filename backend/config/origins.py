@@ -112,13 +112,13 @@ class Tracer:
         if self.team is None or not hasattr(self.team, name):
             return _unique(self._ours(name))
         given = getattr(self.team, name)
-        found = list(self._in_module(self.team, name, given, set()))
-        if not found:
+        origins = list(self._in_module(self.team, name, given, set()))
+        if not origins:
             # Set by globals() or exec, so there is no statement to name.
-            found = [Origin("override", file=self.team.__file__)]
+            origins = [Origin("override", file=self.team.__file__)]
         if given is not value and given != value:
-            found = [*self._completed(name), *found]
-        return _unique(found)
+            origins = [*self._completed(name), *origins]
+        return _unique(origins)
 
     def _in_module(
         self, module: ModuleType, name: str, value: Any, seen: set[str]
@@ -127,23 +127,23 @@ class Tracer:
         if module.__name__ in seen or file.suffix != ".py":
             return
         seen = {*seen, module.__name__}
-        found: list[Origin] = []
+        origins: list[Origin] = []
         extended = False
         for binding in reversed(source.of(file, name)):
             if binding.module:
                 imported = self._imported(module, binding, name, seen)
                 if imported is None:
                     continue
-                found += imported or [Origin("override", file=str(file), line=binding.line)]
+                origins += imported or [Origin("override", file=str(file), line=binding.line)]
             elif not extended and binding.contradicts(value):
                 continue
             else:
                 extended = extended or binding.extends
-                found.append(Origin("override", file=str(file), line=binding.line))
-                found += self._read_by_the_team(binding)
+                origins.append(Origin("override", file=str(file), line=binding.line))
+                origins += self._read_by_the_team(binding)
             if binding.certain and not binding.extends:
                 break
-        yield from found
+        yield from origins
 
     def _imported(
         self, module: ModuleType, binding: source.Binding, name: str, seen: set[str]
@@ -166,15 +166,15 @@ class Tracer:
         """The variables that a statement of the team reads directly."""
         for expression in binding.expressions:
             for name in sorted(source.read_by_key(expression, *READERS)):
-                if found := of_variable(self.env, name):
-                    yield found
+                if origin := of_variable(self.env, name):
+                    yield origin
 
     def _ours(self, name: str) -> Iterator[Origin]:
-        file, found = self._given(name)
+        file, bindings = self._given(name)
         if name == "SECRET_KEY" and self.env.source("DJANGO_SECRET_KEY") is None:
             yield Origin("generated", file=str(getattr(settings, "SECRET_KEY_FILE", "")))
             return
-        if not found:
+        if not bindings:
             yield from self._completed(name)
             return
         variables = self._variables(name, set())
@@ -182,13 +182,13 @@ class Tracer:
         yield from filter(None, read)
         unset = variables[0] if len(variables) == 1 and not any(read) else None
         if not any(read):
-            yield Origin("default", unset, str(file), found[-1].line)
+            yield Origin("default", unset, str(file), bindings[-1].line)
 
     def _given(self, name: str) -> tuple[Path | None, list[source.Binding]]:
         """Our file that sets ``name``, and the statements that set it."""
         for file in self.ours:
-            if found := [each for each in source.of(file, name) if not each.module]:
-                return file, found
+            if bindings := [each for each in source.of(file, name) if not each.module]:
+                return file, bindings
         return None, []
 
     def _variables(self, name: str, seen: set[str]) -> list[str]:
@@ -196,23 +196,23 @@ class Tracer:
         if name in seen:
             return []
         seen.add(name)
-        found = list(COMPLETED_FROM.get(name, ()))
+        variables = list(COMPLETED_FROM.get(name, ()))
         if name in FROM_WHOLE_ENVIRONMENT:
             urls = self.env.database_urls().values() if name == "DATABASES" else ()
             whole = [*FROM_WHOLE_ENVIRONMENT[name], *urls]
             if any(map(self.env.source, whole)):
-                return [*whole, *found]
+                return [*whole, *variables]
         for binding in self._given(name)[1]:
             for expression in binding.expressions:
-                found += sorted(source.read_by_key(expression, "_env"))
+                variables += sorted(source.read_by_key(expression, "_env"))
                 for other in sorted(source.names_in(expression)):
-                    found += self._variables(other, seen)
-        return list(dict.fromkeys(found))
+                    variables += self._variables(other, seen)
+        return list(dict.fromkeys(variables))
 
     def _completed(self, name: str) -> Iterator[Origin]:
         for variable in COMPLETED_FROM.get(name, ()):
-            if found := of_variable(self.env, variable):
-                yield found
+            if origin := of_variable(self.env, variable):
+                yield origin
         yield Origin("completed", file=str(overrides.ROOT / "backend/conf/required.py"))
 
 
@@ -220,22 +220,22 @@ class DjangoTracer(Tracer):
     """For Django's settings, including those that are derived from others."""
 
     def __init__(self, env: Environment) -> None:
-        found = overrides.find("settings")
+        location = overrides.find("settings")
         ours = [overrides.ROOT / "backend" / name for name in ("hacko_settings.py", "settings.py")]
-        super().__init__(env, ours, sys.modules.get(found[0]) if found else None)
+        super().__init__(env, ours, sys.modules.get(location[0]) if location else None)
         self.sources = sys.modules[OURS]._derived.sources
 
     def origins(self, name: str, value: Any) -> tuple[Origin, ...]:
         if name not in self.sources:
             return super().origins(name, value)
         # A team's file has the value from before the image computed it again.
-        found = list(super().origins(name, getattr(self.team, name, value)))
+        origins = list(super().origins(name, getattr(self.team, name, value)))
         for other in self.sources[name]:
             if hasattr(settings, other):
-                found.append(Origin("derived", other))
-                found += self.origins(other, getattr(settings, other))
-        return _unique(found)
+                origins.append(Origin("derived", other))
+                origins += self.origins(other, getattr(settings, other))
+        return _unique(origins)
 
 
-def _unique(found: Iterator[Origin] | list[Origin]) -> tuple[Origin, ...]:
-    return tuple(dict.fromkeys(found))
+def _unique(origins: Iterator[Origin] | list[Origin]) -> tuple[Origin, ...]:
+    return tuple(dict.fromkeys(origins))

@@ -20,8 +20,8 @@ def main() -> None:
     settings.DEBUG  # noqa: B018  loads the settings
     sections = report.entries(current(), Masker(), command=[])
     values = {
-        section: {name: entry.value for name, entry in found.items()}
-        for section, found in sections.items()
+        section: {name: entry.value for name, entry in section_entries.items()}
+        for section, section_entries in sections.items()
     }
     print(json.dumps(values))
 

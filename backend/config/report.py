@@ -52,9 +52,9 @@ def collect(env: Environment) -> Report:
             name: Entry(
                 entry.value, entry.origins, _differs(entry, plain[section].get(name, "absent"))
             )
-            for name, entry in found.items()
+            for name, entry in section_entries.items()
         }
-        for section, found in report.items()
+        for section, section_entries in report.items()
     }
 
 
@@ -83,7 +83,7 @@ def _django_settings() -> dict[str, Any]:
 
 def _variables(env: Environment, masker: Masker) -> dict[str, Entry]:
     urls = {name: database_url(name) for name in env.database_urls().values()}
-    found = {}
+    section_entries = {}
     for name, variable in {**TABLE, **urls}.items():
         origin = of_variable(env, name)
         if variable.kind == "database URL":
@@ -92,8 +92,8 @@ def _variables(env: Environment, masker: Masker) -> dict[str, Entry]:
             value = MASK if origin else None
         else:
             value = masker.plain(env[name], name)
-        found[name] = Entry(masker.plain(value), (origin or Origin("unset"),))
-    return found
+        section_entries[name] = Entry(masker.plain(value), (origin or Origin("unset"),))
+    return section_entries
 
 
 def _address(database: dict[str, Any]) -> str:
@@ -132,8 +132,10 @@ def _of_a_plain_image() -> dict[str, dict[str, Any]]:
 def as_text(report: Report, changed: bool) -> str:
     """For people. ``changed`` shows only entries that differ from those of a plain image."""
     lines = [f"# image {__version__}"]
-    for section, found in report.items():
-        shown = {name: entry for name, entry in found.items() if entry.changed or not changed}
+    for section, section_entries in report.items():
+        shown = {
+            name: entry for name, entry in section_entries.items() if entry.changed or not changed
+        }
         lines += ["", f"# --- {SECTIONS[section]}"]
         for name, entry in shown.items():
             value = pprint.pformat(entry.value, width=96, sort_dicts=False)
@@ -152,9 +154,9 @@ def as_json(report: Report, changed: bool) -> str:
                 "origins": [origin.document() for origin in entry.origins],
                 "changed": entry.changed,
             }
-            for name, entry in found.items()
+            for name, entry in section_entries.items()
             if entry.changed or not changed
         }
-        for section, found in report.items()
+        for section, section_entries in report.items()
     }
     return json.dumps({"image": __version__, **document}, indent=2)

@@ -38,8 +38,8 @@ def settings(
     from_environment = _flags(shlex.split(env.raw.get("GUNICORN_CMD_ARGS", "")))
     file = _file(flags.get("config", CONFIGURATION))
     values = runpy.run_path(str(file))
-    found = overrides.find("gunicorn_conf")
-    team = overrides.load("gunicorn_conf") if found and file.name == CONFIGURATION else None
+    location = overrides.find("gunicorn_conf")
+    team = overrides.load("gunicorn_conf") if location and file.name == CONFIGURATION else None
     tracer = Tracer(env, [file], team)
     config, result = Config(), {}
     for name in config.settings:
@@ -91,8 +91,8 @@ def _flags(words: list[str]) -> dict[str, Any]:
 def _file(config: str) -> Path:
     """The file that ``--config`` names in one of its three forms."""
     if config.startswith("python:"):
-        found = importlib.util.find_spec(config.removeprefix("python:"))
-        return Path(str(found and found.origin))
+        spec = importlib.util.find_spec(config.removeprefix("python:"))
+        return Path(str(spec and spec.origin))
     return overrides.ROOT / config.removeprefix("file:")
 
 

@@ -115,8 +115,8 @@ class StoredTextMixin:
     """Reads fields that the model calls text as text, whatever the type of the column."""
 
     def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        found = super().filter_queryset(queryset)  # type: ignore[misc]  # it is a view's
-        as_texts: QuerySet[Any] = as_text(found)
+        filtered = super().filter_queryset(queryset)  # type: ignore[misc]  # it is a view's
+        as_texts: QuerySet[Any] = as_text(filtered)
         return as_texts
 
 

@@ -47,7 +47,7 @@ SELECT current_setting('server_version') AS version,
        (SELECT extversion FROM pg_extension WHERE extname = 'postgis') AS postgis,
        (SELECT default_version FROM pg_available_extensions
         WHERE name = 'postgis') AS postgis_available,
-       to_regtype('geometry') IS NOT NULL AS geometry_found
+       to_regtype('geometry') IS NOT NULL AS has_geometry_type
 """
 
 
@@ -67,7 +67,7 @@ class Facts:
     schemas: list[str]
     postgis: str | None
     postgis_available: str | None
-    geometry_found: bool
+    has_geometry_type: bool
     asked: float = 0
     answered: float = 0
 
@@ -183,7 +183,7 @@ def _geometry(alias: str, facts: Facts) -> Iterator[Finding]:
         if alias_of(model) == alias
         and any(hasattr(column, "geom_type") for column in model._meta.local_fields)
     ]
-    if not users or facts.geometry_found:
+    if not users or facts.has_geometry_type:
         return
     if facts.postgis:
         yield Finding(

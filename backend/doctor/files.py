@@ -56,9 +56,9 @@ def _missing() -> list[str]:
     if not isinstance(staticfiles_storage, ManifestFilesMixin):
         return []
     hashed = staticfiles_storage.hashed_files
-    found = {name for name, _, _ in static.found()}
+    names = {name for name, _, _ in static.files_to_collect()}
     lost = [name for name in hashed.values() if not staticfiles_storage.exists(name)]
-    return sorted([*(found - hashed.keys()), *lost])
+    return sorted([*(names - hashed.keys()), *lost])
 
 
 def permissions(kept: str | None) -> Iterator[Finding]:
@@ -102,8 +102,8 @@ def _writable(name: str, needed_by: str | None, uid: int) -> Finding:
     if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
         return Finding(OK, "files", f"{name} ({folder}) can be written by UID {uid}")
     if not needed_by:
-        said = f"{name} ({folder}) cannot be written by UID {uid}, and nothing here needs that"
-        return Finding(OK, "files", said)
+        message = f"{name} ({folder}) cannot be written by UID {uid}, and nothing here needs that"
+        return Finding(OK, "files", message)
     if not existing.is_dir():
         message = f"{name} is {folder}, and {existing} is a file."
         return Finding(PROBLEM, "files", message, f"Correct {name}.")

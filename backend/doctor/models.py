@@ -35,10 +35,12 @@ SAMPLE, PATIENCE = 10_000, 1  # how many of their rows are checked, and for how 
 
 def unreadable(alias: str, connection: BaseDatabaseWrapper) -> Iterator[Finding]:
     """Errors in the models of a PostgreSQL database."""
-    found = [model for model in apps.get_models(include_auto_created=True) if _is_of(model, alias)]
+    database_models = [
+        model for model in apps.get_models(include_auto_created=True) if _is_of(model, alias)
+    ]
     asked = [
         (number, _quoted(connection, model), field.column)
-        for number, model in enumerate(found)
+        for number, model in enumerate(database_models)
         for field in model._meta.local_concrete_fields
         if field.column
     ]
@@ -50,7 +52,7 @@ def unreadable(alias: str, connection: BaseDatabaseWrapper) -> Iterator[Finding]
         cursor.execute(COLUMNS, [list(each) for each in zip(*asked, strict=True)])
         rows = cursor.fetchall()
     kinds = {number: kind for number, kind, *_ in rows}
-    for number, model in enumerate(found):
+    for number, model in enumerate(database_models):
         columns = {name: may_read for of, _, name, may_read in rows if of == number}
         kind = kinds.get(number)
         wrong = list(_columns(connection, model, kind, columns, role))
@@ -58,7 +60,7 @@ def unreadable(alias: str, connection: BaseDatabaseWrapper) -> Iterator[Finding]
             wrong = [*_key(connection, model, kind), *_systems(connection, model)]
         for level, message, fix in wrong:
             yield Finding(level, f"database {alias}", f"{model._meta.label}: {message}", fix)
-    yield from _times(alias, connection, found)
+    yield from _times(alias, connection, database_models)
 
 
 def _is_of(model: type[models.Model], alias: str) -> bool:
@@ -153,14 +155,14 @@ def _systems(
 
 
 def _times(
-    alias: str, connection: BaseDatabaseWrapper, found: list[type[models.Model]]
+    alias: str, connection: BaseDatabaseWrapper, database_models: list[type[models.Model]]
 ) -> Iterator[Finding]:
     """Timestamps without time zone, which Django's filters compare in the connection's zone."""
     if not settings.USE_TZ or connection.timezone_name == settings.TIME_ZONE:
         return
     names = [
         f"{model._meta.label}.{field.name}"
-        for model in found
+        for model in database_models
         for field in model._meta.local_concrete_fields
         if isinstance(field, models.DateTimeField)
         and (stored := stored_types(model, alias).get(field.column or ""))

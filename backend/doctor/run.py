@@ -46,7 +46,7 @@ SHOWN = ("level", "subject", "message", "fix")  # attributes of a finding in the
 
 def run(env: Environment) -> list[Finding]:
     """All findings, masked, in the order of the checks."""
-    found = [
+    findings = [
         *findings_of("environment", lambda: _environment(env)),
         *findings_of("system checks", _system_checks),
         *findings_of("databases", lambda: _databases_and_limits(env)),
@@ -55,7 +55,7 @@ def run(env: Environment) -> list[Finding]:
     ]
     masker = for_process(env, {name: getattr(settings, name) for name in dir(settings)})
     return [
-        replace(one, message=masker.text(one.message), fix=masker.text(one.fix)) for one in found
+        replace(one, message=masker.text(one.message), fix=masker.text(one.fix)) for one in findings
     ]
 
 
@@ -126,14 +126,14 @@ def become_the_server() -> None:
             os.environ["HOME"] = HOME
 
 
-def as_text(found: list[Finding]) -> str:
+def as_text(findings: list[Finding]) -> str:
     """One line per finding with its fix below. The worst are last, just above the prompt."""
     lines = []
-    for finding in sorted(found, key=lambda one: LEVELS.index(one.level)):
+    for finding in sorted(findings, key=lambda one: LEVELS.index(one.level)):
         lines.append(f"{finding.level:<8} {finding.subject}: {finding.message}")
         if finding.fix:
             lines.append(f"{'':<8} FIX: {finding.fix}")
-    counts = {level: sum(one.level == level for one in found) for level in LEVELS}
+    counts = {level: sum(one.level == level for one in findings) for level in LEVELS}
     verdict = "not ready for production" if counts[PROBLEM] else "ready for production"
     lines.append(
         f"{verdict}; problems: {counts[PROBLEM]}, warnings: {counts[WARNING]}, ok: {counts[OK]}"
@@ -141,6 +141,6 @@ def as_text(found: list[Finding]) -> str:
     return "\n".join(lines)
 
 
-def as_json(found: list[Finding]) -> str:
-    findings = [{name: getattr(one, name) for name in SHOWN} for one in found]
-    return json.dumps({"ready": worst_of(found) != PROBLEM, "findings": findings}, indent=2)
+def as_json(findings: list[Finding]) -> str:
+    entries = [{name: getattr(one, name) for name in SHOWN} for one in findings]
+    return json.dumps({"ready": worst_of(findings) != PROBLEM, "findings": entries}, indent=2)

@@ -33,8 +33,8 @@ def connection_budget(examinations: list[Examination], load: Load) -> Iterator[F
     """Compare the connections of this API with the slots of each server, as at the start."""
     servers: dict[str, tuple[Facts, list[str]]] = {}
     for examination in examinations:
-        if found := examination.facts:
-            _, aliases = servers.setdefault(found.server, (found, []))
+        if examined := examination.facts:
+            _, aliases = servers.setdefault(examined.server, (examined, []))
             aliases.append(examination.alias)
     for facts, aliases in servers.values():
         need, slots = load.per_database * len(aliases), facts.max_connections - facts.reserved

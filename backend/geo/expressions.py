@@ -227,13 +227,13 @@ def _as_declared(column: Column) -> str:
     wrong = known is not None and stored not in {prefix + name for name in known}
     if not wrong and not (isinstance(source, TEXT) and column.stored.is_object):
         return column.label
-    said = type(source).__name__
+    declared = type(source).__name__
     if annotation is not None:
-        reason = f"the annotation says {said}, but PostgreSQL returns {stored}"
+        reason = f"the annotation says {declared}, but PostgreSQL returns {stored}"
         raise refuse(column.field, reason, "Give it an output_field of that type, or a Cast()")
     raise refuse(
         column.field,
-        f"the model says {said}, but the column has the type {stored}",
+        f"the model says {declared}, but the column has the type {stored}",
         "Declare the type of the column in the model",
     )
 

@@ -220,10 +220,10 @@ class _Given:
         return self._any("&&", boxes) & exact
 
     def _any(self, function: str, shapes: list[GEOSGeometry]) -> Q:
-        found = Q(pk__in=())
+        condition = Q(pk__in=())
         for shape in filter(None, (clipped(shape, self.stored.srid) for shape in shapes)):
-            found |= self._holds(function, shape)
-        return found
+            condition |= self._holds(function, shape)
+        return condition
 
     def _holds(self, function: str, shape: GEOSGeometry) -> Q:
         value = _stored(shape, self.stored)

@@ -48,10 +48,10 @@ def column_of(field: GeometryField) -> models.GeometryField[Any, Any] | None:
     if model is None or field.source is None:
         return None
     try:
-        found = model._meta.get_field(field.source)
+        column = model._meta.get_field(field.source)
     except FieldDoesNotExist:
         return None
-    return found if isinstance(found, models.GeometryField) else None
+    return column if isinstance(column, models.GeometryField) else None
 
 
 def fitted(

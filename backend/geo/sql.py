@@ -102,20 +102,20 @@ def feature_query(
     Raises NotInDatabase for what SQL cannot give.
     """
     using = queryset.db
-    found = feature_columns(serializer, queryset, geometry, only, using)
-    sql, params = _inner_select(queryset, {each.label: each.path for each in found.columns})
+    feature = feature_columns(serializer, queryset, geometry, only, using)
+    sql, params = _inner_select(queryset, {each.label: each.path for each in feature.columns})
     # PostgreSQL can return another type than the one that an annotation declares.
-    if any(column.annotation is not None for column in found.columns):
+    if any(column.annotation is not None for column in feature.columns):
         types = result_types(using, sql, params)
-        found = FeatureColumns(
-            found.id and _as_given(found.id, types),
-            found.geometry and _as_given(found.geometry, types),
-            tuple(_as_given(column, types) for column in found.properties),
+        feature = FeatureColumns(
+            feature.id and _as_given(feature.id, types),
+            feature.geometry and _as_given(feature.geometry, types),
+            tuple(_as_given(column, types) for column in feature.properties),
         )
     return FeatureQuery(
-        found.id,
-        found.geometry,
-        found.properties,
+        feature.id,
+        feature.geometry,
+        feature.properties,
         using=using,
         sql=sql,
         params=tuple(params),
@@ -232,8 +232,8 @@ def _checked(serializer: serializers.BaseSerializer[Any]) -> serializers.Seriali
             f"{type(checked).__name__}.Meta.{name} cannot be read by SQL.",
             "Give the view a serializer without it for this format, in get_serializer_class().",
         )
-    found: serializers.Serializer[Any] = checked
-    return found
+    narrowed: serializers.Serializer[Any] = checked
+    return narrowed
 
 
 def _geometry_name(
@@ -355,12 +355,12 @@ def _model_field(
     field: serializers.Field[Any, Any, Any, Any], model: type[models.Model], name: str
 ) -> models.Field[Any, Any]:
     try:
-        found: Any = model._meta.pk if name == "pk" else model._meta.get_field(name)
+        model_field: Any = model._meta.pk if name == "pk" else model._meta.get_field(name)
     except FieldDoesNotExist:
         raise refuse(field, f"{model.__name__}.{name} is not a field of the model") from None
-    if not getattr(found, "concrete", False) or found.many_to_many:
+    if not getattr(model_field, "concrete", False) or model_field.many_to_many:
         raise refuse(field, f"{model.__name__}.{name} is not a column")
-    column: models.Field[Any, Any] = found
+    column: models.Field[Any, Any] = model_field
     return column
 
 

@@ -36,10 +36,10 @@ def readable(
     geometry: str | None = None,
 ) -> FeatureColumns:
     """The columns of a feature, without querying any database. Raises NotInDatabase."""
-    found = feature_columns(serializer, queryset, geometry, only)
-    for column in found.columns:
+    feature = feature_columns(serializer, queryset, geometry, only)
+    for column in feature.columns:
         expressions.value(column)
-    return found
+    return feature
 
 
 def no_streams(view: type[StreamingMixin]) -> NotInDatabase | None:
@@ -106,12 +106,12 @@ def warnings(view: type[GenericAPIView[Any]]) -> list[CheckMessage]:
             reasons.setdefault(str(error), (error, []))[1].append(what)
     return [
         Warning(
-            f"It has no {' and no '.join(whats)}: {error.reason}",
+            f"It has no {' and no '.join(missing)}: {error.reason}",
             hint=error.remedy,
             obj=view,
             id="backend.W004",
         )
-        for error, whats in reasons.values()
+        for error, missing in reasons.values()
     ]
 
 

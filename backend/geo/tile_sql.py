@@ -208,8 +208,8 @@ class Layer:
             with contextlib.suppress(FieldDoesNotExist):
                 return cast("BaseSpatialField[Any, Any]", rows.get_meta().get_field(path))
         # The path can add joins.
-        found = F(path).resolve_expression(rows.clone()).output_field
-        return cast("BaseSpatialField[Any, Any]", found)
+        output_field = F(path).resolve_expression(rows.clone()).output_field
+        return cast("BaseSpatialField[Any, Any]", output_field)
 
     def _query(self, box: Overlaps | None = None, sample: OneOf | None = None) -> FeatureQuery:
         """The features of the list, or those in the box and of the sample."""
@@ -292,14 +292,14 @@ class Layer:
         }
         selects = [NEAREST.format(corner=name, column=column, table=table) for name in sides]
         params = [each for side in sides.values() for each in (*box, label, *side, label)]
-        found = self._run(f"SELECT {', '.join(selects)}", tuple(params))
-        if found[0] is None:
+        nearest = self._run(f"SELECT {', '.join(selects)}", tuple(params))
+        if nearest[0] is None:
             return None
         least = [
-            max(old, new - abs(new) * SINGLE) for old, new in zip(box, found[:2], strict=False)
+            max(old, new - abs(new) * SINGLE) for old, new in zip(box, nearest[:2], strict=False)
         ]
         most = [
-            min(old, new + abs(new) * SINGLE) for old, new in zip(box[2:], found[2:], strict=True)
+            min(old, new + abs(new) * SINGLE) for old, new in zip(box[2:], nearest[2:], strict=True)
         ]
         return (*least, *most)
 

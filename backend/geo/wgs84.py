@@ -88,14 +88,14 @@ def _show(field: GeometryField, *, as_box: bool) -> None:
 def _column(field: GeometryField) -> Any:
     """The column of the value, also of a related object. None for an annotation."""
     model: Any = _model(field)
-    found: Any = None
+    column: Any = None
     for step in field.source_attrs if model else ():
         try:
-            found = model._meta.get_field(step)
+            column = model._meta.get_field(step)
         except FieldDoesNotExist:
             return None
-        model = found.related_model or model
-    return found
+        model = column.related_model or model
+    return column
 
 
 def _model(field: GeometryField) -> type[models.Model] | None:

@@ -162,10 +162,10 @@ class Probe:
     def _is_read_only(self) -> bool:
         """Whether statements cannot write: a standby since a failover, or another user's file."""
         if self.connection.vendor == "sqlite":
-            found = bool(unwritable_files(self.alias))
+            refuses_writes = bool(unwritable_files(self.alias))
         else:
-            found = bool(is_read_only(self.connection.connection))
-        if not found:
+            refuses_writes = bool(is_read_only(self.connection.connection))
+        if not refuses_writes:
             return False
         # By now, the name can lead to another server, or this user can own the file. The next check
         # uses a new connection.

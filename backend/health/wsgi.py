@@ -87,10 +87,10 @@ class HealthApplication:
 
 def _phase(states: list[DatabaseState]) -> phase.Phase:
     """The phase that follows from the required databases, or draining."""
-    found = {state.state for state in states if state.required}
-    if found - {OK, PENDING, MISSING, READ_ONLY}:
+    required_states = {state.state for state in states if state.required}
+    if required_states - {OK, PENDING, MISSING, READ_ONLY}:
         return phase.enter(phase.WAITING)
-    return phase.enter(phase.PENDING if found & {PENDING, MISSING} else phase.READY)
+    return phase.enter(phase.PENDING if required_states & {PENDING, MISSING} else phase.READY)
 
 
 def _word(now: phase.Phase, states: list[DatabaseState]) -> str:

@@ -72,12 +72,12 @@ def failing_call(error: BaseException) -> list[FrameType]:
     It is the last call that the team's code made into a package; in a view that is none of the
     team's code, the request itself. Empty where the team's own code raised the error.
     """
-    found: list[FrameType] = []
+    call_frames: list[FrameType] = []
     for frame in frames(error):
         if is_of_the_team(frame.f_code.co_filename):
             break
-        found.append(frame)
-    return found
+        call_frames.append(frame)
+    return call_frames
 
 
 def reading(call: list[FrameType]) -> list[FrameType]:
@@ -185,11 +185,11 @@ def names_of_sent(request: HttpRequest, error: BaseException, values: Any) -> li
         if name in names:
             continue
         text = str(leaf).strip().casefold()
-        found = bool((_forms(leaf) | set(PARTS.findall(text, 0, LONG))) & used)
-        if not found and searches > 0 and len(text) >= SHORT and _number(text) is None:
+        is_used = bool((_forms(leaf) | set(PARTS.findall(text, 0, LONG))) & used)
+        if not is_used and searches > 0 and len(text) >= SHORT and _number(text) is None:
             searches -= 1
-            found = text in all_of_it
-        if found:
+            is_used = text in all_of_it
+        if is_used:
             names[name] = None
             if len(names) == NAMED:
                 return list(names)
@@ -236,8 +236,8 @@ def _innermost_request(request: HttpRequest, error: BaseException) -> Any:
     """REST framework's request around Django's, which alone knows a body of JSON."""
     from rest_framework.request import Request
 
-    found = (frame.f_locals.get("request") for frame in frames(error))
-    return next((each for each in found if isinstance(each, Request)), request)
+    candidates = (frame.f_locals.get("request") for frame in frames(error))
+    return next((each for each in candidates if isinstance(each, Request)), request)
 
 
 def _sent(request: Any) -> Iterator[tuple[str, Any]]:
@@ -290,10 +290,10 @@ def _credentials(name: str, text: str) -> Iterator[tuple[str, str]]:
         return
     # Both, as REST framework reads them.
     try:
-        told = decoded.decode()
+        credentials = decoded.decode()
     except UnicodeDecodeError:
-        told = decoded.decode("latin-1")
-    yield from ((name, part) for part in told.split(":"))
+        credentials = decoded.decode("latin-1")
+    yield from ((name, part) for part in credentials.split(":"))
 
 
 def leaves(value: Any) -> Iterator[Any]:
@@ -343,8 +343,8 @@ def _geometry(data: bytes) -> Any:
     from django.contrib.gis.geos import GEOSException, GEOSGeometry
 
     try:
-        found: Any = GEOSGeometry(memoryview(data))  # of a subclass, and these have coords
-        return found.coords
+        geometry: Any = GEOSGeometry(memoryview(data))  # of a subclass, and these have coords
+        return geometry.coords
     except (GEOSException, ValueError, KeyError):
         return None
 
@@ -383,9 +383,9 @@ def _forms_of_text(text: str, *, split: bool = True) -> set[Hashable]:
     if number := _number(text):
         forms.add(number)
     if re.fullmatch(r"(?:[0-9a-f]{2}){9,100000}", text) and (
-        found := _geometry(bytes.fromhex(text))
+        coordinates := _geometry(bytes.fromhex(text))
     ):
-        forms |= {_number(str(leaf)) for leaf in leaves(found)}
+        forms |= {_number(str(leaf)) for leaf in leaves(coordinates)}
     for parse in (parse_date, parse_datetime, parse_time, parse_duration):
         try:
             parsed = parse(text.upper())

@@ -36,7 +36,7 @@ def urlpatterns() -> list[URLPattern]:
 def media(request: HttpRequest, path: str) -> HttpResponseBase:
     """``GET MEDIA_URL/path``: the file in debug mode, 404 in production."""
     if not settings.DEBUG or not settings.MEDIA_ROOT:
-        _say_who_serves()
+        _warn_not_served()
         raise Http404("Uploaded files are not served by this API.")
     response = serve(request, path, document_root=settings.MEDIA_ROOT)
     response["X-Content-Type-Options"] = "nosniff"
@@ -48,7 +48,7 @@ def media(request: HttpRequest, path: str) -> HttpResponseBase:
 
 
 @functools.cache
-def _say_who_serves() -> None:
+def _warn_not_served() -> None:
     """Once per process, because each picture of a page would repeat it."""
     logger.warning(
         "A client requests %s. With DEBUG=false, this API does not serve uploaded files. Let your "

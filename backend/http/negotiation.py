@@ -49,9 +49,9 @@ class ContentNegotiation(DefaultContentNegotiation):
         named = format_suffix or request.query_params.get(self.settings.URL_FORMAT_OVERRIDE)
         offered = self.filter_renderers(renderers, named) if named else list(renderers)
         if best := _best(offered, self.get_accept_list(request)):
-            found: tuple[BaseRenderer, str]
-            found = super().select_renderer(request, [best], format_suffix)
-            return found
+            selected: tuple[BaseRenderer, str]
+            selected = super().select_renderer(request, [best], format_suffix)
+            return selected
         # A tile or a map has no other format either.
         if named or len(offered) == 1:
             return offered[0], offered[0].media_type
@@ -69,14 +69,14 @@ def _best(renderers: Sequence[BaseRenderer], accepted: list[str]) -> BaseRendere
 def _preference(renderer: BaseRenderer, ranges: list[set[str]]) -> tuple[float, int]:
     """The weight of a renderer, and how exactly it is named: the more the greater."""
     for place, equals in enumerate(ranges):
-        if found := [each for each in equals if media_type_matches(renderer.media_type, each)]:
-            return max(map(_weight, found)), -place
+        if matching := [each for each in equals if media_type_matches(renderer.media_type, each)]:
+            return max(map(_weight, matching)), -place
     return 0.0, -len(ranges)
 
 
 def _weight(accepted: str) -> float:
-    found = WEIGHT.search(accepted)
-    return float(found[1]) if found else 1.0
+    match = WEIGHT.search(accepted)
+    return float(match[1]) if match else 1.0
 
 
 @functools.lru_cache(maxsize=64)  # of parsers, not of clients

@@ -39,10 +39,10 @@ class SharedCounts:
 
     def get(self, key: str, default: Any = None) -> Any:
         try:
-            found = json.loads(self._file(key).read_text())
+            entry = json.loads(self._file(key).read_text())
         except FileNotFoundError:
             return default
-        return found["value"] if found["until"] > time.time() else default
+        return entry["value"] if entry["until"] > time.time() else default
 
     def set(self, key: str, value: Any, timeout: float) -> None:
         """Keep ``value``, which is JSON data, for ``timeout`` seconds."""

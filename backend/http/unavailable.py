@@ -73,7 +73,7 @@ OPTIONS = re.compile(
 )
 BROKEN = 2  # psycopg2: the server, or the network, ended the connection
 # An attribute of a request with such an error: the error, and the response.
-_FOUND = "_unavailable"
+_REMEMBERED = "_unavailable"
 
 
 def explanation(error: BaseException | None) -> str | None:
@@ -127,12 +127,12 @@ class Refusal(enum.Enum):
 
 def refusal(error: BaseException) -> Refusal | None:
     """The reason of the server for refusing a connection; None if it is not known to refuse."""
-    said = one_line(error)
-    if LOGIN.search(said):
+    message = one_line(error)
+    if LOGIN.search(message):
         return Refusal.LOGIN
-    if OPTIONS.search(said):
+    if OPTIONS.search(message):
         return Refusal.OPTIONS
-    return Refusal.SLOTS if any(text in said for text in FULL) else None
+    return Refusal.SLOTS if any(text in message for text in FULL) else None
 
 
 def _has_lost_connection(error: InterfaceError) -> bool:
@@ -179,10 +179,10 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Any:
     from rest_framework import exceptions, views
 
     request = context.get("request")
-    found = _status_and_detail(error, getattr(request, "_request", request))
-    if found is None:
+    answer = _status_and_detail(error, getattr(request, "_request", request))
+    if answer is None:
         return views.exception_handler(error, context)
-    status, detail = found
+    status, detail = answer
     _note(status, error)
     answered = exceptions.APIException(detail)
     answered.status_code = status
@@ -202,21 +202,21 @@ class UnavailableMiddleware:
         response = self.get_response(request)
         # In another middleware, Django has already turned it into a 500, for example if a session
         # cannot be saved.
-        found = getattr(request, _FOUND, None)
-        if found and response.status_code == 500:
-            return _answer(*found)
+        remembered = getattr(request, _REMEMBERED, None)
+        if remembered and response.status_code == 500:
+            return _answer(*remembered)
         return slow_readers.placed(request, response)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        found = _status_and_detail(error, request)
-        return _answer(error, *found) if found else None
+        answer = _status_and_detail(error, request)
+        return _answer(error, *answer) if answer else None
 
 
 @receiver(got_request_exception)
 def _remember(sender: object, request: HttpRequest | None = None, **_: object) -> None:
     error = sys.exception()
-    if request is not None and (found := _status_and_detail(error, request)):
-        setattr(request, _FOUND, (error, *found))
+    if request is not None and (answer := _status_and_detail(error, request)):
+        setattr(request, _REMEMBERED, (error, *answer))
 
 
 def _answer(error: BaseException, status: int, detail: str) -> HttpResponse:

@@ -262,8 +262,8 @@ class ConditionalMixin(_View):
 
 def _exists_already(request: Request, response: HttpResponseBase) -> bool:
     """Whether the client asks for the row only if it does not exist, but it does."""
-    found = response.status_code in (200, 204) and not response.streaming
-    return found and "*" in parse_etags(request.headers.get("If-None-Match", ""))
+    exists = response.status_code in (200, 204) and not response.streaming
+    return exists and "*" in parse_etags(request.headers.get("If-None-Match", ""))
 
 
 def _first_half(etag: str) -> str:
@@ -309,8 +309,8 @@ def _version(alias: str) -> str | None:
     version = ("pg_current_snapshot()::text", "pg_postmaster_start_time()", "current_database()")
     # The snapshot of a standby does not list what runs on the primary, so a commit may not change
     # it. Not every PostgreSQL reports how far its log is replayed (Aurora does not).
-    is_standby, *told = sessions.state(alias, "pg_is_in_recovery()", *version)
-    return None if is_standby else f"{alias} {told}"
+    is_standby, *values = sessions.state(alias, "pg_is_in_recovery()", *version)
+    return None if is_standby else f"{alias} {values}"
 
 
 def _version_if_there(alias: str) -> str | None:

@@ -98,8 +98,8 @@ class _Term:
         nulls_follow = self._nulls_follow(backward)
         if value is None:
             return Q(pk__in=()) if nulls_follow else Q(**{f"{self.name}__isnull": False})
-        found = Q(**{f"{self.name}__{self._lookup(backward)}": value})
-        return found | Q(**{f"{self.name}__isnull": True}) if nulls_follow else found
+        condition = Q(**{f"{self.name}__{self._lookup(backward)}": value})
+        return condition | Q(**{f"{self.name}__isnull": True}) if nulls_follow else condition
 
     def bound(self, value: Any, backward: bool) -> Q | None:
         """A condition for ``value`` and what is beyond it, for an index. None for two ranges."""
@@ -186,7 +186,7 @@ class CursorPagination(pagination.CursorPagination):
         self.base_url = request.build_absolute_uri()
         self.ordering = self.get_ordering(request, queryset, view)
         rows, self.terms = self._terms(queryset)
-        self.told = self._told(view, queryset.model)
+        self.visible_terms = self._visible_terms(view, queryset.model)
         self.cursor = self.decode_cursor(request)
         self.page = self._rows(rows, size)
         if (self.has_next or self.has_previous) and self.template is not None:
@@ -219,7 +219,7 @@ class CursorPagination(pagination.CursorPagination):
                 texts = json.loads(position)
                 if not isinstance(texts, list):
                     raise ValueError(position)
-                pairs = zip(self.told, texts, strict=True)
+                pairs = zip(self.visible_terms, texts, strict=True)
                 self.values = [term.value(text) for term, text in pairs]
             except (ValidationError, ValueError, ArithmeticError, TypeError, RecursionError):
                 raise exceptions.NotFound(self.invalid_cursor_message) from None
@@ -248,7 +248,9 @@ class CursorPagination(pagination.CursorPagination):
         if self.values is not None:
             # Without terms in the cursor, all rows have the same values.
             beyond = queryset.filter(
-                _beyond(self.told, self.values, backward) if self.told else Q(pk__in=())
+                _beyond(self.visible_terms, self.values, backward)
+                if self.visible_terms
+                else Q(pk__in=())
             )
         ordered = beyond.order_by(*(term.order(backward) for term in self.terms))
         rows = same + list(ordered[: max(size + 1 - len(same), 0)])
@@ -262,22 +264,22 @@ class CursorPagination(pagination.CursorPagination):
                 del row[name]  # the view did not ask for this value
         return page
 
-    def _told(self, view: Any, model: type[models.Model]) -> list[_Term]:
+    def _visible_terms(self, view: Any, model: type[models.Model]) -> list[_Term]:
         """The first terms whose values the view shows. Only these are in a cursor."""
         fields, pk = keyset.forward_fields(model), model._meta.pk
         columns = {getattr(fields.get(name), "attname", name) for name in shown.unchanged(view)}
         if shown.key_is_unchanged(view, model):
             columns |= {"pk", *(part.attname for part in getattr(pk, "fields", ()))}
-        told = takewhile(
+        terms = takewhile(
             lambda term: term.columns is not None and term.columns <= columns, self.terms
         )
-        return list(told)
+        return list(terms)
 
     def _same(self, queryset: QuerySet[Any], size: int, backward: bool) -> list[Any]:
         """The rows at the start of the page that have the cursor's values."""
-        if self.cursor is None or self.values is None or len(self.told) == len(self.terms):
+        if self.cursor is None or self.values is None or len(self.visible_terms) == len(self.terms):
             return []
-        rows = queryset.filter(*map(_Term.same, self.told, self.values))
+        rows = queryset.filter(*map(_Term.same, self.visible_terms, self.values))
         rows = rows.order_by(*(term.order(False) for term in self.terms))
         place, most = self.cursor.offset, size + 1
         if backward:
@@ -289,15 +291,19 @@ class CursorPagination(pagination.CursorPagination):
     ) -> list[tuple[list[str | None], int]]:
         """For the first and the last row: its values, and how many rows with the same values come
         before the first, and up to the last."""
-        if not page or len(self.told) == len(self.terms):
-            return [([term.text(row) for term in self.told], 0) for row in page[:1] + page[-1:]]
-        texts = [[term.text(row) for term in self.told] for row in page]
+        if not page or len(self.visible_terms) == len(self.terms):
+            return [
+                ([term.text(row) for term in self.visible_terms], 0) for row in page[:1] + page[-1:]
+            ]
+        texts = [[term.text(row) for term in self.visible_terms] for row in page]
         before, place = 0, 0 if self.cursor is None else self.cursor.offset
         if backward and same == len(page):
             before = max(place - same, 0)
         elif backward:
-            values = [term.value(text) for term, text in zip(self.told, texts[0], strict=True)]
-            every = queryset.filter(*map(_Term.same, self.told, values)).count()
+            values = [
+                term.value(text) for term, text in zip(self.visible_terms, texts[0], strict=True)
+            ]
+            every = queryset.filter(*map(_Term.same, self.visible_terms, values)).count()
             before = max(every - texts.count(texts[0]), 0)
         elif same:
             before = place
@@ -328,12 +334,12 @@ class CursorPagination(pagination.CursorPagination):
 def _beyond(terms: Sequence[_Term], values: Sequence[Any], backward: bool) -> Q:
     """Rows after these values: by the first term, then by the second if the first is equal, etc."""
     (term, *others), (value, *more) = terms, values
-    found = term.beyond(value, backward)
+    condition = term.beyond(value, backward)
     if others:
-        found |= term.same(value) & _beyond(others, more, backward)
+        condition |= term.same(value) & _beyond(others, more, backward)
         bound = term.bound(value, backward)
-        found = found if bound is None else bound & found
-    return found
+        condition = condition if bound is None else bound & condition
+    return condition
 
 
 def _filterable(queryset: QuerySet[Any]) -> QuerySet[Any]:

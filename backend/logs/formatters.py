@@ -58,8 +58,8 @@ def quoted(text: str) -> str:
 
 
 def _request_id(record: logging.LogRecord) -> str | None:
-    found = record.__dict__.get("request_id")
-    return None if found == "-" else found
+    value = record.__dict__.get("request_id")
+    return None if value == "-" else value
 
 
 class TextFormatter(logging.Formatter):
@@ -71,8 +71,8 @@ class TextFormatter(logging.Formatter):
             text += "\n" + self.formatException(record.exc_info)
         if record.stack_info:
             text += "\n" + record.stack_info
-        found = _request_id(record)
-        logger = f"{record.name} [{found}]" if found else record.name
+        request_id = _request_id(record)
+        logger = f"{record.name} [{request_id}]" if request_id else record.name
         return f"{rfc3339(record.created)} {record.levelname} {logger}: {one_event(text)}"
 
 

@@ -66,8 +66,8 @@ def joined(*sentences: str) -> str:
 
 def of_column(column: Column | None) -> str:
     """The model's description of a column: its help text, or else its comment in the database."""
-    told = getattr(column, "help_text", "") or getattr(column, "db_comment", "")
-    return str(told or "")
+    text = getattr(column, "help_text", "") or getattr(column, "db_comment", "")
+    return str(text or "")
 
 
 def of_path(model: type[Model] | None, path: str) -> Column | None:

@@ -46,15 +46,15 @@ def refusals(view: Any, method: str, components: openapi.ReferenceResolver) -> d
     They have no schema if the view handles exceptions in its own way.
     """
     described = _handler(view) in (exception_handler, views.exception_handler)
-    found = {}
+    responses = {}
     for status in _statuses(view, method):
         if described and ResponseRef.SCOPE in components.scopes:
             shared = components.with_scope(ResponseRef.SCOPE)
             shared.setdefault(NAMES[status], lambda: _refusal(status, components))  # noqa: B023
-            found[str(status)] = ResponseRef(shared, NAMES[status])
+            responses[str(status)] = ResponseRef(shared, NAMES[status])
         else:
-            found[str(status)] = _refusal(status, components if described else None)
-    return found
+            responses[str(status)] = _refusal(status, components if described else None)
+    return responses
 
 
 def _refusal(status: int, components: openapi.ReferenceResolver | None) -> openapi.Response:

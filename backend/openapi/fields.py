@@ -88,8 +88,8 @@ class AbsentFileInspector(FileFieldInspector):
 def _may_be_anything(field: Any) -> bool:
     if isinstance(field, serializers.SerializerMethodField):
         method = getattr(field.parent, field.method_name, None)
-        told = getattr(method, "_swagger_serializer", None) is not None
-        return not told and "return" not in getattr(method, "__annotations__", {})
+        has_serializer = getattr(method, "_swagger_serializer", None) is not None
+        return not has_serializer and "return" not in getattr(method, "__annotations__", {})
     # A column that REST framework has no field for, such as a generated one.
     if type(field) is serializers.ModelField:
         return field.read_only

@@ -139,9 +139,9 @@ def _of_field(field: forms.Field) -> dict[str, Any]:
 def _of_value(field: forms.Field) -> dict[str, Any]:
     if isinstance(field, forms.ChoiceField):
         return {"type": "string", "enum": _choices(field)}
-    found = next((kind for classes, kind in TYPES if isinstance(field, classes)), None)
-    found = dict(found or TEXT)
-    numbers = found["type"] in ("number", "integer")
+    schema = next((kind for classes, kind in TYPES if isinstance(field, classes)), None)
+    schema = dict(schema or TEXT)
+    numbers = schema["type"] in ("number", "integer")
     for validator in field.validators:
         for kind, name in LIMITS:
             fits = name in ("minimum", "maximum") if numbers else name.endswith("length")
@@ -149,8 +149,8 @@ def _of_value(field: forms.Field) -> dict[str, Any]:
                 if abs(validator.limit_value) >= descriptions.NO_LIMIT:
                     continue
                 limit = validator.limit_value
-                found[name] = limit if isinstance(limit, int) else float(limit)
-    return found
+                schema[name] = limit if isinstance(limit, int) else float(limit)
+    return schema
 
 
 def _many(one: dict[str, Any]) -> dict[str, Any]:

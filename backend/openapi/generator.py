@@ -105,9 +105,9 @@ class RelativeSchemaGenerator(OpenAPISchemaGenerator):
     def get_path_parameters(self, path: str, view_cls: type) -> list[openapi.Parameter]:
         """Add the view's types of parameters that are not fields of its model."""
         parameters: list[openapi.Parameter] = super().get_path_parameters(path, view_cls)
-        told: dict[str, dict[str, Any]] = getattr(view_cls, "path_parameter_schemas", dict)()
+        schemas: dict[str, dict[str, Any]] = getattr(view_cls, "path_parameter_schemas", dict)()
         for parameter in parameters:
-            for name, value in told.get(parameter.name, {}).items():
+            for name, value in schemas.get(parameter.name, {}).items():
                 setattr(parameter, name, value)
         return parameters
 

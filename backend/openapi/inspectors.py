@@ -137,8 +137,12 @@ class GeoAutoSchema(SwaggerAutoSchema):
             return each_once(map(unfilled, super().get_filter_parameters()))
 
     def get_security(self) -> list[dict[str, list[str]]] | None:
-        told = super().get_security()
-        return logins.requirements(self.view, self.method.upper()) if told is None else told
+        requirements = super().get_security()
+        return (
+            logins.requirements(self.view, self.method.upper())
+            if requirements is None
+            else requirements
+        )
 
     # --- Responses
 
@@ -160,10 +164,10 @@ class GeoAutoSchema(SwaggerAutoSchema):
         return {each.media_type for each in streams if each.format not in suited}
 
     def get_responses(self) -> openapi.Responses:
-        told = super().get_responses()
+        responses = super().get_responses()
         with as_list(self.view):
             refusals = error_responses.refusals(self.view, self.method.upper(), self.components)
-        return openapi.Responses(responses={**refusals, **told})
+        return openapi.Responses(responses={**refusals, **responses})
 
     def get_default_response_serializer(self) -> Any:
         sparse = self.method.upper() == "GET" and isinstance(self.view, SparseFieldsMixin)

@@ -54,13 +54,13 @@ def requirements(view: Any, method: str) -> list[dict[str, list[str]]] | None:
     if is_open:
         return []
     defined = definitions()
-    found: list[dict[str, list[str]]] = []
+    schemes: list[dict[str, list[str]]] = []
     for authenticator in view.get_authenticators():
         name = next((NAMES[kind] for kind in NAMES if isinstance(authenticator, kind)), None)
         if name is None or name not in defined:
             return None  # a team's own authentication, whose name is unknown
-        found.append({name: []})
-    return found
+        schemes.append({name: []})
+    return schemes
 
 
 def _is_open(view: Any, method: str) -> bool | None:

@@ -61,17 +61,17 @@ def swagger_2(schema: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(items, dict):
         items = {}
     kind = _base(schema)
-    found = {name: value for name, value in schema.items() if name in OTHERS}
+    attributes = {name: value for name, value in schema.items() if name in OTHERS}
     # Numbers in OpenAPI 3.1.
     for name in ("exclusiveMinimum", "exclusiveMaximum"):
-        if not isinstance(found.get(name, True), bool):
-            del found[name]
+        if not isinstance(attributes.get(name, True), bool):
+            del attributes[name]
     if kind == openapi.TYPE_ARRAY:
-        return {"type": kind, "items": openapi.Items(**swagger_2(items)), **found}
+        return {"type": kind, "items": openapi.Items(**swagger_2(items)), **attributes}
     if kind not in TYPES:  # such as "enum" of djangorestframework-gis, whose values are items
         kind = openapi.TYPE_STRING
-        found |= {"enum": items["enum"]} if "enum" in items else {}
-    return {"type": kind, **found}
+        attributes |= {"enum": items["enum"]} if "enum" in items else {}
+    return {"type": kind, **attributes}
 
 
 def _base(schema: dict[str, Any]) -> Any:
@@ -82,14 +82,14 @@ def _base(schema: dict[str, Any]) -> Any:
 
 def each_once(parameters: Iterable[openapi.Parameter]) -> list[openapi.Parameter]:
     """Merge parameters of the same name and place: several filters can read one value."""
-    found: dict[tuple[str, str], openapi.Parameter] = {}
+    unique: dict[tuple[str, str], openapi.Parameter] = {}
     for parameter in parameters:
-        first = found.setdefault((parameter.name, parameter.in_), parameter)
+        first = unique.setdefault((parameter.name, parameter.in_), parameter)
         if first is not parameter:
             first.description = descriptions.joined(
                 *(each.get("description") or "" for each in (first, parameter))
             )
-    return list(found.values())
+    return list(unique.values())
 
 
 def unfilled(parameter: openapi.Parameter) -> openapi.Parameter:

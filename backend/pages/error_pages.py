@@ -43,10 +43,10 @@ def _page(status: int, page: Callable[..., HttpResponse]) -> Callable[..., HttpR
     detail = f"{HTTPStatus(status).phrase}."
 
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        is_theirs = _has_template(f"{status}.html")
-        if request.get_preferred_type([HTML, JSON] if is_theirs else [JSON, HTML]) != HTML:
+        has_team_page = _has_template(f"{status}.html")
+        if request.get_preferred_type([HTML, JSON] if has_team_page else [JSON, HTML]) != HTML:
             response: HttpResponse = JsonResponse({"detail": detail}, status=status)
-        elif is_theirs:
+        elif has_team_page:
             response = page(request, *args, **kwargs)
         else:
             response = _own_page(status, DETAILS[status])

@@ -45,11 +45,11 @@ def cards() -> list[Card]:
 @functools.cache
 def resources() -> list[Resource]:
     """The lists of the API whose paths have no parameter, in alphabetical order."""
-    found = []
+    lists = []
     for path, (callback, methods) in sorted(_endpoints().items()):
         if "GET" in methods and "{" not in path and _lists(callback):
             name = path.strip("/").rpartition("/")[2]
-            found.append(
+            lists.append(
                 Resource(
                     path=path,
                     title=_capitalized(name.replace("-", " ").replace("_", " ")),
@@ -58,7 +58,7 @@ def resources() -> list[Resource]:
                     csv=_csv(path, callback),
                 )
             )
-    return found
+    return lists
 
 
 @functools.cache
@@ -77,12 +77,12 @@ def _endpoints() -> dict[str, tuple[Callable[..., Any], list[str]]]:
     """The API's views and their methods, by path. The view is that of GET if there is one."""
     if not apps.is_installed("rest_framework"):
         return {}
-    found: dict[str, dict[str, Callable[..., Any]]] = defaultdict(dict)
+    by_path: dict[str, dict[str, Callable[..., Any]]] = defaultdict(dict)
     for path, method, callback in EndpointEnumerator().get_api_endpoints():
-        found[path][method] = callback
+        by_path[path][method] = callback
     return {
         path: (views.get("GET", next(iter(views.values()))), list(views))
-        for path, views in found.items()
+        for path, views in by_path.items()
     }
 
 

@@ -72,8 +72,8 @@ class ReporterFilter(SafeExceptionReporterFilter):
     def get_traceback_frame_variables(
         self, request: HttpRequest | None, tb_frame: FrameType
     ) -> ItemsView[str, Any]:
-        found = super().get_traceback_frame_variables(request, tb_frame)
-        return {name: _Shown(self.masker, name, value) for name, value in found}.items()
+        variables = super().get_traceback_frame_variables(request, tb_frame)
+        return {name: _Shown(self.masker, name, value) for name, value in variables}.items()
 
 
 class Reporter(ExceptionReporter):

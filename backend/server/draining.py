@@ -110,8 +110,8 @@ def _accept_the_last(worker: Worker) -> None:
     when the worker ends. If they are closed, clients are refused, and a proxy uses the next server.
     """
     listeners = [listener for listener in worker.sockets if listener.sock is not None]
-    while found := select.select(listeners, [], [], 0)[0]:
-        if any(worker.accept(listener) is False for listener in found):
+    while ready := select.select(listeners, [], [], 0)[0]:
+        if any(worker.accept(listener) is False for listener in ready):
             break  # the others are refused
     for listener in listeners:
         listener.close()

@@ -112,12 +112,12 @@ class Responder:
 
     def _run(self) -> None:
         while True:
-            found = {key.fileobj for key, _ in self._selector.select(self._patience())}
-            if self._stopped in found:
+            ready = {key.fileobj for key, _ in self._selector.select(self._patience())}
+            if self._stopped in ready:
                 break
-            for listener in set(self._listeners) & found:
+            for listener in set(self._listeners) & ready:
                 self._accept(listener)
-            self._talk(found)
+            self._talk(ready)
         for listener in self._listeners:
             self._selector.unregister(listener)
         self._selector.unregister(self._stopped)
@@ -143,9 +143,9 @@ class Responder:
         if len(self._clients) > MAX_CLIENTS:
             self._close(next(iter(self._clients.values())))
 
-    def _talk(self, found: Set[object]) -> None:
+    def _talk(self, ready: Set[object]) -> None:
         for client in list(self._clients.values()):
-            if client.connection in found:
+            if client.connection in ready:
                 self._read(client)
         now = time.monotonic()
         for client in list(self._clients.values()):

@@ -134,7 +134,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def run(self) -> None:
         # They do not change any more, and 25 are asked for each request, by three calls each.
-        self.cfg.__dict__.update({name: found.get() for name, found in self.cfg.settings.items()})
+        self.cfg.__dict__.update(
+            {name: setting.get() for name, setting in self.cfg.settings.items()}
+        )
         super().run()
 
     def accept(self, listener: socket.socket) -> bool:

@@ -32,8 +32,8 @@ def site_name() -> str:
 @register.simple_tag
 def api_page_is_stock() -> bool:
     """Whether the browsable API uses REST framework's templates, not a team's with its own bar."""
-    theirs = Path(rest_framework.__file__).parent
+    package = Path(rest_framework.__file__).parent
     pages: list[Any] = [  # the stubs lack the origin
         loader.get_template(f"rest_framework/{name}.html") for name in ("api", "base")
     ]
-    return all(Path(page.origin.name).is_relative_to(theirs) for page in pages)
+    return all(Path(page.origin.name).is_relative_to(package) for page in pages)

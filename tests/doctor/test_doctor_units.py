@@ -26,7 +26,7 @@ FACTS = Facts(
     schemas=["public", "census"],
     postgis="3.5.2",
     postgis_available="3.5.2",
-    geometry_found=True,
+    has_geometry_type=True,
     asked=999.9,
     answered=1000.1,
 )

@@ -83,12 +83,12 @@ def main(given: Sequence[str]) -> int:
     # The output of a team's code while it loads is not part of the report.
     with contextlib.redirect_stdout(sys.stderr):
         # Both need root, who can read every file and write into a mounted folder.
-        found = files.look()
+        inventory = files.look()
         junit = open_report(options.junit) if options.junit not in (None, "-") else None
         standins.become_the_application()
-        results, facts = run.everything(found, before)
+        results, facts = run.everything(inventory, before)
     subject = f"This image (backend-docker-django {__version__})"
-    return tell(options, subject, results, facts, output, junit)
+    return write_report(options, subject, results, facts, output, junit)
 
 
 def ask(options: argparse.Namespace) -> int:
@@ -112,10 +112,10 @@ def ask(options: argparse.Namespace) -> int:
                 results, subject = own.look(options.fixture), "This project"
             except StartupError as error:
                 raise Impossible(error.problem, error.fix) from error
-    return tell(options, subject, results, {}, output, junit)
+    return write_report(options, subject, results, {}, output, junit)
 
 
-def tell(
+def write_report(
     options: argparse.Namespace,
     subject: str,
     results: list[Finding],

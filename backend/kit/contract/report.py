@@ -82,7 +82,7 @@ def as_junit(subject: str, results: list[Finding]) -> str:
     cases: dict[str, list[Finding]] = {}
     for result in results:
         cases.setdefault(result.subject, []).append(result)
-    worst = {name: worst_of(found) for name, found in cases.items()}
+    worst = {name: worst_of(findings) for name, findings in cases.items()}
     suite = ElementTree.Element(
         "testsuite",
         name=subject,
@@ -91,25 +91,25 @@ def as_junit(subject: str, results: list[Finding]) -> str:
         skipped=str(list(worst.values()).count(SKIPPED)),
         errors="0",
     )
-    for name, found in cases.items():
+    for name, findings in cases.items():
         case = ElementTree.SubElement(suite, "testcase", classname="contract", name=name)
-        _describe(case, worst[name], found)
+        _describe(case, worst[name], findings)
     ElementTree.indent(suite)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _describe(case: ElementTree.Element, level: str, found: list[Finding]) -> None:
+def _describe(case: ElementTree.Element, level: str, findings: list[Finding]) -> None:
     lines = []
-    for result in found:
+    for result in findings:
         lines += [f"{STATUSES[result.level]}: {result.message}", *result.details]
         lines += [f"FIX: {result.fix}"] if result.fix else []
-    said = _printable("\n".join(lines))
+    text = _printable("\n".join(lines))
     if level in (PROBLEM, SKIPPED):
         kind = "failure" if level == PROBLEM else "skipped"
-        about = ElementTree.SubElement(case, kind, message=said.partition("\n")[0])
-        about.text = said
+        about = ElementTree.SubElement(case, kind, message=text.partition("\n")[0])
+        about.text = text
     else:
-        ElementTree.SubElement(case, "system-out").text = said
+        ElementTree.SubElement(case, "system-out").text = text
 
 
 def _printable(text: str) -> str:

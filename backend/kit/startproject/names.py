@@ -115,13 +115,13 @@ def image(name: str) -> str:
 
 def databases(texts: list[str], app_name: str) -> list[Database]:
     """Parse ``ALIAS`` or ``ALIAS:SCHEMA``. Raises StartupError for invalid names or duplicates."""
-    found: list[Database] = []
+    parsed: list[Database] = []
     for text in texts:
         database = _check_database(text, app_name)
-        for other in found:
+        for other in parsed:
             _check_different(database, other)
-        found.append(database)
-    return found
+        parsed.append(database)
+    return parsed
 
 
 def _check_database(text: str, app_name: str) -> Database:

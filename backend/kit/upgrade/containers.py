@@ -103,10 +103,10 @@ def _steps(path: str, number: int, line: str) -> Iterator[Finding]:
     words = [PurePosixPath(word).name for text in texts for word in text.split()]
     if words[:1] in (["echo"], ["printf"]):
         return
-    for step, said in STEPS.items():
+    for step, advice in STEPS.items():
         pairs = [tuple(words[at : at + len(step)]) for at in range(len(words))]
         if step in pairs:
-            yield Finding(PROBLEM, path, *said, number)
+            yield Finding(PROBLEM, path, *advice, number)
 
 
 def _compose(path: str, text: str) -> Iterator[Finding]:

@@ -24,11 +24,11 @@ def paths(root: Path, index: Index | None) -> tuple[list[str], list[str]]:
 
     In a repository, git must track a file: other files may not be the team's own.
     """
-    found = sorted(_walk(root))
+    every_path = sorted(_walk(root))
     if index is None:
-        return found, []
-    tracked = [path for path in found if path in index.hashes]
-    return tracked, [path for path in found if path not in index.hashes]
+        return every_path, []
+    tracked = [path for path in every_path if path in index.hashes]
+    return tracked, [path for path in every_path if path not in index.hashes]
 
 
 def _walk(root: Path) -> Iterator[str]:

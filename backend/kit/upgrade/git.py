@@ -79,7 +79,7 @@ class Index:
             raise ValueError("not what git wrote")
         if version not in (2, 3, 4):
             raise UNKNOWN
-        found: dict[str, bytes] = {}
+        hashes: dict[str, bytes] = {}
         position, path = HEADER, b""
         for _ in range(int.from_bytes(data[8:12])):
             start = position
@@ -98,13 +98,13 @@ class Index:
             if version != 4:
                 # Padded with zeros, at least one, to a multiple of eight.
                 position = start + (end - start) // 8 * 8 + 8
-            found[path.decode("utf-8", "surrogateescape")] = content
+            hashes[path.decode("utf-8", "surrogateescape")] = content
         while position < len(data) - size:
             # A lowercase letter marks a mandatory extension, such as a split index.
             if data[position : position + 1].islower():
                 raise UNKNOWN
             position += 8 + int.from_bytes(data[position + 4 : position + 8])
-        return found
+        return hashes
 
 
 def elsewhere(root: Path) -> str:

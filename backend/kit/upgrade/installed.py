@@ -70,24 +70,24 @@ def _has_name(place: Path, name: str) -> bool:
 @functools.cache
 def _names(file: Path) -> frozenset[str]:
     """The names of a module, and ``*`` if it can have other names."""
-    found: set[str] = set()
+    names: set[str] = set()
     waiting: list[ast.AST] = [ast.parse(file.read_bytes())]
     while waiting:
         node = waiting.pop()
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            found.add("*" if node.name == "__getattr__" else node.name)
+            names.add("*" if node.name == "__getattr__" else node.name)
             continue
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             for alias in node.names:
                 if alias.name == "*" and isinstance(node, ast.ImportFrom):
-                    found |= _of_star(file, node)
+                    names |= _of_star(file, node)
                 else:
-                    found.add((alias.asname or alias.name).partition(".")[0])
+                    names.add((alias.asname or alias.name).partition(".")[0])
             continue
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            found.add(node.id)
+            names.add(node.id)
         waiting.extend(ast.iter_child_nodes(node))
-    return frozenset(found)
+    return frozenset(names)
 
 
 def _of_star(file: Path, node: ast.ImportFrom) -> set[str]:

@@ -53,7 +53,9 @@ def setup_packages(sources: Mapping[str, Source]) -> dict[str, list[Edit]]:
     for path, source in sources.items():
         for call, packages in _package_searches(source, sources):
             include = keyword(call, "include")
-            if isinstance(include, (ast.List, ast.Tuple)) and not _found(source, include, packages):
+            if isinstance(include, (ast.List, ast.Tuple)) and not _matches_any(
+                source, include, packages
+            ):
                 names = ", ".join(f'"{name}", "{name}.*"' for name in packages)
                 edits[path] = [source.replace(include, f"[{names}]")]
     return edits
@@ -84,7 +86,7 @@ def _package_searches(
             yield node, packages
 
 
-def _found(source: Source, include: ast.List | ast.Tuple, packages: list[str]) -> bool:
+def _matches_any(source: Source, include: ast.List | ast.Tuple, packages: list[str]) -> bool:
     patterns = [str(constant(item)) for item in include.elts]
     return any(fnmatch.fnmatchcase(name, each) for name in packages for each in patterns)
 
@@ -161,7 +163,7 @@ def _follow(fields: dict[Field, Place], source: Source, operation: ast.Call, kin
     """Apply one operation of a migration to ``fields``."""
     folder = str(PurePosixPath(source.path).parent)
 
-    def said(name: str) -> str:
+    def argument(name: str) -> str:
         return str(constant(keyword(operation, name))).lower()
 
     def put(model: str, field: str, node: ast.expr) -> None:
@@ -177,19 +179,22 @@ def _follow(fields: dict[Field, Place], source: Source, operation: ast.Call, kin
             listed = keyword(operation, "fields")
             for pair in listed.elts if isinstance(listed, ast.List) else []:
                 if isinstance(pair, ast.Tuple) and len(pair.elts) == 2:
-                    put(said("name"), str(constant(pair.elts[0])).lower(), pair.elts[1])
+                    put(argument("name"), str(constant(pair.elts[0])).lower(), pair.elts[1])
         case "AddField" | "AlterField":
             if node := keyword(operation, "field"):
-                put(said("model_name"), said("name"), node)
+                put(argument("model_name"), argument("name"), node)
         case "RemoveField":
-            fields.pop((folder, said("model_name"), said("name")), None)
+            fields.pop((folder, argument("model_name"), argument("name")), None)
         case "RenameField":
-            move((said("model_name"), said("old_name")), (said("model_name"), said("new_name")))
+            move(
+                (argument("model_name"), argument("old_name")),
+                (argument("model_name"), argument("new_name")),
+            )
         case "DeleteModel" | "RenameModel":
-            gone = said("name") if kind == "DeleteModel" else said("old_name")
+            gone = argument("name") if kind == "DeleteModel" else argument("old_name")
             for _, model, field in [key for key in fields if key[:2] == (folder, gone)]:
                 if kind == "RenameModel":
-                    move((model, field), (said("new_name"), field))
+                    move((model, field), (argument("new_name"), field))
                 else:
                     del fields[folder, model, field]
 
@@ -219,7 +224,7 @@ def same_basenames(sources: Mapping[str, Source]) -> Iterator[Finding]:
 
 
 def _models_of_viewsets(sources: Mapping[str, Source]) -> dict[str, str]:
-    found = {}
+    models = {}
     for source in sources.values():
         for node in ast.walk(source.tree):
             if isinstance(node, ast.ClassDef):
@@ -229,10 +234,10 @@ def _models_of_viewsets(sources: Mapping[str, Source]) -> dict[str, str]:
                     inner = value.func if isinstance(value, ast.Call) else value.value
                     if isinstance(value, ast.Attribute) and value.attr == "objects":
                         name = source.segment(inner).rpartition(".")[2]
-                        found[node.name] = name.lower()
+                        models[node.name] = name.lower()
                         break
                     value = inner
-    return found
+    return models
 
 
 def _basename(source: Source, call: ast.Call, models: Mapping[str, str]) -> str | None:

@@ -50,16 +50,16 @@ def in_the_way(line: str) -> str:
 
 def _parse(line: str) -> tuple[str, str]:
     """The normalized name (PEP 503) and the specifier of a line, or empty for other lines."""
-    found = REQUIREMENT.match(line.strip())
-    if found is None or "://" in line or line.lstrip().startswith(("-", ".", "/")):
+    match = REQUIREMENT.match(line.strip())
+    if match is None or "://" in line or line.lstrip().startswith(("-", ".", "/")):
         return "", ""
-    return re.sub(r"[-_.]+", "-", found["name"]).lower(), found["specifier"].strip()
+    return re.sub(r"[-_.]+", "-", match["name"]).lower(), match["specifier"].strip()
 
 
 def _extras(line: str) -> str:
     """The extras, with brackets, of a package that the image has without them."""
-    found = REQUIREMENT.match(line.strip())
-    return (found["extras"] or "") if found and _parse(line)[0] in advice.CARRIED else ""
+    match = REQUIREMENT.match(line.strip())
+    return (match["extras"] or "") if match and _parse(line)[0] in advice.CARRIED else ""
 
 
 def list_findings(path: str, text: str) -> Iterator[Finding]:

@@ -258,5 +258,5 @@ def meta(model: ast.ClassDef) -> dict[str, ast.expr]:
     """The options of the inner class Meta."""
     for statement in model.body:
         if isinstance(statement, ast.ClassDef) and statement.name == "Meta":
-            return {name: found.value for name, found in assignments(statement.body)}
+            return {name: assignment.value for name, assignment in assignments(statement.body)}
     return {}

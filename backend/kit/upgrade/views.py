@@ -50,10 +50,10 @@ def _old_names(sources: Mapping[str, Source]) -> Iterator[tuple[Source, str, ast
     while new := {n.name for source, n in classes if _is_view(source, n, views)} - views:
         views |= new
     for source, node in classes:
-        says = dict(assignments(node.body))
-        for name in NAMES.keys() & says.keys():
-            if NAMES[name] not in says and _is_view(source, node, views):
-                yield source, name, says[name].statement
+        attributes = dict(assignments(node.body))
+        for name in NAMES.keys() & attributes.keys():
+            if NAMES[name] not in attributes and _is_view(source, node, views):
+                yield source, name, attributes[name].statement
 
 
 def _is_view(source: Source, node: ast.ClassDef, views: set[str]) -> bool:

@@ -29,7 +29,7 @@ class Command(BaseCommand):
 
     def handle(self, *, json: bool, fail_level: str, **options: object) -> None:
         doctor.become_the_server()
-        found = doctor.run(current())
-        self.stdout.write(doctor.as_json(found) if json else doctor.as_text(found))
-        if LEVELS.index(worst_of(found)) >= LEVELS.index(fail_level):
+        findings = doctor.run(current())
+        self.stdout.write(doctor.as_json(findings) if json else doctor.as_text(findings))
+        if LEVELS.index(worst_of(findings)) >= LEVELS.index(fail_level):
             sys.exit(1)

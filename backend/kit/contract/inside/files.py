@@ -38,7 +38,7 @@ SMALL = 1_000_000  # bytes; a smaller cache is not worth a line
 
 
 @dataclass
-class Found:
+class Inventory:
     """The results of the search. Sizes are in bytes."""
 
     secrets: list[str] = field(default_factory=list)
@@ -47,25 +47,25 @@ class Found:
     caches: Counter[str] = field(default_factory=Counter)
 
 
-def look(root: str = "/") -> Found:
+def look(root: str = "/") -> Inventory:
     """Search all files of the image. Mounted folders are not part of it, and are left out."""
-    found = Found()
+    inventory = Inventory()
     for entry in _entries(root, Path(root).stat().st_dev):
         status = entry.stat(follow_symlinks=False)
         if entry.is_dir(follow_symlinks=False):
             if entry.name == ".git":
-                found.histories.append(entry.path)
+                inventory.histories.append(entry.path)
             continue
         if not stat.S_ISREG(status.st_mode):
             continue
         if status.st_mode & (stat.S_ISUID | stat.S_ISGID):
-            found.raising.append(entry.path)
+            inventory.raising.append(entry.path)
         for cache in CACHES:
             if entry.path.startswith(f"{cache}/"):
-                found.caches[cache] += status.st_size
+                inventory.caches[cache] += status.st_size
         if not entry.path.startswith(OF_THE_SYSTEM) and _is_secret(entry):
-            found.secrets.append(entry.path)
-    return found
+            inventory.secrets.append(entry.path)
+    return inventory
 
 
 def _entries(folder: str, device: int) -> Iterator[os.DirEntry[str]]:
@@ -101,9 +101,9 @@ def _is_secret(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def secrets(found: Found) -> Iterator[Finding]:
+def secrets(inventory: Inventory) -> Iterator[Finding]:
     """The image contains no passwords and no keys."""
-    for path in sorted(found.secrets):
+    for path in sorted(inventory.secrets):
         yield Finding(
             PROBLEM,
             "secrets in files",
@@ -111,33 +111,33 @@ def secrets(found: Found) -> Iterator[Finding]:
             f"Add it to .dockerignore ({Path(path).name}), change the secrets that it contains, "
             "and pass them to the container: docker run --env-file.",
         )
-    for path in sorted(found.histories):
+    for path in sorted(inventory.histories):
         yield Finding(
             WARNING,
             "secrets in files",
             f"{path} is in the image, with everything that was ever committed.",
             "Add .git to .dockerignore.",
         )
-    if not found.secrets and not found.histories:
+    if not inventory.secrets and not inventory.histories:
         yield Finding(OK, "secrets in files", "no .env, private key or password file in the image")
 
 
-def rights(found: Found) -> Iterator[Finding]:
+def rights(inventory: Inventory) -> Iterator[Finding]:
     """No program raises the rights of its caller."""
-    if found.raising:
+    if inventory.raising:
         yield Finding(
             PROBLEM,
             "setuid",
-            f"{_some(found.raising)} run with the rights of their owners.",
+            f"{_some(inventory.raising)} run with the rights of their owners.",
             "Remove the bit at the end of your Dockerfile: RUN chmod ug-s FILE",
         )
     else:
         yield Finding(OK, "setuid", "no program raises the rights of its caller")
 
 
-def caches(found: Found) -> Iterator[Finding]:
+def caches(inventory: Inventory) -> Iterator[Finding]:
     """The image contains no caches of package managers."""
-    large = {folder: size for folder, size in found.caches.items() if size > SMALL}
+    large = {folder: size for folder, size in inventory.caches.items() if size > SMALL}
     for folder, size in large.items():
         yield Finding(
             WARNING,

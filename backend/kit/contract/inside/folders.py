@@ -34,14 +34,14 @@ def entry_point() -> Iterator[Finding]:
 
 def programs() -> Iterator[Finding]:
     """`python` is the one with the image's packages, and Django uses the image's settings."""
-    found = shutil.which("python")
-    inside = found is not None and Path(found).is_relative_to(sys.prefix)
+    python = shutil.which("python")
+    inside = python is not None and Path(python).is_relative_to(sys.prefix)
     module = os.environ.get("DJANGO_SETTINGS_MODULE")
     if not inside:
         yield Finding(
             PROBLEM,
             "python",
-            f"python is {found}, which does not have the image's packages.",
+            f"python is {python}, which does not have the image's packages.",
             f"Begin PATH with {sys.prefix}/bin. Use ENV PATH=/your/bin:$PATH only if your folder "
             "does not contain python.",
         )
@@ -54,7 +54,7 @@ def programs() -> Iterator[Finding]:
             "backend.settings reads.",
         )
     else:
-        yield Finding(OK, "python", f"{found}, with DJANGO_SETTINGS_MODULE={module}")
+        yield Finding(OK, "python", f"{python}, with DJANGO_SETTINGS_MODULE={module}")
 
 
 def variables(before: dict[str, str]) -> Iterator[Finding]:
@@ -63,13 +63,13 @@ def variables(before: dict[str, str]) -> Iterator[Finding]:
     ``before`` is the environment before stand-ins were added.
     """
     secret = sorted(name for name in before if _is_secret(name) and before[name].strip())
-    said = "no variable of the image contains one"
+    message = "no variable of the image contains one"
     if secret:
-        said = (
+        message = (
             f"{', '.join(secret)}: set when the container started, or by the image; bin/image-test "
             "tells which"
         )
-    yield Finding(OK, "secrets in variables", said)
+    yield Finding(OK, "secrets in variables", message)
 
 
 def _is_secret(name: str) -> bool:

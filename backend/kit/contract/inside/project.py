@@ -20,15 +20,15 @@ UNKNOWN_ALIAS = ("backend.E001", "backend.E005")
 
 def overrides_found() -> Iterator[Finding]:
     """Which of the team's files exist, and what each one changes."""
-    found = {module: overrides.find(module) for module in overrides.MODULES}
-    files = {module: place[1] for module, place in found.items() if place}
+    locations = {module: overrides.find(module) for module in overrides.MODULES}
+    files = {module: place[1] for module, place in locations.items() if place}
     for module, file in files.items():
         if module == "urls" and (team := overrides.load(module)):
-            said = f"{len(team.urlpatterns)} URL patterns, before the image's own"
+            summary = f"{len(team.urlpatterns)} URL patterns, before the image's own"
         else:
             names = sorted(name for name in source.bindings(file) if _is_setting(name, module))
-            said = f"changes {', '.join(names)}" if names else "changes nothing"
-        yield Finding(OK, "overrides", f"{file} {said}")
+            summary = f"changes {', '.join(names)}" if names else "changes nothing"
+        yield Finding(OK, "overrides", f"{file} {summary}")
     if not files:
         yield Finding(OK, "overrides", "no local_settings: the image's own settings and pages")
 

@@ -9,25 +9,27 @@ from backend.boot import configuration
 from backend.conf.errors import finding_of, findings_of
 from backend.conf.findings import OK, SKIPPED, Finding
 from backend.kit.contract.inside import files, folders, packages, standins
-from backend.kit.contract.inside.files import Found
+from backend.kit.contract.inside.files import Inventory
 
 # Checks of a team's code, in the order in which a start loads it.
 OF_CODE = ("in_db", "system checks", "debug", "secrets in settings", "static files", "permissions")
 
 
-def everything(found: Found, before: dict[str, str]) -> tuple[list[Finding], dict[str, object]]:
+def everything(
+    inventory: Inventory, before: dict[str, str]
+) -> tuple[list[Finding], dict[str, object]]:
     """All results, and facts for bin/image-test. ``before`` is the original environment."""
-    facts: dict[str, object] = {"version": __version__, "caches": dict(found.caches)}
+    facts: dict[str, object] = {"version": __version__, "caches": dict(inventory.caches)}
     results = [
         *findings_of("image's files", folders.entry_point),
         *findings_of("python", folders.programs),
         *findings_of("packages", packages.in_range),
         *findings_of("psycopg", packages.psycopg),
         *findings_of("pip check", packages.consistent),
-        *files.secrets(found),
+        *files.secrets(inventory),
         *findings_of("secrets in variables", lambda: folders.variables(before)),
-        *files.rights(found),
-        *files.caches(found),
+        *files.rights(inventory),
+        *files.caches(inventory),
     ]
     return [*results, *_of_code(facts)], facts
 

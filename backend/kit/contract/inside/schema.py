@@ -27,8 +27,8 @@ class _Logged(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info and record.exc_info[1]
         place = f" {explain(error).problem}" if error else ""
-        said = one_line(record.getMessage()).removesuffix(" Each worker logs this once.")
-        self.messages.add((record.levelno, said + place))
+        message = one_line(record.getMessage()).removesuffix(" Each worker logs this once.")
+        self.messages.add((record.levelno, message + place))
 
     def results(self) -> Iterator[Finding]:
         for level, message in sorted(self.messages):
@@ -59,8 +59,10 @@ def schema() -> Iterator[Finding]:
     try:
         document = json.loads(view(request, format=".json").render().content)
     except Exception as error:  # noqa: BLE001  whatever a view of the team raises
-        found = explain(error)
-        yield Finding(PROBLEM, "schema", f"It cannot be generated. {found.problem}", found.fix)
+        explanation = explain(error)
+        yield Finding(
+            PROBLEM, "schema", f"It cannot be generated. {explanation.problem}", explanation.fix
+        )
         return
     try:
         validate_spec(document)

@@ -53,7 +53,7 @@ def permissions() -> Iterator[Finding]:
 def samples() -> list[str]:
     """Names of a style sheet and a script to request from the server. A team's come first."""
     chosen: dict[str, str] = {}
-    names = [name for name, _, _ in static.found()]
+    names = [name for name, _, _ in static.files_to_collect()]
     ours = ("admin/", "backend/", "drf-yasg/", "gis/", "rest_framework/", "django_")
     for name in sorted(names, key=lambda name: name.startswith(ours)):
         chosen.setdefault(Path(name).suffix, name)

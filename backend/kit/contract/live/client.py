@@ -44,12 +44,12 @@ class User:
 
 @dataclass(frozen=True)
 class Request:
-    """``target`` is the path and query; ``found`` is the page with this link."""
+    """``target`` is the path and query; ``linked_from`` is the page with this link."""
 
     target: str
     method: str = "GET"
     accept: str = "*/*"
-    found: str = ""
+    linked_from: str = ""
 
     def curl(self, site: Site, user: User) -> str:
         """The command that repeats it."""
@@ -101,19 +101,21 @@ class Site:
         connection = self._kept()
         try:
             response = self._response(connection, request, headers)
-            told = {name.lower(): value for name, value in response.getheaders()}
+            response_headers = {name.lower(): value for name, value in response.getheaders()}
             try:
                 body = b"".join(_parts(response))
                 is_whole = response.isclosed()
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
-                return Answer(response.status, told, b"", False, f"broke off: {_said(error)}")
+                return Answer(
+                    response.status, response_headers, b"", False, f"broke off: {_describe(error)}"
+                )
             if not is_whole:
                 connection.close()
-            return Answer(response.status, told, body, is_whole)
+            return Answer(response.status, response_headers, body, is_whole)
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            return Answer(0, {}, b"", False, f"no answer: {_said(error)}")
+            return Answer(0, {}, b"", False, f"no answer: {_describe(error)}")
 
     def _kept(self) -> http.client.HTTPConnection:
         """The connection of this thread. If it is closed, it opens again automatically."""
@@ -185,7 +187,7 @@ def _parts(response: http.client.HTTPResponse) -> Iterator[bytes]:
         yield part
 
 
-def _said(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".rstrip(": ")
 
 
@@ -196,7 +198,7 @@ def links(answer: Answer) -> Iterator[str]:
     if answer.media_type == "text/html":
         parser = _Links()
         parser.feed(answer.body.decode("utf-8", "replace"))
-        yield from parser.found
+        yield from parser.links
     elif answer.media_type.endswith("json") and answer.is_whole:
         try:
             yield from _urls(answer.json())
@@ -207,13 +209,13 @@ def links(answer: Answer) -> Iterator[str]:
 class _Links(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[str] = []
+        self.links: list[str] = []
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         given = dict(attributes)
         link = given.get("href" if tag == "a" else ASSETS.get(tag, ""))
         if link and not link.startswith("#") and not NEVER_FOLLOWED.search(link):
-            self.found.append(link)
+            self.links.append(link)
 
 
 def _urls(value: Any) -> Iterator[str]:

@@ -36,13 +36,13 @@ class Operation:
     """``GET path`` as documented. ``path`` includes the base path, and {names}."""
 
     path: str
-    told: dict[str, Any]
+    definition: dict[str, Any]
     document: Document
 
     @property
     def parameters(self) -> list[dict[str, Any]]:
-        told: list[dict[str, Any]] = self.told["parameters"]
-        return told
+        parameters: list[dict[str, Any]] = self.definition["parameters"]
+        return parameters
 
     @property
     def query(self) -> list[dict[str, Any]]:
@@ -59,7 +59,7 @@ class Operation:
 
     @property
     def produces(self) -> list[str]:
-        return self.told.get("produces") or self.document.spec.get("produces") or [JSON]
+        return self.definition.get("produces") or self.document.spec.get("produces") or [JSON]
 
     @property
     def formats(self) -> list[str]:
@@ -72,14 +72,14 @@ class Operation:
 
         An operation without ``security`` has the default, even if its permissions are unknown.
         """
-        security = self.told.get("security")
+        security = self.definition.get("security")
         return None if security is None else not security or {} in security
 
     def response(self, status: int) -> dict[str, Any] | None:
         """The documented response with this status, or None if there is none."""
-        responses = self.told["responses"]
-        found = responses.get(str(status)) or responses.get("default")
-        return self.document.resolved(found) if found else None
+        responses = self.definition["responses"]
+        response = responses.get(str(status)) or responses.get("default")
+        return self.document.resolved(response) if response else None
 
     def concrete(self, row: dict[str, Any]) -> str | None:
         """The path with values from ``row`` or of the names' types. None if a value is missing."""
@@ -88,8 +88,8 @@ class Operation:
             # A Feature calls its key `id`, whatever the column's name is.
             value = row.get(name, row.get("pk") if self.path.count("{") == 1 else None)
             if value is None:
-                told = next((each for each in self.parameters if each["name"] == name), {})
-                value = told.get("minimum")
+                parameter = next((each for each in self.parameters if each["name"] == name), {})
+                value = parameter.get("minimum")
             if value is None or isinstance(value, (dict, list)):
                 return None
             path = path.replace(f"{{{name}}}", quote(str(value), safe=""))
@@ -98,8 +98,8 @@ class Operation:
     def examples(self) -> Iterator[tuple[dict[str, str], bool]]:
         """Queries with one parameter each, and whether the document gives the value."""
         for parameter in self.query:
-            for value, is_told in samples(parameter):
-                yield {**self.needed, parameter["name"]: as_sent(parameter, value)}, is_told
+            for value, is_given in samples(parameter):
+                yield {**self.needed, parameter["name"]: as_sent(parameter, value)}, is_given
 
     def choices(self) -> Iterator[list[list[dict[str, str]]]]:
         """Queries for all but the first choice of a list: all of them together, and each alone."""
@@ -136,8 +136,11 @@ class Document:
         for path, item in self.spec["paths"].items():
             if "get" in item:
                 shared = item.get("parameters", [])
-                told = {**item["get"], "parameters": [*shared, *item["get"].get("parameters", [])]}
-                yield Operation(base + path, told, self)
+                definition = {
+                    **item["get"],
+                    "parameters": [*shared, *item["get"].get("parameters", [])],
+                }
+                yield Operation(base + path, definition, self)
 
     def resolved(self, value: dict[str, Any]) -> dict[str, Any]:
         while "$ref" in value:
@@ -148,9 +151,9 @@ class Document:
 
 def samples(parameter: dict[str, Any]) -> Iterator[tuple[Any, bool]]:
     """Values of a parameter, and whether the document gives each of them."""
-    value, is_told = sample(parameter)
+    value, is_given = sample(parameter)
     if value is not None:
-        yield value, is_told
+        yield value, is_given
     for choice in parameter.get("enum", [])[1:]:
         yield choice, False
 
@@ -164,11 +167,11 @@ def sample(parameter: dict[str, Any]) -> tuple[Any, bool]:
         return parameter["enum"][0], False
     kind = parameter.get("type")
     if kind == "array":
-        value, is_told = sample(parameter.get("items", {}))
+        value, is_given = sample(parameter.get("items", {}))
         fewest = parameter.get("minItems", 1)
         if fewest in (2, 4) and isinstance(value, (int, float)):
             return list(BOX[:fewest]), False
-        return None if value is None else [value] * max(fewest, 1), is_told
+        return None if value is None else [value] * max(fewest, 1), is_given
     if kind == "boolean":
         return True, False
     if kind in ("integer", "number"):
@@ -216,5 +219,5 @@ def mismatch(value: Any, schema: dict[str, Any]) -> str:
 
 def _words(error: ValidationError) -> str:
     place = "/".join(map(str, error.absolute_path)) or "the whole"
-    said = error.message if len(error.message) < 150 else f"...{error.message[-150:]}"
-    return f"{place}: {said}"
+    message = error.message if len(error.message) < 150 else f"...{error.message[-150:]}"
+    return f"{place}: {message}"

@@ -52,10 +52,10 @@ def look(fixtures: list[str]) -> list[Finding]:
         results += rows.fill()
         users, without = _users()
         document = site.of(own)
-        found = site.visited(
+        visited = site.visited(
             own, users, document, tuple(_pages()), lambda mark: errors.get(mark, "")
         )
-        return [*results, *without, *found]
+        return [*results, *without, *visited]
 
 
 def _load() -> None:
@@ -118,9 +118,9 @@ def _make_tables() -> Iterator[Finding]:
                 editor.create_model(model)
             there[alias].add(table)
         except Exception as error:  # noqa: BLE001  a schema or a type that is not there
-            said = f"the table {table!r} cannot be created: {one_line(error)}"
+            message = f"the table {table!r} cannot be created: {one_line(error)}"
             fix = "Requests that read it fail. Create what it needs in a migration."
-            yield Finding(WARNING, "databases", said, fix)
+            yield Finding(WARNING, "databases", message, fix)
     names = ", ".join(f"{alias}: {len(tables)} tables" for alias, tables in there.items())
     yield Finding(OK, "databases", f"test databases with {names}")
 
@@ -180,14 +180,14 @@ def _users() -> tuple[list[User], list[Finding]]:
     """Anonymous, and one of each kind that can be created. The last one sees the most."""
     users, without = [site.ANONYMOUS], []
     if not apps.is_installed("django.contrib.auth"):
-        said = "django.contrib.auth is not installed: only anonymous requests"
-        return users, [Finding(SKIPPED, "users", said)]
+        message = "django.contrib.auth is not installed: only anonymous requests"
+        return users, [Finding(SKIPPED, "users", message)]
     try:
         plain, chief = rows.user("check-user"), rows.user("check-superuser", is_superuser=True)
     except Exception as error:  # noqa: BLE001  a user model of the team's wants anything
-        said = f"no user can be created: {one_line(error)}"
+        message = f"no user can be created: {one_line(error)}"
         fix = "Give the manager of AUTH_USER_MODEL a create_user method."
-        return users, [Finding(WARNING, "users", said, fix)]
+        return users, [Finding(WARNING, "users", message, fix)]
     users.append(site.basic("basic", plain.get_username(), rows.PASSWORD))
     if apps.is_installed("rest_framework.authtoken"):
         from rest_framework.authtoken.models import Token

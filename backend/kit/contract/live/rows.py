@@ -53,16 +53,16 @@ def fill() -> Iterator[Finding]:
                 made += 1
         except Exception:  # noqa: BLE001  of any model of a team's; its pages are empty then
             failed.append(model._meta.label)
-    said = f"{made} empty tables got a row"
+    message = f"{made} empty tables got a row"
     if failed:
-        said += f"; these could not get one: {', '.join(sorted(failed))}; name a --fixture"
-    yield Finding(OK, "rows", said)
+        message += f"; these could not get one: {', '.join(sorted(failed))}; name a --fixture"
+    yield Finding(OK, "rows", message)
 
 
 def row(model: type[models.Model], depth: int = 0) -> models.Model:
     """The model's first row, or a new one with all rows that it needs. Raises as the model does."""
-    if (found := model._default_manager.first()) is not None:
-        return found
+    if (first := model._default_manager.first()) is not None:
+        return first
     if depth > 5:
         raise RecursionError(f"{model._meta.label} needs a row that needs it")
     made = model()

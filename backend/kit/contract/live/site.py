@@ -123,9 +123,9 @@ def _log_in(site: Site, login: str, password: str) -> str:
             given.load(each)
     finally:
         connection.close()
-    found = [f"{name}={each.value}" for name, each in given.items() if "session" in name.lower()]
-    if not found:
+    sessions = [f"{name}={each.value}" for name, each in given.items() if "session" in name.lower()]
+    if not sessions:
         raise Impossible(
             f"{login} cannot log in at {path}.", "Use the name and password of a staff user."
         )
-    return found[0]
+    return sessions[0]

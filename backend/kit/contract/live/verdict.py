@@ -47,27 +47,31 @@ class Tally:
 
 def results(site: Site, tallies: list[Tally]) -> list[Finding]:
     """A line of counts for each user, then one for each kind of failure of any user."""
-    told = [Finding(OK, each.user.name, each.counts()) for each in tallies]
-    told += _left_out(tallies)
+    findings = [Finding(OK, each.user.name, each.counts()) for each in tallies]
+    findings += _left_out(tallies)
     kinds: dict[str, list[tuple[Fault, User]]] = {}
     for tally in tallies:
         for fault in tally.faults:
             kinds.setdefault(fault.kind, []).append((fault, tally.user))
-    told += [_failure(site, same) for same in list(kinds.values())[:SHOWN]]
+    findings += [_failure(site, same) for same in list(kinds.values())[:SHOWN]]
     if len(kinds) > SHOWN:
-        said = f"{len(kinds) - SHOWN} more kinds of failures"
-        told.append(Finding(PROBLEM, "further", said, "Correct these first, and check again."))
-    return told
+        message = f"{len(kinds) - SHOWN} more kinds of failures"
+        findings.append(
+            Finding(PROBLEM, "further", message, "Correct these first, and check again.")
+        )
+    return findings
 
 
 def _left_out(tallies: list[Tally]) -> Iterable[Finding]:
     if names := set.intersection(*(each.left_out for each in tallies)):
-        said = f"no row to request: {_some(sorted(names), 5)}"
-        yield Finding(SKIPPED, "left out", said, "Name a fixture that contains one: --fixture NAME")
+        message = f"no row to request: {_some(sorted(names), 5)}"
+        yield Finding(
+            SKIPPED, "left out", message, "Name a fixture that contains one: --fixture NAME"
+        )
     if throttled := sum(each.statuses[THROTTLED] for each in tallies):
-        said = f"{throttled} requests were throttled, so they were not checked"
+        message = f"{throttled} requests were throttled, so they were not checked"
         fix = "Raise the rates of DEFAULT_THROTTLE_RATES for this check."
-        yield Finding(WARNING, "throttled", said, fix)
+        yield Finding(WARNING, "throttled", message, fix)
 
 
 def _failure(site: Site, same: list[tuple[Fault, User]]) -> Finding:
@@ -75,9 +79,9 @@ def _failure(site: Site, same: list[tuple[Fault, User]]) -> Finding:
     request = first.request
     others = list(dict.fromkeys(each.request.target for each, _ in same))
     others.remove(request.target)
-    who = ", ".join(dict.fromkeys(user.name for _, user in same))
-    details = [request.curl(site, user), f"{len(same)} times, as {who}"]
-    details += [f"a link of {request.found}"] if request.found else []
+    names = ", ".join(dict.fromkeys(user.name for _, user in same))
+    details = [request.curl(site, user), f"{len(same)} times, as {names}"]
+    details += [f"a link of {request.linked_from}"] if request.linked_from else []
     details += [f"also {_some(others, 3)}"] if others else []
     name = f"{request.method} {request.target.partition('?')[0]}"
     return Finding(PROBLEM, name, first.message, details=tuple(details))
@@ -97,7 +101,9 @@ def judged(
     elif answer.status >= 500:
         where = operation.path if operation else shape(request.target)
         yield Fault(f"{answer.status} {where}", f"{answer.status}", request)
-    elif request.found and answer.status >= 400 and answer.status not in (*REFUSED, THROTTLED):
+    elif (
+        request.linked_from and answer.status >= 400 and answer.status not in (*REFUSED, THROTTLED)
+    ):
         kind = f"link {answer.status} {shape(request.target)}"
         yield Fault(kind, f"a link that leads to {answer.status}", request)
     elif operation is not None and answer.status != THROTTLED and request.method == "GET":
@@ -107,8 +113,8 @@ def judged(
 def _documented(
     request: Request, answer: Answer, operation: Operation, *, is_anonymous: bool
 ) -> Iterable[Fault]:
-    told, path = operation.response(answer.status), operation.path
-    if told is None:
+    response, path = operation.response(answer.status), operation.path
+    if response is None:
         message = f"{answer.status}, which the document does not mention"
         yield Fault(f"{message} {path}", message, request)
     if is_anonymous and operation.is_open and answer.status in REFUSED:

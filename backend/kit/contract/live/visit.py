@@ -106,8 +106,8 @@ class Visit:
         if not path:
             return
         few = self._few(operation)
-        for values, is_told in operation.examples():
-            yield Request(path + query({**few, **values}), accept=JSON), is_told
+        for values, is_given in operation.examples():
+            yield Request(path + query({**few, **values}), accept=JSON), is_given
 
     def _choose(self, pool: ThreadPoolExecutor, operation: Operation) -> None:
         """Request all choices of a list together, or each alone if that is a 400."""
@@ -165,7 +165,7 @@ class Visit:
             kind = shape(target)
             self.shapes[kind] += 1
             if self.shapes[kind] <= SAME:
-                yield Request(target, accept=BROWSER, found=request.target)
+                yield Request(target, accept=BROWSER, linked_from=request.target)
 
     # --- One request
 

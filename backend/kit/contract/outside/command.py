@@ -90,27 +90,27 @@ def main(given: Sequence[str]) -> int:
 def run(options: argparse.Namespace) -> list[Finding]:
     """All results. Raises Impossible if nothing can be checked."""
     engine.require(ports=not options.no_start)
-    found = image.find(options.image)
+    tested_image = image.find(options.image)
     with ExitStack() as stack:
         postgis = options.postgis_image if options.postgis and not options.no_start else None
         surroundings = Surroundings(
             options.env, options.env_file, options.network, postgis, options.database
         )
         stack.callback(surroundings.remove)
-        document = image.check_inside(found, surroundings.environment())
+        document = image.check_inside(tested_image, surroundings.environment())
         facts = document["facts"]
         results = [
             Finding(OK, "image", f"built on backend-docker-django {facts['version']}"),
-            *image.configuration(found, facts.get("port", 8000)),
-            *image.secrets(found),
-            *size.added(found, facts["caches"], options.max_added),
+            *image.configuration(tested_image, facts.get("port", 8000)),
+            *image.secrets(tested_image),
+            *size.added(tested_image, facts["caches"], options.max_added),
         ]
         if options.base:
-            results.append(size.newest_base(found, image.find(options.base)))
+            results.append(size.newest_base(tested_image, image.find(options.base)))
         inside = report.from_json(document)
         results += [result for result in inside if result.subject not in SUPERSEDED]
         if not options.no_start and "port" in facts:
-            results += Lifetime(found, surroundings, facts, options.patience).checks()
+            results += Lifetime(tested_image, surroundings, facts, options.patience).checks()
         return results
 
 

@@ -41,9 +41,9 @@ def docker(
     stdout, stderr = (each.decode(errors="replace") for each in (raw.stdout, raw.stderr))
     done = subprocess.CompletedProcess(raw.args, raw.returncode, stdout, stderr)
     if check and done.returncode:
-        said = " ".join(done.stderr.split())
+        output = " ".join(done.stderr.split())
         raise Impossible(
-            f"docker {' '.join(arguments[:2])} failed: {said}", "Correct the cause that it names."
+            f"docker {' '.join(arguments[:2])} failed: {output}", "Correct the cause that it names."
         )
     return done
 
@@ -221,8 +221,8 @@ def endpoint() -> str:
     if host := os.environ.get("DOCKER_HOST"):
         return host
     shown = docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}", check=False)
-    found: str = shown.stdout
-    return found.strip()
+    address: str = shown.stdout
+    return address.strip()
 
 
 def _engine() -> str | None:

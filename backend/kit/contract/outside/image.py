@@ -98,8 +98,8 @@ def check_inside(image: Image, environment: list[str]) -> dict[str, Any]:
     )
     lines = done.stdout.splitlines()
     if done.returncode in (0, 1) and lines and lines[-1].startswith("{"):
-        found: dict[str, Any] = json.loads(lines[-1])
-        return found
+        document: dict[str, Any] = json.loads(lines[-1])
+        return document
     if "No module named backend" in done.stderr:
         raise Impossible(
             f"{image.name} has no `check`: its base is older than this program.",
@@ -110,9 +110,9 @@ def check_inside(image: Image, environment: list[str]) -> dict[str, Any]:
             f"{image.name} is not built on backend-docker-django.",
             "Its Dockerfile must begin with FROM hackoregoncivic/backend-docker-django.",
         )
-    said = " ".join((done.stderr or done.stdout).split())[-300:]
+    output = " ".join((done.stderr or done.stdout).split())[-300:]
     raise Impossible(
-        f"The checks inside {image.name} failed (exit code {done.returncode}): {said}",
+        f"The checks inside {image.name} failed (exit code {done.returncode}): {output}",
         "Correct the cause that it names, if that is in your image.",
     )
 
@@ -162,8 +162,10 @@ def _health_check(config: dict[str, Any]) -> Finding:
             "There is none, so Docker treats a dead server as healthy.",
             "Remove HEALTHCHECK from your Dockerfile.",
         )
-    said = f"Your own: {' '.join(test[1:])}"
-    return Finding(WARNING, "health check", said, "Remove HEALTHCHECK, unless yours checks more.")
+    message = f"Your own: {' '.join(test[1:])}"
+    return Finding(
+        WARNING, "health check", message, "Remove HEALTHCHECK, unless yours checks more."
+    )
 
 
 def secrets(image: Image) -> Iterator[Finding]:

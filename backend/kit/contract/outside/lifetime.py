@@ -94,11 +94,11 @@ class Lifetime:
 
     def _did_not_start(self, container: Container) -> Finding:
         if container.running():
-            said = container.log().strip().splitlines()[-1:] or ["nothing"]
+            last_lines = container.log().strip().splitlines()[-1:] or ["nothing"]
             return Finding(
                 PROBLEM,
                 "start",
-                f"not ready within {self.patience:g} s; its log ends with: {said[0]}",
+                f"not ready within {self.patience:g} s; its log ends with: {last_lines[0]}",
                 f"Correct what {HEALTH['ready']} names, or allow more seconds: --patience.",
             )
         problem, fix = error_in(container.log())
@@ -111,17 +111,17 @@ class Lifetime:
         return self._variant("another user", f"--user {OTHER_USER}", "--user", OTHER_USER)
 
     def _read_only(self) -> Finding:
-        said = "--read-only, with /tmp in memory and a volume at /data"
+        conditions = "--read-only, with /tmp in memory and a volume at /data"
         flags = ("--read-only", "--tmpfs", "/tmp", "--volume", "/data")  # noqa: S108
-        return self._variant("read-only", said, *flags)
+        return self._variant("read-only", conditions, *flags)
 
-    def _variant(self, check: str, said: str, *flags: str) -> Finding:
+    def _variant(self, check: str, conditions: str, *flags: str) -> Finding:
         container = self._start(*flags)
         try:
             if self._ready(container, self._patience_with_others()):
-                return Finding(OK, check, f"starts with {said}")
+                return Finding(OK, check, f"starts with {conditions}")
             problem, fix = error_in(container.log())
-            return Finding(PROBLEM, check, f"does not start with {said}: {problem}", fix)
+            return Finding(PROBLEM, check, f"does not start with {conditions}: {problem}", fix)
         finally:
             container.remove()
 
@@ -132,17 +132,17 @@ class Lifetime:
         command = ("bash", "-c", "echo ran as $(id -u)")
         done = self._run(*command)
         if done is None or "ran as" not in done.stdout:
-            said = "it did not end" if done is None else " ".join(done.stderr.split())[-200:]
+            reason = "it did not end" if done is None else " ".join(done.stderr.split())[-200:]
             return Finding(
                 PROBLEM,
                 "commands",
-                f"docker run IMAGE bash does not open a shell: {said}",
+                f"docker run IMAGE bash does not open a shell: {reason}",
                 "Keep the image's /code/bin/docker-entrypoint.sh.",
             )
-        who = done.stdout.rpartition("ran as")[2].strip()
-        if who == "0":
+        uid = done.stdout.rpartition("ran as")[2].strip()
+        if uid == "0":
             return Finding(PROBLEM, "commands", "bash runs as root.", serving.NEVER_ROOT)
-        return Finding(OK, "commands", f"docker run IMAGE bash opens a shell with UID {who}")
+        return Finding(OK, "commands", f"docker run IMAGE bash opens a shell with UID {uid}")
 
     def _run(self, *command: str) -> subprocess.CompletedProcess[str] | None:
         """Run a command in the image. None if it does not end in time."""

@@ -34,8 +34,8 @@ def user(container: Container) -> Finding:
     users = container.users()
     if users and "0" not in users:
         return Finding(OK, "processes", f"run as UID {', '.join(users)}, none as root")
-    said = f"Some of them run as root; the UIDs are {', '.join(users) or 'unknown'}."
-    return Finding(PROBLEM, "processes", said, NEVER_ROOT)
+    message = f"Some of them run as root; the UIDs are {', '.join(users) or 'unknown'}."
+    return Finding(PROBLEM, "processes", message, NEVER_ROOT)
 
 
 def health(container: Container, prefix: str) -> Iterator[Finding]:
@@ -51,7 +51,7 @@ def health(container: Container, prefix: str) -> Iterator[Finding]:
             yield Finding(
                 PROBLEM,
                 path,
-                f"The image's answer to 'is it {what}?' does not come: {_said(answer)}",
+                f"The image's answer to 'is it {what}?' does not come: {_describe(answer)}",
                 "Serve backend.wsgi, as the image's CMD does.",
             )
 
@@ -65,11 +65,11 @@ def docker_health(container: Container, image: Image) -> Finding:
     done = docker("exec", container.name, *command, check=False)
     if done.returncode == 0:
         return Finding(OK, "docker's health", "healthy")
-    said = " ".join((done.stderr + done.stdout).split())[:200]
+    output = " ".join((done.stderr + done.stdout).split())[:200]
     return Finding(
         PROBLEM,
         "docker's health",
-        f"unhealthy, while the API is ready: {said}",
+        f"unhealthy, while the API is ready: {output}",
         "Remove HEALTHCHECK from your Dockerfile; the image's follows PORT.",
     )
 
@@ -78,14 +78,14 @@ def landing(container: Container, facts: dict[str, Any]) -> Finding:
     """The landing page."""
     answer = _ask(container, f"{facts['prefix']}/")
     if answer and answer.status < 400:
-        whose = "the image's landing page" if facts["landing"] else "a page of your own"
-        return Finding(OK, "/", f"{answer.status}, {whose}")
+        page = "the image's landing page" if facts["landing"] else "a page of your own"
+        return Finding(OK, "/", f"{answer.status}, {page}")
     if answer and answer.status < 500 and not facts["landing"]:
         return Finding(
             WARNING, "/", f"{answer.status}", "Your URLs take the path from the landing page."
         )
     fix = "See why: docker run --env DEBUG=true IMAGE, and open the page."
-    return Finding(PROBLEM, "/", _said(answer), fix)
+    return Finding(PROBLEM, "/", _describe(answer), fix)
 
 
 def schema(container: Container, facts: dict[str, Any]) -> Finding:
@@ -99,7 +99,7 @@ def schema(container: Container, facts: dict[str, Any]) -> Finding:
     return Finding(
         PROBLEM,
         "/swagger.json",
-        _said(answer),
+        _describe(answer),
         "A serializer or view raises an error while it is documented: docker run IMAGE check",
     )
 
@@ -137,7 +137,7 @@ def _static_file(container: Container, name: str, hashed: str | None, url: str) 
     kind = answer.headers.get("content-type") if answer else None
     wrong = []
     if not answer or answer.status != 200:
-        wrong.append(_said(answer))
+        wrong.append(_describe(answer))
     else:
         wanted = TYPES[name[name.rindex(".") :]]
         if not (kind or "").startswith(wanted):
@@ -169,7 +169,7 @@ def _json(answer: Answer | None) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def _said(answer: Answer | None) -> str:
+def _describe(answer: Answer | None) -> str:
     if answer is None:
         return "no answer"
     return f"{answer.status} {' '.join(answer.body[:200].decode(errors='replace').split())}"

@@ -30,15 +30,15 @@ def added(image: Image, caches: dict[str, int], limit: float | None) -> Iterator
     total, below = sum(step.size for step in own), sum(step.size for step in image.steps)
     base = (below - total) / 1e6
     layers = [step for step in own if step.size]
-    said = f"{total / 1e6:.1f} MB on top of the base's {base:.1f} MB, in {len(layers)} layers"
+    message = f"{total / 1e6:.1f} MB on top of the base's {base:.1f} MB, in {len(layers)} layers"
     details = tuple(_line(step, caches) for step in layers if step.size >= SHOWN)
     if limit is not None and total / 1e6 > limit:
         fix = "Shrink the largest of these layers, or raise --max-added."
         yield Finding(
-            PROBLEM, "size", f"{said}; at most {limit:g} MB are allowed.", fix, details=details
+            PROBLEM, "size", f"{message}; at most {limit:g} MB are allowed.", fix, details=details
         )
     else:
-        yield Finding(OK, "size", said, "", details=details)
+        yield Finding(OK, "size", message, "", details=details)
 
 
 def _line(step: Step, caches: dict[str, int]) -> str:

@@ -114,10 +114,10 @@ class Surroundings:
         if in_time and not ended():
             return
         log = docker("logs", "--tail", str(LAST_LINES), server)
-        said = " / ".join((log.stdout + log.stderr).splitlines())
+        output = " / ".join((log.stdout + log.stderr).splitlines())
         state = "has ended" if in_time else f"does not accept connections within {PATIENCE} s"
         raise Impossible(
-            f"{image} {state}. Its log ends with: {said}",
+            f"{image} {state}. Its log ends with: {output}",
             "Use a PostgreSQL image with PostGIS: --postgis-image. If the machine is busy, try "
             "again.",
         )

@@ -216,7 +216,7 @@ def _against(
     """With everybody else who takes part; the two servers of Python are to be overtaken."""
     aims = {"stock": stock, "raw": raw, "tipg": 1, "pygeoapi": 1}
     names = {"stock": "stock", "raw": "raw SQL", "tipg": "tipg", "pygeoapi": "pygeoapi"}
-    there = {other.name for found in CASES if found.name == case for other in found.runners}
+    there = {other.name for each in CASES if each.name == case for other in each.runners}
     return [
         Comparison(f"{title}, against {names[key]}", case, runner, key, at_least=aim)
         for key, aim in aims.items()

@@ -59,9 +59,9 @@ def _answer(lab: Lab, case: Case, runner: Runner) -> dict:
     return answer
 
 
-def _equal(name: str, found: object, expected: object, finished: bool = True) -> None:
-    if finished and found != expected:
-        raise RefusedError(f"{name} answered {found}, not {expected}")
+def _equal(name: str, actual: object, expected: object, finished: bool = True) -> None:
+    if finished and actual != expected:
+        raise RefusedError(f"{name} answered {actual}, not {expected}")
 
 
 def _features(lab: Lab, case: Case, bodies: dict[str, bytes]) -> None:
@@ -69,10 +69,10 @@ def _features(lab: Lab, case: Case, bodies: dict[str, bytes]) -> None:
     seen = {}
     for name, body in bodies.items():
         document = json.loads(body)
-        found = document.get("results", document)["features"]
-        _equal(name, len(found), cases.FEATURES[case.name])
-        positions = sum(_positions(feature["geometry"]["coordinates"]) for feature in found)
-        seen[name] = (sorted(str(feature["id"]) for feature in found), positions)
+        features = document.get("results", document)["features"]
+        _equal(name, len(features), cases.FEATURES[case.name])
+        positions = sum(_positions(feature["geometry"]["coordinates"]) for feature in features)
+        seen[name] = (sorted(str(feature["id"]) for feature in features), positions)
     first = next(iter(seen))
     for name, what in seen.items():
         if what != seen[first]:
@@ -100,9 +100,9 @@ def _tile(lab: Lab, case: Case, bodies: dict[str, bytes]) -> None:
     least = int(lab.psql(count.format(table, z, x, y, "")))
     most = int(lab.psql(count.format(table, z, x, y, f", margin => {MARGIN}.0 / 4096")))
     for name, body in bodies.items():
-        found = mvt_features(body)
-        if not least <= found <= most:
-            raise RefusedError(f"{name} has {found} features in its tile, not {least} to {most}")
+        drawn = mvt_features(body)
+        if not least <= drawn <= most:
+            raise RefusedError(f"{name} has {drawn} features in its tile, not {least} to {most}")
 
 
 CHECKS: dict[str, Callable[[Lab, Case, dict[str, bytes]], None]] = {
@@ -120,14 +120,14 @@ def mvt_features(tile: bytes) -> int:
 
 def _fields(message: bytes) -> list[tuple[int, bytes]]:
     """Number and content of a protobuf message's fields that have a length; skips numbers."""
-    found, at = [], 0
+    fields, at = [], 0
     while at < len(message):
         tag, at = _varint(message, at)
         value, at = _varint(message, at)
         if tag & 7 == 2:
-            found.append((tag >> 3, message[at : at + value]))
+            fields.append((tag >> 3, message[at : at + value]))
             at += value
-    return found
+    return fields
 
 
 def _varint(message: bytes, at: int) -> tuple[int, int]:
@@ -152,8 +152,8 @@ def _check_raw(lab: Lab, case: Case) -> None:
         *("--file", f"/sql/{runner.path}"),
     )
     if case.check == "features":
-        found = json.loads(answer)["features"]
-        _equal(runner.name, len(found), cases.FEATURES[case.name])
+        features = json.loads(answer)["features"]
+        _equal(runner.name, len(features), cases.FEATURES[case.name])
     elif case.check == "tile":
         _tile(lab, case, {runner.name: bytes.fromhex(answer.strip().removeprefix("\\x"))})
     elif not answer.strip():

@@ -70,7 +70,7 @@ class Ratio:
 
 def ratios(results: Results, bounds: dict[str, float]) -> list[Ratio]:
     """The ratios of all measured comparisons. ``bounds``: seconds after which each case gave up."""
-    found = []
+    all_ratios = []
     for comparison in results.comparisons:
         case = results.samples.get(comparison.case, {})
         ours, others = case.get(comparison.runner), case.get(comparison.against)
@@ -85,15 +85,15 @@ def ratios(results: Results, bounds: dict[str, float]) -> list[Ratio]:
         values = [own / (other or least) for own, other in pairs]
         if comparison.at_most is not None:
             values = [1 / value if value else float("inf") for value in values]
-        found.append(Ratio(comparison, tuple(values), bound))
-    return found
+        all_ratios.append(Ratio(comparison, tuple(values), bound))
+    return all_ratios
 
 
-def markdown(results: Results, found: list[Ratio], bounds: dict[str, float]) -> str:
+def markdown(results: Results, all_ratios: list[Ratio], bounds: dict[str, float]) -> str:
     """The whole report. ``bounds`` is the same as in ``ratios``."""
     parts = ["# Results of `bench/run`", _about(results)]
     parts.append("![The ratios below as bars, with their targets](results.svg)")
-    parts += ["## Ratios", RATIOS, _table(RATIO_HEAD, map(_ratio_row, found))]
+    parts += ["## Ratios", RATIOS, _table(RATIO_HEAD, map(_ratio_row, all_ratios))]
     if results.facts:
         rows = [
             (fact.title, fact.measured, fact.limit, _word(fact.reached)) for fact in results.facts

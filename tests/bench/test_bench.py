@@ -14,41 +14,41 @@ BOUNDS = {"list": 60.0, "lines-200000": 60.0, "deep-page": 60.0}
 
 def results(case: str, **speeds: list[float]) -> Results:
     """Of runners named as in bench/cases.py, with _ for a space."""
-    found = Results()
+    measured = Results()
     for name, values in speeds.items():
         for value in values:
             runner = name.replace("_", " ").replace("1 000", "1,000")
-            found.add(case, runner, f"title of {runner}", Sample(speed=value, p50=0.5))
-    return found
+            measured.add(case, runner, f"title of {runner}", Sample(speed=value, p50=0.5))
+    return measured
 
 
 def test_ratio_is_that_of_each_round_and_its_median():
-    (found,) = ratios(results("list", ours=[30, 10, 60], y2019=[10, 10, 10]), BOUNDS)
-    assert found.values == (3, 1, 6)
-    assert found.median == 3
-    assert found.reached is True
-    assert found.target == f"at least 2.5{TIMES}"
+    (ratio,) = ratios(results("list", ours=[30, 10, 60], y2019=[10, 10, 10]), BOUNDS)
+    assert ratio.values == (3, 1, 6)
+    assert ratio.median == 3
+    assert ratio.reached is True
+    assert ratio.target == f"at least 2.5{TIMES}"
 
 
 def test_one_measurement_is_compared_with_all_rounds():
-    (found,) = ratios(results("list", ours=[20, 30, 40], y2019=[10]), BOUNDS)
-    assert found.values == (2, 3, 4)
+    (ratio,) = ratios(results("list", ours=[20, 30, 40], y2019=[10]), BOUNDS)
+    assert ratio.values == (2, 3, 4)
 
 
 @pytest.mark.parametrize(("speed", "reached"), [(1, True), (0.1, None)])
 def test_run_that_did_not_finish_gives_a_bound(speed, reached):
-    (found,) = ratios(results("lines-200000", ours_streamed=[speed], stock=[0]), BOUNDS)
-    assert found.bound
-    assert found.median == pytest.approx(speed * 60)
-    assert found.reached is reached
+    (ratio,) = ratios(results("lines-200000", ours_streamed=[speed], stock=[0]), BOUNDS)
+    assert ratio.bound
+    assert ratio.median == pytest.approx(speed * 60)
+    assert ratio.reached is reached
 
 
 def test_time_is_the_inverse_of_speed():
     measured = results("deep-page", ours_1_million_rows=[50], ours_1_000_rows=[100])
-    (found,) = ratios(measured, BOUNDS)
-    assert found.values == (2,)
-    assert found.reached is False
-    assert found.target == f"at most 1.5{TIMES}"
+    (ratio,) = ratios(measured, BOUNDS)
+    assert ratio.values == (2,)
+    assert ratio.reached is False
+    assert ratio.target == f"at most 1.5{TIMES}"
 
 
 def test_report_has_the_ratios_and_says_what_was_refused():

@@ -49,9 +49,9 @@ class Up:
 
 
 def printed_account(done: subprocess.CompletedProcess[str]) -> tuple[str, str]:
-    found = re.search(r"admin: log in as (\w+), password (\w+)$", done.stdout, re.MULTILINE)
-    assert found, done.stdout
-    return found[1], found[2]
+    match = re.search(r"admin: log in as (\w+), password (\w+)$", done.stdout, re.MULTILINE)
+    assert match, done.stdout
+    return match[1], match[2]
 
 
 def assert_logs_in(up: Up, username: str, password: str) -> None:

@@ -75,11 +75,11 @@ def first_look():
 
 
 def test_process_one_is_gunicorn_and_every_process_runs_as_the_applications_user(first_look):
-    found = first_look.container.processes()
-    assert {process["uid"] for process in found} == {"1001"}
+    processes = first_look.container.processes()
+    assert {process["uid"] for process in processes} == {"1001"}
     first = str(first_look.container.inspect()["State"]["Pid"])
-    assert {process["ppid"] for process in found if process["pid"] != first} == {first}
-    assert all("gunicorn backend.wsgi -c gunicorn_conf.py" in row["args"] for row in found)
+    assert {process["ppid"] for process in processes if process["pid"] != first} == {first}
+    assert all("gunicorn backend.wsgi -c gunicorn_conf.py" in row["args"] for row in processes)
 
 
 def test_superuser_of_the_environment_can_log_in(first_look):
@@ -405,9 +405,9 @@ def test_migration_that_fails_stops_the_boot_and_names_its_line(containers, tmp_
     done = containers.run(mounts=mounts)
     assert done.returncode == 1
     place = "Migrating database 'default' failed. /code/stops/migrations/0001_initial.py, line 7"
-    says = "LookupError: No installed app with label 'stops'"
+    problem = "LookupError: No installed app with label 'stops'"
     assert_two_lines(
-        done.stderr, place, says, "Correct the migration, or the data that it fails on"
+        done.stderr, place, problem, "Correct the migration, or the data that it fails on"
     )
 
 

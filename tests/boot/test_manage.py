@@ -21,8 +21,8 @@ def test_app_that_does_not_exist_is_two_lines_for_any_command(project: Path, com
     done = run(project, "manage.py", command)
     assert done.returncode == 1
     place = f"{project}/local_settings/settings.py, line 3"
-    says = "ModuleNotFoundError: No module named 'censsus'"
-    assert_two_lines(done.stderr, place, says, "Check the spelling of 'censsus'")
+    problem = "ModuleNotFoundError: No module named 'censsus'"
+    assert_two_lines(done.stderr, place, problem, "Check the spelling of 'censsus'")
 
 
 def test_wait_for_db_says_what_answers_and_gives_up_in_time(project: Path) -> None:

@@ -33,7 +33,7 @@ def started(
     return containers.start(env=env, mounts=mounts, options=["--network", postgis.network])
 
 
-def says(container: Container, text: str) -> None:
+def wait_for_log(container: Container, text: str) -> None:
     until(lambda: re.search(text, container.logs()) or not container.running, text)
     assert re.search(text, container.logs()), container.logs()
 
@@ -45,9 +45,9 @@ def test_a_container_that_dies_while_migrating_frees_the_lock_for_the_next(
     mounts = project(tmp_path, WAIT_AT_THE_GATE)
     with held(postgis, database):
         first = started(containers, postgis, mounts, postgis.env(database))
-        says(first, MIGRATING)
+        wait_for_log(first, MIGRATING)
         second = started(containers, postgis, mounts, postgis.env(database))
-        says(second, WAITING)
+        wait_for_log(second, WAITING)
         assert re.search(WAITING, second.logs())[2] == first.inspect()["Config"]["Hostname"]
         assert MIGRATING not in second.logs()
         holder = (
@@ -57,7 +57,7 @@ def test_a_container_that_dies_while_migrating_frees_the_lock_for_the_next(
         assert "f" not in postgis.sql(horizon, database), "it holds VACUUM back"
         assert "t" in postgis.sql(horizon, database)
         docker("kill", first.name)
-        says(second, MIGRATING)
+        wait_for_log(second, MIGRATING)
     second.wait_until_ready()
     assert postgis.sql(APPLIED, database) == "2"
 
@@ -180,9 +180,9 @@ def test_behind_a_pooler_of_transactions_one_container_migrates_and_no_timeout_l
     env = postgis.env(database, POSTGRES_HOST=pooler.name)
     with held(postgis, database):
         first = started(containers, postgis, mounts, env)
-        says(first, MIGRATING)
+        wait_for_log(first, MIGRATING)
         second = started(containers, postgis, mounts, env)
-        says(second, WAITING)
+        wait_for_log(second, WAITING)
         assert re.search(WAITING, second.logs())[2] == first.inspect()["Config"]["Hostname"]
     for container in (first, second):
         container.wait_until_ready()

@@ -205,8 +205,8 @@ def handled(container: Container, each: str) -> None:
     """Return when gunicorn has taken the signal, and what it does about it is in the log."""
     until(lambda: f"Handling signal: {each.lower()}" in container.logs(), f"{each} is handled")
     if each == "HUP":
-        said = ("SIGHUP is ignored", "Hang up: Master")
-        until(lambda: any(text in container.logs() for text in said), "the reload")
+        reload_lines = ("SIGHUP is ignored", "Hang up: Master")
+        until(lambda: any(text in container.logs() for text in reload_lines), "the reload")
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

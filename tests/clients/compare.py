@@ -42,11 +42,11 @@ def _alike(got: dict | None, expected: dict, within: float) -> bool:
     if got is None or got["type"] != expected["type"]:
         return False
     # Sorted, for programs turn the rings of a polygon as RFC 7946 wants them.
-    ours, theirs = (sorted(_vertices(shape["coordinates"])) for shape in (expected, got))
-    return len(ours) == len(theirs) and all(
+    wanted, actual = (sorted(_vertices(shape["coordinates"])) for shape in (expected, got))
+    return len(wanted) == len(actual) and all(
         abs(a - b) <= within
-        for our, their in zip(ours, theirs, strict=True)
-        for a, b in zip(our, their, strict=True)
+        for wanted_vertex, actual_vertex in zip(wanted, actual, strict=True)
+        for a, b in zip(wanted_vertex, actual_vertex, strict=True)
     )
 
 

@@ -115,12 +115,14 @@ def test_every_way_to_say_which_origins_may_read_allows_those_and_no_other(
         for listing, opens, credentials, variable in cells
     ]
     differ = []
-    answers = [found for _, _, found in load(project, texts, origins)]
-    for cell, found in zip(cells, answers, strict=True):
+    answers = [headers for _, _, headers in load(project, texts, origins)]
+    for cell, headers in zip(cells, answers, strict=True):
         listing, opens, credentials, variable = cell
-        allowed = {origin for origin, (told, _) in zip(origins, found, strict=True) if told}
+        allowed = {
+            origin for origin, (may_read_it, _) in zip(origins, headers, strict=True) if may_read_it
+        }
         expected = may_read(listing, OPENS[opens], CREDENTIALS[credentials], variable)
-        with_credentials = {bool(word) for told, word in found if told}
+        with_credentials = {bool(word) for may_read_it, word in headers if may_read_it}
         if allowed != expected or with_credentials - {CREDENTIALS[credentials]}:
             differ.append((cell, allowed, expected))
     figures(f"{len(cells) * len(origins)} cells, {len(differ)} differ")
@@ -132,11 +134,11 @@ def test_dangerous_origins_are_warned_of(project):
         "CORS_ALLOW_ALL_ORIGINS = True": "CORS_ALLOW_ALL_ORIGINS allows every origin",
         "CORS_ALLOWED_ORIGIN_REGEXES = ['https://.*']": "'https://.*' in CORS_ALLOWED_ORIGIN_REGEX",
     }
-    for text, says in texts.items():
+    for text, warning in texts.items():
         write(project, {SETTINGS: f"{STAR}CORS_ALLOW_CREDENTIALS = True\n{text}\n"})
         for command in (("check", "--deploy"), ("doctor",)):
             done = run(project, "manage.py", *command)
-            assert says in done.stdout + done.stderr, command
+            assert warning in done.stdout + done.stderr, command
     write(project, {SETTINGS: f"{STAR}CORS_ALLOW_CREDENTIALS = True\n{LISTS['regexes']}\n"})
     assert "CORS_" not in run(project, "manage.py", "check", "--deploy").stderr
 

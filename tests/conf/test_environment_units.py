@@ -200,14 +200,14 @@ def test_any_text_in_any_variable_is_parsed_or_refused_by_name(variable, text):
 
 @given(TEXT)
 def test_anything_after_a_database_urls_scheme_is_parsed_or_refused(text):
-    found, error = outcome("DATABASE_URL", f"postgis://{text}")
+    database, error = outcome("DATABASE_URL", f"postgis://{text}")
     if error:
         assert error.problem == (
             "The environment variable DATABASE_URL has a value that is not a valid database URL."
         )
     else:
-        assert found["ENGINE"] == "django.contrib.gis.db.backends.postgis"
-        assert found["NAME"]
+        assert database["ENGINE"] == "django.contrib.gis.db.backends.postgis"
+        assert database["NAME"]
 
 
 @given(TEXT.filter(len))
@@ -355,8 +355,8 @@ def test_database_url_carries_options_search_path_and_percent_encoded_password()
 
 @pytest.mark.parametrize("scheme", ["postgis", "postgres", "postgresql", "pgsql"])
 def test_every_scheme_of_postgresql_is_postgis(scheme):
-    found = Environment({"DATABASE_URL": f"{scheme}://u:p@db/n"})["DATABASE_URL"]
-    assert found["ENGINE"] == "django.contrib.gis.db.backends.postgis"
+    database = Environment({"DATABASE_URL": f"{scheme}://u:p@db/n"})["DATABASE_URL"]
+    assert database["ENGINE"] == "django.contrib.gis.db.backends.postgis"
 
 
 @pytest.mark.parametrize(
@@ -373,8 +373,8 @@ def test_every_scheme_of_postgresql_is_postgis(scheme):
     ],
 )
 def test_each_form_of_a_database_url_is_read_as_libpq_reads_it(url, host, port, name):
-    found = Environment({"DATABASE_URL": url})["DATABASE_URL"]
-    assert (found["HOST"], found["PORT"], found["NAME"]) == (host, port, name)
+    database = Environment({"DATABASE_URL": url})["DATABASE_URL"]
+    assert (database["HOST"], database["PORT"], database["NAME"]) == (host, port, name)
 
 
 def test_each_alias_url_makes_a_database_in_small_letters(tmp_path):
@@ -390,8 +390,8 @@ def test_each_alias_url_makes_a_database_in_small_letters(tmp_path):
     )
     names = env.database_urls()
     assert set(names) == {"census", "passenger_census", "odot", "stored"}
-    found = {alias: env.database(name)["NAME"] for alias, name in names.items()}
-    assert found == {
+    databases_by_alias = {alias: env.database(name)["NAME"] for alias, name in names.items()}
+    assert databases_by_alias == {
         "census": "census",
         "passenger_census": "passengers",
         "odot": "odot",
@@ -407,17 +407,17 @@ def test_bad_alias_url_names_its_variable_and_not_its_password(project):
 
 
 def test_with_no_database_named_it_is_sqlite_in_the_data_folder(project):
-    found = databases(project)
-    assert list(found) == ["default"]
-    assert found["default"]["NAME"] == "sqlite"
+    configured = databases(project)
+    assert list(configured) == ["default"]
+    assert configured["default"]["NAME"] == "sqlite"
 
 
 def test_postgres_variables_make_postgis_with_kept_and_checked_connections(project):
     names = {"POSTGRES_USER": "u", "POSTGRES_PASSWORD": "p", "POSTGRES_HOST": "db"}
-    found = databases(project, POSTGRES_DB="census", POSTGRES_NAME="", **names)["default"]
-    assert found["ENGINE"] == "django.contrib.gis.db.backends.postgis"
-    assert (found["NAME"], found["PORT"]) == ("census", 5432)
-    assert (found["CONN_MAX_AGE"], found["CONN_HEALTH_CHECKS"]) == (60, True)
+    default = databases(project, POSTGRES_DB="census", POSTGRES_NAME="", **names)["default"]
+    assert default["ENGINE"] == "django.contrib.gis.db.backends.postgis"
+    assert (default["NAME"], default["PORT"]) == ("census", 5432)
+    assert (default["CONN_MAX_AGE"], default["CONN_HEALTH_CHECKS"]) == (60, True)
 
 
 @pytest.mark.parametrize(

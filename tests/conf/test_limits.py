@@ -78,7 +78,7 @@ def test_no_more_workers_than_the_memory_carries_and_at_least_one(tmp_path, memo
 
 
 @pytest.mark.parametrize(
-    ("memory", "count", "said"),
+    ("memory", "count", "logged"),
     [
         (None, 8, None),
         (64 + 8 * 48, 8, None),
@@ -96,13 +96,13 @@ def test_no_more_workers_than_the_memory_carries_and_at_least_one(tmp_path, memo
         (256, 2, None),  # asked for, and fewer than would fit
     ],
 )
-def test_few_workers_have_a_reason_and_too_many_a_warning(tmp_path, memory, count, said):
+def test_few_workers_have_a_reason_and_too_many_a_warning(tmp_path, memory, count, logged):
     folder = v2(tmp_path, memory="max" if memory is None else str(memory * MIB))
-    found = limits.shortage(count, folder)
-    if said is None:
-        assert found is None
+    shortage = limits.shortage(count, folder)
+    if logged is None:
+        assert shortage is None
         return
-    (text, level), (expected, name) = found, said
+    (text, level), (expected, name) = shortage, logged
     assert logging.getLevelName(level) == name
     if name == "WARNING":
         assert text.startswith(expected)

@@ -26,7 +26,7 @@ def test_broken_local_settings_stops_the_container_with_two_lines(containers, tm
     done = containers.run(mounts=mounted(tmp_path, broken), patience=SECONDS)
     assert done.returncode == 1, done.stdout + done.stderr
     place = broken.place.replace("local_settings", "src_files/local_settings")
-    assert_two_lines(done.stderr, f"/code/{place}", broken.says, broken.fix)
+    assert_two_lines(done.stderr, f"/code/{place}", broken.problem, broken.fix)
 
 
 @pytest.mark.parametrize("file", [SETTINGS, URLS, GUNICORN])
@@ -39,9 +39,9 @@ def test_unreadable_file_stops_the_container_and_says_how_to_make_it_readable(
         mounts={tmp_path / "local_settings": "/code/local_settings"}, patience=SECONDS
     )
     assert done.returncode == 1
-    says = "cannot be read by the application's user (UID 1001)."
+    problem = "cannot be read by the application's user (UID 1001)."
     fix = f"Make it readable: chmod a+r {(tmp_path / file).name}"
-    assert_two_lines(done.stderr, f"/code/{file}", says, fix)
+    assert_two_lines(done.stderr, f"/code/{file}", problem, fix)
 
 
 def test_unreadable_folder_stops_the_container_and_is_not_taken_for_absent(containers, tmp_path):
@@ -51,9 +51,9 @@ def test_unreadable_folder_stops_the_container_and_is_not_taken_for_absent(conta
         mounts={tmp_path / "local_settings": "/code/local_settings"}, patience=SECONDS
     )
     assert done.returncode == 1
-    says, fix = "cannot be accessed: Permission denied.", "chmod a+rx /code/local_settings"
+    problem, fix = "cannot be accessed: Permission denied.", "chmod a+rx /code/local_settings"
     # The first file that is looked for in it.
-    assert_two_lines(done.stderr, "/code/local_settings/gunicorn_conf.py", says, fix)
+    assert_two_lines(done.stderr, "/code/local_settings/gunicorn_conf.py", problem, fix)
 
 
 def test_unreadable_sibling_module_stops_the_container(containers, tmp_path):
@@ -63,8 +63,8 @@ def test_unreadable_sibling_module_stops_the_container(containers, tmp_path):
         mounts={tmp_path / "local_settings": "/code/local_settings"}, patience=SECONDS
     )
     assert done.returncode == 1
-    says, fix = "PermissionError: ", "Make the file readable for the application's user"
-    assert_two_lines(done.stderr, f"/code/{SETTINGS}, line 1", says, fix)
+    problem, fix = "PermissionError: ", "Make the file readable for the application's user"
+    assert_two_lines(done.stderr, f"/code/{SETTINGS}, line 1", problem, fix)
 
 
 def test_mount_of_a_file_that_is_not_there_says_that_docker_made_a_folder(containers, tmp_path):

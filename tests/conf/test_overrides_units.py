@@ -23,7 +23,7 @@ def test_broken_local_settings_stops_the_boot_with_two_lines(project, broken: Br
         "gunicorn_conf.py",
     )
     assert done.returncode == 1
-    assert_two_lines(done.stderr, f"{project}/{broken.place}", broken.says, broken.fix)
+    assert_two_lines(done.stderr, f"{project}/{broken.place}", broken.problem, broken.fix)
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
@@ -34,8 +34,8 @@ def test_secret_in_a_message_of_their_own_code_is_masked(project, file, form):
     boot = ("-m", "backend.boot", "gunicorn", "backend.wsgi", "-c", "gunicorn_conf.py")
     done = run(project, *boot, GEOCODER_URL="https://ada:hush@a.org/", LOG_FORMAT=form)
     assert done.returncode == 1
-    said = f"{file}.py, line 2: ValueError: invalid literal for int() with base 10"
-    assert f"{said}: 'https://ada:***@a.org/'" in done.stdout + done.stderr
+    error = f"{file}.py, line 2: ValueError: invalid literal for int() with base 10"
+    assert f"{error}: 'https://ada:***@a.org/'" in done.stdout + done.stderr
     assert "hush" not in done.stdout + done.stderr
 
 

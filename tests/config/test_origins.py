@@ -192,7 +192,7 @@ def test_databases_name_the_variables_that_make_them_and_dotenv(project):
 
 
 @pytest.mark.parametrize(
-    ("files", "env", "place", "says"),
+    ("files", "env", "place", "problem"),
     [
         ({}, {"PORT": "http"}, "The environment variable PORT", "is 'http'"),
         (
@@ -210,28 +210,28 @@ def test_databases_name_the_variables_that_make_them_and_dotenv(project):
     ],
 )
 def test_what_cannot_be_read_ends_config_with_two_lines_and_is_a_finding_of_doctor(
-    project, files, env, place, says
+    project, files, env, place, problem
 ):
     write(project, files)
     place = f"{project}/{place}" if files else place
-    assert_two_lines(run(project, "manage.py", "config", **env).stderr, place, says, "")
+    assert_two_lines(run(project, "manage.py", "config", **env).stderr, place, problem, "")
     done = run(project, "manage.py", "doctor", **env)
     assert done.returncode == 1
     assert done.stderr == ""
     [line] = [line for line in done.stdout.splitlines() if place in line and "problem" in line][:1]
-    assert says in line
+    assert problem in line
 
 
 def test_every_setting_made_from_the_whole_environment_says_which_variables():
-    found = set()
+    setting_names = set()
     for statement in ast.parse((ROOT / "backend/hacko_settings.py").read_text()).body:
         if not isinstance(statement, ast.Assign):
             continue
         by_key = {id(node.value) for node in ast.walk(statement) if isinstance(node, ast.Subscript)}
         names = [node for node in ast.walk(statement.value) if isinstance(node, ast.Name)]
         if any(node.id == "_env" and id(node) not in by_key for node in names):
-            found |= {target.id for target in statement.targets}
-    assert found == set(origins.FROM_WHOLE_ENVIRONMENT)
+            setting_names |= {target.id for target in statement.targets}
+    assert setting_names == set(origins.FROM_WHOLE_ENVIRONMENT)
     variables = [*origins.FROM_WHOLE_ENVIRONMENT.values(), *origins.COMPLETED_FROM.values()]
     assert {name for names in variables for name in names} <= set(TABLE)
 
@@ -282,8 +282,8 @@ BINDINGS = [
 def test_statements_that_bind_a_name(tmp_path, text, expected):
     file = tmp_path / "settings.py"
     file.write_text(text)
-    found = source.of(file, "X")
-    assert [(binding.line, binding.extends) for binding in found] == expected
+    bindings = source.of(file, "X")
+    assert [(binding.line, binding.extends) for binding in bindings] == expected
 
 
 @pytest.mark.parametrize(

@@ -304,12 +304,12 @@ def test_more_load_than_the_database_has_connections_is_503_and_never_500(
     )
     assert re.search(needed, container.logs()), container.logs()
     answers = [answer for _ in range(5) for answer in in_parallel(16, container, "/slow/0.3/")]
-    found = Counter(answer.status_code for answer in answers)
-    assert set(found) == {200, 503}, found
+    statuses = Counter(answer.status_code for answer in answers)
+    assert set(statuses) == {200, 503}, statuses
     for answer in answers:
         if answer.status_code == 503:
             assert_unavailable(answer, "has no free connection")
-    figures(f"16 threads on 7 connections: {dict(found)}")
+    figures(f"16 threads on 7 connections: {dict(statuses)}")
 
 
 def test_an_enforced_budget_lowers_the_threads_so_that_no_request_is_turned_away(

@@ -267,11 +267,11 @@ def table_exists(stage: Stage) -> str:
     }
     stage.postgis.sql("CREATE TABLE trees_tree (id bigint)", "planted")
     env = KEY | POSTGRES | {"POSTGRES_NAME": "planted"}
-    said = stage.fails(files, **env)
+    error = stage.fails(files, **env)
     # As the page says where it is the same table; then a start goes well.
     stage.runs(files, "python", "manage.py", "migrate", "--fake-initial", env=env)
     assert stage.prepare(files, env=env)[1] == ""
-    return said
+    return error
 
 
 @provokes

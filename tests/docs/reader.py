@@ -43,8 +43,8 @@ class Reader:
     def follow(self, page: str, root: Path = ROOT) -> None:
         for snippet in snippets.read(root / page, root):
             text = snippet.text
-            for said, here in self.instead.items():
-                text = text.replace(said, here)
+            for text_of_page, here in self.instead.items():
+                text = text.replace(text_of_page, here)
             match snippet.kind:
                 case "run" | "run, fails":
                     self.run(snippet, text)

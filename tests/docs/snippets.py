@@ -46,7 +46,7 @@ class Snippet:
 
 def read(page: Path, root: Path) -> list[Snippet]:
     """All fenced blocks of a page, in order."""
-    found, lines = [], page.read_text(encoding="utf-8").splitlines()
+    blocks, lines = [], page.read_text(encoding="utf-8").splitlines()
     previous = ""  # the last line of text before the block
     number = 0
     while number < len(lines):
@@ -60,7 +60,7 @@ def read(page: Path, root: Path) -> list[Snippet]:
         while number < len(lines) and lines[number].strip() != opening[2]:
             number += 1
         comment = COMMENT.fullmatch(previous.strip())
-        found.append(
+        blocks.append(
             Snippet(
                 page=str(page.relative_to(root)),
                 line=start,
@@ -72,7 +72,7 @@ def read(page: Path, root: Path) -> list[Snippet]:
         )
         number += 1
         previous = ""
-    return found
+    return blocks
 
 
 def indented(page: Path) -> list[int]:
@@ -83,7 +83,7 @@ def indented(page: Path) -> list[int]:
         page.read_text(encoding="utf-8"),
         flags=re.MULTILINE | re.DOTALL,
     )
-    lines, found, in_list = text.splitlines(), [], False
+    lines, numbers, in_list = text.splitlines(), [], False
     for number, line in enumerate(lines, 1):
         if re.match(r"\s*([-*+]|\d+\.) ", line):
             in_list = True
@@ -91,8 +91,8 @@ def indented(page: Path) -> list[int]:
             in_list = False
         deep = "      " if in_list else "    "
         if line.startswith(deep) and not lines[number - 2].strip():
-            found.append(number)
-    return found
+            numbers.append(number)
+    return numbers
 
 
 def check_syntax(snippet: Snippet) -> None:

@@ -163,5 +163,5 @@ def test_each_test_in_the_list_contains_its_command() -> None:
 
 
 def test_no_command_is_excused_that_no_page_has() -> None:
-    found = {command for page in (*PAGES, SCAFFOLD) for command, _ in inline(page)}
-    assert MENTIONED | TYPED.keys() <= found
+    commands = {command for page in (*PAGES, SCAFFOLD) for command, _ in inline(page)}
+    assert MENTIONED | TYPED.keys() <= commands

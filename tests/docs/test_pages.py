@@ -99,10 +99,10 @@ def test_contributing_says_where_everything_is(folder: str) -> None:
         for path in (ROOT / folder).iterdir()
         if path.is_dir() and any(path.glob("*.py")) and path.name not in of_django
     }
-    said = set(re.findall(r"`backend/(\w+)/`", text))
+    listed = set(re.findall(r"`backend/(\w+)/`", text))
     if folder == "tests":  # those of the rooms, and others
-        said |= set(re.findall(r"`(\w+)`", text))
-    assert parts <= said
+        listed |= set(re.findall(r"`(\w+)`", text))
+    assert parts <= listed
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)

@@ -45,9 +45,9 @@ def printed(
 @pytest.mark.engine
 @pytest.mark.parametrize("name", sorted(ERRORS))
 def test_page_has_what_the_image_prints(name: str, printed: dict[str, Future[str]]) -> None:
-    block, said = BLOCKS[name], printed[name].result()
-    assert snippets.matches(block.text, said), (
-        f"{block.place} says\n{block.text}\nand what was printed is\n{said}"
+    block, output = BLOCKS[name], printed[name].result()
+    assert snippets.matches(block.text, output), (
+        f"{block.place} says\n{block.text}\nand what was printed is\n{output}"
     )
 
 

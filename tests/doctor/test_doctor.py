@@ -28,10 +28,10 @@ def inside(container: Container, *flags: str) -> tuple[int, Findings]:
 
 def of(findings: Findings, text: str, level: str = "problem") -> dict[str, str]:
     """The one finding whose message has ``text``; it is of that level and says what to do."""
-    found = [finding for finding in findings if text in finding["message"]]
-    assert [finding["level"] for finding in found] == [level], findings
-    assert found[0]["fix"] or level == "ok"
-    return found[0]
+    matching = [finding for finding in findings if text in finding["message"]]
+    assert [finding["level"] for finding in matching] == [level], findings
+    assert matching[0]["fix"] or level == "ok"
+    return matching[0]
 
 
 def problems(findings: Findings) -> list[str]:

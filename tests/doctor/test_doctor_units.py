@@ -41,8 +41,8 @@ def examined(alias: str, **facts: object) -> Examination:
     [(1000, None), (1002, None), (998, None), (1003, WARNING), (996, WARNING), (1090, PROBLEM)],
 )
 def test_clock_is_judged_by_how_far_it_is_off(clock, level):
-    found = [finding.level for finding in databases.clock("default", replace(FACTS, clock=clock))]
-    assert found == ([level] if level else [])
+    levels = [finding.level for finding in databases.clock("default", replace(FACTS, clock=clock))]
+    assert levels == ([level] if level else [])
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_search_path_is_read_as_postgresql_reads_it(text, names):
 
 
 @pytest.mark.parametrize(
-    ("path", "searched", "level", "says"),
+    ("path", "searched", "level", "message"),
     [
         ("typo, public", ["public"], PROBLEM, "'typo' of the search_path (typo, public) does not"),
         ("public, typo", ["public"], WARNING, "'typo'"),
@@ -66,12 +66,12 @@ def test_search_path_is_read_as_postgresql_reads_it(text, names):
         ('"$user", public', ["public"], None, ""),
     ],
 )
-def test_schemas_of_the_search_path_must_be_usable(path, searched, level, says):
-    found = list(
+def test_schemas_of_the_search_path_must_be_usable(path, searched, level, message):
+    findings = list(
         databases._search_path("default", replace(FACTS, search_path=path, searched=searched))
     )
-    assert [finding.level for finding in found] == ([level] if level else [])
-    assert says in "".join(finding.message for finding in found)
+    assert [finding.level for finding in findings] == ([level] if level else [])
+    assert message in "".join(finding.message for finding in findings)
 
 
 def test_aliases_that_share_the_table_of_migrations_are_a_problem():
@@ -107,15 +107,15 @@ def test_connections_are_counted_for_each_server():
 )
 def test_memory_is_judged_by_the_workers(tmp_path, memory, workers, level, fix):
     (tmp_path / "memory.max").write_text(memory)
-    found = list(machine.memory_and_cpu(workers, tmp_path))
-    assert [(one.level, one.fix) for one in found if one.subject == "memory"] == [(level, fix)]
+    findings = list(machine.memory_and_cpu(workers, tmp_path))
+    assert [(one.level, one.fix) for one in findings if one.subject == "memory"] == [(level, fix)]
 
 
 def test_value_that_cannot_be_read_is_a_problem_and_the_others_are_still_read():
     env = Environment({"PORT": "http", "WEB_THREADS": "many", "DEBUGG": "true"})
-    found = list(doctor._environment(env))
-    assert [finding.level for finding in found] == [PROBLEM, PROBLEM, WARNING]
-    assert "PORT is 'http'" in found[0].message
+    findings = list(doctor._environment(env))
+    assert [finding.level for finding in findings] == [PROBLEM, PROBLEM, WARNING]
+    assert "PORT is 'http'" in findings[0].message
 
 
 def test_check_that_fails_is_a_finding_beside_those_it_had():
@@ -130,8 +130,8 @@ def test_check_that_fails_is_a_finding_beside_those_it_had():
 
 
 def test_text_ends_with_the_worst_and_the_verdict():
-    found = [Finding(PROBLEM, "a", "bad", "mend it"), Finding(OK, "b", "good")]
-    assert doctor.as_text(found).splitlines() == [
+    findings = [Finding(PROBLEM, "a", "bad", "mend it"), Finding(OK, "b", "good")]
+    assert doctor.as_text(findings).splitlines() == [
         "ok       b: good",
         "problem  a: bad",
         "         FIX: mend it",

@@ -93,18 +93,18 @@ class City:
     def get(self, path: str, **headers: str) -> requests.Response:
         return self.request("GET", path, headers=headers)
 
-    def found(self, path: str) -> requests.Response:
+    def get_ok(self, path: str) -> requests.Response:
         answer = self.get(path)
         assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text[:300]}"
         return answer
 
     def features(self, path: str) -> list[dict]:
-        return self.found(path).json()["results"]["features"]
+        return self.get_ok(path).json()["results"]["features"]
 
     def walk(self, path: str, link: str = "next") -> Iterator[dict]:
         """Rows page by page, and of the other replica each."""
         while path:
-            page = self.found(path).json()
+            page = self.get_ok(path).json()
             yield from page["results"]["features"]
             path = page[link]
 
@@ -212,20 +212,20 @@ def formats(city: City, name: str) -> Iterator[tuple[str, list[Row]]]:
     label, geometry = TABLES[name].label, TABLES[name].geometry.replace('"geo m"', "geo_m")
     yield "walk", of_features([*city.walk(f"/{name}/?limit=7")], label)
     yield "list", of_features(city.features(f"/{name}/?limit=1000"), label)
-    yield "geojson", of_features(city.found(f"/{name}.geojson").json()["features"], label)
-    sequence = city.found(f"/{name}.geojsonl").content.decode().split("\x1e")[1:]
+    yield "geojson", of_features(city.get_ok(f"/{name}.geojson").json()["features"], label)
+    sequence = city.get_ok(f"/{name}.geojsonl").content.decode().split("\x1e")[1:]
     yield "geojsonl", of_features([json.loads(record) for record in sequence], label)
-    yield "csv", of_csv(city.found(f"/{name}.csv").content.decode(), label, geometry)
+    yield "csv", of_csv(city.get_ok(f"/{name}.csv").content.decode(), label, geometry)
 
 
 def places(city: City, name: str) -> Iterator[tuple[str, list[str]]]:
     """The texts of the rows that each way to ask for a place finds."""
     label = TABLES[name].label
-    found = city.features(f"/{name}/?in_bbox={BOX}&limit=1000")
-    yield "in_bbox", [each["properties"][label] for each in found]
-    (layer,) = mvt.layers(city.found(f"/{name}/tiles/{PLACE}.mvt").content).values()
+    features = city.features(f"/{name}/?in_bbox={BOX}&limit=1000")
+    yield "in_bbox", [each["properties"][label] for each in features]
+    (layer,) = mvt.layers(city.get_ok(f"/{name}/tiles/{PLACE}.mvt").content).values()
     yield "tile", [each.properties[label] for each in layer]
-    tiles = city.found(f"/{name}.csv?tile={PLACE}").content.decode()
+    tiles = city.get_ok(f"/{name}.csv?tile={PLACE}").content.decode()
     columns = csv.DictReader(io.StringIO(tiles))
     yield "csv of a tile", [line[label] for line in columns]
 
@@ -273,8 +273,8 @@ def test_gdal_reads_the_same_rows_from_both_replicas(city, ogr2ogr, figures):
 def test_values_are_the_same_on_a_page_and_in_a_stream(city):
     for name in TABLES:
         # A 4.0 is a 4.
-        page = city.found(f"/{name}/?limit=1000").json(parse_int=float)["results"]["features"]
-        stream = city.found(f"/{name}.geojson").json(parse_int=float)["features"]
+        page = city.get_ok(f"/{name}/?limit=1000").json(parse_int=float)["results"]["features"]
+        stream = city.get_ok(f"/{name}.geojson").json(parse_int=float)["features"]
         assert values(page) == values(stream), name
 
 
@@ -288,11 +288,11 @@ def test_cursors_of_one_replica_are_followed_at_the_other_there_and_back(city):
         there = [each["id"] for each in city.walk(f"/{name}/?limit=7")]
         assert sorted(there) == [int(key) for key, *_ in sorted(city.rows("inspections"), key=int_)]
         last = f"/{name}/?limit=7"
-        while following := city.found(last).json()["next"]:
+        while following := city.get_ok(last).json()["next"]:
             last = following
         pages = []
         while last:
-            page = city.found(last).json()
+            page = city.get_ok(last).json()
             pages.append([each["id"] for each in page["results"]["features"]])
             last = page["previous"]
         assert list(itertools.chain(*reversed(pages))) == there, name
@@ -308,7 +308,7 @@ def test_row_is_found_by_a_time_without_zone_as_it_is_shown(city):
     once = {text: rows for text, rows in shown.items() if "T01:" not in text}
     assert len(once) > 20
     for text, rows in once.items():
-        assert city.found(f"/inspections/?local={quote(text)}").json()["count"] == rows, text
+        assert city.get_ok(f"/inspections/?local={quote(text)}").json()["count"] == rows, text
 
 
 # --- What the role may not see ----------------------------------------------------------------
@@ -318,12 +318,12 @@ def test_nothing_hidden_is_counted_estimated_bounded_or_drawn(city):
     for name in RESTRICTED:
         rows = len(city.rows(name))
         for query in ("limit=1", "limit=1&count=exact", "limit=5&offset=10", f"in_bbox={BOX}"):
-            page = city.found(f"/{name}/?{query}").json()
+            page = city.get_ok(f"/{name}/?{query}").json()
             assert (page["count"], page.get("count_estimated")) == (rows, None), (name, query)
-        assert city.found(f"/{name}/tiles/").json()["bounds"][2] < -121, name
+        assert city.get_ok(f"/{name}/tiles/").json()["bounds"][2] < -121, name
         assert city.get(f"/{name}/tiles/{HIDDEN_PLACE}.mvt").status_code == 204, name
     for path in ("/complaints/?district=hidden", "/calls/?body=hidden%20call%2031"):
-        assert city.found(path).json()["count"] == 0
+        assert city.get_ok(path).json()["count"] == 0
     hidden = city.postgis.sql("SELECT id FROM city.complaints WHERE district <> 'north' LIMIT 1",
                               city.database)  # fmt: skip
     for name in RESTRICTED[:3]:
@@ -338,8 +338,8 @@ PAGES += ("/1/", "/?in_bbox=-121,39,-119,47", "/?home__in_bbox=-121,39,-119,47")
 def test_nothing_hidden_is_in_any_page_or_error(city):
     names = [*RESTRICTED, "inspections", "pay", "whole"]
     paths = [f"/{name}{page}" for name in names for page in PAGES] + ["/", "/swagger.json"]
-    told = {path: HIDDEN.findall(city.get(path).content) for path in paths}
-    assert not {path: found for path, found in told.items() if found}
+    shown = {path: HIDDEN.findall(city.get(path).content) for path in paths}
+    assert not {path: values for path, values in shown.items() if values}
     assert HIDDEN.search(b"hidden complaint 1")
 
 
@@ -353,11 +353,11 @@ def test_refused_table_is_an_error_and_others_go_on(city):
     # Django's code that converts a row has numbers as small.
     assert [city.get(f"/masts/?limit={n}").status_code for n in range(1, 4)] == [500] * 3
     # Columns that the role may read are enough.
-    assert city.found("/whole/?fields=place").json()["count"] == 60
-    assert len(city.found("/whole.csv?fields=place").text.splitlines()) > 60
+    assert city.get_ok("/whole/?fields=place").json()["count"] == 60
+    assert len(city.get_ok("/whole.csv?fields=place").text.splitlines()) > 60
 
 
-SAYS = """
+DIAGNOSES = """
 records.Pay: The role '{reader}' cannot read the table 'payroll'.
 Run GRANT SELECT ON "payroll" TO "{reader}"; as the table's owner, or remove the model.
 records.WholeInspection: The role '{reader}' cannot read 'inspector', 'home' of the table
@@ -378,10 +378,10 @@ Set DATABASES["city"]["TIME_ZONE"] = "America/Los_Angeles".
 
 def test_doctor_names_what_cannot_be_read_and_what_to_do(city):
     command = ("env", "CITY_TIME_ZONE=UTC", "python", "manage.py", "doctor")
-    said = city.replicas[0].exec(*command, check=False)
-    wanted = SAYS.format(reader=city.reader).strip().splitlines()
-    assert [line for line in wanted if line not in said] == []
-    of_models = re.findall(r"database city: records\.(\w+):", said)
+    output = city.replicas[0].exec(*command, check=False)
+    wanted = DIAGNOSES.format(reader=city.reader).strip().splitlines()
+    assert [line for line in wanted if line not in output] == []
+    of_models = re.findall(r"database city: records\.(\w+):", output)
     named = ["Asset", "District", "Gone", "KeylessSignal", "Mast", "Pay", "ShapeInFeet", "Signal"]
     assert sorted(of_models) == [*named, "WholeInspection"]
 

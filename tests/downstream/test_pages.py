@@ -87,8 +87,8 @@ def test_every_page_has_a_name_a_way_home_and_a_login(
         assert bar.locator("a[href='/']").count() == 1, name
         # Those that ask no database who is there offer a login to everybody.
         if name not in ("landing", "health", "not-found", "admin-login"):
-            found = bar.get_by_text(re.compile("^log out$" if is_logged_in else "^log in$", re.I))
-            assert found.count() == 1, name
+            links = bar.get_by_text(re.compile("^log out$" if is_logged_in else "^log in$", re.I))
+            assert links.count() == 1, name
 
 
 def test_bar_logs_in_and_out_and_comes_back(visit, site: Site):
@@ -128,14 +128,14 @@ def test_reference_shows_an_operation_on_a_phone_when_it_is_asked_for(visit, sit
 def test_every_page_says_what_is_what_to_who_cannot_see(visit, site: Site, admin: Site):
     # How Swagger UI, and Django's breadcrumbs, choose their colours is theirs.
     known = {"swagger": "color-contrast", "admin-list": "link-in-text-block"}
-    window, found = visit(site, storage_state=session_of(admin)), {}
+    window, barriers_by_path = visit(site, storage_state=session_of(admin)), {}
     for name, path in PAGES.items():
         page = opened(window, path)
         if name == "admin-add":
             page.get_by_role("button", name="Add another Stop").click()
-        found[path] = barriers(page, known.get(name))
-    found["/admin/login/"] = barriers(visit(site).open("/admin/login/"))
-    assert not any(found.values()), found
+        barriers_by_path[path] = barriers(page, known.get(name))
+    barriers_by_path["/admin/login/"] = barriers(visit(site).open("/admin/login/"))
+    assert not any(barriers_by_path.values()), barriers_by_path
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_tab_leads_through_a_page_in_its_order_and_shows_where_it_is(
     for _ in range(100):
         page.keyboard.press("Tab")
         # None at the end; else whether it comes after the one before, can be seen, and its name.
-        found = page.evaluate("""() => {
+        focused = page.evaluate("""() => {
             const element = document.activeElement;
             if (element === document.body) return null;
             const follows = before.compareDocumentPosition(element) & 4;
@@ -177,9 +177,9 @@ def test_tab_leads_through_a_page_in_its_order_and_shows_where_it_is(
             window.before = element;
             return [Boolean(follows), outlined || style.boxShadow !== "none", element.outerHTML];
         }""")
-        if found is None:
+        if focused is None:
             break
-        assert found[:2] == [True, True], found[2]
+        assert focused[:2] == [True, True], focused[2]
     assert page.evaluate("[...missed].map(element => element.outerHTML)") == []
 
 

@@ -78,9 +78,9 @@ def test_pagination_links_lead_through_all_of_it_and_back(site: Site):
 )
 def test_filter_gives_all_that_match_and_no_other(site: Site, query, right):
     every = _stops(site, "limit=1000")
-    found = _stops(site, f"{query}&limit=1000")
-    assert 0 < len(found) < len(every)
-    assert found == [stop for stop in every if right(stop["properties"])]
+    matching = _stops(site, f"{query}&limit=1000")
+    assert 0 < len(matching) < len(every)
+    assert matching == [stop for stop in every if right(stop["properties"])]
 
 
 def test_filterset_fields_alone_make_a_view_filter(site: Site):
@@ -90,7 +90,7 @@ def test_filterset_fields_alone_make_a_view_filter(site: Site):
 
 def test_bounding_box_gives_the_stops_inside(site: Site):
     west, south, east, north = -122.67, 45.48, -122.62, 45.51
-    found = _stops(site, f"in_bbox={west},{south},{east},{north}&limit=1000")
+    matching = _stops(site, f"in_bbox={west},{south},{east},{north}&limit=1000")
     every = _stops(site, "limit=1000")
     inside = [
         stop
@@ -99,7 +99,7 @@ def test_bounding_box_gives_the_stops_inside(site: Site):
         and south <= stop["geometry"]["coordinates"][1] <= north
     ]
     assert 5 < len(inside) < len(every)
-    assert found == inside
+    assert matching == inside
 
 
 def _stops(site: Site, query: str) -> list[dict]:
@@ -366,5 +366,7 @@ def test_without_a_proxy_its_headers_mean_nothing(site: Site):
 
 
 def test_nothing_is_wrong_with_any_request_of_any_user(project: Project):
-    said = project.compose("run", "--rm", "--no-deps", "-T", "api", "check", "--live", check=False)
-    assert "keeps the contract; failed: 0" in said, said
+    output = project.compose(
+        "run", "--rm", "--no-deps", "-T", "api", "check", "--live", check=False
+    )
+    assert "keeps the contract; failed: 0" in output, output

@@ -177,19 +177,19 @@ def serves_as_before(api: Container) -> Iterator[None]:
 def test_malformed_http_is_refused_and_kills_no_worker(api: Container, report: Report) -> None:
     where = address(api)
     with serves_as_before(api):
-        found = {name: status_of(where, sent) for name, (sent, _) in MALFORMED.items()}
+        statuses = {name: status_of(where, sent) for name, (sent, _) in MALFORMED.items()}
     # A byte of it may be lost with the reset of a connection that was not read to its end.
     wrong = {
-        name: found[name]
+        name: statuses[name]
         for name, (_, expected) in MALFORMED.items()
-        if found[name] not in (expected, None) and (expected or found[name] >= 500)
+        if statuses[name] not in (expected, None) and (expected or statuses[name] >= 500)
     }
     assert not wrong
-    report.add("malformed and oversized HTTP", "4xx or 501, no worker dies", **counts(found))
+    report.add("malformed and oversized HTTP", "4xx or 501, no worker dies", **counts(statuses))
 
 
 def test_random_bytes_kill_no_worker(api: Container, report: Report) -> None:
-    where, found = address(api), {}
+    where, statuses = address(api), {}
     chance = random.Random(4)  # noqa: S311  the same bytes in each run
     with serves_as_before(api):
         for number in range(300):
@@ -198,9 +198,11 @@ def test_random_bytes_kill_no_worker(api: Container, report: Report) -> None:
                 sent = bytearray(POST + JSON + b'Content-Length: 15\r\n\r\n{"text": "one"}')
                 for _ in range(chance.randrange(1, 8)):
                     sent[chance.randrange(len(sent))] = chance.randrange(256)
-            found[str(number)] = status_of(where, bytes(sent))
-    assert [status for status in found.values() if status and status >= 500 and status != 501] == []
-    report.add("300 times random bytes", "4xx or 501, no worker dies", **counts(found))
+            statuses[str(number)] = status_of(where, bytes(sent))
+    assert [
+        status for status in statuses.values() if status and status >= 500 and status != 501
+    ] == []
+    report.add("300 times random bytes", "4xx or 501, no worker dies", **counts(statuses))
 
 
 def test_odd_requests_to_real_endpoints_are_never_a_500(api: Container, report: Report) -> None:
@@ -211,10 +213,10 @@ def test_odd_requests_to_real_endpoints_are_never_a_500(api: Container, report: 
     for path in ("/api/notes/", "/admin/login/"):
         asked |= {f"{path} {kind} {body[:60]!r}": post(path, kind, body) for kind, body in BODIES}
     with serves_as_before(api):
-        found = {name: status_of(where, sent) for name, sent in asked.items()}
-    wrong = {name: status for name, status in found.items() if not status or status >= 500}
+        statuses = {name: status_of(where, sent) for name, sent in asked.items()}
+    wrong = {name: status for name, status in statuses.items() if not status or status >= 500}
     assert not wrong
-    report.add("odd paths, headers and bodies", "an answer below 500", **counts(found))
+    report.add("odd paths, headers and bodies", "an answer below 500", **counts(statuses))
 
 
 def get(path: str, headers: dict[str, str] | None = None) -> bytes:
@@ -228,7 +230,7 @@ def post(path: str, kind: str, body: bytes) -> bytes:
     return get(path, fields).replace(b"GET", b"POST", 1) + body
 
 
-def counts(found: dict[str, int | None]) -> dict[str, int]:
+def counts(statuses: dict[str, int | None]) -> dict[str, int]:
     """Of the table: what got no answer is closed on purpose, not lost."""
-    failed = [status for status in found.values() if status and status >= 500 and status != 501]
-    return {"sent": len(found), "failed": len(failed), "lost": 0}
+    failed = [status for status in statuses.values() if status and status >= 500 and status != 501]
+    return {"sent": len(statuses), "failed": len(failed), "lost": 0}

@@ -297,8 +297,8 @@ def problem(page: str, answer: requests.Response, allowed: Allowed, view: str) -
     if answer.status_code >= 500:
         return f"answered with {answer.status_code}"
     if not answer.ok:
-        told = ("tile", "tilejson", "map", "filter") if rounded else ()
-        return "is refused" if known and page not in told else None
+        may_be_refused = ("tile", "tilejson", "map", "filter") if rounded else ()
+        return "is refused" if known and page not in may_be_refused else None
     if more := marks(answer) - known:
         return f"shows {sorted(more)[:3]}"
     kind = answer.headers.get("Content-Type", "")  # none of an empty tile
@@ -328,19 +328,19 @@ def differing(url: str, asking: Client, view: str, seen: Allowed) -> Iterator[st
     for page in PAGES:
         path = address(view, page)
         answer = asking.get(url + path, tenant=VIEWS[view][1])
-        if found := problem(page, answer, seen, view):
-            yield f"{asking.user} {path} {found}"
+        if difference := problem(page, answer, seen, view):
+            yield f"{asking.user} {path} {difference}"
 
 
 def test_no_page_shows_more_than_the_plain_view(
     access: Api, clients: dict[str, Client], plain, figures: Callable[[str], None]
 ):
-    cells, found, url = 0, [], access.url("")
+    cells, differences, url = 0, [], access.url("")
     for view, user in itertools.product(VIEWS, USERS):
-        found += differing(url, clients[user], view, plain[view, user])
+        differences += differing(url, clients[user], view, plain[view, user])
         cells += len(PAGES)
-    figures(f"access: {cells} cells, {len(found)} differ")
-    assert not found
+    figures(f"access: {cells} cells, {len(differences)} differ")
+    assert not differences
     assert cells == len(VIEWS) * len(USERS) * len(PAGES) == 576
 
 
@@ -348,7 +348,7 @@ def test_shared_cache_gives_nobody_what_another_was_shown(
     nginx: Container, clients: dict[str, Client], plain, figures: Callable[[str], None]
 ):
     """Who may see most asks first, and who may see least last; then all again."""
-    cells, found, hits = 0, [], 0
+    cells, differences, hits = 0, [], 0
     base = nginx.url("")
     for view in VIEWS:
         for user in [*reversed(USERS), *USERS]:
@@ -359,16 +359,16 @@ def test_shared_cache_gives_nobody_what_another_was_shown(
                 hits += answer.headers.get("X-Cache") == "HIT"
                 cells += 1
                 if reason := problem(page, answer, plain[view, user], view):
-                    found.append(f"{user} {path} {reason}")
-    figures(f"shared cache: {cells} cells, {len(found)} differ; {hits} from the cache")
-    assert not found
+                    differences.append(f"{user} {path} {reason}")
+    figures(f"shared cache: {cells} cells, {len(differences)} differ; {hits} from the cache")
+    assert not differences
     assert hits, "the cache kept nothing, so that nothing is proven"
 
 
 def test_etag_of_one_user_is_not_valid_for_another(
     access: Api, clients: dict[str, Client], figures: Callable[[str], None]
 ):
-    cells, found, base = 0, [], access.url("")
+    cells, differences, base = 0, [], access.url("")
     pages = ("list", "detail", "csv", "tile", "tilejson")
     for view, page in itertools.product(VIEWS, pages):
         url, tenant = base + address(view, page), VIEWS[view][1]
@@ -382,9 +382,9 @@ def test_etag_of_one_user_is_not_valid_for_another(
             cells += 1
             again = clients[other].get(url, tenant=tenant, **{"If-None-Match": etags[one]})
             if one != other and again.status_code == 304:
-                found.append(f"{other} {url} with the ETag of {one}")
-    figures(f"ETags: {cells} cells, {len(found)} differ")
-    assert not found
+                differences.append(f"{other} {url} with the ETag of {one}")
+    figures(f"ETags: {cells} cells, {len(differences)} differ")
+    assert not differences
 
 
 # --- What else may choose the rows --------------------------------------------------------
@@ -567,9 +567,9 @@ def test_links_carry_a_key_that_is_shown(access: Api, query: str):
 
 
 @pytest.mark.parametrize(
-    ("view", "order", "told"), [("by-owner", "owner, id", 1), ("by-secret", "secret, id", 0)]
+    ("view", "order", "count"), [("by-owner", "owner, id", 1), ("by-secret", "secret, id", 0)]
 )
-def test_cursor_has_values_that_are_shown_alone(access: Api, view: str, order: str, told: int):
+def test_cursor_has_values_that_are_shown_alone(access: Api, view: str, order: str, count: int):
     every = access.sql(f"SELECT name FROM access_place ORDER BY {order}").splitlines()
     pages = list(walk(access, f"/{view}/?limit=7", "next"))
     assert names(pages) == every
@@ -583,7 +583,7 @@ def test_cursor_has_values_that_are_shown_alone(access: Api, view: str, order: s
         for link in filter(None, (page["next"], page["previous"])):
             (cursor,) = parse_qs(urlsplit(link).query)["cursor"]
             values = json.loads(parse_qs(b64decode(cursor).decode())["p"][0])
-            assert len(values) == told
+            assert len(values) == count
             assert set(values) <= {None, "basic", "token", "session", "a", "b"}
 
 
@@ -757,8 +757,8 @@ print("FACTS", json.dumps([sorted(facts.restricted), sorted(facts.elsewhere), fa
 def run(api: Api, code: str, *arguments: str, env: tuple[str, ...] = ()) -> str:
     """What a process in the container prints on its one line of capitals."""
     settings = "DJANGO_SETTINGS_MODULE=backend.settings"
-    said = api.container.exec("env", settings, *env, "python", "-c", code, *arguments)
-    (line,) = re.findall(r"^[A-Z]+ (.*)$", said, re.MULTILINE)
+    output = api.container.exec("env", settings, *env, "python", "-c", code, *arguments)
+    (line,) = re.findall(r"^[A-Z]+ (.*)$", output, re.MULTILINE)
     return line
 
 

@@ -258,11 +258,11 @@ def test_transformed_geometry_is_the_same_and_so_is_the_value_afterward(text, sr
 
 
 def test_way_between_two_systems_is_found_once_for_many_geometries(monkeypatch):
-    found = []
+    transforms = []
 
     class CoordTransform(gdal.CoordTransform):
         def __init__(self, *systems: gdal.SpatialReference) -> None:
-            found.append([system.srid for system in systems])
+            transforms.append([system.srid for system in systems])
             super().__init__(*systems)
 
     monkeypatch.setattr("django.contrib.gis.gdal.CoordTransform", CoordTransform)
@@ -272,7 +272,7 @@ def test_way_between_two_systems_is_found_once_for_many_geometries(monkeypatch):
         for n in range(5):
             shown.to_representation(Point(7_600_000 + n, 680_000, srid=2913))
             shown.to_representation(Point(n, n, srid=3857))
-    assert found == [[2913, 4326], [3857, 4326]]
+    assert transforms == [[2913, 4326], [3857, 4326]]
 
 
 def test_only_the_latest_transformations_between_systems_are_cached(monkeypatch):

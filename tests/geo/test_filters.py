@@ -73,7 +73,7 @@ def places(postgis: PostGIS) -> Iterator[Api]:
     started.clean()
 
 
-def found(api: Api, path: str, query: str) -> list[int]:
+def found_ids(api: Api, path: str, query: str) -> list[int]:
     answer = api.get(f"/pages/{path}/?limit=10000&{query}")
     assert answer.status_code == 200, answer.text
     return sorted(row["id"] for row in answer.json()["results"])
@@ -90,13 +90,13 @@ def expected(api: Api, path: str, condition: str) -> list[int]:
 def test_filter_finds_the_rows_there_are(places: Api, path: str, query: str) -> None:
     right = expected(places, path, FILTERS[query])
     assert right
-    assert found(places, path, query) == right
+    assert found_ids(places, path, query) == right
 
 
 @pytest.mark.parametrize("path", ["parcels"])
 def test_contains_finds_the_rows_around_a_place(places: Api, path: str) -> None:
-    assert found(places, path, f"contains={CENTRE}") == [1]
-    assert found(places, path, "contains=POINT(57 45)") == []  # where EPSG:2913 says nothing
+    assert found_ids(places, path, f"contains={CENTRE}") == [1]
+    assert found_ids(places, path, "contains=POINT(57 45)") == []  # where EPSG:2913 says nothing
 
 
 def test_every_filter_is_found_by_the_spatial_index(places: Api) -> None:
@@ -171,8 +171,10 @@ def test_box_of_the_whole_world_finds_every_row_of_a_local_system(places: Api) -
 
 
 def test_filters_together_are_all_held(places: Api) -> None:
-    both = set(found(places, "stops", BOX)) & set(found(places, "stops", "point=-122.68,45.52"))
-    assert found(places, "stops", f"{BOX}&point=-122.68,45.52") == sorted(both)
+    both = set(found_ids(places, "stops", BOX)) & set(
+        found_ids(places, "stops", "point=-122.68,45.52")
+    )
+    assert found_ids(places, "stops", f"{BOX}&point=-122.68,45.52") == sorted(both)
 
 
 def test_empty_parameter_is_one_that_was_not_given(places: Api) -> None:
@@ -231,11 +233,11 @@ def test_geometry_with_too_many_vertices_is_answered_with_400(places: Api) -> No
         "        print('refused', error.detail['within'])\n"
     )
     settings = "DJANGO_SETTINGS_MODULE=backend.settings"
-    said = places.container.exec("env", settings, "python", "-c", script)
-    assert "read 5000" in said
-    assert "at most 5000 vertices" in said
-    assert "at most 100000 characters" in said
-    assert said.count("refused") == 3  # the nested one without an end of the process
+    output = places.container.exec("env", settings, "python", "-c", script)
+    assert "read 5000" in output
+    assert "at most 5000 vertices" in output
+    assert "at most 100000 characters" in output
+    assert output.count("refused") == 3  # the nested one without an end of the process
 
 
 # --- Ordering

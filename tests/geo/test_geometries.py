@@ -387,12 +387,12 @@ def vertices_by_sql(api: Shapes, tables: list[str]) -> dict[str, dict[int, Verti
             f"ORDER BY p.path) FROM (SELECT id, {shape} AS geom FROM shapes_{table}) s "
             "LEFT JOIN LATERAL ST_DumpPoints(s.geom) p ON NOT ST_IsEmpty(p.geom) GROUP BY id"
         )
-    found: dict[str, dict[int, Vertices]] = {table: {} for table in tables}
+    vertices: dict[str, dict[int, Vertices]] = {table: {} for table in tables}
     for line in api.sql(";".join(selects)).splitlines():
         table, row, points = line.split("|")
         places = [tuple(map(float, point.split())) for point in points.split(",") if point]
-        found[table][int(row)] = places
-    return found
+        vertices[table][int(row)] = places
+    return vertices
 
 
 def vertices(geometry: dict | None) -> Vertices:
@@ -429,12 +429,12 @@ def of_sequence(answer: requests.Response) -> dict[int, Vertices]:
 
 
 def of_csv(answer: requests.Response) -> dict[int, Vertices]:
-    found = {}
+    vertices = {}
     for row in csv.DictReader(io.StringIO(answer.text)):
         groups = re.findall(r"[-\d.e]+(?: [-\d.e]+)+", row["geom"])
         points = [tuple(map(float, point.split()[:2])) for point in groups]
-        found[int(row["id"])] = points
-    return found
+        vertices[int(row["id"])] = points
+    return vertices
 
 
 def of_flatgeobuf(answer: requests.Response) -> dict[int, Vertices]:
@@ -586,9 +586,9 @@ def test_every_table_is_filtered_by_every_place(
             if answer.status_code != 200:
                 wrong.append((table, query, answer.text[:200]))
                 continue
-            found = {each["id"] for each in answer.json()["results"]["features"]}
-            if found != expected[which]:
-                wrong.append((table, query, found ^ expected[which]))
+            ids = {each["id"] for each in answer.json()["results"]["features"]}
+            if ids != expected[which]:
+                wrong.append((table, query, ids ^ expected[which]))
         answer = shapes.get(f"/{table}/?in_bbox=here")
         wrong += [(table, "nonsense")] * (answer.status_code != 400)
         cells += 1
@@ -651,13 +651,13 @@ def test_geography_across_the_date_line_and_at_the_poles_is_found(shapes: Shapes
         "('new', 'POINT(-179.9 -17)'), ('new', 'POINT(100 89.999)')"
     )
 
-    def found(query: str) -> list[list[float]]:
+    def coordinates(query: str) -> list[list[float]]:
         page = shapes.get(f"/pointgeography/?{query}").json()["results"]
         return [feature["geometry"]["coordinates"] for feature in page["features"]]
 
-    assert found("in_bbox=179.5,-18,-179.5,-16") == [[179.9, -17], [-179.9, -17]]
-    assert found("in_bbox=90,89.9,110,90") == [[100, 89.999]]
-    assert len(found("in_bbox=-180,-90,180,90")) == 4
+    assert coordinates("in_bbox=179.5,-18,-179.5,-16") == [[179.9, -17], [-179.9, -17]]
+    assert coordinates("in_bbox=90,89.9,110,90") == [[100, 89.999]]
+    assert len(coordinates("in_bbox=-180,-90,180,90")) == 4
     shapes.sql("DELETE FROM shapes_pointgeography WHERE name = 'new'")
 
 

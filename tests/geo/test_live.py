@@ -15,10 +15,10 @@ pytestmark = pytest.mark.engine
 def test_nothing_is_wrong_with_a_project_of_every_mixin(
     api: Api, figures: Callable[[str], None]
 ) -> None:
-    said = api.container.exec("/code/bin/docker-entrypoint.sh", "check", "--live", check=False)
-    assert "keeps the contract; failed: 0" in said, said
+    output = api.container.exec("/code/bin/docker-entrypoint.sh", "check", "--live", check=False)
+    assert "keeps the contract; failed: 0" in output, output
     asked = [
-        int(count) for count in re.findall(r"(\d+) requests: .* 0 failed$", said, re.MULTILINE)
+        int(count) for count in re.findall(r"(\d+) requests: .* 0 failed$", output, re.MULTILINE)
     ]
     assert len(asked) == 4
     figures(f"check --live: {sum(asked)} requests, 0 failed")

@@ -311,8 +311,8 @@ def test_form_of_filters_has_those_for_places(visit, api: Api):
     field.fill(box)
     field.press("Enter")
     page.wait_for_url("**in_bbox=*")
-    found = f"geom && ST_MakeEnvelope({box}, 4326)"
-    rows = api.sql(f"SELECT count(*) FROM places_stop WHERE {found}")
+    in_the_box = f"geom && ST_MakeEnvelope({box}, 4326)"
+    rows = api.sql(f"SELECT count(*) FROM places_stop WHERE {in_the_box}")
     assert f'"count": {rows},' in page.locator(".response-info").inner_text()
     assert "ordering=-name" in page.url
     assert "offset" not in page.url

@@ -115,10 +115,10 @@ def test_what_is_no_place_is_refused_by_the_name_of_its_parameter(
         read("there", text)
     (parameter,) = raised.value.detail
     assert parameter == "there"
-    told = str(raised.value.detail["there"])
-    assert told.startswith("Write it as ")
-    assert why in told
-    assert ("(" in told.partition("such as")[2].replace("POINT(", "")) == bool(why)
+    detail = str(raised.value.detail["there"])
+    assert detail.startswith("Write it as ")
+    assert why in detail
+    assert ("(" in detail.partition("such as")[2].replace("POINT(", "")) == bool(why)
 
 
 @pytest.mark.parametrize(

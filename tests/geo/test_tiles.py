@@ -61,8 +61,8 @@ def fresh(api: Api, code: str) -> str:
 
 
 def fresh_tile(api: Api, viewset: str, at: tuple[int, int, int]) -> list[Feature]:
-    (found,) = layers(bytes.fromhex(fresh(api, f"features({viewset}, *{at})"))).values()
-    return found
+    (features,) = layers(bytes.fromhex(fresh(api, f"features({viewset}, *{at})"))).values()
+    return features
 
 
 def test_tile_has_the_features_of_its_square_with_the_serializers_properties(api: Api):
@@ -87,8 +87,8 @@ def test_null_properties_and_null_geometries_are_left_out(api: Api):
         "VALUES ('Bare', true, ST_SetSRID(ST_MakePoint(10, 10), 4326)), ('No', true, NULL)"
     )
     try:
-        found = tile(api, "stops", tile_at(10, 10, 9))
-        assert [feature.properties for feature in found] == [{"name": "Bare", "open_now": True}]
+        features = tile(api, "stops", tile_at(10, 10, 9))
+        assert [feature.properties for feature in features] == [{"name": "Bare", "open_now": True}]
         names = [feature.properties["name"] for feature in tile(api, "stops", (0, 0, 0))]
         assert "Bare" in names
         assert "No" not in names
@@ -100,9 +100,9 @@ def test_null_properties_and_null_geometries_are_left_out(api: Api):
 def test_projected_polygons_are_in_the_right_place_and_visible_at_every_zoom(api: Api, zoom: int):
     at = tile_at(-122.6995, 45.5005, zoom)  # the middle of the first parcel
     first = int(api.sql("SELECT min(id) FROM places_parcel"))
-    (found,) = [feature for feature in tile(api, "parcels", at) if feature.id == first]
-    assert found.type == "Polygon"
-    lons, lats = zip(*places([found], at), strict=True)
+    (parcel,) = [feature for feature in tile(api, "parcels", at) if feature.id == first]
+    assert parcel.type == "Polygon"
+    lons, lats = zip(*places([parcel], at), strict=True)
     pixel = 360 / 2**zoom / 512
     assert (min(lons), max(lons)) == pytest.approx((-122.7, -122.699), abs=pixel)
     assert (min(lats), max(lats)) == pytest.approx((45.5, 45.501), abs=pixel)
@@ -111,7 +111,7 @@ def test_projected_polygons_are_in_the_right_place_and_visible_at_every_zoom(api
 
 def test_values_without_srid_have_that_of_the_field(api: Api):
     at = tile_at(-122.64, 45.52, 12)
-    by_label = {found.properties["label"]: found for found in tile(api, "surveys", at)}
+    by_label = {feature.properties["label"]: feature for feature in tile(api, "surveys", at)}
     assert places([by_label["Plot 10"]], at)[0] == pytest.approx((-122.64, 45.52), abs=1e-4)
 
 
@@ -122,12 +122,13 @@ def test_values_stored_otherwise_than_the_model_says_are_where_they_are(api: Api
     expected = len(tile(api, "stops", DOWNTOWN))
     api.sql(change.format(kind, moved))
     try:
-        found = fresh_tile(api, "Stops", DOWNTOWN)
+        features = fresh_tile(api, "Stops", DOWNTOWN)
     finally:
         back = "ST_Transform(geom, 4326)" if kind != "geography" else "geom::geometry"
         api.sql(change.format("geometry(Point, 4326)", back))
-    assert abs(len(found) - expected) < expected / 20  # the buffer is not the same to a millimetre
-    lons, lats = zip(*places(found, DOWNTOWN), strict=True)
+    # The buffer is not the same to a millimeter.
+    assert abs(len(features) - expected) < expected / 20
+    lons, lats = zip(*places(features, DOWNTOWN), strict=True)
     (west, north), (east, south) = lonlat((-64, -64), *DOWNTOWN), lonlat((4160, 4160), *DOWNTOWN)
     assert west <= min(lons) < max(lons) <= east
     assert south <= min(lats) < max(lats) <= north
@@ -135,10 +136,10 @@ def test_values_stored_otherwise_than_the_model_says_are_where_they_are(api: Api
 
 def test_model_in_another_database_has_tiles_from_there(api: Api):
     at = tile_at(-122.65, 45.525, 10)
-    found = tile(api, "routes", at)
-    assert {feature.type for feature in found} == {"LineString"}
-    assert 25 in {feature.properties["number"] for feature in found}
-    (line,) = [feature for feature in found if feature.properties["number"] == 25]
+    features = tile(api, "routes", at)
+    assert {feature.type for feature in features} == {"LineString"}
+    assert 25 in {feature.properties["number"] for feature in features}
+    (line,) = [feature for feature in features if feature.properties["number"] == 25]
     lats = [lat for _, lat in places([line], at)]
     assert lats == pytest.approx([45.525] * len(lats), abs=1e-3)
 
@@ -165,7 +166,7 @@ def test_places_near_and_at_the_poles_and_beyond_the_antimeridian_break_no_tile(
 def test_filters_of_the_viewset_hold_for_its_tiles(api: Api):
     everything = tile(api, "stops", DOWNTOWN)
     some = tile(api, "stops", DOWNTOWN, "?lines=3")
-    expected = {found.id for found in everything if found.properties["lines"] == 3}
+    expected = {unfiltered.id for unfiltered in everything if unfiltered.properties["lines"] == 3}
     assert {feature.id for feature in some} == expected != set()
     assert api.get(address("stops", DOWNTOWN) + "?lines=many").status_code == 400
 
@@ -261,8 +262,8 @@ def test_tilejson_names_url_bounds_zooms_and_fields(api: Api):
     ],
 )
 def test_bounds_are_those_of_the_filtered_features(api: Api, path: str, bounds: list | None):
-    found = api.get(f"/tiles/{path.replace('/', '/tiles/') if '?' in path else f'{path}/tiles/'}")
-    assert found.json().get("bounds") == (bounds and pytest.approx(bounds, abs=1e-3))
+    answer = api.get(f"/tiles/{path.replace('/', '/tiles/') if '?' in path else f'{path}/tiles/'}")
+    assert answer.json().get("bounds") == (bounds and pytest.approx(bounds, abs=1e-3))
 
 
 def extent(api: Api, rows: str) -> list[float]:
@@ -278,8 +279,8 @@ def extent(api: Api, rows: str) -> list[float]:
     ],
 )
 def test_bounds_of_chosen_rows_are_not_those_of_the_table(api: Api, path: str, rows: str):
-    found = api.get(f"/tiles/{path}/tiles/").json()["bounds"]
-    assert found == pytest.approx(extent(api, rows), abs=1e-6)
+    bounds = api.get(f"/tiles/{path}/tiles/").json()["bounds"]
+    assert bounds == pytest.approx(extent(api, rows), abs=1e-6)
 
 
 def test_bounds_do_not_tell_where_a_row_was(api: Api):
@@ -289,12 +290,12 @@ def test_bounds_do_not_tell_where_a_row_was(api: Api):
     api.sql("DELETE FROM places_stop WHERE name = 'gone'")
     api.sql("VACUUM ANALYZE places_stop")
     assert api.sql("SELECT ST_XMax(ST_EstimatedExtent('places_stop', 'geom'))") == "0"
-    found = api.get("/tiles/stops/tiles/").json()["bounds"]
+    bounds = api.get("/tiles/stops/tiles/").json()["bounds"]
     # An index has numbers of single precision, and its box has to cover all rows.
     expected = extent(api, "SELECT geom FROM places_stop")
-    assert found == pytest.approx(expected, abs=5e-5)
-    assert all(mine <= real + 1e-7 for mine, real in zip(found[:2], expected[:2], strict=True))
-    assert all(mine >= real - 1e-7 for mine, real in zip(found[2:], expected[2:], strict=True))
+    assert bounds == pytest.approx(expected, abs=5e-5)
+    assert all(mine <= real + 1e-7 for mine, real in zip(bounds[:2], expected[:2], strict=True))
+    assert all(mine >= real - 1e-7 for mine, real in zip(bounds[2:], expected[2:], strict=True))
 
 
 @pytest.mark.parametrize("path", ["stops", "simple/stops"])
@@ -342,16 +343,16 @@ print(json.dumps(generator.get_schema(None, public=True)["paths"]))
 def test_tile_with_too_many_features_has_an_even_sample_and_says_so(api: Api):
     at = tile_at(*PORTLAND, 5)
     answer = api.get(address("samples", at))
-    (found,) = layers(answer.content).values()
+    (features,) = layers(answer.content).values()
     one_of = int(answer.headers["X-Tile-Sample"].removeprefix("1/"))
-    assert 25 <= len(found) <= 100
+    assert 25 <= len(features) <= 100
     assert one_of >= 5000 / 100
-    assert min(feature.id for feature in found) < 1000  # nor the first rows of the table
-    assert max(feature.id for feature in found) > 4000
-    lons = [lon for lon, _ in places(found, at)]
+    assert min(feature.id for feature in features) < 1000  # nor the first rows of the table
+    assert max(feature.id for feature in features) > 4000
+    lons = [lon for lon, _ in places(features, at)]
     assert min(lons) < -122.75  # all over the data, which goes from -122.8 to -122.4
     assert max(lons) > -122.45
-    assert [f.id for f in tile(api, "samples", at)] == [f.id for f in found]
+    assert [f.id for f in tile(api, "samples", at)] == [f.id for f in features]
     assert "X-Tile-Sample" not in api.get(address("stops", at)).headers
 
 

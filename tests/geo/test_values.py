@@ -349,11 +349,11 @@ def test_flatgeobuf_of_chosen_fields_keeps_its_geometry(values: Api) -> None:
 # What only a request or a table tells may be offered, and refused with the reason.
 REFUSED = ("/limits/byrequest/", "/limits/listed/", "/values/mistaken/", "/limits/chosen/")
 REFUSED += ("/limits/perrequest/",)
-UNTOLD = "/limits/plain/"  # null, of a serializer that names no model
+WITHOUT_MODEL = "/limits/plain/"  # null, of a serializer that names no model
 
 
 def test_nothing_is_wrong_with_any_address(values: Api) -> None:
-    own = [f"GET {path}" for path in (*REFUSED, UNTOLD)]
+    own = [f"GET {path}" for path in (*REFUSED, WITHOUT_MODEL)]
     own += ["GET /limits/listed.csv", "GET /values/mistaken.csv"]  # links of the start page
     assert_nothing_wrong(values.container, but=own)
 
@@ -376,10 +376,10 @@ def test_rounding_that_depends_on_the_request_is_decided_by_each_request(
 
 
 def test_rounding_is_no_mistake_to_be_warned_of(values: Api) -> None:
-    said = values.container.exec("python", "manage.py", "check", check=False)
-    assert "limits.LeftOut" not in said
-    assert "limits.Own" in said
-    assert "limits.Rounded" not in said
+    output = values.container.exec("python", "manage.py", "check", check=False)
+    assert "limits.LeftOut" not in output
+    assert "limits.Own" in output
+    assert "limits.Rounded" not in output
     assert values.get("/limits/rounded/tiles/0/0/0.mvt").status_code == 404
 
 
@@ -395,12 +395,12 @@ CREATE TABLE sorted (codes sorted_code[], code sorted_code, moods sorted_mood[],
 
 def test_order_of_each_type_is_what_postgresql_says_itself(values: Api) -> None:
     values.sql(SORTED)
-    told = {
+    expected = {
         line.split("|")[0]: line.split("|")[3] == "t"
         for line in values.sql(TYPES.replace("%s", "'sorted'")).splitlines()
     }
-    found = {}
-    for name in told:
+    can_sort = {}
+    for name in expected:
         ordered = f"EXECUTE 'SELECT FROM sorted ORDER BY {name}'"
         values.sql(
             f"CREATE TABLE IF NOT EXISTS found (name text, sorts bool); DO $$ BEGIN {ordered}; "
@@ -409,10 +409,10 @@ def test_order_of_each_type_is_what_postgresql_says_itself(values: Api) -> None:
         )
     for line in values.sql("SELECT name, sorts FROM found").splitlines():
         name, sorts = line.split("|")
-        found[name] = sorts == "t"
-    assert len(found) == 24
-    assert {name for name, sorts in found.items() if not sorts} >= {"document", "markup", "mark"}
-    assert told == found
+        can_sort[name] = sorts == "t"
+    assert len(can_sort) == 24
+    assert {name for name, sorts in can_sort.items() if not sorts} >= {"document", "markup", "mark"}
+    assert expected == can_sort
 
 
 def test_column_without_an_order_is_not_offered_to_people(values: Api) -> None:

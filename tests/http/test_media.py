@@ -149,11 +149,11 @@ def test_uploads_are_served_in_development_and_kept_for_production(
     ).wait_until_ready()
     for _ in range(3):
         assert production.get(path).status_code == 404
-    said = [line for line in production.logs().splitlines() if "MEDIA_ROOT" in line]
-    assert len(said) == 1
-    assert "WARNING backend.http.media" in said[0]
-    assert ": A client requests /media/. With DEBUG=false" in said[0]
-    assert "Let your proxy serve the folder /data/media (MEDIA_ROOT) there" in said[0]
+    warnings = [line for line in production.logs().splitlines() if "MEDIA_ROOT" in line]
+    assert len(warnings) == 1
+    assert "WARNING backend.http.media" in warnings[0]
+    assert ": A client requests /media/. With DEBUG=false" in warnings[0]
+    assert "Let your proxy serve the folder /data/media (MEDIA_ROOT) there" in warnings[0]
     assert production.exec("stat", "--format", "%s", file).strip() == str(len(LARGE))
     save = (
         "from django.core.files.base import ContentFile; "
@@ -177,8 +177,8 @@ def test_start_says_that_uploads_will_fail_and_the_doctor_names_it(
         "/code/media, cannot be written by UID 1001: Permission denied."
     )
     assert warning in container.logs()
-    found = container.exec("python", "manage.py", "doctor", check=False, user="1001:0")
-    assert "MEDIA_ROOT (/code/media) cannot be written by UID 1001; " in found
+    output = container.exec("python", "manage.py", "doctor", check=False, user="1001:0")
+    assert "MEDIA_ROOT (/code/media) cannot be written by UID 1001; " in output
 
 
 def test_files_of_another_user_are_named_and_the_database_is_read_only(

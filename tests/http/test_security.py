@@ -175,8 +175,8 @@ def test_no_answer_tells_a_version(api: Container):
     texts["line too long"] = _exchange(api, b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n\r\n")
     for name, text in texts.items():
         # Whole numbers: 5.2.1 is not found in 15.2.1.
-        told = [v for v in versions if re.search(rf"(?<![\w.]){re.escape(v)}(?![\w.])", text)]
-        assert told == [], name
+        shown = [v for v in versions if re.search(rf"(?<![\w.]){re.escape(v)}(?![\w.])", text)]
+        assert shown == [], name
 
 
 # ---------------------------------------------------------------------------
@@ -193,9 +193,9 @@ def test_behind_tls_cookies_are_secure_and_browsers_told_to_stay(containers: Con
     assert "Secure" in answer.headers["Set-Cookie"]
     plain = container.get("/admin/login/", headers={**FORWARDED, "X-Forwarded-Proto": "http"})
     assert "Strict-Transport-Security" not in plain.headers
-    found = docker("exec", container.name, "python", "manage.py", "check", "--deploy").stderr
+    output = docker("exec", container.name, "python", "manage.py", "check", "--deploy").stderr
     # SQLite, which this container has; nothing that a proxy's HTTPS would leave open.
-    assert re.findall(r"\((\w+\.[EWI]\d+)\)", found) == ["backend.W003"]
+    assert re.findall(r"\((\w+\.[EWI]\d+)\)", output) == ["backend.W003"]
     changed = {"HSTS_SECONDS": "31536000"}
     code = "from django.conf import settings; print(settings.SECURE_HSTS_SECONDS)"
     shell = ("python", "manage.py", "shell", "--verbosity", "0", "-c", code)

@@ -19,17 +19,17 @@ def test_count_is_read_whole_while_others_write_it(tmp_path: Path) -> None:
             counts.set("key", value, 60)
 
     def read(_: int) -> list[object]:
-        found = []
+        values = []
         for _ in range(1000):
             try:
-                found.append(counts.get("key"))
+                values.append(counts.get("key"))
             except json.JSONDecodeError as error:
-                found.append(error)
-        return found
+                values.append(error)
+        return values
 
     with ThreadPoolExecutor(4) as pool:
         writing = pool.map(write, range(2))
         reading = list(pool.map(read, range(2)))
         list(writing)
-    assert [one for found in reading for one in found if one != value] == []
+    assert [one for values in reading for one in values if one != value] == []
     assert len(list(tmp_path.iterdir())) == 1

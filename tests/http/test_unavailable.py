@@ -23,10 +23,10 @@ class Coded(psycopg2.OperationalError):
 
 def error(text: str, code: str | None = None, kind: type[Exception] = OperationalError):
     """As Django raises it: with the driver's own as its cause."""
-    found = kind(text)
-    found.__cause__ = Coded(text)
-    found.__cause__.pgcode = code
-    return found
+    made = kind(text)
+    made.__cause__ = Coded(text)
+    made.__cause__.pgcode = code
+    return made
 
 
 def after(first: Exception) -> InterfaceError:
@@ -46,7 +46,7 @@ def _settings(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("found", "text"),
+    ("raised", "text"),
     [
         (error('connection to server at "db" failed: Connection refused'), "NO_ANSWER"),
         (error("server closed the connection unexpectedly"), "NO_ANSWER"),
@@ -68,12 +68,12 @@ def _settings(monkeypatch):
     ],
     ids=str,
 )
-def test_an_outage_is_explained(found, text):
-    assert unavailable.explanation(found) == getattr(unavailable, text).format(seconds=7)
+def test_an_outage_is_explained(raised, text):
+    assert unavailable.explanation(raised) == getattr(unavailable, text).format(seconds=7)
 
 
 @pytest.mark.parametrize(
-    "found",
+    "raised",
     [
         error("out of memory", "53200"),
         error("duplicate key", "23505", IntegrityError),
@@ -87,8 +87,8 @@ def test_an_outage_is_explained(found, text):
     ],
     ids=str,
 )
-def test_any_other_error_is_not_an_outage(found):
-    assert unavailable.explanation(found) is None
+def test_any_other_error_is_not_an_outage(raised):
+    assert unavailable.explanation(raised) is None
 
 
 @pytest.mark.parametrize(
@@ -132,5 +132,5 @@ from django.test import Client
 answer = Client(raise_request_exception=False, SERVER_NAME="localhost").get("/no/such/page/")
 print(answer.status_code, answer.headers["Retry-After"], answer.json())
 """
-    said = shell(project, code).splitlines()[-1]
-    assert said == f"503 5 {{'detail': '{unavailable.NO_ANSWER}'}}"
+    output = shell(project, code).splitlines()[-1]
+    assert output == f"503 5 {{'detail': '{unavailable.NO_ANSWER}'}}"

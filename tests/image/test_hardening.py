@@ -39,8 +39,8 @@ def test_serves_under_any_uid_read_only_without_capabilities_in_128_mib(containe
     state = status_of(container)
     assert (state["CapEff"], state["CapPrm"], state["NoNewPrivs"]) == (NO_CAPABILITY,) * 2 + ("1",)
     assert len(container.processes()) == 2, "gunicorn and one worker"
-    said = "boot: 1 worker for 2 cores: the memory limit of 128 MiB does not allow more"
-    assert said in container.logs().splitlines()
+    message = "boot: 1 worker for 2 cores: the memory limit of 128 MiB does not allow more"
+    assert message in container.logs().splitlines()
     assert container.inspect()["State"]["OOMKilled"] is False
     refused = container.exec("touch", "/code/x", "/home/app/x", "/var/tmp/x", check=False)
     assert refused.count("Read-only file system") == 3
@@ -137,9 +137,9 @@ def test_application_can_write_to_its_data_and_home_and_nothing_it_runs(
     find = "find / -xdev -writable ! -type l 2>/dev/null; true"
     done = containers.run("bash", "-c", find, options=["--user", user])
     places = ("/data", "/home/app", "/tmp", "/var/tmp", "/run/lock")
-    found = done.stdout.splitlines()
-    assert "/data/static/staticfiles.json" in found
-    assert [path for path in found if not path.startswith(places)] == []
+    writable = done.stdout.splitlines()
+    assert "/data/static/staticfiles.json" in writable
+    assert [path for path in writable if not path.startswith(places)] == []
 
 
 def test_image_and_its_history_hold_no_secret():

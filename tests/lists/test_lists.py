@@ -284,9 +284,9 @@ class Conditional(conditional.ConditionalMixin, generics.ListAPIView):
 @pytest.fixture
 def version(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
     """What each database says of its data."""
-    told: dict[str, str | None] = {"default": "1"}
-    monkeypatch.setattr(conditional, "_version", told.get)
-    return told
+    versions: dict[str, str | None] = {"default": "1"}
+    monkeypatch.setattr(conditional, "_version", versions.get)
+    return versions
 
 
 def etag(path: str = "/", **headers: str) -> str | None:

@@ -103,9 +103,11 @@ def test_what_nothing_reads_is_refused_with_what_may_have_been_meant(
     different = {}
     for path, (name, meant) in REFUSED.items():
         answer = asked.get(path)
-        said = answer.json().get(name, "") if answer.status_code == 400 else ""
-        suggested = said.partition("Did you mean ")[2].partition("?")[0]
-        if not said or (meant is not None and meant not in (suggested, *suggested.split(" or "))):
+        message = answer.json().get(name, "") if answer.status_code == 400 else ""
+        suggested = message.partition("Did you mean ")[2].partition("?")[0]
+        if not message or (
+            meant is not None and meant not in (suggested, *suggested.split(" or "))
+        ):
             different[path] = (answer.status_code, answer.text[:200])
     figures(f"{len(REFUSED)} requests with an unknown parameter; different: {len(different)}")
     assert not different
@@ -124,9 +126,11 @@ def test_parameter_that_something_reads_is_accepted(
 
 
 def test_every_unknown_parameter_is_named_and_the_known_ones_listed(asked: Asked) -> None:
-    said = asked.get("/notes/?a=1&b=2&search=x").json()
-    assert set(said) == {"a", "b"}
-    assert said["a"].startswith("This parameter is unknown. Known parameters: ordering, page, per_")
+    errors = asked.get("/notes/?a=1&b=2&search=x").json()
+    assert set(errors) == {"a", "b"}
+    assert errors["a"].startswith(
+        "This parameter is unknown. Known parameters: ordering, page, per_"
+    )
 
 
 def test_only_the_first_of_many_unknown_parameters_are_named(asked: Asked) -> None:

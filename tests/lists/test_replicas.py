@@ -50,15 +50,15 @@ def patch(api: Asked, id_: int, lines: int, *, as_read_in: str) -> tuple[int, st
 
 
 def test_row_is_compared_on_the_primary_and_not_on_a_lagging_replica(replicated: Asked) -> None:
-    found = {patch(replicated, 2, 99, as_read_in="ofreplica") for _ in range(OFTEN)}
-    assert found == {(412, "New|2")}
+    answers = {patch(replicated, 2, 99, as_read_in="ofreplica") for _ in range(OFTEN)}
+    assert answers == {(412, "New|2")}
 
 
 def test_row_that_was_compared_is_the_one_that_is_written(replicated: Asked) -> None:
     """A PATCH writes all columns of the row that it has read."""
     for lines in range(OFTEN):
-        found = patch(replicated, 3, lines, as_read_in="ofdefault")
-        assert found == (200, f"New|{lines}")
+        answer = patch(replicated, 3, lines, as_read_in="ofdefault")
+        assert answer == (200, f"New|{lines}")
 
 
 def test_streams_follow_relations_whichever_server_is_read(replicated: Asked) -> None:

@@ -37,10 +37,10 @@ def boom(request):
     raise ValueError("first line\\nsecond line")
 
 
-def tell(request):
+def log(request):
     print("printed", "in two parts")
     warnings.warn("old ways")
-    logger.warning("told: %s", request.GET.get("q"), extra={"trip": 7})
+    logger.warning("asked: %s", request.GET.get("q"), extra={"trip": 7})
     return HttpResponse(request.headers["X-Request-ID"])
 
 
@@ -72,14 +72,14 @@ def die(request):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-views = (boom, tell, meet, count, crash, die)
+views = (boom, log, meet, count, crash, die)
 urlpatterns = [path(f"{view.__name__}/", view) for view in views]
 """
 # As a team writes it: nothing of ours is left in it.
 LOGGING = """
 LOGGING = {
     "version": 1,
-    "formatters": {"short": {"format": "theirs %(request_id)s %(name)s %(message)s"}},
+    "formatters": {"short": {"format": "team %(request_id)s %(name)s %(message)s"}},
     "handlers": {"err": {"class": "logging.StreamHandler", "formatter": "short"}},
     "root": {"handlers": ["err"], "level": "WARNING"},
 }
@@ -101,15 +101,15 @@ def start(containers: Containers, folder: Path, settings: str = "", **env: str) 
 
 def events(text: str) -> list[dict]:
     """Every line as the object it is; fails with a line that is none."""
-    found = []
+    objects = []
     for line in text.splitlines():
         try:
             event = json.loads(line)
         except ValueError:
             raise AssertionError(f"no JSON: {line}") from None
         assert isinstance(event, dict), line
-        found.append(event)
-    return found
+        objects.append(event)
+    return objects
 
 
 def lines_of(container: Container, request_id: str) -> list[str]:
@@ -138,7 +138,7 @@ def test_every_line_of_a_json_container_is_an_object_from_boot_to_stop(
     api = start(containers, tmp_path, LOG_FORMAT="json", **env)
     assert api.get("/boom/", headers={"X-Request-ID": "of-boom"}).status_code == 500
     assert api.get("/nowhere/%0a{%22forged%22:1}?token=hush").status_code == 404
-    assert api.get("/tell/", headers={"X-Request-ID": "of-tell"}).text == "of-tell"
+    assert api.get("/log/", headers={"X-Request-ID": "of-log"}).text == "of-log"
     assert api.get("/crash/").status_code == 200
     assert b" 400 " in send(api, b"\x1b[31m GARBAGE\n{}\r\n\r\n")
     send(api, b'GET /"\xff\x1b[31m HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
@@ -148,22 +148,22 @@ def test_every_line_of_a_json_container_is_an_object_from_boot_to_stop(
     api.wait_until_ready()
     docker("stop", "--time", "20", api.name)
     assert api.exit_code() == 0
-    found = events(api.logs())
+    logged = events(api.logs())
     assert all(
-        re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", event["time"]) for event in found
+        re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", event["time"]) for event in logged
     )
-    assert {"level", "logger", "message", "request_id"} <= set.intersection(*map(set, found))
+    assert {"level", "logger", "message", "request_id"} <= set.intersection(*map(set, logged))
 
-    told = {(event["logger"], event["message"].strip()) for event in found}
+    messages = {(event["logger"], event["message"].strip()) for event in logged}
     for logger, message in [
         ("boot", "migrating database 'default'"),
         ("stdout", "Applying auth.0001_initial... OK"),
         ("stdout", "printed in two parts"),
-        ("transit", "told: None"),
+        ("transit", "asked: None"),
         ("gunicorn.error", "Shutting down: Master"),
         ("gunicorn.access", "GET /boom/ 500"),
     ]:
-        assert (logger, message) in told
+        assert (logger, message) in messages
     for logger, begin in [
         ("gunicorn.error", "Listening at: "),
         ("gunicorn.error", "Invalid request from "),
@@ -171,21 +171,21 @@ def test_every_line_of_a_json_container_is_an_object_from_boot_to_stop(
         ("py.warnings", "/code/local_settings/urls.py:"),
         ("django.request", "Not Found: "),
     ]:
-        assert any(event[0] == logger and event[1].startswith(begin) for event in told), begin
+        assert any(event[0] == logger and event[1].startswith(begin) for event in messages), begin
 
-    of_boom = [event for event in found if event["request_id"] == "of-boom"]
+    of_boom = [event for event in logged if event["request_id"] == "of-boom"]
     (error,) = [event["exception"] for event in of_boom if "exception" in event]
     assert (error["type"], error["message"]) == ("ValueError", "first line\nsecond line")
     assert "/code/local_settings/urls.py" in error["traceback"]
-    (crash,) = [event["exception"] for event in found if event["logger"] == "python"]
+    (crash,) = [event["exception"] for event in logged if event["logger"] == "python"]
     assert crash["type"] == "ZeroDivisionError"
     access = of_boom[-1]
     assert (access["method"], access["path"], access["status"]) == ("GET", "/boom/", 500)
     assert access["bytes"] > 0 < access["duration"] < 60
-    of_tell = {event["logger"] for event in found if event["request_id"] == "of-tell"}
-    assert of_tell == {"stdout", "py.warnings", "transit", "gunicorn.access"}
-    (said,) = [event for event in found if event["logger"] == "transit"]
-    assert said["trip"] == 7
+    loggers_of_view = {event["logger"] for event in logged if event["request_id"] == "of-log"}
+    assert loggers_of_view == {"stdout", "py.warnings", "transit", "gunicorn.access"}
+    (event_of_view,) = [event for event in logged if event["logger"] == "transit"]
+    assert event_of_view["trip"] == 7
     assert "hush" not in api.logs()
 
 
@@ -269,9 +269,9 @@ def test_requests_at_the_same_time_keep_their_own_ids_to_the_end_of_a_stream(
         visit.join()
     for name in names:
         until(lambda name=name: f'"query": "who={name}"' in api.logs(), "its access line")
-    found = events(api.logs())
+    logged = events(api.logs())
     for name in names:
-        messages = [event["message"] for event in found if event["request_id"] == name]
+        messages = [event["message"] for event in logged if event["request_id"] == name]
         assert messages == [
             *(f"{at} {name}" for at in ("before", "after", "body")),
             "GET /meet/ 200",
@@ -287,7 +287,7 @@ def test_nothing_that_is_asked_can_forge_a_line_of_text(
 ) -> None:
     api = start(containers, tmp_path)
     forged = "%0aboot:%20forged%0d%1b[2K"
-    api.get(f"/tell/?q={forged}")
+    api.get(f"/log/?q={forged}")
     api.get(f"/nowhere/{forged}")
     send(api, b'GET /"\x1b[31m HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
     send(api, b"\x1b[31m\nboot: forged\r\n\r\n")
@@ -338,7 +338,7 @@ def test_the_clients_address_is_whole_or_absent_where_a_team_says_so(
     containers: Containers, tmp_path: Path, keep: str, shown: str
 ) -> None:
     api = start(containers, tmp_path, BEHIND_PROXY="true", LOG_CLIENT_ADDRESS=keep)
-    api.get("/tell/", headers={"X-Forwarded-For": "203.0.113.77", "X-Request-ID": "of-ada"})
+    api.get("/log/", headers={"X-Forwarded-For": "203.0.113.77", "X-Request-ID": "of-ada"})
     assert any(line.startswith(f"{shown} - - [") for line in lines_of(api, "of-ada"))
     send(api, b"GARBAGE\r\n\r\n")
     until(lambda: "Invalid request from " in api.logs(), "it is logged")
@@ -355,16 +355,16 @@ def test_a_teams_logging_rules_and_has_the_request_id(
 ) -> None:
     write(tmp_path, {"local_settings/gunicorn_conf.py": 'access_log_format = "seen %(U)s"\n'})
     api = start(containers, tmp_path, LOGGING)
-    api.get("/tell/?q=x", headers={"X-Request-ID": "of-tell"})
-    until(lambda: "seen /tell/" in api.logs(), "their access line")
+    api.get("/log/?q=x", headers={"X-Request-ID": "of-log"})
+    until(lambda: "seen /log/" in api.logs(), "their access line")
     lines = api.logs().splitlines()
-    assert "theirs of-tell transit told: x" in lines
+    assert "team of-log transit asked: x" in lines
     assert any("Booting worker" in line for line in lines)
 
 
 def test_in_json_a_teams_plain_lines_become_objects(containers: Containers, tmp_path: Path) -> None:
     api = start(containers, tmp_path, LOGGING, LOG_FORMAT="json")
-    api.get("/tell/?q=x", headers={"X-Request-ID": "of-tell"})
-    until(lambda: '"GET /tell/ 200"' in api.logs(), "the access line")
-    found = [(event["logger"], event["message"]) for event in events(api.logs())]
-    assert ("stderr", "theirs of-tell transit told: x") in found
+    api.get("/log/?q=x", headers={"X-Request-ID": "of-log"})
+    until(lambda: '"GET /log/ 200"' in api.logs(), "the access line")
+    messages = [(event["logger"], event["message"]) for event in events(api.logs())]
+    assert ("stderr", "team of-log transit asked: x") in messages

@@ -261,9 +261,9 @@ def test_printed_lines_become_objects_and_objects_stay_as_they_are() -> None:
     thread.start()
     thread.join()
     print(" OK\n\n{no object", file=stream)
-    theirs, ours, broken = map(json.loads, plain.getvalue().splitlines())
-    assert theirs == {"theirs": 1}
-    assert (ours["logger"], ours["message"]) == ("stdout", "Applying 0001... OK")
+    kept, converted, broken = map(json.loads, plain.getvalue().splitlines())
+    assert kept == {"theirs": 1}
+    assert (converted["logger"], converted["message"]) == ("stdout", "Applying 0001... OK")
     assert broken["message"] == "{no object"
 
 

@@ -160,10 +160,10 @@ print("FILTERS", json.dumps([dict(each) for each in found]))
 
 def test_every_kind_of_filter_has_its_type(api: Api) -> None:
     settings = "DJANGO_SETTINGS_MODULE=backend.settings"
-    said = api.container.exec("env", settings, "python", "-c", FILTERS)
-    (line,) = [line for line in said.splitlines() if line.startswith("FILTERS ")]
-    found = {each["name"]: each for each in json.loads(line.removeprefix("FILTERS "))}
-    kinds = {name: (each["type"], each.get("format")) for name, each in found.items()}
+    output = api.container.exec("env", settings, "python", "-c", FILTERS)
+    (line,) = [line for line in output.splitlines() if line.startswith("FILTERS ")]
+    filters = {each["name"]: each for each in json.loads(line.removeprefix("FILTERS "))}
+    kinds = {name: (each["type"], each.get("format")) for name, each in filters.items()}
     assert kinds == {
         "lines": ("number", None),
         "rating_min": ("number", None),
@@ -182,25 +182,25 @@ def test_every_kind_of_filter_has_its_type(api: Api) -> None:
         "fare_lookup": ("string", None),
         "kind": ("string", None),
     }
-    assert found["since"]["required"]
-    assert found["size"]["enum"] == ["s", "l", "xl"]
-    assert found["sizes"]["items"]["enum"] == ["s", "m"]
-    assert found["sizes"]["collectionFormat"] == "multi"
-    assert found["ids"]["items"]["type"] == "number"
-    assert found["word"]["maxLength"] == 5
-    assert "exact" in found["fare_lookup"]["enum"]
-    assert "enum" not in found["name"]  # whatever the rows have by then
-    (told,) = [line for line in said.splitlines() if "documented as text" in line]
-    assert "places.Stops: the filter 'kind' is documented as text: OperationalError" in told
+    assert filters["since"]["required"]
+    assert filters["size"]["enum"] == ["s", "l", "xl"]
+    assert filters["sizes"]["items"]["enum"] == ["s", "m"]
+    assert filters["sizes"]["collectionFormat"] == "multi"
+    assert filters["ids"]["items"]["type"] == "number"
+    assert filters["word"]["maxLength"] == 5
+    assert "exact" in filters["fare_lookup"]["enum"]
+    assert "enum" not in filters["name"]  # whatever the rows have by then
+    (warning,) = [line for line in output.splitlines() if "documented as text" in line]
+    assert "places.Stops: the filter 'kind' is documented as text: OperationalError" in warning
 
 
 @pytest.fixture(scope="module")
 def peculiar(api: Api) -> tuple[dict, str]:
     """The paths of views that want a client's request, and all that was said on the way."""
     settings = "DJANGO_SETTINGS_MODULE=backend.settings"
-    said = api.container.exec("env", settings, "python", "-c", DOCUMENT, "peculiar")
-    (line,) = [line for line in said.splitlines() if line.startswith("DOCUMENT ")]
-    return json.loads(line.removeprefix("DOCUMENT ")), said
+    output = api.container.exec("env", settings, "python", "-c", DOCUMENT, "peculiar")
+    (line,) = [line for line in output.splitlines() if line.startswith("DOCUMENT ")]
+    return json.loads(line.removeprefix("DOCUMENT ")), output
 
 
 def test_filters_that_differ_from_django_filters_own_are_documented(
@@ -217,11 +217,11 @@ def test_filters_that_differ_from_django_filters_own_are_documented(
 def test_permissions_get_a_local_request_and_one_that_raises_is_logged_once(
     peculiar: tuple[dict, str],
 ) -> None:
-    document, said = peculiar
+    document, output = peculiar
     assert document["paths"]["/all-values/"]["get"]["security"] == []
     assert "security" not in document["paths"]["/by-method/"]["get"]
-    (told,) = [
-        line for line in said.splitlines() if "its permissions depend on the request" in line
+    (warning,) = [
+        line for line in output.splitlines() if "its permissions depend on the request" in line
     ]
-    assert "places.peculiar.ByMethod: its permissions depend on the request: KeyErr" in told
-    assert "Traceback" not in said
+    assert "places.peculiar.ByMethod: its permissions depend on the request: KeyErr" in warning
+    assert "Traceback" not in output

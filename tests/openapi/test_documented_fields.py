@@ -50,9 +50,9 @@ print(json.dumps(document["paths"]["/users/"]["get"]["parameters"]))
 
 
 def test_filters_are_in_the_schema_of_rest_framework(project: Path):
-    found = {each["name"]: each for each in json.loads(shell(project, STOCK_SCHEMA))}
-    assert found["is_staff"]["schema"] == {"type": "boolean"}
-    kinds = found["kinds"]
+    parameters = {each["name"]: each for each in json.loads(shell(project, STOCK_SCHEMA))}
+    assert parameters["is_staff"]["schema"] == {"type": "boolean"}
+    kinds = parameters["kinds"]
     assert (kinds["in"], kinds["required"]) == ("query", False)
     assert kinds["description"] == "Any of them."
     assert kinds["schema"] == {"type": "array", "items": {"type": "string", "enum": ["a", "b"]}}
@@ -131,7 +131,7 @@ def inner():
     return schema("integer")
 
 shared = openapi.Schema(type="object")
-told = {}
+schemas = {}
 for serializer in (ThingSerializer(), OwnerSerializer(), SlugSerializer(), ReferringSerializer()):
     for name, field in serializer.fields.items():
         made = schema("string")
@@ -141,30 +141,32 @@ for serializer in (ThingSerializer(), OwnerSerializer(), SlugSerializer(), Refer
             made = schema("object", additional_properties=inner())
         elif name == "kind":
             made = with_blank(schema("string", enum=["a"]), field)
-        told[f"{type(serializer).__name__}.{name}"] = as_answered(made, field).as_dict()
+        schemas[f"{type(serializer).__name__}.{name}"] = as_answered(made, field).as_dict()
 as_answered(shared, OwnerSerializer().fields["thing"])
-told["shared"] = shared.as_dict()
-print(json.dumps(told))
+schemas["shared"] = shared.as_dict()
+print(json.dumps(schemas))
 """
 
 
 def test_answers_are_null_and_without_rules_where_rest_framework_writes_them_so(project: Path):
-    told = json.loads(shell(project, ANSWERED))
-    nullable = {name for name, each in told.items() if each.get("x-nullable")}
+    schemas = json.loads(shell(project, ANSWERED))
+    nullable = {name for name, each in schemas.items() if each.get("x-nullable")}
     assert nullable == {
         *("ThingSerializer.code", "ThingSerializer.about"),
         *("OwnerSerializer.thing", "OwnerSerializer.code"),
         "ReferringSerializer.thing",
     }
     # What a team itself says stays: in Meta, or of a method.
-    rules = {name: set(each) & {"minLength", "maximum", "minimum"} for name, each in told.items()}
+    rules = {
+        name: set(each) & {"minLength", "maximum", "minimum"} for name, each in schemas.items()
+    }
     assert {name: kept for name, kept in rules.items() if kept} == {
         "ThingSerializer.percent": {"minLength", "maximum"},
         "ThingSerializer.computed": {"minLength", "maximum", "minimum"},
     }
-    assert told["ThingSerializer.kind"]["enum"] == ["a", ""]
+    assert schemas["ThingSerializer.kind"]["enum"] == ["a", ""]
     # REST framework leaves a None of a list as it is; keys of other rows are never None.
-    assert told["ThingSerializer.numbers"]["items"] == {"type": "integer", "x-nullable": True}
-    assert told["ThingSerializer.mapped"]["additionalProperties"]["x-nullable"] is True
-    assert told["ThingSerializer.others"]["items"] == {"type": "integer"}
-    assert told["shared"] == {"type": "object"}
+    assert schemas["ThingSerializer.numbers"]["items"] == {"type": "integer", "x-nullable": True}
+    assert schemas["ThingSerializer.mapped"]["additionalProperties"]["x-nullable"] is True
+    assert schemas["ThingSerializer.others"]["items"] == {"type": "integer"}
+    assert schemas["shared"] == {"type": "object"}

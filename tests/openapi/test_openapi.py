@@ -203,10 +203,10 @@ def test_fields_are_described_by_help_text_or_else_by_the_columns_comment(
     api: Documented,
 ) -> None:
     feature = api.document["definitions"]["Well"]["properties"]
-    said = {
+    descriptions = {
         name: each.get("description") for name, each in feature["properties"]["properties"].items()
     }
-    assert said == {
+    assert descriptions == {
         "name": "As the sign beside it says.",
         "depth": "Meters below ground.",
         "flow": "Liters a second.",
@@ -223,13 +223,13 @@ def test_fields_are_described_by_help_text_or_else_by_the_columns_comment(
 
 
 def test_summaries_tell_operations_apart(api: Documented) -> None:
-    said = {
+    summaries = {
         (method, path): operation.get("summary")
         for path in ("/sound/wells/", "/sound/wells/{id}/", "/sound/wells/{id}/neighbors/")
         for method, operation in api.document["paths"][path].items()
         if method != "parameters"
     }
-    assert said == {
+    assert summaries == {
         ("get", "/sound/wells/"): "List wells",
         ("post", "/sound/wells/"): "Create well",
         ("get", "/sound/wells/{id}/"): "Read well",

@@ -206,12 +206,12 @@ def image_id(reference: str) -> str:
     return docker("image", "inspect", "--format", "{{.Id}}", reference).stdout.strip()
 
 
-def assert_error(done: subprocess.CompletedProcess[str], *said: str) -> None:
+def assert_error(done: subprocess.CompletedProcess[str], *texts: str) -> None:
     assert done.returncode != 0, done.stdout
     error, fix = done.stderr.splitlines()[-2:]
     assert error.startswith("ERROR: ")
     assert fix.startswith("FIX:   ")
-    for words in said:
+    for words in texts:
         assert words in error + fix
 
 
@@ -378,8 +378,8 @@ def test_a_missing_setting_is_named_and_fails_the_build(
 ) -> None:
     done = deploy(empty_registry.address, "master", IMAGE=small_image(), **{name: empty})
 
-    said = name.replace("TRAVIS", "PUBLISH")
-    assert_error(done, f"Needed to publish, and not set: {said}.", "settings of the CI")
+    setting = name.replace("TRAVIS", "PUBLISH")
+    assert_error(done, f"Needed to publish, and not set: {setting}.", "settings of the CI")
     assert empty_registry.repositories() == []
 
 

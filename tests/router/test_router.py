@@ -111,12 +111,12 @@ def url(server: PostGIS, database: str, schemas: str) -> str:
 
 def tables(server: PostGIS, database: str) -> set[str]:
     """Schema and name of every table of the project's own apps, and of Django's ledger."""
-    found = server.sql(
+    names = server.sql(
         "SELECT schemaname || '.' || tablename FROM pg_tables WHERE tablename ~ "
         "'^(stops|census|traffic|loaded)_|^rides$|^django_migrations$|^auth_user$'",
         database,
     )
-    return set(found.split())
+    return set(names.split())
 
 
 def test_each_alias_is_migrated_in_its_schema_and_server_and_serves_from_there(

@@ -16,12 +16,12 @@ from backend.server.clients import Client, FilePart
 @pytest.fixture
 def pair() -> Iterator[tuple[Client, socket.socket]]:
     """A client that has taken all that its system keeps for it, and the other end."""
-    ours, theirs = socket.socketpair()
-    client = Client(fileno=ours.detach())
+    own_end, other_end = socket.socketpair()
+    client = Client(fileno=own_end.detach())
     client.sendall(b"x" * 1_000_000)
-    yield client, theirs
+    yield client, other_end
     client.close()
-    theirs.close()
+    other_end.close()
 
 
 def test_nothing_that_is_sent_waits_for_the_client(pair: tuple[Client, socket.socket]) -> None:
@@ -33,10 +33,10 @@ def test_nothing_that_is_sent_waits_for_the_client(pair: tuple[Client, socket.so
 
 
 def test_kept_bytes_are_sent_with_the_next_ones(pair: tuple[Client, socket.socket]) -> None:
-    client, theirs = pair
-    theirs.setblocking(False)
+    client, other_end = pair
+    other_end.setblocking(False)
     while client.kept:
-        assert theirs.recv(100_000)
+        assert other_end.recv(100_000)
         client.sendall(b"")
     assert client.kept_bytes == 0
 
@@ -65,7 +65,7 @@ def test_file_of_a_system_without_sendfile_is_sent(
 
     monkeypatch.setattr(os, "sendfile", refuse)
     (tmp_path / "file").write_bytes(b"0123456789")
-    ours, theirs = socket.socketpair()
-    with ours, theirs, (tmp_path / "file").open("rb") as file:
-        assert FilePart(file.fileno(), 3, 5).send(ours.fileno())
-        assert theirs.recv(100) == b"34567"
+    own_end, other_end = socket.socketpair()
+    with own_end, other_end, (tmp_path / "file").open("rb") as file:
+        assert FilePart(file.fileno(), 3, 5).send(own_end.fileno())
+        assert other_end.recv(100) == b"34567"

@@ -11,17 +11,17 @@ from backend.server import draining, handover, hooks
 def test_hook_of_the_team_runs_first_and_ours_runs_even_if_it_fails():
     ran = []
 
-    def theirs(server):
-        ran.append("theirs")
+    def team_hook(server):
+        ran.append("team")
         raise ValueError
 
-    def ours(server):
-        ran.append("ours")
+    def image_hook(server):
+        ran.append("image")
 
-    both = hooks.join("when_ready", ours, theirs)
+    both = hooks.join("when_ready", image_hook, team_hook)
     with pytest.raises(ValueError):  # noqa: PT011  only whether
         both(None)
-    assert ran == ["theirs", "ours"]
+    assert ran == ["team", "image"]
 
 
 def test_post_request_may_take_fewer_arguments_as_gunicorn_allows():

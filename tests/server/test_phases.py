@@ -77,8 +77,8 @@ def in_phase(container: Container, name: str) -> requests.Response:
         """The one answer; in a list, because an answer of 503 counts as false."""
         assert container.running, container.logs()
         with contextlib.suppress(requests.ConnectionError):
-            found = container.get("/health/ready")
-            return [found] if found.json()["phase"] == name else []
+            answer = container.get("/health/ready")
+            return [answer] if answer.json()["phase"] == name else []
         return []
 
     return until(answers, f"phase {name}")[0]
@@ -274,7 +274,7 @@ LOW = ("--sysctl", "net.ipv4.ip_unprivileged_port_start=1024")
 
 
 @pytest.mark.parametrize(
-    ("address", "options", "says", "fix"),
+    ("address", "options", "problem", "fix"),
     [
         ("0.0.0.0:80", LOW, "Permission denied", "publish it as a low port"),
         ("unix:/run/api.sock", (), "Permission denied", "UID 1001 can write to"),
@@ -282,11 +282,11 @@ LOW = ("--sysctl", "net.ipv4.ip_unprivileged_port_start=1024")
     ],
 )
 def test_address_that_this_user_cannot_have_stops_the_boot(
-    containers: Containers, address: str, options: tuple[str, ...], says: str, fix: str
+    containers: Containers, address: str, options: tuple[str, ...], problem: str, fix: str
 ):
     done = containers.run("--bind", address, options=options)
     assert done.returncode == 1
-    assert_two_lines(done.stderr, "The server cannot listen: connection to ", says, fix)
+    assert_two_lines(done.stderr, "The server cannot listen: connection to ", problem, fix)
 
 
 @pytest.mark.parametrize("flag", ["--check-config", "--print-config"])

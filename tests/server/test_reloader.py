@@ -49,22 +49,24 @@ autoreload.trigger_reload(pathlib.Path("views.py"))
 def test_file_saved_while_the_server_starts_is_noticed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, age: int, *, noticed: bool
 ) -> None:
-    file, told = tmp_path / "views.py", []
+    file, changed = tmp_path / "views.py", []
     # All are put back after the test.
     monkeypatch.setattr(autoreload, "trigger_reload", autoreload.trigger_reload)
     monkeypatch.setattr(StatReloader, "SLEEP_TIME", 0)
     monkeypatch.setattr(StatReloader, "snapshot_files", StatReloader.snapshot_files)
     monkeypatch.setattr(StatReloader, "watched_files", lambda self: [file])
-    monkeypatch.setattr(StatReloader, "notify_file_changed", lambda self, path: told.append(path))
+    monkeypatch.setattr(
+        StatReloader, "notify_file_changed", lambda self, path: changed.append(path)
+    )
     reloader.install()
     file.touch()
     saved = time.time() - age
     os.utime(file, (saved, saved))
     ticks = StatReloader().tick()
     next(ticks)
-    assert told == [file] * noticed
+    assert changed == [file] * noticed
     next(ticks)
-    assert told == [file] * noticed, "once"
+    assert changed == [file] * noticed, "once"
 
 
 @pytest.mark.parametrize(

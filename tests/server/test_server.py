@@ -145,18 +145,20 @@ def test_hang_up_reads_the_teams_configuration_again_and_survives_a_broken_one(
 def test_reload_serves_what_was_saved(containers: Containers, tmp_path: Path) -> None:
     views = (
         "from django.http import HttpResponse\nfrom django.urls import path\n\n"
-        "urlpatterns = [path('said/', lambda request: HttpResponse('{}'))]\n"
+        "urlpatterns = [path('text/', lambda request: HttpResponse('{}'))]\n"
     )
     conf = "reload, workers = True, 1\n"
     folder = _local_settings(tmp_path, urls=views.format("old"), gunicorn_conf=conf)
     container = containers.start(mounts={folder: "/code/local_settings:ro"}).wait_until_ready()
-    assert container.get("/said/").text == "old"
+    assert container.get("/text/").text == "old"
     (folder / "urls.py").write_text(views.format("newer"))
-    until(lambda: _said(container) == "newer", f"the new code is served:\n{container.logs()}")
+    until(
+        lambda: _served_text(container) == "newer", f"the new code is served:\n{container.logs()}"
+    )
 
 
-def _said(container: Container) -> str:
+def _served_text(container: Container) -> str:
     try:
-        return container.get("/said/").text
+        return container.get("/text/").text
     except requests.ConnectionError:  # while the worker is replaced
         return ""

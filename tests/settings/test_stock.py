@@ -80,8 +80,10 @@ def page(pattern: str) -> Callable[[Answer], Answer]:
 
 def headers(pattern: str) -> Callable[[Answer], Answer]:
     def undo(answer: Answer) -> Answer:
-        status, found, *rest = answer
-        kept = {name: value for name, value in found.items() if not re.search(pattern, name)}
+        status, response_headers, *rest = answer
+        kept = {
+            name: value for name, value in response_headers.items() if not re.search(pattern, name)
+        }
         return [status, kept, *rest]
 
     return undo
@@ -93,8 +95,8 @@ def code(answer: Answer) -> Answer:
 
 
 def but_for_rows(answer: Answer) -> Answer:
-    status, found, _, cookies = headers("^X-Count$")(answer)
-    return [status, found, "", cookies]
+    status, response_headers, _, cookies = headers("^X-Count$")(answer)
+    return [status, response_headers, "", cookies]
 
 
 def paths(answer: Answer) -> Answer:
@@ -104,23 +106,25 @@ def paths(answer: Answer) -> Answer:
 
 def vary(*names: str) -> Callable[[Answer], Answer]:
     def undo(answer: Answer) -> Answer:
-        status, found, *rest = answer
-        values = [value for value in found.get("Vary", "").split(", ") if value not in names]
-        return [status, {**found, "Vary": ", ".join(filter(None, values))}, *rest]
+        status, response_headers, *rest = answer
+        values = [
+            value for value in response_headers.get("Vary", "").split(", ") if value not in names
+        ]
+        return [status, {**response_headers, "Vary": ", ".join(filter(None, values))}, *rest]
 
     return undo
 
 
 def error_page(answer: Answer) -> Answer:
     """Django's, or the JSON that takes its place."""
-    status, found, body, cookies = answer
+    status, response_headers, body, cookies = answer
     page = re.fullmatch(
         r"\s*<!doctype html>\s*<html lang=\"en\">.+<h1>.+</h1>.*", body, re.DOTALL | re.IGNORECASE
     )
     if status < 400 or not (page or re.fullmatch(r'\{"detail": "[A-Z][\w ]+\."\}', body)):
         return answer
     written = "^Content-(Type|Security-Policy)$"
-    return headers(written)(vary("Accept")([status, found, "", cookies]))
+    return headers(written)(vary("Accept")([status, response_headers, "", cookies]))
 
 
 HTTP = r"^(?!manage\.py|test_|mails|assert|Client\.login|request and|RequestsClient: cookies)"

@@ -39,12 +39,12 @@ def boom(request):
     raise ValueError(f"postgis://ada:pw-of-ada@db/census {settings.STOPS_TOKEN}")
 
 
-def tell(request):
+def log(request):
     logging.getLogger("stops.views").debug("a detail of the team")
     return HttpResponse()
 
 
-urlpatterns = [path("boom/", boom), path("tell/", tell)]
+urlpatterns = [path("boom/", boom), path("log/", log)]
 """
 ADMIN = """
 from django.contrib import admin
@@ -86,7 +86,7 @@ def test_error_of_production_is_mailed_to_the_admins(api: Container):
 
 
 def test_loggers_of_the_team_follow_the_level(api: Container):
-    api.get("/tell/")
+    api.get("/log/")
     assert "DEBUG stops.views" in api.logs()
     assert "a detail of the team" in api.logs()
 
@@ -103,7 +103,7 @@ def test_header_of_the_admin_is_the_teams_and_its_title_the_projects(api: Contai
 )
 def test_only_the_origins_of_the_team_may_read(api: Container, origin: str, allowed: str | None):
     preflight = {"Origin": origin, "Access-Control-Request-Method": "GET"}
-    answer = api.session.options(api.url("/tell/"), headers=preflight, timeout=30)
+    answer = api.session.options(api.url("/log/"), headers=preflight, timeout=30)
     assert answer.headers.get("Access-Control-Allow-Origin") == allowed
     assert ("Access-Control-Allow-Credentials" in answer.headers) is (allowed is not None)
 
@@ -113,10 +113,10 @@ def test_only_the_origins_of_the_team_may_read(api: Container, origin: str, allo
 
 CHUNKS = [b"x" * 2**20] * 11
 NO_VIEW = {
-    "413 by length": (413, "POST", "/tell/", {"data": b"".join(CHUNKS)}),
-    "413 of chunks": (413, "POST", "/tell/", {"data": "chunks"}),
+    "413 by length": (413, "POST", "/log/", {"data": b"".join(CHUNKS)}),
+    "413 of chunks": (413, "POST", "/log/", {"data": "chunks"}),
     "413 of no URL": (413, "POST", "/absent", {"data": b"".join(CHUNKS)}),
-    "foreign host": (400, "GET", "/tell/", {"headers": {"Host": "evil.example.net"}}),
+    "foreign host": (400, "GET", "/log/", {"headers": {"Host": "evil.example.net"}}),
     "foreign host's file": (400, "GET", "/favicon.ico", {"headers": {"Host": "evil.example.net"}}),
     "no URL": (404, "GET", "/absent/", {}),
     "error": (500, "GET", "/boom/", {}),
@@ -180,7 +180,7 @@ def test_page_with_a_traceback_shows_no_secret_and_is_not_for_every_origin(
         assert "nowhere.example" in page.text
         assert [secret for secret in SECRETS if secret in page.text] == []
         assert "Access-Control-Allow-Origin" not in page.headers
-    assert api.get("/tell/", headers=origin).headers["Access-Control-Allow-Origin"] == "*"
+    assert api.get("/log/", headers=origin).headers["Access-Control-Allow-Origin"] == "*"
 
 
 def test_mail_of_an_error_has_no_secret(api: Container):

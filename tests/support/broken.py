@@ -16,7 +16,7 @@ class Broken:
     name: str
     files: dict[str, str]
     place: str  # the file below the project's root, and the line
-    says: str  # part of the first line
+    problem: str  # part of the first line
     fix: str  # part of the second
     folders: tuple[str, ...] = field(default=())
 

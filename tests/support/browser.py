@@ -49,7 +49,7 @@ def barriers(page: Page, known: str | None = None) -> dict[str, list[str]]:
     ``known`` is a rule whose failures on this page are not the image's own.
     """
     return {
-        found["id"]: [str(node["target"]) for node in found["nodes"]]
-        for found in Axe().run(page, options=WCAG).response["violations"]
-        if found["impact"] in ("serious", "critical") and found["id"] != known
+        violation["id"]: [str(node["target"]) for node in violation["nodes"]]
+        for violation in Axe().run(page, options=WCAG).response["violations"]
+        if violation["impact"] in ("serious", "critical") and violation["id"] != known
     }

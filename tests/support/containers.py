@@ -123,8 +123,8 @@ class Container:
         return self.session.get(self.url(path), **options)
 
     def exec(self, *command: str, check: bool = True, user: str | None = None) -> str:
-        who = ["--user", user] if user else []
-        done = docker("exec", *who, self.name, *command, check=check)
+        options = ["--user", user] if user else []
+        done = docker("exec", *options, self.name, *command, check=check)
         return done.stdout + done.stderr
 
     def processes(self) -> list[dict[str, str]]:

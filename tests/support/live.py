@@ -17,13 +17,13 @@ def assert_nothing_wrong(
     project's own failures, such as ``GET /own/``. Each of them must occur, and no others.
     """
     login = ("--user", user) if user else ()
-    said = container.exec(
+    output = container.exec(
         *("env", f"CHECK_PASSWORD={password}", "/code/bin/docker-entrypoint.sh"),
         *("check", "--live", "http://127.0.0.1:8000", *login),
         check=False,
     )
-    assert "the contract; failed: " in said, said
-    failed = re.findall(r"^failed +(.+)$", said, re.MULTILINE)
+    assert "the contract; failed: " in output, output
+    failed = re.findall(r"^failed +(.+)$", output, re.MULTILINE)
     unknown = [line for line in failed if not line.startswith(tuple(but))]
-    assert not unknown, said
-    assert not [each for each in but if not any(line.startswith(each) for line in failed)], said
+    assert not unknown, output
+    assert not [each for each in but if not any(line.startswith(each) for line in failed)], output

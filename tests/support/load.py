@@ -73,8 +73,8 @@ class Load:
     def first_good_since(self, moment: float) -> float | None:
         """Seconds from ``moment`` (time.monotonic) to the first good response to a later request,
         or None if there is none yet."""
-        found = [at for at, took in self.answers if at - took >= moment]
-        return min(found) - moment if found else None
+        starts = [at for at, took in self.answers if at - took >= moment]
+        return min(starts) - moment if starts else None
 
     @contextmanager
     def running(self, clients: int = 4, pause: float = 0.02) -> Iterator[Load]:

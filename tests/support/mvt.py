@@ -83,11 +83,11 @@ def _signed(number: int) -> int:
 
 
 def _integers(data: bytes) -> list[int]:
-    found, at = [], 0
+    integers, at = [], 0
     while at < len(data):
         number, at = _varint(data, at)
-        found.append(number)
-    return found
+        integers.append(number)
+    return integers
 
 
 def _feature(data: bytes, keys: list[str], values: list[Any]) -> Feature:

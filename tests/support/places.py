@@ -114,8 +114,8 @@ print("DOCUMENT", OpenAPICodecJson([]).encode(document).decode())
 def documentation(api: Api, name: str) -> dict:
     """The OpenAPI document of the views in ``places/<name>.py``."""
     settings = "DJANGO_SETTINGS_MODULE=backend.settings"
-    said = api.container.exec("env", settings, "python", "-c", DOCUMENT, name)
-    (line,) = [line for line in said.splitlines() if line.startswith("DOCUMENT ")]
+    output = api.container.exec("env", settings, "python", "-c", DOCUMENT, name)
+    (line,) = [line for line in output.splitlines() if line.startswith("DOCUMENT ")]
     return json.loads(line.removeprefix("DOCUMENT "))
 
 

@@ -41,7 +41,7 @@ def shell(project: Path, code: str, **env: str) -> str:
     return done.stdout.strip()
 
 
-def assert_two_lines(text: str, place: str, says: str, fix: str) -> None:
+def assert_two_lines(text: str, place: str, problem: str, fix: str) -> None:
     """Assert that ``text`` is exactly a line ERROR with ``place``, and a line FIX."""
     lines = text.splitlines()
     assert len(lines) == 2, text
@@ -49,6 +49,6 @@ def assert_two_lines(text: str, place: str, says: str, fix: str) -> None:
         text
     )
     assert lines[0].startswith(f"ERROR: {place}"), text
-    assert says in lines[0], text
+    assert problem in lines[0], text
     assert lines[1].startswith("FIX:   "), text
     assert fix in lines[1], text

@@ -51,11 +51,11 @@ def assert_schema_is_true(base: str, *arguments: str) -> str:
             check=False,
             timeout=600,
         )
-    said = done.stdout[-20_000:] + done.stderr
-    assert done.returncode == 0, said
-    selected = re.search(rf"Selected: (\d+)/{operations}\n\s+Tested: (\d+)\n", said)
-    assert selected, said
-    assert selected[1] == selected[2], said
+    output = done.stdout[-20_000:] + done.stderr
+    assert done.returncode == 0, output
+    selected = re.search(rf"Selected: (\d+)/{operations}\n\s+Tested: (\d+)\n", output)
+    assert selected, output
+    assert selected[1] == selected[2], output
     sent = re.search(r"(\d+) generated", done.stdout)
-    assert sent, said
+    assert sent, output
     return f"{selected[1]} operations, {sent[1]} requests, every check"

@@ -99,17 +99,17 @@ class Report:
     @property
     def results(self) -> list[tuple[str, str, str]]:
         """Status, check, message."""
-        return [found.groups() for found in map(LINE.fullmatch, self.text.splitlines()) if found]
+        return [match.groups() for match in map(LINE.fullmatch, self.text.splitlines()) if match]
 
     def checks(self, status: str) -> set[str]:
-        return {check for found, check, _ in self.results if found == status}
+        return {check for its_status, check, _ in self.results if its_status == status}
 
-    def said(self, check: str) -> str:
-        """All that is said of a check, with what to do."""
+    def lines_of(self, check: str) -> str:
+        """All lines of a check, with what to do."""
         lines, mine = [], False
         for line in self.text.splitlines():
-            found = LINE.fullmatch(line)
-            mine = found[2] == check if found else mine and line.startswith(" ")
+            match = LINE.fullmatch(line)
+            mine = match[2] == check if match else mine and line.startswith(" ")
             if mine:
                 lines.append(line)
         return "\n".join(lines)

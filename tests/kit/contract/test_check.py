@@ -211,17 +211,19 @@ def test_names_what_is_broken_and_nothing_else(broken: dict[str, Future[Report]]
     assert report.checks("warning") == set(fault.warning), report.text
     assert report.code == (1 if fault.failed else 0)
     for check_name, words in {**fault.failed, **fault.warning}.items():
-        assert words in report.said(check_name)
-        assert "FIX: " in report.said(check_name)
+        assert words in report.lines_of(check_name)
+        assert "FIX: " in report.lines_of(check_name)
 
 
 def test_more_than_one_secret_is_named_and_the_example_is_none(broken: dict[str, Future[Report]]):
-    files = broken["secrets, setuid and a cache among the files"].result().said("secrets in files")
+    files = (
+        broken["secrets, setuid and a cache among the files"].result().lines_of("secrets in files")
+    )
     for place in ("/code/deploy.pem", "/library/k.pem", "/binaries/.env", "/code/scaffolding/.env"):
         assert f"{place} is in the image" in files
     assert ".env.example" not in files
     settings = broken["debug mode, key and password in the settings"].result()
-    assert "the password of the database 'survey' is in the image" in settings.said(
+    assert "the password of the database 'survey' is in the image" in settings.lines_of(
         "secrets in settings"
     )
     assert "hunter-22" not in settings.text
@@ -236,11 +238,11 @@ def test_checks_that_cannot_run_are_reported_as_skipped(broken: dict[str, Future
 def test_sound_child_passes_without_network_database_and_key(sound: str, user: str):
     report = check(sound, *(["--user", user] if user else []))
     assert (report.code, report.checks("failed"), report.checks("warning")) == (0, set(), set())
-    assert "settings.py changes INSTALLED_APPS" in report.said("overrides")
-    assert "urls.py 1 URL patterns" in report.said("overrides")
-    assert "default: 7 managed models" in report.said("migrations")
-    assert "3 paths" in report.said("schema") or "2 paths" in report.said("schema")
-    assert f"UID {user[:5] or 1001} cannot write to the code" in report.said("permissions")
+    assert "settings.py changes INSTALLED_APPS" in report.lines_of("overrides")
+    assert "urls.py 1 URL patterns" in report.lines_of("overrides")
+    assert "default: 7 managed models" in report.lines_of("migrations")
+    assert "3 paths" in report.lines_of("schema") or "2 paths" in report.lines_of("schema")
+    assert f"UID {user[:5] or 1001} cannot write to the code" in report.lines_of("permissions")
 
 
 def test_junit_goes_to_a_mounted_folder_whose_owner_owns_it(sound: str, tmp_path: Path):
@@ -277,7 +279,7 @@ def test_secret_variables_of_a_compose_file_are_named_and_no_alarm(sound: str):
     given = ("MAIL_PASSWORD=hunter-22", url, "API_PORT=8000")
     report = check(sound, *(f"--env={one}" for one in given))
     assert (report.code, report.checks("warning")) == (0, set())
-    said = report.said("secrets in variables")
-    assert "CENSUS_DATABASE_URL, MAIL_PASSWORD: set when" in said
-    assert "API_PORT" not in said
+    lines = report.lines_of("secrets in variables")
+    assert "CENSUS_DATABASE_URL, MAIL_PASSWORD: set when" in lines
+    assert "API_PORT" not in lines
     assert "hunter-22" not in report.text

@@ -113,30 +113,30 @@ WORKDIR /tmp
     failed = {"secrets in history", "python", "health check", "size"}
     assert (report.code, report.checks("failed")) == (1, failed), report.text + report.errors
     assert report.checks("warning") == {"secrets in history", "folder", "caches"}
-    said = report.said("secrets in history")
+    lines = report.lines_of("secrets in history")
     for place in ("ARG PACKAGES_TOKEN", "ENV DJANGO_SECRET_KEY", "RUN MAIL_PASSWORD", "RUN with a"):
-        assert said.count(place) == 1, said
-    assert said.count("has a value") == 4
+        assert lines.count(place) == 1, lines
+    assert lines.count("has a value") == 4
     assert "hunter" not in report.text
-    assert "3.2 MB on top of" in report.said("size")
-    assert "RUN MAIL_PASSWORD=*** head" in report.said("size")
-    assert "RUN : pip install" in report.said("size")
-    assert "<- 3.0 MB of it is a cache" in report.said("size")
+    assert "3.2 MB on top of" in report.lines_of("size")
+    assert "RUN MAIL_PASSWORD=*** head" in report.lines_of("size")
+    assert "RUN : pip install" in report.lines_of("size")
+    assert "<- 3.0 MB of it is a cache" in report.lines_of("size")
 
 
 def test_image_that_does_not_start_is_told_why_and_the_rest_is_skipped(images, tmp_path: Path):
     dockerfile = f"FROM {IMAGE}\nENV POSTGRES_USER=api\n"
     report = image_test(images.build(write(tmp_path, {"Dockerfile": dockerfile})))
     assert report.checks("failed") == {"start"}
-    assert "POSTGRES_USER is set, but neither POSTGRES_NAME nor" in report.said("start")
-    assert "image-test --postgis" in report.said("start")
+    assert "POSTGRES_USER is set, but neither POSTGRES_NAME nor" in report.lines_of("start")
+    assert "image-test --postgis" in report.lines_of("start")
     assert {"SIGTERM", "/health/ready", "read-only"} <= report.checks("skipped")
 
 
 def test_another_base_is_named(sound: str, images: Containers, tmp_path: Path):
     report = image_test("--no-start", "--base", sound, IMAGE)
     assert (report.code, report.checks("failed")) == (1, {"base"})
-    assert "docker build --pull" in report.said("base")
+    assert "docker build --pull" in report.lines_of("base")
 
 
 @pytest.mark.parametrize(
@@ -195,8 +195,8 @@ def test_transit_keeps_the_contract_with_its_databases(transit: Future[Report]):
     report = transit.result()
     assert report.code == 0, report.text + report.errors
     assert (report.checks("failed"), report.checks("warning")) == (set(), set()), report.text
-    assert "default, land, census" in report.said("in_db")
-    assert "8 paths" in report.said("/swagger.json")
+    assert "default, land, census" in report.lines_of("in_db")
+    assert "8 paths" in report.lines_of("/swagger.json")
     assert re.search(r"/static/transit/map\.\w{12}\.css: text/css", report.text)
     assert re.search(r"size: \d+\.\d MB on top of the base's \d{3}\.\d MB, in 5", report.text)
     assert re.search(r"^ +\d+\.\d MB  RUN pip install --no-cache-dir", report.text, re.MULTILINE)
@@ -208,10 +208,10 @@ def test_root_a_shell_as_first_process_and_a_port_nobody_exposed_are_named(
     report = rooted.result()
     assert report.checks("failed") == {"processes", "broken settings", "SIGTERM"}, report.text
     assert report.checks("warning") == {"entry point", "ports"}
-    assert "Some of them run as root; the UIDs are 0." in report.said("processes")
-    assert "does not stop the start" in report.said("broken settings")
-    assert "10 s after it. Docker would kill it" in report.said("SIGTERM")
-    assert "listens on 8001, but 8000 is exposed" in report.said("ports")
+    assert "Some of them run as root; the UIDs are 0." in report.lines_of("processes")
+    assert "does not stop the start" in report.lines_of("broken settings")
+    assert "10 s after it. Docker would kill it" in report.lines_of("SIGTERM")
+    assert "listens on 8001, but 8000 is exposed" in report.lines_of("ports")
 
 
 def test_child_of_2019_is_told_what_it_does_itself(legacy: Future[Report]):
@@ -221,8 +221,8 @@ def test_child_of_2019_is_told_what_it_does_itself(legacy: Future[Report]):
         *("migrations", "processes", "another user", "read-only", "SIGTERM")
     }, report.text + report.errors
     assert report.checks("warning") == {"entry point", "static files"}
-    assert "passenger_census/migrations/0001_initial.py" in report.said("read-only")
-    assert "stop the start" in report.said("broken settings")
+    assert "passenger_census/migrations/0001_initial.py" in report.lines_of("read-only")
+    assert "stop the start" in report.lines_of("broken settings")
 
 
 def test_nothing_is_left_behind(
@@ -241,15 +241,15 @@ def test_nothing_is_left_behind(
     # Volumes of an image's VOLUME carry no label: which were whose, only the events tell.
     last = containers.volume()
     until(lambda: last in events.read_text(), "all events up to now")
-    said = [json.loads(line) for line in events.read_text().splitlines()]
+    engine_events = [json.loads(line) for line in events.read_text().splitlines()]
     mine = {
         each["Actor"]["ID"]
-        for each in said
+        for each in engine_events
         if each["Type"] == "container" and LABEL in each["Actor"]["Attributes"]
     }
     volumes = {
         each["Actor"]["ID"]
-        for each in said
+        for each in engine_events
         if each["Action"] == "mount" and each["Actor"]["Attributes"]["container"] in mine
     }
     assert len(volumes) >= 3, "each container of an image has one at /data"

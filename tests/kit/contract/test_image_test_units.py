@@ -64,10 +64,10 @@ def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 def test_an_engine_behind_ssh_is_refused_unless_no_port_is_asked(
     docker, by: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):
-    said = "ssh://me@far"
-    docker(f'[ "$1" = context ] && echo {said if by == "context" else "unix:///x"} || exit 1')
+    endpoint = "ssh://me@far"
+    docker(f'[ "$1" = context ] && echo {endpoint if by == "context" else "unix:///x"} || exit 1')
     if by == "DOCKER_HOST":
-        monkeypatch.setenv(by, said)
+        monkeypatch.setenv(by, endpoint)
     assert main(["my-api"]) == 2
     assert "another machine, ssh://me@far, whose ports" in capsys.readouterr().err
     assert main(["--no-start", "my-api"]) == 2

@@ -74,10 +74,10 @@ def test_a_sound_project_passes_on_a_database_of_its_own(
     assert report.code == 0, report.text + report.errors
     assert report.checks("failed") == report.checks("warning") == set()
     assert report.checks("ok") >= USERS
-    assert "1 empty tables got a row" in report.said("rows")
+    assert "1 empty tables got a row" in report.lines_of("rows")
     counted = {
-        check: int(re.match(r"(\d+) requests: .* 0 failed$", said)[1])
-        for _, check, said in report.results
+        check: int(re.match(r"(\d+) requests: .* 0 failed$", message)[1])
+        for _, check, message in report.results
         if check in USERS
     }
     figures(f"check --live: {sum(counted.values())} requests, 0 failed")
@@ -97,9 +97,9 @@ def broken(
 @pytest.mark.parametrize("name", FAULTS)
 def test_each_fault_is_found_once_with_the_request_to_repeat(broken: Report, name: str) -> None:
     assert broken.code == 1
-    said = broken.said(name)
-    assert all(words in said for words in FAULTS[name]), broken.text + broken.errors
-    assert f"http://localhost:8000{name.removeprefix('GET ')}" in said
+    lines = broken.lines_of(name)
+    assert all(words in lines for words in FAULTS[name]), broken.text + broken.errors
+    assert f"http://localhost:8000{name.removeprefix('GET ')}" in lines
 
 
 def test_nothing_else_is_found(broken: Report) -> None:
@@ -107,9 +107,9 @@ def test_nothing_else_is_found(broken: Report) -> None:
 
 
 def test_failure_of_a_session_names_the_session(broken: Report) -> None:
-    said = broken.said("GET /api/trees/")
-    assert "as session, superuser" in said
-    assert '--cookie "sessionid=$SESSION"' in said
+    lines = broken.lines_of("GET /api/trees/")
+    assert "as session, superuser" in lines
+    assert '--cookie "sessionid=$SESSION"' in lines
 
 
 # Which opens, and then has nothing to say.

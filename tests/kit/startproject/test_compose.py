@@ -49,7 +49,7 @@ def hello(request):
     return HttpResponse("first answer")
 
 
-def who(request):
+def whoami(request):
     """Which container answers, and how the request came to it."""
     client = request.META["HTTP_X_FORWARDED_FOR"]
     return HttpResponse(f"{socket.gethostname()}\\n{request.build_absolute_uri()}\\n{client}")
@@ -87,7 +87,7 @@ URLS = """
 from local_settings import views
 
 urlpatterns += [
-    path("hello/", views.hello), path("who/", views.who), path("stream/", views.stream),
+    path("hello/", views.hello), path("whoami/", views.whoami), path("stream/", views.stream),
     path("crash/", views.crash), path("page/", views.page), path("rows/", views.rows),
 ]
 """
@@ -95,7 +95,7 @@ urlpatterns += [
 
 @dataclass
 class Team:
-    """A project and the terminal of who works on it."""
+    """A project, and the terminal of its developer."""
 
     folder: Path
     env: dict[str, str]
@@ -147,8 +147,8 @@ class Team:
         """Free ones, in .env, whose comments say so."""
         text = (self.folder / ".env").read_text()
         for name in variables:
-            text, found = re.subn(rf"(?m)^#?{name}=.+$", f"{name}={free_port()}", text)
-            assert found == 1, name
+            text, replaced = re.subn(rf"(?m)^#?{name}=.+$", f"{name}={free_port()}", text)
+            assert replaced == 1, name
         self.write(".env", text)
 
     def get(self, path: str, variable: str = "API_PORT", **options) -> requests.Response:
@@ -241,8 +241,8 @@ def fill(team: Team) -> None:
     """A route, posted as the superuser of .env, and an uploaded file."""
     line = {"type": "LineString", "coordinates": [[-122.68, 45.52], [-122.60, 45.51]]}
     route = {"type": "Feature", "geometry": line, "properties": {"name": "Red Line"}}
-    who = (team.secret("DJANGO_SUPERUSER_USERNAME"), team.secret("DJANGO_SUPERUSER_PASSWORD"))
-    made = requests.post(f"{team.address()}/api/routes/", json=route, auth=who, timeout=30)
+    login = (team.secret("DJANGO_SUPERUSER_USERNAME"), team.secret("DJANGO_SUPERUSER_PASSWORD"))
+    made = requests.post(f"{team.address()}/api/routes/", json=route, auth=login, timeout=30)
     assert made.status_code == 201, made.text
     # Through the entry point: as the developer.
     team.api(
@@ -341,11 +341,11 @@ def test_its_tests_run_in_the_container_with_django_and_with_pytest(team: Team) 
     team.write(f"{app}/tests/test_new_file.py", NEW_FILE)
     (team.folder / app / "static").mkdir()
     team.write(f"{app}/static/new.css", "a { color: red }")
-    said = team.api("python", "manage.py", "test")
-    found = int(re.search(r"^Ran (\d+) tests? in", said, re.MULTILINE)[1])
-    assert found > 5
-    assert re.search(r"^OK", said, re.MULTILINE)
-    assert f"{found} passed" in team.api("pytest", "-q")
+    output = team.api("python", "manage.py", "test")
+    count = int(re.search(r"^Ran (\d+) tests? in", output, re.MULTILINE)[1])
+    assert count > 5
+    assert re.search(r"^OK", output, re.MULTILINE)
+    assert f"{count} passed" in team.api("pytest", "-q")
 
 
 def test_changed_requirement_takes_one_command(team: Team) -> None:
@@ -402,7 +402,7 @@ def test_several_apis_serve_what_is_saved_behind_the_proxy_of_a_laptop(team: Tea
     hosts = set()
 
     def all_answer() -> bool:
-        hosts.add(who(team)[0])
+        hosts.add(seen_by_the_api(team)[0])
         return len(hosts) == 1 + 2
 
     until(all_answer, "three of them answer")
@@ -574,9 +574,9 @@ def test_proxy_compresses_nothing_that_the_api_left_as_it_is(served: Team) -> No
     assert coding("/admin/login/") == "identity"
 
 
-def who(team: Team, **headers: str) -> tuple[str, str, str]:
+def seen_by_the_api(team: Team, **headers: str) -> tuple[str, str, str]:
     """The container that answers, the address it takes itself for, the client it sees."""
-    host, url, client = team.get("/who/", "PROXY_PORT", headers=headers).text.split("\n")
+    host, url, client = team.get("/whoami/", "PROXY_PORT", headers=headers).text.split("\n")
     return host, url, client
 
 
@@ -586,17 +586,17 @@ def test_client_is_believed_only_from_proxies_that_are_trusted(served: Team) -> 
         "X-Forwarded-Proto": "https",
         "X-Forwarded-Host": "evil.example",
     }
-    _, url, client = who(served, **forged)
+    _, url, client = seen_by_the_api(served, **forged)
     assert url.startswith(served.address("PROXY_PORT"))
     assert client != "203.0.113.9"
     gateway = client  # what stands before the proxy here: Docker's own
     served.env["TRUSTED_PROXIES"] = f"192.0.2.0/24, {gateway}"
     served.compose(*BASE, "up", "--detach", "--wait", "--no-deps", "proxy")
-    _, url, client = who(served, **forged)
+    _, url, client = seen_by_the_api(served, **forged)
     assert url.startswith("https://localhost:")
     assert client == "203.0.113.9"
     # The last one whom nobody trusted, not the first, which anybody can write.
-    _, _, client = who(served, **{"X-Forwarded-For": "198.51.100.1, 203.0.113.9"})
+    _, _, client = seen_by_the_api(served, **{"X-Forwarded-For": "198.51.100.1, 203.0.113.9"})
     assert client == "203.0.113.9"
 
 
@@ -675,7 +675,7 @@ def test_request_that_crashed_is_tried_elsewhere_unless_it_is_a_post(served: Tea
 
 def test_apis_come_and_go_and_nobody_notices(served: Team) -> None:
     def hosts(asked: int = 20) -> set[str]:
-        answers = [served.get("/who/", "PROXY_PORT") for _ in range(asked)]
+        answers = [served.get("/whoami/", "PROXY_PORT") for _ in range(asked)]
         assert {answer.status_code for answer in answers} == {200}
         return {answer.text.split("\n")[0] for answer in answers}
 

@@ -248,7 +248,7 @@ def test_without_a_python_that_does_bin_native_says_how_to_get_one(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("folders", "said"),
+    ("folders", "error"),
     [
         # Compose takes an image that it built for an earlier project of this name.
         (["backend"], "This container's image is older than this project.* --build "),
@@ -256,7 +256,7 @@ def test_without_a_python_that_does_bin_native_says_how_to_get_one(tmp_path: Pat
     ],
     ids=["image of an earlier project", "no image"],
 )
-def test_manage_py_says_what_image_it_needs(tmp_path: Path, folders: list[str], said: str) -> None:
+def test_manage_py_says_what_image_it_needs(tmp_path: Path, folders: list[str], error: str) -> None:
     project = write(tmp_path, "my-api")
     for name in folders:
         (tmp_path / "image" / name).mkdir(parents=True)
@@ -270,7 +270,7 @@ def test_manage_py_says_what_image_it_needs(tmp_path: Path, folders: list[str], 
         check=False,
     )
     assert done.returncode == 1
-    assert re.fullmatch(rf"ERROR: {said}.*\n", done.stderr, re.DOTALL)
+    assert re.fullmatch(rf"ERROR: {error}.*\n", done.stderr, re.DOTALL)
     assert re.fullmatch(r"ERROR: .+\nFIX:   .+\n", done.stderr)
 
 
@@ -278,12 +278,12 @@ def test_it_says_what_it_wrote_and_what_to_type(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     project = write(tmp_path, "my-api")
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     for name in files(project):
-        assert f"\n  {name}\n" in said
-    assert said.startswith(f"Wrote {len(files(project))} files into my-api:")
-    assert "\n  cd my-api\n  docker compose up --build --detach --wait\n" in said
-    assert "\nIts Dockerfile is built FROM hackoregoncivic/backend-docker-django" in said
+        assert f"\n  {name}\n" in output
+    assert output.startswith(f"Wrote {len(files(project))} files into my-api:")
+    assert "\n  cd my-api\n  docker compose up --build --detach --wait\n" in output
+    assert "\nIts Dockerfile is built FROM hackoregoncivic/backend-docker-django" in output
 
 
 def test_alias_with_the_name_of_a_file_of_the_app_replaces_none_of_its_files(
@@ -351,10 +351,10 @@ def test_nothing_is_overwritten_and_nothing_else_is_written(
         (folder / name).write_text(text)
     (folder / "Dockerfile").symlink_to("nowhere")
     (folder / "local_settings").write_text("a file\n")
-    said = failure(capsys, tmp_path, "my-api")
+    error = failure(capsys, tmp_path, "my-api")
     for name in (".env", "Dockerfile", "local_settings", "my_api/models.py"):
-        assert f"my-api/{name}" in said
-    assert "notes.txt" not in said
+        assert f"my-api/{name}" in error
+    assert "notes.txt" not in error
     (folder / "Dockerfile").unlink()
     assert files(folder) == {**mine, "local_settings": "a file\n"}
     assert os.listdir(tmp_path) == ["my-api"]  # noqa: PTH208
@@ -409,8 +409,8 @@ def test_a_disk_that_takes_no_more_leaves_nothing_behind(
 def test_without_a_mounted_folder_the_error_says_how_to_mount_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = failure(capsys, tmp_path / "project", "my-api")
-    assert '-v "$PWD:/project"' in said
+    error = failure(capsys, tmp_path / "project", "my-api")
+    assert '-v "$PWD:/project"' in error
 
 
 def test_a_template_that_names_what_does_not_exist_fails(tmp_path: Path) -> None:

@@ -75,9 +75,9 @@ def for_tests(page: Path, copy: Path) -> None:
     for language, comment in (("sh", "run"), ("text", "output")):
         text = text.replace(f"```{language}\n", f"<!-- {comment} -->\n```{language}\n")
     copy.write_text(text, encoding="utf-8")
-    found = snippets.read(copy, copy.parent)
-    assert len(found) > 4
-    assert all(each.kind for each in found)
+    blocks = snippets.read(copy, copy.parent)
+    assert len(blocks) > 4
+    assert all(each.kind for each in blocks)
 
 
 def assert_own_tests_pass(printed: str, count: int) -> None:
@@ -208,7 +208,7 @@ def test_each_set_of_options_passes_in_ci_and_serves(
 def test_what_cannot_be_written_is_two_lines(containers: Containers, tmp_path: Path) -> None:
     (tmp_path / "my-api").mkdir()
     (tmp_path / "my-api/.env").write_text("MINE=1\n")
-    for arguments, mounts, says in (
+    for arguments, mounts, problem in (
         (["my-api"], {}, "The folder /project does not exist"),
         (["my-api"], {tmp_path: "/project:ro"}, "cannot write to"),
         (["my-api"], {tmp_path: "/project"}, "my-api/.env"),
@@ -217,7 +217,7 @@ def test_what_cannot_be_written_is_two_lines(containers: Containers, tmp_path: P
         done = containers.run("startproject", *arguments, mounts=mounts)
         assert done.returncode == 1
         assert re.fullmatch(r"ERROR: .+\nFIX:   .+\n", done.stderr), done.stderr
-        assert says in done.stderr
+        assert problem in done.stderr
     assert [path.name for path in tmp_path.rglob("*")] == ["my-api", ".env"]
     assert (tmp_path / "my-api/.env").read_text() == "MINE=1\n"
 

@@ -67,6 +67,6 @@ def test_what_cannot_be_taken_back_is_named_beside_the_fault(
     folder = tmp_path / "my-api"
     folder.mkdir()
     fail_at(monkeypatch, "two.txt", put=folder / "a/mine.txt")
-    said = error_of(folder)
-    assert f"No space left on device. Left there: {folder}/a.\n" in said
+    error = error_of(folder)
+    assert f"No space left on device. Left there: {folder}/a.\n" in error
     assert sorted(tmp_path.rglob("*")) == [folder, folder / "a", folder / "a/mine.txt"]

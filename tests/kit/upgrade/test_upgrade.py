@@ -259,11 +259,11 @@ def test_its_admin_edits_a_tree_on_a_map(moved: Team, client: requests.Session):
 
 
 def test_its_models_and_migrations_agree(moved: Team):
-    says = moved.compose("exec", "-T", "api", "python", "manage.py", "makemigrations", "--check")
-    assert says.strip() == "No changes detected"
+    output = moved.compose("exec", "-T", "api", "python", "manage.py", "makemigrations", "--check")
+    assert output.strip() == "No changes detected"
     faked = ("migrate", "parks", "--fake-initial")
-    says = moved.compose("exec", "-T", "api", "python", "manage.py", *faked)
-    assert "No migrations to apply" in says
+    output = moved.compose("exec", "-T", "api", "python", "manage.py", *faked)
+    assert "No migrations to apply" in output
 
 
 def test_its_health_pages_answer(moved: Team):
@@ -274,9 +274,9 @@ def test_its_health_pages_answer(moved: Team):
 
 def test_live_check_finds_only_the_undescribed_actions(moved: Team):
     """Its action answers a list, or an object to who asks with a header of AJAX."""
-    says = moved.compose("run", "--rm", "--no-deps", "-T", "api", "check", "--live", "||", "true")
-    found = re.findall(r"^(failed|warning) +(.+?): (.+)$", says, re.MULTILINE)
+    output = moved.compose("run", "--rm", "--no-deps", "-T", "api", "check", "--live", "||", "true")
+    reported = re.findall(r"^(failed|warning) +(.+?): (.+)$", output, re.MULTILINE)
     described = "it differs from the document at the whole: ['check'] is not of type 'object'"
     actions = ("GET /trees/2018/oaks/names/", "GET /trees/trees/names/")
-    assert found == [("failed", action, described) for action in actions], says
-    assert "4 empty tables got a row" in says
+    assert reported == [("failed", action, described) for action in actions], output
+    assert "4 empty tables got a row" in output

@@ -293,13 +293,14 @@ def test_filters_are_renamed_in_views_of_rest_framework(
 def test_a_filter_that_other_code_reads_is_listed_and_not_renamed(tmp_path: Path, use: str):
     half = VIEW.replace("r_fields", "rset_fields")
     assert renamed(tmp_path, {"a.py": VIEW, "b.py": use}) == {"a.py": half}
-    (found,) = findings(tmp_path)
+    (finding,) = findings(tmp_path)
     line = len(use.splitlines())
-    assert (found.subject, found.line) == ("a.py", 2)
+    assert (finding.subject, finding.line) == ("a.py", 2)
     assert (
-        found.message == f"django-filter no longer reads filter_class, and b.py, line {line} does."
+        finding.message
+        == f"django-filter no longer reads filter_class, and b.py, line {line} does."
     )
-    assert "filterset_class" in found.fix
+    assert "filterset_class" in finding.fix
 
 
 def test_rewriting_goes_on_until_nothing_changes(repository: Path, monkeypatch: pytest.MonkeyPatch):
@@ -398,10 +399,10 @@ def test_what_is_said_to_be_in_the_image_is_in_its_requirements():
 def test_what_only_the_team_can_change_is_listed_with_its_line(
     tmp_path: Path, path: str, text: str, line: int, problem: str
 ):
-    (found,) = findings(write(tmp_path, {path: text}))
-    assert (found.subject, found.line) == (path, line)
-    assert problem in found.message
-    assert found.fix
+    (finding,) = findings(write(tmp_path, {path: text}))
+    assert (finding.subject, finding.line) == (path, line)
+    assert problem in finding.message
+    assert finding.fix
 
 
 @pytest.mark.parametrize(
@@ -459,8 +460,8 @@ def test_a_field_of_history_is_listed_while_the_migrations_end_with_it(
 ):
     later = CREATED.partition("[")[0] + f"[migrations.{operation}]\n"
     files = {"a/migrations/0001.py": CREATED, "a/migrations/0002.py": later}
-    found = findings(write(tmp_path, files))
-    assert sorted(each.message.split()[0] for each in found) == listed
+    reported = findings(write(tmp_path, files))
+    assert sorted(each.message.split()[0] for each in reported) == listed
 
 
 # --- Nothing is lost ----------------------------------------------------------------------
@@ -510,10 +511,10 @@ def test_a_worktree_is_told_that_its_repository_is_elsewhere(repository: Path, t
     git(repository, "worktree", "add", "--quiet", str(tree))
     with pytest.raises(
         StartupError, match="worktree or a submodule: its repository lies in"
-    ) as said:
+    ) as raised:
         main([str(tree)])
-    assert "git init" not in str(said.value)
-    assert str(repository / ".git/worktrees/tree") in str(said.value)
+    assert "git init" not in str(raised.value)
+    assert str(repository / ".git/worktrees/tree") in str(raised.value)
     assert (tree / "app/a.py").read_text() == OLD["app/a.py"]
     assert main(["--check", str(tree)]) == 1
     assert main(["--force", str(tree)]) == 0
@@ -565,7 +566,7 @@ def _sparse(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "says"),
+    ("damage", "problem"),
     [
         (_fifo, "is not a file"),
         (lambda folder: _sparse(folder / ".git/index"), "has 1500 MB, more than 300 MB"),
@@ -575,10 +576,10 @@ def _sparse(file: Path) -> None:
     ],
 )
 def test_a_git_index_that_is_none_is_an_error_of_two_lines(
-    repository: Path, damage: Callable[[Path], None], says: str
+    repository: Path, damage: Callable[[Path], None], problem: str
 ):
     damage(repository)
-    with pytest.raises(StartupError, match=rf"git index of the project \(.git/index\) {says}"):
+    with pytest.raises(StartupError, match=rf"git index of the project \(.git/index\) {problem}"):
         main([str(repository)])
 
 

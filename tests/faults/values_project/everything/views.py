@@ -143,8 +143,8 @@ def named(request, field, lookup, value=None):
     value = request.GET.get("value", "") if value is None else value
     if lookup.endswith("in"):
         value = value.split(",")
-    found = Thing.objects.filter(**{f"{field}__{lookup}": value})
-    return JsonResponse({"found": list(found.values_list("pk", flat=True))})
+    things = Thing.objects.filter(**{f"{field}__{lookup}": value})
+    return JsonResponse({"found": list(things.values_list("pk", flat=True))})
 
 
 def columns(request):

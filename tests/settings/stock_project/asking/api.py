@@ -37,9 +37,9 @@ def ask(method, path, data=None, user=None, kind="json", **headers):
     if data is None and method not in ("GET", "HEAD"):
         send, given = client.generic, {"method": method}
     answer = send(path=path, headers=headers, **given)
-    who = user.username if user else "anonymous"
+    username = user.username if user else "anonymous"
     what = (kind, str(data)[:60]) if data is not None else ()
-    note_django(" ".join(map(str, (method, path, *what, headers or "", who))), answer)
+    note_django(" ".join(map(str, (method, path, *what, headers or "", username))), answer)
 
 
 def ask_all(admin):

@@ -17,19 +17,25 @@ from asking import note, note_django, note_response
 from shop import pages, urls
 
 GET = ("/pages/", "/pages/async/", "/pages/visits/", "/pages/nothing/", "/pages/download/")
-GET += ("/pages/items/", "/pages/told/", "/pages/login-required/", "/pages/chunks/", "/admin/")
+GET += (
+    "/pages/items/",
+    "/pages/with-messages/",
+    "/pages/login-required/",
+    "/pages/chunks/",
+    "/admin/",
+)
 GET += ("/api/open/", "/api/defaults/", "/api/users/", "/api/bypage/?page=2", "/pages/raised/bug/")
 NEW = {"name": "of a client", "price": "1.50", "made": "2024-02-01T00:00:00Z"}
 
 
 def ask_all(admin):
     for kind in (Client, APIClient):
-        for who in ("anonymous", "admin"):
+        for username in ("anonymous", "admin"):
             client = kind(raise_request_exception=False)
-            if who == "admin":
+            if username == "admin":
                 client.force_login(admin)
             for path in GET:
-                note_django(f"{kind.__name__}: {path} {who}", client.get(path, follow=True))
+                note_django(f"{kind.__name__}: {path} {username}", client.get(path, follow=True))
     asynchronous(admin)
     requests(admin)
     factories(admin)
@@ -59,15 +65,15 @@ def of_answer(answer):
 
 @async_to_sync
 async def asynchronous(admin):
-    for who in ("anonymous", "admin"):
+    for username in ("anonymous", "admin"):
         client = AsyncClient(raise_request_exception=False)
-        if who == "admin":
+        if username == "admin":
             await client.aforce_login(admin)
         for path in GET:
             answer = await client.get(path, follow=True)
             if answer.streaming and answer.is_async:
                 answer.streaming_content = [part async for part in answer]
-            note_django(f"AsyncClient: {path} {who}", answer)
+            note_django(f"AsyncClient: {path} {username}", answer)
 
 
 def requests(admin):

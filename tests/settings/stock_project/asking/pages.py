@@ -16,72 +16,78 @@ INLINE = {"items-TOTAL_FORMS": "0", "items-INITIAL_FORMS": "0"}
 CHANGED = {"form-TOTAL_FORMS": "1", "form-INITIAL_FORMS": "1", "form-0-id": "1", "_save": "Save"}
 
 
-def ask(client, method, path, data=None, who="anonymous", **headers):
+def ask(client, method, path, data=None, visitor="anonymous", **headers):
     headers = {name.replace("_", "-"): value for name, value in headers.items()}
     answer = getattr(client, method.lower())(path, data, headers={"Accept": "text/html", **headers})
     shown = "" if data is None else str(data)[:60]
-    note_django(f"page: {method} {path} {shown} {headers or ''} {who}", answer)
+    note_django(f"page: {method} {path} {shown} {headers or ''} {visitor}", answer)
     return answer
 
 
 def ask_all(admin):
     anonymous, chief = (Client(raise_request_exception=False) for _ in range(2))
     chief.force_login(admin)
-    for who, client in (("anonymous", anonymous), ("admin", chief)):
-        views(client, who)
+    for visitor, client in (("anonymous", anonymous), ("admin", chief)):
+        views(client, visitor)
     errors(anonymous)
     logins(anonymous)
     the_admin(chief)
     note("mails", [masked(str((each.subject, each.body, each.to))) for each in mail.outbox])
 
 
-def views(client, who):
+def views(client, visitor):
     ordinary = [str(each.pattern) for each in pages.urlpatterns if "<" not in str(each.pattern)]
     for path in ordinary:
         if path != "accounts/":
-            ask(client, "GET", f"/pages/{path}", who=who)
+            ask(client, "GET", f"/pages/{path}", visitor=visitor)
     for path in (
         *("?q=<script>&q=2", "items/?page=2", "items/?page=9", "items/1/", "items/999/"),
         *("items/1/change/", "items/1/delete/", "shelves/1/", "archive/2024/", "archive/2024/01/"),
         *("archive/2024/01/02/", "archive/1999/", "paged/?page=99", "old/2024/", "old/24/"),
         *("no-slash", "visits/", "visits", "catalog/?language=de", "login-required/?next=/x"),
     ):
-        ask(client, "GET", f"/pages/{path}", who=who)
+        ask(client, "GET", f"/pages/{path}", visitor=visitor)
     for header in (
         {"If-None-Match": '"tag"'},
         {"If-Match": '"other"'},
         {"Accept_Encoding": "gzip"},
     ):
         for path in ("condition/", "gzip/", "gzip/json/", "large/"):
-            ask(client, "GET", f"/pages/{path}", who=who, **header)
+            ask(client, "GET", f"/pages/{path}", visitor=visitor, **header)
     for method in ("HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH"):
         for path in ("", "items/", "post/", "safe/", "decorated/", "async/class/"):
-            ask(client, method, f"/pages/{path}", who=who)
+            ask(client, method, f"/pages/{path}", visitor=visitor)
     for data in (FORM, {}, {**FORM, "text": "wrong"}, {**FORM, "text": "too long", "mail": "x"}):
-        ask(client, "POST", "/pages/form/", data, who)
+        ask(client, "POST", "/pages/form/", data, visitor)
     for data in (SETS, {**SETS, "form-0-price": "x"}, {}):
-        ask(client, "POST", "/pages/formset/", data, who)
+        ask(client, "POST", "/pages/formset/", data, visitor)
     file = SimpleUploadedFile("a.txt", b"text")
-    ask(client, "POST", "/pages/echo/", {"a": ["1", "2"], "file": file}, who)
-    ask(client, "POST", "/pages/papers/", {"file": SimpleUploadedFile(f"{who}.txt", b"a")}, who)
-    ask(client, "POST", "/pages/items/add/", ITEM, who)
-    ask(client, "POST", "/pages/items/add/", {"name": ""}, who)
-    ask(client, "POST", "/pages/items/1/change/", {"name": "n0"}, who)
-    ask(client, "POST", "/pages/language/", {"language": "de", "next": "/pages/"}, who)
+    ask(client, "POST", "/pages/echo/", {"a": ["1", "2"], "file": file}, visitor)
+    ask(
+        client,
+        "POST",
+        "/pages/papers/",
+        {"file": SimpleUploadedFile(f"{visitor}.txt", b"a")},
+        visitor,
+    )
+    ask(client, "POST", "/pages/items/add/", ITEM, visitor)
+    ask(client, "POST", "/pages/items/add/", {"name": ""}, visitor)
+    ask(client, "POST", "/pages/items/1/change/", {"name": "n0"}, visitor)
+    ask(client, "POST", "/pages/language/", {"language": "de", "next": "/pages/"}, visitor)
     for size in (1_000_000, 3_000_000, 11_000_000):
         answer = client.post("/pages/body/", "a" * size, "application/octet-stream")
-        note_django(f"page: POST of {size} bytes {who}", answer)
+        note_django(f"page: POST of {size} bytes {visitor}", answer)
     many = {str(number): "" for number in range(1001)}
-    note_django(f"page: POST of many values {who}", client.post("/pages/body/", many))
+    note_django(f"page: POST of many values {visitor}", client.post("/pages/body/", many))
     ask(
         client,
         "GET",
         "/pages/where/",
-        who=who,
+        visitor=visitor,
         X_Forwarded_For="1.2.3.4",
         X_Forwarded_Proto="https",
     )
-    ask(client, "GET", "/pages/where/", who=who, X_Forwarded_Host="other.example")
+    ask(client, "GET", "/pages/where/", visitor=visitor, X_Forwarded_Host="other.example")
 
 
 def errors(client):
@@ -91,8 +97,8 @@ def errors(client):
         ask(client, "GET", f"/pages/raised/{name}/", Accept="application/json")
     ask(client, "GET", "/pages/nothing/")
     careful = Client(enforce_csrf_checks=True)
-    ask(careful, "POST", "/pages/form/", {}, who="without a token")
-    ask(careful, "POST", "/pages/form/", {}, who="without a token", Accept="application/json")
+    ask(careful, "POST", "/pages/form/", {}, visitor="without a token")
+    ask(careful, "POST", "/pages/form/", {}, visitor="without a token", Accept="application/json")
     ask(careful, "POST", "/pages/form/", {}, "of elsewhere", Origin="https://elsewhere.example")
 
 
@@ -107,16 +113,16 @@ def logins(client):
             ask(client, "POST", path, {"username": "plain", "password": "wrong"})
     ask(client, "POST", "/admin/login/?next=/admin/", {"username": "plain", "password": "plain"})
     ask(client, "POST", "/admin/login/?next=/admin/", {"username": "admin", "password": "admin"})
-    ask(client, "GET", "/pages/login-required/", who="admin by a form")
-    ask(client, "POST", "/admin/logout/", {}, who="admin by a form")
+    ask(client, "GET", "/pages/login-required/", visitor="admin by a form")
+    ask(client, "POST", "/admin/logout/", {}, visitor="admin by a form")
 
 
 def the_admin(client):
     def get(path):
-        ask(client, "GET", f"/admin/{path}", who="admin")
+        ask(client, "GET", f"/admin/{path}", visitor="admin")
 
     def post(path, data):
-        ask(client, "POST", f"/admin/{path}", data, who="admin")
+        ask(client, "POST", f"/admin/{path}", data, visitor="admin")
 
     for path in (
         *("", "shop/", "auth/", "nothing/", "password_change/", "jsi18n/", "login/"),

@@ -84,7 +84,7 @@ def visits(request):
     return answer
 
 
-def told(request):
+def add_messages(request):
     messages.success(request, "Done")
     messages.warning(request, "Careful")
     return redirect("page")
@@ -213,7 +213,7 @@ urlpatterns = [
     path("echo/", csrf_exempt(echo)),
     path("body/", csrf_exempt(body)),
     path("visits/", visits),
-    path("told/", told),
+    path("with-messages/", add_messages),
     path("where/", where),
     path("cached/", cached),
     path("mails/", mails),

@@ -81,7 +81,7 @@ class Assertions(MessagesTestMixin, TestCase):
         self.assertFormError(answer.context["form"], None, "All of it is wrong.")
 
     def test_messages(self):
-        answer = self.client.get("/pages/told/")
+        answer = self.client.get("/pages/with-messages/")
         self.assertMessages(answer, [Message(SUCCESS, "Done"), Message(WARNING, "Careful")])
         self.assertRedirects(answer, "/pages/")
 

@@ -294,14 +294,14 @@ def get(cls: type, query: str = "", action: str = "list", **kwargs: Any) -> Any:
     return response
 
 
-def properties(found: Any) -> list[dict[str, Any]]:
-    if isinstance(found, dict):
-        return [feature["properties"] for feature in found["features"]]
-    return found
+def properties(content: Any) -> list[dict[str, Any]]:
+    if isinstance(content, dict):
+        return [feature["properties"] for feature in content["features"]]
+    return content
 
 
-def texts(found: list[dict[str, Any]]) -> list[str]:
-    return [json.dumps(row, sort_keys=True, default=str) for row in found]
+def texts(rows: list[dict[str, Any]]) -> list[str]:
+    return [json.dumps(row, sort_keys=True, default=str) for row in rows]
 
 
 def page_of(response: Any) -> tuple[list[str], dict[str, Any]]:
@@ -313,8 +313,8 @@ def walk(cls: type, model: type, link: str = "next", query: str = f"limit={PAGE}
     seen, turn = [], 0
     while True:
         shuffle(model, turn)
-        found, body = page_of(get(cls, query))
-        seen += found if link == "next" else found[::-1]
+        rows, body = page_of(get(cls, query))
+        seen += rows if link == "next" else rows[::-1]
         if body[link] is None:
             return seen
         query, turn = urlsplit(body[link]).query, turn + 1
@@ -325,10 +325,10 @@ def offsets(cls: type, model: type) -> list[str]:
     seen: list[str] = []
     for turn in range(100):
         shuffle(model, turn)
-        found, _ = page_of(get(cls, f"limit={PAGE}&offset={turn * PAGE}"))
-        if not found:
+        rows, _ = page_of(get(cls, f"limit={PAGE}&offset={turn * PAGE}"))
+        if not rows:
             return seen
-        seen += found
+        seen += rows
     raise AssertionError("pages without an end")
 
 
@@ -351,10 +351,10 @@ def cut(cls: type, model: type) -> list[str]:
     seen: list[str] = []
     for turn in range(100):
         shuffle(model, turn)
-        found = stream(cls, f"limit={PAGE}&offset={turn * PAGE}")
-        if not found:
+        rows = stream(cls, f"limit={PAGE}&offset={turn * PAGE}")
+        if not rows:
             return seen
-        seen += found
+        seen += rows
     raise AssertionError("streams without an end")
 
 
@@ -362,10 +362,10 @@ def refused(cls: type, model: type) -> None:
     try:
         get(cls)
     except ImproperlyConfigured as error:
-        said = str(error)
+        message = str(error)
     else:
-        said = "200"
-    assert f"CursorPagination cannot page {model.__name__}" in said, said
+        message = "200"
+    assert f"CursorPagination cannot page {model.__name__}" in message, message
 
 
 def grouped(model: type, query: str) -> None:
@@ -373,8 +373,8 @@ def grouped(model: type, query: str) -> None:
 
     class Totals(view(model, "as it is", rows(model), LimitOffsetPagination)):
         def totals(self, request: Any) -> Response:
-            found = self.filter_queryset(self.get_queryset())
-            return Response(list(found.values("kind").annotate(total=Count("label"))))
+            filtered = self.filter_queryset(self.get_queryset())
+            return Response(list(filtered.values("kind").annotate(total=Count("label"))))
 
     totals = json.loads(get(Totals, query, "totals").content)
     assert len(totals) == 5, f"{len(totals)} groups"
@@ -382,9 +382,9 @@ def grouped(model: type, query: str) -> None:
 
 def reordered(cls: type, model: type, whole: list[str]) -> None:
     """In an order of the client's: the same rows."""
-    found = walk(cls, model, query=f"limit={PAGE}&ordering=-label")
-    assert sorted(found) == sorted(whole), "other rows"
-    labels = [json.loads(text)["label"] for text in found]
+    rows = walk(cls, model, query=f"limit={PAGE}&ordering=-label")
+    assert sorted(rows) == sorted(whole), "other rows"
+    labels = [json.loads(text)["label"] for text in rows]
     with connection.cursor() as cursor:  # in the order of the database's own language
         cursor.execute("SELECT x FROM unnest(%s) x ORDER BY x DESC", [labels])
         assert labels == [label for (label,) in cursor.fetchall()], "in another order"
@@ -398,13 +398,13 @@ def tile(cls: type, model: type, address: tuple[int, int, int]) -> list[str]:
     return texts([one.properties for features in layers.values() for one in features])
 
 
-def inside(model: type, found: list[str], address: tuple[int, int, int]) -> list[str]:
+def inside(model: type, rows: list[str], address: tuple[int, int, int]) -> list[str]:
     """Those of the rows that lie in the tile with its edge, as a tile has them: without NULL."""
     z, x, _ = address
     side, edge = 360 / 2**z, 64 / 4096
     west, east = -180 + (x - edge) * side, -180 + (x + 1 + edge) * side
     places = dict(model._default_manager.values_list("label", "place"))
-    shown = [json.loads(text) for text in found]
+    shown = [json.loads(text) for text in rows]
     return texts(
         [
             {name: value for name, value in row.items() if value is not None}
@@ -436,13 +436,13 @@ def cells(model: type, kind: str) -> Iterator[tuple[str, Callable[[], None]]]:
             have = sorted(json.loads(text)["label"] for text in whole)
             assert have == sorted(direct), f"{len(have)} rows, SQL has {len(direct)}"
 
-    def same(found: list[str], expected: list[str] | None = None, ordered: bool = True) -> None:
+    def same(rows: list[str], expected: list[str] | None = None, ordered: bool = True) -> None:
         expected = whole if expected is None else expected
-        lost = collections.Counter(expected) - collections.Counter(found)
-        more = collections.Counter(found) - collections.Counter(expected)
+        lost = collections.Counter(expected) - collections.Counter(rows)
+        more = collections.Counter(rows) - collections.Counter(expected)
         differ = f"{sum(lost.values())} lost, {sum(more.values())} too many"
         assert lost == more == collections.Counter(), differ
-        assert found == expected or not ordered, "in another order"
+        assert rows == expected or not ordered, "in another order"
 
     yield "list", everything
     yield "next", lambda: same(walk(keyed, model))

@@ -153,7 +153,7 @@ def test_settings_of_the_clone_itself_take_the_place_of_the_example(up: Up) -> N
         own.rmdir()
 
 
-def test_stop_ends_no_strangers_process_whose_number_a_stale_file_has(up: Up) -> None:
+def test_stop_does_not_end_another_process_whose_pid_is_in_a_stale_file(up: Up) -> None:
     stranger = subprocess.Popen(["sleep", "600"])
     try:
         (up.folder / ".local").mkdir(exist_ok=True)
@@ -166,7 +166,7 @@ def test_stop_ends_no_strangers_process_whose_number_a_stale_file_has(up: Up) ->
         stranger.wait()
 
 
-def test_port_in_use_unknown_flag_and_missing_engine_are_told_apart(up: Up) -> None:
+def test_port_in_use_unknown_flag_and_missing_engine_each_have_their_own_error(up: Up) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -192,7 +192,7 @@ def test_encryption_that_the_server_does_not_have_fails_at_once(containers, post
     )
 
 
-def test_database_that_comes_up_late_is_waited_for(containers, network):
+def test_start_waits_for_a_database_that_comes_up_late(containers, network):
     env = {**NOBODY, "POSTGRES_HOST": "late-database"}
     api = containers.start(env=env, options=["--network", network])
     until(lambda: "waiting for database" in api.logs(), "the boot waits")
@@ -251,7 +251,7 @@ def silent(postgis: PostGIS) -> Iterator[dict[str, tuple[str, str]]]:
 
 
 @pytest.mark.parametrize("text", SILENT_FROM)
-def test_server_that_is_silent_after_the_login_is_waited_for_no_longer_than_any_other(
+def test_start_waits_no_longer_than_usual_for_a_server_that_is_silent_after_the_login(
     containers, postgis: PostGIS, silent: dict[str, tuple[str, str]], text: str
 ):
     host, port = silent[text]
@@ -279,7 +279,7 @@ def test_server_that_is_silent_after_the_login_is_waited_for_no_longer_than_any_
         assert "waiting for an answer from database 'default', 10 of 12 s" in done.stdout
 
 
-def test_lock_of_another_container_on_one_volume_is_waited_for_as_long_as_is_said(containers):
+def test_start_waits_until_the_timeout_for_the_lock_of_another_container_on_the_volume(containers):
     held = "/data/.db.sqlite3.lock"
     done = containers.run(
         *("flock", held, "python", "-m", "backend.boot", "--check-config"),
@@ -439,7 +439,7 @@ def test_host_of_a_database_without_its_name_refuses_to_start(containers):
     assert_two_lines(done.stderr, place, "", "Set POSTGRES_NAME to the name of the database")
 
 
-def test_misspelt_variable_is_reported_with_the_one_that_was_meant(containers):
+def test_misspelled_variable_is_reported_with_the_likely_name(containers):
     done = containers.run(env={**NOBODY, "POSTGRES_PASWORD": "hush", "DB_WAIT_TIMEOUT": "1"})
     warning = (
         "POSTGRES_PASWORD is set, but the image does not use it; did you mean POSTGRES_PASSWORD?"
@@ -455,7 +455,7 @@ def test_data_folder_that_cannot_be_written_stops_the_boot_and_names_the_user(co
     assert_two_lines(done.stderr, place, "", "Mount a volume there (docker run -v api-data:/data)")
 
 
-def test_root_that_may_not_give_itself_up_stops_the_boot(containers):
+def test_root_that_cannot_switch_to_another_user_stops_the_boot(containers):
     done = containers.run(options=["--cap-drop", "ALL"])
     assert done.returncode == 1
     place = "The container runs as root and cannot switch to another user"

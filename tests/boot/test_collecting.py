@@ -153,7 +153,7 @@ def test_containers_that_start_together_collect_one_after_the_other(assets: Path
     assert sum("collecting static files into" in line for line in lines) == 3, lines
 
 
-def test_static_files_that_are_not_as_they_were_collected_are_collected_again(
+def test_static_files_that_changed_since_they_were_collected_are_collected_again(
     assets: Path,
 ) -> None:
     lines = shell(assets, DAMAGED).splitlines()

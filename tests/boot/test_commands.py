@@ -41,7 +41,7 @@ from tests.support.projects import run
         (["python", "manage.py", "migrate_databases"], None),
     ],
 )
-def test_server_is_found_however_its_command_is_written(command: list[str], name: str | None):
+def test_server_is_recognized_in_every_form_of_its_command(command: list[str], name: str | None):
     server = server_of(command)
     assert (server and server.name) == name
 
@@ -55,7 +55,7 @@ def test_server_is_found_however_its_command_is_written(command: list[str], name
         ("gunicorn backend.wsgi; echo ended", True),
     ],
 )
-def test_shell_that_stays_above_the_server_is_known(script: str, *, below: bool):
+def test_shell_that_stays_above_the_server_is_detected(script: str, *, below: bool):
     server = server_of(["sh", "-c", script])
     assert server is not None
     assert server.below_shell == below
@@ -65,7 +65,7 @@ def test_shell_that_stays_above_the_server_is_known(script: str, *, below: bool)
     ("flags", "given"),
     [([], False), (["-c", "x.py"], True), (["--config=x.py"], True), (["--check-config"], False)],
 )
-def test_flags_that_name_a_configuration(flags: list[str], *, given: bool):
+def test_flags_that_name_a_configuration_are_detected(flags: list[str], *, given: bool):
     server = server_of(["gunicorn", "backend.wsgi", *flags])
     assert server is not None
     assert server.has_configuration == given
@@ -83,14 +83,16 @@ def test_flags_that_name_a_configuration(flags: list[str], *, given: bool):
         ([("0.0.0.0", 8000)], {"protocol": "uwsgi"}, "listening"),  # noqa: S104
     ],
 )
-def test_health_check_asks_where_the_server_listens(addresses: list, settings: dict, line: str):
+def test_health_check_uses_the_address_that_the_server_listens_on(
+    addresses: list, settings: dict, line: str
+):
     config = Config()
     for name, value in settings.items():
         config.set(name, value)
     assert target.line_of(addresses, config) == line
 
 
-def test_command_that_is_no_server_does_not_wait_for_django(project: Path):
+def test_command_that_is_not_a_server_does_not_wait_for_django(project: Path):
     done = run(project, "-X", "importtime", "-m", "backend.boot", "echo", "here")
     assert done.stdout == "here\n", done.stderr
     assert "backend.boot.commands" in done.stderr

@@ -15,7 +15,9 @@ from tests.support.projects import assert_two_lines, run
 
 
 @pytest.mark.parametrize("command", ["check", "help"])
-def test_app_that_does_not_exist_is_two_lines_for_any_command(project: Path, command: str) -> None:
+def test_app_that_does_not_exist_is_an_error_of_two_lines_for_any_command(
+    project: Path, command: str
+) -> None:
     settings = "from backend.hacko_settings import *\n\nINSTALLED_APPS += ['censsus']\n"
     write(project, {"local_settings/settings.py": settings})
     done = run(project, "manage.py", command)
@@ -39,7 +41,7 @@ def test_wait_for_db_says_what_answers_and_gives_up_in_time(project: Path) -> No
     assert_two_lines(late.stderr, place, "Connection refused", "Check that the server is running")
 
 
-def test_second_app_is_green_under_a_projects_own_rules(project: Path) -> None:
+def test_second_app_passes_the_linters_of_the_project(project: Path) -> None:
     done = run(project, "manage.py", "startapp", "trees", DATA_DIR=str(project))
     assert done.returncode == 0, done.stderr
     shutil.copy(ROOT / "scaffold/ruff.toml-tpl", project / "trees/ruff.toml")

@@ -130,7 +130,7 @@ def test_with_migrate_off_ready_says_what_is_pending_and_what_is_missing(
     assert f"problem  database default: {lost}" in doctor
 
 
-def test_the_one_command_fails_when_a_database_does_not_answer(containers, tmp_path):
+def test_migrate_databases_fails_if_a_database_does_not_respond(containers, tmp_path):
     nobody = "postgis://api:hush@127.0.0.1/api"
     env = {"DATABASE_URL": nobody, "DJANGO_SECRET_KEY": "k" * 50, "DB_WAIT_TIMEOUT": "1"}
     mounts = project(tmp_path, "migrations.RunPython(migrations.RunPython.noop)")
@@ -171,7 +171,7 @@ def pooled(
     return container
 
 
-def test_behind_a_pooler_of_transactions_one_container_migrates_and_no_timeout_leaks(
+def test_behind_a_transaction_pooler_one_container_migrates_and_no_timeout_leaks(
     containers, postgis: PostGIS, tmp_path, pgbouncer
 ):
     pooler = pooled(containers, postgis, pgbouncer, tmp_path, "transaction")
@@ -195,7 +195,7 @@ def test_behind_a_pooler_of_transactions_one_container_migrates_and_no_timeout_l
     assert {first.exec(*shown).strip() for _ in range(8)} == {"0"}
 
 
-def test_behind_a_pooler_of_statements_migrating_is_refused(
+def test_migrations_behind_a_statement_pooler_are_refused(
     containers, postgis: PostGIS, tmp_path, pgbouncer
 ):
     pooler = pooled(containers, postgis, pgbouncer, tmp_path, "statement")

@@ -210,7 +210,7 @@ def handled(container: Container, each: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_it_ends_in_time_with_its_code_and_one_line(
+def test_signal_ends_the_container_in_time_with_the_expected_code_and_one_line(
     ends: Callable[[Case], End], case: Case
 ) -> None:
     end = ends(case)

@@ -61,12 +61,14 @@ def users(project: Path, manager: str, email: str, alias: str = "default") -> No
 
 @pytest.mark.parametrize("alias", ["default", "census"])
 @pytest.mark.parametrize("email", ["email", "self.normalize_email(email)", "email.lower()"])
-def test_it_is_made_once_however_its_name_is_kept(project: Path, email: str, alias: str):
+def test_superuser_is_created_once_however_its_name_is_stored(
+    project: Path, email: str, alias: str
+):
     users(project, "BaseUserManager", email, alias)
     assert shell(project, CREATE, **ENV) == TWICE
 
 
-def test_losing_the_race_is_no_failure(project: Path):
+def test_losing_the_race_to_create_the_superuser_is_not_an_error(project: Path):
     users(project, "BaseUserManager", "email")
     # Between the look and the creation another container is faster.
     faster = "superuser._exists, exists = lambda *_: False, superuser._exists\n"
@@ -75,7 +77,7 @@ def test_losing_the_race_is_no_failure(project: Path):
     assert last == f"boot: superuser '{NAME}' exists and is left as it is"
 
 
-def test_manager_that_nobody_can_log_in_with_is_named(project: Path):
+def test_manager_that_does_not_support_logins_is_named(project: Path):
     users(project, "models.Manager", "email")
     caught = CREATE.replace(
         "superuser.create(current())\nsuperuser",

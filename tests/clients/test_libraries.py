@@ -31,7 +31,9 @@ IN_THE_BROWSER = {
 @pytest.mark.browser
 @pytest.mark.npm
 @pytest.mark.parametrize("reader", IN_THE_BROWSER)
-def test_library_in_a_browser_reads_what_sql_has(read_api: Asked, page: Page, reader: str) -> None:
+def test_library_in_a_browser_reads_the_same_rows_as_sql(
+    read_api: Asked, page: Page, reader: str
+) -> None:
     (path, *asked), where, within = IN_THE_BROWSER[reader]
     features = read(page, reader, read_api.base + path, *asked)
     if reader == "maplibre tiles":  # a row near an edge is in the buffers of several tiles

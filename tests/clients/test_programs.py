@@ -69,7 +69,7 @@ OGR = {
 
 
 @pytest.mark.parametrize("source", OGR)
-def test_ogr2ogr_reads_what_sql_has(read_api: Asked, program: Program, source: str) -> None:
+def test_ogr2ogr_reads_the_same_rows_as_sql(read_api: Asked, program: Program, source: str) -> None:
     url, options, where = OGR[source]
     features = ogr2ogr(program, url.format(api=address(read_api)), *options)
     assert not differences(read_api, features, where=where)
@@ -94,7 +94,7 @@ def test_ogr2ogr_reads_a_tile(read_api: Asked, program: Program) -> None:
         (f"/stops.fgb?in_bbox={BOX}", INSIDE),
     ],
 )
-def test_geopandas_reads_what_sql_has(
+def test_geopandas_reads_the_same_rows_as_sql(
     read_api: Asked, program: Program, path: str, where: str
 ) -> None:
     printed = program("python3", "/programs/geopandas_reads.py", address(read_api) + path)
@@ -109,12 +109,14 @@ def test_geopandas_reads_what_sql_has(
         (f"/vsicurl_streaming/{{api}}/stops.fgb?in_bbox={BOX}", INSIDE),
     ],
 )
-def test_qgis_reads_what_sql_has(read_api: Asked, program: Program, url: str, where: str) -> None:
+def test_qgis_reads_the_same_rows_as_sql(
+    read_api: Asked, program: Program, url: str, where: str
+) -> None:
     printed = program("python3", "/programs/qgis_reads.py", url.format(api=address(read_api)))
     assert not differences(read_api, features_of(printed), where=where)
 
 
-def test_qgis_draws_the_rows_of_its_tiles_and_nothing_where_none_is(
+def test_qgis_draws_the_rows_of_its_tiles_and_nothing_elsewhere(
     read_api: Asked, program: Program
 ) -> None:
     url = f"{address(read_api)}/stops/tiles/{{z}}/{{x}}/{{y}}.mvt"

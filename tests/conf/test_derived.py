@@ -105,7 +105,7 @@ def may_read(listing: str, opens: bool | None, credentials: bool, variable: str)
     return allowed
 
 
-def test_every_way_to_say_which_origins_may_read_allows_those_and_no_other(
+def test_every_way_to_configure_the_allowed_origins_allows_exactly_those(
     project, figures: Callable[[str], None]
 ):
     cells = list(product(LISTS, OPENS, CREDENTIALS, VARIABLE))
@@ -129,7 +129,7 @@ def test_every_way_to_say_which_origins_may_read_allows_those_and_no_other(
     assert differ == []
 
 
-def test_dangerous_origins_are_warned_of(project):
+def test_dangerous_origins_cause_a_warning(project):
     texts = {
         "CORS_ALLOW_ALL_ORIGINS = True": "CORS_ALLOW_ALL_ORIGINS allows every origin",
         "CORS_ALLOWED_ORIGIN_REGEXES = ['https://.*']": "'https://.*' in CORS_ALLOWED_ORIGIN_REGEX",
@@ -176,7 +176,7 @@ FOLLOWS = [
 ]
 
 
-def test_what_follows_another_setting_follows_the_teams(project, figures: Callable[[str], None]):
+def test_derived_settings_follow_the_settings_of_the_team(project, figures: Callable[[str], None]):
     cases = [(f"{STAR}{text}\n", env) for text, env, _, _ in FOLLOWS]
     differ = [
         (text, env, name, settings[name])
@@ -236,7 +236,7 @@ def test_config_names_what_a_setting_was_derived_from(project):
 # The mechanism alone
 
 
-def test_derivation_may_follow_a_derivation():
+def test_setting_can_be_derived_from_a_derived_setting():
     settings = {"A": 1}
     derived = Derivations(settings)
     settings["B"] = derived(lambda a: a + 1, "A")

@@ -53,7 +53,7 @@ def test_dotenv_with_an_error_stops_the_start_at_its_line(project: Path) -> None
     assert "hush" not in done.stderr
 
 
-def test_dollar_that_names_nothing_is_a_warning_of_the_start(project: Path) -> None:
+def test_dollar_without_a_name_causes_a_warning_at_the_start(project: Path) -> None:
     (project / ".env").write_text("MAP_A='pa$word9'\nMAP_B=pa$word9\nDB_WAIT=no\nMIGRATE=no\n")
     arguments = ("-m", "backend.boot", "gunicorn", "--check-config", "backend.wsgi")
     done = run(project, *arguments, DEBUG="true", COLLECTSTATIC="false")
@@ -99,7 +99,7 @@ def test_variable_file_and_store_give_one_value(tmp_path: Path, text: str) -> No
     assert [env[name] for env in environments] == [value] * 4
 
 
-def test_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+def test_pipe_is_refused_without_waiting_for_it(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     env = Environment({"POSTGRES_PASSWORD_FILE": str(tmp_path / "pipe")})
     with pytest.raises(StartupError, match="cannot be read: it is not a regular file"):
@@ -116,7 +116,7 @@ def test_environment_wins_over_dotenv_in_either_form(project: Path) -> None:
     assert shell(project, code, **env) == "Of the file v9"
 
 
-def test_file_of_a_teams_own_variable_is_another_variable(project: Path) -> None:
+def test_file_suffix_has_no_meaning_for_variables_of_a_team(project: Path) -> None:
     env = Environment({"TRACE": "on", "TRACE_FILE": "/nowhere"})
     assert (env.text("TRACE"), env.text("TRACE_FILE")) == ("on", "/nowhere")
     (project / ".env").write_text("TRACE_FILE=/nowhere\n")

@@ -154,7 +154,7 @@ NEVER = [
 
 
 @pytest.mark.parametrize(("name", "text", "item", "instead"), NEVER)
-def test_item_that_can_never_match_is_named_with_what_is_meant(name, text, item, instead):
+def test_item_that_can_never_match_is_named_with_a_suggestion(name, text, item, instead):
     error = refusal(name, text)
     assert error.problem.startswith(f"{name}: '{item}' is not a valid ")
     instead = item.replace(" ", ",") if instead is None else instead
@@ -243,14 +243,14 @@ def test_malformed_database_url_is_refused_without_its_password(url):
 
 
 @pytest.mark.parametrize("empty", ["", " ", "\n"])
-def test_empty_variable_is_an_unset_one(empty):
+def test_empty_variable_counts_as_unset(empty):
     env = Environment({variable.name: empty for variable in TABLE.values()} | {"PORT_FILE": empty})
     for variable in TABLE.values():
         assert env[variable.name] == variable.default
     assert env.database_urls() == {}
 
 
-def test_empty_entry_of_the_store_is_an_unset_one():
+def test_empty_entry_of_the_store_counts_as_unset():
     env = Environment({}, store={"PATH_PREFIX": "", "PORT": " "})
     assert (env["PATH_PREFIX"], env["PORT"]) == ("", 8000)
 
@@ -286,7 +286,7 @@ def test_file_that_cannot_be_read_names_the_variable_and_the_file(tmp_path):
 
 @pytest.mark.parametrize("name", ["POSTGRES_PASSWORD", "CENSUS_DATABASE_URL"])
 @pytest.mark.parametrize("secret", ["hush-7Zx!", "hu/sh", "postgis://ada@db/hush"])
-def test_secret_that_is_given_for_the_name_of_its_file_is_not_repeated(name, secret):
+def test_secret_in_place_of_the_path_of_its_file_is_not_repeated(name, secret):
     with pytest.raises(StartupError) as caught:
         Environment({f"{name}_FILE": secret}).text(name)
     shown = "".join(format_exception(caught.value))
@@ -295,7 +295,7 @@ def test_secret_that_is_given_for_the_name_of_its_file_is_not_repeated(name, sec
     assert secret not in shown
 
 
-def test_file_that_is_no_text_is_refused_without_its_content(tmp_path):
+def test_file_that_is_not_text_is_refused_without_showing_its_content(tmp_path):
     (tmp_path / "password").write_bytes(b"hush\xff")
     env = Environment({"POSTGRES_PASSWORD_FILE": str(tmp_path / "password")})
     with pytest.raises(StartupError, match="is not UTF-8 text") as caught:
@@ -354,7 +354,7 @@ def test_database_url_carries_options_search_path_and_percent_encoded_password()
 
 
 @pytest.mark.parametrize("scheme", ["postgis", "postgres", "postgresql", "pgsql"])
-def test_every_scheme_of_postgresql_is_postgis(scheme):
+def test_every_postgresql_scheme_uses_postgis(scheme):
     database = Environment({"DATABASE_URL": f"{scheme}://u:p@db/n"})["DATABASE_URL"]
     assert database["ENGINE"] == "django.contrib.gis.db.backends.postgis"
 
@@ -377,7 +377,7 @@ def test_each_form_of_a_database_url_is_read_as_libpq_reads_it(url, host, port, 
     assert (database["HOST"], database["PORT"], database["NAME"]) == (host, port, name)
 
 
-def test_each_alias_url_makes_a_database_in_small_letters(tmp_path):
+def test_each_alias_url_makes_a_database_with_a_lowercase_alias(tmp_path):
     (tmp_path / "url").write_text("postgis://u@db/odot\n")
     env = Environment(
         {
@@ -406,7 +406,7 @@ def test_bad_alias_url_names_its_variable_and_not_its_password(project):
     assert "hush" not in done.stderr
 
 
-def test_with_no_database_named_it_is_sqlite_in_the_data_folder(project):
+def test_without_a_named_database_the_default_is_sqlite_in_the_data_folder(project):
     configured = databases(project)
     assert list(configured) == ["default"]
     assert configured["default"]["NAME"] == "sqlite"
@@ -446,7 +446,9 @@ def test_postgres_variables_make_postgis_with_kept_and_checked_connections(proje
         ),
     ],
 )
-def test_half_a_database_is_refused_and_never_an_empty_sqlite(project, env, problem):
+def test_incomplete_database_is_refused_instead_of_falling_back_to_an_empty_sqlite(
+    project, env, problem
+):
     done = run(project, "manage.py", "check", **env)
     assert done.returncode == 1
     assert done.stderr.splitlines()[0] == f"ERROR: {problem}"
@@ -488,7 +490,7 @@ def test_continuous_integration_may_use_a_real_database_without_a_secret_key(pro
         ("DATABASE_ULR", "DATABASE_URL"),
     ],
 )
-def test_misspelt_name_is_told_which_one_was_meant(name, meant):
+def test_misspelled_name_gets_a_suggestion(name, meant):
     assert Environment({name: "x"}).misspelt() == {name: meant}
 
 
@@ -501,15 +503,15 @@ def test_misspelt_name_is_told_which_one_was_meant(name, meant):
         *("CENSUS_DATABASE_URL", "CENSUS_DATABASE_URL_FILE", "PORT_FILE", "DB_HOST", "REPORT"),
     ],
 )
-def test_name_that_is_right_or_another_programs_is_left_alone(name):
+def test_correct_names_and_names_of_other_programs_are_not_reported(name):
     assert Environment({name: "x"}).misspelt() == {}
 
 
-def test_address_of_a_kubernetes_service_is_not_misspelt():
+def test_address_of_a_kubernetes_service_is_not_reported_as_misspelled():
     assert Environment({"POSTGRESQL_PORT": "tcp://10.0.0.1:5432"}).misspelt() == {}
 
 
-def test_misspelt_name_is_reported_at_the_boot(project):
+def test_misspelled_name_is_reported_at_the_boot(project):
     done = run(
         *(project, "-m", "backend.boot", "gunicorn", "--check-config", "backend.wsgi"),
         **{"POSTGRES_PASWORD": "hush", "COLLECTSTATIC": "false"},
@@ -533,7 +535,7 @@ def test_misspelt_name_is_reported_at_the_boot(project):
         (".env.example", environment_pages.example),
     ],
 )
-def test_written_file_is_what_the_table_writes(file, written):
+def test_committed_file_is_what_the_table_generates(file, written):
     assert (ROOT / file).read_text() == written(), (
         f"python -m backend.conf.environment_pages > {file}"
     )

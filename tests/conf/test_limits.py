@@ -47,7 +47,7 @@ def test_cpu_limit_above_the_cores_of_the_machine_is_the_machine(tmp_path):
     assert limits.cpu_cores(v2(tmp_path, cpu="1600000 100000")) == 8
 
 
-def test_cores_the_process_is_pinned_to_count_where_there_is_no_limit(tmp_path, monkeypatch):
+def test_without_a_limit_the_cores_that_the_process_is_pinned_to_count(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3}, raising=False)
     assert limits.cpu_cores(v2(tmp_path)) == 1
     assert limits.cpu_cores(tmp_path / "no cgroup") == 1
@@ -64,7 +64,7 @@ def test_no_memory_limit_is_none_in_cgroup_v2_and_v1(tmp_path):
     assert limits.memory_bytes(tmp_path / "no cgroup") is None
 
 
-def test_one_worker_a_core_and_a_part_of_a_core_counts_whole(tmp_path):
+def test_one_worker_per_core_and_a_part_of_a_core_counts_as_one(tmp_path):
     assert limits.workers(v2(tmp_path / "a", cpu="150000 100000")) == 2
     assert limits.workers(v1(tmp_path / "b", quota=300000)) == 3
     assert limits.workers(v2(tmp_path / "c")) == 8
@@ -73,7 +73,7 @@ def test_one_worker_a_core_and_a_part_of_a_core_counts_whole(tmp_path):
 @pytest.mark.parametrize(
     ("memory", "workers"), [(64 + 3 * 48, 3), (64 + 3 * 48 - 1, 2), (64 + 20 * 48, 8), (32, 1)]
 )
-def test_no_more_workers_than_the_memory_carries_and_at_least_one(tmp_path, memory, workers):
+def test_workers_fit_into_the_memory_and_there_is_at_least_one(tmp_path, memory, workers):
     assert limits.workers(v2(tmp_path, memory=str(memory * MIB))) == workers
 
 
@@ -114,7 +114,7 @@ def test_few_workers_have_a_reason_and_too_many_a_warning(tmp_path, memory, coun
 @pytest.mark.parametrize(
     ("memory", "count", "room"), [("max", 2, math.inf), (128 * MIB, 1, 16 * MIB), (1, 4, 4 * MIB)]
 )
-def test_bodies_have_what_the_workers_leave_of_the_memory(tmp_path, memory, count, room):
+def test_request_bodies_can_use_the_memory_that_the_workers_leave(tmp_path, memory, count, room):
     assert limits.room(count, v2(tmp_path, memory=str(memory))) == room
 
 

@@ -118,7 +118,7 @@ SHOWN = [
 
 
 @pytest.mark.parametrize(("name", "value", "shown"), SHOWN, ids=[row[0] for row in SHOWN])
-def test_what_is_no_secret_is_shown(name, value, shown):
+def test_values_that_are_not_secret_are_shown(name, value, shown):
     assert Masker(["long-enough"]).plain(value, name) == (value if shown is None else shown)
     json.dumps(Masker().plain(value, name))
 
@@ -141,7 +141,7 @@ def test_secret_within_a_text_is_masked_by_its_form(text, shown):
     assert Masker().text(text) == shown
 
 
-def test_password_that_is_also_the_users_name_does_not_give_itself_away():
+def test_password_that_equals_the_username_is_not_revealed():
     variables = {"POSTGRES_USER": "postgres", "POSTGRES_PASSWORD": "postgres"}
     masker = for_process(Environment(variables), {})
     assert masker.plain("django.db.backends.postgresql") == "django.db.backends.postgresql"

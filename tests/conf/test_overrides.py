@@ -44,7 +44,7 @@ def test_unreadable_file_stops_the_container_and_says_how_to_make_it_readable(
     assert_two_lines(done.stderr, f"/code/{file}", problem, fix)
 
 
-def test_unreadable_folder_stops_the_container_and_is_not_taken_for_absent(containers, tmp_path):
+def test_unreadable_folder_stops_the_container_and_is_not_treated_as_absent(containers, tmp_path):
     write(tmp_path, {SETTINGS: ""})
     (tmp_path / "local_settings").chmod(0o700)
     done = containers.run(
@@ -67,7 +67,7 @@ def test_unreadable_sibling_module_stops_the_container(containers, tmp_path):
     assert_two_lines(done.stderr, f"/code/{SETTINGS}, line 1", problem, fix)
 
 
-def test_mount_of_a_file_that_is_not_there_says_that_docker_made_a_folder(containers, tmp_path):
+def test_mount_of_a_missing_file_says_that_docker_created_a_folder(containers, tmp_path):
     done = containers.run(mounts={tmp_path / "typo.py": f"/code/{SETTINGS}"}, patience=SECONDS)
     assert done.returncode == 1
     fix = "Docker creates a folder if the file to mount does not exist on the host"

@@ -28,7 +28,7 @@ def test_broken_local_settings_stops_the_boot_with_two_lines(project, broken: Br
 
 @pytest.mark.parametrize("form", ["text", "json"])
 @pytest.mark.parametrize("file", ["settings", "urls", "gunicorn_conf"])
-def test_secret_in_a_message_of_their_own_code_is_masked(project, file, form):
+def test_secret_in_an_error_of_team_code_is_masked(project, file, form):
     code = 'import os\nPARTS = int(os.environ["GEOCODER_URL"])\n'
     write(project, {f"local_settings/{file}.py": code})
     boot = ("-m", "backend.boot", "gunicorn", "backend.wsgi", "-c", "gunicorn_conf.py")
@@ -80,7 +80,7 @@ def test_it_is_a_real_module_with_file_siblings_and_relative_imports(project, fo
     assert setting(project, "PROJECT_NAME") == expected
 
 
-def test_mounted_folder_wins_whole_over_the_copied_one(project):
+def test_mounted_folder_replaces_the_copied_one_completely(project):
     write(project, {f"{MOUNTED}/settings.py": "PROJECT_NAME = 'mounted'\n"})
     write(project, {f"{COPIED}/settings.py": "PROJECT_NAME = 'copied'\nPROJECT_VERSION = 'v0'\n"})
     write(project, {f"{COPIED}/urls.py": "raise RuntimeError\n"})
@@ -102,7 +102,7 @@ def test_src_files_without_local_settings_leaves_the_copied_folder(project):
     assert setting(project, "PROJECT_NAME") == "copied"
 
 
-def test_installed_package_of_the_same_name_is_reported_and_not_taken(project, tmp_path):
+def test_installed_package_of_the_same_name_is_reported_and_not_used(project, tmp_path):
     write(tmp_path, {"installed/local_settings/__init__.py": ""})
     write(tmp_path, {"installed/local_settings/settings.py": "PROJECT_NAME = 'theirs'\n"})
     write(project, {f"{COPIED}/settings.py": "PROJECT_NAME = 'ours'\n"})
@@ -193,7 +193,7 @@ print(b"".join(body))
     ]
 
 
-def test_teams_urls_come_first_and_ours_after_them(project):
+def test_urls_of_the_team_come_before_those_of_the_image(project):
     write(
         project,
         {

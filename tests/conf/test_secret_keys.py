@@ -59,7 +59,7 @@ def test_public_key_of_a_teams_settings_is_refused_with_its_line(project):
 
 
 @pytest.mark.parametrize("env", [{}, {**REAL, "DEBUG": "true"}, {**REAL, "CI": "true"}], ids=str)
-def test_public_key_is_let_pass_where_no_real_users_are(project, env):
+def test_public_key_is_allowed_where_there_are_no_real_users(project, env):
     done = run(project, "manage.py", "check", **env, DJANGO_SECRET_KEY="changeme")
     assert done.returncode == 0, done.stderr
 

@@ -22,21 +22,21 @@ def test_folder_gives_a_variable_for_each_file(tmp_path):
     }
 
 
-def test_folder_that_is_not_there_is_an_error_and_no_empty_store(tmp_path):
+def test_missing_folder_is_an_error_and_not_an_empty_store(tmp_path):
     with pytest.raises(StartupError) as caught:
         secret_store.read(str(tmp_path / "absent"))
     assert caught.value.problem.startswith(f"The secret store {tmp_path}/absent cannot be read:")
     assert "unset SECRET_STORE" in caught.value.fix
 
 
-def test_file_that_is_no_text_is_an_error_that_does_not_show_it(tmp_path):
+def test_file_that_is_not_text_is_an_error_that_does_not_show_its_content(tmp_path):
     write(tmp_path, {"POSTGRES_PASSWORD": "hush\udcff"})
     with pytest.raises(StartupError) as caught:
         secret_store.read(str(tmp_path))
     assert "hush" not in str(caught.value)
 
 
-def test_file_of_a_store_that_is_no_variable_is_skipped_and_a_binary_one_is_named(tmp_path):
+def test_file_of_a_store_that_is_not_a_variable_is_skipped_and_a_binary_one_is_named(tmp_path):
     (tmp_path / "keystore.p12").write_bytes(b"\xff\0")
     write(tmp_path, {"MAP_KEY": "k", "..data/MAP_KEY": "k", "tls.crt": "c"})
     assert secret_store.read(str(tmp_path)) == {"MAP_KEY": "k"}
@@ -72,7 +72,7 @@ def test_environment_wins_over_the_store_and_the_store_over_the_default():
     assert (env["PORT"], env["WEB_THREADS"], env["POSTGRES_PORT"]) == (9000, 7, 5432)
 
 
-def test_store_is_read_where_debug_is_false_and_left_alone_where_it_is_true(project: Path):
+def test_store_is_read_if_debug_is_false_and_left_alone_if_it_is_true(project: Path):
     write(project / "secrets", {"PROJECT_NAME": "Out of the store", "PATH_PREFIX": ""})
     code = "from django.conf import settings; print(settings.PROJECT_NAME)"
     store = str(project / "secrets")
@@ -135,7 +135,7 @@ def test_parameters_of_more_than_one_page_are_read_decrypted(parameters):
     assert store == {f"NAME_{n}": f"value {n}" for n in range(12)}
 
 
-def test_path_without_parameters_is_an_error_and_no_empty_store(parameters):
+def test_path_without_parameters_is_an_error_and_not_an_empty_store(parameters):
     with pytest.raises(StartupError) as caught:
         secret_store.read("ssm:/nobody/here")
     assert caught.value.problem == "The secret store ssm:/nobody/here contains no parameters."

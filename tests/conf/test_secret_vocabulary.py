@@ -113,7 +113,9 @@ def test_what_looks_like_a_secret_is_masked_under_any_name(secret: str) -> None:
         ({"stops": {"pin": 7297}}, "LOCKS"),
     ],
 )
-def test_key_and_number_are_masked_beside_what_is_no_secret(value: object, name: str) -> None:
+def test_key_and_number_are_masked_and_other_values_beside_them_are_not(
+    value: object, name: str
+) -> None:
     shown = json.dumps(Masker().plain(value, name))
     assert "q7Zx" not in shown
     assert "7297" not in shown

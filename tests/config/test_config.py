@@ -27,9 +27,7 @@ def ask(containers, *flags: str, **options) -> dict:
 
 
 @pytest.mark.parametrize("debug", ["true", "false"])
-def test_every_way_to_give_a_value_is_named_though_the_database_is_dead(
-    containers, tmp_path, debug
-):
+def test_every_source_of_a_value_is_named_even_if_the_database_is_down(containers, tmp_path, debug):
     write(
         tmp_path,
         {SETTINGS: TEAM, "secrets/host": "127.0.0.1\n", "store/django_secret_key": "k" * 60},
@@ -64,7 +62,7 @@ def test_every_way_to_give_a_value_is_named_though_the_database_is_dead(
     assert settings["SECRET_KEY"]["origins"][0]["kind"] == key
 
 
-def test_plain_image_differs_in_nothing_from_itself(containers):
+def test_plain_image_has_no_differences_from_itself(containers):
     document = ask(containers, "--changed")
     document.pop("image")
     assert document == {"settings": {}, "environment": {}, "gunicorn": {}}

@@ -109,7 +109,7 @@ def test_setting_built_on_itself_names_both_lines(team):
     assert team.origins("LANGUAGES") == [f"override {SETTINGS} {line}" for line in (18, 17)]
 
 
-def test_setting_in_two_branches_names_the_one_that_was_taken(team):
+def test_setting_in_two_branches_names_the_branch_that_ran(team):
     assert (team.value("PAGE"), team.origins("PAGE")) == ("production", [f"override {SETTINGS} 11"])
 
 
@@ -118,7 +118,7 @@ def test_imported_settings_name_the_file_they_came_from(team):
     assert team.origins("PROJECT_NAME") == ["override local_settings/names.py 1"]
 
 
-def test_setting_that_no_statement_names_names_the_file(team):
+def test_setting_without_a_statement_names_the_file(team):
     assert team.origins("BUILT") == [f"override {SETTINGS}"]
 
 
@@ -209,7 +209,7 @@ def test_databases_name_the_variables_that_make_them_and_dotenv(project):
         ),
     ],
 )
-def test_what_cannot_be_read_ends_config_with_two_lines_and_is_a_finding_of_doctor(
+def test_invalid_configuration_ends_config_with_two_lines_and_is_a_finding_of_doctor(
     project, files, env, place, problem
 ):
     write(project, files)
@@ -236,7 +236,7 @@ def test_every_setting_made_from_the_whole_environment_says_which_variables():
     assert {name for names in variables for name in names} <= set(TABLE)
 
 
-def test_what_the_dockerfile_sets_is_known_to_be_the_images():
+def test_variables_that_the_dockerfile_sets_are_attributed_to_the_image():
     runtime = (ROOT / "Dockerfile").read_text().split("AS runtime")[1].split("AS dev")[0]
     set_there = dict(re.findall(r"(?:ENV|\\\n)\s+(\w+)=(\S+)", runtime))
     assert {name: set_there[name] for name in set_there.keys() & TABLE} == report.OF_THE_IMAGE

@@ -123,14 +123,14 @@ def test_an_optional_database_that_is_down_degrades_and_only_its_requests_are_50
     assert container.get("/wrong/").status_code == 500
 
 
-def test_an_optional_database_that_is_down_is_tried_once_a_start(containers):
+def test_an_optional_database_that_is_down_is_tried_once_per_start(containers):
     """Not by the wait and again by the migrations, which are pending for all it knows."""
     env = {"DATABASE_URL": NOWHERE, "OPTIONAL_DATABASES": "default", "COLLECTSTATIC": "no"}
     container = containers.start(env={**env, "DJANGO_SECRET_KEY": "k7" * 25}).wait_until_serving()
     assert container.logs().count("WARNING: the optional database 'default'") == 1
 
 
-def test_an_ignored_database_is_never_asked_and_lists_decide_over_models(
+def test_an_ignored_database_is_never_queried_and_lists_win_over_models(
     containers, postgis: PostGIS, tmp_path
 ):
     env = {"CENSUS_DATABASE_URL": NOWHERE, "LAND_DATABASE_URL": NOWHERE, "DB_WAIT_TIMEOUT": "1"}
@@ -210,7 +210,7 @@ def test_after_a_restart_of_postgresql_the_service_recovers_without_stale_connec
     recovers(container, "restart")
 
 
-def test_connection_that_the_server_ended_is_not_used_and_the_others_are_not_asked_each_time(
+def test_connection_that_the_server_ended_is_not_used_and_others_are_not_checked_each_time(
     containers, server: PostGIS, tmp_path
 ):
     server.sql("ALTER SYSTEM SET log_statement = 'all'")
@@ -259,7 +259,9 @@ def test_when_the_network_heals_the_service_recovers(containers, server: PostGIS
     recovers(container, "network cut")
 
 
-def test_a_query_over_its_time_is_a_503_that_says_so(containers, postgis: PostGIS, tmp_path):
+def test_a_query_that_exceeds_its_timeout_is_a_503_that_says_so(
+    containers, postgis: PostGIS, tmp_path
+):
     container = api(containers, postgis, tmp_path, STATEMENT_TIMEOUT="1")
     answer = container.get("/slow/30/")
     assert_unavailable(answer, "The database needed more than 1 s for this request.")

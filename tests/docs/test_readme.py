@@ -62,7 +62,7 @@ EVERY_DAY = {
 }
 
 
-def test_commands_of_every_day_work_as_they_stand_in_the_pages(evening: Reader) -> None:
+def test_everyday_commands_work_as_the_pages_show_them(evening: Reader) -> None:
     for command, answer in EVERY_DAY.items():
         evening.run(snippets.Snippet("every day", 1, "sh", "", "run"), command)
         assert answer in evening.printed, command

@@ -70,7 +70,7 @@ def test_sound_setup_is_ready_and_a_damaged_one_is_not(containers, postgis, soun
     of(findings, "Migrations are pending: sessions.0001_initial.")
 
 
-def test_dead_database_weak_key_and_misspelt_variable_are_each_said(containers):
+def test_dead_database_weak_key_and_misspelled_variable_are_each_reported(containers):
     env = {
         "DATABASE_URL": "postgis://ada:of-no-server@127.0.0.1/census",
         "DJANGO_SECRET_KEY": "0123456789-abcdefg",

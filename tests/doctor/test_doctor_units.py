@@ -118,7 +118,7 @@ def test_value_that_cannot_be_read_is_a_problem_and_the_others_are_still_read():
     assert "PORT is 'http'" in findings[0].message
 
 
-def test_check_that_fails_is_a_finding_beside_those_it_had():
+def test_check_that_fails_is_a_finding_after_those_that_it_had_already():
     def check():
         yield Finding(OK, "files", "fine")
         raise OSError("disk on fire")

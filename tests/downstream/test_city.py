@@ -283,7 +283,7 @@ def values(features: list[dict]) -> Counter[str]:
                    for each in features)  # fmt: skip
 
 
-def test_cursors_of_one_replica_are_followed_at_the_other_there_and_back(city):
+def test_cursors_of_one_replica_work_at_the_other_forward_and_backward(city):
     for name in ("bylocal", "byat", "byscore"):
         there = [each["id"] for each in city.walk(f"/{name}/?limit=7")]
         assert sorted(there) == [int(key) for key, *_ in sorted(city.rows("inspections"), key=int_)]
@@ -343,7 +343,7 @@ def test_nothing_hidden_is_in_any_page_or_error(city):
     assert HIDDEN.search(b"hidden complaint 1")
 
 
-def test_refused_table_is_an_error_and_others_go_on(city):
+def test_table_without_permission_is_an_error_and_others_still_work(city):
     refused = ["/pay/", "/pay.geojson", "/pay.csv", f"/pay/tiles/{PLACE}.mvt", "/pay/1/"]
     refused += ["/whole/", "/whole.csv", "/whole/?inspector=x", "/whole/1/"]
     for path in refused:
@@ -389,7 +389,7 @@ def test_doctor_names_what_cannot_be_read_and_what_to_do(city):
 # --- Two replicas of one API --------------------------------------------------------------------
 
 
-def test_etag_of_one_replica_is_that_of_the_other(city):
+def test_both_replicas_return_the_same_etag(city):
     paths = [f"/{name}{page}" for name in ("lots", "complaints", "signals")
              for page in ("/", ".csv", ".geojson", "/tiles/", f"/tiles/{PLACE}.mvt")]  # fmt: skip
     for path in [*paths, "/lots/5/", "/stops/S5/"]:

@@ -113,7 +113,7 @@ def test_model_with_in_db_is_read_from_its_schema(legacy: Container):
 # --- pip ------------------------------------------------------------------------------
 
 
-def test_pin_below_what_the_image_carries_stops_the_build_and_names_both(build, tmp_path: Path):
+def test_pin_below_the_version_in_the_image_stops_the_build_and_names_both(build, tmp_path: Path):
     (tmp_path / "requirements.txt").write_text("djangorestframework==3.15.0\n")
     (tmp_path / "Dockerfile").write_text(
         "ARG BASE\nFROM ${BASE}\nCOPY requirements.txt .\nRUN pip install -r requirements.txt\n"

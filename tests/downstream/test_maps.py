@@ -192,7 +192,7 @@ def test_polygon_is_drawn_where_the_table_is_in_feet(form: Open, zones):
     assert sorted(ring[:-1]) == [pytest.approx(corner, abs=near) for corner in sorted(corners)]
 
 
-def test_saving_a_form_leaves_a_shape_that_nobody_touched(form: Open, project: Project, zones):
+def test_saving_a_form_does_not_change_an_untouched_shape(form: Open, project: Project, zones):
     square = "ST_Multi(ST_MakeEnvelope(7640000, 680000, 7650000, 690000, 2913))"
     project.sql("db", f"INSERT INTO django.transit_zone (name, area) VALUES ('Square', {square})")  # noqa: S608
     window = form(f"zone/{zones('id')}/change/")
@@ -228,7 +228,7 @@ def test_place_is_typed_without_a_mouse(form: Open, project: Project):
     assert project.sql("db", saved) == "POINT(-122.68 45.52)"
 
 
-def test_text_that_is_no_place_keeps_the_form_from_being_saved(
+def test_text_that_is_not_a_place_prevents_the_form_from_being_saved(
     form: Open, project: Project, admin: Site
 ):
     place = {"type": "Point", "coordinates": [-122.66, 45.5]}
@@ -253,7 +253,7 @@ def focused(page: Page, element: Locator) -> bool:
     return element.evaluate("element => element === document.activeElement")
 
 
-def test_form_with_a_map_fits_a_phone_and_the_dark(form: Open):
+def test_form_with_a_map_fits_a_phone_and_dark_mode(form: Open):
     window = form("district/3/change/", PHONE, color_scheme="dark")
     drawing = Drawing(window.page, "geom")
     window.picture("admin-form-phone-dark")

@@ -125,7 +125,7 @@ def test_reference_shows_an_operation_on_a_phone_when_it_is_asked_for(visit, sit
     page.locator("[data-section-id='tag/stops/operation/stops_list'][data-open]").wait_for()
 
 
-def test_every_page_says_what_is_what_to_who_cannot_see(visit, site: Site, admin: Site):
+def test_every_page_is_accessible_to_people_with_low_or_no_vision(visit, site: Site, admin: Site):
     # How Swagger UI, and Django's breadcrumbs, choose their colours is theirs.
     known = {"swagger": "color-contrast", "admin-list": "link-in-text-block"}
     window, barriers_by_path = visit(site, storage_state=session_of(admin)), {}
@@ -142,7 +142,7 @@ def test_every_page_says_what_is_what_to_who_cannot_see(visit, site: Site, admin
     "path",
     ["/", "/health/", "/swagger/", "/redoc/", "/api/stops/", "/admin/transit/district/3/change/"],
 )
-def test_tab_leads_through_a_page_in_its_order_and_shows_where_it_is(
+def test_tab_moves_through_a_page_in_order_with_a_visible_focus(
     visit, site: Site, admin: Site, path: str
 ):
     page = visit(site, storage_state=session_of(admin)).open(path)
@@ -256,7 +256,7 @@ def test_redoc_lists_the_endpoints(visit, anywhere: Site):
 
 
 @pytest.mark.parametrize("path", ["/", "/health/", "/swagger/", "/redoc/"])
-def test_own_pages_run_no_script_that_is_not_a_file_of_theirs(visit, site: Site, path: str):
+def test_pages_of_the_image_run_no_injected_script(visit, site: Site, path: str):
     window = visit(site)
     page = window.open(path)
     # The browser reports what it refused, and nothing else.

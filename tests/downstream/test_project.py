@@ -56,7 +56,7 @@ def test_list_of_names_leaves_the_shapes_out(site: Site):
     assert first == {"id": 1, "name": "District 1", "population": 2719}
 
 
-def test_pagination_links_lead_through_all_of_it_and_back(site: Site):
+def test_pagination_links_lead_through_all_rows_and_back(site: Site):
     link, seen, last = f"{site.base}/api/routes/?limit=3", [], None
     while link:
         page = site.follow(link).json()
@@ -76,7 +76,7 @@ def test_pagination_links_lead_through_all_of_it_and_back(site: Site):
         ("boardings_min=100&boardings_max=150", lambda stop: 100 <= stop["boardings"] <= 150),
     ],
 )
-def test_filter_gives_all_that_match_and_no_other(site: Site, query, right):
+def test_filter_returns_exactly_the_rows_that_match(site: Site, query, right):
     every = _stops(site, "limit=1000")
     matching = _stops(site, f"{query}&limit=1000")
     assert 0 < len(matching) < len(every)
@@ -141,7 +141,7 @@ def test_writing_without_login_is_403_and_changes_nothing(site: Site, method):
     assert site.get("/api/stops/2/").json() == before
 
 
-def test_host_that_is_not_allowed_is_400_and_health_answers_all_the_same(site: Site):
+def test_host_that_is_not_allowed_is_a_400_but_health_still_responds(site: Site):
     stranger = {"Host": "evil.example.net"}
     assert site.get("/api/stops/", headers=stranger).status_code == 400
     for path in ("/health/live", "/health/ready", "/health/"):
@@ -183,7 +183,7 @@ def test_without_configured_origins_every_page_may_read(proxied: Site):
 @pytest.mark.parametrize(
     ("accepts", "encoding"), [("gzip, br", "br"), ("gzip", "gzip"), ("", None)]
 )
-def test_static_file_is_compressed_and_cached_for_ever(
+def test_static_file_is_compressed_and_cached_forever(
     project: Project, site: Site, path, accepts, encoding
 ):
     url = project.static_url(path)
@@ -293,7 +293,7 @@ def test_migrations_made_tables_in_the_default_database_only(project: Project):
     assert project.sql("db", f"{tables} 'passenger_census'") == "routes,stops"
 
 
-def test_in_db_asks_for_no_new_migration(project: Project):
+def test_in_db_needs_no_new_migration(project: Project):
     check = ("exec", "-T", "api", "python", "manage.py", "makemigrations", "--check", "--dry-run")
     assert "No changes detected" in project.compose(*check)
 
@@ -356,7 +356,7 @@ def test_health_answers_through_the_proxy(proxied: Site):
     assert 'href="/transit/"' in page
 
 
-def test_without_a_proxy_its_headers_mean_nothing(site: Site):
+def test_headers_of_a_proxy_are_ignored_without_a_proxy(site: Site):
     forged = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example.net"}
     link = site.get("/api/stops/", headers=forged).json()["next"]
     assert link.startswith(site.base)
@@ -365,7 +365,7 @@ def test_without_a_proxy_its_headers_mean_nothing(site: Site):
 # --- All of it --------------------------------------------------------------------------
 
 
-def test_nothing_is_wrong_with_any_request_of_any_user(project: Project):
+def test_live_check_finds_nothing_wrong_for_any_user(project: Project):
     output = project.compose(
         "run", "--rm", "--no-deps", "-T", "api", "check", "--live", check=False
     )

@@ -168,7 +168,7 @@ def columns(api: Container) -> dict[str, list[str]]:
     return api.get("/columns/").json()
 
 
-def test_nothing_is_wrong_with_any_address(api: Container) -> None:
+def test_live_check_finds_nothing_wrong(api: Container) -> None:
     # Before the others: they fill the tables.
     # Two rows of one owner: REST framework's own get() takes one only.
     assert_nothing_wrong(api, but=["GET /by-owner/"])
@@ -275,7 +275,7 @@ def test_random_values_answer_below_500(
     figures(f"{way}: {asked.sent - before} random requests, none 5xx")
 
 
-def test_what_was_wrong_is_named(api: Container) -> None:
+def test_error_names_the_parameter_but_not_its_value(api: Container) -> None:
     answer = api.get("/by-ip/?ip=999.1.1.1")
     assert answer.status_code == 400
     assert "(ip)" in answer.json()["detail"]
@@ -292,7 +292,7 @@ def test_what_was_wrong_is_named(api: Container) -> None:
         '"POINT(nan 1)"',
     ],
 )
-def test_a_place_that_is_nowhere_is_refused_and_streams_stay_json(
+def test_an_impossible_place_is_refused_and_streams_stay_valid_json(
     api: Container, geometry: str
 ) -> None:
     body = f'{{"type": "Feature", "geometry": {geometry}, "properties": {{"char": "x"}}}}'
@@ -318,7 +318,7 @@ def test_a_number_that_overflows_is_refused_and_not_stored(api: Container) -> No
         assert (answer.status_code, list(answer.json())) == (400, ["real"])
 
 
-def test_rows_that_stand_against_a_request_are_a_conflict(api: Container) -> None:
+def test_rows_that_conflict_with_a_request_are_a_409(api: Container) -> None:
     def post(path: str, **body: object) -> requests.Response:
         return requests.post(api.url(path), json=body, timeout=HUNG)
 
@@ -337,7 +337,7 @@ not_null""".split()
 
 
 @pytest.mark.parametrize("way", ["plain", "rest"])
-def test_an_error_of_the_projects_own_is_a_500_with_its_traceback(
+def test_an_error_in_project_code_is_a_500_with_its_traceback(
     api: Container, way: str, figures: Callable[[str], None]
 ) -> None:
     for bug in BUGS:
@@ -396,7 +396,7 @@ def test_of_two_values_the_wrong_one_is_named(api: Container, wrong: str) -> Non
 
 
 @pytest.mark.parametrize("code", ["55P03", "40P01", "40001"])
-def test_others_that_work_on_the_same_rows_are_a_503_to_try_again(
+def test_lock_conflict_deadlock_and_serialization_failure_are_a_503_with_retry_after(
     api: Container, code: str
 ) -> None:
     answer = api.get(f"/conflicts/{code}/")
@@ -407,7 +407,7 @@ def ready(api: Container) -> dict:
     return api.get("/health/ready").json()
 
 
-def test_a_database_that_became_read_only_is_a_503_for_who_writes_and_ready_says_so(
+def test_a_database_that_became_read_only_is_a_503_for_writes_and_ready_says_so(
     api: Container, postgis: PostGIS, database: str
 ) -> None:
     postgis.sql(f"ALTER DATABASE {database} SET default_transaction_read_only = on")

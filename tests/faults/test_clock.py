@@ -56,7 +56,7 @@ def logged_in(api: Container, session: requests.Session) -> bool:
     return answer.status_code == 200
 
 
-def test_jumps_of_the_clock_lose_no_request_no_worker_and_no_session(
+def test_clock_jumps_lose_no_request_worker_or_session(
     containers: Containers,
     postgis: PostGIS,
     project_folder: Path,

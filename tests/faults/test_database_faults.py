@@ -27,7 +27,9 @@ def status(url: str, timeout: float = 5) -> int | None:
         return None
 
 
-def test_killed_backend_of_postgresql(api: Container, own_postgis: PostGIS, report: Report) -> None:
+def test_service_survives_a_killed_postgresql_backend(
+    api: Container, own_postgis: PostGIS, report: Report
+) -> None:
     """PostgreSQL then ends every other connection too, and recovers from its log."""
     notes = api.url("/api/notes/")
     load = Load(lambda: notes)
@@ -74,7 +76,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_service_recovers_by_itself_from(
+def test_service_recovers_automatically_from(
     fault: str, api: Container, own_postgis: PostGIS, report: Report
 ) -> None:
     """Under load: the fault turns ready to 503 and answers to 503; healed, all is well."""

@@ -57,7 +57,9 @@ def refusals(notes: str) -> list[requests.Response]:
     return []
 
 
-def test_full_disk_of_sqlite(containers: Containers, project_folder: Path, report: Report) -> None:
+def test_api_survives_a_full_disk_of_sqlite(
+    containers: Containers, project_folder: Path, report: Report
+) -> None:
     api = containers.start(
         env={"WEB_CONCURRENCY": "1", "DATA_DIR": "/small", "COLLECTSTATIC": "false"},
         mounts=mounts(project_folder),
@@ -66,7 +68,7 @@ def test_full_disk_of_sqlite(containers: Containers, project_folder: Path, repor
     survives(api, report, "disk of SQLite full", api, "/small")
 
 
-def test_full_temporary_folder_is_no_concern_of_a_running_api(
+def test_full_temporary_folder_does_not_affect_a_running_api(
     containers: Containers, project_folder: Path, report: Report
 ) -> None:
     api = containers.start(
@@ -100,7 +102,7 @@ def test_start_on_a_full_disk_stops_and_says_so(containers: Containers) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_full_disk_of_postgresql(
+def test_api_survives_a_full_disk_of_postgresql(
     containers: Containers, network: str, project_folder: Path, report: Report
 ) -> None:
     server = start_postgis(

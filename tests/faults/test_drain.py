@@ -146,7 +146,7 @@ def test_while_it_drains_it_is_not_ready_and_serves_each_connections_last_answer
     assert container.exit_code() == 0
 
 
-def test_drain_seconds_are_waited_for_and_end_with_exit_code_0(
+def test_stop_waits_for_the_drain_seconds_and_ends_with_exit_code_0(
     containers: Containers, tmp_path: Path
 ):
     container = containers.start(env={"DRAIN_SECONDS": "2"}, mounts=settings(tmp_path))
@@ -214,7 +214,9 @@ def test_request_longer_than_the_grace_period_is_cut_and_logged(
     assert "SIGKILL" not in log
 
 
-def test_hooks_of_a_team_run_beside_the_images(containers: Containers, tmp_path: Path):
+def test_hooks_of_a_team_run_in_addition_to_those_of_the_image(
+    containers: Containers, tmp_path: Path
+):
     names = ("on_starting", "when_ready", "post_worker_init")
     conf = "".join(f"def {name}(it):\n    print('team: {name}', flush=True)\n\n" for name in names)
     container = containers.start(env={"DRAIN_SECONDS": "300"}, mounts=settings(tmp_path, conf))

@@ -73,7 +73,7 @@ SENT = {
 
 
 @pytest.mark.parametrize("kind", SENT)
-def test_no_body_of_anybody_kills_it(small_api: Container, kind: str, report: Report) -> None:
+def test_no_request_body_kills_the_server(small_api: Container, kind: str, report: Report) -> None:
     make, headers = SENT[kind]
     before = small_api.get("/pid").text
 
@@ -91,7 +91,7 @@ def test_no_body_of_anybody_kills_it(small_api: Container, kind: str, report: Re
     report.add(f"{AT_ONCE} x {kind}, at 128 MiB", "refused, nothing is killed", sent=AT_ONCE)
 
 
-def test_no_headers_of_anybody_kill_it(small_api: Container, report: Report) -> None:
+def test_no_request_headers_kill_the_server(small_api: Container, report: Report) -> None:
     before, where = small_api.get("/pid").text, address(small_api)
     with contextlib.ExitStack() as stack:
         for _ in range(800):

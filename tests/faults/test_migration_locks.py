@@ -47,7 +47,7 @@ def slow_reader(postgis: PostGIS, database: str) -> Iterator[None]:
         reader.communicate("COMMIT;\n", timeout=SOON)
 
 
-def test_a_migration_lets_readers_pass_while_somebody_holds_its_table(
+def test_a_migration_that_waits_for_its_table_does_not_block_readers(
     api: Container,
     own_postgis: PostGIS,
     project_folder: Path,

@@ -28,7 +28,7 @@ def kill_from_outside(container: Container) -> None:
     docker("run", "--rm", *outside, IMAGE, "-c", f"kill -9 {pid}")
 
 
-def test_killed_worker_loses_no_more_than_it_had_in_hand_and_is_replaced(
+def test_killed_worker_loses_only_its_requests_in_progress_and_is_replaced(
     api: Container, report: Report
 ) -> None:
     notes, pid = api.url("/api/notes/"), api.url("/pid")
@@ -84,7 +84,7 @@ def test_killed_master_ends_the_container_and_the_restart_policy_brings_it_back(
     report.add("kill -9 of the master", "Docker starts the container again", load, recovered)
 
 
-def test_second_gunicorn_in_a_container_is_refused_in_words(sqlite_api: Container) -> None:
+def test_second_gunicorn_in_a_container_is_refused_with_a_message(sqlite_api: Container) -> None:
     sqlite_api.exec("bash", "-c", "kill -USR2 1")
     until(lambda: "SIGUSR2 is refused: " in sqlite_api.logs(), "it says so")
     masters = [row for row in sqlite_api.processes() if "gunicorn" in row["args"]]

@@ -53,7 +53,7 @@ def test_the_published_schema_is_true_of_every_operation_and_none_answers_5xx(
     figures(f"schemathesis as {user}: {asked}, no 5xx")
 
 
-def test_features_that_are_sent_without_properties_are_refused_in_words(
+def test_features_without_properties_are_refused_with_a_message(
     containers: Containers, postgis: PostGIS
 ) -> None:
     api = start_api(containers, postgis, **LOGIN)

@@ -20,7 +20,7 @@ TIMEOUT = 2  # seconds after which gunicorn kills a worker that does not report;
 STILL = 7  # seconds
 
 
-def test_container_that_stood_still_goes_on_with_every_worker_and_loses_nothing(
+def test_suspended_container_resumes_with_every_worker_and_loses_nothing(
     containers: Containers,
     postgis: PostGIS,
     project_folder: Path,

@@ -140,14 +140,14 @@ def everything(client: socket.socket) -> Iterator[tuple[float, bytes]]:
             yield time.monotonic(), data
 
 
-def test_stream_that_breaks_behind_its_client_takes_nobody_with_it(api: Container) -> None:
+def test_stream_that_fails_affects_no_other_client(api: Container) -> None:
     with asks(api, "/breaks") as slow:
         until(lambda: "in the middle" in api.logs(), "it breaks")
         assert pid(api)
         assert sum(len(data) for _, data in everything(slow)) < 20 * 2**16
 
 
-def test_files_that_nobody_reads_are_not_more_than_can_be_open(start: Start) -> None:
+def test_unread_files_do_not_exceed_the_limit_of_open_files(start: Start) -> None:
     few = start("", "--ulimit", "nofile=256:256")
     before = pid(few)
     with contextlib.ExitStack() as stack:
@@ -158,7 +158,7 @@ def test_files_that_nobody_reads_are_not_more_than_can_be_open(start: Start) -> 
     assert pid(few) == before
 
 
-def test_head_of_a_stream_without_end_is_answered_at_once(api: Container) -> None:
+def test_head_request_for_an_endless_stream_is_answered_at_once(api: Container) -> None:
     for _ in range(8):
         head = requests.head(api.url("/forever"), timeout=PATIENCE)
         assert head.status_code == 200
@@ -177,7 +177,9 @@ def test_idle_connections_make_room_for_a_client(start: Start) -> None:
             assert requests.get(small.url("/pid"), timeout=PATIENCE).ok
 
 
-def test_half_of_a_request_makes_room_where_many_are_and_no_answer_does(start: Start) -> None:
+def test_partial_requests_make_room_for_new_clients_and_running_responses_do_not(
+    start: Start,
+) -> None:
     small = start("worker_connections = 10\nclients.STALLED = 30\n")
     post = "POST /admin/login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n".format
     with contextlib.ExitStack() as stack:
@@ -199,7 +201,7 @@ def test_half_of_a_request_makes_room_where_many_are_and_no_answer_does(start: S
         assert answered.recv(2**16), "it goes on"
 
 
-def test_client_that_keeps_the_pace_is_not_let_go(api: Container) -> None:
+def test_client_that_keeps_the_minimum_rate_is_not_disconnected(api: Container) -> None:
     """Of 80 kB a second, where 4 are asked for."""
     with asks(api, "/endless", window=2**15) as client:
         end = time.monotonic() + 12
@@ -217,7 +219,7 @@ def test_live_stream_goes_on_after_a_part_that_came_too_fast(api: Container) -> 
     assert came[-1] - came[0] > 1.5, "not all at once, at its end"
 
 
-def test_one_large_answer_costs_no_other_client_its_own(api: Container) -> None:
+def test_one_large_response_does_not_cut_those_of_other_clients(api: Container) -> None:
     with asks(api, "/size?n=60000000") as large:
         assert large.recv(100).startswith(b"HTTP/1.1 200 ")
         for _ in range(4):
@@ -226,7 +228,7 @@ def test_one_large_answer_costs_no_other_client_its_own(api: Container) -> None:
             assert len(answer.content) == 9_000_000
 
 
-def test_headers_without_end_are_answered(api: Container) -> None:
+def test_endless_headers_get_a_response(api: Container) -> None:
     with asks(api) as client:
         client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"x" * 70_000)
         assert client.recv(100).startswith(b"HTTP/1.1 431 ")

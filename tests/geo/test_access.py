@@ -238,7 +238,7 @@ def test_every_page_answers_every_kind_of_user(mode: str, user: str, request):
     assert answers == dict.fromkeys(PAGES, 200)
 
 
-def test_user_that_is_no_model_is_answered(access: Api):
+def test_user_that_is_not_a_model_gets_a_response(access: Api):
     for page in ("list", "detail", "geojson", "tilejson"):
         answer = access.get(address("blurred", page).replace("/blurred/", "/nowhere/"))
         assert (page, answer.status_code) == (page, 200)
@@ -344,7 +344,7 @@ def test_no_page_shows_more_than_the_plain_view(
     assert cells == len(VIEWS) * len(USERS) * len(PAGES) == 576
 
 
-def test_shared_cache_gives_nobody_what_another_was_shown(
+def test_shared_cache_gives_no_user_the_response_of_another(
     nginx: Container, clients: dict[str, Client], plain, figures: Callable[[str], None]
 ):
     """Who may see most asks first, and who may see least last; then all again."""
@@ -399,7 +399,9 @@ def test_etag_of_one_user_is_not_valid_for_another(
         ("address", "X-Forwarded-For", "{}"),
     ],
 )
-def test_rows_by_any_header_have_an_etag_each(access: Api, by: str, header: str, value: str):
+def test_rows_that_depend_on_a_header_have_a_different_etag_for_each_value(
+    access: Api, by: str, header: str, value: str
+):
     mine, others = ({header: value.format(tenant)} for tenant in ("a", "b"))
     path = f"/by-request/{by}/"
     first = access.get(path, headers=mine)
@@ -410,7 +412,7 @@ def test_rows_by_any_header_have_an_etag_each(access: Api, by: str, header: str,
     assert (again.status_code, b"place b" in again.content) == (200, True)
 
 
-def test_rows_by_what_a_session_holds_have_an_etag_each(access: Api):
+def test_rows_that_depend_on_the_session_have_a_different_etag_for_each_value(access: Api):
     asking = requests.Session()
     asking.get(access.url("/remember/a/"))
     first = asking.get(access.url("/by-request/session/"))
@@ -546,7 +548,7 @@ def test_links_carry_no_key_that_is_not_shown(access: Api, view: str):
     assert not any("page_" in link for link in links)
 
 
-def test_position_by_a_key_that_is_not_shown_is_a_parameter_that_is_not_known(access: Api):
+def test_position_by_a_hidden_key_is_an_unknown_parameter(access: Api):
     first = access.get("/plain/nicks/?limit=2").json()["results"]
     assert access.get("/plain/nicks/?limit=2&page_after=30").json()["results"] == first
     answer = access.get("/nicks/?limit=2&page_after=30")
@@ -569,7 +571,9 @@ def test_links_carry_a_key_that_is_shown(access: Api, query: str):
 @pytest.mark.parametrize(
     ("view", "order", "count"), [("by-owner", "owner, id", 1), ("by-secret", "secret, id", 0)]
 )
-def test_cursor_has_values_that_are_shown_alone(access: Api, view: str, order: str, count: int):
+def test_cursor_contains_only_values_that_the_view_shows(
+    access: Api, view: str, order: str, count: int
+):
     every = access.sql(f"SELECT name FROM access_place ORDER BY {order}").splitlines()
     pages = list(walk(access, f"/{view}/?limit=7", "next"))
     assert names(pages) == every
@@ -641,7 +645,7 @@ def etag_of_place(access: Api) -> str:
     return access.get("/places/12/", headers=headers).headers["ETag"]
 
 
-def test_row_is_written_only_as_it_was_read(access: Api):
+def test_row_is_written_only_if_it_has_not_changed_since_it_was_read(access: Api):
     name = access.sql("SELECT name FROM access_place WHERE id = 12")
     etag = etag_of_place(access)
     access.sql("UPDATE access_place SET secret = 'other' WHERE id = 7")  # another row
@@ -654,7 +658,7 @@ def test_row_is_written_only_as_it_was_read(access: Api):
     assert patch(access, name, **{"If-Match": "*"}).status_code == 200
 
 
-def test_row_that_was_read_in_part_is_written_only_as_that_part_was_read(access: Api):
+def test_partially_read_row_is_written_only_if_that_part_has_not_changed(access: Api):
     path, login = "/places/12/?fields=name", {"Authorization": "Token token-of-token"}
     etag = access.get(path, headers=login).headers["ETag"]
 
@@ -672,19 +676,19 @@ def test_row_that_was_read_in_part_is_written_only_as_that_part_was_read(access:
 
 
 @pytest.mark.parametrize("method", ["put", "delete"])
-def test_every_way_to_write_keeps_to_if_match(access: Api, method: str):
+def test_every_way_to_write_respects_if_match(access: Api, method: str):
     headers = {"Authorization": "Token token-of-token", "If-Match": '"x"'}
     answer = requests.request(method, access.url("/places/12/"), headers=headers, timeout=30)
     assert answer.status_code == 412
     assert access.sql("SELECT count(*) FROM access_place WHERE id = 12") == "1"
 
 
-def test_what_exists_is_not_made_again(access: Api):
+def test_existing_row_is_not_created_again(access: Api):
     assert patch(access, "x", **{"If-None-Match": "*"}).status_code == 412
 
 
 @pytest.mark.parametrize("path", ["/places/999999/", "/places/999999/?format=api"])
-def test_what_does_not_exist_is_404_whatever_the_condition(access: Api, path: str):
+def test_missing_row_is_a_404_whatever_the_condition(access: Api, path: str):
     assert access.get(path, headers={"If-None-Match": "*"}).status_code == 404
     missing = requests.patch(
         access.url(path),
@@ -701,7 +705,7 @@ def test_if_none_match_with_an_asterisk_is_a_304(access: Api, page: str):
     assert (answer.status_code, answer.content) == (304, b"")
 
 
-def test_strong_etag_that_compression_made_weak_is_good_for_if_match(access: Api):
+def test_strong_etag_that_compression_made_weak_is_valid_for_if_match(access: Api):
     answer = access.get("/conditioned/", headers={"Accept-Encoding": "gzip"})
     assert answer.headers["ETag"] == 'W/"of-the-team"'
     for given, status in ((answer.headers["ETag"], 200), ('W/"other"', 412)):
@@ -768,7 +772,7 @@ def test_etag_is_the_same_whatever_a_worker_has_imported_and_wherever_it_runs(ac
     assert run(access, CODE, env=("FEATURE=on",)) != first
 
 
-def test_database_says_which_rows_come_from_elsewhere_and_which_are_not_everybodys(access: Api):
+def test_database_reports_which_tables_are_foreign_and_which_are_restricted(access: Api):
     database = access.postgis.database()
     access.postgis.sql(IMPORTED, database)
     facts = json.loads(run(access, FACTS, env=(f"POSTGRES_NAME={database}",)))
@@ -838,7 +842,7 @@ def test_conditions_may_be_sent_from_another_origin(access: Api):
 # --- Every address -----------------------------------------------------------------------------
 
 
-def test_nothing_is_wrong_with_any_address_for_any_user(access: Api):
+def test_live_check_finds_nothing_wrong_for_any_user(access: Api):
     # REST framework's own: it asks the view for the form of an action that the view has not.
     own = ["OPTIONS /by-action/", "OPTIONS /plain/by-action/"]
     assert_nothing_wrong(access.container, "session", PASSWORD, but=own)

@@ -138,12 +138,12 @@ def alone(api: Api, how: str, **env: str) -> str:
     ).stdout
 
 
-def test_stream_that_nobody_closes_ends_when_it_is_forgotten(tested: Api) -> None:
+def test_unclosed_stream_ends_when_it_is_garbage_collected(tested: Api) -> None:
     assert "THREADS []" in alone(tested, "forget")
     ended(tested)
 
 
-def test_network_that_swallows_packets_holds_neither_a_thread_nor_the_process(tested: Api) -> None:
+def test_network_that_drops_packets_blocks_neither_a_thread_nor_the_process(tested: Api) -> None:
     docker("exec", "--detach", tested.container.name, "python", "-c", NETWORK)
     until(lambda: "1" in tested.container.exec("python", "-c", LISTENS), "the network is there", 20)
     printed = alone(tested, "swallow", POSTGRES_HOST="127.0.0.1", POSTGRES_PORT="5439")

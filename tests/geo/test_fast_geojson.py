@@ -257,7 +257,7 @@ def test_transformed_geometry_is_the_same_and_so_is_the_value_afterward(text, sr
     assert left[0].wkt == left[1].wkt
 
 
-def test_way_between_two_systems_is_found_once_for_many_geometries(monkeypatch):
+def test_transformation_between_two_systems_is_looked_up_once_for_many_geometries(monkeypatch):
     transforms = []
 
     class CoordTransform(gdal.CoordTransform):
@@ -329,7 +329,7 @@ def test_every_geometry_of_a_row_is_written_as_without_the_fast_path(texts, opti
     ],
     ids=["short line", "short ring", "open ring", "big endian", "measure", "NaN"],
 )
-def test_odd_geometry_of_a_row_ends_as_without_the_fast_path(ewkb):
+def test_unusual_geometry_of_a_row_gives_the_same_result_as_without_the_fast_path(ewkb):
     def made() -> object:
         try:
             return rendered(lambda: [field().to_representation(from_database(ewkb))])
@@ -380,7 +380,7 @@ ASKS: dict[str, Callable[[GEOSGeometry], Any]] = {
         "MULTIPOLYGON (((0 0, 4 0, 4 4, 0 0)))",
     ],
 )
-def test_geometry_of_a_row_answers_as_the_one_it_stands_for(text, ask):
+def test_geometry_of_a_row_behaves_like_the_one_that_it_represents(text, ask):
     ewkb = bytes(GEOSGeometry(text, srid=4326).ewkb)
 
     def answer() -> object:
@@ -403,7 +403,7 @@ def test_changed_geometry_of_a_row_is_written_as_it_is_now():
     assert written["coordinates"] == [[0.0, 0.0], [7.0, 7.0]]
 
 
-def test_geometry_that_nothing_asks_is_never_read_into_geos(monkeypatch):
+def test_unused_geometry_is_never_read_into_geos(monkeypatch):
     square = Polygon.from_bbox((0, 0, 1, 1))
     square.srid = 4326
     row = bytes(square.ewkb)
@@ -417,7 +417,7 @@ def test_geometry_that_nothing_asks_is_never_read_into_geos(monkeypatch):
     assert lazy_geos.unread(place.geom) == row
 
 
-def test_geometry_that_several_threads_ask_first_answers_each_of_them():
+def test_geometry_responds_to_several_threads_that_use_it_first():
     ring = [(math.cos(turn / 500), math.sin(turn / 500)) for turn in range(3000)]
     row = bytes(Polygon([*ring, ring[0]], srid=4326).ewkb)
     answers: list[object] = []
@@ -661,7 +661,7 @@ def test_rest_of_the_document_is_the_same(accepted, change):
     assert_same(make, accepted, renderer)
 
 
-def test_encoder_and_renderer_of_a_team_keep_their_own_ways():
+def test_encoder_and_renderer_of_a_team_keep_their_behavior():
     class Shouting(JSONEncoder):
         def encode(self, value: Any) -> str:
             return super().encode(value).upper()
@@ -677,7 +677,7 @@ def test_encoder_and_renderer_of_a_team_keep_their_own_ways():
         )
 
 
-def test_fields_of_a_team_keep_their_own_ways():
+def test_fields_of_a_team_keep_their_behavior():
     class Own(GeometryField):
         def _recursive_round(self, value: Any, precision: int) -> Any:
             return "mine"
@@ -725,7 +725,7 @@ READS: dict[str, Callable[[dict], Any]] = {
 
 
 @pytest.mark.parametrize("read", READS.values(), ids=READS.keys())
-def test_geometry_reads_as_the_dictionary_it_stands_for(read):
+def test_geometry_reads_like_the_dictionary_that_it_represents(read):
     value = Point(1.5, 2.5, srid=4326)
     expected = read(GeoJsonDict(value.geojson))
     with fast_path():
@@ -750,7 +750,7 @@ def test_geometry_that_several_threads_read_first_is_whole_for_each_of_them():
     assert read == [expected] * 1200
 
 
-def test_geometry_is_that_of_the_moment_it_was_serialized():
+def test_geometry_is_as_it_was_when_it_was_serialized():
     value = MultiPoint(Point(1, 2), Point(3, 4))
     with fast_path():
         lazy = field().to_representation(value)
@@ -765,7 +765,7 @@ def test_json_encoder_in_c_fails_on_a_lazy_geometry_instead_of_writing_half():
         orjson.dumps(lazy)
 
 
-def test_unknown_release_is_left_alone_and_said(monkeypatch, caplog):
+def test_unknown_release_is_left_alone_and_logged(monkeypatch, caplog):
     before = GeometryField.to_representation
     monkeypatch.setitem(fast_geojson.REPLACED, fast_geojson._stock_render, "of another release")
     fast_geojson.install()

@@ -87,7 +87,7 @@ def expected(api: Api, path: str, condition: str) -> list[int]:
 
 @pytest.mark.parametrize("path", COLUMNS)
 @pytest.mark.parametrize("query", FILTERS)
-def test_filter_finds_the_rows_there_are(places: Api, path: str, query: str) -> None:
+def test_filter_finds_the_same_rows_as_sql(places: Api, path: str, query: str) -> None:
     right = expected(places, path, FILTERS[query])
     assert right
     assert found_ids(places, path, query) == right
@@ -99,7 +99,7 @@ def test_contains_finds_the_rows_around_a_place(places: Api, path: str) -> None:
     assert found_ids(places, path, "contains=POINT(57 45)") == []  # where EPSG:2913 says nothing
 
 
-def test_every_filter_is_found_by_the_spatial_index(places: Api) -> None:
+def test_every_filter_uses_the_spatial_index(places: Api) -> None:
     cases = [
         (path, query)
         for path in COLUMNS
@@ -117,7 +117,7 @@ def test_every_filter_is_found_by_the_spatial_index(places: Api) -> None:
             assert not any(node["Node Type"] == "Seq Scan" for node in nodes(plan)), (path, query)
 
 
-def test_filter_of_a_model_in_another_database(places: Api) -> None:
+def test_filter_works_on_a_model_in_another_database(places: Api) -> None:
     answer = places.get("/pages/routes/?limit=100&in_bbox=-122.65,45.5095,-122.64,45.5205")
     numbers = [each["properties"]["number"] for each in answer.json()["results"]["features"]]
     assert numbers == list(range(10, 21))
@@ -133,14 +133,14 @@ def test_box_across_the_date_line_finds_both_sides(places: Api) -> None:
     assert [row["name"] for row in moved["results"]] == names
 
 
-def test_distance_across_the_date_line_and_the_pole(places: Api) -> None:
+def test_distance_works_across_the_date_line_and_the_pole(places: Api) -> None:
     near = places.get("/pages/stops/?point=179.95,-17&dist=50000").json()
     assert [row["name"] for row in near["results"]] == ["Fiji west", "Fiji east"]
     pole = places.get("/pages/stops/?point=-80,89.999&dist=1000").json()
     assert [row["name"] for row in pole["results"]] == ["Pole"]
 
 
-def test_distance_to_what_reaches_halfway_around_the_earth(places: Api) -> None:
+def test_distance_works_for_a_geometry_that_reaches_halfway_around_the_earth(places: Api) -> None:
     """No geography has such an edge; one row with it was an error for all."""
     world = "-180 -90,180 -90,180 90,-180 90,-180 -90"
     places.sql(
@@ -170,14 +170,14 @@ def test_box_of_the_whole_world_finds_every_row_of_a_local_system(places: Api) -
     assert far["count"] == 10_200
 
 
-def test_filters_together_are_all_held(places: Api) -> None:
+def test_filters_in_one_request_all_apply(places: Api) -> None:
     both = set(found_ids(places, "stops", BOX)) & set(
         found_ids(places, "stops", "point=-122.68,45.52")
     )
     assert found_ids(places, "stops", f"{BOX}&point=-122.68,45.52") == sorted(both)
 
 
-def test_empty_parameter_is_one_that_was_not_given(places: Api) -> None:
+def test_empty_parameter_counts_as_not_given(places: Api) -> None:
     answer = places.get("/pages/stops/?in_bbox=&point=&fields=&ordering=")
     assert len(answer.json()["results"]) == 10
 
@@ -251,7 +251,7 @@ def test_ordering_is_made_complete_by_the_key(places: Api) -> None:
 
 
 @pytest.mark.parametrize("term", ["nothing", "-geom", "name,geom", "pk__gt"])
-def test_ordering_by_what_is_no_column_is_answered_with_400_listing_them(
+def test_ordering_by_an_unknown_column_is_answered_with_400_listing_the_columns(
     places: Api, term: str
 ) -> None:
     answer = places.get("/pages/stops/", params={"ordering": term})
@@ -275,7 +275,7 @@ def test_fields_restrict_what_is_sent_and_what_is_read(places: Api) -> None:
     assert len(longer["statements"]) == len(answer["statements"])
 
 
-def test_fields_of_a_detail(places: Api) -> None:
+def test_fields_restrict_a_detail_too(places: Api) -> None:
     assert places.get("/pages/stops/7/?fields=name").json() == {"name": "Stop 7"}
 
 

@@ -150,7 +150,7 @@ def test_patch_of_a_features_geometry_without_properties_changes_it(shapes: Shap
 
 
 @pytest.mark.parametrize("box", [[1, 2, 3, 4], [1, 2, 0, 3, 4, 9], None])
-def test_bbox_of_four_or_six_numbers_or_null_is_taken(shapes: Shapes, box: list | None) -> None:
+def test_bbox_of_four_or_six_numbers_or_null_is_accepted(shapes: Shapes, box: list | None) -> None:
     for path in ("as-box", "with-boxes"):
         answer = post(shapes, path, POLYGON, bbox=box)
         assert answer.status_code == 201, answer.text
@@ -159,7 +159,7 @@ def test_bbox_of_four_or_six_numbers_or_null_is_taken(shapes: Shapes, box: list 
 
 
 @pytest.mark.parametrize("box", [[], [1, 2, 3], [1, 2, 3, "4"], [1, 2, 3, None], "1,2,3,4", {}, 5])
-def test_bbox_that_is_none_is_answered_with_400_naming_it(shapes: Shapes, box: Any) -> None:
+def test_invalid_bbox_is_answered_with_400_naming_it(shapes: Shapes, box: Any) -> None:
     answer = post(shapes, "as-box", None, bbox=box)
     assert (answer.status_code, list(answer.json())) == (400, ["bbox"])
 
@@ -265,7 +265,7 @@ def test_geometry_in_another_system_is_brought_into_the_columns(
 # --- WGS 84
 
 
-def test_projected_table_is_shown_and_taken_in_degrees(shapes: Shapes) -> None:
+def test_projected_table_is_shown_and_accepted_in_degrees(shapes: Shapes) -> None:
     for table in ("multipolygon2913", "multipolygon3857"):
         rows = shapes.get(f"/{table}/?limit=1").json()["results"]["features"]
         detail = shapes.get(f"/{table}/1/").json()
@@ -317,7 +317,7 @@ def test_false_is_not_accepted_for_a_stored_coordinate_of_zero(shapes: Shapes) -
 
 
 @pytest.mark.parametrize("prefix", ["", "stock-"])
-def test_feature_sent_back_as_it_was_shown_leaves_every_stored_bit(
+def test_feature_sent_back_as_it_was_shown_changes_no_stored_bit(
     shapes: Shapes, prefix: str
 ) -> None:
     before = everything(shapes)
@@ -520,7 +520,7 @@ def test_every_row_is_the_same_in_every_format(
     assert cells > 2000
 
 
-def test_every_page_of_every_table_is_there(
+def test_every_page_of_every_table_works(
     shapes: Shapes, right: dict[str, dict[int, Vertices]], figures: Callable[[str], None]
 ) -> None:
     session = shapes.log_in()
@@ -623,7 +623,7 @@ def test_curve_is_kept_where_another_field_of_its_row_changes(shapes: Shapes) ->
 # --- Geographies by the index, bounds without one
 
 
-def test_geography_is_found_by_its_index(shapes: Shapes) -> None:
+def test_geography_filter_uses_the_index(shapes: Shapes) -> None:
     shapes.sql(
         "INSERT INTO shapes_pointgeography (name, geom) SELECT 'far', ST_SetSRID(ST_MakePoint("
         "n % 100 - 10, n % 60 - 30), 4326)::geography FROM generate_series(1, 20000) n;"
@@ -687,7 +687,7 @@ SOME = (
 )
 
 
-def test_nothing_is_wrong_with_any_address(
+def test_live_check_finds_nothing_wrong(
     shapes: Shapes, postgis: PostGIS, containers: Containers
 ) -> None:
     assert_nothing_wrong(start(containers, postgis, shapes.database, TABLES=SOME))

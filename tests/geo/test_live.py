@@ -12,7 +12,7 @@ from tests.support.places import Api
 pytestmark = pytest.mark.engine
 
 
-def test_nothing_is_wrong_with_a_project_of_every_mixin(
+def test_live_check_finds_nothing_wrong_in_a_project_that_uses_every_mixin(
     api: Api, figures: Callable[[str], None]
 ) -> None:
     output = api.container.exec("/code/bin/docker-entrypoint.sh", "check", "--live", check=False)

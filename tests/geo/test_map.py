@@ -145,14 +145,14 @@ def crowd(api: Api) -> Iterator[int]:
     api.sql("DELETE FROM places_stop WHERE name = 'Crowd'; ANALYZE places_stop")
 
 
-def test_crowded_points_are_the_darker_the_more_there_are(visit, crowd: int):
+def test_crowded_points_are_darker_the_more_there_are(visit, crowd: int):
     page = visit("/tiles/stops/map/")
     drawn(page)
     picture(page, "map-crowd")
     assert page.evaluate(SHADES) > 10
 
 
-def test_legend_tells_how_many_rows_are_shown_and_that_they_are_a_sample(visit, crowd: int):
+def test_legend_says_how_many_rows_are_shown_and_that_they_are_a_sample(visit, crowd: int):
     page = visit("/tiles/stops/map/")
     shown = drawn(page)
     legend = page.locator(".tile-map-legend", has_text=" of about ")
@@ -189,7 +189,7 @@ def test_point_in_a_corner_of_four_tiles_is_drawn_once(visit, api: Api):
         api.sql("DELETE FROM places_stop WHERE name = 'Corner'")
 
 
-def test_map_names_places_and_draws_water_where_no_tile_server_is(visit, api: Api):
+def test_map_names_places_and_draws_water_without_a_tile_server(visit, api: Api):
     page = visit("/tiles/stops/map/")
     drawn(page)
     files = page.evaluate("performance.getEntriesByType('resource').map(one => one.name)")
@@ -257,7 +257,7 @@ def test_map_works_by_keyboard(visit):
     page.wait_for_selector("[data-features='0']", state="attached")
 
 
-def test_map_tells_that_a_login_is_needed(visit, api: Api):
+def test_map_says_that_a_login_is_needed(visit, api: Api):
     answer = api.get("/tiles/secrets/map/")
     assert answer.status_code == 403
     assert "Authentication credentials were not provided" in answer.text
@@ -280,7 +280,7 @@ def test_browsable_api_of_one_feature_has_no_map(api: Api):
     assert "data-tilejson" not in answer.text
 
 
-def test_browsable_api_on_a_phone_is_not_wider_than_the_screen_by_its_map(visit):
+def test_map_does_not_make_the_browsable_api_wider_than_a_phone_screen(visit):
     page = visit("/tiles/stops/", PHONE)
     drawn(page)
     assert page.locator(".tile-map").bounding_box()["width"] <= PHONE["width"]
@@ -295,7 +295,7 @@ def test_start_page_links_to_the_maps(visit):
     drawn(page)
 
 
-def test_pages_have_no_inline_script_of_ours(api: Api):
+def test_pages_have_no_inline_script_of_the_image(api: Api):
     answer = api.get("/tiles/stops/map/").text
     scripts = [part.split(">")[0] for part in answer.split("<script")[1:]]
     assert len(scripts) == 4
@@ -303,7 +303,7 @@ def test_pages_have_no_inline_script_of_ours(api: Api):
     assert "onclick" not in answer
 
 
-def test_form_of_filters_has_those_for_places(visit, api: Api):
+def test_filter_form_has_spatial_filters(visit, api: Api):
     box = "-122.7,45.5,-122.6,45.6"
     page = visit("/pages/stops/?ordering=-name&offset=20")
     page.get_by_role("button", name="Filters").click()

@@ -39,7 +39,7 @@ INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "rest_fr
 """
 
 
-def test_map_of_a_response_is_there_where_a_team_replaced_installed_apps(project: Path):
+def test_map_of_a_response_works_if_a_team_replaced_installed_apps(project: Path):
     write(project, {"local_settings/urls.py": URLS, "local_settings/settings.py": TEAM})
     page = shell(project, PAGE)
     assert 'class="response-map"' in page
@@ -116,7 +116,7 @@ def widget(project: Path, **env: str) -> dict[str, str]:
     return json.loads(shell(project, WIDGET, **env))
 
 
-def test_widgets_of_forms_ask_no_other_host(project: Path):
+def test_form_widgets_send_no_requests_to_other_hosts(project: Path):
     made = widget(project)
     assert "//" not in made["media"] + made["osm"]
     assert "data-land=" in made["osm"]

@@ -108,7 +108,7 @@ def test_box_is_read_around_the_world(text, boxes):
         ),
     ],
 )
-def test_what_is_no_place_is_refused_by_the_name_of_its_parameter(
+def test_invalid_place_is_refused_with_the_name_of_its_parameter(
     read: Callable[[str, str], object], text: str, why: str
 ) -> None:
     with pytest.raises(ValidationError) as raised:
@@ -129,7 +129,7 @@ def test_what_is_no_place_is_refused_by_the_name_of_its_parameter(
         ("2/0/3", (-180, -EDGE, -90, -66.51326044311186)),
     ],
 )
-def test_tile_is_the_box_of_the_webs_map(text, box):
+def test_tile_has_the_bounds_of_a_web_map_tile(text, box):
     assert spatial_values.tile("tile", text) == [pytest.approx(box)]
 
 
@@ -183,7 +183,7 @@ def test_boxes_around_are_no_wider_than_they_must_be():
     ("box", "kind"),
     [((1, 2, 1, 2), "Point"), ((1, 2, 1, 3), "LineString"), ((1, 2, 2, 3), "Polygon")],
 )
-def test_shape_of_a_box_has_as_many_dimensions_as_it(box, kind):
+def test_shape_of_a_box_has_as_many_dimensions_as_the_box(box, kind):
     made = spatial_values.shape(box)
     assert (made.geom_type, made.srid, made.extent) == (kind, 4326, box)
 
@@ -212,7 +212,7 @@ def test_place_of_a_tile_has_a_margin_and_the_tiles_own_side():
     assert portland.side == pytest.approx(360 / 4096 * math.cos(math.radians(45.5)), rel=0.01)
 
 
-def test_place_of_a_tile_in_a_local_system_is_there_only_where_the_system_is(known):
+def test_place_of_a_tile_in_a_local_system_exists_only_within_the_area_of_the_system(known):
     # Portland, and a quarter around the equator, where the system's formulas end.
     here = srid.place("default", UTM, 12, 652, 1465)
     west, south, east, north = here.box
@@ -230,7 +230,7 @@ def test_extent_in_degrees_is_clipped_to_the_world_and_none_outside_of_it(known)
     assert (east, north) == pytest.approx((-122.87, 45.24), abs=0.02)
 
 
-def test_shapes_are_clipped_to_where_a_system_means_anything():
+def test_shapes_are_clipped_to_the_area_where_a_system_is_valid():
     portland, tokyo = Point(-122.68, 45.52, srid=4326), Point(139.7, 35.7, srid=4326)
     both = spatial_values.shape((-122.68, 30, 139.7, 50))
     assert area_of_use.clipped(portland, UTM) is portland
@@ -269,17 +269,17 @@ FIXED = datetime.timezone(datetime.timedelta(hours=-3, minutes=-30))
         (datetime.timezone(datetime.timedelta(0), "GMT"), "interval '0.000000 seconds'", "'Z'"),
     ],
 )
-def test_zone_is_told_to_postgresql_with_its_offset_where_it_has_one(zone, name, offset):
+def test_time_zone_is_sent_to_postgresql_with_its_offset_if_it_has_one(zone, name, offset):
     assert time_sql._in_sql(zone) == name
     assert time_sql._constant_offset(zone) == offset
 
 
-def test_zone_that_postgresql_cannot_be_told_is_refused():
+def test_time_zone_that_postgresql_cannot_use_is_refused():
     with pytest.raises(time_sql.UnknownZoneError):
         time_sql.aware("column", Local())
 
 
-def test_ends_of_time_are_shown_where_a_zone_has_them():
+def test_first_and_last_possible_times_are_shown_in_the_zone_or_else_in_utc():
     assert time_sql._end(time_sql.LAST, None) == "9999-12-31T23:59:59.999999"
     assert time_sql._end(time_sql.LAST, FIXED) == "9999-12-31T20:29:59.999999-03:30"
     # East of Greenwich Python has no later one.

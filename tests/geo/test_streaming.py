@@ -134,7 +134,7 @@ def test_plain_serializer_becomes_features_with_its_transform_and_precision(stre
         assert all(number == round(number, 6) for pair in one for number in pair)
 
 
-def test_geometry_without_srid_is_taken_as_the_models_just_as_on_the_page(streams: Api) -> None:
+def test_geometry_without_srid_has_that_of_the_model_just_as_on_the_page(streams: Api) -> None:
     expected = page(streams, "/streams/surveys/?limit=1000")
     for feature in expected:
         feature["properties"]["moved"] = close(feature["properties"]["moved"], 5)
@@ -305,7 +305,7 @@ def test_precision_of_a_view_is_that_of_every_format(streams: Api) -> None:
     assert [list(struct.unpack("<dd", shape[5:])) for shape in shapes] == rounded
 
 
-def test_permission_of_the_viewset_is_asked(streams: Api) -> None:
+def test_permission_of_the_viewset_is_checked(streams: Api) -> None:
     answer = streams.get("/streams/foradmins.geojson")
     assert answer.status_code in (401, 403)
     assert "features" not in answer.text
@@ -366,7 +366,7 @@ def test_all_rows_come_with_at_most_32_mb_more_memory(streams: Api, suffix: str)
     assert size > 50 * LARGE
 
 
-def test_all_rows_are_there_though_a_page_may_not_have_them(streams: Api) -> None:
+def test_stream_has_all_rows_even_if_a_page_cannot(streams: Api) -> None:
     assert streams.get("/streams/stops/?limit=200000").status_code == 400
     everything = features(streams.get("/streams/stops.geojson"))
     assert [feature["id"] for feature in everything] == list(range(1, LARGE + 5007))
@@ -435,7 +435,7 @@ def test_error_in_the_middle_breaks_the_stream_off(streams: Api) -> None:
     until(lambda: re.search(line, streams.container.logs()), "the log has the reason")
 
 
-def test_error_before_the_first_row_is_an_error_and_no_stream(streams: Api) -> None:
+def test_error_before_the_first_row_is_an_error_response_and_not_a_stream(streams: Api) -> None:
     divided = streams.get("/streams/broken.geojson?row=1")
     assert divided.status_code == 500  # PostgreSQL does not say by whose zero
     assert divided.headers["Content-Type"] == "application/json"

@@ -116,7 +116,9 @@ def test_values_without_srid_have_that_of_the_field(api: Api):
 
 
 @pytest.mark.parametrize("kind", ["geometry(Point, 3857)", "geometry(Point, 2913)", "geography"])
-def test_values_stored_otherwise_than_the_model_says_are_where_they_are(api: Api, kind: str):
+def test_geometries_stored_in_another_type_than_the_models_are_drawn_in_the_right_place(
+    api: Api, kind: str
+):
     change = "ALTER TABLE places_stop ALTER geom TYPE {} USING {}"
     moved = f"ST_Transform(geom, {kind[-5:-1]})" if kind != "geography" else "geom::geography"
     expected = len(tile(api, "stops", DOWNTOWN))
@@ -163,7 +165,7 @@ def test_places_near_and_at_the_poles_and_beyond_the_antimeridian_break_no_tile(
         api.sql("DELETE FROM survey WHERE label NOT LIKE 'Plot%'")
 
 
-def test_filters_of_the_viewset_hold_for_its_tiles(api: Api):
+def test_filters_of_the_viewset_apply_to_its_tiles(api: Api):
     everything = tile(api, "stops", DOWNTOWN)
     some = tile(api, "stops", DOWNTOWN, "?lines=3")
     expected = {unfiltered.id for unfiltered in everything if unfiltered.properties["lines"] == 3}
@@ -177,7 +179,7 @@ def test_tile_fields_and_tile_layer_choose_what_is_in_a_tile(api: Api):
     assert set(layers(content)["lots"][0].properties) == {"use"}
 
 
-def test_permissions_of_the_viewset_hold_for_tiles_tilejson_and_map(api: Api):
+def test_permissions_of_the_viewset_apply_to_tiles_tilejson_and_map(api: Api):
     for path in ("/tiles/secrets/tiles/", address("secrets", DOWNTOWN), "/tiles/secrets/map/"):
         answer = api.get(path)
         assert answer.status_code == 403, path
@@ -220,7 +222,7 @@ def test_unchanged_tile_is_answered_with_304(api: Api):
     assert late.status_code == 200
 
 
-def test_tile_is_kept_by_browsers_and_by_no_shared_cache(api: Api):
+def test_tile_is_cached_by_browsers_but_not_by_shared_caches(api: Api):
     code = (
         "from django.contrib.auth.models import User; User.objects.create_user('ann', password='a')"
     )
@@ -283,7 +285,7 @@ def test_bounds_of_chosen_rows_are_not_those_of_the_table(api: Api, path: str, r
     assert bounds == pytest.approx(extent(api, rows), abs=1e-6)
 
 
-def test_bounds_do_not_tell_where_a_row_was(api: Api):
+def test_bounds_do_not_reveal_where_a_deleted_row_was(api: Api):
     """The root of its index still does."""
     where = "SRID=4326;POINT(0 0)"
     api.sql(f"INSERT INTO places_stop (name, open_now, geom) VALUES ('gone', true, '{where}')")
@@ -392,7 +394,7 @@ def _nodes(plan: dict):
         yield from _nodes(child)
 
 
-def test_tile_is_no_statement_that_postgresql_compiles(api: Api):
+def test_postgresql_does_not_compile_the_statement_of_a_tile(api: Api):
     assert api.sql("SHOW jit") == "on"
     features = tile(api, "compilers", DOWNTOWN)
     assert {feature.properties["compiler"] for feature in features} == {"off"}

@@ -185,7 +185,7 @@ def test_numeric_without_precision_shows_its_own_digits(values: Api) -> None:
     ]
 
 
-def test_timestamp_without_time_zone_is_one_of_the_active_zone(values: Api) -> None:
+def test_timestamp_without_time_zone_is_in_the_active_zone(values: Api) -> None:
     assert first(values, "guessed", 1)["local"] == "2019-01-01T00:00:00Z"
     (row,) = of_csv(values, "guessed", "limit=1&offset=1")
     assert row["local"] == "2019-01-01T00:00:00Z"
@@ -218,7 +218,7 @@ def test_field_of_an_empty_relation_is_null(values: Api, name: str) -> None:
     assert [row["title"] or None for row in of_csv(values, name, "")] == titles
 
 
-def test_column_that_is_not_what_the_model_says_is_refused_by_name(values: Api) -> None:
+def test_column_of_another_type_than_the_models_is_refused_by_name(values: Api) -> None:
     for format_ in ("csv", "geojson", "fgb"):
         answer = values.get(f"/values/mistaken.{format_}")
         assert answer.status_code == 406
@@ -239,7 +239,7 @@ def test_column_that_is_not_what_the_model_says_is_refused_by_name(values: Api) 
         "of a team": "Shouted.convert_value() is Python code",
     }.items(),
 )
-def test_annotation_that_is_not_what_it_says_is_refused_by_name(
+def test_annotation_of_another_type_than_declared_is_refused_by_name(
     values: Api, claim: str, reason: str
 ) -> None:
     assert values.get("/values/claimed/", headers={"X-Claim": claim}).status_code == 200
@@ -321,12 +321,12 @@ def test_unusual_view_has_pages_streams_tiles_and_map(values: Api, name: str) ->
     assert statuses(values, name) == [200] * len(PAGES)
 
 
-def test_tiles_of_an_annotated_geometry_are_where_it_is(values: Api) -> None:
+def test_tiles_draw_an_annotated_geometry_in_the_right_place(values: Api) -> None:
     bounds = values.get("/limits/moved/tiles/").json()["bounds"]
     assert bounds == pytest.approx([2, 2, 10, 2])
 
 
-def test_rows_that_are_a_list_are_a_page_and_no_stream_or_map(values: Api) -> None:
+def test_rows_that_are_a_list_have_a_page_but_no_stream_or_map(values: Api) -> None:
     assert statuses(values, "listed") == [200, 200, 406, 406, 406, 406, 406, 406]
     assert "QuerySet" in values.get("/limits/listed.csv").json()["detail"]
     assert "data-tilejson" not in values.get("/limits/listed/", headers=HTML).text
@@ -352,7 +352,7 @@ REFUSED += ("/limits/perrequest/",)
 WITHOUT_MODEL = "/limits/plain/"  # null, of a serializer that names no model
 
 
-def test_nothing_is_wrong_with_any_address(values: Api) -> None:
+def test_live_check_finds_nothing_wrong(values: Api) -> None:
     own = [f"GET {path}" for path in (*REFUSED, WITHOUT_MODEL)]
     own += ["GET /limits/listed.csv", "GET /values/mistaken.csv"]  # links of the start page
     assert_nothing_wrong(values.container, but=own)
@@ -375,7 +375,7 @@ def test_rounding_that_depends_on_the_request_is_decided_by_each_request(
     assert f"/limits/{name}/map/" in page
 
 
-def test_rounding_is_no_mistake_to_be_warned_of(values: Api) -> None:
+def test_rounding_causes_no_warning(values: Api) -> None:
     output = values.container.exec("python", "manage.py", "check", check=False)
     assert "limits.LeftOut" not in output
     assert "limits.Own" in output
@@ -393,7 +393,7 @@ CREATE TABLE sorted (codes sorted_code[], code sorted_code, moods sorted_mood[],
 """
 
 
-def test_order_of_each_type_is_what_postgresql_says_itself(values: Api) -> None:
+def test_types_that_can_be_ordered_are_those_that_postgresql_can_sort(values: Api) -> None:
     values.sql(SORTED)
     expected = {
         line.split("|")[0]: line.split("|")[3] == "t"
@@ -415,7 +415,7 @@ def test_order_of_each_type_is_what_postgresql_says_itself(values: Api) -> None:
     assert expected == can_sort
 
 
-def test_column_without_an_order_is_not_offered_to_people(values: Api) -> None:
+def test_column_without_an_order_is_not_offered_for_ordering(values: Api) -> None:
     page = values.get("/values/guessed/", headers=HTML).text
     assert "ordering=mood" in page
     assert "ordering=markup" not in page
@@ -424,7 +424,7 @@ def test_column_without_an_order_is_not_offered_to_people(values: Api) -> None:
     assert "markup" not in answer
 
 
-def test_column_without_an_order_is_told_instead_of_a_500(values: Api) -> None:
+def test_ordering_by_a_column_without_an_order_is_a_400_and_not_a_500(values: Api) -> None:
     answer = values.get("/values/guessed/?ordering=-markup")
     assert answer.status_code == 400
     assert answer.json() == {"ordering": "'-markup' has no order: PostgreSQL cannot sort xml."}
@@ -432,7 +432,7 @@ def test_column_without_an_order_is_told_instead_of_a_500(values: Api) -> None:
         assert values.get(f"/values/guessed/?ordering={name}").status_code == 200, name
 
 
-def test_page_for_people_shows_what_is_no_number(values: Api) -> None:
+def test_browsable_page_shows_nan_and_infinity(values: Api) -> None:
     text = values.get("/values/declared/", headers=HTML).text
     assert "&quot;NaN&quot;" in text
     assert "&quot;Infinity&quot;" in text

@@ -137,12 +137,12 @@ def asked_while_it_hangs(container: Container) -> str:
 
 
 @pytest.mark.parametrize("name", [case.name for case in CASES])
-def test_what_runs_becomes_healthy(seen: Callable[[str], Seen], name: str) -> None:
+def test_every_server_becomes_healthy(seen: Callable[[str], Seen], name: str) -> None:
     assert seen(name)
 
 
 @pytest.mark.parametrize("name", HANGING)
-def test_server_that_hangs_is_not_well(seen: Callable[[str], Seen], name: str) -> None:
+def test_server_that_hangs_is_unhealthy(seen: Callable[[str], Seen], name: str) -> None:
     assert seen(name).hanging.endswith("124")
 
 
@@ -156,12 +156,12 @@ def test_shell_form_is_prepared_and_has_the_images_server(seen: Callable[[str], 
     assert "boot:" not in seen("worker").log
 
 
-def test_shell_that_keeps_the_signal_is_warned_of(containers: Containers) -> None:
+def test_shell_that_keeps_the_signal_causes_a_warning(containers: Containers) -> None:
     done = containers.run("sh", "-c", "true && gunicorn --version; echo ended")
     assert "WARNING: gunicorn runs under a shell, which does not forward the signal" in done.stdout
 
 
-def test_server_below_a_script_is_warned_of_and_asked(
+def test_server_below_a_script_causes_a_warning_and_is_still_checked(
     containers: Containers, tmp_path: Path
 ) -> None:
     script = write(tmp_path, {"start.sh": START}) / "start.sh"
@@ -191,13 +191,13 @@ def test_containers_that_share_memory_have_a_check_each(containers: Containers) 
     assert asked_while_it_hangs(first).endswith("124")
 
 
-def test_both_families_of_addresses_can_be_listened_at(containers: Containers) -> None:
+def test_server_can_listen_on_ipv4_and_ipv6(containers: Containers) -> None:
     container = containers.start("--bind", "[::]:8000").wait_until_ready()
     ask = "exec 3<>/dev/tcp/::1/8000; printf 'GET /health/live HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3"
     assert '{"status": "live"}' in container.exec("bash", "-c", ask)
 
 
-def test_address_that_this_container_has_not_stops_the_start(containers: Containers) -> None:
+def test_address_that_the_container_does_not_have_stops_the_start(containers: Containers) -> None:
     no_ipv6 = ("--sysctl", "net.ipv6.conf.all.disable_ipv6=1")
     done = containers.run("--bind", "[::1]:8000", options=no_ipv6)
     assert done.returncode == 1

@@ -78,7 +78,7 @@ def test_a_probes_connection_is_kept_unless_tests_run(project: Path) -> None:
     assert shell(project, PROBE).splitlines()[-2:] == ["True", "True"]
 
 
-def test_what_a_probe_knows_of_a_server_ends_with_its_connection(project: Path) -> None:
+def test_probe_forgets_a_server_when_its_connection_ends(project: Path) -> None:
     (project / "data").mkdir()
     assert shell(project, SERVERS).splitlines() == [
         "ok True",
@@ -90,7 +90,7 @@ def test_what_a_probe_knows_of_a_server_ends_with_its_connection(project: Path) 
     ]
 
 
-def test_a_page_that_asks_while_a_check_begins_gets_the_state_before(project: Path) -> None:
+def test_a_request_while_a_check_begins_gets_the_previous_state(project: Path) -> None:
     """It waited for a thread that had not started, which is an error."""
     (project / "data").mkdir()
     assert shell(project, BETWEEN).split()[-3:] == ["ok", "ok", "ok"]

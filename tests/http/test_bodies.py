@@ -26,7 +26,7 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_json_takes_no_more_than_is_reckoned(shape: str) -> None:
+def test_json_takes_no_more_memory_than_estimated(shape: str) -> None:
     value = SHAPES[shape]
     body = b"[" + b",".join([value] * (100_000 // len(value))) + b"]"
     tracemalloc.start()

@@ -31,7 +31,7 @@ def test_a_body_that_does_not_end_is_a_408():
     ],
     ids=repr,
 )
-def test_error_is_not_the_clients_because_of_its_words_alone(error):
+def test_error_is_not_attributed_to_the_client_because_of_its_message_alone(error):
     assert answer_to(error, None) is None
 
 

@@ -128,7 +128,7 @@ def test_one_row_is_a_feature_under_its_media_type(asked: Asked) -> None:
     assert (missing.status_code, missing.headers["Content-Type"]) == (404, JSON)
 
 
-def test_row_of_a_plain_serializer_is_no_feature(asked: Asked) -> None:
+def test_row_of_a_plain_serializer_is_not_a_feature(asked: Asked) -> None:
     for path in ("/rows/3/", "/rows/3.geojson"):
         answer = asked.get(path, headers={"Accept": GEOJSON})
         assert (answer.status_code, answer.headers["Content-Type"]) == (406, JSON)
@@ -170,7 +170,7 @@ def test_team_404_page_is_shown_to_clients_that_do_not_ask_for_json(
         assert (answer.status_code, answer.headers["Content-Type"]) == (404, JSON), accept
 
 
-def test_what_is_not_to_be_transformed_is_not_compressed(asked: Asked) -> None:
+def test_response_with_no_transform_is_not_compressed(asked: Asked) -> None:
     def encoding(path: str, **headers: str) -> str | None:
         answer = asked.get(path, headers={"Accept-Encoding": "gzip", **headers})
         assert answer.status_code == 200
@@ -182,7 +182,7 @@ def test_what_is_not_to_be_transformed_is_not_compressed(asked: Asked) -> None:
     assert encoding("/stops/?limit=30", **{"Cache-Control": "no-transformers"}) == "gzip"
 
 
-def test_nothing_is_wrong_with_any_address(asked: Asked) -> None:
+def test_live_check_finds_nothing_wrong(asked: Asked) -> None:
     # These have a list() of their own, which the document cannot know.
     own = ["GET /own/everything/", "GET /own/listing/"]
     assert_nothing_wrong(asked.container, but=own)

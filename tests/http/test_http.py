@@ -130,7 +130,7 @@ def test_change_in_a_database_that_only_a_serializer_reads_is_not_missed(own: Ap
     assert if_none_match(own, path, etag).status_code == 304
 
 
-def test_page_that_goes_by_an_older_snapshot_has_no_etag(own: Api):
+def test_page_of_an_older_snapshot_has_no_etag(own: Api):
     """Its place by the counters of a map, and its count by an estimate that is kept."""
     own.sql(
         "INSERT INTO places_stop (name, lines, open_now) "
@@ -174,7 +174,7 @@ def test_view_that_is_not_conditional_has_no_etag(own: Api):
     assert if_none_match(own, "/http/always/", "*").status_code == 200
 
 
-def test_cache_control_is_the_views(own: Api):
+def test_cache_control_of_the_view_is_kept(own: Api):
     assert own.get(STOPS).headers["Cache-Control"] == "public, max-age=300"
     assert "Cache-Control" not in own.get("/http/always/").headers
     assert "Cache-Control" not in own.get("/http/closed/").headers

@@ -84,7 +84,7 @@ def log_in(api: Container, password: str, address: str) -> bool:
     return answer.status_code == 302
 
 
-def test_wrong_passwords_end_the_guessing_over_workers_and_ways_in(containers, tmp_path):
+def test_wrong_passwords_are_counted_across_workers_and_ways_to_log_in(containers, tmp_path):
     files = {"urls.py": URLS, "settings.py": SETTINGS, "backends.py": BACKENDS}
     write(tmp_path / "local_settings", files)
     mounts = {tmp_path / "local_settings": "/code/local_settings:ro"}

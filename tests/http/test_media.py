@@ -203,7 +203,7 @@ def test_files_of_another_user_are_named_and_the_database_is_read_only(
 
 
 @pytest.mark.parametrize("storages", ["", "STORAGES.pop('default')"])
-def test_an_api_without_uploads_says_nothing_of_a_folder_that_cannot_be_made(
+def test_an_api_without_uploads_does_not_mention_a_folder_that_cannot_be_created(
     containers: Containers, tmp_path: Path, storages: str
 ):
     team = f'from backend.hacko_settings import *\nMEDIA_ROOT = "/code/media"\n{storages}\n'

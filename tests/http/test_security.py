@@ -152,7 +152,7 @@ def test_every_answer_carries_the_security_headers(api: Container, path: str):
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_own_pages_run_no_script_but_their_files(api: Container, path: str):
+def test_pages_of_the_image_allow_only_scripts_from_files(api: Container, path: str):
     """That they work under this is seen in a browser: tests/downstream/test_pages.py."""
     policy = api.get(path, headers={"Accept": "text/html"}).headers["Content-Security-Policy"]
     rules = dict(rule.strip().partition(" ")[::2] for rule in policy.split(";"))
@@ -161,7 +161,7 @@ def test_own_pages_run_no_script_but_their_files(api: Container, path: str):
     assert (rules["base-uri"], rules["frame-ancestors"]) == ("'none'", "'none'")
 
 
-def test_no_answer_tells_a_version(api: Container):
+def test_no_response_reveals_a_version(api: Container):
     packages = json.loads(api.exec("pip", "list", "--format", "json"))
     versions = {package["version"] for package in packages if len(package["version"]) > 3}
     versions.add(re.search(r"[\d.]+", api.exec("python", "--version"))[0])
@@ -186,7 +186,7 @@ PROXY = {"BEHIND_PROXY": "true", "ALLOWED_HOSTS": "api.example.org", "DJANGO_SEC
 FORWARDED = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "api.example.org"}
 
 
-def test_behind_tls_cookies_are_secure_and_browsers_told_to_stay(containers: Containers):
+def test_behind_tls_cookies_are_secure_and_hsts_is_sent(containers: Containers):
     container = containers.start(env=PROXY).wait_until_ready()
     answer = container.get("/admin/login/", headers=FORWARDED)
     assert answer.headers["Strict-Transport-Security"] == "max-age=3600"
@@ -202,7 +202,7 @@ def test_behind_tls_cookies_are_secure_and_browsers_told_to_stay(containers: Con
     assert containers.run(*shell, env={**PROXY, **changed}).stdout == "31536000\n"
 
 
-def test_without_tls_cookies_work_and_nothing_is_promised(api: Container):
+def test_without_tls_cookies_work_and_hsts_is_not_sent(api: Container):
     answer = api.get("/admin/login/", headers=FORWARDED)
     assert "Strict-Transport-Security" not in answer.headers
     assert "Secure" not in answer.headers["Set-Cookie"]
@@ -255,7 +255,7 @@ def test_without_configuration_only_names_of_this_machine_are_answered(api: Cont
         assert as_host(api, host).status_code == 400, host
 
 
-def test_foreign_host_is_told_so_and_one_line_of_the_log_names_it(api: Container):
+def test_foreign_host_is_refused_with_the_reason_and_one_line_of_the_log_names_it(api: Container):
     answer = as_host(api, "one.example.net", Accept="application/json")
     assert (answer.status_code, list(answer.json())) == (400, ["detail"])
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -372,7 +372,7 @@ def test_parsers_that_a_view_chooses_for_the_request_take_large_bodies(api: Cont
     assert post(api, "/by-form/", data={"name": "x" * 70_000}).json()["data"] == "long"
 
 
-def test_view_without_an_answer_to_a_large_body_is_an_error_of_django(api: Container):
+def test_view_that_cannot_render_the_error_for_a_large_body_returns_a_500(api: Container):
     broken = post(api, "/negotiated/", json=["x" * 70_000])
     assert broken.status_code == 500
     assert broken.headers["X-Content-Type-Options"] == "nosniff"
@@ -435,5 +435,5 @@ def test_line_headers_and_parameters_are_bounded(api: Container, text: str):
     assert api.get("/").status_code == 200
 
 
-def test_long_query_of_a_spatial_filter_is_let_pass(api: Container):
+def test_long_query_of_a_spatial_filter_is_accepted(api: Container):
     assert api.get("/", params={"intersects": "a" * 7900}).status_code == 200

@@ -36,7 +36,9 @@ urlpatterns = [path("few/", Few.as_view())]
 
 
 @pytest.mark.parametrize("proxy", ["false", "true"])
-def test_exactly_as_many_as_the_rate_pass(containers: Containers, tmp_path, proxy: str):
+def test_exactly_as_many_requests_pass_as_the_rate_allows(
+    containers: Containers, tmp_path, proxy: str
+):
     write(tmp_path / "local_settings", {"settings.py": SETTINGS, "urls.py": URLS})
     env = {"WEB_CONCURRENCY": "4", "BEHIND_PROXY": proxy, "DEBUG": "false"}
     mounts = {tmp_path / "local_settings": "/code/local_settings:ro"}

@@ -47,7 +47,7 @@ def test_serves_under_any_uid_read_only_without_capabilities_in_128_mib(containe
     container.exec("touch", "/tmp/x", "/data/x")
 
 
-def test_more_workers_than_the_memory_carries_are_warned_of(containers: Containers):
+def test_more_workers_than_fit_into_the_memory_cause_a_warning(containers: Containers):
     env = {"WEB_CONCURRENCY": "3"}
     container = containers.start(env=env, options=["--memory", "192m"]).wait_until_ready()
     warning = "3 workers can take 208 MiB, which is above the memory limit of 192 MiB: "
@@ -55,7 +55,7 @@ def test_more_workers_than_the_memory_carries_are_warned_of(containers: Containe
     assert "or lower WEB_CONCURRENCY" in container.logs()
 
 
-def test_root_needs_two_capabilities_to_give_itself_up_and_keeps_none(containers: Containers):
+def test_root_needs_two_capabilities_to_switch_the_user_and_keeps_none(containers: Containers):
     options = ["--cap-drop", "ALL", "--cap-add", "SETUID", "--cap-add", "SETGID"]
     options += ["--security-opt", "no-new-privileges"]
     container = containers.start(options=options, mounts={containers.volume(): "/data"})
@@ -113,7 +113,9 @@ def test_mounted_project_of_root_runs_as_root_and_says_so(containers: Containers
     assert warned is (owner == "0"), done.stdout
 
 
-def test_root_follows_no_link_when_it_hands_over_the_data_folder(containers: Containers) -> None:
+def test_root_follows_no_link_when_it_changes_the_owner_of_the_data_folder(
+    containers: Containers,
+) -> None:
     make = "ln -s /etc/passwd /data/link; ln -s /etc /data/media/link; mkdir -p /data/media/a/b"
     files = "/etc/passwd /data/link /etc /data/media/a /data/media/a/b"
     done = containers.run(
@@ -123,14 +125,14 @@ def test_root_follows_no_link_when_it_hands_over_the_data_folder(containers: Con
     assert done.stdout.split() == ["root", "app", "root", "app", "app"], done.stderr
 
 
-def test_no_program_raises_the_rights_of_who_calls_it(containers: Containers):
+def test_no_program_raises_the_rights_of_its_caller(containers: Containers):
     find = ("find", "/", "-xdev", "-type", "f", "-perm", "/6000")
     done = containers.run(*find, options=["--entrypoint", ""])
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
 @pytest.mark.parametrize("user", ["1001:0", "12345:0"])
-def test_application_can_write_to_its_data_and_home_and_nothing_it_runs(
+def test_application_can_write_to_its_data_and_home_but_not_to_its_code(
     containers: Containers, user: str
 ):
     # Not links: their own mode says nothing.

@@ -98,7 +98,7 @@ def test_carries_what_it_promises_and_never_psycopg_3(containers: Containers) ->
     assert not {"psycopg", "fiona", "gevent"} & installed
 
 
-def test_lock_files_are_of_its_own_series_of_django_alone(containers: Containers) -> None:
+def test_lock_files_are_only_for_its_own_django_series(containers: Containers) -> None:
     """Who runs the same code without a container installs what they say."""
     show = "ls requirements; python -c 'import django; print(\"%d.%d\" % django.VERSION[:2])'"
     *files, series = containers.run("bash", "-c", show).stdout.split()
@@ -164,7 +164,9 @@ def test_describes_itself_by_oci_labels_and_keeps_root_for_child_dockerfiles() -
     assert (often, seldom) == (1_000_000_000, 5_000_000_000)
 
 
-def test_leaves_the_childs_place_free_and_holds_no_secret(containers: Containers) -> None:
+def test_folders_of_the_team_are_absent_and_the_image_has_no_secret_key(
+    containers: Containers,
+) -> None:
     done = containers.run("find", "/code/src_files", "/code/local_settings", "/data/secret_key")
     assert done.stderr.count("No such file or directory") == 3, done.stderr + done.stdout
 

@@ -20,7 +20,7 @@ exit 137
 """
 
 
-def test_volume_whose_first_start_was_killed_explains_itself(
+def test_error_explains_a_volume_whose_first_start_was_killed(
     containers: Containers, tmp_path: Path
 ) -> None:
     (tmp_path / "initdb").write_text(KILLED)
@@ -41,7 +41,9 @@ def test_volume_whose_first_start_was_killed_explains_itself(
     assert "Remove the volume" in fix
 
 
-def test_root_follows_no_link_when_it_hands_over_the_data_folder(containers: Containers) -> None:
+def test_root_follows_no_link_when_it_changes_the_owner_of_the_data_folder(
+    containers: Containers,
+) -> None:
     script = "ln -s /etc/passwd $PGDATA/link; docker-entrypoint.sh postgres --version"
     done = containers.run(
         *("bash", "-c", f"{script}; stat --format %U /etc/passwd"),

@@ -163,7 +163,7 @@ def test_ordering_without_values_is_an_improperly_configured_error():
 
 
 @pytest.mark.parametrize("limit", ["", "0", "-1", "1_0", "\u0663", "x"])
-def test_limit_that_is_no_number_of_rows_is_the_pages_own(limit):
+def test_invalid_limit_gives_a_page_of_the_default_size(limit):
     answer = ask(f"/?{urlencode({'limit': limit})}")
     assert (answer.status_code, len(keys(answer))) == (200, 3)
 
@@ -178,7 +178,7 @@ def test_limit_over_the_maximum_is_refused_with_the_maximum():
     assert answer.data["limit"].startswith("11 is above the maximum of 10 rows per page.")
 
 
-def test_digits_are_those_of_everybody():
+def test_only_ascii_digits_are_accepted():
     assert digits(" 12 ") == "12"
     for text in ("", "+1", "1_0", "\u0663", "1\n", "²"):
         with pytest.raises(ValueError, match="^" + re.escape(text) + "$"):
@@ -228,7 +228,7 @@ def test_offset_map_stays_valid_until_the_rows_have_changed(changes, same):
         ("Limit=3", "mean limit?"),
     ],
 )
-def test_parameter_that_nothing_reads_is_refused_with_what_was_meant(query, meant):
+def test_unknown_parameter_is_refused_with_a_suggestion(query, meant):
     answer = ask(f"/?{query}")
     assert answer.status_code == 400
     (name,) = answer.data
@@ -238,7 +238,7 @@ def test_parameter_that_nothing_reads_is_refused_with_what_was_meant(query, mean
 
 
 @pytest.mark.parametrize("query", ["search=a", "utm_source=x", "_=1", "later=1", "team=1", "line"])
-def test_parameter_that_something_reads_or_nobody_need_passes(query):
+def test_parameter_that_is_read_or_ignored_is_accepted(query):
     class Reads(Stops):
         def get_queryset(self):
             self.request.query_params.get("line")
@@ -313,7 +313,7 @@ def test_etag_depends_only_on_what_the_response_can_depend_on(version):
     assert etag() is None
 
 
-def test_client_that_has_the_answer_is_told_so_and_any_other_gets_it(version):
+def test_client_with_the_current_version_gets_a_304_and_any_other_the_response(version):
     has = etag()
     for given, status in (
         (has, 304),

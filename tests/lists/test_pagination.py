@@ -166,7 +166,7 @@ def test_count_up_to_the_limit_is_exact(pages: Api) -> None:
     assert (body["count"], body["kind"]) == (25, "exact")
 
 
-def test_count_above_the_limit_is_estimated_and_said_to_be(pages: Api) -> None:
+def test_count_above_the_limit_is_estimated_and_marked_as_such(pages: Api) -> None:
     body = page(pages, "plain")
     assert body["kind"] == "estimated"
     assert list(body)[:2] == ["count", "count_estimated"]
@@ -230,7 +230,7 @@ def test_count_of_a_partitioned_table_is_of_all_parts(written: Api) -> None:
     until(counted, "the estimate is the sum of the parts", patience=10)
 
 
-def test_jump_into_a_view_is_the_page_of_its_rows(written: Api) -> None:
+def test_jump_in_a_database_view_gives_the_right_rows(written: Api) -> None:
     written.sql("DROP TABLE places_stop; CREATE VIEW places_stop AS SELECT * FROM stored")
     now = written.sql("SELECT id FROM stored ORDER BY id OFFSET 9000 LIMIT 10")
     assert ids(page(written, "plain", offset=9_000)) == [int(key) for key in now.splitlines()]
@@ -311,7 +311,7 @@ def test_cursor_out_of_range_is_an_empty_page(pages: Api) -> None:
 
 @pytest.mark.parametrize("path", ["plain", "descending", "odd", "named"])
 @pytest.mark.parametrize("offset", [1, 999, 1_000, 1_001, 2_490, 5_000, 7_777, 14_000, 14_995])
-def test_jump_is_the_page_of_the_whole_list(pages: Api, path: str, offset: int) -> None:
+def test_jump_gives_the_same_page_as_the_whole_list(pages: Api, path: str, offset: int) -> None:
     where = "WHERE NOT open_now" if path == "odd" else ""
     order = {"descending": "id DESC", "named": "name, id"}.get(path, "id")
     expected = pages.sql(
@@ -365,7 +365,7 @@ def test_offset_wins_over_a_position_in_another_order(pages: Api) -> None:
 # --- Under writes, and what is read
 
 
-def test_jump_after_writes_is_the_page_of_the_rows_there_are_now(written: Api) -> None:
+def test_jump_after_writes_gives_the_page_of_the_current_rows(written: Api) -> None:
 
     def right() -> bool:
         now = written.sql("SELECT id FROM places_stop ORDER BY id OFFSET 9000 LIMIT 10")
@@ -387,7 +387,7 @@ def test_jump_after_writes_is_the_page_of_the_rows_there_are_now(written: Api) -
         assert right()
 
 
-def test_row_level_security_is_never_paged_by_anothers_map(written: Api) -> None:
+def test_table_with_row_level_security_is_never_paged_with_a_shared_map(written: Api) -> None:
     assert len(page(written, "plain", offset=9_000)["results"]) == 10
     written.sql("ALTER TABLE places_stop ENABLE ROW LEVEL SECURITY")
     (after,) = explain(written, "/pages/plain/?offset=9000")
@@ -422,7 +422,7 @@ def test_whole_answer_of_a_small_table_is_one_query(pages: Api) -> None:
     assert len(answer["statements"]) == 1
 
 
-def test_estimate_is_not_asked_for_again_at_once(pages: Api) -> None:
+def test_estimate_is_not_queried_again_at_once(pages: Api) -> None:
     path = "/pages/plain/?ordering=anew"
     _, again = explain(pages, path, path)
     # The page itself; who asks is another statement, which reads no table.

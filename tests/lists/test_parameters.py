@@ -97,7 +97,7 @@ def asked(postgis: PostGIS) -> Iterator[Asked]:
     started.clean()
 
 
-def test_what_nothing_reads_is_refused_with_what_may_have_been_meant(
+def test_unknown_parameter_is_refused_with_the_likely_names(
     asked: Asked, figures: Callable[[str], None]
 ) -> None:
     different = {}
@@ -151,7 +151,7 @@ def test_parameters_are_checked_for_head_as_for_get_but_not_for_writes(asked: As
     assert asked.request("options", "/stops/?bbox=1").status_code == 200
 
 
-def test_answer_from_a_cache_of_the_teams_is_left_alone(asked: Asked) -> None:
+def test_response_from_a_cache_of_the_team_is_left_alone(asked: Asked) -> None:
     path = "/cached/?lines=4&most=1"
     assert asked.get(path).status_code == 400  # and is in no cache
     assert asked.get(path).status_code == 400
@@ -167,7 +167,7 @@ def test_refused_stream_leaves_no_query_behind(asked: Asked) -> None:
     assert asked.sql(running) == "0"
 
 
-def test_links_of_a_page_lead_on_with_what_was_ignored(asked: Asked) -> None:
+def test_links_of_a_page_keep_the_ignored_parameters(asked: Asked) -> None:
     page = asked.get("/stops/?limit=20&utm_source=letter").json()
     assert "utm_source=letter" in page["next"]
     assert asked.container.session.get(page["next"], timeout=60).status_code == 200
@@ -178,7 +178,7 @@ def test_setting_of_all_switches_it_off(asked: Asked) -> None:
     assert "200 {'bbox': '1'}" in asked.container.exec(*off, "python", "-c", ASK)
 
 
-def test_numbers_are_those_that_everybody_writes(
+def test_unusual_forms_of_numbers_are_not_accepted(
     asked: Asked, figures: Callable[[str], None]
 ) -> None:
     """400 where a value cannot be ignored, and the default page where REST framework ignores it."""
@@ -204,12 +204,12 @@ def test_numbers_are_those_that_everybody_writes(
 
 
 @pytest.mark.parametrize("number", ["-122.7", "-122.70", "-1.227e2", " -122.7 ", "-1227.E-1"])
-def test_numbers_that_people_write_are_taken(asked: Asked, number: str) -> None:
+def test_usual_forms_of_numbers_are_accepted(asked: Asked, number: str) -> None:
     box = f"{number},45.,-122.6,+4.56e1"
     assert asked.get("/stops/", params={"in_bbox": box}).json()["count"] == 30
 
 
-def test_filter_named_as_a_parameter_of_pages_is_the_filter(asked: Asked) -> None:
+def test_filter_named_like_a_pagination_parameter_wins(asked: Asked) -> None:
     for path, rows in (
         ("/paged/?page_after=3&limit=4", 12),
         ("/ranged/?page_after=2020-01-11", 21),
@@ -223,7 +223,7 @@ def test_filter_named_as_a_parameter_of_pages_is_the_filter(asked: Asked) -> Non
         assert (page["count"], len(seen), len(set(seen))) == (rows, rows, rows), path
 
 
-def test_advice_on_a_large_page_names_streams_only_where_they_are(asked: Asked) -> None:
+def test_advice_on_a_large_page_names_streams_only_if_the_view_has_them(asked: Asked) -> None:
     def advice(path: str) -> str:
         return asked.get(path, params={"limit": 1_000_000}).json()["limit"]
 

@@ -41,7 +41,7 @@ def cells(things: Container) -> dict[str, str]:
     return json.loads(line.removeprefix("RESULTS "))
 
 
-def test_every_row_is_there_once_in_every_walk_and_format(
+def test_every_walk_and_format_has_every_row_once(
     cells: dict[str, str], figures: Callable[[str], None]
 ) -> None:
     differ = {name: text for name, text in cells.items() if text}
@@ -86,7 +86,7 @@ def test_sessions_of_the_server_have_one_plan_unless_the_database_says_otherwise
     assert tile == ["0"]
 
 
-def test_nothing_is_wrong_with_any_address(things: Container) -> None:
+def test_live_check_finds_nothing_wrong(things: Container) -> None:
     assert_nothing_wrong(things)
 
 

@@ -217,7 +217,7 @@ def test_a_format_that_does_not_exist_stops_the_start(containers: Containers) ->
     assert_two_lines(done.stderr, place, "", "Set LOG_FORMAT to text or json.")
 
 
-def test_a_commands_result_is_not_touched_by_the_log(containers: Containers) -> None:
+def test_the_log_does_not_change_the_output_of_a_command(containers: Containers) -> None:
     code = "import logging; logging.getLogger('backend').warning('w'); print('result')"
     done = containers.run(
         "python", "manage.py", "shell", "--verbosity", "0", "-c", code, env={"LOG_FORMAT": "json"}
@@ -230,7 +230,7 @@ def test_a_commands_result_is_not_touched_by_the_log(containers: Containers) -> 
 # Request ids
 
 
-def test_a_request_id_is_taken_or_made_returned_and_in_every_line(
+def test_a_request_id_is_accepted_or_generated_returned_and_in_every_line(
     containers: Containers, tmp_path: Path
 ) -> None:
     api = start(containers, tmp_path, DEBUG="true")
@@ -282,9 +282,7 @@ def test_requests_at_the_same_time_keep_their_own_ids_to_the_end_of_a_stream(
 # Nothing forged, nothing given away
 
 
-def test_nothing_that_is_asked_can_forge_a_line_of_text(
-    containers: Containers, tmp_path: Path
-) -> None:
+def test_no_request_can_forge_a_line_of_the_log(containers: Containers, tmp_path: Path) -> None:
     api = start(containers, tmp_path)
     forged = "%0aboot:%20forged%0d%1b[2K"
     api.get(f"/log/?q={forged}")
@@ -318,7 +316,7 @@ def test_no_secret_and_nothing_personal_is_in_the_log_by_default(
     assert not re.search(r"hush|YWRh|\bada\b|198\.51\.100\.66|203\.0\.113\.77", log), log
 
 
-def test_no_address_that_a_client_makes_up_keeps_the_log_from_being_written(
+def test_no_url_of_a_client_prevents_the_log_from_being_written(
     containers: Containers, tmp_path: Path
 ) -> None:
     api = start(containers, tmp_path, LOG_FORMAT="json")
@@ -334,7 +332,7 @@ def test_no_address_that_a_client_makes_up_keeps_the_log_from_being_written(
 
 
 @pytest.mark.parametrize(("keep", "shown"), [("full", "203.0.113.77"), ("none", "-")])
-def test_the_clients_address_is_whole_or_absent_where_a_team_says_so(
+def test_the_client_address_is_complete_or_absent_if_a_team_configures_it(
     containers: Containers, tmp_path: Path, keep: str, shown: str
 ) -> None:
     api = start(containers, tmp_path, BEHIND_PROXY="true", LOG_CLIENT_ADDRESS=keep)
@@ -350,7 +348,7 @@ def test_the_clients_address_is_whole_or_absent_where_a_team_says_so(
 # A team's own
 
 
-def test_a_teams_logging_rules_and_has_the_request_id(
+def test_logging_of_a_team_wins_and_has_the_request_id(
     containers: Containers, tmp_path: Path
 ) -> None:
     write(tmp_path, {"local_settings/gunicorn_conf.py": 'access_log_format = "seen %(U)s"\n'})

@@ -130,7 +130,7 @@ def test_secret_parameters_are_masked_and_others_are_not(query: str, masked: str
         ("1.2.3.4\nboot: forged", None, None),
     ],
 )
-def test_a_clients_address_is_truncated_unless_told_otherwise(
+def test_a_client_address_is_truncated_by_default(
     address: str, truncated: str | None, full: str | None
 ) -> None:
     assert client_address(address, "truncated") == truncated
@@ -217,7 +217,7 @@ def test_json_keeps_any_extra_and_masks_it_in_depth(given: object, kept: object)
     assert "hush" not in text
 
 
-def test_json_of_a_nesting_without_end_is_cut() -> None:
+def test_json_of_endless_nesting_is_cut() -> None:
     deep: list[object] = []
     for _ in range(100_000):
         deep = [deep]
@@ -274,7 +274,7 @@ def test_printed_lines_become_objects_and_objects_stay_as_they_are() -> None:
         (True, '"level": "WARNING", "logger": "boot", "message": "none is kept"'),
     ],
 )
-def test_a_warning_of_the_boot_has_its_level_and_its_words(
+def test_a_warning_of_the_boot_has_its_level_and_its_message(
     is_json: bool, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(formatters, "is_json", lambda: is_json)

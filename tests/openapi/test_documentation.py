@@ -46,7 +46,7 @@ def test_bodies_and_responses_have_separate_definitions(document: dict) -> None:
     assert "type" not in shown["kept"]  # a ReadOnlyField may be anything
 
 
-def test_limits_of_values_are_told(document: dict) -> None:
+def test_limits_of_values_are_documented(document: dict) -> None:
     sent = document["definitions"]["StopRequest"]["properties"]
     assert sent["fare"]["pattern"] == r"^-?\d{1,4}(\.\d{1,2})?$"
     assert sent["name"]["pattern"] == r"\S"
@@ -59,7 +59,7 @@ def test_limits_of_values_are_told(document: dict) -> None:
     assert limits["x"] == limits["y"] == ("integer", 0, 2**16 - 1)
 
 
-def test_parameters_have_the_types_that_are_taken(document: dict) -> None:
+def test_parameters_have_the_types_that_are_accepted(document: dict) -> None:
     filters = asked(document, "/streams/stops/")
     assert filters["lines"]["type"] == "number"
     assert filters["open_now"]["type"] == "boolean"
@@ -84,7 +84,7 @@ def test_each_operation_documents_whether_it_needs_a_login(document: dict, api: 
     assert "403" in paths["/http/closed/"]["get"]["responses"]
 
 
-def test_every_operation_names_the_answers_that_refuse(document: dict) -> None:
+def test_every_operation_documents_its_error_responses(document: dict) -> None:
     for path, item in document["paths"].items():
         for method in item.keys() - {"parameters"}:
             answers = item[method]["responses"]
@@ -95,7 +95,7 @@ def test_every_operation_names_the_answers_that_refuse(document: dict) -> None:
     assert "Retry-After" in unavailable["headers"]
 
 
-def test_only_formats_that_can_be_had_are_offered(document: dict) -> None:
+def test_only_formats_that_are_available_are_offered(document: dict) -> None:
     assert asked(document, "/streams/stops/")["format"]["enum"][-1] == "fgb"
     assert "fgb" not in asked(document, "/streams/surveys/")["format"]["enum"]  # any geometry
     assert "format" not in asked(document, "/streams/withmethod/")  # no SQL for its method

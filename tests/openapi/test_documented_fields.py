@@ -148,7 +148,9 @@ print(json.dumps(schemas))
 """
 
 
-def test_answers_are_null_and_without_rules_where_rest_framework_writes_them_so(project: Path):
+def test_responses_are_nullable_and_without_limits_where_rest_framework_writes_them_so(
+    project: Path,
+):
     schemas = json.loads(shell(project, ANSWERED))
     nullable = {name for name, each in schemas.items() if each.get("x-nullable")}
     assert nullable == {

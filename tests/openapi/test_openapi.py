@@ -85,7 +85,7 @@ def is_described(operation: dict) -> bool:
     return "cannot be described" not in operation.get("description", "")
 
 
-def test_no_view_takes_the_document_down_and_each_failure_is_in_the_log(
+def test_no_view_breaks_the_document_and_each_failure_is_in_the_log(
     api: Documented, figures: Callable[[str], None]
 ) -> None:
     yaml_too = yaml.safe_load(api.container.get("/swagger.yaml").text)
@@ -126,7 +126,7 @@ def test_unusual_but_correct_views_are_described_in_full(api: Documented) -> Non
     assert len(set(identifiers)) == len(identifiers)
 
 
-def test_filter_of_a_name_that_pages_and_formats_have_is_told_with_both_meanings(
+def test_filter_named_like_a_pagination_parameter_is_documented_with_both_meanings(
     api: Documented,
 ) -> None:
     for path in ("/sound/taken/", "/sound/taken-order/", "/sound/taken-pages/"):
@@ -185,7 +185,7 @@ def test_execute_with_nothing_changed_succeeds(api: Documented) -> None:
     )
 
 
-def test_padlock_is_on_what_needs_a_login_and_on_nothing_else(api: Documented) -> None:
+def test_padlock_is_only_on_operations_that_need_a_login(api: Documented) -> None:
     assert api.operation("/sound/wells/")["security"] == []
     assert api.operation("/sound/wells/", "post")["security"] == LOGIN
     assert api.operation("/sound/closed/")["security"] == LOGIN
@@ -222,7 +222,7 @@ def test_fields_are_described_by_help_text_or_else_by_the_columns_comment(
     assert count["description"].startswith("Its <b>depth</b>. Meters below ground.")
 
 
-def test_summaries_tell_operations_apart(api: Documented) -> None:
+def test_summaries_distinguish_operations(api: Documented) -> None:
     summaries = {
         (method, path): operation.get("summary")
         for path in ("/sound/wells/", "/sound/wells/{id}/", "/sound/wells/{id}/neighbors/")

@@ -102,7 +102,7 @@ def pages(project: Path) -> list[str]:
     return re.split("LOGGED IN|ASKED", text)
 
 
-def test_each_list_has_a_card_and_the_page_itself_tells_nobody_of_rows(pages: list[str]) -> None:
+def test_each_list_has_a_card_and_the_page_itself_shows_no_rows(pages: list[str]) -> None:
     anonymous, user, asked = pages
     cards = {path: (title, text) for title, path, text, _ in CARD.findall(anonymous)}
     assert cards == {

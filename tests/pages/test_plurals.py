@@ -18,5 +18,5 @@ for name, meta in (
 """
 
 
-def test_plural_has_no_s_too_many(project: Path) -> None:
+def test_plural_does_not_get_a_second_s(project: Path) -> None:
     assert shell(project, PLURALS).split() == ["stops", "crashes", "addresses", "busses"]

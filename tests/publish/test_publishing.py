@@ -240,7 +240,7 @@ def test_a_push_publishes_the_tested_image_and_it_runs(
         containers.start(image=pulled).wait_until_ready()
 
 
-def test_the_names_of_another_ci_and_of_another_repository_are_taken(
+def test_variables_of_another_ci_and_another_repository_are_accepted(
     registry: Registry, deploy: Deploy, small_image: Callable[[], str]
 ) -> None:
     done = deploy(
@@ -287,7 +287,7 @@ def test_the_next_image_keeps_the_tag_of_the_one_before(
     assert registry.image_id(STAGING, latest) == image_id(second)
 
 
-def test_a_lasting_tag_is_never_given_to_another_content(
+def test_a_permanent_tag_never_gets_other_content(
     registry: Registry, deploy: Deploy, small_image: Callable[[], str]
 ) -> None:
     image, other = small_image(), small_image()

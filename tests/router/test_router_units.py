@@ -184,7 +184,7 @@ print(allow(Tract(), City()), allow(User(), Group()))
     assert shell(census, code) == "False False\nTrue None"
 
 
-def test_makemigrations_is_stable_when_in_db_is_added_changed_or_taken_away(census):
+def test_makemigrations_is_stable_when_in_db_is_added_changed_or_removed(census):
     manage(census, "makemigrations", "stops", "census")
     taken_away = CENSUS.replace('in_db = "census"', "pass")
     for models in (CENSUS, CENSUS.replace('in_db = "census"', 'in_db = "default"'), taken_away):
@@ -266,7 +266,7 @@ def test_data_migration_of_an_app_in_two_databases_runs_in_default(census):
     assert "census_by_sql" not in tables(census, "census")
 
 
-def test_backwards_migrations_take_the_tables_away_again(census):
+def test_backwards_migrations_remove_the_tables(census):
     manage(census, "makemigrations", "stops", "census")
     migrate(census)
     manage(census, "migrate", "--database", "census", "--verbosity", "0", "census", "zero")
@@ -287,7 +287,7 @@ def test_old_style_registration_in_a_models_file_still_works(census):
     assert shell(census, code) == "census"
 
 
-def test_in_db_is_known_whatever_stands_first_in_installed_apps(census):
+def test_in_db_works_with_any_order_of_installed_apps(census):
     apps = (
         'INSTALLED_APPS = ["census", "stops", "django.contrib.contenttypes", "django.contrib.auth"]'
     )
@@ -296,7 +296,7 @@ def test_in_db_is_known_whatever_stands_first_in_installed_apps(census):
     assert shell(census, code) == "census"
 
 
-def test_a_router_of_the_team_is_asked_too(census):
+def test_a_router_of_the_team_is_used_too(census):
     more = 'DATABASE_ROUTERS += ["census.router.Replica"]\n'
     router = """
 class Replica:
@@ -323,7 +323,7 @@ def check(project: Path, models: str) -> tuple[int, str]:
     return done.returncode, " ".join((done.stdout + done.stderr).split())
 
 
-def test_right_models_pass_the_checks(census):
+def test_correct_models_pass_the_checks(census):
     assert check(census, CENSUS) == (0, "System check identified no issues (0 silenced).")
 
 

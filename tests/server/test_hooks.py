@@ -8,7 +8,7 @@ from gunicorn.config import Config
 from backend.server import draining, handover, hooks
 
 
-def test_hook_of_the_team_runs_first_and_ours_runs_even_if_it_fails():
+def test_hook_of_the_team_runs_first_and_that_of_the_image_runs_even_if_it_fails():
     ran = []
 
     def team_hook(server):
@@ -31,7 +31,7 @@ def test_post_request_may_take_fewer_arguments_as_gunicorn_allows():
     assert seen == ["request"]
 
 
-def test_joined_hook_is_accepted_by_gunicorn_and_known_as_ours():
+def test_joined_hook_is_accepted_by_gunicorn_and_recognized_as_the_images():
     config = Config()
     config.set("on_starting", hooks.join("on_starting", handover.take, lambda server: None))
     assert inspect.unwrap(config.on_starting) is handover.take

@@ -13,7 +13,7 @@ def fresh(monkeypatch):
     monkeypatch.setattr(phase, "_words", phase._shared())
 
 
-def test_since_is_when_it_began_and_stays(monkeypatch):
+def test_since_is_the_time_when_the_phase_began(monkeypatch):
     monkeypatch.setattr(phase, "_now", lambda: 1_792_000_000_123)
     assert phase.enter(phase.MIGRATING).since == "2026-10-14T17:46:40Z"
     monkeypatch.setattr(phase, "_now", lambda: 1_792_000_009_000)
@@ -22,7 +22,7 @@ def test_since_is_when_it_began_and_stays(monkeypatch):
     assert phase.current() == phase.Phase("ready", 1_792_000_009_000)
 
 
-def test_what_one_process_enters_another_sees():
+def test_phase_that_one_process_enters_is_visible_to_another():
     phase.enter(phase.READY)
     child = os.fork()
     if child == 0:
@@ -32,7 +32,7 @@ def test_what_one_process_enters_another_sees():
     assert phase.current().name == "waiting-for-database"
 
 
-def test_draining_is_left_for_no_other_phase():
+def test_draining_is_the_last_phase():
     phase.drain()
     assert phase.enter(phase.READY).name == "draining"
     assert phase.current().name == "draining"

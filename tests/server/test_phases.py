@@ -281,7 +281,7 @@ LOW = ("--sysctl", "net.ipv4.ip_unprivileged_port_start=1024")
         ("unix:/absent/api.sock", (), "No such file or directory", "Mount a volume"),
     ],
 )
-def test_address_that_this_user_cannot_have_stops_the_boot(
+def test_address_that_this_user_cannot_bind_stops_the_boot(
     containers: Containers, address: str, options: tuple[str, ...], problem: str, fix: str
 ):
     done = containers.run("--bind", address, options=options)
@@ -290,7 +290,7 @@ def test_address_that_this_user_cannot_have_stops_the_boot(
 
 
 @pytest.mark.parametrize("flag", ["--check-config", "--print-config"])
-def test_gunicorn_that_only_checks_listens_nowhere(containers: Containers, flag):
+def test_gunicorn_that_only_checks_its_configuration_does_not_listen(containers: Containers, flag):
     done = containers.run(flag)
     assert (done.returncode, done.stderr) == (0, "")
 

@@ -107,7 +107,7 @@ def test_garbage_is_a_bad_request(head):
     assert status_of(head) == 400
 
 
-def test_garbage_without_an_end_is_answered_too(listener, responder):
+def test_endless_garbage_is_answered_too(listener, responder):
     assert parts(ask(listener, b"\xff" * MAX_HEAD))[0] == 400
 
 
@@ -120,7 +120,7 @@ def test_request_in_pieces_and_its_unread_body_get_their_answer(listener, respon
         assert parts(everything(connection))[0] == 503
 
 
-def test_silent_clients_keep_nobody_waiting(listener, responder):
+def test_silent_clients_do_not_delay_others(listener, responder):
     silent = [connect(listener) for _ in range(50)]
     silent += [connect(listener) for _ in range(50)]
     for connection in silent[50:]:

@@ -92,7 +92,7 @@ def test_heartbeat_is_in_memory_and_there_is_no_control_socket(containers: Conta
     assert container.exec("find", "/home", "/run", "/tmp", "/data", "-type", "s") == ""
 
 
-def test_worker_class_that_the_image_has_not_stops_the_start_before_it_migrates(
+def test_worker_class_that_the_image_does_not_have_stops_the_start_before_it_migrates(
     containers: Containers,
 ) -> None:
     for command, env in ((["-k", "gevent"], {}), ([], {"GUNICORN_CMD_ARGS": "-k gevent"})):
@@ -103,7 +103,7 @@ def test_worker_class_that_the_image_has_not_stops_the_start_before_it_migrates(
         assert "migrating" not in done.stdout + done.stderr
 
 
-def test_gevent_is_possible_for_a_team_that_brings_it_and_keeps_no_connections(
+def test_gevent_works_for_a_team_that_installs_it_and_keeps_no_connections(
     containers: Containers, postgis: PostGIS, tmp_path: Path
 ) -> None:
     conf = 'worker_class = "gevent"\nworkers = 1\n'

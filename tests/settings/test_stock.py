@@ -203,7 +203,9 @@ def same(stock: Answer, ours: Answer, name: str, named: Iterable[Difference]) ->
     return stock == ours
 
 
-def test_every_answer_is_the_stock_one_or_its_difference_is_named(project: Path, figures) -> None:
+def test_every_response_equals_that_of_stock_django_or_its_difference_is_named(
+    project: Path, figures
+) -> None:
     stock_project = project.parent / "stock"
     stock_project.mkdir()
     shutil.copy(STOCK / "stock_manage.py", stock_project / "manage.py")

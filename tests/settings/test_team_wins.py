@@ -91,7 +91,7 @@ def test_loggers_of_the_team_follow_the_level(api: Container):
     assert "a detail of the team" in api.logs()
 
 
-def test_header_of_the_admin_is_the_teams_and_its_title_the_projects(api: Container):
+def test_admin_has_the_header_of_the_team_and_the_title_of_the_project(api: Container):
     page = api.get("/admin/login/").text
     assert "Stops of the team" in page
     assert "| Django REST API</title>" in page

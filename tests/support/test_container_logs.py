@@ -54,14 +54,14 @@ def test_only_what_has_an_expected_text_passes(expected: list[str], left: list[s
     assert logs.unexpected(f"{RAW}\n{LOGGED}\n", expected) == left
 
 
-def test_modules_that_nobody_has_looked_at_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_modules_that_are_not_checked_yet_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "NOT_YET", ("tests/somewhere/",))
     for module, read in (("tests/somewhere/test_x.py", False), ("tests/else/test_x.py", True)):
         monkeypatch.setenv("PYTEST_CURRENT_TEST", f"{module}::test_x (setup)")
         assert logs.are_read() is read
 
 
-def test_every_module_that_is_left_out_is_there() -> None:
+def test_every_module_that_is_left_out_exists() -> None:
     root = Path(__file__).parents[2]
     assert [place for place in logs.NOT_YET if not (root / place).exists()] == []
 

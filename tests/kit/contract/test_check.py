@@ -215,7 +215,7 @@ def test_names_what_is_broken_and_nothing_else(broken: dict[str, Future[Report]]
         assert "FIX: " in report.lines_of(check_name)
 
 
-def test_more_than_one_secret_is_named_and_the_example_is_none(broken: dict[str, Future[Report]]):
+def test_every_secret_is_named_and_the_example_is_not(broken: dict[str, Future[Report]]):
     files = (
         broken["secrets, setuid and a cache among the files"].result().lines_of("secrets in files")
     )
@@ -267,14 +267,14 @@ def test_junit_on_standard_output_has_the_failure_and_nothing_beside_it(sound: s
     assert "FIX: Remove ENV DEBUG" in failure.text
 
 
-def test_report_that_cannot_be_written_is_no_verdict(sound: str):
+def test_report_that_cannot_be_written_is_an_error_and_not_a_verdict(sound: str):
     report = check(sound, arguments=("--junit", "/nowhere/check.xml"))
     assert report.code == 2
     assert report.errors.startswith("ERROR: /nowhere/check.xml cannot be written: No such file")
     assert "\nFIX:   Mount a folder" in report.errors
 
 
-def test_secret_variables_of_a_compose_file_are_named_and_no_alarm(sound: str):
+def test_secret_variables_of_a_compose_file_are_named_without_a_warning(sound: str):
     url = "CENSUS_DATABASE_URL=postgis://u:hunter-22@db/n"
     given = ("MAIL_PASSWORD=hunter-22", url, "API_PORT=8000")
     report = check(sound, *(f"--env={one}" for one in given))

@@ -124,7 +124,9 @@ WORKDIR /tmp
     assert "<- 3.0 MB of it is a cache" in report.lines_of("size")
 
 
-def test_image_that_does_not_start_is_told_why_and_the_rest_is_skipped(images, tmp_path: Path):
+def test_image_that_does_not_start_is_reported_with_the_reason_and_the_rest_is_skipped(
+    images, tmp_path: Path
+):
     dockerfile = f"FROM {IMAGE}\nENV POSTGRES_USER=api\n"
     report = image_test(images.build(write(tmp_path, {"Dockerfile": dockerfile})))
     assert report.checks("failed") == {"start"}
@@ -149,14 +151,14 @@ def test_another_base_is_named(sound: str, images: Containers, tmp_path: Path):
         ),
     ],
 )
-def test_what_cannot_be_tested_is_said_in_two_lines_with_exit_code_2(image: str, words: str):
+def test_image_that_cannot_be_tested_gives_two_lines_and_exit_code_2(image: str, words: str):
     report = image_test(image)
     assert (report.code, report.text) == (2, "")
     assert report.errors.startswith(f"{words}\nFIX:   ")
     assert report.errors.count("\n") == 2
 
 
-def test_database_server_that_ends_is_not_waited_for_and_its_log_is_shown():
+def test_check_does_not_wait_for_a_database_server_that_ended_and_shows_its_log():
     """Here the image itself, which finds no database to serve from."""
     report = image_test("--postgis", "--postgis-image", IMAGE, IMAGE)
     assert (report.code, report.text) == (2, "")
@@ -202,7 +204,7 @@ def test_transit_keeps_the_contract_with_its_databases(transit: Future[Report]):
     assert re.search(r"^ +\d+\.\d MB  RUN pip install --no-cache-dir", report.text, re.MULTILINE)
 
 
-def test_root_a_shell_as_first_process_and_a_port_nobody_exposed_are_named(
+def test_root_a_shell_as_first_process_and_an_unexposed_port_are_named(
     rooted: Future[Report],
 ):
     report = rooted.result()
@@ -214,7 +216,7 @@ def test_root_a_shell_as_first_process_and_a_port_nobody_exposed_are_named(
     assert "listens on 8001, but 8000 is exposed" in report.lines_of("ports")
 
 
-def test_child_of_2019_is_told_what_it_does_itself(legacy: Future[Report]):
+def test_check_names_what_a_2019_child_does_itself(legacy: Future[Report]):
     report = legacy.result()
     assert report.code == 1
     assert report.checks("failed") == {

@@ -61,7 +61,7 @@ def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.parametrize("by", ["DOCKER_HOST", "context"])
-def test_an_engine_behind_ssh_is_refused_unless_no_port_is_asked(
+def test_an_engine_behind_ssh_is_refused_unless_no_port_is_needed(
     docker, by: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):
     endpoint = "ssh://me@far"
@@ -74,12 +74,12 @@ def test_an_engine_behind_ssh_is_refused_unless_no_port_is_asked(
     assert "No Docker engine answers" in capsys.readouterr().err
 
 
-def test_a_context_of_another_machine_is_asked_there(docker):
+def test_a_context_of_another_machine_is_requested_at_that_machine(docker):
     docker("echo tcp://far.example:2375")
     assert (engine._host(), engine._local()) == ("far.example", "")
 
 
-def test_a_command_that_does_not_end_is_two_lines(docker):
+def test_a_command_that_does_not_end_is_an_error_of_two_lines(docker):
     docker("exec sleep 60")
     with pytest.raises(engine.TookTooLong) as raised:
         engine.docker("history", "my-api", timeout=0.2)

@@ -166,7 +166,7 @@ def test_a_running_project_is_only_read(running: Container, sound: str) -> None:
     assert [path for method, path in sent if method == "POST"] in ([], ["/admin/login/"])
 
 
-def test_nobody_who_answers_is_two_lines_and_exit_code_2(sound: str) -> None:
+def test_a_server_that_does_not_respond_gives_two_lines_and_exit_code_2(sound: str) -> None:
     report = live(sound, arguments=("http://localhost:1",))
     assert report.code == 2
     assert re.fullmatch(

@@ -79,7 +79,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     server.server_close()
 
 
-def test_answers_are_read_as_far_as_there_is_time_and_room(site: Site) -> None:
+def test_responses_are_read_up_to_a_limit_of_time_and_size(site: Site) -> None:
     def ask(path: str) -> client.Answer:
         return site.ask(Request(path), User("anonymous"))
 
@@ -104,7 +104,7 @@ def test_silent_response_is_an_error_only_if_it_has_a_length(site: Site) -> None
     assert site.ask(Request("/stuck"), User("anonymous")).error.startswith("broke off: Timeout")
 
 
-def test_answer_after_a_stream_has_the_patience_of_any(
+def test_response_after_a_stream_has_the_usual_timeout(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both come over one connection."""

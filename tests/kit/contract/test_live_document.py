@@ -13,7 +13,7 @@ PARAMETERS = [
 DAY = {"day": "2020-01-31"}
 
 
-def test_choices_are_asked_together_and_each_alone() -> None:
+def test_choices_are_requested_together_and_one_by_one() -> None:
     answers = {"responses": {"200": {"description": ""}}}
     spec = {"paths": {"/things/": {"get": {"parameters": PARAMETERS, **answers}}}}
     (operation,) = Document(spec).operations()

@@ -260,7 +260,7 @@ def test_first_up_migrates_makes_the_superuser_and_serves(team: Team) -> None:
         assert team.get(f"/api/{alias}-records/").json()["count"] == 2
 
 
-def test_nothing_is_said_against_the_files_and_all_ports_are_of_this_machine(team: Team) -> None:
+def test_compose_reports_nothing_about_the_files_and_all_ports_are_local(team: Team) -> None:
     for files in ((), BASE):
         done = team.run("docker", "compose", *files, "--profile", "*", "config")
         assert done.stderr == ""
@@ -290,7 +290,7 @@ def test_file_saved_again_and_again_is_served(team: Team) -> None:
 
 
 @pytest.mark.parametrize("path", ["local_settings/views.py", "local_settings/settings.py"])
-def test_saved_mistake_is_named_and_mended_by_saving(team: Team, path: str) -> None:
+def test_saved_mistake_is_named_and_corrected_by_saving_again(team: Team, path: str) -> None:
     good = (team.folder / path).read_text()
     team.write(path, f"{good}\ndef broken(:\n")
     place = f"ERROR: /code/src_files/{path}, line {good.count(chr(10)) + 2}: SyntaxError"
@@ -306,7 +306,7 @@ def test_saved_mistake_is_named_and_mended_by_saving(team: Team, path: str) -> N
     until(mended, "it serves what was mended")
 
 
-def test_files_made_in_the_container_are_the_developers(team: Team) -> None:
+def test_files_created_in_the_container_belong_to_the_developer(team: Team) -> None:
     team.api("python", "manage.py", "startapp", "parks")
     team.api("bash", "-c", "echo made >made-in-a-shell")
     # Not through the entry point: docker compose exec comes in as root.
@@ -385,7 +385,7 @@ def test_same_app_runs_outside_of_containers_with_the_same_env(team: Team) -> No
         server.communicate()
 
 
-def test_sql_is_asked_as_the_pages_say(team: Team) -> None:
+def test_sql_queries_work_as_the_pages_say(team: Team) -> None:
     asked = "SELECT name FROM %s_route;\n" % (app := team.secret("POSTGRES_DB"))
     psql = f"docker compose exec db psql --username {app} {app}"
     assert f"| SQL | `{psql}` |" in (team.folder / "README.md").read_text()
@@ -395,7 +395,7 @@ def test_sql_is_asked_as_the_pages_say(team: Team) -> None:
         assert "Red Line" in done.stdout, command
 
 
-def test_several_apis_serve_what_is_saved_behind_the_proxy_of_a_laptop(team: Team) -> None:
+def test_several_apis_behind_the_proxy_of_a_laptop_serve_what_is_saved(team: Team) -> None:
     """What the profile ``proxy`` brings, and two APIs more."""
     profile = ("--profile", "replicas")
     team.up(*profile)
@@ -528,7 +528,7 @@ def test_proxy_keeps_the_limits(served: Team) -> None:
     assert large.headers["Access-Control-Allow-Origin"] == "*"
 
 
-def test_proxy_lets_nobody_guess_passwords_fast(served: Team) -> None:
+def test_proxy_limits_the_rate_of_password_guesses(served: Team) -> None:
     url = f"{served.address('PROXY_PORT')}/admin/login/"
     answers = [requests.post(url, data={"username": "x"}, timeout=30) for _ in range(40)]
     refused = [answer for answer in answers if answer.status_code == 429]
@@ -580,7 +580,7 @@ def seen_by_the_api(team: Team, **headers: str) -> tuple[str, str, str]:
     return host, url, client
 
 
-def test_client_is_believed_only_from_proxies_that_are_trusted(served: Team) -> None:
+def test_client_address_is_accepted_only_from_trusted_proxies(served: Team) -> None:
     forged = {
         "X-Forwarded-For": "203.0.113.9",
         "X-Forwarded-Proto": "https",
@@ -610,14 +610,14 @@ def test_client_is_believed_only_from_proxies_that_are_trusted(served: Team) -> 
         ("TRUSTED_PROXIES=cafe", "TRUSTED_PROXIES has 'cafe', which is not a network."),
     ],
 )
-def test_proxy_refuses_what_makes_no_sense(served: Team, variable: str, problem: str) -> None:
+def test_proxy_refuses_nonsensical_requests(served: Team, variable: str, problem: str) -> None:
     command = ("docker", "run", "--rm", "--env", variable, f"{served.folder.name}-proxy")
     done = served.run(*command, check=False)
     assert done.returncode == 1
     assert re.fullmatch(rf"ERROR: {re.escape(problem)}.*\nFIX:   .+\n", done.stderr), done.stderr
 
 
-def test_proxy_takes_a_resolver_of_ipv6(served: Team, tmp_path: Path) -> None:
+def test_proxy_accepts_an_ipv6_resolver(served: Team, tmp_path: Path) -> None:
     (tmp_path / "resolv.conf").write_text("search example.org\nnameserver fd00::53\n")
     # In the place of nginx, nginx that looks at its configuration and ends.
     (tmp_path / "nginx").write_text("#!/bin/sh\nexec /usr/sbin/nginx -T -c /tmp/nginx.conf\n")
@@ -673,7 +673,7 @@ def test_request_that_crashed_is_tried_elsewhere_unless_it_is_a_post(served: Tea
     assert (seen.count("POST"), seen.count("GET")) == (1, 3)
 
 
-def test_apis_come_and_go_and_nobody_notices(served: Team) -> None:
+def test_clients_do_not_notice_apis_that_start_and_stop(served: Team) -> None:
     def hosts(asked: int = 20) -> set[str]:
         answers = [served.get("/whoami/", "PROXY_PORT") for _ in range(asked)]
         assert {answer.status_code for answer in answers} == {200}
@@ -696,7 +696,7 @@ def test_migrations_are_a_step_of_their_own(served: Team) -> None:
     assert served.sql(f"SELECT count(*) FROM django_migrations WHERE app = '{app}'", "fresh") == "1"
 
 
-def test_watch_brings_what_is_saved_and_builds_a_changed_requirement(served: Team) -> None:
+def test_watch_copies_what_is_saved_and_builds_a_changed_requirement(served: Team) -> None:
     """Without a mount of the code, as for an engine on another machine."""
     served.env |= {"REPLICAS": "1"}
     served.compose(*BASE, "up", "--detach", "--wait", "--timeout", "1", "api")

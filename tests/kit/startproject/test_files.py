@@ -189,7 +189,7 @@ def test_env_is_ignored_by_git(tmp_path: Path) -> None:
 
 
 @pytest.mark.engine
-def test_docker_is_sent_what_the_dockerfile_copies_and_nothing_else(tmp_path: Path) -> None:
+def test_build_context_has_only_what_the_dockerfile_copies(tmp_path: Path) -> None:
     project = write(tmp_path, "my-api")
     (project / "my_api/__pycache__").mkdir()
     (project / "my_api/__pycache__/models.cpython-313.pyc").touch()
@@ -210,7 +210,9 @@ def test_docker_is_sent_what_the_dockerfile_copies_and_nothing_else(tmp_path: Pa
 
 @pytest.mark.engine
 @pytest.mark.parametrize("option", ["--proxy", "--no-proxy"])
-def test_migrations_are_one_container_that_takes_no_port(tmp_path: Path, option: str) -> None:
+def test_migrations_run_in_one_container_that_publishes_no_port(
+    tmp_path: Path, option: str
+) -> None:
     """However many APIs there are, and beside them: ``--profile migrate up``."""
     project = write(tmp_path, "my-api", *([] if option == "--proxy" else [option]))
     for compose in (["--file", "docker-compose.yml"], []):
@@ -224,7 +226,7 @@ def test_migrations_are_one_container_that_takes_no_port(tmp_path: Path, option:
         assert migrate["environment"]["POSTGRES_HOST"] == "db"
 
 
-def test_without_a_python_that_does_bin_native_says_how_to_get_one(tmp_path: Path) -> None:
+def test_without_a_suitable_python_bin_native_says_how_to_get_one(tmp_path: Path) -> None:
     project = write(tmp_path, "my-api")
     programs = tmp_path / "bin"
     programs.mkdir()
@@ -286,7 +288,7 @@ def test_it_says_what_it_wrote_and_what_to_type(
     assert "\nIts Dockerfile is built FROM hackoregoncivic/backend-docker-django" in output
 
 
-def test_alias_with_the_name_of_a_file_of_the_app_replaces_none_of_its_files(
+def test_alias_with_the_name_of_a_file_of_the_app_replaces_no_file(
     tmp_path: Path,
 ) -> None:
     plain = files(write(tmp_path, "plain"))
@@ -298,7 +300,7 @@ def test_alias_with_the_name_of_a_file_of_the_app_replaces_none_of_its_files(
     assert {"more/tests/test_database_api.py", "more/tests/test_database_project.py"} <= {*more}
 
 
-def test_two_templates_for_the_same_file_are_a_mistake_of_the_scaffold(tmp_path: Path) -> None:
+def test_two_templates_for_the_same_file_are_an_error(tmp_path: Path) -> None:
     for name in ("settings", "settings-tpl"):
         (tmp_path / name).touch()
     with pytest.raises(RuntimeError, match="both make settings"):
@@ -316,7 +318,7 @@ def test_two_templates_for_the_same_file_are_a_mistake_of_the_scaffold(tmp_path:
 @example(chosen=["a" * names.LONGEST, *(letter * names.LONGEST_ALIAS for letter in "bcd")])
 @example(chosen=["a", "b", "c"])
 @settings(max_examples=12, deadline=None)
-def test_whatever_it_is_called_the_project_passes_its_own_linters(chosen: list[str]) -> None:
+def test_project_of_any_name_passes_its_own_linters(chosen: list[str]) -> None:
     """Names of every length that is allowed: lines may not become too long, nor fit into one."""
     app, *aliases = chosen
     # Each second one is a schema.
@@ -360,7 +362,7 @@ def test_nothing_is_overwritten_and_nothing_else_is_written(
     assert os.listdir(tmp_path) == ["my-api"]  # noqa: PTH208
 
 
-def test_a_file_called_as_the_project_is_in_the_way(
+def test_a_file_with_the_name_of_the_project_is_an_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "my-api").write_text("mine\n")
@@ -382,7 +384,7 @@ def test_a_folder_with_other_files_such_as_a_clone_is_filled(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("exists", [False, True], ids=["new folder", "folder with files"])
-def test_a_disk_that_takes_no_more_leaves_nothing_behind(
+def test_a_full_disk_leaves_nothing_behind(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,

@@ -20,7 +20,7 @@ def complaint(check, *arguments, **options) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("name", ["my-api", "my_api", "a", "census2020", "trees-of-portland"])
-def test_good_project_names_are_taken_as_they_are(name: str) -> None:
+def test_valid_project_names_are_used_unchanged(name: str) -> None:
     assert names.project(name) == name
 
 
@@ -152,12 +152,12 @@ def test_databases_must_differ(texts: list[str], why: str) -> None:
         "a@sha256:0f",
     ],
 )
-def test_references_to_images_are_taken(name: str) -> None:
+def test_references_to_images_are_accepted(name: str) -> None:
     assert names.image(name) == name
 
 
 @pytest.mark.parametrize("name", ["", "two words", "a\nRUN true", "Upper/case", "a:"])
-def test_what_is_no_image_is_refused(name: str) -> None:
+def test_invalid_reference_to_an_image_is_refused(name: str) -> None:
     problem, fix = complaint(names.image, name)
     assert problem.startswith("--image: ")
     assert "docker pull" in fix
@@ -181,7 +181,7 @@ def refusal(check, name: str) -> StartupError | None:
     ids=["project", "app", "database"],
 )
 @given(st.text(max_size=60) | st.from_regex(r"[A-Za-z_0-9:-]{1,50}", fullmatch=True))
-def test_what_is_suggested_is_good(check, text: str) -> None:
+def test_suggested_names_are_valid(check, text: str) -> None:
     for _ in range(2):  # one thing at a time: first the alias, then the schema
         if error := refusal(check, text):
             text = error.fix.rpartition(" ")[2]

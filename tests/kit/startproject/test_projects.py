@@ -205,7 +205,9 @@ def test_each_set_of_options_passes_in_ci_and_serves(
         assert team.get(path).status_code == 200, path
 
 
-def test_what_cannot_be_written_is_two_lines(containers: Containers, tmp_path: Path) -> None:
+def test_project_that_cannot_be_written_is_an_error_of_two_lines(
+    containers: Containers, tmp_path: Path
+) -> None:
     (tmp_path / "my-api").mkdir()
     (tmp_path / "my-api/.env").write_text("MINE=1\n")
     for arguments, mounts, problem in (

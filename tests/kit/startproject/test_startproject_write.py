@@ -37,7 +37,7 @@ def fail_at(monkeypatch: pytest.MonkeyPatch, name: str, *, put: Path | None = No
     monkeypatch.setattr(Path, "rename", renamed)
 
 
-def test_a_disk_without_room_for_a_folder_is_two_lines(
+def test_a_disk_without_room_for_a_folder_is_an_error_of_two_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     def full(*arguments: object, **options: object) -> str:
@@ -50,9 +50,7 @@ def test_a_disk_without_room_for_a_folder_is_two_lines(
     )
 
 
-def test_what_was_moved_before_a_fault_is_taken_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_files_written_before_a_fault_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     folder = tmp_path / "my-api"
     folder.mkdir()
     (folder / "mine.txt").write_text("mine")
@@ -61,7 +59,7 @@ def test_what_was_moved_before_a_fault_is_taken_back(
     assert sorted(tmp_path.rglob("*")) == [folder, folder / "mine.txt"]
 
 
-def test_what_cannot_be_taken_back_is_named_beside_the_fault(
+def test_folder_that_cannot_be_removed_is_named_in_the_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     folder = tmp_path / "my-api"

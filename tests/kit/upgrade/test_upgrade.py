@@ -133,14 +133,14 @@ def names(answer: requests.Response) -> list[str]:
 # --- Before -----------------------------------------------------------------------------
 
 
-def test_before_its_build_stops_in_its_setup(old_project: Path):
+def test_before_the_upgrade_the_build_stops_in_setup_py(old_project: Path):
     flags = ("--build-arg", f"BASE={IMAGE}", "--file", old_project / "DOCKERFILE")
     built = docker("build", "--progress", "plain", *flags, old_project, check=False)
     assert built.returncode != 0
     assert "NameError: name 'setuptools' is not defined" in built.stderr
 
 
-def test_before_the_image_does_not_start_on_its_overrides(
+def test_before_the_upgrade_the_image_does_not_start_with_the_overrides(
     containers: Containers, old_project: Path
 ):
     mounts = {old_project: "/code/src_files"}
@@ -227,7 +227,7 @@ def test_its_extra_route_serves_and_knows_ajax(moved: Team, client: requests.Ses
     assert requests.get(address, headers=ajax, timeout=30).json() == {"ajax": True}
 
 
-def test_nobody_writes_without_a_login(moved: Team):
+def test_anonymous_users_cannot_write(moved: Team):
     answer = requests.post(moved.address("/trees/neighborhoods/"), json={"name": "A"}, timeout=30)
     assert answer.status_code == 403
 

@@ -44,7 +44,7 @@ def write(folder: Path, files: dict[str, str]) -> Path:
 # --- The list is complete, and nothing else is on it --------------------------------------
 
 
-def test_each_place_of_the_list_is_mended_by_its_edit_and_none_is_left(tmp_path: Path):
+def test_each_listed_place_is_corrected_by_its_edit_and_none_is_left(tmp_path: Path):
     project = copy_of_old_project(tmp_path)
     assert main([str(project)]) == 0
     git(project, "add", "--all")
@@ -344,7 +344,7 @@ def test_requirements_are_commented_out_with_the_reason_and_the_rest_stays():
     assert requirements.rewrite(text) == (text, [])
 
 
-def test_what_is_said_to_be_in_the_image_is_in_its_requirements():
+def test_packages_that_upgrade_attributes_to_the_image_are_in_its_requirements():
     common = (ROOT / "requirements/common.txt").read_text()
     names = set(re.findall(r"^([a-z0-9-]+)", common, re.MULTILINE))
     assert names - advice.CARRIED == {"backports-zstd", "django-upgrade"}
@@ -479,7 +479,7 @@ def repository(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("version", ["2", "4"])
-def test_what_git_holds_is_written_over(repository: Path, version: str):
+def test_files_that_are_in_git_are_overwritten(repository: Path, version: str):
     git(repository, "update-index", "--index-version", version)
     git(repository, "add", "--intent-to-add", "app/b.txt")
     assert main([str(repository)]) == 0
@@ -487,7 +487,7 @@ def test_what_git_holds_is_written_over(repository: Path, version: str):
     assert git(repository, "diff", "--name-only") == "app/a.py\n"
 
 
-def test_changes_that_git_does_not_hold_are_not_written_over(repository: Path):
+def test_changes_that_are_not_in_git_are_not_overwritten(repository: Path):
     text = "# not staged\n" + OLD["app/a.py"]
     (repository / "app/a.py").write_text(text)
     with pytest.raises(StartupError, match=r"git does not hold are in app/a\.py"):
@@ -505,7 +505,7 @@ def test_without_a_repository_nothing_is_written(tmp_path: Path):
     assert (tmp_path / "app/a.py").read_text() == OLD["app/a.py"]
 
 
-def test_a_worktree_is_told_that_its_repository_is_elsewhere(repository: Path, tmp_path: Path):
+def test_error_in_a_worktree_says_where_its_repository_is(repository: Path, tmp_path: Path):
     git(repository, "commit", "--quiet", "--message", "2019")
     tree = tmp_path / "tree"
     git(repository, "worktree", "add", "--quiet", str(tree))
@@ -575,7 +575,7 @@ def _sparse(file: Path) -> None:
         (lambda folder: (folder / ".git/index").write_bytes(b"DIRC\0\0\0\2\0\0\0\xff"), "is cut"),
     ],
 )
-def test_a_git_index_that_is_none_is_an_error_of_two_lines(
+def test_an_invalid_git_index_is_an_error_of_two_lines(
     repository: Path, damage: Callable[[Path], None], problem: str
 ):
     damage(repository)
@@ -583,9 +583,7 @@ def test_a_git_index_that_is_none_is_an_error_of_two_lines(
         main([str(repository)])
 
 
-def test_files_that_nobody_writes_by_hand_are_listed(
-    repository: Path, capsys: pytest.CaptureFixture
-):
+def test_files_that_cannot_be_parsed_are_listed(repository: Path, capsys: pytest.CaptureFixture):
     names = ["\x1b[31mred\x1b[0m\nx.py", os.fsdecode(b"\xff.py")]
     write(
         repository,

@@ -35,18 +35,18 @@ class Streams:
             answer = APIClient().get(f"/streams/stops.{name}")
             self.assertIn(b"written", b"".join(answer.streaming_content))
 
-    def test_stream_that_nobody_reads_leaves_nothing(self):
+    def test_unread_stream_leaves_nothing_behind(self):
         Stop.objects.create(name="written", geom=Point(1, 2))
         self.client.get("/streams/stops.geojson")
 
-    def test_error_is_the_streams_alone(self):
+    def test_error_of_a_stream_does_not_undo_what_the_test_wrote(self):
         stop = Stop.objects.create(name="written", geom=Point(1, 2))
         client = Client(raise_request_exception=False)
         answer = client.get(f"/streams/broken.geojson?row={stop.pk}")
         self.assertGreaterEqual(answer.status_code, 400)
         self.assertEqual(self.names(), ["written"])
 
-    def test_settings_of_the_stream_are_not_the_tests(self):
+    def test_settings_of_the_stream_do_not_change_those_of_the_test(self):
         show = "SELECT current_setting('statement_timeout')"
         with connection.cursor() as cursor:
             cursor.execute(show)

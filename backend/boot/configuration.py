@@ -32,7 +32,7 @@ def load_server() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
     for warning in current().warnings:
         warn(f"{warning}")
-    for name, meant in current().misspelt().items():
+    for name, meant in current().misspelled().items():
         warn(f"{name} is set, but the image does not use it; did you mean {meant}?")
     check_packages()
     check_gunicorn()

@@ -28,7 +28,7 @@ def become(command: list[str]) -> None:
     _exec(command)
 
 
-def become_deaf(command: list[str]) -> None:
+def become_with_blocked_signals(command: list[str]) -> None:
     """Exec a gunicorn whose configuration unblocks the signals: backend.server.handover."""
     _exec(command)
 

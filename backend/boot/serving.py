@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 
 from backend.boot import budget, commands, configuration, listening, steps
-from backend.boot.exec_command import become, become_deaf
+from backend.boot.exec_command import become, become_with_blocked_signals
 from backend.conf import kept_key, overrides
 from backend.conf.environment import current
 from backend.conf.errors import StartupError
@@ -77,7 +77,7 @@ def serve(command: list[str], server: commands.Server) -> None:
         # responding thread uses.
         descriptors = answering.stop() if answering else []
         handover.give(descriptors, prefix if is_of_threads else None)
-        become_deaf(command)
+        become_with_blocked_signals(command)
     else:
         # This does not start Python and load Django a second time.
         if answering:

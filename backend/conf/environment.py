@@ -108,7 +108,7 @@ class Environment:
         database: dict[str, Any] = parse(database_url(name), self.text(name) or "")
         return database
 
-    def misspelt(self) -> dict[str, str]:
+    def misspelled(self) -> dict[str, str]:
         """Names that are set and unknown but close to a name in the table, with that name."""
         known = {*TABLE, *(f"{name}_FILE" for name in TABLE)}
         meant = {}

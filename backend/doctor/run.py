@@ -69,11 +69,11 @@ def _environment(env: Environment) -> Iterator[Finding]:
     yield from unreadable
     for warning in env.warnings:
         yield Finding(WARNING, "environment", warning, "Put the value in single quotes in .env.")
-    misspelt = env.misspelt()
-    for name, meant in misspelt.items():
+    misspelled = env.misspelled()
+    for name, meant in misspelled.items():
         message = f"{name} is set, but the image does not use it."
         yield Finding(WARNING, "environment", message, f"Did you mean {meant}? If not, unset it.")
-    if not (misspelt or unreadable or env.warnings):
+    if not (misspelled or unreadable or env.warnings):
         yield Finding(OK, "environment", "all values are valid, and no name looks misspelled")
 
 

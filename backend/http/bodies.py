@@ -108,7 +108,7 @@ class _Body:
     def __init__(self, environ: Environ, size: int = 0) -> None:
         self._stream = environ["wsgi.input"]
         kind = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
-        bounds, is_whole = _bounds(), _is_taken_whole(environ, kind)
+        bounds, is_whole = _bounds(), _is_read_into_memory(environ, kind)
         whole = bounds.get(WHOLE)
         if not is_whole:
             bounds.pop(WHOLE, None)
@@ -187,7 +187,7 @@ def _are_files_in_memory() -> bool:
     return limits.is_in_memory(settings.FILE_UPLOAD_TEMP_DIR or tempfile.gettempdir())
 
 
-def _is_taken_whole(environ: Environ, kind: str) -> bool:
+def _is_read_into_memory(environ: Environ, kind: str) -> bool:
     """Whether the view reads a body of this type into memory, not from a file."""
     match = _matched(environ)
     if match is None:

@@ -39,7 +39,7 @@ from rest_framework.response import Response
 
 from backend.databases import sessions
 from backend.http import caching
-from backend.lists.counting import goes_by_older
+from backend.lists.counting import is_marked_as_older
 from backend.router import ModelDatabaseRouter, alias_of
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ class ConditionalMixin(_View):
         answer = super().finalize_response(request, answer, *args, **kwargs)
         if not reads:
             return answer
-        if goes_by_older(request):
+        if is_marked_as_older(request):
             self._etag = None
         cacheable = answer.status_code in (200, 204, 304)
         if cacheable and self._etag and (answer.status_code != 304 or "ETag" not in answer):

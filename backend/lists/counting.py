@@ -88,13 +88,13 @@ def count(queryset: QuerySet[Any], *, exact: bool = False) -> Count:
     return Count(estimated, exact=False)
 
 
-def tell_older(request: Request) -> None:
+def mark_as_older(request: Request) -> None:
     """Leave the ETag off the response to ``request``, because it has data of an older snapshot."""
     setattr(request, OLDER, True)
 
 
-def goes_by_older(request: Request) -> bool:
-    """Whether ``tell_older`` was called."""
+def is_marked_as_older(request: Request) -> bool:
+    """Whether ``mark_as_older`` was called."""
     return getattr(request, OLDER, False)
 
 

@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
 from backend.lists import offset_map
-from backend.lists.counting import Count, count, tell_older
+from backend.lists.counting import Count, count, mark_as_older
 from backend.lists.cursor import CursorPagination
 from backend.lists.keyset import (
     by_pk,
@@ -122,7 +122,7 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
         asked = self.request.query_params.get(self.count_query_param)
         self.count_result = count(queryset, exact=asked == "exact")
         if self.count_result.older:
-            tell_older(self.request)
+            mark_as_older(self.request)
         return self.count_result.rows
 
     def get_paginated_response(self, data: Any) -> Response:
@@ -271,7 +271,7 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
             return None
         self.mapped = True
         if table.older:
-            tell_older(self.request)
+            mark_as_older(self.request)
         self.count_result = Count(table.total, exact=False)
         if self.offset >= table.total:
             return []

@@ -90,10 +90,10 @@ def _unused(serializer: serializers.Serializer[Any], queryset: QuerySet[Any]) ->
     model = queryset.model
     columns = {field.name: field for field in model._meta.concrete_fields}
     fields = [field for field in serializer.fields.values() if not field.write_only]
-    plain = (_is_libraries(serializer, "to_representation", "get_properties")) and all(
+    plain = (_comes_from_libraries(serializer, "to_representation", "get_properties")) and all(
         field.source in columns
         and not isinstance(field, serializers.BaseSerializer)
-        and _is_libraries(field, "get_attribute")
+        and _comes_from_libraries(field, "get_attribute")
         for field in fields
     )
     values = queryset._fields  # type: ignore[attr-defined]  # private: names of values(), or None
@@ -110,6 +110,6 @@ def _unused(serializer: serializers.Serializer[Any], queryset: QuerySet[Any]) ->
     ]
 
 
-def _is_libraries(instance: Any, *methods: str) -> bool:
+def _comes_from_libraries(instance: Any, *methods: str) -> bool:
     functions = [getattr(type(instance), method, None) for method in methods]
     return all(each is None or each.__module__.startswith(LIBRARIES) for each in functions)

@@ -440,7 +440,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 conn.sock.send(NO_PLACE if incoming.is_queued else TIMED_OUT)
             self._leave(conn)
         for conn in [conn for conn in self.sending if conn.sock.has_stalled(since)]:
-            self._say_stalled(conn)
+            self._log_stalled(conn)
             self._close(conn)
         for conn in [conn for conn, leaving in self.leaving.items() if leaving.end < now]:
             self._close(conn)
@@ -474,11 +474,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         try:
             goes_on: bool = super().handle_request(req, conn)
         except clients.StalledError:
-            self._say_stalled(conn)
+            self._log_stalled(conn)
             return False
         return goes_on
 
-    def _say_stalled(self, conn: TConn) -> None:
+    def _log_stalled(self, conn: TConn) -> None:
         rate = f"{clients.MINIMUM_RATE * clients.STALLED} bytes in {clients.STALLED} s"
         self.log.info("Client %s was slower than %s and was disconnected.", conn.client, rate)
 

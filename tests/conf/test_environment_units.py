@@ -491,7 +491,7 @@ def test_continuous_integration_may_use_a_real_database_without_a_secret_key(pro
     ],
 )
 def test_misspelled_name_gets_a_suggestion(name, meant):
-    assert Environment({name: "x"}).misspelt() == {name: meant}
+    assert Environment({name: "x"}).misspelled() == {name: meant}
 
 
 @pytest.mark.parametrize(
@@ -504,11 +504,11 @@ def test_misspelled_name_gets_a_suggestion(name, meant):
     ],
 )
 def test_correct_names_and_names_of_other_programs_are_not_reported(name):
-    assert Environment({name: "x"}).misspelt() == {}
+    assert Environment({name: "x"}).misspelled() == {}
 
 
 def test_address_of_a_kubernetes_service_is_not_reported_as_misspelled():
-    assert Environment({"POSTGRESQL_PORT": "tcp://10.0.0.1:5432"}).misspelt() == {}
+    assert Environment({"POSTGRESQL_PORT": "tcp://10.0.0.1:5432"}).misspelled() == {}
 
 
 def test_misspelled_name_is_reported_at_the_boot(project):

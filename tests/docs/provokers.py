@@ -192,7 +192,7 @@ def host_with_scheme(stage: Stage) -> str:
 
 
 @provokes
-def misspelt_variable(stage: Stage) -> str:
+def misspelled_variable(stage: Stage) -> str:
     return stage.warns({}, POSTGRES_PASWORD="x")
 
 

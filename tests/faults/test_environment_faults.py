@@ -1,4 +1,4 @@
-"""Any mix of valid, invalid and misspelt variables boots, or stops with the designed message."""
+"""Any mix of valid, invalid and misspelled variables boots, or stops with the designed message."""
 
 from __future__ import annotations
 
@@ -54,17 +54,17 @@ FILES = ["/run/missing", "/etc/hostname", "/", "/dev/null", "/etc/shadow", "/bin
 
 
 def names_and_values(variable: Variable) -> st.SearchStrategy[tuple[str, str]]:
-    """The variable, its file, or its name misspelt, with something in it."""
+    """The variable, its file, or its name misspelled, with something in it."""
     valid = list(variable.choices) or VALID[variable.kind]
     name = variable.name
     value = st.one_of(st.sampled_from(valid), st.sampled_from(valid), st.sampled_from(INVALID))
-    misspelt = st.sampled_from([name[:-1], name + "S", name.replace("_", "", 1), name.lower()])
+    misspelled = st.sampled_from([name[:-1], name + "S", name.replace("_", "", 1), name.lower()])
     return st.one_of(
         st.tuples(st.just(name), value),
         st.tuples(st.just(name), value),
         st.tuples(st.just(name), value),
         st.tuples(st.just(f"{name}_FILE"), st.sampled_from(FILES)),
-        st.tuples(misspelt, value),
+        st.tuples(misspelled, value),
     )
 
 

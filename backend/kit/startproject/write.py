@@ -30,7 +30,7 @@ def check_free(folder: Path, paths: list[Path]) -> None:
     in_the_way = [path for path in paths if os.path.lexists(folder / path)]
     # Files in the place of folders.
     parents = {parent for path in paths for parent in path.parents}
-    in_the_way += [path for path in parents if _is_no_folder(folder / path)]
+    in_the_way += [path for path in parents if _is_not_a_folder(folder / path)]
     if in_the_way:
         names = sorted(str(Path(folder.name) / path) for path in in_the_way)
         raise StartupError(
@@ -39,7 +39,7 @@ def check_free(folder: Path, paths: list[Path]) -> None:
         )
 
 
-def _is_no_folder(path: Path) -> bool:
+def _is_not_a_folder(path: Path) -> bool:
     return os.path.lexists(path) and not path.is_dir()
 
 

@@ -23,7 +23,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 def keep_primary_keys(sources: Mapping[str, Source]) -> dict[str, list[Edit]]:
     """DEFAULT_AUTO_FIELD keeps the primary keys of the migrations"""
     settings = next((s for path, s in sources.items() if f"/{path}".endswith(f"/{SETTINGS}")), None)
-    if settings is None or any(_says_auto_field(source) for source in sources.values()):
+    if settings is None or any(_sets_auto_field(source) for source in sources.values()):
         return {}
     keys = {
         source.dotted(node.func).rpartition(".")[2]
@@ -39,7 +39,7 @@ def keep_primary_keys(sources: Mapping[str, Source]) -> dict[str, list[Edit]]:
     return {settings.path: [Edit(end, end, gap + AUTO_FIELD.replace("\n", settings.newline))]}
 
 
-def _says_auto_field(source: Source) -> bool:
+def _sets_auto_field(source: Source) -> bool:
     names = {"DEFAULT_AUTO_FIELD", "default_auto_field"}
     return any(
         isinstance(node, ast.Name) and node.id in names and isinstance(node.ctx, ast.Store)

@@ -78,11 +78,11 @@ def _entries(folder: str, device: int) -> Iterator[os.DirEntry[str]]:
         return  # the entry point starts this as root, who can read every folder
     for entry in entries:
         yield entry
-        if entry.is_dir(follow_symlinks=False) and _is_looked_into(entry):
+        if entry.is_dir(follow_symlinks=False) and _is_searched(entry):
             yield from _entries(entry.path, device)
 
 
-def _is_looked_into(folder: os.DirEntry[str]) -> bool:
+def _is_searched(folder: os.DirEntry[str]) -> bool:
     return folder.path not in LEFT_OUT and folder.name != ".git"
 
 

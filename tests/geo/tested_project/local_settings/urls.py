@@ -4,5 +4,5 @@ from django.views.generic import TemplateView
 urlpatterns = [
     path("streams/", include("places.streams")),
     path("page/", TemplateView.as_view(template_name="tested/page.html")),
-    path("misspelt/", TemplateView.as_view(template_name="tested/misspelt.html")),
+    path("misspelled/", TemplateView.as_view(template_name="tested/misspelled.html")),
 ]

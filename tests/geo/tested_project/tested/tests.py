@@ -77,6 +77,6 @@ class Pages(TestCase):
     def test_static_file_that_was_not_collected_has_its_plain_name(self):
         self.assertContains(self.client.get("/page/"), 'href="/static/tested/page.css"')
 
-    def test_misspelt_static_file_is_an_error(self):
+    def test_misspelled_static_file_is_an_error(self):
         with self.assertRaisesMessage(ValueError, "tested/pgae.css"):
-            self.client.get("/misspelt/")
+            self.client.get("/misspelled/")

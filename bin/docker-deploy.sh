@@ -89,13 +89,14 @@ log_out() {
 
 # publish_once NAME: push under a name that always keeps the same content.
 publish_once() {
-  local ours theirs
-  ours=$(image_id "$image")
+  local built published
+  built=$(image_id "$image")
   # A pull works with every engine and registry, and usually there is nothing to pull.
   if docker pull --quiet "$1" >/dev/null 2>&1; then
-    theirs=$(image_id "$1")
-    [[ $theirs == "$ours" ]] || fail "$1 is already published, with another content ($theirs)." \
-      "Published tags do not change: build again, which makes a new tag, and publish that."
+    published=$(image_id "$1")
+    [[ $published == "$built" ]] ||
+      fail "$1 is already published, with another content ($published)." \
+        "Published tags do not change: build again, which makes a new tag, and publish that."
     echo "$1 is already published, with this content."
   else
     push "$1"

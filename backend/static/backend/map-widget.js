@@ -81,7 +81,7 @@
       if (!this.text) return;
       const { value } = this.area;
       const projections = { dataProjection: DEGREES, featureProjection: this.map.getView().getProjection(), decimals: DECIMALS };
-      this.told = this.text.value = value ? new ol.format.WKT().writeGeometry(new ol.format.GeoJSON().readGeometry(value), projections) : "";
+      this.shownText = this.text.value = value ? new ol.format.WKT().writeGeometry(new ol.format.GeoJSON().readGeometry(value), projections) : "";
       this.complain("");
     }
 
@@ -94,7 +94,7 @@
 
     // Keep a form back that would lose what was typed: the browser does not check the admin's.
     hold(event) {
-      if (this.text.value !== this.told) this.take();
+      if (this.text.value !== this.shownText) this.take();
       if (event.defaultPrevented || !this.text.isConnected || this.text.checkValidity()) return;
       event.preventDefault();
       this.text.closest("details")?.setAttribute("open", "");

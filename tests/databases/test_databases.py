@@ -269,8 +269,6 @@ def test_a_query_over_its_time_is_a_503_that_says_so(containers, postgis: PostGI
 # The server's connections
 
 
-
-
 @pytest.fixture(scope="module")
 def small_server(network: str) -> Iterator[PostGIS]:
     """A server with few connections: 10, of which 3 are reserved."""

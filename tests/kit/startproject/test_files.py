@@ -301,7 +301,7 @@ def test_alias_with_the_name_of_a_file_of_the_app_replaces_none_of_its_files(
 def test_two_templates_for_the_same_file_are_a_mistake_of_the_scaffold(tmp_path: Path) -> None:
     for name in ("settings", "settings-tpl"):
         (tmp_path / name).touch()
-    with pytest.raises(RuntimeError, match="both make settings"):
+    with pytest.raises(RuntimeError, match="both write settings"):
         plan.files(plan.Project("my-api", "my_api", []), tmp_path)
 
 

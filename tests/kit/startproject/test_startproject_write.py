@@ -46,7 +46,7 @@ def test_a_disk_without_room_for_a_folder_is_two_lines(
     monkeypatch.setattr(tempfile, "mkdtemp", full)
     assert error_of(tmp_path / "my-api") == (
         f"ERROR: {tmp_path}/my-api could not be written: No space left on device.\n"
-        "FIX:   Correct that, and start again. Nothing was left behind."
+        "FIX:   Correct the cause, and start again. Nothing was left behind."
     )
 
 
@@ -68,5 +68,5 @@ def test_what_cannot_be_taken_back_is_named_beside_the_fault(
     folder.mkdir()
     fail_at(monkeypatch, "two.txt", put=folder / "a/mine.txt")
     said = error_of(folder)
-    assert f"No space left on device. Left there: {folder}/a.\n" in said
+    assert f"No space left on device. Left behind: {folder}/a.\n" in said
     assert sorted(tmp_path.rglob("*")) == [folder, folder / "a", folder / "a/mine.txt"]

@@ -208,10 +208,10 @@ def test_root_a_shell_as_first_process_and_a_port_nobody_exposed_are_named(
     report = rooted.result()
     assert report.checks("failed") == {"processes", "broken settings", "SIGTERM"}, report.text
     assert report.checks("warning") == {"entry point", "ports"}
-    assert "Some of them run as root; the UIDs are 0." in report.said("processes")
+    assert "Some processes run as root; the UIDs are 0." in report.said("processes")
     assert "does not stop the start" in report.said("broken settings")
-    assert "10 s after it. Docker would kill it" in report.said("SIGTERM")
-    assert "listens on 8001, but 8000 is exposed" in report.said("ports")
+    assert "10 s after SIGTERM. Docker would kill it" in report.said("SIGTERM")
+    assert "listens on 8001, but the image exposes 8000" in report.said("ports")
 
 
 def test_child_of_2019_is_told_what_it_does_itself(legacy: Future[Report]):

@@ -63,7 +63,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """A response. ``error`` is why it has no status, or why the body broke off."""
+    """A response. ``error`` is why it has no status, or why the body was cut off."""
 
     status: int
     headers: dict[str, str]
@@ -107,13 +107,13 @@ class Site:
                 is_whole = response.isclosed()
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
-                return Answer(response.status, told, b"", False, f"broke off: {_said(error)}")
+                return Answer(response.status, told, b"", False, f"cut off: {_said(error)}")
             if not is_whole:
                 connection.close()
             return Answer(response.status, told, body, is_whole)
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            return Answer(0, {}, b"", False, f"no answer: {_said(error)}")
+            return Answer(0, {}, b"", False, f"no response: {_said(error)}")
 
     def _kept(self) -> http.client.HTTPConnection:
         """The connection of this thread. If it is closed, it opens again automatically."""

@@ -1,6 +1,6 @@
 """The one table of environment variables, in the groups in which they are documented.
 
-``backend.conf.environment`` reads them; the check for misspelt names and the pages that
+``backend.conf.environment`` reads them; the check for misspelled names and the pages that
 ``backend.conf.environment_pages`` writes come from here too.
 """
 

@@ -81,7 +81,7 @@ SELECT ARRAY(SELECT DISTINCT c.relname::text FROM above JOIN pg_class c USING (o
              UNION ALL SELECT pg_get_viewdef(ev_class) FROM rules
              WHERE action ~ ':funcid (2077|3294)\M'),
        -- Settings that any session can set, except those about a single transaction, random(), new
-       -- tables and roles, the server's speed, or its log.
+       -- tables and roles, the speed of the server, or the log.
        ARRAY(SELECT name FROM pg_settings
              WHERE context = 'user' AND (position('.' IN name) > 0 OR NOT (
              name ~ '(_cost|_mem|_mem_multiplier|_buffers|_collapse_limit|_timeout)$'

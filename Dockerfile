@@ -158,7 +158,7 @@ ENTRYPOINT ["/code/bin/docker-entrypoint.sh"]
 CMD ["gunicorn", "backend.wsgi", "-c", "gunicorn_conf.py"]
 
 # ---------------------------------------------------------------------------
-# dev: for a laptop; never tagged `latest`
+# dev: for development; never tagged `latest`
 # ---------------------------------------------------------------------------
 FROM runtime AS dev
 

@@ -1,4 +1,4 @@
-"""What is measured, with whom, and what was aimed at. Data only."""
+"""Data: the cases, the contestants of each case, and the targets."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 
 from bench.contestants import CONTESTANTS
 
-# Over the middle of the dataset. Few enough features that each server answers with all of
-# them, and that pygeoapi, which takes 5 ms a feature in a tile, comes to an end.
+# In the middle of the dataset. The features are few enough that each server returns all of them,
+# and that pygeoapi, which takes 5 ms per feature of a tile, finishes.
 POINT_TILE = (13, 1308, 2933)
 POLYGON_TILE = (11, 327, 733)
 BOX = "-122.56,45.36,-122.44,45.46"
@@ -15,11 +15,11 @@ BOX = "-122.56,45.36,-122.44,45.46"
 
 @dataclass(frozen=True)
 class Runner:
-    """One contestant's way to do a case: a path to ask for, or a file of bench/raw."""
+    """How a contestant runs a case: the path to request, or a file in bench/raw."""
 
     contestant: str
     path: str
-    variant: str = ""  # where a contestant has several ways
+    variant: str = ""  # if a contestant has several ways
     accept: str = "application/json"
 
     @property
@@ -34,9 +34,9 @@ class Runner:
 
 @dataclass(frozen=True)
 class Case:
-    """``kind``: rate (as many answers as possible) or download (one large answer at a time).
+    """``kind`` is rate (as many responses as possible) or download (one large response at a time).
 
-    ``check``: what makes the work of all runners equal; see bench/check.py.
+    ``check`` names the check that all runners do the same work: see bench/check.py.
     """
 
     name: str
@@ -44,13 +44,13 @@ class Case:
     kind: str
     runners: tuple[Runner, ...]
     check: str
-    bound: float = 60  # seconds that one download may take
+    bound: float = 60  # the most seconds for one download
     identical: tuple[str, ...] = field(default=())  # runners whose bodies must be the same
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Speed of one runner over another's; for ``at_most`` its time or size over the other's."""
+    """The ratio of two runners' speeds or, with ``at_most``, of their times or sizes."""
 
     title: str
     case: str
@@ -65,7 +65,7 @@ def _django(path: str, *names: str) -> tuple[Runner, ...]:
 
 
 def _features(table: str, limit: int, *, y2019: bool = False) -> tuple[Runner, ...]:
-    """The first features of a table, from everybody that gives GeoJSON."""
+    """The first features of a table, from every other contestant that returns GeoJSON."""
     names = ("stock", "y2019") if y2019 else ("stock",)
     return (
         *_django(f"/geo/{table}/?limit={limit}", *names),
@@ -80,7 +80,7 @@ def _tile(table: str, z: int, x: int, y: int) -> tuple[Runner, ...]:
     return (
         Runner("ours", f"/fast/{table}/tiles/{z}/{x}/{y}.mvt", accept="*/*"),
         Runner("tipg", f"/collections/public.{table}/{ogc}/{x}/{y}", accept=mvt),
-        # Rows before columns, as OGC API - Tiles has it.
+        # OGC API - Tiles has the row before the column.
         Runner("pygeoapi", f"/collections/{table}/{ogc}/{y}/{x}?f=mvt", accept=mvt),
         Runner("raw", f"tile_{table}.sql"),
     )
@@ -169,7 +169,7 @@ CASES = (
         _pages({"few": 990, "many": 990_000}),
         "rows",
     ),
-    # The address is each server's own: ours has a hash in its name.
+    # Each server has its own URL for the file: the name that our image gives it contains a hash.
     Case("static", "Static file", "rate", _django("admin/css/base.css", "ours", "y2019"), "status"),
     Case(
         "polygons-20000",
@@ -213,7 +213,7 @@ TILES = {"tile-points": ("points", POINT_TILE), "tile-polygons": ("polygons", PO
 def _against(
     case: str, runner: str, title: str, stock: float | None = None, raw: float | None = None
 ) -> list[Comparison]:
-    """With everybody else who takes part; the two servers of Python are to be overtaken."""
+    """Comparisons with all other contestants. The target is to be faster than tipg and pygeoapi."""
     aims = {"stock": stock, "raw": raw, "tipg": 1, "pygeoapi": 1}
     names = {"stock": "stock", "raw": "raw SQL", "tipg": "tipg", "pygeoapi": "pygeoapi"}
     there = {other.name for each in CASES if each.name == case for other in each.runners}
@@ -256,7 +256,7 @@ BEFORE = "before"  # another build of this image
 
 
 def against_before(case: Case) -> tuple[Case, list[Comparison]]:
-    """The case with nobody but this image and another build of it."""
+    """The case with only this image and another build of it."""
     runners, compared = [], []
     for runner in case.runners:
         if runner.contestant == "ours":

@@ -1,4 +1,4 @@
-"""Equal work: each answer is what it should be before its time is taken."""
+"""Checks that contestants do the same work, before their times are measured."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from bench import cases, contestants, measure
 from bench.cases import Case, Runner
 from bench.lab import Lab, LabError, docker
 
-MARGIN = 256  # the widest buffer around a tile that a contestant has, of 4096
-# Ours says in the link to the next page where that begins, which is what makes it cheap.
+MARGIN = 256  # the widest buffer around a tile of any contestant, of 4096
+# In our image, the link to the next page contains the key at which that page begins.
 LINKS = re.compile(rb'"(next|previous)":("[^"]*"|null)')
 
 
 class RefusedError(Exception):
-    """A case whose answers are not equal work; the message says whose and why."""
+    """The contestants of a case do not do the same work. The message says which one, and why."""
 
 
 def check(lab: Lab, case: Case) -> dict[str, float]:
-    """Seconds that each runner's answer took, infinite past the bound. Raises RefusedError."""
+    """The seconds of each runner's response, infinite above the bound. Raises RefusedError."""
     answers = {
         runner.name: _answer(lab, case, runner)
         for runner in case.runners
@@ -30,7 +30,7 @@ def check(lab: Lab, case: Case) -> dict[str, float]:
     bodies = {name: bytes.fromhex(answers[name].get("body", "")) for name in answers}
     if len({LINKS.sub(b"", bodies[name]) for name in case.identical}) > 1:
         sizes = ", ".join(f"{name} {len(bodies[name])} bytes" for name in case.identical)
-        raise RefusedError(f"the bodies should be the same, and are not: {sizes}")
+        raise RefusedError(f"the bodies are not the same: {sizes}")
     if case.check in CHECKS:
         CHECKS[case.check](lab, case, bodies)
     elif case.check == "count":
@@ -50,18 +50,18 @@ def _answer(lab: Lab, case: Case, runner: Runner) -> dict:
         text = bytes.fromhex(answer.get("body", ""))[:200].decode(errors="replace")
         error = answer.get("error", "")
         raise RefusedError(
-            f"{runner.title}: {runner.path} answered {answer['status']} {error} {text}"
+            f"{runner.title}: {runner.path} returned {answer['status']} {error} {text}"
         )
     if not answer["finished"]:
         contestants.restart(lab, runner.contestant)
     if not answer["finished"] and case.check != "count":
-        raise RefusedError(f"{runner.title}: no answer within {case.bound} s")
+        raise RefusedError(f"{runner.title}: no response within {case.bound} s")
     return answer
 
 
 def _equal(name: str, actual: object, expected: object, finished: bool = True) -> None:
     if finished and actual != expected:
-        raise RefusedError(f"{name} answered {actual}, not {expected}")
+        raise RefusedError(f"{name} returned {actual}, not {expected}")
 
 
 def _features(lab: Lab, case: Case, bodies: dict[str, bytes]) -> None:
@@ -76,7 +76,7 @@ def _features(lab: Lab, case: Case, bodies: dict[str, bytes]) -> None:
     first = next(iter(seen))
     for name, what in seen.items():
         if what != seen[first]:
-            raise RefusedError(f"{name} and {first} answer with different features")
+            raise RefusedError(f"{name} and {first} return different features")
 
 
 def _positions(coordinates: list) -> int:
@@ -91,7 +91,7 @@ def _rows(lab: Lab, case: Case, bodies: dict[str, bytes]) -> None:
 
 
 def _tile(lab: Lab, case: Case, bodies: dict[str, bytes]) -> None:
-    """At least what is in the tile, at most what is in the widest buffer around it."""
+    """A tile has at least its own features, and at most those in the widest buffer around it."""
     table, (z, x, y) = cases.TILES[case.name]
     count = (
         "SELECT count(*) FROM {} WHERE "
@@ -113,13 +113,13 @@ CHECKS: dict[str, Callable[[Lab, Case, dict[str, bytes]], None]] = {
 
 
 def mvt_features(tile: bytes) -> int:
-    """Features in all layers: https://github.com/mapbox/vector-tile-spec/tree/master/2.1"""
+    """The features in all layers: https://github.com/mapbox/vector-tile-spec/tree/master/2.1"""
     layers = [value for key, value in _fields(tile) if key == 3]
     return sum(key == 2 for layer in layers for key, _ in _fields(layer))
 
 
 def _fields(message: bytes) -> list[tuple[int, bytes]]:
-    """Number and content of a protobuf message's fields that have a length; skips numbers."""
+    """The number and content of each protobuf field that has a length. Skips numbers."""
     fields, at = [], 0
     while at < len(message):
         tag, at = _varint(message, at)
@@ -157,11 +157,11 @@ def _check_raw(lab: Lab, case: Case) -> None:
     elif case.check == "tile":
         _tile(lab, case, {runner.name: bytes.fromhex(answer.strip().removeprefix("\\x"))})
     elif not answer.strip():
-        raise LabError(f"{runner.path} gives nothing")
+        raise LabError(f"{runner.path} returns nothing")
 
 
 def static_path(lab: Lab, name: str, file: str) -> str:
-    """Where a Django contestant serves a static file."""
+    """The path at which a Django contestant serves a static file."""
     code = (
         "import django; django.setup(); "
         "from django.contrib.staticfiles.storage import staticfiles_storage as s; "

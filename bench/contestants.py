@@ -1,4 +1,4 @@
-"""Who takes part, and how each is started. Each has its folder beside this file."""
+"""The contestants, and how each of them is started. Each has a folder beside this file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench.lab import CONTESTANT_CORE, DATABASE, Lab, LabError, build, docker
 class Contestant:
     name: str
     title: str
-    ready: str  # answers 200 as soon as the server serves
+    ready: str  # a path that returns 200 as soon as the server serves
 
 
 CONTESTANTS = {
@@ -30,7 +30,7 @@ DJANGO = ("ours", "before", "y2019", "stock")
 
 
 def versions(name: str, container: str) -> str:
-    """The packages of PyPI that matter, with their versions."""
+    """The name and version of a contestant that is a package on PyPI."""
     package = {"tipg": "tipg", "pygeoapi": "pygeoapi"}.get(name)
     if package is None:
         return ""
@@ -39,7 +39,7 @@ def versions(name: str, container: str) -> str:
 
 
 def start(lab: Lab, name: str, alias: str = "") -> str:
-    """Start a contestant on its core; the container's name."""
+    """Start a contestant on its core. Returns the container's name."""
     if name in DJANGO:
         env = lab.env()
     elif name == "tipg":
@@ -47,7 +47,7 @@ def start(lab: Lab, name: str, alias: str = "") -> str:
     else:
         env = {"PGHOST": lab.database, "PGUSER": DATABASE, "PGDATABASE": DATABASE}
         env |= {"PGPASSWORD": lab.password}
-    # Room in memory for the file that raw SQL is copied to.
+    # Raw SQL copies rows into a file in memory.
     room = ("--shm-size", "2g") if name == "raw" else ()
     return lab.start(
         alias or name, f"bdd-bench:{name}", core=CONTESTANT_CORE, env=env, options=room
@@ -55,7 +55,7 @@ def start(lab: Lab, name: str, alias: str = "") -> str:
 
 
 def prepare(names: set[str], before: str) -> None:
-    """Build the images of the named contestants; ``before``: the image that one is built on."""
+    """Build the images of the named contestants. ``before`` is the other build of this image."""
     for name in CONTESTANTS:
         if name in names and name != "before":
             build(name)
@@ -64,7 +64,7 @@ def prepare(names: set[str], before: str) -> None:
 
 
 def migrate(lab: Lab) -> None:
-    """The tables of Django's own apps, so that no start has anything to migrate."""
+    """Create the tables of Django's own applications, so that no start has to migrate."""
     environment = [x for pair in lab.env().items() for x in ("--env", "=".join(pair))]
     docker(
         *("run", "--rm", *lab.label, "--network", lab.name, *environment, "bdd-bench:ours"),
@@ -77,16 +77,16 @@ def url(lab: Lab, name: str, path: str, alias: str = "") -> str:
 
 
 def wait(lab: Lab, name: str, alias: str = "", seconds: float = 90) -> float:
-    """The time of day at which a contestant first answered 200."""
+    """The time of day at which a contestant first returned 200."""
     answer = lab.client("wait", url(lab, name, CONTESTANTS[name].ready, alias), str(seconds))
     if answer["at"] is None:
         log = docker("logs", "--tail", "30", f"{lab.name}-{alias or name}")
-        raise LabError(f"{name} did not answer within {seconds} s:\n{log}")
+        raise LabError(f"{name} did not respond within {seconds} s:\n{log}")
     return answer["at"]
 
 
 def restart(lab: Lab, name: str) -> None:
-    """End what a contestant goes on to compute for a client that has left."""
+    """Stop a contestant that still computes a response for a client that has disconnected."""
     docker("restart", "--time", "0", container(lab, name))
     wait(lab, name)
 

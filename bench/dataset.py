@@ -1,4 +1,4 @@
-"""The dataset: places around Portland, Oregon, the same in every run."""
+"""The dataset: places around Portland, Oregon. It is the same in every run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KINDS = ("park", "school", "shop", "home", "stop", "tree", "well")
 POINTS, LINES, POLYGONS = 1_500_000, 200_000, 20_000
 LINE_POSITIONS, POLYGON_VERTICES = 10, 50
 ROWS = {"rows_thousand": 1_000, "rows_million": 1_000_000}
-# The tables by what stands for them in the paths of the API.
+# The tables, by their names in the paths of the API.
 OF_PATHS = {
     **{name: name for name in ("points", "lines", "polygons")},
     **{"few": "rows_thousand", "many": "rows_million"},
@@ -33,20 +33,20 @@ def tables_of(cases: list[Case]) -> list[str]:
 
 
 def load(lab: Lab, tables: list[str]) -> None:
-    """Create all tables and fill those that are named by COPY, then index, vacuum and analyze."""
+    """Create all tables, fill the named ones with COPY, then index, vacuum, and analyze them."""
     rows_of = {"points": points, "lines": lines, "polygons": polygons}
     lab.psql_file("dataset.sql")
     for table in tables:
         lab.copy(table, rows(ROWS[table]) if table in ROWS else rows_of[table]())
     for table in rows_of:
         lab.psql(f"CREATE INDEX {table}_geom ON {table} USING gist (geom)")
-    # Frozen and with hint bits set: no contestant pays for being the first to read.
+    # Freeze the rows and set their hint bits, which the first reader would otherwise have to do.
     lab.psql("VACUUM (FREEZE, ANALYZE)")
     lab.psql("CHECKPOINT")
 
 
 def points() -> Iterator[str]:
-    pick = random.Random(SEED)  # noqa: S311  reproducible is the point
+    pick = random.Random(SEED)  # noqa: S311  it must be reproducible
     for n in range(1, POINTS + 1):
         yield f"{_properties(pick, 'Point', n)}\t{_point(*_position(pick))}\n"
 
@@ -63,7 +63,7 @@ def lines() -> Iterator[str]:
 
 
 def polygons() -> Iterator[str]:
-    """Star-shaped, hence valid; 50 vertices and the first once more."""
+    """Polygons of 50 vertices. They are valid, because they are star-shaped."""
     pick = random.Random(SEED + 2)  # noqa: S311
     for n in range(1, POLYGONS + 1):
         lon, lat = _position(pick)
@@ -88,7 +88,7 @@ def _properties(pick: random.Random, noun: str, n: int) -> str:
 
 
 def _position(pick: random.Random) -> tuple[float, float]:
-    """Seven decimals, a centimetre: what data of this kind has, and all servers print alike."""
+    """A position with seven decimals (1 cm), as is typical. All servers write it the same way."""
     return (
         round(WEST + pick.random() * (EAST - WEST), 7),
         round(SOUTH + pick.random() * (NORTH - SOUTH), 7),

@@ -1,4 +1,4 @@
-"""The network, the database and the containers of one run; always removed at its end."""
+"""The network, the database, and the containers of one run. They are removed at its end."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ HERE = Path(__file__).parent
 IMAGE = os.environ.get("IMAGE", "backend-docker-django:local")
 POSTGIS_IMAGE = os.environ.get("POSTGIS_IMAGE", "backend-docker-django-postgis:local")
 LABEL = "backend-docker-django.bench"
-# The contestant has a core of its own. The load generator shares the database's: it needs a
-# few per cent of it, and the database of most cases waits for the contestant anyway.
+# The contestant has a core to itself. The load generator runs on the database's core: it needs only
+# a few percent of it, and in most cases the database waits for the contestant anyway.
 CONTESTANT_CORE, DATABASE_CORE = "0", "1"
 DATABASE = "bench"
 
 
 class LabError(Exception):
-    """A step of the bench that could not be done; the message says which and why."""
+    """A step of the benchmark failed. The message says which one, and why."""
 
 
 def docker(*arguments: str | Path, timeout: float | None = 900) -> str:
-    """Output of the docker command. Raises LabError with its errors when it fails."""
+    """Run the docker command, and return its output. Raises LabError with its errors."""
     done = subprocess.run(
         ["docker", *map(str, arguments)],
         capture_output=True,
@@ -43,7 +43,7 @@ def docker(*arguments: str | Path, timeout: float | None = 900) -> str:
 
 
 def build(name: str, image: str = IMAGE, *, tag: str = "") -> str:
-    """Build ``bench/NAME/Dockerfile`` on an image; its name, ``bdd-bench:TAG``."""
+    """Build ``bench/NAME/Dockerfile`` on an image. Returns the new name, ``bdd-bench:TAG``."""
     tag = f"bdd-bench:{tag or name}"
     images = {"IMAGE": image, "POSTGIS_IMAGE": POSTGIS_IMAGE}
     file = HERE / name / "Dockerfile"
@@ -54,7 +54,7 @@ def build(name: str, image: str = IMAGE, *, tag: str = "") -> str:
 
 
 class Lab:
-    """Starts containers on a network of their own; a context manager."""
+    """A context manager that starts containers on a network of their own."""
 
     def __init__(self) -> None:
         self.name = f"bench-{secrets.token_hex(4)}"
@@ -74,7 +74,7 @@ class Lab:
     ) -> None:
         for interruption in (signal.SIGINT, signal.SIGTERM):
             signal.signal(interruption, signal.SIG_IGN)
-        # By label: also one whose start was interrupted.
+        # The label also finds a container whose start was interrupted.
         left = docker("ps", "--all", "--quiet", "--filter", f"label={LABEL}={self.name}").split()
         if left:
             docker("rm", "--force", "--volumes", *left)
@@ -89,7 +89,7 @@ class Lab:
         env: dict[str, str] | None = None,
         options: Iterable[str] = (),
     ) -> str:
-        """Start a container in the background; its name."""
+        """Start a container in the background. Returns its name."""
         container = f"{self.name}-{name}"
         flags = [x for key, value in (env or {}).items() for x in ("--env", f"{key}={value}")]
         self.containers.add(container)
@@ -112,7 +112,7 @@ class Lab:
 
     def start_database(self) -> None:
         env = {"POSTGRES_PASSWORD": self.password, "POSTGRES_USER": DATABASE}
-        # PostgreSQL's own settings but for room for the whole dataset, as any server gives it.
+        # PostgreSQL's defaults, except that the whole dataset fits into memory, as on any server.
         self.start(
             *("database", POSTGIS_IMAGE, "postgres", "-c", "shared_buffers=1GB"),
             core=DATABASE_CORE,
@@ -129,14 +129,14 @@ class Lab:
             time.sleep(0.3)
 
     def env(self) -> dict[str, str]:
-        """How a Django contestant reaches the database."""
+        """The variables with which a Django contestant finds the database."""
         return {
             "POSTGRES_NAME": DATABASE,
             "POSTGRES_USER": DATABASE,
             "POSTGRES_PASSWORD": self.password,
             "POSTGRES_HOST": self.database,
             "DJANGO_SECRET_KEY": secrets.token_hex(32),
-            "ALLOWED_HOSTS": "*",  # the load generator asks by the container's name
+            "ALLOWED_HOSTS": "*",  # the load generator uses the container's name
         }
 
     def url(self) -> str:
@@ -154,7 +154,7 @@ class Lab:
         return ("psql", "--username", DATABASE, *strict, DATABASE)
 
     def copy(self, table: str, rows: Iterable[str]) -> None:
-        """Fill a table by COPY, from lines in PostgreSQL's text format."""
+        """Fill a table with COPY from lines in PostgreSQL's text format."""
         command = ["docker", "exec", "--interactive", self.database, *self._psql]
         copy = subprocess.Popen(
             [*command, "--command", f"COPY {table} FROM STDIN"],
@@ -178,7 +178,7 @@ class Lab:
         self.start("load", build("load"), core=DATABASE_CORE)
 
     def client(self, *arguments: str, timeout: float = 900) -> dict:
-        """What bench/load/client.py answers."""
+        """The result of bench/load/client.py."""
         words = ("exec", self.load, "python3", "/bench/client.py", *arguments)
         return json.loads(docker(*words, timeout=timeout))
 
@@ -187,7 +187,7 @@ class Lab:
         return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
 
     def memory(self, container: str, *arguments: str) -> dict:
-        """What bench/load/memory.py says of a container, in bytes."""
+        """The result of bench/load/memory.py for a container, in bytes."""
         return json.loads(
             docker(
                 *("run", "--rm", f"--pid=container:{container}", "--cap-add", "SYS_PTRACE"),

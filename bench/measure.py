@@ -1,4 +1,4 @@
-"""One measurement of one runner. Times in seconds, sizes in bytes."""
+"""One measurement of one runner. Times are in seconds, and sizes in bytes."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from bench.cases import Case, Runner
 from bench.lab import Lab, LabError, docker
 
 CONNECTIONS = 8
-# What a process that has served for a while has in memory: every kind of page, the cheap
-# ones more often, so that 10,000 take half a minute.
+# The memory of a process after a while depends on all kinds of pages. Most requests are for cheap
+# ones, so that 10,000 requests take half a minute.
 PAGES = {"/geo/polygons/?limit=100": 1, "/rows/few/?limit=10": 10, "/rows/few/500/": 10}
 REQUESTS = [path for path, often in {**PAGES, "/hello/": 79}.items() for _ in range(often)]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """``speed`` is answers a second; 0 for one that did not come in time."""
+    """``speed`` is the number of responses per second, or 0 if a response did not come in time."""
 
     speed: float
     p50: float | None = None
     p99: float | None = None
-    size: int | None = None  # of one answer
+    size: int | None = None  # of one response
     ttfb: float | None = None
     memory: int | None = None
 
 
 def sample(lab: Lab, case: Case, runner: Runner, seconds: int, alone: bool) -> Sample:
-    """Measure once. ``alone``: one request at a time, where many would not end in a round."""
+    """Measure once. ``alone`` sends one request at a time, if several would not end in a round."""
     if runner.contestant == "raw":
         return _copy(lab, runner) if case.kind == "download" else _pgbench(lab, runner, seconds)
     if case.kind == "download" or alone:
@@ -50,7 +50,7 @@ def download(lab: Lab, runner: Runner, bound: float) -> Sample:
         contestants.restart(lab, runner.contestant)
         return Sample(speed=0)
     if answer["status"] != 200 or not answer["finished"]:
-        raise LabError(f"{runner.title}: {runner.path} answered {answer}")
+        raise LabError(f"{runner.title}: {runner.path} returned {answer}")
     took = answer["seconds"]
     return Sample(1 / took, took, took, answer["bytes"], answer["ttfb"])
 
@@ -67,7 +67,7 @@ def _rate(lab: Lab, runner: Runner, seconds: int, connections: int = CONNECTIONS
 
 
 def _pgbench(lab: Lab, runner: Runner, seconds: int) -> Sample:
-    """Prepared statements over as many connections; the client stands in the server's place."""
+    """Run prepared statements over the same number of connections, on the server's core."""
     raw, log = f"{lab.name}-raw", "/dev/shm/log"  # noqa: S108  in the container
     script = (
         f"rm -f {log}.*; pgbench --no-vacuum --protocol=prepared --time={seconds} --log "
@@ -85,7 +85,7 @@ def _copy(lab: Lab, runner: Runner) -> Sample:
 
 
 def boot(lab: Lab, name: str) -> Sample:
-    """From `docker run` to the first 200, with nothing to migrate."""
+    """The time from `docker run` to the first 200, with nothing to migrate."""
     start = time.time()
     container = contestants.start(lab, name, "boot")
     took = contestants.wait(lab, name, "boot") - start
@@ -94,7 +94,7 @@ def boot(lab: Lab, name: str) -> Sample:
 
 
 def memory(lab: Lab, name: str, requests: int) -> Sample:
-    """PSS of all processes of a fresh container after so many requests."""
+    """The PSS of all processes of a new container after so many requests."""
     container = contestants.start(lab, name, "memory")
     contestants.wait(lab, name, "memory")
     urls = [contestants.url(lab, name, path, "memory") for path in REQUESTS]
@@ -103,12 +103,12 @@ def memory(lab: Lab, name: str, requests: int) -> Sample:
         raise LabError(f"{name}: {done['errors']} of {requests} requests failed")
     used = lab.memory(container)["pss"]
     lab.stop(container)
-    # Its reciprocal is the "speed", so that less is better as it is everywhere else.
+    # Its reciprocal is the "speed", so that here too, a higher speed is better.
     return Sample(1 / used, memory=used)
 
 
 def growth(lab: Lab, runner: Runner, bound: float) -> tuple[int, dict]:
-    """How many bytes the processes grow at most during one download, and the answer to it."""
+    """The most bytes by which the processes grow during one download, and its response."""
     container = f"{lab.name}-{runner.contestant}"
     before = lab.memory(container, "reset")["rss"]
     answer = lab.client("get", url(lab, runner), str(bound), runner.accept)
@@ -116,10 +116,10 @@ def growth(lab: Lab, runner: Runner, bound: float) -> tuple[int, dict]:
 
 
 def served_meanwhile(lab: Lab, stream: Runner, other: Runner) -> tuple[Sample, bool]:
-    """Answers to one more client during a stream, and whether the stream outlasted them."""
+    """The responses to another client during a stream, and whether the stream lasted longer."""
     running = lab.client_in_background("get", url(lab, stream), "120", stream.accept)
     try:
-        time.sleep(0.5)  # it is under way; the bench measures, so no condition to wait for
+        time.sleep(0.5)  # time for the stream to begin, because no condition shows that it has
         answers = _rate(lab, other, 2, connections=1)
         outlasted = running.poll() is None
         running.communicate(timeout=180)

@@ -1,4 +1,4 @@
-"""The ratios as bars on a logarithmic scale: an SVG file without any dependency."""
+"""Draws the ratios as bars on a logarithmic scale, as an SVG file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bench.report import TIMES, Ratio, times
 
 WIDTH, LABEL, RIGHT = 900, 360, 90
 TOP, ROW, BAR = 56, 26, 14
-# Contrast of at least 4.5 for text and 3 for bars on white and on GitHub's dark ground.
+# The contrast is at least 4.5 for text and 3 for bars, on white and on GitHub's dark background.
 STYLE = """
   text { font: 13px system-ui, sans-serif; fill: #1f2328 }
   .small { font-size: 11px; fill: #59636e }
@@ -43,7 +43,7 @@ width="{WIDTH}" height="{height}" role="img" aria-labelledby="title text">
 
 
 def description(ratios: list[Ratio]) -> str:
-    """The picture in words."""
+    """The chart as text, for screen readers."""
     words = {None: "", True: ", reached", False: ", not reached"}
     return " ".join(
         f"{ratio.comparison.title}: {times(ratio.median)}"
@@ -109,7 +109,7 @@ def _row(ratio: Ratio, y: float, scale: _Scale) -> str:
     aim = _aim(ratio)
     ends = [one, end, high]
     if aim and max(ends) - 4 < scale.x(aim) < max(ends) + 60:
-        ends.append(scale.x(aim))  # the number would stand on the mark
+        ends.append(scale.x(aim))  # otherwise, the number would cover the mark
     parts = [
         f'<text x="{LABEL - 10}" y="{y + 12}" text-anchor="end" class="small">'
         f"{escape(ratio.comparison.title)}</text>",

@@ -25,7 +25,7 @@ main() {
 
   log_in
   publish_once "$name:$tag"
-  push "$name:latest" # last, so that what `latest` means always has a lasting name too
+  push "$name:latest" # last, so that the image behind `latest` always has a permanent tag too
   echo "Published $name:$tag, which is now $name:latest."
 }
 
@@ -44,10 +44,10 @@ require_settings() {
   [[ -n ${DOCKER_USERNAME:-} ]] || missing+=" DOCKER_USERNAME"
   [[ -n ${DOCKER_PASSWORD:-} ]] || missing+=" DOCKER_PASSWORD"
   [[ -n $commit ]] || missing+=" PUBLISH_COMMIT"
-  [[ -z $missing ]] || fail "Needed to publish, and not set:$missing." \
-    "Set it in the settings of the CI; credentials as secrets, and never in a file."
+  [[ -z $missing ]] || fail "To publish, set these variables:$missing." \
+    "Set them in the settings of the CI. Store credentials as secrets, never in a file."
   docker image inspect "$image" >/dev/null || fail "There is no image $image to publish." \
-    "Build and test it first (bin/test), or name another one in IMAGE."
+    "Build and test it first (bin/test), or name another image in IMAGE."
 }
 
 # The image's creation time and commit. A rebuild of a commit has newer Debian packages, and gets a
@@ -76,7 +76,7 @@ log_in() {
   case $message in
     *[Uu]nauthorized*) fail "${registry:-Docker Hub} refused the login of $DOCKER_USERNAME: $message" \
       "Check DOCKER_USERNAME and DOCKER_PASSWORD in the settings of the CI; a token may have expired." ;;
-    *) fail "No login at ${registry:-Docker Hub}: $message" \
+    *) fail "Cannot log in to ${registry:-Docker Hub}: $message" \
       "Check DOCKER_REGISTRY and that the registry is up, then restart the build." ;;
   esac
 }
@@ -95,8 +95,8 @@ publish_once() {
   if docker pull --quiet "$1" >/dev/null 2>&1; then
     published=$(image_id "$1")
     [[ $published == "$built" ]] ||
-      fail "$1 is already published, with another content ($published)." \
-        "Published tags do not change: build again, which makes a new tag, and publish that."
+      fail "$1 is already published, with different content ($published)." \
+        "Published tags do not change: build the image again, which gives it a new tag, and publish that."
     echo "$1 is already published, with this content."
   else
     push "$1"
@@ -109,8 +109,8 @@ image_id() {
 
 push() {
   docker tag "$image" "$1"
-  docker push "$1" || fail "The push of $1 failed; Docker's reason is in the lines above." \
-    "Check that $DOCKER_USERNAME may write there and that the registry is up, then restart the build."
+  docker push "$1" || fail "The push of $1 failed; the lines above contain Docker's reason." \
+    "Check that $DOCKER_USERNAME can write there and that the registry is up, then restart the build."
 }
 
 main

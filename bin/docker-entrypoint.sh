@@ -58,7 +58,7 @@ become() {
 }
 
 # Whether a project is mounted for development, with its manage.py in the working directory. If it is
-# copied, or DEBUG is off, this is not a laptop, and the files' owner, often root, must not serve.
+# copied, or DEBUG is off, this is a server, and the files' owner, often root, must not serve.
 in_mounted_project() {
   local debug=${DEBUG:-}
   [[ $PWD == /code/src_files && -f manage.py && ${debug,,} =~ ^(true|on|ok|y|yes|1)$ ]] &&

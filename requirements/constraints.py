@@ -2,9 +2,9 @@
 
     python constraints.py 5.2
 
-A child may raise what the image carries, below the next major version (of Django,
-within the series), and never lower it. Of the packages that come with those, it may not
-lower one below what they ask for. Runs where the packages are installed.
+A child can upgrade a package of common.txt within its major version (Django: within its
+series), but not downgrade it. It can downgrade a dependency of these packages, but not
+below the version that they require. Run this where the packages are installed.
 """
 
 import re
@@ -36,7 +36,7 @@ def main(series: str) -> None:
 
 
 def needed(packages: Iterable[str], others: set[str]) -> dict[str, Version]:
-    """The least version of each of the ``others`` that the packages ask for."""
+    """The lowest version of each of the ``others`` that the packages accept."""
     least: dict[str, Version] = {}
     installed = (name for name in packages if any(metadata.distributions(name=name)))
     for text in (text for name in installed for text in metadata.requires(name) or ()):

@@ -1,7 +1,7 @@
-"""What a look at a project, an image or what runs has found.
+"""Findings: the results of checks of a project, an image, or a running API.
 
-``manage.py doctor``, ``check``, ``bin/image-test`` and ``upgrade`` list these. Needs only Python
-3.9's own library, as ``backend.kit.contract.outside`` does.
+``manage.py doctor``, ``check``, ``bin/image-test``, and ``upgrade`` report them. This module needs
+only Python 3.9's standard library, like ``backend.kit.contract.outside``.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-# The worst last.
+# From the best to the worst.
 OK, SKIPPED, WARNING, PROBLEM = "ok", "skipped", "warning", "problem"
 LEVELS = (OK, SKIPPED, WARNING, PROBLEM)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """``subject`` is what was looked at; ``fix`` says what to do, empty where all is well.
+    """``subject`` is what was checked. ``fix`` says what to do, and is empty if nothing is wrong.
 
-    ``line`` counts from 1, where the subject is a file. ``details`` are lines for who wants to know
-    more, such as the size of each layer.
+    ``line`` counts from 1, if the subject is a file. ``details`` are lines with more information,
+    such as the size of each layer.
     """
 
     level: str
@@ -31,5 +31,5 @@ class Finding:
 
 
 def worst_of(findings: Iterable[Finding]) -> str:
-    """The worst level among them."""
+    """The worst level of the findings."""
     return max((finding.level for finding in findings), key=LEVELS.index, default=OK)

@@ -27,12 +27,12 @@ class Wrong:
 
     @property
     def problem(self) -> str:
-        return f"{self.name} is {self.version or 'gone'}; the image needs {self.needed}."
+        return f"{self.name} is {self.version or 'missing'}; the image needs {self.needed}."
 
     @property
     def fix(self) -> str:
         return (
-            f"Remove {self.name} from your requirements, or let them say {self.name}{self.needed}."
+            f"Remove {self.name} from your requirements, or change it to {self.name}{self.needed}."
         )
 
 

@@ -1,4 +1,4 @@
-"""Reads from a Python file where a name gets its value."""
+"""Finds the statements in a Python file that give a name its value."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class Binding:
     """A statement that gives a name its value, or changes it."""
 
     line: int
-    extends: bool  # it builds on what the name held before
-    certain: bool  # it stands in no branch
-    expressions: tuple[ast.expr, ...] = ()  # the value, and the conditions it stands under
-    module: str = ""  # where an import takes it from, with its leading dots
-    imported: str = ""  # its name there; "*" for a star import
+    extends: bool  # the new value depends on the old one
+    certain: bool  # the statement is not in a branch
+    expressions: tuple[ast.expr, ...] = ()  # the value, and the conditions of its branches
+    module: str = ""  # for an import, the module, with leading dots
+    imported: str = ""  # for an import, the name in that module, or "*"
 
     def contradicts(self, value: object) -> bool:
-        """Whether it stands in a branch that was not taken: it says another plain value."""
+        """Whether the statement is in a branch that did not run, because its value is different."""
         if self.certain or self.extends or self.module or not self.expressions:
             return False
         try:
@@ -34,7 +34,7 @@ class Binding:
 
 @cache
 def bindings(file: Path) -> dict[str, list[Binding]]:
-    """Name to its bindings at the file's top level, in order; star imports are under ``*``."""
+    """The bindings of each name at the file's top level, in order. Star imports are under ``*``."""
     bindings_by_name: dict[str, list[Binding]] = {}
     for statement, tests, certain in _statements(ast.parse(file.read_bytes()).body):
         for name, binding in _bound(statement, tests, certain):
@@ -43,7 +43,7 @@ def bindings(file: Path) -> dict[str, list[Binding]]:
 
 
 def of(file: Path, name: str) -> list[Binding]:
-    """What binds ``name`` in ``file``, and what may by a star import; in the file's order."""
+    """The bindings of ``name`` in ``file``, and all star imports, in the order of the file."""
     both = [*bindings(file).get(name, []), *bindings(file).get("*", [])]
     return sorted(both, key=lambda binding: binding.line)
 
@@ -53,7 +53,7 @@ def names_in(expression: ast.expr) -> set[str]:
 
 
 def read_by_key(expression: ast.expr, *holders: str) -> set[str]:
-    """Every X of ``holder["X"]``, ``holder.get("X")`` and ``holder("X")``."""
+    """Every X in ``holder["X"]``, ``holder.get("X")``, and ``holder("X")``."""
     keys = set()
     for node in ast.walk(expression):
         match node:
@@ -76,7 +76,7 @@ def read_by_key(expression: ast.expr, *holders: str) -> set[str]:
 def _statements(
     body: list[ast.stmt], tests: tuple[ast.expr, ...] = (), certain: bool = True
 ) -> Iterator[tuple[ast.stmt, tuple[ast.expr, ...], bool]]:
-    """Every statement that runs at the top level: not the bodies of functions and classes."""
+    """Every statement at the top level, without the bodies of functions and classes."""
     for statement in body:
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             continue
@@ -132,7 +132,7 @@ def _assigned(
                 for one, part in zip(target.elts, parts, strict=True):
                     yield from _assigned([one], part, binding)
             else:
-                # Which part of the value it gets is not known: the value is not looked at.
+                # It is unknown which part of the value each name gets, so the value is ignored.
                 names = set().union(*map(names_in, target.elts))
                 yield from ((name, binding(False)) for name in sorted(names))
         elif isinstance(target, ast.Name):
@@ -142,14 +142,14 @@ def _assigned(
 
 
 def _root(target: ast.expr) -> str:
-    """X of X["default"].options[0]; empty when there is no name at the root."""
+    """X in X["default"].options[0], or empty if it does not begin with a name."""
     while isinstance(target, (ast.Subscript, ast.Attribute, ast.Starred)):
         target = target.value
     return target.id if isinstance(target, ast.Name) else ""
 
 
 def _changed_by(call: ast.Call) -> set[str]:
-    """The names that a call as a statement may change: X of X.append(...) and of add(X)."""
+    """The names whose values a call can change: X in X.append(...) and in add(X)."""
     if isinstance(call.func, ast.Name) and hasattr(builtins, call.func.id):
         return set()
     arguments = [*call.args, *(keyword.value for keyword in call.keywords)]

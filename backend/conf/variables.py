@@ -363,7 +363,7 @@ VARIABLES = {
             "integer",
             0,
             "Seconds that a container continues to accept requests after SIGTERM, while "
-            "`/health/ready` returns 503. Set it longer than your proxy takes to notice.",
+            "`/health/ready` returns 503. Set it to more than your proxy needs to notice.",
             maximum=3600,
         ),
     ),

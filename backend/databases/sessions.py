@@ -68,7 +68,7 @@ WITH RECURSIVE rules AS (
         WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
           AND d.refobjid = above.oid
         UNION ALL
-        -- A partition may be a foreign table; policies are those of the table that is asked.
+        -- A partition can be a foreign table. The policies are those of the queried table.
         SELECT inhparent, false, above.elsewhere FROM pg_inherits WHERE inhrelid = above.oid
     ) edge (oid, restricted, elsewhere)
 )
@@ -80,8 +80,8 @@ SELECT ARRAY(SELECT DISTINCT c.relname::text FROM above JOIN pg_class c USING (o
              UNION ALL SELECT pg_get_expr(polqual, polrelid) FROM pg_policy
              UNION ALL SELECT pg_get_viewdef(ev_class) FROM rules
              WHERE action ~ ':funcid (2077|3294)\M'),
-       -- Those that any session may set, but for what concerns one transaction, random(), tables
-       -- and roles that are made, and how fast the server works or what it logs.
+       -- Settings that any session can set, except those about a single transaction, random(), new
+       -- tables and roles, the speed of the server, or the log.
        ARRAY(SELECT name FROM pg_settings
              WHERE context = 'user' AND (position('.' IN name) > 0 OR NOT (
              name ~ '(_cost|_mem|_mem_multiplier|_buffers|_collapse_limit|_timeout)$'
@@ -122,7 +122,7 @@ VALUES = "ARRAY(SELECT current_setting(name, true) FROM unnest(%s::text[]) name)
 SETTINGS = """
 SELECT session_user::text, current_setting('role'),
        json_object_agg(name, CASE
-           -- Of a library that is not loaded, what was set and set back is an empty text.
+           -- If a library is not loaded, its settings are empty text after they are reset.
            WHEN position('.' IN name) > 0 AND name <> ALL(%s::text[])
            THEN nullif(current_setting(name, true), '') ELSE current_setting(name, true)
        END)::text,

@@ -29,7 +29,7 @@ WITH RECURSIVE types (attname, oid) AS (
     UNION ALL
     SELECT attname, typbasetype FROM types JOIN pg_type USING (oid) WHERE typtype = 'd'
 ), compared (attname, oid) AS (
-    -- An array is compared by its elements.
+    -- PostgreSQL compares arrays by their elements.
     SELECT attname, CASE WHEN typcategory = 'A' AND typelem <> 0 THEN typelem ELSE oid END
     FROM types JOIN pg_type USING (oid) WHERE typtype <> 'd'
     UNION ALL

@@ -50,14 +50,14 @@ DEFAULT_DISTANCE = 1_000  # meters, as in djangorestframework-gis
 PIECES = 50  # per width of a shape: an edge that is straight on one map is curved on another
 _BOX = {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4}
 _LONLAT = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
-_METRES = {"type": "number", "minimum": 0, "default": DEFAULT_DISTANCE}
+_METERS = {"type": "number", "minimum": 0, "default": DEFAULT_DISTANCE}
 _TILE = {"type": "string", "pattern": spatial_values.TILE_PATTERN}
 _GEOMETRY = {"type": "string", "format": "geometry"}
 PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
     "in_bbox": (_BOX, f"Rows that lie at least partly in this box: {spatial_values.BBOX}."),
     "tile": (_TILE, f"Rows that lie at least partly in this map tile: {spatial_values.TILE}."),
-    "point": (_LONLAT, f"Rows within `{{dist}}` metres of {spatial_values.POINT}."),
-    "dist": (_METRES, "Metres from `{point}`."),
+    "point": (_LONLAT, f"Rows within `{{dist}}` meters of {spatial_values.POINT}."),
+    "dist": (_METERS, "Metres from `{point}`."),
     "intersects": (_GEOMETRY, f"Rows that intersect this: {spatial_values.GEOMETRY}."),
     "contains": (_GEOMETRY, f"Rows that contain all of this: {spatial_values.GEOMETRY}."),
     "within": (_GEOMETRY, f"Rows that lie wholly within this: {spatial_values.GEOMETRY}."),
@@ -208,15 +208,15 @@ class _Given:
                 }
             )
         lonlat = spatial_values.point(self.names["point"], self.given["point"])
-        metres = float(DEFAULT_DISTANCE)
+        meters = float(DEFAULT_DISTANCE)
         if "dist" in self.given:
-            metres = spatial_values.distance(self.names["dist"], self.given["dist"])
-        exact = Q(self._measured(Point(*lonlat, srid=WGS84), Value(metres)))
+            meters = spatial_values.distance(self.names["dist"], self.given["dist"])
+        exact = Q(self._measured(Point(*lonlat, srid=WGS84), Value(meters)))
         if self.stored.geography:
             return exact
         # There is no index on the column as a geography. The index on the column finds what is in
         # the box, and only for this, the distance is computed.
-        boxes = [spatial_values.shape(box) for box in spatial_values.around(*lonlat, metres)]
+        boxes = [spatial_values.shape(box) for box in spatial_values.around(*lonlat, meters)]
         return self._any("&&", boxes) & exact
 
     def _any(self, function: str, shapes: list[GEOSGeometry]) -> Q:
@@ -241,11 +241,11 @@ class _Given:
         shape = "%(expressions)s::geometry" if self.stored.geography else "%(expressions)s"
         return Func(self.column, template=curves.straight(shape) if self.curved else shape)
 
-    def _measured(self, point: Point, metres: Value) -> Any:
-        """Whether the column is within ``metres`` of ``point``, around the earth."""
+    def _measured(self, point: Point, meters: Value) -> Any:
+        """Whether the column is within ``meters`` of ``point``, around the earth."""
 
         def near(geography: Any) -> Func:
-            return _holds("ST_DWithin", geography, _geography(_value(point)), metres)
+            return _holds("ST_DWithin", geography, _geography(_value(point)), meters)
 
         if self.stored.geography:
             return near(self.column)

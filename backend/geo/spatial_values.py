@@ -20,7 +20,7 @@ Box = tuple[float, float, float, float]  # west, south, east, north in degrees
 WORLD: Box = (-180.0, -90.0, 180.0, 90.0)
 BBOX = "west,south,east,north in degrees, such as -122.7,45.5,-122.6,45.6"
 POINT = "longitude,latitude in degrees, such as -122.68,45.52"
-DISTANCE = "a number of metres from 0, such as 500"
+DISTANCE = "a number of meters from 0, such as 500"
 TILE = "zoom/x/y, such as 12/652/1465"
 TILE_PATTERN = r"^[0-9]{1,2}/[0-9]{1,10}/[0-9]{1,10}$"
 GEOMETRY = "GeoJSON or WKT in degrees, longitude first, such as POINT(-122.68 45.52)"
@@ -29,7 +29,7 @@ MOST_VERTICES = 5_000
 DEEPEST_ZOOM = 30
 # The nearer to a pole, the more degrees a meter is. This is a degree of latitude at the equator,
 # the shortest one. https://en.wikipedia.org/wiki/Latitude#Length_of_a_degree_of_latitude
-METRES_A_DEGREE = 110_574
+METERS_PER_DEGREE = 110_574
 # float() accepts 1_0, and the digits of every script.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _WKT = re.compile(r"\s*(SRID=4326;)?\s*[A-Z]+[\sA-Z]*\(", re.IGNORECASE)
@@ -76,10 +76,10 @@ def point(parameter: str, text: str) -> tuple[float, float]:
 
 def distance(parameter: str, text: str) -> float:
     """A distance in meters."""
-    (metres,) = _numbers(parameter, text, 1, DISTANCE)
-    if metres < 0:
+    (meters,) = _numbers(parameter, text, 1, DISTANCE)
+    if meters < 0:
         raise _wrong(parameter, DISTANCE)
-    return metres
+    return meters
 
 
 def geometry(parameter: str, text: str) -> GEOSGeometry:
@@ -101,9 +101,9 @@ def geometry(parameter: str, text: str) -> GEOSGeometry:
     return read
 
 
-def around(longitude: float, latitude: float, metres: float) -> list[Box]:
-    """The boxes that contain every place within ``metres``."""
-    high = min(metres * 1.01 / METRES_A_DEGREE, 180.0)
+def around(longitude: float, latitude: float, meters: float) -> list[Box]:
+    """The boxes that contain every place within ``meters``."""
+    high = min(meters * 1.01 / METERS_PER_DEGREE, 180.0)
     south, north = max(latitude - high, -90.0), min(latitude + high, 90.0)
     widest = max(abs(south), abs(north))
     wide = high / math.cos(math.radians(widest)) if widest < 89.9 else 360.0

@@ -1,13 +1,14 @@
-"""Where an error came from: whose code raised it, and whether values of the request reached it.
+"""Finds the source of an error: whose code raised it, and whether it got values of the request.
 
-An error that a client caused and one that the project has in itself are of the same types and
-codes: ``invalid input syntax for type inet`` is a wrong address in a query, or a wrong row in the
-table. What tells them apart is the call that failed: whether it had something from this request.
+A client's error and the project's own error can have the same type and code: ``invalid input
+syntax for type inet`` is a wrong address in a query, or a wrong row in the table. The difference is
+whether the call that failed got a value of this request.
 
-The frames of a traceback keep their arguments. Where the call reads the request, they are compared
-with it by value, in all the forms that a value takes on its way (``"2021-05-01"`` is a date by
-then). In any other call a 0 or a word may be the project's own and equal by chance: there it must
-be the very text that was sent. All this is done only once there is an error.
+The frames of a traceback keep their arguments. If the call reads the request, this module compares
+its arguments with the request by value, in all forms that a value can have by then (the text
+``"2021-05-01"`` is a date). In any other call, an equal number or word may come from the project
+itself, so the argument must be the same text object that the client sent. All of this happens only
+after an error.
 """
 
 from __future__ import annotations
@@ -35,42 +36,42 @@ from django.utils.dateparse import parse_date, parse_datetime, parse_duration, p
 
 from backend.conf.errors import is_of_the_team
 
-# Values of a request, or of a call, that are looked at.
+# The most values of a request, or of a call, to compare.
 MOST = 20_000
-# Names that an answer has of those that were sent.
+# The most names of sent values in a response.
 NAMED = 3
-# Characters below which a text is not looked for inside another, and how far it is read.
+# Characters. A shorter text is not searched for in others. Of a longer text, the rest is ignored.
 SHORT, LONG = 3, 10_000
-# Characters that all texts of a request together are looked for in: a fraction of a second.
+# Characters to search for all texts of a request together, which takes a fraction of a second.
 SEARCHED = 500_000_000
-# Characters of a text that nothing else has by chance.
+# Characters of a text that is so long that an equal one is not a coincidence.
 UNMISTAKABLE = 20
-# Functions that hand a statement and its ``params`` to a driver.
+# Modules whose functions pass a statement and its ``params`` to a driver.
 DRIVERS = ("django.db.backends.utils", "backend.geo.copying")
-# Where the types live that drivers wrap values in.
+# Modules with the types in which drivers wrap values.
 ADAPTERS = ("psycopg", "django.db.backends.postgresql", "django.contrib.gis")
-# Functions that read what a client sent; and that write an answer, or make values of what the
-# database gave for one.
+# Functions that read the client's values, and functions that write a response or convert values
+# from the database for it.
 READERS = {
     *("clean", "full_clean", "is_valid", "run_validation", "to_internal_value"),
     *("filter_queryset", "paginate_queryset", "get_object"),
     *("get_prep_value", "get_prep_lookup", "as_sql"),
 }
 WRITERS = {"render", "to_representation", "render_to_response", "apply_converters"}
-# What separates the parts of a value: of lists, boxes, tiles, WKT, GeoJSON, XML.
+# The parts of a value between separators, as in lists, boxes, tiles, WKT, GeoJSON, and XML.
 PARTS = re.compile(r"[^\s,;:|/()\[\]{}\"'=<>&]+")
 
 
 def frames(error: BaseException) -> list[FrameType]:
-    """The frames that an error came through, the innermost first."""
+    """The frames of an error's traceback, the innermost first."""
     return [frame for frame, _ in traceback.walk_tb(error.__traceback__)][::-1]
 
 
 def failing_call(error: BaseException) -> list[FrameType]:
     """The frames of the call that failed, the innermost first.
 
-    It is the last call that the team's code made into a package; in a view that is none of the
-    team's code, the request itself. Empty where the team's own code raised the error.
+    It is the last call from the team's code into a package, or the whole request if the view is not
+    the team's code. Empty if the team's own code raised the error.
     """
     call_frames: list[FrameType] = []
     for frame in frames(error):
@@ -81,7 +82,7 @@ def failing_call(error: BaseException) -> list[FrameType]:
 
 
 def reading(call: list[FrameType]) -> list[FrameType]:
-    """The part of a call that reads what a client sent; empty where it does something else."""
+    """The part of a call that reads the client's values, or empty if it does something else."""
     for index, frame in enumerate(call):
         name = frame.f_code.co_name
         if name in WRITERS:
@@ -92,12 +93,12 @@ def reading(call: list[FrameType]) -> list[FrameType]:
 
 
 def is_writing(call: list[FrameType]) -> bool:
-    """Whether the frames write an answer: what fails there is the server's own data."""
+    """Whether the frames write a response, in which case the server's own data is wrong."""
     return any(frame.f_code.co_name in WRITERS for frame in call)
 
 
 def is_of_a_slice(call: list[FrameType]) -> bool:
-    """Whether a method of a sliced queryset failed, which takes no filter or order whatever it is.
+    """Whether a method of a sliced queryset failed, which never accepts a filter or an ordering.
 
     https://docs.djangoproject.com/en/5.2/ref/models/querysets/#when-querysets-are-evaluated
     """
@@ -106,12 +107,12 @@ def is_of_a_slice(call: list[FrameType]) -> bool:
 
 
 def callers(error: BaseException, call: list[FrameType]) -> list[FrameType]:
-    """The frames around the call: the team's code, and what called it. Empty without such code."""
+    """The frames around the call: the team's code and its callers. Empty without such code."""
     return frames(error)[len(call) :]
 
 
 def without_request(call: list[FrameType]) -> list[FrameType]:
-    """The innermost frames: those around them have the whole request, whatever failed."""
+    """The innermost frames. The others have the whole request, which proves nothing."""
     return list(takewhile(lambda frame: "request" not in frame.f_locals, call))
 
 
@@ -123,7 +124,7 @@ def is_parsing(call: list[FrameType]) -> bool:
 
 
 def parameters(error: BaseException) -> Any:
-    """The parameters of the statement that failed, None where none did."""
+    """The parameters of the statement that failed, or None if no statement failed."""
     for frame in frames(error):
         if frame.f_globals.get("__name__") in DRIVERS:
             for name in ("params", "param_list"):
@@ -133,13 +134,13 @@ def parameters(error: BaseException) -> Any:
 
 
 def statement(error: BaseException) -> str:
-    """The statement that failed as the server got it; empty where the driver does not keep it."""
+    """The failed statement as the server got it, or empty if the driver does not keep it."""
     cursor = getattr(error.__cause__, "cursor", None)
     return (getattr(cursor, "query", None) or b"").decode(errors="replace")
 
 
 def driver_connection(error: BaseException) -> Any:
-    """The driver's connection that the error came from; None where that cannot be known."""
+    """The driver's connection that the error came from, or None if it is unknown."""
     for frame in frames(error):
         owner = frame.f_locals.get("self")
         if isinstance(owner, CursorWrapper):
@@ -152,7 +153,7 @@ def driver_connection(error: BaseException) -> Any:
 
 
 def driver_wrapper(error: BaseException) -> BaseDatabaseWrapper | None:
-    """Django's connection that the error came from; None where that cannot be known."""
+    """Django's connection that the error came from, or None if it is unknown."""
     for frame in frames(error):
         owner = frame.f_locals.get("self")
         if isinstance(owner, CursorWrapper):
@@ -164,17 +165,17 @@ def driver_wrapper(error: BaseException) -> BaseDatabaseWrapper | None:
 
 
 def arguments(frame: FrameType) -> list[Any]:
-    """What a function was given, but for its object."""
+    """The arguments of a function, except for self."""
     code = frame.f_code
     count = code.co_argcount + code.co_kwonlyargcount
     count += bool(code.co_flags & 0x04) + bool(code.co_flags & 0x08)  # *args, **kwargs
     names = code.co_varnames[:count]
     given = [frame.f_locals[name] for name in names if name in frame.f_locals and name != "self"]
-    return [value for value in given if value != () and value != {}]  # no *args, no **kwargs
+    return [value for value in given if value != () and value != {}]  # no empty *args or **kwargs
 
 
 def names_of_sent(request: HttpRequest, error: BaseException, values: Any) -> list[str]:
-    """The first names under which the request sent any of ``values``; empty where it sent none."""
+    """The first names under which the request sent any of ``values``, or empty if none."""
     used: set[Hashable] = set()
     for leaf in islice(leaves(values), MOST):
         used |= _forms(leaf)
@@ -198,9 +199,9 @@ def names_of_sent(request: HttpRequest, error: BaseException, values: Any) -> li
 
 
 def names_of_passed(request: HttpRequest, error: BaseException, values: Any) -> list[str]:
-    """The names of the texts of the request that are among ``values`` as they were sent."""
+    """The names of the request's texts that are among ``values``, unchanged."""
     given = [leaf for leaf in islice(leaves(values), MOST) if isinstance(leaf, (str, bytes))]
-    # Python has each text of one character, such as "0", only once.
+    # In Python, all equal texts of one character, such as "0", are the same object.
     same = {id(leaf) for leaf in given if len(leaf) > 1}
     texts = (leaf.decode(errors="replace") if isinstance(leaf, bytes) else leaf for leaf in given)
     long = {text for text in texts if len(text) >= UNMISTAKABLE}
@@ -214,7 +215,7 @@ def names_of_passed(request: HttpRequest, error: BaseException, values: Any) -> 
 
 
 def named(values: Any, texts: list[str]) -> list[Any]:
-    """Those of ``values`` that are one of ``texts``, as the server writes them."""
+    """The ``values`` that equal one of ``texts``, which are in the form that the server writes."""
     meant: set[Hashable] = set()
     for text in texts:
         meant |= _forms_of_text(text, split=text.startswith(("[", "(", "{")))
@@ -227,13 +228,13 @@ def named(values: Any, texts: list[str]) -> list[Any]:
 
 
 def _words(text: str) -> set[str]:
-    """A header as a whole, and its last word, as of a token: no numbers, which are in many."""
+    """A header and its last word, such as a token. Not numbers, which many headers contain."""
     text = text.strip().casefold()
     return {word for word in (text, *PARTS.findall(text)[-1:]) if _number(word) is None}
 
 
 def _innermost_request(request: HttpRequest, error: BaseException) -> Any:
-    """REST framework's request around Django's, which alone knows a body of JSON."""
+    """REST framework's request, which wraps Django's. Only it has the parsed JSON body."""
     from rest_framework.request import Request
 
     candidates = (frame.f_locals.get("request") for frame in frames(error))
@@ -241,7 +242,7 @@ def _innermost_request(request: HttpRequest, error: BaseException) -> Any:
 
 
 def _sent(request: Any) -> Iterator[tuple[str, Any]]:
-    """What a client sent in the address and the body, as a name and a value."""
+    """The names and values that a client sent in the URL and the body."""
     plain = getattr(request, "_request", request)
     match = getattr(plain, "resolver_match", None)
     if match is not None:
@@ -252,7 +253,7 @@ def _sent(request: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _sent_with_every_request(request: HttpRequest) -> Iterator[tuple[str, str]]:
-    """What a client sends with every request, as a name and a text."""
+    """The names and texts that a client sends with every request."""
     yield from request.COOKIES.items()
     for name, text in request.headers.items():
         yield name, text
@@ -269,7 +270,7 @@ def _named(values: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _body(request: Any, plain: HttpRequest) -> Any:
-    """The body as far as it has been read already: reading it now could wait for the client."""
+    """The part of the body that was already read. Reading more could wait for the client."""
     parsed = request.__dict__.get("_full_data")
     if isinstance(parsed, (Mapping, list, str, int, float)):
         return parsed
@@ -279,16 +280,16 @@ def _body(request: Any, plain: HttpRequest) -> Any:
     try:
         return json.loads(raw)
     except (ValueError, RecursionError):
-        return raw or None  # without a body no empty text was sent
+        return raw or None  # without a body, the client sent no empty text
 
 
 def _credentials(name: str, text: str) -> Iterator[tuple[str, str]]:
-    """Name and password of Basic authentication."""
+    """The username and password of HTTP Basic."""
     try:
         decoded = base64.b64decode(text.rpartition(" ")[2])
     except (binascii.Error, ValueError):
         return
-    # Both, as REST framework reads them.
+    # REST framework tries both encodings.
     try:
         credentials = decoded.decode()
     except UnicodeDecodeError:
@@ -297,15 +298,15 @@ def _credentials(name: str, text: str) -> Iterator[tuple[str, str]]:
 
 
 def leaves(value: Any) -> Iterator[Any]:
-    """The single values in containers and in what drivers wrap values in; no other objects.
+    """The single values in containers and in the types of drivers, but not in other objects.
 
-    Without recursion: it may be the depth of a value that failed.
+    It does not use recursion, because the cause of the error can be the depth of the value.
     """
     waiting = [value]
     while waiting:
         value = waiting.pop()
         if isinstance(value, (list, dict)) and not value:
-            yield type(value)  # nothing is in it to compare
+            yield type(value)  # it contains nothing to compare
         elif isinstance(value, Mapping):
             waiting += [*value.values(), *value.keys()]
         elif isinstance(value, (list, tuple, set, frozenset)):
@@ -321,16 +322,16 @@ def leaves(value: Any) -> Iterator[Any]:
 
 
 def is_geometry(value: Any) -> bool:
-    """Whether a parameter is a geometry, as Django's fields write it."""
+    """Whether a parameter is a geometry in the form that Django's fields write."""
     return isinstance(getattr(value, "ewkb", None), bytes)
 
 
 def _unwrapped(value: Any) -> list[Any]:
-    """What is in a geometry, a range, JSON or a network address."""
+    """The contents of a geometry, a range, JSON, or a network address."""
     from django.contrib.gis.geos import GEOSGeometry
 
     if isinstance(value, GEOSGeometry):
-        shape: Any = value  # of a subclass, and these have coords
+        shape: Any = value  # a subclass, which has coords
         return [shape.coords]
     ewkb = getattr(value, "ewkb", None)
     if isinstance(ewkb, bytes):
@@ -343,16 +344,16 @@ def _geometry(data: bytes) -> Any:
     from django.contrib.gis.geos import GEOSException, GEOSGeometry
 
     try:
-        geometry: Any = GEOSGeometry(memoryview(data))  # of a subclass, and these have coords
+        geometry: Any = GEOSGeometry(memoryview(data))  # a subclass, which has coords
         return geometry.coords
     except (GEOSException, ValueError, KeyError):
         return None
 
 
 def _forms(leaf: Any) -> set[Hashable]:
-    """The forms that a value takes on its way from a text to a parameter."""
+    """The forms that a value can have between a text and a parameter."""
     if isinstance(leaf, bool):
-        return set()  # every request and every call has one
+        return set()  # every request and every call has booleans
     if isinstance(leaf, type):
         return {leaf}
     if isinstance(leaf, (bytes, bytearray, memoryview)):
@@ -375,7 +376,7 @@ def _forms(leaf: Any) -> set[Hashable]:
 def _forms_of_text(text: str, *, split: bool = True) -> set[Hashable]:
     text = text.strip().casefold()
     if not text:
-        return {""}  # parse_duration makes it a 0
+        return {""}  # parse_duration would return 0
     parts = PARTS.findall(text, 0, LONG) if split else []
     forms: set[Hashable] = {text, text.strip("%"), text.replace("-", "").strip("{}")}
     forms |= {number for part in parts if (number := _number(part))}
@@ -401,4 +402,4 @@ def _number(text: str) -> tuple[str, Any] | None:
         number = float(text)
     except ValueError:
         return None
-    return ("number", "nan" if math.isnan(number) else number)  # it is not equal to itself
+    return ("number", "nan" if math.isnan(number) else number)  # NaN does not equal itself

@@ -1,17 +1,18 @@
-"""gunicorn's worker of threads, of which slow clients hold few and probes have one more.
+"""gunicorn's worker with threads: slow clients occupy few of them, and probes have an extra one.
 
-gunicorn's own (``gthread``) reads a request in the thread that will answer it, and waits
-there for as long as the client likes: as many halves of a request as there are threads, and
-nobody else is served. Here the one thread that watches all sockets collects the headers and a small
-body; a thread is taken when they are in. It also sends what is left of an answer that the client
-did not take at once, and waits for a client to close. https://docs.gunicorn.org/en/stable/deploy.html
+In gunicorn's own worker (``gthread``), the thread that responds also reads the request, and waits
+for as long as the client takes. A few incomplete requests, one per thread, then block all other
+clients. In this worker, the thread that watches all sockets collects the headers and a small body,
+and a request gets a thread only after they have arrived. The same thread sends the rest of a
+response that a client does not accept at once, and waits for clients to close their connections.
+https://docs.gunicorn.org/en/stable/deploy.html
 
-A large body is read by the thread, because the view decides whether it wants it, and a stream is
-written by it as it is read: for both there are fewer places (``backend.server.slots``) than
-threads. Who keeps no pace is let go: ``backend.server.clients``.
+A large body needs a thread, because the view decides whether to read it. A stream needs a thread
+for as long as the client reads it. Both are limited to fewer threads than there are
+(``backend.server.slots``). The worker drops clients that are too slow (``backend.server.clients``).
 
-With all threads waiting for a database that is silent, a probe would wait behind them, and
-a container that only has to wait would be killed for it. Probes then get a thread apart.
+If all threads wait for a database that does not respond, a probe would wait behind them, and the
+container would be killed although it only has to wait. So a probe then gets an extra thread.
 """
 
 from __future__ import annotations
@@ -41,23 +42,22 @@ from backend.conf.environment import current
 from backend.server import clients, memory, slots
 from backend.server.clients import Client
 
-# Seconds from the first byte of a request to the end of its headers. nginx gives 60,
-# Apache 20 and more while bytes come; ours are a kilobyte, and no proxy needs a second.
+# Seconds from the first byte of a request to the end of its headers. nginx allows 60, and Apache 20
+# or more while bytes arrive. Headers have about a kilobyte, and no proxy needs a second for them.
 HEADERS_TIMEOUT = 10
-# Seconds from the connection to the first byte where connections run out: a way around the
-# world.
+# Seconds from the connection to the first byte, if connections run out: once around the world.
 FIRST_BYTES_TIMEOUT = 0.2
-# Bytes of one request's line and headers, and of a body that is collected with them; nginx takes
+# Bytes of the request line, the headers, and a body that is collected with them. nginx accepts
 # 32 KiB.
 HEADERS_LIMIT = 64 * 1024
 _memory = limits.memory_bytes() or 2**40
-# Bytes of all requests that are not in yet: above, the longest of them makes room.
+# Bytes of all incomplete requests. Above this, the worker closes the longest one.
 INCOMING_LIMIT = min(8 * 2**20, _memory // 32)
-# Bytes of all answers that wait for slow clients: above, the slowest of them makes room. 16 pages
-# of 10,000 points are 30 MB.
+# Bytes of all responses that wait for slow clients. Above this, the worker drops the slowest
+# client. 16 pages of 10,000 points have 30 MB.
 KEPT_LIMIT = min(32 * 2**20, _memory // 16)
-# Seconds, and bytes, that a client may go on sending after its last answer: closed before, its
-# system would throw the answer away.
+# Seconds and bytes for which a client can continue to send after its last response. If the worker
+# closed the connection earlier, the client's system would discard the response.
 LINGER_TIMEOUT, LINGER_BYTES = 2, 2**20
 
 BODY = re.compile(rb"\r\n(content-length|transfer-encoding|expect)[ \t]*:[ \t]*([^\r]*)", re.I)
@@ -71,7 +71,7 @@ PROBES = tuple(
 
 
 def _last_words(status: str, detail: str, *headers: str) -> bytes:
-    """An answer to a request that no thread has seen."""
+    """A response to a request that never got a thread."""
     body = json.dumps({"detail": detail})
     lines = (
         f"HTTP/1.1 {status}",
@@ -91,40 +91,40 @@ NO_PLACE = _last_words(
 
 @dataclass
 class Incoming:
-    """A connection whose request is not in yet; times are of time.monotonic."""
+    """A connection whose request is incomplete or waits for a place. Times are time.monotonic()."""
 
     came: float
-    end: float  # when it is given up
-    size: int = 0  # bytes that are there
-    whole: int = 0  # bytes of the headers and a small body, once the headers are in
-    is_queued: bool = False  # for a place
+    end: float  # when the worker gives up
+    size: int = 0  # bytes that have arrived
+    whole: int = 0  # bytes of the headers and a small body, after the headers have arrived
+    is_queued: bool = False  # waits for a place
 
 
 @dataclass
 class Leaving:
-    """A connection that is closed when its client has closed it, or at ``end``."""
+    """A connection that the worker closes after the client has closed it, or at ``end``."""
 
     end: float
     drained: int = 0
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """``gthread`` whose threads only meet requests with all their headers, probes first."""
+    """``gthread``, but requests get a thread only with complete headers, and probes come first."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Oldest first. Those that wait for a place are in the queue, too.
+        # The oldest is first. Requests that wait for a place are also in the queue.
         self.incoming: dict[TConn, Incoming] = {}
         self.queue: deque[TConn] = deque()
-        # Connections with an answer to be sent, and how its thread ended.
+        # Connections with a response to send, and the result of its thread.
         self.sending: dict[TConn, futures.Future[object]] = {}
         self.leaving: dict[TConn, Leaving] = {}
         self.has_place: set[TConn] = set()
-        self.put_back: set[TConn] = set()  # by their threads, to wait for a place
+        self.put_back: set[TConn] = set()  # their threads returned them to wait for a place
         self.next_look = 0.0
-        self.full_until = 0.0  # when there may be room for another connection
+        self.full_until = 0.0  # time at which to try to accept another connection
         self.busy = 0
-        self.answering = 0  # as ``busy``, without probes
+        self.answering = 0  # like ``busy``, but without probes
 
     def init_process(self) -> None:
         self.probe_pool = futures.ThreadPoolExecutor(max_workers=1)
@@ -133,17 +133,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         super().init_process()
 
     def run(self) -> None:
-        # They do not change any more, and 25 are asked for each request, by three calls each.
+        # The settings no longer change. gunicorn reads 25 of them per request, each by three calls.
         self.cfg.__dict__.update(
             {name: setting.get() for name, setting in self.cfg.settings.items()}
         )
         super().run()
 
     def accept(self, listener: socket.socket) -> bool:
-        """Accept a connection; False where there is no room for one now."""
-        # At the limit gunicorn stops accepting; then thousands of silent connections would
-        # lock everybody out. The oldest of them makes room instead, once it had the time
-        # that a client needs for its first bytes; until then the next ones wait.
+        """Accept a connection. Returns False if that is not possible now."""
+        # At the limit, gunicorn stops accepting, so thousands of silent connections would block
+        # all other clients. This worker closes the oldest of them instead, after it had the time
+        # that a client needs for its first bytes. Until then, new connections wait.
         is_full = self.nr_conns >= self.worker_connections - 1
         if is_full and self.alive and not self._make_room():
             return False
@@ -156,14 +156,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         return True
 
     def _make_room(self) -> bool:
-        """Close the connection that is missed least; False where all of them are needed.
+        """Close the least important connection. Returns False if all of them are needed.
 
-        The oldest of the largest group: whoever fills this worker with connections of one kind
-        makes room with these, however many of another kind others have.
+        It is the oldest one of the largest group. A client that opens many connections of one kind
+        then loses these, and not the connections of another kind that others have.
         """
         now = due = time.monotonic()
-        begun: list[TConn] = []  # without all headers
-        halves: list[TConn] = []  # without a body, or a place
+        begun: list[TConn] = []  # the headers are incomplete
+        halves: list[TConn] = []  # the body is incomplete, or there is no place
         for conn, each in self.incoming.items():
             (halves if each.whole or each.is_queued else begun).append(conn)
         idle = list(self.keepalived_conns)
@@ -178,7 +178,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         elif self.leaving:
             self._close(next(iter(self.leaving)))
         elif largest and largest is idle:
-            # Its client may be sending the next request just now, so that it is not the first.
+            # A client may be sending its next request just now, so these are closed last.
             self.poller.unregister(self.keepalived_conns.popleft().sock)
             self._close(largest[0])
         elif not largest and self.sending:
@@ -190,7 +190,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         return True
 
     def set_accept_enabled(self, enabled: bool) -> None:
-        # gunicorn enables it in each round, and whoever waits to be accepted would begin the next.
+        # gunicorn enables this in each round, and a waiting connection would start the next round.
         super().set_accept_enabled(enabled and self.full_until <= time.monotonic())
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
@@ -202,8 +202,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def enqueue_req(self, conn: TConn) -> None:
         """Give a connection to a thread, or wait for the rest of its headers.
 
-        Called in the thread that watches the sockets: for a new connection, for a kept
-        one that becomes readable, and for one whose next request has been read already.
+        The thread that watches the sockets calls this for a new connection, for an idle connection
+        that becomes readable, and for one whose next request was already read.
         """
         if not self._speaks_plain_http(conn):
             self._hand_over(conn)
@@ -216,12 +216,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _speaks_plain_http(self, conn: TConn) -> bool:
         other = self.cfg.is_ssl or self.cfg.protocol != "http"
-        # PROXY of version 2 begins with what ends the headers of HTTP.
+        # Version 2 of the PROXY protocol begins with the bytes that end HTTP headers.
         other = other or self.cfg.proxy_protocol in ("v2", "auto")
         return not other and not negotiation.prior_knowledge_allowed(self.cfg, conn.client)
 
     def _readable(self, conn: TConn, _socket: object) -> None:
-        # One that made room in this very round of events is closed by now.
+        # It may have been closed in the same round of events, to make room.
         if conn in self.incoming:
             self._receive(conn)
 
@@ -241,7 +241,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._collect(conn, incoming, data)
             return
         head = buffer.getvalue()
-        # What came with the request before it has not been looked at yet.
+        # Bytes that arrived together with the previous request were not searched yet.
         looked_at = max(known - 3, 0) if incoming else 0
         end = head.find(b"\r\n\r\n", looked_at)
         if end >= 0:
@@ -255,7 +255,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._wait(conn, len(head))
 
     def _limit(self) -> int:
-        # A team may allow one header more than that.
+        # A team's configuration can allow a longer line and header.
         own: int = self.cfg.limit_request_line + self.cfg.limit_request_field_size
         return max(HEADERS_LIMIT, own)
 
@@ -263,7 +263,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         incoming, now = self.incoming.get(conn), time.monotonic()
         if incoming is None:
             self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._readable, conn))
-            # A proxy opens connections ahead of their first request, and a browser does.
+            # Proxies and browsers open connections before they have a request.
             patience = HEADERS_TIMEOUT if size else max(self.cfg.keepalive, HEADERS_TIMEOUT)
             self.incoming[conn] = Incoming(now, now + patience, size)
         else:
@@ -273,7 +273,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._bound_incoming()
 
     def _await_body(self, conn: TConn, head: bytes, end: int) -> None:
-        """What a request with all its headers waits for: a small body, or a place, or nothing."""
+        """Let a request with complete headers wait for a small body or for a place, or start it."""
         size = _body_size(head[:end])
         if size is None or end + size > HEADERS_LIMIT:
             self._queue(conn, len(head))
@@ -281,7 +281,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._hand_over(conn, head)
         else:
             self._wait(conn, len(head))
-            if conn in self.incoming:  # it may have been the longest
+            if conn in self.incoming:  # it may have been closed as the longest one
                 incoming = self.incoming[conn]
                 incoming.whole = end + size
                 incoming.end = time.monotonic() + clients.STALLED
@@ -309,7 +309,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._bound_incoming()
 
     def _admit(self) -> None:
-        """Give threads to those that wait for a place, as far as there are places."""
+        """Give threads to requests that wait for a place, while there are places."""
         while self.queue and slots.are_free():
             conn = self.queue[0]
             if _is_gone(conn.sock):
@@ -362,7 +362,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self.finish_request(conn, future)
 
     def _bound_kept(self) -> None:
-        # One alone may be as large as the view made it; it was in memory before.
+        # A single response can have any size, because it already was in memory.
         waiting = [conn for conn in self.sending if conn.sock.kept_bytes]
         while len(waiting) > 1 and sum(conn.sock.kept_bytes for conn in waiting) > KEPT_LIMIT:
             slowest = max(waiting, key=lambda conn: conn.sock.time_left())
@@ -386,7 +386,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         if not isinstance(conn.sock, Client) or conn.sock.goes_on:
             super().finish_request(conn, future)
             return
-        # gunicorn waits here for the client to close, up to 2 s, and nobody is served meanwhile.
+        # gunicorn would wait here for the client to close, up to 2 s, and serve nobody meanwhile.
         self._leave(conn)
 
     def _leave(self, conn: TConn) -> None:
@@ -418,17 +418,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         conn.close()
 
     def murder_pending(self) -> None:
-        """Give up those that are late; gunicorn calls it after each round of events."""
+        """Close connections that are too late. gunicorn calls this after each round of events."""
         super().murder_pending()
         now = time.monotonic()
         if now < self.next_look:
             return
-        # A container that was paused has not waited for its clients.
+        # While the container was paused, it did not wait for its clients.
         self.next_look, since = now + 1, min(now + 1 - self.next_look, 2)
         if not self.alive:
             latest = now + STOP_KEEPALIVE_LINGER
             for incoming in self.incoming.values():
-                if not incoming.whole and not incoming.is_queued:  # nothing has begun yet
+                if not incoming.whole and not incoming.is_queued:  # its headers are incomplete
                     incoming.end = min(incoming.end, latest)
         for conn in [conn for conn, incoming in self.incoming.items() if incoming.end < now]:
             incoming = self.incoming[conn]
@@ -448,7 +448,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def handle(self, conn: TConn) -> object:
         has_place, is_ours = conn in self.has_place, isinstance(conn.sock, Client)
         self.has_place.discard(conn)
-        # What HTTP/2 sends in one connection cannot be begun again.
+        # A request on an HTTP/2 connection cannot be started again.
         can_wait = is_ours and not has_place and "h2" not in self.cfg.http_protocols
         slots.begin(has_place=has_place, can_wait=can_wait)
         received = b""
@@ -461,7 +461,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 conn.sock.goes_on = bool(goes_on)
             return goes_on
         except slots.WaitsForPlace:
-            # As if no thread had seen it.
+            # Restore the request, as if no thread had read it.
             conn.parser = http.get_parser(self.cfg, conn.sock, conn.client)
             conn.parser.unreader.unread(received)
             self.put_back.add(conn)
@@ -484,7 +484,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
 
 def _is_gone(client: Client) -> bool:
-    """Whether a client that waited has closed its connection."""
+    """Whether a waiting client has closed its connection."""
     try:
         return client.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
     except BlockingIOError:
@@ -494,7 +494,7 @@ def _is_gone(client: Client) -> bool:
 
 
 def _body_size(head: bytes) -> int | None:
-    """Bytes of the body that follows these headers; None where only a thread can tell."""
+    """The bytes of the body after these headers, or None if only a thread can find out."""
     fields = BODY.findall(head)
     if not fields:
         return 0
@@ -506,7 +506,7 @@ def _body_size(head: bytes) -> int | None:
 
 
 class _TooLarge:
-    """In place of a connection's parser: its request is refused as gunicorn refuses one."""
+    """Replaces a connection's parser, so that gunicorn refuses the request with its own error."""
 
     def __init__(self, head: bytes, unreader: Unreader) -> None:
         self.head = head

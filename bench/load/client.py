@@ -1,9 +1,9 @@
-"""A client for single answers; prints one line of JSON. Runs in the container bench/load.
+"""A client for single responses. It runs in the container bench/load, and prints one line of JSON.
 
-client.py get URL SECONDS [ACCEPT]      time to first byte, to the last, bytes and features
+client.py get URL SECONDS [ACCEPT]      the time to the first and to the last byte, bytes, features
 client.py save URL SECONDS [ACCEPT]     the same, with the body in hexadecimal
 client.py wait URL SECONDS              the time of day of the first 200
-client.py many COUNT CONNECTIONS URL... so many requests, the URLs in turn
+client.py many COUNT CONNECTIONS URL... send COUNT requests, to each URL in turn
 """
 
 import http.client
@@ -13,7 +13,7 @@ import threading
 import time
 from urllib.parse import urlsplit
 
-HOST = "bench"  # the same for all, so that links in answers are the same
+HOST = "bench"  # the same for all contestants, so that links in responses are the same
 
 
 def connect(url: str, timeout: float) -> tuple[http.client.HTTPConnection, str]:
@@ -23,7 +23,7 @@ def connect(url: str, timeout: float) -> tuple[http.client.HTTPConnection, str]:
 
 
 def get(url: str, seconds: str, accept: str = "application/json", keep: bool = False) -> dict:
-    """Seconds bound the whole answer; "finished" is false past them."""
+    """Give up after so many seconds. Then "finished" is false."""
     limit, features, size, tail, body = float(seconds), 0, 0, b"", []
     connection, path = connect(url, limit)
     start = time.monotonic()
@@ -36,7 +36,7 @@ def get(url: str, seconds: str, accept: str = "application/json", keep: bool = F
             if not size:
                 result["ttfb"] = time.monotonic() - start
             size += len(chunk)
-            # With its closing quote the word is no FeatureCollection; it may be cut in two.
+            # The closing quote excludes FeatureCollection. Two chunks can share one word.
             features += (tail + chunk).count(b'"Feature"')
             tail = chunk[-8:]
             if keep:

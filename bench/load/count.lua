@@ -1,4 +1,4 @@
--- One line of JSON at the end of a run of wrk; its latencies are in microseconds.
+-- Prints one line of JSON at the end of a run. wrk's latencies are in microseconds.
 function done(summary, latency, requests)
   local errors = summary.errors
   print(string.format(

@@ -1,11 +1,11 @@
-"""Memory of all processes of a container; one line of JSON, in bytes.
+"""Prints the memory of all processes of a container in bytes, as one line of JSON.
 
-Runs in a container of its own that shares the other's process IDs
-(``docker run --pid=container:NAME --cap-add SYS_PTRACE``), so that it works with any
-engine and needs nothing in the image that is measured.
+It runs in a separate container that shares the process IDs of the measured one
+(``docker run --pid=container:NAME --cap-add SYS_PTRACE``). It therefore works with any engine, and
+needs nothing in the measured image.
 
-memory.py           pss: proportional set size; rss: resident; peak: the most resident ever
-memory.py reset     let peaks start again from now
+memory.py           pss: proportional set size; rss: resident set size; peak: the largest rss so far
+memory.py reset     the same, after it resets the peaks
 """
 
 import contextlib

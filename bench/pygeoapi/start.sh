@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# As the start of its own image: describe the tables, then serve; workers for one core.
+# Like the start script of pygeoapi's own image: describe the tables, then serve. There is one worker,
+# because the contestant has one core.
 set -euo pipefail
 
 pygeoapi openapi generate "$PYGEOAPI_CONFIG" --output-file "$PYGEOAPI_OPENAPI"

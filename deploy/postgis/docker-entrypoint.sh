@@ -68,8 +68,8 @@ refuse_other_files() {
   local other
   other=$(find "$PGDATA" -mindepth 1 -maxdepth 1 ! -name lost+found -print -quit 2>/dev/null || true)
   if [[ -n $other ]]; then
-    fail "$PGDATA holds $(basename "$other") and no complete database." \
-      "Mount an empty volume there, or the one that holds the database."
+    fail "$PGDATA contains $(basename "$other"), but not a complete database." \
+      "Mount an empty volume there, or the volume with the database."
   fi
 }
 
@@ -80,8 +80,8 @@ read_settings() {
   export POSTGRES_USER=${POSTGRES_USER:-postgres}
   export POSTGRES_DB=${POSTGRES_DB:-$POSTGRES_USER}
   if [[ -z ${POSTGRES_PASSWORD:-} ]]; then
-    fail "POSTGRES_PASSWORD is not set, and a new database needs a superuser's password." \
-      "Set POSTGRES_PASSWORD, or POSTGRES_PASSWORD_FILE to the path of a file that holds it."
+    fail "POSTGRES_PASSWORD is not set, but a new database needs a password for its superuser." \
+      "Set POSTGRES_PASSWORD, or set POSTGRES_PASSWORD_FILE to the path of a file that contains it."
   fi
 }
 
@@ -155,7 +155,7 @@ run_init_file() {
     *.sh) if [[ -x $file ]]; then "$file"; else bash -e "$file"; fi ;;
     *.sql) sql --dbname="$POSTGRES_DB" --file="$file" ;;
     *.sql.gz) gunzip --stdout "$file" | sql --dbname="$POSTGRES_DB" ;;
-    *) echo "$(basename "$0"): ignoring $file, which is no .sql, .sql.gz or .sh" ;;
+    *) echo "$(basename "$0"): ignoring $file, which is not a .sql, .sql.gz, or .sh file" ;;
   esac
 }
 

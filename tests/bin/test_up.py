@@ -132,7 +132,7 @@ def test_without_an_engine_the_example_has_data_filters_documentation_and_an_acc
     )
     assert changed.returncode == 0, changed.stderr
     again = up("--native")
-    assert "admin: admin has another password than at first" in again.stdout
+    assert "admin: log in as admin with your new password" in again.stdout
     assert password not in again.stdout
     assert up.get("/api/stops/").json()["count"] == 51
     assert up("--stop", **NO_ENGINE).returncode == 0
@@ -177,7 +177,7 @@ def test_port_in_use_unknown_flag_and_missing_engine_each_have_their_own_error(u
     for done, reason in (
         (busy, f"ERROR: Port {port} is in use by another program."),
         (unknown, "ERROR: bin/up does not know '--postgres'."),
-        (no_engine, "ERROR: bin/up --postgis needs a Docker engine, and none answers."),
+        (no_engine, "ERROR: bin/up --postgis needs a Docker engine, but none answers."),
     ):
         assert done.returncode == 1, done
         assert done.stderr.splitlines()[0] == reason
@@ -218,7 +218,7 @@ def test_with_postgis_data_survives_a_stop(up: Up) -> None:
         unknown = up("--postgis")
         assert unknown.returncode == 1, unknown.stdout
         problem, fix = unknown.stderr.splitlines()
-        assert problem.startswith("ERROR: There is a database of an earlier bin/up")
+        assert problem.startswith("ERROR: A database from an earlier bin/up exists")
         assert fix.endswith("docker compose down --volumes")
     finally:
         remove_project(up.project)

@@ -18,27 +18,27 @@ INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth"]
 STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
 STATICFILES_DIRS = [Path(__file__).parent.parent / "assets"]
 """
-# Processes that stand for containers, in one that has loaded Django for all of them.
+# Child processes act as containers. Their parent has loaded Django for all of them.
 CONTAINERS = '''
 import gzip, hashlib, json, os, shutil, signal, sys
 from pathlib import Path
 from django.core.files.storage import storages
 from backend.boot import static
-from backend.management.commands import collectstatic  # once, and not in every process
+from backend.management.commands import collectstatic  # imported once, not in every process
 
 ROOT, ASSETS, OLD = Path("data/static"), Path("assets"), Path("old")
 STEPS = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.chmod", "fcntl.flock")
 
 
 def changes(event, arguments):
-    """Whether something of the folder is changed now, or locked."""
+    """Whether an event changes or locks something in the folder."""
     if event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR):
         return "data/" in str(arguments[0])
     return event in STEPS
 
 
 def start(kill_at=None):
-    """Collect in a process of its own, and be killed at a step; its pid."""
+    """Collect in a separate process, which is killed at a step. Returns its process ID."""
     sys.stdout.flush()
     if pid := os.fork():
         return pid
@@ -66,7 +66,7 @@ def ended(pid):
 
 
 def whole():
-    """What is wrong with the folder: files that the manifest names, and their compressed copies."""
+    """What is wrong with the files that the manifest names, and with their compressed copies."""
     wrong = []
     for name in json.loads((ROOT / "staticfiles.json").read_text())["paths"].values():
         file = ROOT / name

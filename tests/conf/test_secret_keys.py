@@ -64,7 +64,7 @@ def test_public_key_is_allowed_where_there_are_no_real_users(project, env):
     assert done.returncode == 0, done.stderr
 
 
-# Processes that stand for containers, which read their settings at the same moment.
+# Processes that act as containers, and that read their settings at the same moment.
 TOGETHER = """
 import os, stat, sys
 from pathlib import Path
@@ -89,7 +89,7 @@ for _ in range(20):
     assert keys == {file.read_bytes()}, keys
     mode = stat.S_IMODE(file.stat().st_mode)
     assert mode == (0o640 if file.stat().st_gid == 0 else 0o600), oct(mode)
-    file.write_text("")  # cut by a full disk, or a machine that lost its power
+    file.write_text("")  # truncated, as by a full disk or a power failure
 file.unlink()
 """
 

@@ -47,14 +47,14 @@ def hello(request):
 
 
 def gate(request):
-    """Answers when somebody opens the gate."""
+    """Respond when the test opens the gate."""
     print("at the gate", flush=True)
     open("/tmp/gate").read()
     return HttpResponse("opened")
 
 
 def stream(request):
-    """A line each 0.1 s, the last one names the phase."""
+    """Send a line every 0.1 s. The last one is the phase."""
     def lines():
         print("stream begins", flush=True)
         for number in range(int(request.GET["lines"])):

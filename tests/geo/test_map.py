@@ -164,7 +164,7 @@ def test_legend_says_how_many_rows_are_shown_and_that_they_are_a_sample(visit, c
     assert rows == pytest.approx(crowd, rel=0.1)
     here = int(re.search(r"a sample: about ([0-9,]+) are here", text)[1].replace(",", ""))
     assert here == pytest.approx(crowd, rel=0.1)
-    assert re.search(r"the map shows 1 of [248]\b", text)
+    assert re.search(r"the map shows only 1 of [248]\b", text)
 
 
 def test_legend_counts_the_filtered_rows(visit, api: Api):
@@ -320,4 +320,4 @@ def test_filter_form_has_spatial_filters(visit, api: Api):
 
 def test_map_of_a_page_says_that_it_shows_the_rows_of_every_page(visit):
     page = visit("/tiles/stops/?limit=2")
-    assert "of every page" in page.locator(".response-map").inner_text()
+    assert "from every page" in page.locator(".response-map").inner_text()

@@ -174,7 +174,7 @@ class BridgeSerializer(GeoFeatureModelSerializer):
 
 
 def values(serializer):
-    # Of the form's fields, as its templates get them.
+    # The values of the form's fields, as its templates get them.
     fields = [*serializer]
     fields += fields.pop([field.name for field in fields].index("owner"))
     return {field.name: str(field.as_form_field().value) for field in fields}

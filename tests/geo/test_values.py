@@ -249,7 +249,7 @@ def test_annotation_of_another_type_than_declared_is_refused_by_name(
         assert f"ClaimedSerializer.shown cannot be read by SQL: {reason}" in answer.text
 
 
-# --- What SQL cannot give, and what is spatial in an unusual way (values/limits.py)
+# --- Views that SQL cannot produce, and unusual spatial views (values/limits.py)
 
 UNREADABLE = {
     "own": "Reshaped.to_representation() is Python code",

@@ -48,7 +48,7 @@ AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
     "local_settings.backends.EmailBackend",
 ]
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # of no cost to the test
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast
 """
 USER = {
     "DJANGO_SUPERUSER_USERNAME": "ada",

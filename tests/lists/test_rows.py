@@ -108,7 +108,7 @@ def page(rows, query, **attributes):
     return [len(found), paginator.get_paginated_response(found).data["count"]]
 
 class Encoded(models.AutoField):
-    __module__ = "things.fields"  # of Django's shell otherwise
+    __module__ = "things.fields"  # otherwise, the module is that of Django's shell
 
     def from_db_value(self, value, *_):
         return f"x{value}"
@@ -187,7 +187,7 @@ def sql(*statements):
         return [key for key, in cursor.fetchall()] if cursor.description else []
 
 def walk(rows):
-    offset_map._slots.clear()  # which rests otherwise
+    offset_map._slots.clear()  # otherwise, the map is not built again so soon
     pages, mapped = {}, set()
     for offset in (5000, 6000, 7000, 0, 1000, 2000, 3000, 4000):
         paginator = LimitOffsetPagination()

@@ -69,7 +69,7 @@ from backend.openapi.fields import as_answered, with_blank
 
 class Owner(models.Model):
     class Meta:
-        app_label = "auth"  # of an installed app, or nothing is related
+        app_label = "auth"  # relations need an installed application
 
 class Thing(models.Model):
     owner = models.OneToOneField(Owner, models.CASCADE, related_name="thing")
@@ -78,7 +78,7 @@ class Thing(models.Model):
     about_id = models.IntegerField()
     about = GenericForeignKey("about_type", "about_id")
     class Meta:
-        app_label = "auth"  # of an installed app, or nothing is related
+        app_label = "auth"  # relations need an installed application
 
 class Percent(serializers.FloatField):
     class Meta:
@@ -108,13 +108,13 @@ class OwnerSerializer(serializers.ModelSerializer):
 class SlugSerializer(serializers.Serializer):
     thing = serializers.SlugRelatedField(slug_field="code", read_only=True)
     class Meta:
-        model = models.ForeignKey(Thing, models.CASCADE)  # no model at all
+        model = models.ForeignKey(Thing, models.CASCADE)  # not a model
         fields = ["thing"]
 
 class Referring(models.Model):
     thing = models.ForeignKey(Thing, models.CASCADE)
     class Meta:
-        app_label = "auth"  # of an installed app, or nothing is related
+        app_label = "auth"  # relations need an installed application
 
 class ReferringSerializer(serializers.ModelSerializer):
     thing = serializers.SlugRelatedField(slug_field="code", read_only=True)

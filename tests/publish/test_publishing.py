@@ -300,7 +300,7 @@ def test_a_permanent_tag_never_gets_other_content(
 
     done = deploy(registry.address, "staging", IMAGE=image)
 
-    assert_error(done, f"{name} is already published, with another content", "build again")
+    assert_error(done, f"{name} is already published, with different content", "new tag")
     assert registry.image_id(STAGING, lasting) == image_id(other)
 
 
@@ -350,7 +350,9 @@ def test_a_registry_that_is_down_fails_the_build(
 
     done = deploy(registry.address, "master", IMAGE=small_image())
 
-    assert_error(done, f"No login at {registry.address}", "connection refused", "DOCKER_REGISTRY")
+    assert_error(
+        done, f"Cannot log in to {registry.address}", "connection refused", "DOCKER_REGISTRY"
+    )
 
 
 def test_a_failed_push_fails_the_build(
@@ -363,7 +365,7 @@ def test_a_failed_push_fails_the_build(
 
     done = deploy(registry.address, "master", IMAGE=small_image())
 
-    assert_error(done, f"The push of {registry.address}/{PRODUCTION}:20", f"that {USER} may write")
+    assert_error(done, f"The push of {registry.address}/{PRODUCTION}:20", f"that {USER} can write")
     assert "Published" not in done.stdout
 
 
@@ -379,7 +381,7 @@ def test_a_missing_setting_is_named_and_fails_the_build(
     done = deploy(empty_registry.address, "master", IMAGE=small_image(), **{name: empty})
 
     setting = name.replace("TRAVIS", "PUBLISH")
-    assert_error(done, f"Needed to publish, and not set: {setting}.", "settings of the CI")
+    assert_error(done, f"To publish, set these variables: {setting}.", "settings of the CI")
     assert empty_registry.repositories() == []
 
 

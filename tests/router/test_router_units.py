@@ -215,7 +215,7 @@ from django.db import migrations, models
 
 def name_tracts(apps, schema_editor):
     Tract = apps.get_model("census", "Tract")
-    # Without using(): the historical model is routed as the one of today.
+    # Without using(): the router treats a historical model like the current one.
     Tract.objects.create(name=f"made in {schema_editor.connection.alias}")
 
 class Migration(migrations.Migration):
@@ -227,7 +227,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel("Old", [("id", models.BigAutoField(primary_key=True))]),
         migrations.AddField("Old", "name", models.CharField(max_length=9, default="")),
         migrations.DeleteModel("Old"),
-        # Models that the code has no more: the migration alone says where.
+        # Models that no longer exist in the code: only the migration says which database.
         migrations.CreateModel("Gone", [("id", models.BigAutoField(primary_key=True))],
             options={"in_db": "census"}),
         migrations.CreateModel("Lost", [("id", models.BigAutoField(primary_key=True))]),

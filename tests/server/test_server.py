@@ -131,7 +131,7 @@ def test_hang_up_reads_the_teams_configuration_again_and_survives_a_broken_one(
     warning = "boot: WARNING: max_requests = 1000 with one worker: while the worker"
     assert container.logs().count(warning) == 1
     file = folder / "gunicorn_conf.py"
-    file.write_text("workers = 3  # and no bound\n")
+    file.write_text("workers = 3  # and no max_requests\n")
     docker("kill", "--signal", "HUP", container.name)
     until(lambda: len(container.processes()) == 1 + 3, "three workers")
     file.write_text("workers = 'many'\n")

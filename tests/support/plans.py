@@ -25,7 +25,7 @@ for path in paths:
     plans = []
     for query in captured:
         with connections[using].cursor() as cursor:
-            # Not the look at how a column is stored, which is taken once.
+            # Skip the query for how a column is stored, which runs only once.
             if query["sql"].startswith("SELECT") and "ST_SRID" not in query["sql"]:
                 cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + query["sql"])
                 plans.append(cursor.fetchone()[0][0]["Plan"])

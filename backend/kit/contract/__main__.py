@@ -27,23 +27,23 @@ OWN = ""  # --live without a URL
 def arguments(given: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="docker run IMAGE check",
-        description="Checks the promises of an image built on backend-docker-django, as far as "
-        "possible from inside: without a database and without a secret key. bin/image-test starts "
-        "the image and checks the rest.",
+        description="Checks the promises of an image that is built on backend-docker-django, as "
+        "far as possible from inside: without a database and without a secret key. bin/image-test "
+        "starts the image, and checks the rest.",
     )
     parser.add_argument(
         "--junit",
         metavar="FILE",
         help=("write a JUnit report to this file, for CI; - is standard output"),
     )
-    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("--json", action="store_true", help="write JSON for programs")
     parser.add_argument(
         "--live",
         nargs="?",
         const=OWN,
         metavar="URL",
-        help="instead, send every read request to a running project as every kind of user; without "
-        "a URL, to this project, served on test databases",
+        help="instead, send a running project every request that reads, as every kind of user; "
+        "without a URL, serve this project on test databases, and check it",
     )
     parser.add_argument(
         "--fixture",
@@ -72,7 +72,7 @@ def main(given: Sequence[str]) -> int:
     if importlib.util.find_spec("django") is None:
         raise Impossible(
             f"python is {sys.executable}, which does not have the image's packages.",
-            f"Begin PATH with {VENV}/bin, in ENV in your Dockerfile.",
+            f"In your Dockerfile, use ENV to put {VENV}/bin first in PATH.",
         )
     # Only a check needs the image's packages.
     from backend.kit.contract.inside import files, run, standins

@@ -36,7 +36,7 @@ def print_to(output: TextIO) -> int:
     """
     if output.isatty():
         raise Impossible(
-            "The program is not text for a terminal.",
+            "The program is binary, so it cannot be printed to a terminal.",
             "Write it to a file, without --tty: docker run --rm IMAGE check --print-image-test "
             "> image-test",
         )

@@ -24,15 +24,15 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("name", metavar="NAME", help="the project and its folder, such as my-api")
     made.add_argument(
-        "--app", metavar="NAME", help="the Django app in it (default: from the project's name)"
+        "--app", metavar="NAME", help="the Django app in it (default: the project's name)"
     )
     made.add_argument(
         "--database",
         metavar="ALIAS[:SCHEMA]",
         action="append",
         default=[],
-        help="another database, which others fill, and a model for it; with :SCHEMA, a schema of "
-        "the project's own database (can be repeated)",
+        help="another database, whose tables come from others, and a model for it; with :SCHEMA, a "
+        "schema of the project's own database (can be repeated)",
     )
     made.add_argument("--no-geometry", action="store_true", help="without geometry fields")
     made.add_argument("--no-proxy", action="store_true", help="without an nginx proxy in front")
@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
         "--image",
         metavar="IMAGE",
         default=plan.IMAGE,
-        help="the image that its Dockerfile is built FROM: this image, under the tag that you "
+        help="the image in the FROM line of its Dockerfile: this image, under the tag that you "
         "pulled (default: %(default)s)",
     )
     made.add_argument("--into", type=Path, default=MOUNTED, help=argparse.SUPPRESS)

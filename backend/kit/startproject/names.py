@@ -94,7 +94,7 @@ def app(name: str, *, derived: bool) -> str:
     problem = _bad_app(name)
     if problem is None:
         return name
-    origin = ", made from the project's name," if derived else ""
+    origin = ", from the project's name," if derived else ""
     good = _unprefixed(_words(name, "_")) or "my_app"
     if _bad_app(good):
         good = f"{good}_app"

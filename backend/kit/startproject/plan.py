@@ -90,7 +90,7 @@ def files(project: Project, scaffold: Path = SCAFFOLD) -> list[Planned]:
     planned.sort(key=lambda each: each.path)
     for first, second in itertools.pairwise(planned):
         if first.path == second.path:
-            raise RuntimeError(f"{first.template} and {second.template} both make {first.path}")
+            raise RuntimeError(f"{first.template} and {second.template} both write {first.path}")
     return planned
 
 

@@ -34,7 +34,7 @@ def check_free(folder: Path, paths: list[Path]) -> None:
     if in_the_way:
         names = sorted(str(Path(folder.name) / path) for path in in_the_way)
         raise StartupError(
-            f"Nothing was written, because these exist already: {', '.join(names)}.",
+            f"Nothing was written, because these paths already exist: {', '.join(names)}.",
             "Choose another name for the project, or move them elsewhere.",
         )
 
@@ -60,7 +60,7 @@ def write(folder: Path, texts: Mapping[Path, str], modes: Mapping[Path, int]) ->
     except OSError as error:
         raise StartupError(
             f"{folder} could not be written: {error.strerror or error}.",
-            "Correct that, and start again. Nothing was left behind.",
+            "Correct the cause, and start again. Nothing was left behind.",
         ) from error
 
 
@@ -96,9 +96,9 @@ def _move(made: Path, folder: Path, paths: list[Path]) -> None:
     except OSError as error:
         if left := [str(path) for path in reversed(moved) if not _removed(path)]:
             raise StartupError(
-                f"{folder} could not be written: {error.strerror or error}. Left there: "
+                f"{folder} could not be written: {error.strerror or error}. Left behind: "
                 f"{', '.join(left)}.",
-                "Correct that, remove what was left, and start again.",
+                "Correct the cause, remove what was left behind, and start again.",
             ) from error
         raise
 

@@ -40,12 +40,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="upgrade",
-        description="Rewrites a project of the 2019 image where that is safe, and lists the rest.",
+        description="Upgrades a project of the 2019 image: makes the changes that are safe, and "
+        "lists the rest.",
     )
-    parser.add_argument("--check", "--dry-run", action="store_true", help="write nothing, print "
-    "the differences; exit code 1 when there is something to do")  # fmt: skip
-    parser.add_argument("--force", action="store_true", help="write without git, or over "
-        "changes that git does not hold")  # fmt: skip
+    parser.add_argument(
+        "--check",
+        "--dry-run",
+        action="store_true",
+        help="print the changes, but write nothing; exit code 1 if there is something to do",
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="overwrite files even if git cannot restore them"
+    )
     parser.add_argument("folder", nargs="?", type=Path, default=MOUNTED, help=argparse.SUPPRESS)
     return parser
 
@@ -53,9 +59,9 @@ def _parser() -> argparse.ArgumentParser:
 def _folder(folder: Path) -> Path:
     if not folder.is_dir():
         raise StartupError(
-            f"There is no project at {folder}.",
-            'Go to your project\'s folder and mount it: docker run --rm -v "$PWD:/project" IMAGE '
-            "upgrade",
+            f"The folder {folder} does not exist, so no project is mounted there.",
+            'Change to your project\'s folder, and mount it: docker run --rm -v "$PWD:/project" '
+            "IMAGE upgrade",
         )
     return folder
 
@@ -66,23 +72,24 @@ def _refuse_what_could_be_lost(root: Path, index: Index | None, result: Result) 
         return
     if index is None and (place := elsewhere(root)):
         raise StartupError(
-            f"The project is a git worktree or a submodule: its repository lies in {place}, which "
-            "is not mounted, so it cannot be seen what git holds. Nothing was changed.",
-            "Run this in a clone of its own (git clone), or with --force, which also writes over "
-            "changes that git does not hold.",
+            f"The project is a git worktree or a submodule. Its repository {place} is not mounted, "
+            "so this program cannot see what git can restore. Nothing was changed.",
+            "Run this in a separate clone (git clone), or use --force, which also overwrites "
+            "changes that git cannot restore.",
         )
     if index is None:
         raise StartupError(
-            "The project is no git repository, so nothing could bring back what is rewritten. "
-            "Nothing was changed.",
-            "Mount the top folder of the repository, or run `git init && git add .`; --check "
-            "shows the changes, and --force makes them without git.",
+            "The project is not a git repository, so nothing could restore its files after a "
+            "rewrite. Nothing was changed.",
+            "Mount the top folder of the repository, or run `git init && git add .` first. To see "
+            "the changes, use --check. To make them without git, use --force.",
         )
     unsaved = [path for path in result.changes if not index.holds(path, (root / path).read_bytes())]
     if unsaved:
         raise StartupError(
-            f"Changes that git does not hold are in {', '.join(unsaved)}. Nothing was changed.",
-            "Commit them, or `git add` them; --force writes over them.",
+            f"Git cannot restore the changes in {', '.join(unsaved)}, because they are neither "
+            "committed nor staged. Nothing was changed.",
+            "Commit the changes, or stage them with `git add`. To overwrite them, use --force.",
         )
 
 
@@ -90,18 +97,18 @@ def _write(root: Path, result: Result) -> None:
     closed = [path for path in result.changes if not os.access((root / path).parent, os.W_OK)]
     if closed:
         raise StartupError(
-            f"{', '.join(closed)} cannot be written by the owner of the project's folder (UID "
-            f"{os.geteuid()}). Nothing was changed.",
-            "Mount the folder without :ro, and give it to yourself: sudo chown -R $(id -u) .",
+            f"The owner of the project's folder (UID {os.geteuid()}) cannot write to the folder of "
+            f"{', '.join(closed)}. Nothing was changed.",
+            "Mount the folder without :ro, and make yourself its owner: sudo chown -R $(id -u) .",
         )
     for path, change in result.changes.items():
         try:
             files.write(root / path, change.after)
         except OSError as error:
             raise StartupError(
-                f"{path} cannot be written: {error.strerror}. It is as it was, and so are those "
-                "after it.",
-                "Mend that and run this again: it goes on from here.",
+                f"{path} cannot be written: {error.strerror}. This file and those after it are "
+                "unchanged.",
+                "Correct the cause, and run this again. It continues with this file.",
             ) from error
 
 
@@ -125,7 +132,7 @@ def _report(result: Result, *, written: bool) -> str:
         some = ", ".join(map(in_line, result.untracked[:SHOWN])) + (
             " ..." if result.untracked[SHOWN:] else ""
         )
-        lines += [f"Not looked at, because git does not track them: {some}", ""]
+        lines += [f"Skipped, because git does not track them: {some}", ""]
     if not result.changes and not by_hand:
         return "\n".join([*lines, "Nothing to do."])
     verb = "rewritten" if written else "to rewrite"

@@ -8,12 +8,12 @@ from backend.conf.findings import PROBLEM, Finding
 from backend.kit.upgrade import installed
 
 SWAGGER = (
-    "Delete it: the image already serves /swagger/ and /redoc/. For a path of your own: "
-    '`from backend.docs import redoc, swagger` and path("schema/", swagger).'
+    "Delete it: the image already serves /swagger/ and /redoc/. To serve them at your own path, "
+    'use `from backend.docs import redoc, swagger` and path("schema/", swagger).'
 )
 PARAMETERS = (
-    "Write the parameters in get_schema_operation_parameters(self, view), which returns a list of "
-    '{"name": ..., "in": "query", "required": False, "description": ..., "schema": {"type": '
+    "Describe the parameters in get_schema_operation_parameters(self, view), which returns a list "
+    'of {"name": ..., "in": "query", "required": False, "description": ..., "schema": {"type": '
     '"string"}}.'
 )
 SERVES_STATIC = "Delete it: the image's middleware already serves static files."
@@ -41,11 +41,11 @@ NAMES = {
     "whitenoise.django": SERVES_STATIC,
     "pkg_resources": "setuptools is not in the image. For a version: "
     'importlib.metadata.version("name"); '
-    'for a file: importlib.resources.files("package"); declare_namespace() can go.',
+    'for a file: importlib.resources.files("package"). Delete declare_namespace().',
     "distutils.version": "Use packaging.version.Version, with 'packaging' in requirements.txt.",
     "distutils.util.strtobool": 'For a variable: value.lower() in ("1", "on", "t", "true", "y", '
     '"yes").',
-    "distutils": "Python no longer has distutils: use setuptools, shutil or packaging.",
+    "distutils": "Python no longer has distutils: use setuptools, shutil, or packaging.",
     "imp": "Use importlib: importlib.reload, importlib.util.find_spec.",
     "django.conf.urls.url": "Use django.urls.re_path.",
     "django.utils.six": "Use what Python 3 has: str instead of six.text_type, and so on.",
@@ -55,7 +55,7 @@ NAMES = {
     "django.contrib.auth.middleware.SessionAuthenticationMiddleware": "Delete it: Django now "
     "does this itself.",
     "django.contrib.postgres.fields.JSONField": "Use django.db.models.JSONField.",
-    "psycopg2": "The image has it.",
+    "psycopg2": "Look for its new name in the documentation of psycopg2.",
 }
 # Imports that no longer work, although the image's packages do not show it.
 DEAD_IMPORTS = {
@@ -85,8 +85,8 @@ REPLACED = {
 }
 # Packages that should not be used, but only the team can remove or replace them.
 DEAD = {
-    "psycopg": "Delete it: when both are installed, Django uses psycopg 3, and the image is "
-    "built for psycopg2.",
+    "psycopg": "Delete it: if both are installed, Django uses psycopg 3, but the image is built "
+    "for psycopg2.",
     "psycogreen": "Delete it: it is for gevent, and the image's workers use threads.",
     "django-rest-framework": "Delete it: the package is djangorestframework, which the image has.",
     "pygdal": "Delete it: the image has GDAL for GeoDjango. For osgeo, use pyogrio or rasterio.",

@@ -15,17 +15,17 @@ IMAGE = "backend-docker-django"
 LARGEST_SCRIPT = 100_000  # bytes; nobody writes a larger one by hand
 OWN_ENTRYPOINT = (
     "It replaces the image's entry point, which waits for the databases, migrates each once, "
-    "collects static files, creates the superuser, drops root and starts gunicorn."
+    "collects static files, creates the superuser, drops root privileges, and starts gunicorn."
 )
 # Words of a command, and what the image does now.
 STEPS = {
     ("manage.py", "makemigrations"): (
-        "makemigrations at start writes code inside the container, where nobody commits it.",
-        "Delete the line. Run it on your laptop and commit the migrations.",
+        "At startup, makemigrations writes code inside the container, where nobody commits it.",
+        "Delete the line. Run makemigrations on your own machine, and commit the migrations.",
     ),
     ("manage.py", "migrate"): (
         "The image migrates each database once when it starts, however many containers start.",
-        "Delete the line. To migrate in a release step, set MIGRATE=no and run manage.py "
+        "Delete the line. To migrate in a release step, set MIGRATE=no, and run manage.py "
         "migrate_databases there.",
     ),
     ("manage.py", "collectstatic"): (
@@ -35,7 +35,7 @@ STEPS = {
     ),
     ("manage.py", "createsuperuser"): (
         "The image creates the superuser that DJANGO_SUPERUSER_USERNAME and _PASSWORD name.",
-        "Delete the line and set the two variables.",
+        "Delete the line, and set the two variables.",
     ),
     ("gunicorn",): (
         "The image starts gunicorn itself, as process 1, so that a stop signal reaches it.",
@@ -79,8 +79,8 @@ def _dockerfile(path: str, text: str) -> Iterator[Finding]:
             yield Finding(
                 PROBLEM,
                 path,
-                f"ENTRYPOINT is a script of the project. {OWN_ENTRYPOINT}",
-                "Delete the line, and the script with its COPY.",
+                f"ENTRYPOINT is a script of your project. {OWN_ENTRYPOINT}",
+                "Delete the line, the script, and the COPY of the script.",
                 number,
             )
         elif word.upper() == "CMD":
@@ -131,8 +131,8 @@ def _compose(path: str, text: str) -> Iterator[Finding]:
                 yield Finding(
                     PROBLEM,
                     path,
-                    f"{key} is a script of the project. {OWN_ENTRYPOINT}",
-                    "Delete it: without it, the image serves your API.",
+                    f"{key} is a script of your project. {OWN_ENTRYPOINT}",
+                    f"Delete {key}: without it, the image serves your API.",
                     line,
                 )
             elif key == "command":
@@ -148,7 +148,7 @@ def _image(path: str, node: yaml.ScalarNode) -> Iterator[Finding]:
             yield Finding(
                 PROBLEM,
                 path,
-                f"{node.value} has a PostgreSQL that is too old: Django 5.2 needs 14 or later.",
+                f"The PostgreSQL in {node.value} is too old: Django 5.2 needs 14 or later.",
                 f"Dump the data with it (pg_dump --format=custom), then restore it in {new} "
                 "(pg_restore).",
                 node.start_mark.line + 1,

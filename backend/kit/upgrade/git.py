@@ -20,15 +20,17 @@ EXTENDED = 0x4000  # a flag: two more bytes of flags follow
 LARGEST = 300_000_000  # bytes; the index of the Linux kernel has 10 MB
 LARGEST_TEXT = 1_000_000  # bytes of the repository's configuration, or of a file ``.git``
 UNKNOWN = StartupError(
-    "The git index of the project has a form that this program does not read.",
-    "Run `git update-index --no-split-index` and `git sparse-checkout disable`, and start again.",
+    "The project's git index (.git/index) has a format that this program cannot read.",
+    "Run `git update-index --no-split-index` and `git sparse-checkout disable`, then run this "
+    "again.",
 )
 
 
 def _damaged(how: str) -> StartupError:
     return StartupError(
-        f"The git index of the project (.git/index) {how}.",
-        "Run `git status`, and mend what it says; `rm -r .git/index && git reset` makes it anew.",
+        f"The project's git index (.git/index) {how}.",
+        "Run `git status`, and correct what it reports. To create the index again, run "
+        "`rm -r .git/index && git reset`.",
     )
 
 
@@ -49,7 +51,7 @@ class Index:
             except OSError as error:
                 raise _damaged(f"cannot be read: {error.strerror}") from error
             except (ValueError, IndexError) as error:
-                raise _damaged("is cut or damaged") from error
+                raise _damaged("is truncated or damaged") from error
 
     @classmethod
     def of(cls, root: Path) -> Index | None:

@@ -84,8 +84,8 @@ def schema_fields(source: Source) -> Iterator[Finding]:
             yield Finding(
                 PROBLEM,
                 source.path,
-                "get_schema_fields() is no longer called: the parameters are missing from the "
-                "API documentation.",
+                "REST framework no longer calls get_schema_fields(), so the API documentation does "
+                "not include these parameters.",
                 advice.PARAMETERS,
                 node.lineno,
             )
@@ -93,7 +93,7 @@ def schema_fields(source: Source) -> Iterator[Finding]:
             yield Finding(
                 PROBLEM,
                 source.path,
-                f"{node.name}() is no longer called.",
+                f"Nothing calls {node.name}() anymore.",
                 f"Rename it to {OLD_NAMES[node.name]}().",
                 node.lineno,
             )
@@ -119,9 +119,9 @@ def files_read_at_import(source: Source) -> Iterator[Finding]:
                 yield Finding(
                     PROBLEM,
                     source.path,
-                    f"{source.segment(path)} is read while the module is imported: the image "
-                    "can then neither start nor collect static files at build time without the "
-                    "mounted folder.",
+                    f"The module reads {source.segment(path)} while it is imported. Without the "
+                    "mounted folder, the image can neither start nor collect static files at build "
+                    "time.",
                     "Copy the file into the image, next to the module, and read it with "
                     '(Path(__file__).parent / "NAME").read_text(). Or read it inside a function.',
                     node.lineno,
@@ -272,8 +272,8 @@ def requirements_of_setup(source: Source) -> Iterator[Finding]:
                 yield Finding(
                     PROBLEM,
                     source.path,
-                    f"install_requires names {text}: {reason}.",
-                    "Delete it, or only its version.",
+                    f"install_requires contains {text}: {reason}.",
+                    "Delete the requirement, or only its version.",
                     node.lineno,
                 )
 

@@ -98,7 +98,7 @@ def _unsure_debug(source: Source, statement: Assignment) -> Iterator[Finding]:
         yield Finding(
             PROBLEM,
             source.path,
-            "DEBUG is read from the environment in a way that can fail or treat the text "
+            "This line can fail when it reads DEBUG from the environment, or treat the text "
             "'false' as true.",
             f"Delete the line: the image reads DEBUG and treats {', '.join(TRUE)} as true.",
             statement.lineno,
@@ -112,8 +112,8 @@ def _written_folder(source: Source, name: str, statement: Assignment) -> Iterato
         yield Finding(
             PROBLEM,
             source.path,
-            f"{name} is in the code folder, where the application cannot write: it no longer "
-            "runs as root.",
+            f"{name} is in the code folder, where the application cannot write, because it no "
+            "longer runs as root.",
             "Delete the line: the image writes to /data, which is a volume.",
             statement.lineno,
         )
@@ -127,8 +127,8 @@ def _health_apps(source: Source, statement: Assignment) -> Iterator[Finding]:
                 source.path,
                 "health_check.db still works but is deprecated. The image's /health/ready checks "
                 "every database.",
-                "Keep it while something uses its page: the image has a version that still "
-                "includes it.",
+                "Keep it as long as something requests its page: the image has a version that "
+                "still includes it.",
                 node.lineno,
             )
 

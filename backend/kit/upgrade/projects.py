@@ -15,7 +15,7 @@ Field = tuple[str, str, str]  # folder of the migrations, model, and field in lo
 Place = tuple[str, int, str]  # path, line, full name of the field's class
 SETTINGS = "local_settings/settings.py"
 AUTO_FIELD = """
-# Primary keys as the migrations have them; the image's own default is BigAutoField.
+# The type of the primary keys in the migrations. The image's own default is BigAutoField.
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 """
 
@@ -114,11 +114,11 @@ def missing_migrations(sources: Mapping[str, Source]) -> Iterator[Finding]:
             yield Finding(
                 PROBLEM,
                 path,
-                f"The model {model.name} has a table of its own, and the app '{app.name}' has no "
-                "migrations: the start no longer makes them.",
-                f"Run `python manage.py makemigrations {app.name}` once and commit what it "
-                "writes. Where the tables exist already, start once with `python manage.py "
-                f"migrate {app.name} --fake-initial`.",
+                f"The model {model.name} needs a table, but the app '{app.name}' has no "
+                "migrations. The image does not create migrations when it starts.",
+                f"Run `python manage.py makemigrations {app.name}` once, and commit the new files. "
+                "If the tables already exist, also run `python manage.py migrate "
+                f"{app.name} --fake-initial` once.",
                 model.lineno,
             )
 
@@ -151,10 +151,10 @@ def retired_fields(sources: Mapping[str, Source]) -> Iterator[Finding]:
             yield Finding(
                 PROBLEM,
                 path,
-                f"{model}.{field} is a {kind} at the end of the migrations, which Django keeps "
-                "for history only; the model says otherwise.",
-                f"Run `python manage.py makemigrations {app}` and commit what it writes. It "
-                "changes no column.",
+                f"{model}.{field} is still a {kind} according to the migrations. Django keeps this "
+                "class only for old migrations, and the model has a different field.",
+                f"Run `python manage.py makemigrations {app}`, and commit the new file. It does "
+                "not change the column.",
                 line,
             )
 
@@ -214,9 +214,9 @@ def same_basenames(sources: Mapping[str, Source]) -> Iterator[Finding]:
                 yield Finding(
                     PROBLEM,
                     path,
-                    f"The basename '{name}' is taken by {first[name]}: one router refuses to "
-                    "start, and of two routers one hides the other's URL names.",
-                    f'Give one of them a name of its own: register(..., basename="other-{name}").',
+                    f"{first[name]} already uses the basename '{name}'. Within one router, this is "
+                    "an error. With two routers, one hides the URL names of the other.",
+                    f'Give one of them a different name: register(..., basename="other-{name}").',
                     call.lineno,
                 )
             else:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class Unreadable(Exception):  # noqa: N818  it is a state, not an error of this program
-    """The reason why a file is not readable, such as "is not a file"."""
+    """The reason why a file is not readable, such as "is not a regular file"."""
 
 
 def read(file: Path, largest: int) -> bytes:
@@ -20,7 +20,7 @@ def read(file: Path, largest: int) -> bytes:
     with os.fdopen(os.open(file, flags), "rb") as opened:
         status = os.fstat(opened.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise Unreadable("is not a file")
+            raise Unreadable("is not a regular file")
         if status.st_size > largest:
             megabytes = status.st_size / 1_000_000
             raise Unreadable(f"has {megabytes:.0f} MB, more than {largest / 1_000_000:.0f} MB")

@@ -44,7 +44,7 @@ def in_the_way(line: str) -> str:
     if name in advice.REPLACED:
         return advice.REPLACED[name]
     if name in advice.CARRIED and specifier:
-        return "the image brings it"
+        return "the image includes it"
     return ""
 
 
@@ -71,23 +71,24 @@ def list_findings(path: str, text: str) -> Iterator[Finding]:
             yield Finding(
                 PROBLEM,
                 path,
-                "The image has no git to install this with.",
-                "Take the release from PyPI, or the archive of a commit: "
+                "To install this, pip needs git, which the image does not include.",
+                "Use a release from PyPI, or the archive of a commit: "
                 "https://.../archive/COMMIT.tar.gz",
                 number,
             )
-        elif (extras := _extras(line)) and (reason := in_the_way(line)):
+        elif (extras := _extras(line)) and in_the_way(line):
             yield Finding(
                 PROBLEM,
                 path,
-                f"{name}{extras} has a version: {reason}, though maybe not its extras.",
-                f"Delete it where nothing uses {extras}; else write {name}{extras} without version "
-                "and hashes.",
+                f"{name}{extras} has a version, but the image includes {name} in its own version, "
+                "perhaps without these extras.",
+                f"If nothing uses {extras}, delete the line. Otherwise, write {name}{extras} "
+                "without a version and hashes.",
                 number,
             )
         elif name in advice.DEAD:
             yield Finding(
-                PROBLEM, path, f"{name} has no place in the image.", advice.DEAD[name], number
+                PROBLEM, path, f"{name} does not belong in the image.", advice.DEAD[name], number
             )
         elif (
             (first := advice.FIRST_FOR_PYTHON.get(name))
@@ -98,7 +99,7 @@ def list_findings(path: str, text: str) -> Iterator[Finding]:
                 PROBLEM,
                 path,
                 f"{name} {pin[1]} does not run on Python 3.13, or has no build for it.",
-                f"Raise it: {name}>={first} does.",
+                f"Use {name}>={first}.",
                 number,
             )
 

@@ -96,7 +96,7 @@ class Run:
                     self._list(
                         path,
                         error.lineno or 1,
-                        f"Python 3.13 cannot read it: {error}.",
+                        f"Python 3.13 cannot parse this file: {error}.",
                         "Correct it, and run this again.",
                     )
                 else:
@@ -106,16 +106,17 @@ class Run:
         try:
             return read(self.root / path, LARGEST).decode("utf-8-sig")
         except Unreadable as error:
-            self._list(path, 1, f"It {error}, and is not looked at.", "Look at it by hand.")
+            self._list(path, 1, f"This file {error}, so it was skipped.", "Check it by hand.")
         except UnicodeDecodeError:
             if PurePosixPath(path).suffix:  # a file without one may be a program or data
-                self._list(path, 1, "It is not UTF-8.", "Save it as UTF-8, and run this again.")
+                problem = "This file is not UTF-8."
+                self._list(path, 1, problem, "Save it as UTF-8, and run this again.")
         except PermissionError:
             self._list(
                 path,
                 1,
-                "It cannot be read.",
-                "Give it to the owner of the project's folder: chown.",
+                "The owner of the project's folder cannot read this file.",
+                "Make it readable for that user, with chown or chmod.",
             )
         return None
 

@@ -32,8 +32,8 @@ def used_filters(sources: Mapping[str, Source]) -> Iterator[Finding]:
             yield Finding(
                 PROBLEM,
                 source.path,
-                f"django-filter no longer reads {name}, and {used[name]} does.",
-                f"Rename it wherever it means the filter of a view: {NAMES[name]}.",
+                f"django-filter no longer reads {name}, but your own code does ({used[name]}).",
+                f"Rename it to {NAMES[name]} wherever it is the filter of a view.",
                 statement.lineno,
             )
 

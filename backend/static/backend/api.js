@@ -1,8 +1,8 @@
-// Browsable API: names for who cannot see, which REST framework's page leaves out.
+// The browsable API: adds the labels for screen readers that REST framework's page lacks.
 (() => {
   "use strict";
   document.documentElement.lang ||= "en";
-  document.querySelector(".format-selection .dropdown-toggle")?.setAttribute("aria-label", "Format of the answer");
+  document.querySelector(".format-selection .dropdown-toggle")?.setAttribute("aria-label", "Format of the response");
   document.querySelectorAll(".pagination .disabled a[href='#']").forEach((link) => link.setAttribute("aria-label", "More pages"));
   document.querySelectorAll(".form-group").forEach((group, index) => {
     const label = group.querySelector("label.control-label");

@@ -1,26 +1,26 @@
-// What all maps of the image share: colours, what lies below the data, names for who cannot see.
-// Only the tile server that MAP_TILE_URL names, if any, is another host.
+// The parts that all maps of the image share: colors, the background, and labels for screen readers.
+// They contact no other host, except the tile server that MAP_TILE_URL names.
 const backendMap = (() => {
   "use strict";
 
-  const COLOURS = {
+  const COLORS = {
     light: { point: "#0b6e4f", line: "#1f5fa8", polygon: "#8a4b00", chosen: "#c2185b", halo: "#ffffff", water: "#eef2f5", grid: "rgba(27,39,51,.18)", ink: "#5a6b7b", land: "#f7f6f1", shore: "#c9c7bb", border: "#b9a9bd" },
     dark: { point: "#5fd3a6", line: "#7db7ff", polygon: "#f0b35a", chosen: "#ff6fa5", halo: "#131d28", water: "#131d28", grid: "rgba(230,237,243,.16)", ink: "#9fb0c0", land: "#1d2a3a", shore: "#3a4d63", border: "#5d5570" },
   };
-  // Outlines end where they would be wrong by a finger's breadth, in meters per pixel: the coarse ones
-  // are replaced by the detailed ones, and those by nothing.
+  // Meters per pixel at which outlines would be visibly wrong. Below the first number, the detailed
+  // outlines replace the coarse ones. Below the second, there are no outlines.
   const COARSE_FROM = 5000;
   const DETAILED_FROM = 150;
   const WHOLE_WORLD = 156543; // meters per pixel at zoom 0
   const DARK = matchMedia("(prefers-color-scheme: dark)");
 
-  // A page that is light only, as the browsable API, keeps a light map; the admin has a switch.
+  // A page without a dark mode keeps a light map. In the admin, the user can switch.
   function scheme(element) {
     const schemes = getComputedStyle(element).colorScheme;
     return schemes.includes("dark") && (DARK.matches || !schemes.includes("light")) ? "dark" : "light";
   }
 
-  // A vector tile's feature knows its type by itself.
+  // A feature of a vector tile has getType() itself; any other feature has a geometry.
   const kind = (feature) => {
     const type = (feature.getType ? feature : feature.getGeometry()).getType();
     return type.includes("Point") ? "point" : type.includes("Line") ? "line" : "polygon";
@@ -28,56 +28,56 @@ const backendMap = (() => {
 
   const between = (least, value, most) => Math.max(least, Math.min(value, most));
 
-  // By kind and whether it is the chosen one: "point false".
-  function styles(colours) {
+  // The keys are the kind, and whether the feature is the chosen one: "point false".
+  function styles(colors) {
     const made = {};
     for (const name of ["point", "line", "polygon"]) {
       for (const chosen of [false, true]) {
-        const colour = chosen ? colours.chosen : colours[name];
+        const color = chosen ? colors.chosen : colors[name];
         const width = chosen ? 3 : name === "line" ? 2 : 1;
-        const fill = new ol.style.Fill({ color: name === "polygon" ? `${colour}44` : colour });
-        const stroke = new ol.style.Stroke({ color: name === "point" ? colours.halo : colour, width: name === "point" ? 1 : width });
+        const fill = new ol.style.Fill({ color: name === "polygon" ? `${color}44` : color });
+        const stroke = new ol.style.Stroke({ color: name === "point" ? colors.halo : color, width: name === "point" ? 1 : width });
         const image = new ol.style.Circle({ radius: chosen ? 7 : 4, fill, stroke });
         made[`${name} ${chosen}`] = new ol.style.Style(
           name === "line" ? { fill, stroke, zIndex: chosen ? 1 : 0 } : { image, fill, stroke, zIndex: (name === "point" ? 1 : 0) + chosen }
         );
       }
     }
-    made.points = points(colours);
+    made.points = points(colors);
     return made;
   }
 
-  // Points grow with the zoom. The more crowded they are, the smaller they are and the more they let
-  // through, so that where most of them are is the darkest. A point that stands for others of a
-  // sample is as dark as they would be together.
-  function points(colours) {
+  // Points grow with the zoom. Where they are crowded, they are smaller and more transparent, so that
+  // the densest place is the darkest. In a sample, a point is as dark as all the points that it
+  // represents would be together.
+  function points(colors) {
     const made = {};
     return (zoom, crowd, sample) => {
       const alone = crowd < 2;
       const least = { radius: between(1.5, 1.5 + (zoom - 10) * 0.4, 4), alpha: between(0.06, (zoom - 7) * 0.05, 0.5) };
       const radius = alone ? between(3.5, 4 + (zoom - 14) / 2, 6) : Math.max(least.radius, 4 * crowd ** -0.2);
-      // So that points cover as much as their squares are large.
+      // Together, the points of a square cover the area of the square.
       const alpha = alone ? 1 : between(least.alpha, 60 / (Math.PI * radius ** 2 * crowd), 0.9);
       const [size, opacity] = [Math.round(4 * radius) / 4, Math.round(50 * (1 - (1 - alpha) ** sample)) / 50];
       return (made[`${size} ${opacity}`] ??= new ol.style.Style({
         image: new ol.style.Circle({
           radius: size,
-          fill: new ol.style.Fill({ color: [...ol.color.fromString(colours.point).slice(0, 3), opacity] }),
-          stroke: alone ? new ol.style.Stroke({ color: colours.halo, width: 1 }) : undefined,
+          fill: new ol.style.Fill({ color: [...ol.color.fromString(colors.point).slice(0, 3), opacity] }),
+          stroke: alone ? new ol.style.Stroke({ color: colors.halo, width: 1 }) : undefined,
         }),
         zIndex: 1,
       }));
     };
   }
 
-  function graticule(colours) {
+  function graticule(colors) {
     const text = (place) =>
-      new ol.style.Text({ font: "11px system-ui, sans-serif", fill: new ol.style.Fill({ color: colours.ink }), ...place });
+      new ol.style.Text({ font: "11px system-ui, sans-serif", fill: new ol.style.Fill({ color: colors.ink }), ...place });
     return new ol.layer.Graticule({
-      // Pixels between the corners of a cell at the equator, which is as wide elsewhere: so that the
-      // longest label fits between two meridians.
+      // Pixels between opposite corners of a cell at the equator. Elsewhere, a cell has the same
+      // width. The longest label must fit between two meridians.
       targetSize: 130,
-      strokeStyle: new ol.style.Stroke({ color: colours.grid, width: 1 }),
+      strokeStyle: new ol.style.Stroke({ color: colors.grid, width: 1 }),
       showLabels: true,
       wrapX: false,
       latLabelStyle: text({ textAlign: "end", offsetX: -4, textBaseline: "bottom" }),
@@ -85,24 +85,24 @@ const backendMap = (() => {
     });
   }
 
-  function outlines(colours, url, range) {
+  function outlines(colors, url, range) {
     const stroke = (color, lineDash) => new ol.style.Stroke({ color, width: 1, lineDash });
-    const land = new ol.style.Style({ fill: new ol.style.Fill({ color: colours.land }), stroke: stroke(colours.shore) });
-    const lakes = new ol.style.Style({ fill: new ol.style.Fill({ color: colours.water }), stroke: stroke(colours.shore), zIndex: 1 });
-    const borders = new ol.style.Style({ stroke: stroke(colours.border, [4, 3]), zIndex: 2 });
+    const land = new ol.style.Style({ fill: new ol.style.Fill({ color: colors.land }), stroke: stroke(colors.shore) });
+    const lakes = new ol.style.Style({ fill: new ol.style.Fill({ color: colors.water }), stroke: stroke(colors.shore), zIndex: 1 });
+    const borders = new ol.style.Style({ stroke: stroke(colors.border, [4, 3]), zIndex: 2 });
     const made = { land, lakes, borders };
     const format = new ol.format.TopoJSON({ layerName: "layer" });
     return new ol.layer.Vector({
       source: new ol.source.Vector({ url, format, wrapX: false }),
-      // Nearer than the outlines are right, all is land: hardly any data lies in water.
-      background: (resolution) => (resolution < DETAILED_FROM ? colours.land : undefined),
+      // Without outlines, everything is land, because hardly any data lies in water.
+      background: (resolution) => (resolution < DETAILED_FROM ? colors.land : undefined),
       style: (feature, resolution) => (resolution < DETAILED_FROM ? null : made[feature.get("layer")]),
       ...range,
     });
   }
 
-  // Names of places, the largest first; the more of them the nearer the map is.
-  function places(colours, url) {
+  // Names of places, the largest first. The map shows more of them as it zooms in.
+  function places(colors, url) {
     const source = new ol.source.Vector({
       wrapX: false,
       loader: async (extent, resolution, projection, done, failed) => {
@@ -118,8 +118,8 @@ const backendMap = (() => {
     });
     const text = new ol.style.Text({
       font: "600 12px system-ui, sans-serif",
-      fill: new ol.style.Fill({ color: colours.ink }),
-      stroke: new ol.style.Stroke({ color: colours.halo, width: 3 }),
+      fill: new ol.style.Fill({ color: colors.ink }),
+      stroke: new ol.style.Stroke({ color: colors.halo, width: 3 }),
       padding: [6, 6, 6, 6],
     });
     const style = new ol.style.Style({ text });
@@ -143,25 +143,26 @@ const backendMap = (() => {
       source: new ol.source.XYZ({
         url,
         attributions: attribution ? [text.outerHTML] : [],
-        // Servers of OpenStreetMap's refuse who does not say which site asks.
+        // OpenStreetMap's servers reject requests without a referrer.
+        // https://operations.osmfoundation.org/policies/tiles/
         referrerPolicy: "strict-origin-when-cross-origin",
       }),
     });
   }
 
-  // A layer of what lies below the data, of what {% map_background %} wrote at the element.
+  // The layers below the data. The template tag {% map_background %} sets the element's attributes.
   function background(element) {
     const group = new ol.layer.Group();
     const draw = () => {
       const { land, coast, tileUrl, tileAttribution } = element.dataset;
-      const colours = COLOURS[scheme(element)];
+      const colors = COLORS[scheme(element)];
       const world = () => [
-        outlines(colours, land, { minResolution: COARSE_FROM }),
-        outlines(colours, coast, { maxResolution: COARSE_FROM }),
-        places(colours, element.dataset.places),
+        outlines(colors, land, { minResolution: COARSE_FROM }),
+        outlines(colors, coast, { maxResolution: COARSE_FROM }),
+        places(colors, element.dataset.places),
       ];
       const below = tileUrl ? [tiles(tileUrl, tileAttribution)] : land ? world() : [];
-      group.setLayers(new ol.Collection([...below, graticule(colours)]));
+      group.setLayers(new ol.Collection([...below, graticule(colors)]));
     };
     draw();
     DARK.addEventListener("change", draw);
@@ -171,12 +172,12 @@ const backendMap = (() => {
   const controls = () =>
     ol.control.defaults.defaults({ attributionOptions: { collapsible: false } }).extend([new ol.control.ScaleLine()]);
 
-  // Focus lets the arrow keys move it.
+  // With the focus, the arrow keys move the map.
   function name(target, text) {
     target.tabIndex = 0;
     target.setAttribute("role", "application");
     target.setAttribute("aria-label", text);
   }
 
-  return { COLOURS, DARK, scheme, kind, styles, background, controls, name };
+  return { COLORS, DARK, scheme, kind, styles, background, controls, name };
 })();

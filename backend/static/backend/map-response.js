@@ -1,18 +1,18 @@
-// Browsable API: the features of the response that the page shows, on a map above it.
+// The browsable API: shows the features of a response on a map above it.
 (() => {
   "use strict";
 
   const GEOMETRIES = ["Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon", "GeometryCollection"];
-  // Characters. Above, reading and drawing would hold up the page for seconds.
+  // Characters. A longer response would block the page for seconds.
   const LONGEST = 5e6;
-  // How far below the top the rows of a page may be: {"data": {"results": [row]}}.
+  // How deep in the response the rows can be: {"data": {"results": [row]}}.
   const DEEPEST = 4;
 
   const isObject = (value) => value !== null && typeof value === "object";
   const isGeometry = (value) =>
     isObject(value) && GEOMETRIES.includes(value.type) && (value.coordinates ?? value.geometries)?.length > 0;
 
-  // Features, and objects with a geometry among their values.
+  // Finds features, and objects that have a geometry as a value.
   function find(value, depth = 0) {
     if (!isObject(value) || depth > DEEPEST) return [];
     if (Array.isArray(value)) return value.flatMap((item) => find(item, depth + 1));
@@ -34,7 +34,7 @@
     try {
       return find(JSON.parse(text));
     } catch {
-      return []; // another format than JSON
+      return []; // the format is not JSON
     }
   }
 
@@ -43,7 +43,7 @@
       const style = url.split("?")[0].endsWith(".css");
       const element = document.createElement(style ? "link" : "script");
       if (style) Object.assign(element, { rel: "stylesheet", href: url });
-      else Object.assign(element, { src: url, async: false }); // in their order
+      else Object.assign(element, { src: url, async: false }); // scripts run in this order
       document.head.append(element);
     }
   }

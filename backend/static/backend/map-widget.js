@@ -1,20 +1,20 @@
-// Forms: GeoDjango's map widget on the image's own background, with a field to type the
-// geometry in, for who has no mouse or knows the place in degrees.
+// Forms: GeoDjango's map widget on the image's own background. A text field accepts the geometry
+// too, for people who do not use a mouse or who know the place in degrees.
 (() => {
   "use strict";
 
   const DEGREES = "EPSG:4326";
-  const DECIMALS = 6; // a finger's breadth
-  const WORLD = [-170, -58, 180, 76]; // where land is that people live on
-  const NEAREST = 10; // meters per pixel: a quarter of a city around a single row
+  const DECIMALS = 6; // 10 cm
+  const WORLD = [-170, -58, 180, 76]; // all inhabited land
+  const NEAREST = 10; // meters per pixel: around a single row, the map shows a quarter of a city
   const PAIR = /^\s*(-?[\d.]+)\s*[,;\s]\s*(-?[\d.]+)\s*$/;
 
-  // The geometry that a text means, in degrees. Throws where it means none.
+  // Reads a geometry in degrees. Throws an error if the text is not a geometry.
   function read(text) {
     const pair = text.match(PAIR);
     if (pair) {
       const [first, second] = pair.slice(1).map(Number);
-      // Where the second cannot be a latitude it is the longitude.
+      // If the second number cannot be a latitude, it is the longitude.
       return new ol.geom.Point(Math.abs(second) > 90 ? [second, first] : [first, second]);
     }
     if (text.trim().startsWith("{")) return new ol.format.GeoJSON().readGeometry(text);
@@ -24,18 +24,18 @@
   class GeometryMap extends MapWidget {
     constructor(element, area, options) {
       super(options);
-      // It changes where the admin numbers its rows again, because one was removed.
+      // When a row is removed, the admin numbers the others again, which changes the ID.
       Object.defineProperty(this.options, "id", { get: () => area.id });
       this.element = element;
       this.area = area;
       this.text = element.querySelector("input.geometry-text");
       this.problem = element.querySelector(".geometry-problem");
-      const styles = backendMap.styles(backendMap.COLOURS[backendMap.scheme(element)]);
+      const styles = backendMap.styles(backendMap.COLORS[backendMap.scheme(element)]);
       this.featureOverlay.setStyle((feature) => styles[`${backendMap.kind(feature)} false`]);
       const extent = ol.extent.createEmpty();
       this.featureCollection.forEach((feature) => ol.extent.extend(extent, feature.getGeometry().getExtent()));
       if (!ol.extent.isEmpty(extent) || this.featureCollection.getLength()) this.goTo(extent);
-      // Without a place of the team's choice, where other rows are; without any, the world.
+      // If the team set no start, the map shows where other rows are, or else the world.
       else if (!element.dataset.zoom) {
         const start = element.dataset.extent?.split(",").map(Number) ?? WORLD;
         this.goTo(ol.proj.transformExtent(start, DEGREES, this.map.getView().getProjection()), NEAREST);
@@ -44,7 +44,7 @@
       this.text?.addEventListener("change", () => this.take());
       this.text?.addEventListener("keydown", (event) => {
         if (event.key !== "Enter") return;
-        event.preventDefault(); // it would send the form
+        event.preventDefault(); // Enter would send the form
         this.take();
       });
       this.text?.form?.addEventListener("submit", (event) => this.hold(event));
@@ -52,7 +52,7 @@
     }
 
     createMap() {
-      // GeoDjango's view is in web Mercator whatever the widget's map_srid is.
+      // GeoDjango's own view is always in web Mercator, whatever map_srid is.
       const projection = ol.proj.get(`EPSG:${this.options.map_srid}`) ?? ol.proj.get("EPSG:3857");
       return new ol.Map({
         target: this.options.map_id,
@@ -85,14 +85,15 @@
       this.complain("");
     }
 
-    // What is wrong with the typed text, if anything.
+    // Show what is wrong with the typed text, or remove the message.
     complain(problem) {
       this.text.setAttribute("aria-invalid", Boolean(problem));
       this.text.setCustomValidity(problem);
       this.problem.textContent = problem;
     }
 
-    // Keep a form back that would lose what was typed: the browser does not check the admin's.
+    // Stop the form from being sent without the typed geometry. The browser does not validate the
+    // admin's forms.
     hold(event) {
       if (this.text.value !== this.shownText) this.take();
       if (event.defaultPrevented || !this.text.isConnected || this.text.checkValidity()) return;
@@ -101,7 +102,7 @@
       this.text.reportValidity();
     }
 
-    // Put the geometry that was typed into the form.
+    // Put the typed geometry into the form.
     take() {
       const typed = this.text.value;
       if (!typed.trim()) {
@@ -113,9 +114,9 @@
         const geometry = this.fitting(read(typed));
         const degrees = geometry.getExtent().slice();
         geometry.transform(DEGREES, projection);
-        // A latitude that the map has not, such as a longitude in its place, would be cut to one.
+        // The projection clips a latitude that the map does not have, such as a longitude in its place.
         const back = ol.proj.transformExtent(geometry.getExtent(), projection, DEGREES);
-        if (!back.every((edge, i) => Math.abs(edge - degrees[i]) < 10 ** -DECIMALS)) throw new Error("no place on the map");
+        if (!back.every((edge, i) => Math.abs(edge - degrees[i]) < 10 ** -DECIMALS)) throw new Error("not a place on the map");
         this.featureCollection.clear();
         this.featureCollection.push(new ol.Feature(geometry));
         this.goTo(geometry.getExtent());
@@ -125,20 +126,20 @@
       }
     }
 
-    // One that this form takes: a point alone is a MultiPoint too.
+    // Convert it to the type of the form's field: a single point becomes a MultiPoint.
     fitting(geometry) {
       const wanted = this.options.geom_name;
       if (wanted === "Geometry" || geometry.getType() === wanted) return geometry;
       if (`Multi${geometry.getType()}` === wanted) return new ol.geom[wanted]([geometry.getCoordinates()]);
-      throw new Error(`${geometry.getType()} is no ${wanted}`);
+      throw new Error(`${geometry.getType()} is not a ${wanted}`);
     }
   }
 
   function start(element) {
-    // The empty row that "Add another" copies.
+    // Skip the empty row that "Add another" copies.
     if (element.id.includes("__prefix__") || element.dataset.started) return;
     element.dataset.started = "";
-    // The admin gives a row that it copies ids and names of its own, and changes nothing else.
+    // In a copied row, the admin changes only the IDs and names.
     const area = element.querySelector("textarea");
     const { geomName, mapSrid, lon, lat, zoom } = element.dataset;
     window[`geodjango_${area.name.replaceAll("-", "_")}`] = new GeometryMap(element, area, {

@@ -1,10 +1,10 @@
-// Shows the vector tiles that an element's data-tilejson names, or the GeoJSON features that a
-// script put at it as `features`. Properties are shown as text, never as HTML.
+// Shows the vector tiles that an element's data-tilejson names, or the GeoJSON features in the
+// element's property `features`. Shows properties as text, never as HTML.
 (() => {
   "use strict";
 
   const HELP = "Point at something, or move with the arrow keys and press Enter.";
-  // Pixels around the pointer, because lines and points are thin.
+  // Pixels around the pointer to look at too, because lines and points are thin.
   const NEAR = [[0, 0], [4, 0], [-4, 0], [0, 4], [0, -4]];
   const MERCATOR = "EPSG:3857";
 
@@ -13,7 +13,7 @@
   function values(feature) {
     const found = { ...feature.getProperties() };
     if (!feature.getType) delete found[feature.getGeometryName()];
-    delete found.layer; // of OpenLayers
+    delete found.layer; // OpenLayers adds it
     return found;
   }
 
@@ -36,7 +36,7 @@
     facts.replaceChildren(line);
   }
 
-  // Per square of so many pixels points are counted, to see how crowded they are.
+  // To find out how crowded points are, they are counted in squares with sides of so many pixels.
   const SQUARE = 8;
   const WHOLE_WORLD = 156543; // meters per pixel at zoom 0
   const ERROR = 3; // OpenLayers' TileState
@@ -44,19 +44,20 @@
   const level = (resolution) => Math.round(Math.log2(WHOLE_WORLD / resolution));
   const isPoint = (feature) => feature.getType() === "Point";
 
-  // A tile has the points around it too. Half-transparent ones that were drawn twice would be a seam.
+  // A tile also contains points just outside of it. If two tiles drew the same translucent point, it
+  // would be too dark.
   function isInside(feature, [west, south, east, north]) {
     if (!isPoint(feature)) return true;
     const [x, y] = feature.getFlatCoordinates();
-    const edge = WHOLE_WORLD * 128 - 1; // where no other tile follows
+    const edge = WHOLE_WORLD * 128 - 1; // no other tile follows
     return (x >= west || west < -edge) && (x < east || east > edge) && y >= south && y < north;
   }
 
-  // Tiles as the API sends them. It says which are samples, and how crowded points are depends on that.
+  // Loads tiles. A header says which of them are samples, which determines how crowded points are.
   class Crowd {
     constructor() {
-      this.samples = new WeakMap(); // of features: one of so many is drawn
-      this.levels = new Map(); // points for each square that has some
+      this.samples = new WeakMap(); // for each feature, the number of features that it represents
+      this.levels = new Map(); // for each zoom, the points per square that is not empty
       this.onChange = () => {};
     }
 
@@ -114,7 +115,7 @@
     return ol.proj.transformExtent([west, low(south), east, low(north)], "EPSG:4326", MERCATOR);
   }
 
-  // What is drawn, and where: the layer, the projection of the view, the extent to begin with.
+  // The layer, the projection of the view, and the extent that the map shows first.
   async function ofTiles(url, style, crowd) {
     const tilejson = await read(url);
     const format = new ol.format.MVT();
@@ -134,7 +135,7 @@
   function ofFeatures(features, style) {
     const collection = { type: "FeatureCollection", features };
     const [west, south, east, north] = new ol.source.Vector({ features: new ol.format.GeoJSON().readFeatures(collection) }).getExtent();
-    // GeoJSON is in degrees. Coordinates that cannot be are shown as they are, on blank paper.
+    // GeoJSON is in degrees. Other coordinates are shown as they are, without a background.
     const degrees = west >= -360 && east <= 360 && south >= -90 && north <= 90;
     const projection = degrees ? MERCATOR : new ol.proj.Projection({ code: "plane", units: "m" });
     const format = new ol.format.GeoJSON({ dataProjection: degrees ? "EPSG:4326" : projection, featureProjection: projection });
@@ -146,7 +147,7 @@
 
   const number = (value) => Math.round(value).toLocaleString("en-US");
 
-  // What is drawn, of how many, and that it is a sample if it is one.
+  // The legend: how many rows the map shows, how many there are, and whether this is a sample.
   function explain(element, features, crowd) {
     const { title, rows } = element.dataset;
     const swatches = [...new Set(features.map(backendMap.kind))].map((kind) => {
@@ -159,13 +160,13 @@
     const parts = [`Shows ${number(features.length)}${rows ? ` of ${rows}` : ""} ${title}.`];
     if (most > 1) {
       const all = samples.reduce((one, other) => one + other, 0);
-      parts.push(`This is a sample: about ${number(all)} are here, and where they are densest the map shows 1 of ${most}. Zoom in to see all.`);
+      parts.push(`This is a sample: about ${number(all)} are here, and the map shows only 1 of ${most} where they are densest. Zoom in to see all.`);
     }
     return [...swatches, parts.join(" ")];
   }
 
   async function build(element, facts, target, legend) {
-    let made = backendMap.styles(backendMap.COLOURS[element.dataset.scheme]);
+    let made = backendMap.styles(backendMap.COLORS[element.dataset.scheme]);
     let chosen = null;
     let pinned = false;
     const crowd = new Crowd();
@@ -217,7 +218,7 @@
     target.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && event.target === target) ask(map.getSize().map((side) => side / 2), true);
     });
-    layer.getSource().on("tileloaderror", () => say(facts, "A part of the map could not be read from the API."));
+    layer.getSource().on("tileloaderror", () => say(facts, "The API did not return a part of the map."));
     map.on("rendercomplete", () => {
       const shown = new Map(seen(map.getView().calculateExtent()).map((feature) => [key(feature), feature]));
       element.dataset.features = shown.size;
@@ -231,7 +232,7 @@
     }
     backendMap.DARK.addEventListener("change", () => {
       element.dataset.scheme = backendMap.scheme(element);
-      made = backendMap.styles(backendMap.COLOURS[element.dataset.scheme]);
+      made = backendMap.styles(backendMap.COLORS[element.dataset.scheme]);
       layer.changed();
     });
   }
@@ -240,7 +241,7 @@
     element.dataset.scheme = backendMap.scheme(element);
     const target = document.createElement("div");
     target.className = "tile-map-view";
-    backendMap.name(target, `Map of ${element.dataset.title}: arrow keys move, plus and minus zoom, Enter tells what is in the middle`);
+    backendMap.name(target, `Map of ${element.dataset.title}: arrow keys move, plus and minus zoom, Enter shows what is in the middle`);
     const facts = document.createElement("div");
     facts.className = "tile-map-facts";
     facts.setAttribute("aria-live", "polite");

@@ -1,6 +1,6 @@
-document.documentElement.lang ||= "en"; // for who cannot see
-// ReDoc shows its maker's logo from its maker's host; a page of this API asks this API
-// only. With an empty image in its place ReDoc leaves the logo out. React sets `src` both ways.
+document.documentElement.lang ||= "en"; // for screen readers
+// ReDoc loads its logo from its maker's host, but this page must contact only this API. With an empty
+// image instead, ReDoc leaves the logo out. React sets `src` in both of these ways.
 const own = (url) => (String(url).startsWith("https://cdn.redoc.ly/") ? "data:," : url);
 const image = HTMLImageElement.prototype;
 const src = Object.getOwnPropertyDescriptor(image, "src");
@@ -8,7 +8,8 @@ Object.defineProperty(image, "src", { ...src, set(url) { src.set.call(this, own(
 image.setAttribute = function (name, value) {
   Element.prototype.setAttribute.call(this, name, own(value));
 };
-// On a phone redoc.css shows an operation when it is open: by its heading, the menu, its address.
+// On a phone, redoc.css shows only open operations. The heading, the menu, and a link to an operation
+// open it.
 (() => {
   const OPERATION = "[data-section-id^='tag/'][data-section-id*='/operation/']";
   const set = (operation, open) => {
@@ -19,7 +20,7 @@ image.setAttribute = function (name, value) {
     const operation = document.getElementById(id);
     if (operation?.matches(OPERATION)) set(operation, true);
   };
-  // The script that watches for elements is loaded after this one.
+  // insertionQ is loaded after this script.
   document.addEventListener("DOMContentLoaded", () =>
     insertionQ(OPERATION).every((operation) => set(operation, operation.id === decodeURIComponent(location.hash.slice(1)))));
   const follow = (event) => {
@@ -34,7 +35,7 @@ image.setAttribute = function (name, value) {
   for (const type of ["click", "keydown"]) document.addEventListener(type, follow, true);
   addEventListener("hashchange", () => open(decodeURIComponent(location.hash.slice(1))));
 
-  // ReDoc has no dark colours of its own; redoc-init.js reads these settings after this file.
+  // ReDoc does not have a dark mode. redoc-init.js reads these settings after this script.
   if (!matchMedia("(prefers-color-scheme: dark)").matches) return;
   const settings = document.getElementById("redoc-settings");
   const [ink, soft, card, line, accent] = ["#e6edf3", "#9fb0c0", "#172230", "#2a394a", "#5fd3a6"];

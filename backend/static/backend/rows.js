@@ -1,4 +1,4 @@
-// How many rows a list has, as the list itself tells this visitor; null where it does not.
+// How many rows of a list this visitor can see, according to the list itself, or null if unknown.
 window.backendRows = async (list) => {
   const url = new URL(list, location);
   url.searchParams.set("limit", "1");
@@ -10,6 +10,6 @@ window.backendRows = async (list) => {
     if (!Number.isInteger(count)) return null;
     return (estimated ? "about " : "") + count.toLocaleString("en-US");
   } catch {
-    return null; // no network, too slow, or an answer that is not JSON
+    return null; // no network, too slow, or not JSON
   }
 };

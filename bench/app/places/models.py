@@ -1,4 +1,4 @@
-"""The tables of bench/dataset.sql, as a team maps tables that data scientists loaded."""
+"""Models for the tables of bench/dataset.sql, as a team writes them for existing tables."""
 
 from django.contrib.gis.db import models
 

@@ -1,4 +1,4 @@
-"""Ordinary viewsets: nothing here knows of the image below, and all contestants run them."""
+"""Ordinary viewsets, which do not depend on the image. All Django contestants run them."""
 
 from django.http import HttpRequest, JsonResponse
 from rest_framework.serializers import ModelSerializer

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every start of 2019: four processes of Python, one after another.
+# Each start in 2019 ran four Python processes, one after another.
 set -euo pipefail
 
 python manage.py makemigrations

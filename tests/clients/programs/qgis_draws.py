@@ -1,4 +1,4 @@
-"""Draws vector tiles of an address with QGIS; prints how many pixels have the colour of a row."""
+"""Draws vector tiles from a URL with QGIS, and prints how many pixels have the color of a row."""
 
 import sys
 

@@ -1,4 +1,4 @@
-// What each library reads of the API, as a list of GeoJSON features.
+// For each library, what it reads from the API, as a list of GeoJSON features.
 import * as maplibregl from "./node_modules/maplibre-gl/dist/maplibre-gl.mjs";
 
 const plain = (feature) => ({
@@ -20,7 +20,7 @@ function mapOf(source, center, zoom) {
 }
 
 const readers = {
-  // A GeoJSON source asks with `Accept: application/json`.
+  // A GeoJSON source sends `Accept: application/json`.
   async "maplibre geojson"(url, center, zoom) {
     const map = await mapOf({ type: "geojson", data: url }, center, zoom);
     const data = await map.getSource("rows").getData();

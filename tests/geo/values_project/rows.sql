@@ -1,5 +1,5 @@
--- Edge values of every type. Each row has a name to read a difference by; every column is
--- somewhere null, empty, the least, the most, and what a quote, a comma or a zone stumbles over.
+-- Edge values of every type. Each row has a name, so that a failure shows which row differs. Each
+-- column has a null, an empty value, a minimum, a maximum, and values with quotes, commas, or zones.
 INSERT INTO parent (title, tags) VALUES ('First "of" all', '{a,b}');
 INSERT INTO declared (geom, parent_id, note, code, small, whole, big, size, flag, ratio, price, day,
     moment, clock, span, token, raw, data, address, labels, grid, prices, moments, flags, pairs,

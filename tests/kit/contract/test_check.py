@@ -60,7 +60,7 @@ class TreeAdmin(admin.ModelAdmin):
         {
             "secrets in files": "/code/.env is in the image: anyone who can pull the image can "
             "read it.",
-            "setuid": "/usr/bin/env run with the rights of their owner",
+            "setuid": "/usr/bin/env run with the privileges of their owner",
         },
         {"caches": "/root/.cache contains 2.0 MB"},
         {
@@ -77,14 +77,14 @@ class TreeAdmin(admin.ModelAdmin):
     "a lowered package, and a second driver": Fault(
         {
             "packages": "django-filter is 25.1; the image needs >=26.2,<27.",
-            "psycopg": "is installed beside psycopg2, and Django prefers it.",
+            "psycopg": "is installed together with psycopg2, and Django prefers it.",
         },
         # Around the image's constraints.
         steps="RUN PIP_CONFIG_FILE=/dev/null pip install --no-cache-dir --no-deps "
         "django-filter==25.1 psycopg\n",
     ),
     "static files without hashed names": Fault(
-        {"static files": "StaticFilesStorage does not hash their names"},
+        {"static files": "StaticFilesStorage does not hash the names of files"},
         files={
             "local_settings/settings.py": SETTINGS + "STORAGES['staticfiles'] = "
             "{'BACKEND': 'django.contrib.staticfiles.storage.StaticFilesStorage'}\n"
@@ -95,7 +95,7 @@ class TreeAdmin(admin.ModelAdmin):
         steps="RUN rm /data/static/trees/trees.*.css\n",
     ),
     "static files of before": Fault(
-        warning={"static files": "Each start of a new container collects them."},
+        warning={"static files": "Each new container collects them when it starts."},
         files={"trees/static/trees/new.css": "new { color: red }\n"},
     ),
     "debug mode of the image": Fault(
@@ -137,7 +137,7 @@ class TreeAdmin(admin.ModelAdmin):
     ),
     "a serializer that documents what Swagger 2.0 does not know": Fault(
         # It is in the definitions of what is answered and of what is sent: one of them is named.
-        {"schema": "It is not valid Swagger 2.0, at definitions "},
+        {"schema": "The document is not valid Swagger 2.0, at definitions "},
         files={
             "trees/views.py": VIEWS.replace(
                 '"id", "name"]', '"id", "name"]\n        swagger_schema_fields = {"type": "tree"}'
@@ -146,7 +146,7 @@ class TreeAdmin(admin.ModelAdmin):
     ),
     "a server on another port, and lost files": Fault(
         {
-            "server": "it listens on 0.0.0.0:9000, but the health check asks port 8000",
+            "server": "gunicorn listens on 0.0.0.0:9000, but the health check requests port 8000",
             "image's files": "bin/healthcheck in /code is missing",
         },
         files={"local_settings/gunicorn_conf.py": 'bind = "0.0.0.0:9000"\n'},
@@ -158,8 +158,8 @@ class TreeAdmin(admin.ModelAdmin):
     ),
     "a database that is asked while URLs load": Fault(
         {
-            "urls": "/code/local_settings/urls.py, line 10: OperationalError: the database "
-            "'default' is queried while the code loads"
+            "urls": "/code/local_settings/urls.py, line 10: OperationalError: the code queries the "
+            "database 'default' while it loads"
         },
         files={
             "local_settings/urls.py": f"{URLS}"

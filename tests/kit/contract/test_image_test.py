@@ -210,10 +210,10 @@ def test_root_a_shell_as_first_process_and_an_unexposed_port_are_named(
     report = rooted.result()
     assert report.checks("failed") == {"processes", "broken settings", "SIGTERM"}, report.text
     assert report.checks("warning") == {"entry point", "ports"}
-    assert "Some of them run as root; the UIDs are 0." in report.lines_of("processes")
+    assert "Some processes run as root; the UIDs are 0." in report.lines_of("processes")
     assert "does not stop the start" in report.lines_of("broken settings")
-    assert "10 s after it. Docker would kill it" in report.lines_of("SIGTERM")
-    assert "listens on 8001, but 8000 is exposed" in report.lines_of("ports")
+    assert "10 s after SIGTERM. Docker would kill it" in report.lines_of("SIGTERM")
+    assert "listens on 8001, but the image exposes 8000" in report.lines_of("ports")
 
 
 def test_check_names_what_a_2019_child_does_itself(legacy: Future[Report]):

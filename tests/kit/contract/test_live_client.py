@@ -90,7 +90,7 @@ def test_responses_are_read_up_to_a_limit_of_time_and_size(site: Site) -> None:
     whole, slow, broken = ask("/whole"), ask("/slow"), ask("/broken")
     for answer in (whole, slow):
         assert (answer.body, answer.is_whole, answer.error) == (b"abcd", True, "")
-    assert broken.error.startswith("broke off: IncompleteRead")
+    assert broken.error.startswith("cut off: IncompleteRead")
     head = site.ask(Request("/whole", "HEAD"), User("anonymous"))
     assert (head.body, head.is_whole, head.error) == (b"", True, "")
 
@@ -101,7 +101,7 @@ def test_silent_response_is_an_error_only_if_it_has_a_length(site: Site) -> None
         answer = site.ask(Request(path), User("anonymous"))
         assert (answer.status, answer.is_whole, answer.error) == (200, False, ""), path
         assert time.monotonic() - began < longest
-    assert site.ask(Request("/stuck"), User("anonymous")).error.startswith("broke off: Timeout")
+    assert site.ask(Request("/stuck"), User("anonymous")).error.startswith("cut off: Timeout")
 
 
 def test_response_after_a_stream_has_the_usual_timeout(

@@ -50,13 +50,13 @@ def hello(request):
 
 
 def whoami(request):
-    """Which container answers, and how the request came to it."""
+    """The container that responds, and the URL and client address that it sees."""
     client = request.META["HTTP_X_FORWARDED_FOR"]
     return HttpResponse(f"{socket.gethostname()}\\n{request.build_absolute_uri()}\\n{client}")
 
 
 def stream(request):
-    """Its second line waits for a file."""
+    """Send a second line when a file exists."""
     def lines():
         yield f"{socket.gethostname()}\\n"
         while not Path("/tmp/go-on").exists():
@@ -66,19 +66,19 @@ def stream(request):
 
 
 def page(request):
-    """Of 8 MB."""
+    """A response of 8 MB."""
     return HttpResponse(b"x" * 8_000_000)
 
 
 def rows(request):
-    """More of them than all buffers on the way hold, as they come."""
+    """Stream more than all buffers on the way can store."""
     lines = (b"x" * 100_000 for _ in range(1000))
     return StreamingHttpResponse(lines, headers={"X-Accel-Buffering": "no"})
 
 
 @csrf_exempt
 def crash(request):
-    """Leaves a line and dies before it answers."""
+    """Write a line to a file, and exit without a response."""
     with open("/data/crashes", "a") as file:
         file.write(f"{request.method}\\n")
     os._exit(1)

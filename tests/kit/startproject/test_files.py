@@ -303,7 +303,7 @@ def test_alias_with_the_name_of_a_file_of_the_app_replaces_no_file(
 def test_two_templates_for_the_same_file_are_an_error(tmp_path: Path) -> None:
     for name in ("settings", "settings-tpl"):
         (tmp_path / name).touch()
-    with pytest.raises(RuntimeError, match="both make settings"):
+    with pytest.raises(RuntimeError, match="both write settings"):
         plan.files(plan.Project("my-api", "my_api", []), tmp_path)
 
 

@@ -84,7 +84,7 @@ def test_invalid_or_taken_app_names_are_refused_with_a_suggestion(
 
 def test_an_app_that_got_its_name_from_the_project_says_so() -> None:
     problem, fix = complaint(names.app, "test", derived=True)
-    assert "'test', made from the project's name, is not a valid name for an app" in problem
+    assert "'test', from the project's name, is not a valid name for an app" in problem
     assert fix == "Try: --app my_app"
 
 

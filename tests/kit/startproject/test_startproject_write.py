@@ -46,7 +46,7 @@ def test_a_disk_without_room_for_a_folder_is_an_error_of_two_lines(
     monkeypatch.setattr(tempfile, "mkdtemp", full)
     assert error_of(tmp_path / "my-api") == (
         f"ERROR: {tmp_path}/my-api could not be written: No space left on device.\n"
-        "FIX:   Correct that, and start again. Nothing was left behind."
+        "FIX:   Correct the cause, and start again. Nothing was left behind."
     )
 
 
@@ -66,5 +66,5 @@ def test_folder_that_cannot_be_removed_is_named_in_the_error(
     folder.mkdir()
     fail_at(monkeypatch, "two.txt", put=folder / "a/mine.txt")
     error = error_of(folder)
-    assert f"No space left on device. Left there: {folder}/a.\n" in error
+    assert f"No space left on device. Left behind: {folder}/a.\n" in error
     assert sorted(tmp_path.rglob("*")) == [folder, folder / "a", folder / "a/mine.txt"]

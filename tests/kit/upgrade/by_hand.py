@@ -40,7 +40,7 @@ class ByHand:
 BY_HAND = [
     ByHand(
         "DOCKERFILE",
-        "ENTRYPOINT is a script of the project",
+        "ENTRYPOINT is a script of your project",
         [
             ('\nENTRYPOINT [ "/code/src_files/bin/docker-entrypoint.sh" ]\n', ""),
             ("COPY bin /code/src_files/bin/\n", ""),
@@ -50,7 +50,7 @@ BY_HAND = [
     ByHand("bin/docker-entrypoint.sh", ""),
     ByHand(
         "docker-compose.yml",
-        "command is a script of the project",
+        "command is a script of your project",
         [("    command: ./bin/docker-entrypoint.sh\n", "")],
     ),
     ByHand(
@@ -60,7 +60,7 @@ BY_HAND = [
     ),
     ByHand(
         f"{APPS}/parks/models.py",
-        "is read while the module is imported",
+        "The module reads '/code/src_files/data/neighborhoods.json' while it is imported",
         [
             ("import json\n", "import json\nfrom pathlib import Path\n"),
             (
@@ -73,7 +73,7 @@ BY_HAND = [
     ),
     ByHand(
         f"{APPS}/setup.py",
-        "install_requires names Django>=2.2,<3",
+        "install_requires contains Django>=2.2,<3",
         [("        'Django>=2.2,<3',\n", "")],
     ),
     ByHand(
@@ -109,7 +109,7 @@ BY_HAND = [
     ),
     ByHand(
         f"{APPS}/trees/filters.py",
-        "get_schema_fields() is no longer called",
+        "REST framework no longer calls get_schema_fields()",
         [("get_schema_fields", "get_schema_operation_parameters")],
     ),
     ByHand(
@@ -134,7 +134,7 @@ BY_HAND = [
     ),
     ByHand(
         f"{APPS}/trees/urls.py",
-        "The basename 'tree' is taken",
+        "already uses the basename 'tree'",
         [("(r'oaks', views.TreeViewSet)", "(r'oaks', views.TreeViewSet, basename='oak')")],
     ),
     ByHand(
@@ -205,7 +205,7 @@ BY_HAND = [
         "markupsafe 1.1.1 does not run",
         [("MarkupSafe==1.1.1", "MarkupSafe>=3.0.0")],
     ),
-    ByHand("requirements/common.txt", "enum34 has no place", [("enum34\n", "")]),
+    ByHand("requirements/common.txt", "enum34 does not belong", [("enum34\n", "")]),
     ByHand(
         "requirements/development.txt",
         "pytest-django 3.5.1 does not run",
@@ -220,9 +220,9 @@ BY_HAND = [
 # Mended by `manage.py makemigrations`, with its place and what the list says of it.
 MAKEMIGRATIONS = [
     ByHand(f"{APPS}/parks/models.py", "the app 'parks' has no migrations"),
-    ByHand(f"{MIGRATIONS}/0001_initial.py", "tree.alive is a NullBooleanField at the end"),
-    ByHand(f"{MIGRATIONS}/0001_initial.py", "tree.evergreen is a NullBooleanField at the end"),
-    ByHand(f"{MIGRATIONS}/0001_initial.py", "tree.details is a JSONField at the end"),
+    ByHand(f"{MIGRATIONS}/0001_initial.py", "tree.alive is still a NullBooleanField"),
+    ByHand(f"{MIGRATIONS}/0001_initial.py", "tree.evergreen is still a NullBooleanField"),
+    ByHand(f"{MIGRATIONS}/0001_initial.py", "tree.details is still a JSONField"),
 ]
 
 

@@ -184,7 +184,7 @@ def test_a_folder_that_cannot_be_written_is_an_error_of_two_lines(containers, ol
     done = containers.run("upgrade", mounts={old_project: "/project:ro"})
     assert done.returncode == 1
     assert re.fullmatch(
-        r"ERROR: .*cannot be written by the owner.* Nothing was changed\.\nFIX: .*:ro.*\n",
+        r"ERROR: The owner of .* cannot write .* Nothing was changed\.\nFIX: .*:ro.*\n",
         done.stderr,
     )
     assert git(old_project, "diff") == ""
@@ -193,7 +193,7 @@ def test_a_folder_that_cannot_be_written_is_an_error_of_two_lines(containers, ol
 def test_without_a_project_it_says_how_to_mount_one(containers: Containers):
     done = containers.run("upgrade")
     assert done.returncode == 1
-    assert done.stderr.startswith("ERROR: There is no project at /project.\nFIX: ")
+    assert done.stderr.startswith("ERROR: The folder /project does not exist, ")
 
 
 # --- After ------------------------------------------------------------------------------

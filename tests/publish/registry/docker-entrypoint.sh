@@ -2,7 +2,7 @@
 # Write the account that the package's own configuration looks for, then become the registry.
 set -euo pipefail
 
-hash=$(printf %s "$REGISTRY_PASSWORD" | mkpasswd --method=bcrypt --stdin) # the only kind it takes
+hash=$(printf %s "$REGISTRY_PASSWORD" | mkpasswd --method=bcrypt --stdin) # the only hash that it accepts
 echo "$REGISTRY_USER:$hash" >/etc/docker/registry/htpasswd
-unset REGISTRY_USER REGISTRY_PASSWORD # every REGISTRY_* name is taken for a setting
+unset REGISTRY_USER REGISTRY_PASSWORD # the registry treats every REGISTRY_* variable as a setting
 exec docker-registry serve /etc/docker/registry/config.yml

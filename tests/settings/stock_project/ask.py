@@ -1,6 +1,6 @@
-"""Prints every answer of the project under the settings of the environment, as JSON.
+"""Prints every response of the project with the settings of the environment, as JSON.
 
-Its argument is the manage.py to run commands with.
+The argument is the manage.py with which it runs commands.
 """
 
 import datetime
@@ -10,7 +10,7 @@ import sys
 
 from django.utils import timezone
 
-# Before a model remembers what gives it its default.
+# Before models are loaded, which keep a reference to timezone.now for their defaults.
 NOW = datetime.datetime(2024, 6, 1, 12, tzinfo=datetime.UTC)
 timezone.now = lambda: NOW
 

@@ -1,4 +1,4 @@
-"""What ``django-admin startproject`` writes as manage.py."""
+"""The manage.py that ``django-admin startproject`` writes."""
 
 import sys
 

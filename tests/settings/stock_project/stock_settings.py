@@ -1,4 +1,4 @@
-"""What ``django-admin startproject`` writes, with REST framework and the application added."""
+"""Settings as ``django-admin startproject`` writes them, plus REST framework and an application."""
 
 from pathlib import Path
 

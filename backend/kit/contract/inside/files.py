@@ -123,16 +123,16 @@ def secrets(inventory: Inventory) -> Iterator[Finding]:
 
 
 def rights(inventory: Inventory) -> Iterator[Finding]:
-    """No program raises the rights of its caller."""
+    """No program runs with the privileges of its owner."""
     if inventory.raising:
         yield Finding(
             PROBLEM,
             "setuid",
-            f"{_some(inventory.raising)} run with the rights of their owners.",
-            "Remove the bit at the end of your Dockerfile: RUN chmod ug-s FILE",
+            f"{_some(inventory.raising)} run with the privileges of their owners.",
+            "At the end of your Dockerfile, remove the bit: RUN chmod ug-s FILE",
         )
     else:
-        yield Finding(OK, "setuid", "no program raises the rights of its caller")
+        yield Finding(OK, "setuid", "no file is setuid or setgid")
 
 
 def caches(inventory: Inventory) -> Iterator[Finding]:
@@ -143,7 +143,7 @@ def caches(inventory: Inventory) -> Iterator[Finding]:
             WARNING,
             "caches",
             f"{folder} contains {size / 1e6:.1f} MB that no container reads.",
-            f"In your Dockerfile: {CACHES[folder]}",
+            f"In your Dockerfile, use: {CACHES[folder]}",
         )
     if not large:
         yield Finding(OK, "caches", "no caches of pip or apt in the image")

@@ -25,8 +25,8 @@ def entry_point() -> Iterator[Finding]:
         yield Finding(
             PROBLEM,
             "image's files",
-            f"{', '.join(lost)} in {overrides.ROOT} is missing or cannot be run.",
-            "Do not COPY over the whole of /code. Copy your folders one by one, by name.",
+            f"{', '.join(lost)} in {overrides.ROOT} is missing or not executable.",
+            "Do not COPY over the whole /code folder. Copy your folders one by one, by name.",
         )
     else:
         yield Finding(OK, "image's files", "entry point, health check, and server are in place")
@@ -42,7 +42,7 @@ def programs() -> Iterator[Finding]:
             PROBLEM,
             "python",
             f"python is {python}, which does not have the image's packages.",
-            f"Begin PATH with {sys.prefix}/bin. Use ENV PATH=/your/bin:$PATH only if your folder "
+            f"Put {sys.prefix}/bin first in PATH. Use ENV PATH=/your/bin:$PATH only if your folder "
             "does not contain python.",
         )
     elif module != "backend.settings":
@@ -50,8 +50,8 @@ def programs() -> Iterator[Finding]:
             PROBLEM,
             "python",
             f"DJANGO_SETTINGS_MODULE is {module!r}.",
-            "Remove that ENV. Put your settings in local_settings/settings.py, which "
-            "backend.settings reads.",
+            "Remove this variable from your Dockerfile. Put your settings in "
+            "local_settings/settings.py, which backend.settings reads.",
         )
     else:
         yield Finding(OK, "python", f"{python}, with DJANGO_SETTINGS_MODULE={module}")
@@ -67,7 +67,7 @@ def variables(before: dict[str, str]) -> Iterator[Finding]:
     if secret:
         message = (
             f"{', '.join(secret)}: set when the container started, or by the image; bin/image-test "
-            "tells which"
+            "shows which"
         )
     yield Finding(OK, "secrets in variables", message)
 

@@ -1,4 +1,4 @@
-"""Migrations are in step with the models, in every database."""
+"""Migrations match the models, in every database."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def migrations() -> Iterator[Finding]:
         yield Finding(
             PROBLEM,
             "migrations",
-            f"'{app_label}' has two last migrations: {', '.join(sorted(leaves))}.",
-            f"python manage.py makemigrations --merge {app_label}",
+            f"'{app_label}' has conflicting migrations: {', '.join(sorted(leaves))}.",
+            f"Run python manage.py makemigrations --merge {app_label}, and commit the migration.",
         )
     for app_label, lacks, operations in missing():
         wrong = True
@@ -32,10 +32,11 @@ def migrations() -> Iterator[Finding]:
             PROBLEM,
             "migrations",
             f"'{app_label}' {lacks} ({'; '.join(operations)}).",
-            f"Run python manage.py makemigrations {app_label} beside your code, and commit it.",
+            f"Run python manage.py makemigrations {app_label} next to your code, and commit the "
+            "migration.",
         )
     if not wrong:
-        yield Finding(OK, "migrations", f"in step with the models, {_by_alias()}")
+        yield Finding(OK, "migrations", f"match the models, {_by_alias()}")
 
 
 def _by_alias() -> str:

@@ -14,7 +14,7 @@ from backend.conf.findings import OK, PROBLEM, SKIPPED, Finding
 def in_range() -> Iterator[Finding]:
     """Each package is at least the image's version, and below the next major version."""
     if not image_packages.CONSTRAINTS.is_file():
-        missing = f"there is no {image_packages.CONSTRAINTS}: this is not the image"
+        missing = f"{image_packages.CONSTRAINTS} does not exist: this is not the image"
         yield Finding(SKIPPED, "packages", missing)
         return
     wrong = list(image_packages.wrong())
@@ -31,11 +31,11 @@ def psycopg() -> Iterator[Finding]:
         yield Finding(
             PROBLEM,
             "psycopg",
-            f"psycopg {version} is installed beside psycopg2, and Django prefers it.",
+            f"psycopg {version} is installed together with psycopg2, and Django prefers it.",
             "Remove psycopg from your requirements.txt.",
         )
     else:
-        yield Finding(OK, "psycopg", f"psycopg2 {_version('psycopg2-binary')} alone")
+        yield Finding(OK, "psycopg", f"only psycopg2 {_version('psycopg2-binary')}")
 
 
 def consistent() -> Iterator[Finding]:

@@ -38,7 +38,7 @@ def _is_setting(name: str, module: str) -> bool:
 
 
 def debug() -> Iterator[Finding]:
-    """The image does not turn on debug mode, which is for a laptop."""
+    """The image does not turn on debug mode, which is for development."""
     if not settings.DEBUG:
         yield Finding(OK, "debug", "DEBUG is false unless the container sets it")
     elif current()["DEBUG"]:
@@ -46,8 +46,8 @@ def debug() -> Iterator[Finding]:
             PROBLEM,
             "debug",
             "The variable DEBUG is true.",
-            "Remove ENV DEBUG from your Dockerfile. On a laptop, use docker run --env DEBUG=true, "
-            "or compose.override.yml.",
+            "Remove ENV DEBUG from your Dockerfile. For development, use docker run --env "
+            "DEBUG=true, or docker-compose.override.yml.",
         )
     else:
         yield Finding(
@@ -103,7 +103,7 @@ def system_checks() -> Iterator[Finding]:
     ]
     for message in others:
         status = PROBLEM if message.is_serious() else WARNING
-        fix = one_line(message.hint or "Correct the cause that it names.")
+        fix = one_line(message.hint or "Correct the cause that the message names.")
         yield Finding(status, "system checks", configuration.sentence(message), fix)
     if not others:
         yield Finding(OK, "system checks", "nothing to report")
@@ -112,7 +112,7 @@ def system_checks() -> Iterator[Finding]:
 def _aliases(unknown: list[checks.CheckMessage]) -> Iterator[Finding]:
     for message in unknown:
         fix = (
-            f"{one_line(message.hint or '')} This check does not connect, so any address works: "
+            f"{one_line(message.hint or '')} This check does not connect, so any URL works: "
             "docker run --env ALIAS_DATABASE_URL=postgis://any:any@any/any"
         )
         yield Finding(PROBLEM, "in_db", configuration.sentence(message), fix)
@@ -130,9 +130,9 @@ def server() -> Iterator[Finding]:
         yield Finding(
             PROBLEM,
             "server",
-            f"{overrides.place_of('bind', 'gunicorn_conf')}: it listens on {', '.join(binds)}, but "
-            f"the health check asks port {port}.",
-            "Remove bind. For another port, set PORT.",
+            f"{overrides.place_of('bind', 'gunicorn_conf')}: gunicorn listens on "
+            f"{', '.join(binds)}, but the health check requests port {port}.",
+            "Remove bind. To use another port, set PORT.",
         )
     else:
         yield Finding(

@@ -33,7 +33,10 @@ class _Logged(logging.Handler):
     def results(self) -> Iterator[Finding]:
         for level, message in sorted(self.messages):
             if level >= logging.ERROR:
-                fix = "Correct the cause that it names. Until then, the document leaves it out."
+                fix = (
+                    "Correct the cause that the message names. Until then, the document leaves the "
+                    "operation out."
+                )
                 yield Finding(PROBLEM, "schema", message, fix)
             else:
                 fix = "The document leaves that part out."
@@ -60,9 +63,8 @@ def schema() -> Iterator[Finding]:
         document = json.loads(view(request, format=".json").render().content)
     except Exception as error:  # noqa: BLE001  whatever a view of the team raises
         explanation = explain(error)
-        yield Finding(
-            PROBLEM, "schema", f"It cannot be generated. {explanation.problem}", explanation.fix
-        )
+        problem = f"The document cannot be generated. {explanation.problem}"
+        yield Finding(PROBLEM, "schema", problem, explanation.fix)
         return
     try:
         validate_spec(document)
@@ -72,9 +74,9 @@ def schema() -> Iterator[Finding]:
         yield Finding(
             PROBLEM,
             "schema",
-            f"It is not valid Swagger 2.0, at {place}: {one_line(error.args[0])[:200]}",
-            "Correct the source of that part: swagger_schema_fields of a serializer, "
-            "swagger_auto_schema of a view, get_schema_operation_parameters of a filter.",
+            f"The document is not valid Swagger 2.0, at {place}: {one_line(error.args[0])[:200]}",
+            "Correct the code that this part comes from: swagger_schema_fields of a serializer, "
+            "swagger_auto_schema of a view, or get_schema_operation_parameters of a filter.",
         )
         return
     yield from logged.results()

@@ -80,6 +80,6 @@ def forbid_databases() -> None:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
     def connect(self: BaseDatabaseWrapper) -> None:
-        raise OperationalError(f"the database '{self.alias}' is queried while the code loads")
+        raise OperationalError(f"the code queries the database '{self.alias}' while it loads")
 
     BaseDatabaseWrapper.connect = connect  # type: ignore[method-assign]  # of every database

@@ -20,9 +20,9 @@ def complete() -> Iterator[Finding]:
         yield Finding(
             PROBLEM,
             "static files",
-            f"{settings.STORAGES['staticfiles']['BACKEND']} does not hash their names: browsers "
-            "would keep old files, or ask for each file again.",
-            "Leave STORAGES['staticfiles'] to the image. For other storages, extend STORAGES: "
+            f"{settings.STORAGES['staticfiles']['BACKEND']} does not hash the names of files, so "
+            "browsers would keep old files or request each file again.",
+            "Keep the image's STORAGES['staticfiles']. To set other storages, extend STORAGES: "
             "STORAGES['default'] = {...}.",
         )
         return
@@ -32,7 +32,7 @@ def complete() -> Iterator[Finding]:
             yield Finding(
                 WARNING,
                 "static files",
-                f"{finding.message} Each start of a new container collects them.",
+                f"{finding.message} Each new container collects them when it starts.",
                 "End your Dockerfile with: RUN python manage.py collectstatic --noinput",
             )
         else:

@@ -63,7 +63,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """A response. ``error`` is why it has no status, or why the body broke off."""
+    """A response. ``error`` is why it has no status, or why the body was cut off."""
 
     status: int
     headers: dict[str, str]
@@ -108,14 +108,14 @@ class Site:
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
                 return Answer(
-                    response.status, response_headers, b"", False, f"broke off: {_describe(error)}"
+                    response.status, response_headers, b"", False, f"cut off: {_describe(error)}"
                 )
             if not is_whole:
                 connection.close()
             return Answer(response.status, response_headers, body, is_whole)
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            return Answer(0, {}, b"", False, f"no answer: {_describe(error)}")
+            return Answer(0, {}, b"", False, f"no response: {_describe(error)}")
 
     def _kept(self) -> http.client.HTTPConnection:
         """The connection of this thread. If it is closed, it opens again automatically."""

@@ -119,7 +119,7 @@ def _make_tables() -> Iterator[Finding]:
             there[alias].add(table)
         except Exception as error:  # noqa: BLE001  a schema or a type that is not there
             message = f"the table {table!r} cannot be created: {one_line(error)}"
-            fix = "Requests that read it fail. Create what it needs in a migration."
+            fix = "In a migration, create what the table needs. Requests that read it fail."
             yield Finding(WARNING, "databases", message, fix)
     names = ", ".join(f"{alias}: {len(tables)} tables" for alias, tables in there.items())
     yield Finding(OK, "databases", f"test databases with {names}")

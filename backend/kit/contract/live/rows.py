@@ -55,7 +55,7 @@ def fill() -> Iterator[Finding]:
             failed.append(model._meta.label)
     message = f"{made} empty tables got a row"
     if failed:
-        message += f"; these could not get one: {', '.join(sorted(failed))}; name a --fixture"
+        message += f"; none could be created for {', '.join(sorted(failed))}: use --fixture"
     yield Finding(OK, "rows", message)
 
 

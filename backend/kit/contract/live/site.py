@@ -26,7 +26,7 @@ def look(url: str, login: str | None) -> list[Finding]:
     """Check everything that HTTP shows. Raises Impossible if the site does not answer."""
     if urlsplit(url).scheme not in ("http", "https"):
         raise Impossible(
-            f"{url} is not a URL.", "Write the whole URL: --live https://api.example.org"
+            f"'{url}' is not a URL.", "Use a complete URL: --live https://api.example.org"
         )
     site = Site(url)
     document = of(site)
@@ -43,9 +43,11 @@ def of(site: Site) -> Document | None:
             "service: docker compose run --rm api check --live http://api:8000",
         )
     if answer.status == 200 and not answer.is_whole:
+        problem = f"{site.prefix}/swagger.json is incomplete"
         raise Impossible(
-            f"{site.prefix}/swagger.json was cut off. {answer.error}".rstrip(),
-            "Run this closer to the server, or check a project with a smaller document.",
+            f"{problem}: {answer.error}." if answer.error else f"{problem}.",
+            "Try again over a faster connection to the server. A document larger than 4 MB cannot "
+            "be checked.",
         )
     return Document(answer.json()) if answer.status == 200 else None
 
@@ -76,7 +78,9 @@ def users(site: Site, login: str | None) -> Iterator[User]:
         return
     password = os.environ.get(PASSWORD, "")
     if not password:
-        raise Impossible(f"{login} has no password.", f"Set it in the variable {PASSWORD}.")
+        raise Impossible(
+            f"There is no password for {login}.", f"Set the variable {PASSWORD} to it."
+        )
     yield basic("basic", login, password)
     yield session("session", _log_in(site, login, password))
 
@@ -102,7 +106,7 @@ def _log_in(site: Site, login: str, password: str) -> str:
     token = re.search(rb'name="csrfmiddlewaretoken" value="(\w+)"', form.body)
     cookies = SimpleCookie(form.headers.get("set-cookie", ""))
     if form.status != 200 or token is None:
-        raise Impossible(f"{path} does not have a login form.", "Leave --user out.")
+        raise Impossible(f"{path} does not have a login form.", "Leave out --user.")
     body = urlencode(
         {"username": login, "password": password, "csrfmiddlewaretoken": token[1].decode()}
     )

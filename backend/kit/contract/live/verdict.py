@@ -56,21 +56,18 @@ def results(site: Site, tallies: list[Tally]) -> list[Finding]:
     findings += [_failure(site, same) for same in list(kinds.values())[:SHOWN]]
     if len(kinds) > SHOWN:
         message = f"{len(kinds) - SHOWN} more kinds of failures"
-        findings.append(
-            Finding(PROBLEM, "further", message, "Correct these first, and check again.")
-        )
+        fix = "Correct the failures above, and check again."
+        findings.append(Finding(PROBLEM, "further", message, fix))
     return findings
 
 
 def _left_out(tallies: list[Tally]) -> Iterable[Finding]:
     if names := set.intersection(*(each.left_out for each in tallies)):
         message = f"no row to request: {_some(sorted(names), 5)}"
-        yield Finding(
-            SKIPPED, "left out", message, "Name a fixture that contains one: --fixture NAME"
-        )
+        yield Finding(SKIPPED, "left out", message, "Load a fixture with a row: --fixture NAME")
     if throttled := sum(each.statuses[THROTTLED] for each in tallies):
         message = f"{throttled} requests were throttled, so they were not checked"
-        fix = "Raise the rates of DEFAULT_THROTTLE_RATES for this check."
+        fix = "For this check, raise the rates in DEFAULT_THROTTLE_RATES."
         yield Finding(WARNING, "throttled", message, fix)
 
 
@@ -126,7 +123,7 @@ def _documented(
     # An operation for tiles offers JSON only for its errors.
     offered = {*operation.produces} - ({JSON} if len(operation.produces) > 1 else set())
     if answer.status == 406 and request.accept in offered:
-        message = f"406 for {request.accept}, which the document offers"
+        message = f"406 for {request.accept}, which the document lists"
         yield Fault(f"{message} {path}", message, request)
     if answer.status == 200:
         yield from _body(request, answer, operation)

@@ -23,42 +23,63 @@ SUPERSEDED = ("secrets in variables",)
 def arguments(given: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="image-test",
-        description="Checks the promises of an image built on backend-docker-django: looks inside, "
-        "starts it, sends requests to its port, and stops it. Exit code 0: all is well, 1: a check "
-        "failed, 2: the image could not be checked.",
+        description="Checks the promises of an image that is built on backend-docker-django: looks "
+        "inside, starts it, sends requests to its port, and stops it. The exit code is 0 if no "
+        "check failed, 1 if a check failed, and 2 if the image could not be checked.",
     )
-    parser.add_argument("image", help="an image on this machine: my-api:tag")
+    parser.add_argument("image", help="an image on this machine, such as my-api:tag")
     parser.add_argument(
         "--postgis", action="store_true", help="start it with a PostGIS server instead of SQLite"
     )
     parser.add_argument(
-        "--postgis-image", metavar="IMAGE", default=POSTGIS, help=f"its image ({POSTGIS})"
+        "--postgis-image",
+        metavar="IMAGE",
+        default=POSTGIS,
+        help=f"the image of that server (default: {POSTGIS})",
     )
     parser.add_argument(
         "--database",
         metavar="ALIAS",
         action="append",
         default=[],
-        help="another database on that server, as <ALIAS>_DATABASE_URL",
-    )
-    parser.add_argument("--env", metavar="NAME=VALUE", action="append", default=[])
-    parser.add_argument("--env-file", metavar="FILE", action="append", default=[])
-    parser.add_argument("--network", help="your own network, where your databases are")
-    parser.add_argument(
-        "--no-start", action="store_true", help="check only what can be seen without a start"
+        help="create another database on that server, and pass it to the image as "
+        "<ALIAS>_DATABASE_URL (can be repeated)",
     )
     parser.add_argument(
-        "--base", metavar="IMAGE", help="fail unless it is built on exactly this base"
+        "--env",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="start the image with this variable (can be repeated)",
     )
     parser.add_argument(
-        "--max-added", metavar="MB", type=float, help="fail if it adds more than this to the base"
+        "--env-file",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="start the image with the variables in this file (can be repeated)",
+    )
+    parser.add_argument("--network", help="the network of your own databases")
+    parser.add_argument(
+        "--no-start",
+        action="store_true",
+        help="check only what is visible without starting the image",
+    )
+    parser.add_argument(
+        "--base", metavar="IMAGE", help="fail unless it is built on exactly this base image"
+    )
+    parser.add_argument(
+        "--max-added",
+        metavar="MB",
+        type=float,
+        help="fail if it adds more than this to the base image",
     )
     parser.add_argument(
         "--patience",
         metavar="SECONDS",
         type=float,
         default=120,
-        help=("seconds to wait for a start (120)"),
+        help="seconds that a start can take (default: 120)",
     )
     parser.add_argument(
         "--junit",
@@ -119,7 +140,8 @@ def _write(file: Path, text: str) -> None:
         file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise Impossible(
-            f"{file} cannot be written: {error.strerror}.", "Correct --junit."
+            f"{file} cannot be written: {error.strerror}.",
+            "Correct the path in --junit.",
         ) from error
 
 

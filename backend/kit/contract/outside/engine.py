@@ -36,14 +36,16 @@ def docker(
     except subprocess.TimeoutExpired as error:
         raise TookTooLong(
             f"docker {' '.join(arguments[:2])} did not end within {timeout:g} s.",
-            "Find out what keeps the Docker engine busy: docker ps, docker system df, its log.",
+            "Find out what keeps the Docker engine busy, with docker ps, docker system df, and the "
+            "engine's log.",
         ) from error
     stdout, stderr = (each.decode(errors="replace") for each in (raw.stdout, raw.stderr))
     done = subprocess.CompletedProcess(raw.args, raw.returncode, stdout, stderr)
     if check and done.returncode:
         output = " ".join(done.stderr.split())
         raise Impossible(
-            f"docker {' '.join(arguments[:2])} failed: {output}", "Correct the cause that it names."
+            f"docker {' '.join(arguments[:2])} failed: {output}",
+            "Correct the cause that the message names.",
         )
     return done
 
@@ -56,9 +58,10 @@ def require(*, ports: bool) -> None:
     try:
         if ports and endpoint().startswith("ssh://"):
             raise Impossible(
-                f"The Docker engine is on another machine, {endpoint()}, whose ports cannot be "
-                "reached through ssh.",
-                "Run this program on that machine, or check without a start: --no-start",
+                f"The Docker engine is on another machine, {endpoint()}, whose ports this program "
+                "cannot reach through ssh.",
+                "Run this program on that machine, or use --no-start to check the image without "
+                "starting it.",
             )
         answers = docker("info", check=False, timeout=60).returncode == 0
     except FileNotFoundError:
@@ -212,7 +215,7 @@ def error_in(log: str) -> tuple[str, str]:
     lines = [line for line in log.splitlines() if line.strip()]
     return (
         lines[-1] if lines else "the log is empty"
-    ), "See the log of docker run with the same flags."
+    ), "Run the image with docker run and the same flags, and read its log."
 
 
 @cache

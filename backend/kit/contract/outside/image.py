@@ -102,18 +102,19 @@ def check_inside(image: Image, environment: list[str]) -> dict[str, Any]:
         return document
     if "No module named backend" in done.stderr:
         raise Impossible(
-            f"{image.name} has no `check`: its base is older than this program.",
-            "Build it again on today's base: docker build --pull",
+            f"{image.name} does not have the command `check`: its base image is older than this "
+            "program.",
+            "Build it again on the current base image: docker build --pull",
         )
     if done.returncode in (126, 127):
         raise Impossible(
             f"{image.name} is not built on backend-docker-django.",
-            "Its Dockerfile must begin with FROM hackoregoncivic/backend-docker-django.",
+            "Begin its Dockerfile with FROM hackoregoncivic/backend-docker-django.",
         )
     output = " ".join((done.stderr or done.stdout).split())[-300:]
     raise Impossible(
         f"The checks inside {image.name} failed (exit code {done.returncode}): {output}",
-        "Correct the cause that it names, if that is in your image.",
+        "Correct the cause that the message names, if it is in your image.",
     )
 
 
@@ -127,9 +128,10 @@ def configuration(image: Image, port: int) -> Iterator[Finding]:
         yield Finding(
             WARNING,
             "entry point",
-            f"Your own ({own}): unless it does, nothing waits, migrates, collects static files, or "
-            "gives up root.",
-            f'Remove ENTRYPOINT from your Dockerfile, or end yours with exec {ENTRY_POINT} "$@".',
+            f"Your own entry point ({own}) replaces the image's, which waits for databases, "
+            "migrates, collects static files, and drops root privileges.",
+            "Remove ENTRYPOINT from your Dockerfile, or end your entry point with exec "
+            f'{ENTRY_POINT} "$@".',
         )
     exposed = [text.partition("/")[0] for text in config.get("ExposedPorts") or {}]
     if str(port) in exposed:
@@ -138,8 +140,8 @@ def configuration(image: Image, port: int) -> Iterator[Finding]:
         yield Finding(
             WARNING,
             "ports",
-            f"The API listens on {port}, but {', '.join(exposed) or 'nothing'} is exposed.",
-            f"Add EXPOSE {port} to your Dockerfile, or leave PORT out of it.",
+            f"The API listens on {port}, but the image exposes {', '.join(exposed) or 'no port'}.",
+            f"Add EXPOSE {port} to your Dockerfile, or remove PORT from it.",
         )
     yield _health_check(config)
     if config.get("WorkingDir") != "/code":
@@ -159,13 +161,12 @@ def _health_check(config: dict[str, Any]) -> Finding:
         return Finding(
             PROBLEM,
             "health check",
-            "There is none, so Docker treats a dead server as healthy.",
-            "Remove HEALTHCHECK from your Dockerfile.",
+            "There is no health check, so Docker treats a dead server as healthy.",
+            "Remove HEALTHCHECK from your Dockerfile, so that the image's own applies.",
         )
-    message = f"Your own: {' '.join(test[1:])}"
-    return Finding(
-        WARNING, "health check", message, "Remove HEALTHCHECK, unless yours checks more."
-    )
+    message = f"Your own health check replaces the image's: {' '.join(test[1:])}"
+    fix = "Remove HEALTHCHECK from your Dockerfile, unless yours checks more."
+    return Finding(WARNING, "health check", message, fix)
 
 
 def secrets(image: Image) -> Iterator[Finding]:
@@ -238,11 +239,11 @@ def _masked(text: str) -> str:
 def _leak(what: str, status: str) -> Finding:
     fix = "Remove it, change the secret, and pass it to the container: docker run --env-file."
     if what.startswith("RUN") and status == WARNING:
-        fix = "Leave it out: the image's commands do not need a key at build time."
+        fix = "Remove it: the image's commands do not need a key at build time."
     elif not what.startswith("ENV"):
         fix = (
-            "Change that secret, and let the build read it: RUN --mount=type=secret, which leaves "
-            "no trace."
+            "Change the secret, and pass it to the build with RUN --mount=type=secret, which "
+            "leaves no trace in the image."
         )
     return Finding(
         status, "secrets in history", f"{what} has a value that is no longer secret.", fix

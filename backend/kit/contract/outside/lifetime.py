@@ -99,11 +99,11 @@ class Lifetime:
                 PROBLEM,
                 "start",
                 f"not ready within {self.patience:g} s; its log ends with: {last_lines[0]}",
-                f"Correct what {HEALTH['ready']} names, or allow more seconds: --patience.",
+                f"Correct the cause that {HEALTH['ready']} names, or allow more time: --patience.",
             )
         problem, fix = error_in(container.log())
         if not self.surroundings.network:
-            fix += " To run these checks with a PostGIS server: image-test --postgis"
+            fix += " To run these checks with a PostGIS server, use image-test --postgis."
         return Finding(PROBLEM, "start", problem, fix)
 
     def _another_user(self) -> Finding:
@@ -128,7 +128,7 @@ class Lifetime:
     def _command(self) -> Finding:
         """`docker run IMAGE bash` starts a shell as the application's user."""
         if not self.image.has_the_images_entry_point:
-            return Finding(SKIPPED, "commands", "your own entry point decides what it runs")
+            return Finding(SKIPPED, "commands", "your own entry point decides which commands run")
         command = ("bash", "-c", "echo ran as $(id -u)")
         done = self._run(*command)
         if done is None or "ran as" not in done.stdout:
@@ -180,14 +180,14 @@ class Lifetime:
                 PROBLEM,
                 "broken settings",
                 "A settings.py that cannot be loaded does not stop the start.",
-                "Begin your entry point with set -e, and end it with exec.",
+                "Begin your entry point with set -e, and start the server with exec.",
             )
         if place not in log.stdout + log.stderr:
             return Finding(
                 WARNING,
                 "broken settings",
                 f"stop the start with exit code {code}, but the log does not name the line",
-                "Keep the image's entry point, which names it.",
+                "Keep the image's entry point, which names the line.",
             )
         return Finding(
             OK, "broken settings", f"stop the start with exit code {code}, and are named"
@@ -209,10 +209,10 @@ class Lifetime:
             return Finding(
                 PROBLEM,
                 "SIGTERM",
-                f"continues as if nothing had happened, {NOTICED} s after it. Docker would kill "
-                "it, and cut off running requests.",
-                "Do not put a shell in between: write CMD as a list, and exec before the last "
-                "command of a script.",
+                f"The server still reports that it is ready, {NOTICED} s after SIGTERM. Docker "
+                "would kill it, and cut off running requests.",
+                "Do not run the server under a shell: write CMD as a list, and put exec before the "
+                "last command of a script.",
             )
         try:
             connection.send(b"23")
@@ -230,22 +230,23 @@ def _ending(code: int | None, answer: int | None) -> Finding:
         return Finding(
             PROBLEM,
             "SIGTERM",
-            f"did not end within {GRACE} s. Docker would kill it, and cut off running requests.",
-            "Leave graceful_timeout in local_settings/gunicorn_conf.py at 30 or less.",
+            f"The container did not end within {GRACE} s. Docker would kill it, and cut off "
+            "running requests.",
+            "Set graceful_timeout in local_settings/gunicorn_conf.py to 30 or less.",
         )
     if code:
         return Finding(
             PROBLEM,
             "SIGTERM",
-            f"ended with exit code {code}, not 0.",
-            "Use gunicorn with -c gunicorn_conf.py as the server, started by exec.",
+            f"The container ended with exit code {code}, not 0.",
+            "Start the server with exec gunicorn backend.wsgi -c gunicorn_conf.py.",
         )
     if answer is None:
         return Finding(
             PROBLEM,
             "SIGTERM",
-            "ended with exit code 0, but cut off the running request.",
-            "Leave graceful_timeout in local_settings/gunicorn_conf.py at 30.",
+            "The container ended with exit code 0, but cut off the running request.",
+            "Set graceful_timeout in local_settings/gunicorn_conf.py to 30.",
         )
     return Finding(OK, "SIGTERM", "running requests are finished, then the exit code is 0")
 

@@ -14,7 +14,7 @@ from backend.kit.contract.outside.image import Image
 TYPES = {".css": "text/css", ".js": "text/javascript"}
 HEALTH = {"live": "/health/live", "ready": "/health/ready"}
 NEVER_ROOT = (
-    "Keep the image's ENTRYPOINT. Your own can give up root with: exec setpriv --reuid 1001 "
+    "Keep the image's ENTRYPOINT, or drop root privileges in your own: exec setpriv --reuid 1001 "
     '--regid 0 --clear-groups -- "$@"'
 )
 
@@ -34,13 +34,13 @@ def user(container: Container) -> Finding:
     users = container.users()
     if users and "0" not in users:
         return Finding(OK, "processes", f"run as UID {', '.join(users)}, none as root")
-    message = f"Some of them run as root; the UIDs are {', '.join(users) or 'unknown'}."
+    message = f"Some processes run as root; the UIDs are {', '.join(users) or 'unknown'}."
     return Finding(PROBLEM, "processes", message, NEVER_ROOT)
 
 
 def health(container: Container, prefix: str) -> Iterator[Finding]:
     """Both probes respond, and no URL of the team hides them."""
-    for what, path in HEALTH.items():
+    for path in HEALTH.values():
         answer = _ask(container, prefix + path)
         document = _json(answer)
         if answer and answer.status == 200 and document.get("status") in ("live", "ready", "busy"):
@@ -51,7 +51,7 @@ def health(container: Container, prefix: str) -> Iterator[Finding]:
             yield Finding(
                 PROBLEM,
                 path,
-                f"The image's answer to 'is it {what}?' does not come: {_describe(answer)}",
+                f"This is not the image's response: {_describe(answer)}",
                 "Serve backend.wsgi, as the image's CMD does.",
             )
 
@@ -61,7 +61,7 @@ def docker_health(container: Container, image: Image) -> Finding:
     test = (image.config.get("Healthcheck") or {}).get("Test") or ["NONE"]
     command = test[1:] if test[0] == "CMD" else ["/bin/sh", "-c", *test[1:]]
     if test[0] == "NONE":
-        return Finding(SKIPPED, "docker's health", "there is no HEALTHCHECK to ask")
+        return Finding(SKIPPED, "docker's health", "the image has no HEALTHCHECK")
     done = docker("exec", container.name, *command, check=False)
     if done.returncode == 0:
         return Finding(OK, "docker's health", "healthy")
@@ -69,8 +69,8 @@ def docker_health(container: Container, image: Image) -> Finding:
     return Finding(
         PROBLEM,
         "docker's health",
-        f"unhealthy, while the API is ready: {output}",
-        "Remove HEALTHCHECK from your Dockerfile; the image's follows PORT.",
+        f"unhealthy, although the API is ready: {output}",
+        "Remove HEALTHCHECK from your Dockerfile. The image's own follows PORT.",
     )
 
 
@@ -82,16 +82,17 @@ def landing(container: Container, facts: dict[str, Any]) -> Finding:
         return Finding(OK, "/", f"{answer.status}, {page}")
     if answer and answer.status < 500 and not facts["landing"]:
         return Finding(
-            WARNING, "/", f"{answer.status}", "Your URLs take the path from the landing page."
+            *(WARNING, "/", f"{answer.status}, from your own URL pattern"),
+            "Add a page for this path, or remove the pattern to get the image's landing page.",
         )
-    fix = "See why: docker run --env DEBUG=true IMAGE, and open the page."
+    fix = "To see the error, run docker run --env DEBUG=true IMAGE, and open the page."
     return Finding(PROBLEM, "/", _describe(answer), fix)
 
 
 def schema(container: Container, facts: dict[str, Any]) -> Finding:
     """The OpenAPI document, as clients fetch it."""
     if not facts["schema"]:
-        return Finding(SKIPPED, "/swagger.json", "your settings or URLs take it away")
+        return Finding(SKIPPED, "/swagger.json", "your settings or URLs remove it")
     answer = _ask(container, f"{facts['prefix']}/swagger.json")
     document = _json(answer)
     if answer and answer.status == 200 and document.get("swagger") == "2.0":
@@ -100,7 +101,7 @@ def schema(container: Container, facts: dict[str, Any]) -> Finding:
         PROBLEM,
         "/swagger.json",
         _describe(answer),
-        "A serializer or view raises an error while it is documented: docker run IMAGE check",
+        "To see which serializer or view raises an error, run docker run IMAGE check.",
     )
 
 
@@ -108,7 +109,8 @@ def static_files(container: Container, facts: dict[str, Any]) -> Iterator[Findin
     """A style sheet and a script have the right type, and caches can keep them forever."""
     url = facts["static_url"] or ""
     if "://" in url or not facts["static_samples"]:
-        yield Finding(SKIPPED, "static files, served", "served by another host, or there are none")
+        message = "another host serves them, or there are none"
+        yield Finding(SKIPPED, "static files, served", message)
         return
     manifest = f"{facts['static_root']}/staticfiles.json"
     done = docker("exec", container.name, "cat", manifest, check=False)
@@ -116,8 +118,8 @@ def static_files(container: Container, facts: dict[str, Any]) -> Iterator[Findin
         yield Finding(
             PROBLEM,
             "static files, served",
-            f"{manifest} is missing in a container that serves.",
-            "Leave STORAGES['staticfiles'] to the image, and do not set COLLECTSTATIC=false.",
+            f"{manifest} is missing in the running container.",
+            "Keep the image's STORAGES['staticfiles'], and do not set COLLECTSTATIC=false.",
         )
         return
     paths = json.loads(done.stdout)["paths"]
@@ -149,7 +151,7 @@ def _static_file(container: Container, name: str, hashed: str | None, url: str) 
             PROBLEM,
             "static files, served",
             f"{url}{hashed}: {'; '.join(wrong)}.",
-            "Keep WhiteNoise in MIDDLEWARE, and STORAGES['staticfiles'] as the image has it.",
+            "Keep WhiteNoise in MIDDLEWARE, and the image's STORAGES['staticfiles'].",
         )
     return Finding(OK, "static files, served", f"{url}{hashed}: {kind}, cached forever")
 
@@ -171,5 +173,5 @@ def _json(answer: Answer | None) -> dict[str, Any]:
 
 def _describe(answer: Answer | None) -> str:
     if answer is None:
-        return "no answer"
+        return "no response"
     return f"{answer.status} {' '.join(answer.body[:200].decode(errors='replace').split())}"

@@ -23,8 +23,8 @@ def added(image: Image, caches: dict[str, int], limit: float | None) -> Iterator
         yield Finding(
             WARNING,
             "size",
-            "The history of the image does not say where the base ends.",
-            "Build it without --squash.",
+            "The history of the image does not show where the base image ends.",
+            "Build your image without --squash.",
         )
         return
     total, below = sum(step.size for step in own), sum(step.size for step in image.steps)
@@ -33,9 +33,9 @@ def added(image: Image, caches: dict[str, int], limit: float | None) -> Iterator
     message = f"{total / 1e6:.1f} MB on top of the base's {base:.1f} MB, in {len(layers)} layers"
     details = tuple(_line(step, caches) for step in layers if step.size >= SHOWN)
     if limit is not None and total / 1e6 > limit:
-        fix = "Shrink the largest of these layers, or raise --max-added."
+        fix = "Make the largest of these layers smaller, or raise --max-added."
         yield Finding(
-            PROBLEM, "size", f"{message}; at most {limit:g} MB are allowed.", fix, details=details
+            PROBLEM, "size", f"{message}; the limit is {limit:g} MB.", fix, details=details
         )
     else:
         yield Finding(OK, "size", message, "", details=details)
@@ -58,10 +58,11 @@ def _hint(step: Step, caches: dict[str, int]) -> str:
 def newest_base(image: Image, base: Image) -> Finding:
     """Whether the image is built on exactly this base: its layers begin with the base's."""
     if image.layers[: len(base.layers)] == base.layers:
-        return Finding(OK, "base", f"is built on {base.name}, as it is on this machine")
+        return Finding(OK, "base", f"built on the image {base.name} that is on this machine")
     return Finding(
         PROBLEM,
         "base",
-        f"is not built on {base.name}, as it is on this machine: that was built or pulled later.",
-        "Build the image again: docker build --pull",
+        f"not built on the image {base.name} that is on this machine, which was built or pulled "
+        "later.",
+        "Build your image again: docker build --pull",
     )

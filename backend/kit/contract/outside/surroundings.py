@@ -67,7 +67,8 @@ class Surroundings:
                 lines += Path(file).read_text(encoding="utf-8").splitlines()
             except OSError as error:
                 raise Impossible(
-                    f"{file} cannot be read: {error.strerror}.", "Correct --env-file."
+                    f"{file} cannot be read: {error.strerror}.",
+                    "Correct the path in --env-file.",
                 ) from error
         names = {line.partition("=")[0].strip() for line in lines}
         return {name[: -len("_FILE")] if name.endswith("_FILE") else name for name in names}
@@ -115,9 +116,9 @@ class Surroundings:
             return
         log = docker("logs", "--tail", str(LAST_LINES), server)
         output = " / ".join((log.stdout + log.stderr).splitlines())
-        state = "has ended" if in_time else f"does not accept connections within {PATIENCE} s"
+        state = "has ended" if in_time else f"did not accept connections within {PATIENCE} s"
         raise Impossible(
             f"{image} {state}. Its log ends with: {output}",
-            "Use a PostgreSQL image with PostGIS: --postgis-image. If the machine is busy, try "
+            "Name a PostgreSQL image with PostGIS in --postgis-image. If the machine is busy, try "
             "again.",
         )

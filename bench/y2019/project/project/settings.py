@@ -1,4 +1,4 @@
-"""What the project of 2019 set; everything else is Django's own default."""
+"""The settings of the 2019 project. All others have Django's defaults."""
 
 import os
 from pathlib import Path
@@ -47,7 +47,7 @@ TEMPLATES = [
         },
     },
 ]
-# A connection a request: Django's default then and now.
+# One connection per request, which is still Django's default.
 DATABASES = {
     "default": {
         "ENGINE": "django.contrib.gis.db.backends.postgis",

@@ -1,4 +1,4 @@
-"""As inspectdb writes them, with in_db, and with a key where the table has none."""
+"""Models as inspectdb writes them, with in_db, and with a key if the table does not have one."""
 
 from django.contrib.gis.db import models
 
@@ -25,7 +25,7 @@ class TaxLot(OfTheCity):
 
 
 class Signal(OfTheCity):
-    corridor = models.IntegerField(primary_key=True)  # which it is not
+    corridor = models.IntegerField(primary_key=True)  # not unique in the table
     pole = models.TextField(null=True)
     mast = models.TextField(null=True)
     geom = models.PointField(null=True)
@@ -138,7 +138,7 @@ class Stop(OfTheCity):
         db_table = "stops"
 
 
-# --- What cannot be read, each for a reason of its own
+# --- Models that cannot be read, each for a different reason
 
 
 class Pay(OfTheCity):
@@ -177,7 +177,7 @@ class NetWorth(OfTheCity):
 
 
 class District(OfTheCity):
-    district = models.TextField(primary_key=True)  # which it is not
+    district = models.TextField(primary_key=True)  # not unique in the view
 
     class Meta(OfTheCity.Meta):
         db_table = "complaints_invoked"
@@ -185,7 +185,7 @@ class District(OfTheCity):
 
 class Mast(OfTheCity):
     corridor = models.IntegerField(primary_key=True)
-    mast = models.JSONField(null=True)  # which Django has for jsonb only
+    mast = models.JSONField(null=True)  # Django supports only jsonb
     geom = models.PointField(null=True)
 
     class Meta(OfTheCity.Meta):

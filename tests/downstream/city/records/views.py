@@ -1,4 +1,4 @@
-"""A viewset for each model, as docs/spatial.md has it."""
+"""A viewset for each model, as docs/spatial.md describes."""
 
 from rest_framework.permissions import AllowAny
 from rest_framework.routers import DefaultRouter

@@ -1,7 +1,7 @@
 #!/bin/bash
 set -e
 
-# wait-for-postgres, as every project had one
+# wait-for-postgres, which every project had
 until pg_isready --quiet --host "$POSTGRES_HOST"; do
   echo "Postgres is unavailable - sleeping"
   sleep 1

@@ -34,7 +34,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
-# As `search_path` was set then: one database, a schema a project.
+# `search_path` as projects set it in 2019: one database, with a schema per project.
 DATABASES = {
     "default": {
         "ENGINE": "django.contrib.gis.db.backends.postgis",
@@ -65,7 +65,7 @@ REST_FRAMEWORK = {
     "PAGE_SIZE": 3,
 }
 
-CORS_ORIGIN_ALLOW_ALL = True  # its name then; django-cors-headers still reads it
+CORS_ORIGIN_ALLOW_ALL = True  # its name in 2019; django-cors-headers still reads it
 STATIC_URL = "/static/"
 STATIC_ROOT = os.path.join(BASE_DIR, "staticfiles")
 MEDIA_ROOT = os.path.join(BASE_DIR, "media")

@@ -7,11 +7,11 @@ INSTALLED_APPS += ["transit"]
 
 
 def schemas(*names: str) -> dict[str, str]:
-    """Connection options under which tables are looked for in these PostgreSQL schemas."""
+    """Options of a connection that looks for tables in these PostgreSQL schemas."""
     return {"options": f"-c search_path={','.join(names)},public"}
 
 
-# `default` comes from POSTGRES_*, `land`, on a second server, from LAND_DATABASE_URL.
-# `census` is a second schema on the first server.
+# `default` comes from POSTGRES_*. `land`, on a second server, comes from LAND_DATABASE_URL.
+# `census` is a second schema in the database of `default`.
 DATABASES["default"]["OPTIONS"] = schemas("django")
 DATABASES["census"] = {**DATABASES["default"], "OPTIONS": schemas("passenger_census")}

@@ -1,4 +1,4 @@
-"""This API's URLs; the image's own (landing page, admin, docs, health) come after them."""
+"""This API's URLs. The image's own (landing page, admin, documentation) come after them."""
 
 from django.urls import include, path
 

@@ -1,4 +1,4 @@
-"""Errors that are the project's own, whatever a request sends; and what a database may say."""
+"""Errors of the project itself, whatever a request sends, and errors that a database can report."""
 
 import json
 
@@ -112,7 +112,7 @@ def raised(code):
 
 @api_view(["GET"])
 def conflict(request, name):
-    """What a database says of others that work in it."""
+    """Raise an error that other sessions of the database cause."""
     if name != "55P03":
         raised(name)
     other = connections["default"].copy()

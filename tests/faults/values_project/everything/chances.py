@@ -1,4 +1,4 @@
-"""Errors of the project's own, in views that use what a client sent for something else."""
+"""Errors of the project itself, in views that use the client's value for something else."""
 
 import statistics
 from fractions import Fraction
@@ -17,7 +17,7 @@ from everything.models import Owner, Thing
 
 
 def below(line):
-    """Rows, whatever the other tests made of them: the second is left alone."""
+    """Rows below a number. Other tests change rows, but not the second one."""
     return Thing.objects.filter(whole__lt=line)
 
 
@@ -87,7 +87,7 @@ def pattern(line):
 
 
 def late_cast(line):
-    # Concat takes away that it is a literal.
+    # With Concat, it is no longer a literal.
     list(Thing.objects.values_list(Cast(Concat(Value(line), Value("")), IntegerField())))
 
 
@@ -96,7 +96,7 @@ def parsed(line):
 
 
 def of_a_row(fails):
-    """A serializer that raises an error over what a row has."""
+    """A serializer that raises an error because of a row's value."""
 
     class RowSerializer(serializers.Serializer):
         value = serializers.SerializerMethodField()

@@ -1,4 +1,4 @@
-"""A column of every type that GeoDjango and django.contrib.postgres know, and some they do not."""
+"""A column of every type of GeoDjango and django.contrib.postgres, and of some other types."""
 
 from django.contrib.gis.db import models
 from django.contrib.postgres import fields as postgres
@@ -47,7 +47,7 @@ class Thing(models.Model):
     moments = null(postgres.DateTimeRangeField)
     period = null(postgres.DateRangeField)
     words = null(SearchVectorField)
-    mood = null(models.TextField)  # an enum, as inspectdb guesses it
+    mood = null(models.TextField)  # an enum; inspectdb guesses TextField
     money = null(models.TextField)
     mac = null(models.TextField)
     bits = null(models.TextField)

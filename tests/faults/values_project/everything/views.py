@@ -1,4 +1,4 @@
-"""Every lookup of every column by every way in which views read a query, a path and a body."""
+"""Every lookup of every column, in every way in which a view reads a query, a path, or a body."""
 
 from django.contrib.gis.db.models import GeometryField
 from django.db.models import JSONField, Lookup, Transform
@@ -21,8 +21,8 @@ from backend.geo.streaming import StreamingMixin
 from backend.geo.tiles import TilesMixin
 from everything.models import Owner, Thing
 
-# A project that uses these on a column that they are not for, or with one text as their value, is
-# wrong whatever a client sends.
+# It is a bug of the project to use these lookups for another type of column, or with a single
+# string as the value, whatever a client sends.
 OF_TEXTS = {"iexact", "regex", "iregex", "search", "unaccent"}
 OF_SEVERAL = {"isnull", "relate", "range", "contained_by", "dwithin"}
 OF_LISTS = {"in", "contains", "overlap", "lt", "lte", "gt", "gte"}
@@ -30,7 +30,7 @@ OF_TRANSFORMS = {"exact", "gt", "in"}
 
 
 def lookups(field):
-    """The lookups of a field, and of what it can be transformed to."""
+    """The lookups of a field and of its transforms."""
     is_text = field.name in ("char", "text")
     for name, kind in sorted(field.get_lookups().items()):
         if not is_text and (name in OF_TEXTS or name.startswith("trigram")):
@@ -48,7 +48,7 @@ def lookups(field):
 
 
 FIELDS = {
-    # Nothing is equal to an XML document; a geography has no ST_IsEmpty.
+    # XML has no equality operator, and a geography does not have ST_IsEmpty.
     field.name: list(lookups(field)) if field.name not in ("xml", "place") else []
     for field in Thing._meta.concrete_fields
 }
@@ -66,7 +66,7 @@ class ThingFilter(GeoFilterSet):
 
 
 def filters_of(field):
-    """Every lookup of a field as django-filter makes it; of a type that it lacks, as text."""
+    """django-filter's filter for every lookup of a field, or a text filter for unknown types."""
 
     class FieldFilter(FilterSet):
         class Meta:
@@ -97,7 +97,7 @@ class FeatureSerializer(GeoFeatureModelSerializer):
 
 
 class Things(viewsets.ModelViewSet):
-    """Stock REST framework, django-filter and djangorestframework-gis."""
+    """Stock REST framework, django-filter, and djangorestframework-gis."""
 
     queryset = Thing.objects.all()
     serializer_class = ThingSerializer
@@ -107,7 +107,7 @@ class Things(viewsets.ModelViewSet):
 
 
 class Places(TilesMixin, StreamingMixin, SpatialFilterMixin, viewsets.ModelViewSet):
-    """The image's own."""
+    """The image's own mixins."""
 
     queryset = Thing.objects.all()
     serializer_class = FeatureSerializer
@@ -139,7 +139,7 @@ class Owners(viewsets.ModelViewSet):
 
 
 def named(request, field, lookup, value=None):
-    """What a client sent as it is: one row of the query's, or of the path's."""
+    """Use the client's value in the query or path unchanged, in a lookup."""
     value = request.GET.get("value", "") if value is None else value
     if lookup.endswith("in"):
         value = value.split(",")
@@ -156,7 +156,7 @@ def is_filtered(field):
 
 
 def by(field):
-    """A viewset whose path names rows by this field, and whose query filters by it."""
+    """A viewset with this field as its lookup_field and in its filters."""
     return type(
         f"By{field.title()}",
         (viewsets.ReadOnlyModelViewSet,),
@@ -168,7 +168,7 @@ def by(field):
             "lookup_value_regex": "[^/]+",
             "filter_backends": [DjangoFilterBackend],
             "filterset_class": filters_of(field) if is_filtered(field) else None,
-            # Half of them are evaluated while they are written.
+            # Without pagination, the queryset is evaluated while the response is written.
             "pagination_class": None if len(field) % 2 else Things.pagination_class,
         },
     )

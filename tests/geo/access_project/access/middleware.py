@@ -1,4 +1,4 @@
-"""What a view sets for one request is not there for the next, as a team has to see to."""
+"""Resets what a view set for one request, so that the next request does not have it."""
 
 from django.db import connection
 

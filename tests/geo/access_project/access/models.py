@@ -1,10 +1,10 @@
-"""Rows that not everybody may see, and columns that nobody may."""
+"""Rows that only some users can see, and columns that nobody can."""
 
 from django.contrib.gis.db import models
 
 
 class Place(models.Model):
-    """``owner`` names a user, None for what everybody sees."""
+    """``owner`` is a username, or None for rows that everyone sees."""
 
     name = models.TextField()
     owner = models.TextField(null=True)
@@ -40,7 +40,7 @@ class Site(models.Model):
 
 
 class Mine(models.Model):
-    """A view of PostgreSQL that looks at who asks."""
+    """A PostgreSQL view that depends on the current user."""
 
     name = models.TextField()
     geom = models.PointField()

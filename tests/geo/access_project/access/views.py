@@ -1,4 +1,4 @@
-"""Viewsets of ours, each beside one of plain REST framework over the same rows."""
+"""Viewsets with our mixin, each with a viewset of plain REST framework for the same rows."""
 
 from django.contrib.gis.geos import Point
 from django.db import connection
@@ -24,7 +24,7 @@ from access.models import Mine, Note, Place, Site
 from backend.geo.viewsets import SpatialMixin
 from backend.lists.pagination import CursorPagination
 
-# Of an action that shows no rows, to the document.
+# Documents an action that does not show rows.
 HOW_MANY = swagger_auto_schema(responses={200: "How many rows there are"})
 
 
@@ -122,7 +122,7 @@ class WhereSerializer(GeoFeatureModelSerializer):
 
 
 class PlainPlaces(viewsets.ModelViewSet):
-    """Everybody's and one's own."""
+    """Rows of everyone, and those of the user."""
 
     queryset = Place.objects.all()
     serializer_class = PlaceSerializer
@@ -135,7 +135,7 @@ class PlainPlaces(viewsets.ModelViewSet):
 
 
 class PlainByAction(viewsets.ReadOnlyModelViewSet):
-    """All by self.action, with nothing for an action that stock REST framework has not."""
+    """Everything depends on self.action, which must be an action of stock REST framework."""
 
     queryset = Place.objects.all()
 
@@ -143,7 +143,7 @@ class PlainByAction(viewsets.ReadOnlyModelViewSet):
         return {"list": PlaceSerializer, "retrieve": FullSerializer}[self.action]
 
     def get_permissions(self):
-        # Without an action the browsable API asks for the form of OPTIONS.
+        # The browsable API checks permissions without an action for the OPTIONS form.
         return [{"list": AllowAny, "retrieve": IsAuthenticated, None: AllowAny}[self.action]()]
 
     def get_throttles(self):
@@ -161,7 +161,7 @@ class PlainMembers(viewsets.ReadOnlyModelViewSet):
 
 
 class PlainByRequest(viewsets.ReadOnlyModelViewSet):
-    """Rows by what a request says of itself, in the way that ``by`` names."""
+    """Rows that depend on a part of the request, which ``by`` names."""
 
     queryset = Place.objects.all()
     serializer_class = PlaceSerializer
@@ -190,7 +190,7 @@ class PlainHomes(viewsets.ReadOnlyModelViewSet):
 
 
 class Tenant:
-    """Sets what PostgreSQL goes by, for one request; the middleware resets it."""
+    """Sets what determines PostgreSQL's rows, for one request. The middleware resets it."""
 
     setting = (
         "SELECT set_config('role', 'access_reader', false), set_config('app.tenant', %s, false)"
@@ -203,7 +203,7 @@ class Tenant:
             cursor.execute(self.setting, [tenant])
 
     def initial(self, request, *args, **kwargs):
-        bool(request.user)  # who asks is found out with all rights
+        bool(request.user)  # authenticates before the role changes
         if not self.late:
             self.set_tenant()
         super().initial(request, *args, **kwargs)
@@ -249,7 +249,7 @@ PLAIN = {
 
 
 def ours(plain, **options):
-    # As careless as can be about who else may see it.
+    # The most careless caching that a team could set.
     options = {"cache_control": {"public": True, "max_age": 60, "s_maxage": 60}, **options}
     return type(f"Our{plain.__name__}", (SpatialMixin, plain), options)
 
@@ -259,7 +259,7 @@ class NamedFilters(SpatialMixin, PlainBlurred):
 
 
 class Nicks(viewsets.ReadOnlyModelViewSet):
-    """Without the key of a row, as a team has it."""
+    """A team's viewset whose serializer does not show the key."""
 
     queryset = Place.objects.all()
     serializer_class = NickSerializer
@@ -294,7 +294,7 @@ class RoundedLists(SpatialMixin, viewsets.ReadOnlyModelViewSet):
 
 
 class Counted(SpatialMixin, viewsets.ReadOnlyModelViewSet):
-    """Its list alone shows rows, with nothing of where their home is."""
+    """Only its list shows rows, without the column home."""
 
     queryset = Place.objects.all()
 
@@ -318,7 +318,7 @@ class OwnSerializer(SpatialMixin, viewsets.ReadOnlyModelViewSet):
 
 
 class MembersList(OwnSerializer):
-    """Of which others than members may have the number of rows."""
+    """Only members can see its rows, but anyone can see how many there are."""
 
     permission_classes = [IsAuthenticated]
     serializer_class = WhereSerializer
@@ -330,7 +330,7 @@ class MembersList(OwnSerializer):
 
 
 class LoginToken:
-    """A user that is no model, as of a signed token."""
+    """A user that is not a model, as with signed tokens."""
 
     is_authenticated = True
     pk = 7

@@ -7,11 +7,11 @@ REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"] = [  # noqa: F405
     "rest_framework.authentication.BasicAuthentication",
     "rest_framework.authentication.TokenAuthentication",
 ]
-# Each request of a test with a login would take a third of a second for its password.
+# A secure hash would add a third of a second to each request with a password.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-# So that a few rows are many.
+# So low that a few rows exceed it.
 EXACT_COUNT_LIMIT = 5
-# What cookies say is signed, and not in the database.
+# Sessions are not in the database.
 SESSION_ENGINE = "django.contrib.sessions.backends.cache"
 CACHES = {
     "default": {

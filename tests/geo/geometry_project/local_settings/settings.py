@@ -1,5 +1,5 @@
 from backend.hacko_settings import *  # noqa: F403
 
 INSTALLED_APPS += ["shapes"]  # noqa: F405
-# Each login of a test would take a third of a second for its password.
+# A secure hash would add a third of a second to each login.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,7 +1,8 @@
-"""A table of each kind of geometry, SRID and dimension; the tests make and fill them.
+"""A table for each kind of geometry, SRID, and dimension. The tests create and fill the tables.
 
-``Point2913Z`` is of the table ``shapes_point2913z``; ``AnyGeography`` of any type; ``Two`` has two
-columns; ``Curved`` declares a curve, ``Box`` shows a column as the box of its features.
+``Point2913Z`` is the model of the table ``shapes_point2913z``. ``AnyGeography`` has geographies of
+any type, ``Two`` has two columns, ``Curved`` declares a curve, and ``Box`` shows a column as the
+bbox of its features.
 """
 
 from django.contrib.gis.db import models

@@ -1,4 +1,7 @@
-"""Each table by the mixin, by parts of it, and without it; TABLES is a pattern of their names."""
+"""Viewsets for each table: with the mixin, with parts of it, and without it.
+
+The variable TABLES is a pattern for the names of the tables.
+"""
 
 import os
 import re

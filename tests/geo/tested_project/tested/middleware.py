@@ -1,4 +1,4 @@
-"""What a team's middleware may do to a stream, and should not."""
+"""A team's middleware that does to a stream what it should not."""
 
 from django.http import HttpResponse
 
@@ -10,7 +10,7 @@ def misuse(get_response):
         response = get_response(request)
         how = request.headers.get("X-Misuse")
         if how == "content":
-            response["Content-Length"] = len(response.content)  # a stream has none
+            response["Content-Length"] = len(response.content)  # a stream has no content
         elif how == "begin":
             next(iter(response.streaming_content))
             raise ValueError("in the middle")

@@ -1,4 +1,4 @@
-"""Tests as a team writes them: of streams, and of a page with a static file."""
+"""Tests as a team writes them, for streams and for a page with a static file."""
 
 import json
 from urllib.request import urlopen

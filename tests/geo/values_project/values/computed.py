@@ -1,4 +1,4 @@
-"""Annotations, of the type that they say and of others, each as it is and in fields that fit."""
+"""Annotations with a correct or a wrong output_field, in a ReadOnlyField and in suitable fields."""
 
 import zoneinfo
 
@@ -61,11 +61,11 @@ FIELDS = {
         serializers.ListField, child=serializers.IntegerField(allow_null=True)
     )(source),
 }
-NOT_AS_IT_IS = ("span", "list")  # for which REST framework's own field is needed
-# Of the years that every time zone has in Python.
+NOT_AS_IT_IS = ("span", "list")  # these need REST framework's own field
+# Only years that exist in Python in every time zone.
 near = Case(When(moment__year__gt=2, moment__year__lt=9999, then="moment"))
 own = Declared.objects.filter(pk=OuterRef("pk"))
-# An annotation, and the fields that show it besides a ReadOnlyField.
+# An annotation, and the fields that can show it in addition to a ReadOnlyField.
 OF_A_ROW = {
     "month_of_day": (f.TruncMonth("day"), "day"),
     "month": (f.TruncMonth("moment"), "moment"),
@@ -171,7 +171,7 @@ class Shouted(models.Func):
         return f"{value}!"
 
 
-# What nothing in SQL equals.
+# Annotations whose output_field is wrong, so that SQL cannot produce the same value.
 CLAIMS = {
     "array as text": (raw("ARRAY[1, 2]", models.TextField()), "text"),
     "number as text": (as_(F("whole"), output_field=models.TextField()), "text"),
@@ -185,7 +185,7 @@ CLAIMS = {
 
 
 class Claimed(Computed):
-    """``X-Claim`` names one of them."""
+    """The header ``X-Claim`` names one of CLAIMS."""
 
     queryset = Declared.objects.annotate(x=F("note"))
 

@@ -1,4 +1,4 @@
-"""What SQL cannot give, and what is spatial in an unusual way."""
+"""Views that SQL cannot produce, and unusual spatial views."""
 
 from django.contrib.gis.db.models.functions import Translate
 from rest_framework import serializers, viewsets
@@ -74,7 +74,7 @@ class LeftOut(Method):
 
 
 class ByRequest(Notes):
-    """Only a request tells its serializer."""
+    """The serializer depends on the request."""
 
     def get_serializer_class(self):
         return Method.WithMethod
@@ -102,7 +102,7 @@ class Plain(Notes):
 
 
 class Chosen(Notes):
-    """Rounded for whoever may not know: only a request tells."""
+    """Rounds the geometry for some clients, depending on the request."""
 
     class ChosenSerializer(NoteSerializer):
         def get_fields(self):

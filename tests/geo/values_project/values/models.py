@@ -1,4 +1,4 @@
-"""One table of every type, as a team declares it, and one as ``inspectdb`` reads it."""
+"""A table with every type as a team declares it, and a table as ``inspectdb`` reads it."""
 
 from django.contrib.gis.db import models
 from django.contrib.postgres import fields as postgres
@@ -58,7 +58,7 @@ class Declared(models.Model):
 
 
 class Guessed(models.Model):
-    """The fields of ``inspectdb``; "This field type is a guess." for those of text."""
+    """Fields as ``inspectdb`` writes them. It guesses TextField for types that it does not know."""
 
     geom = models.PointField(null=True)
     real = models.FloatField(null=True)

@@ -18,7 +18,7 @@ ZONES = {
 
 
 class InZoneMixin:
-    """``X-Zone`` names the active time zone, as a middleware of a team's activates one."""
+    """Activates the time zone that ``X-Zone`` names, as a team's middleware could."""
 
     def initial(self, request, *args, **kwargs):
         super().initial(request, *args, **kwargs)
@@ -76,7 +76,7 @@ class MistakenSerializer(GeoFeatureModelSerializer):
 
 
 class MistakenView(SpatialMixin, viewsets.ReadOnlyModelViewSet):
-    """A related column that its model calls text, and that is an array."""
+    """A related column that its model declares as text, but that is an array."""
 
     queryset = Declared.objects.all()
     serializer_class = MistakenSerializer

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What dpage/pgadmin4's entry point does at a first start: its configuration from PGADMIN_CONFIG_*,
-# the user, the servers of servers.json, the file with their passwords.
+# Does what dpage/pgadmin4's entry point does on the first start: it reads the configuration from
+# PGADMIN_CONFIG_*, and creates the user, the servers of servers.json, and the file of passwords.
 set -euo pipefail
 
 readonly data=/var/lib/pgadmin

@@ -4,7 +4,7 @@ from backend.hacko_settings import *  # noqa: F403
 
 
 class Replicas:
-    """Any of the two, as Django's documentation has it."""
+    """Reads from either database, as in Django's documentation."""
 
     def db_for_read(self, model, **hints):
         return random.choice(["default", "replica"])  # noqa: S311

@@ -1,4 +1,4 @@
-"""The same rows under every kind of primary key, with relations that multiply them."""
+"""The same rows with every kind of primary key, and with relations that multiply them in joins."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from django.db.models.functions import Lower
 
 
 class Thing(models.Model):
-    label = models.TextField()  # tells a row from the others in every format
-    kind = models.TextField()  # five of them
+    label = models.TextField()  # identifies a row in every format
+    kind = models.TextField()  # one of five
     name = models.TextField()
     seen = models.DateTimeField(null=True)
     weight = models.FloatField(null=True)
@@ -35,7 +35,7 @@ class ByText(Thing):
 
 
 class ByDecimal(Thing):
-    """Its key is of a type that no link carries."""
+    """Links cannot contain a key of this type."""
 
     number = models.DecimalField(max_digits=8, decimal_places=2, primary_key=True)
 
@@ -62,7 +62,7 @@ class Base(models.Model):
 
 
 class ByParent(Base, Thing):
-    """The key of a child table is that of its parent's."""
+    """The primary key of a child table is the key of its parent table."""
 
 
 class ByExpression(Thing):
@@ -95,5 +95,5 @@ def _tag(model: type[models.Model]) -> type[models.Model]:
 
 
 SINGLE = [ByInteger, ByUuid, ByText, ByDecimal, ByRelation, ByParent, ByExpression, ByNullable]
-THINGS = [*SINGLE, ByComposite]  # which no foreign key can lead to
+THINGS = [*SINGLE, ByComposite]  # a foreign key cannot refer to a composite key
 TAGS = {model: _tag(model) for model in SINGLE}

@@ -1,4 +1,4 @@
-"""Views with one thing each that raises while the document is made."""
+"""Views that each raise an error in one place while the document is generated."""
 
 from django.urls import path
 from drf_yasg.utils import swagger_auto_schema
@@ -47,7 +47,7 @@ class OwnField(Sound):
 
 
 class UnwrittenDefault(Sound):
-    """Its default is no JSON."""
+    """Its example is not JSON."""
 
     class Serializer(serializers.ModelSerializer):
         class Meta:
@@ -100,7 +100,7 @@ class BadFilter(Sound):
 
 
 class BadWords(Sound):
-    """What it documents has no schema."""
+    """It documents a parameter without a schema."""
 
     class Filter(BaseFilterBackend):
         def get_schema_operation_parameters(self, view):
@@ -110,7 +110,7 @@ class BadWords(Sound):
 
 
 class NewWords(Sound):
-    """Words that Swagger 2.0 does not know."""
+    """Uses keywords that Swagger 2.0 does not have."""
 
     class Filter(BaseFilterBackend):
         def get_schema_operation_parameters(self, view):

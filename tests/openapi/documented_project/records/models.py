@@ -1,4 +1,4 @@
-"""Columns with descriptions, a tree, a composite key, and what no filter is made for."""
+"""Columns with descriptions, a tree, a composite key, and columns without filters."""
 
 from django.contrib.gis.db import models
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -39,7 +39,7 @@ class Node(models.Model):
 
 
 class Reading(models.Model):
-    """One a well and day: its key is both."""
+    """One per well and day, which together are the key."""
 
     pk = models.CompositePrimaryKey("well_id", "day")
     well = models.ForeignKey(Well, models.CASCADE)

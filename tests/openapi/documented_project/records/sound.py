@@ -1,4 +1,4 @@
-"""Views whose every operation can be described, however odd."""
+"""Unusual views, all of whose operations can be documented."""
 
 from django.utils.safestring import mark_safe
 from django_filters import rest_framework as filters
@@ -31,7 +31,7 @@ class WellSerializer(GeoFeatureModelSerializer):
 
 
 class PlainWellSerializer(serializers.ModelSerializer):
-    """Its geometry and JSON in the first level."""
+    """The geometry and the JSON are on the top level."""
 
     class Meta:
         model = Well
@@ -50,7 +50,7 @@ class NodeSerializer(serializers.ModelSerializer):
 
 
 class NamelessNodeSerializer(NodeSerializer):
-    """The same without a definition of its own in the document."""
+    """The same, but without a separate definition in the document."""
 
     class Meta(NodeSerializer.Meta):
         ref_name = None
@@ -68,7 +68,7 @@ class ReadingSerializer(serializers.ModelSerializer):
 
 
 class Taken(filters.FilterSet):
-    """Names that pages, formats and orders have too."""
+    """Filters with the same names as parameters of pages, formats, and ordering."""
 
     count = filters.NumberFilter("depth", label=mark_safe("Its <b>depth</b>."))
     limit = filters.NumberFilter("depth", "lte")
@@ -105,7 +105,7 @@ class TakenNames(Wells):
 
 
 class TakenOrder(viewsets.ReadOnlyModelViewSet):
-    """REST framework's own search and order beside filters of these names."""
+    """REST framework's own search and ordering, together with filters of the same names."""
 
     queryset = Well.objects.all()
     serializer_class = PlainWellSerializer
@@ -162,7 +162,7 @@ class SpatialReadings(SpatialMixin, Readings):
 
 
 class Uploads(Wells):
-    """Takes forms only, which have no place for what is nested."""
+    """Accepts only forms, which cannot contain nested values."""
 
     parser_classes = [MultiPartParser]
     serializer_class = PlainWellSerializer

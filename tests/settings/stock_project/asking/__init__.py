@@ -1,10 +1,10 @@
-"""What is asked of the project, and how an answer is written down: as JSON that can be compared."""
+"""Requests to the project. Responses are recorded as JSON, so that two runs can be compared."""
 
 import gzip
 import re
 
 answers = {}
-# Of a moment, or of chance.
+# These depend on the time, or are random.
 CHANGING = ("Age", "Content-Length", "Date", "Expires", "Retry-After", "Server")
 MASKED = [
     (r'(name="csrfmiddlewaretoken" value=")\w+', r"\1TOKEN"),
@@ -31,11 +31,11 @@ def note(name, answer):
 
 
 def note_response(name, status, headers, body, cookies=None):
-    """``cookies`` is a SimpleCookie: names and attributes are compared, values are of chance."""
+    """``cookies`` is a SimpleCookie. Its values are random, so only the rest is compared."""
     shown = {key: value for key, value in headers.items() if key not in CHANGING}
     shown.pop("Set-Cookie", None)
     if shown.get("Content-Encoding") == "gzip":
-        body = gzip.decompress(body)  # Django pads it at random
+        body = gzip.decompress(body)  # Django adds random padding
     kept = {
         key: {name: value for name, value in each.items() if value and name != "expires"}
         for key, each in (cookies or {}).items()

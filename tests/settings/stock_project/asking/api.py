@@ -1,4 +1,4 @@
-"""Every view of REST framework, as anybody and as an administrator."""
+"""Every view of REST framework, as an anonymous user and as an administrator."""
 
 from http.cookies import SimpleCookie
 
@@ -141,7 +141,7 @@ def bodies():
 
 
 def pages(admin):
-    """The browsable API: what a browser sees."""
+    """The pages of the browsable API."""
     ask("GET", "/api/open/?format=api&size=1")
     for name in ("defaults", "open", "bypage", "search", "ordered", "form", "nested"):
         for user in (None, admin):
@@ -211,7 +211,7 @@ def views():
     for path in ("/kept/", "/kept/", "/nothing/", "/", "/health", "/swagger/", "/redoc/"):
         ask("GET", path)
         ask("GET", path, **PAGES)
-    # Until somebody says stop.
+    # Until a throttle refuses the request.
     for name in ("twice", "twiceauser", "scoped"):
         for _ in range(3):
             ask("GET", f"/api/{name}/?again")

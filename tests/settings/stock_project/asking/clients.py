@@ -1,4 +1,4 @@
-"""The same views through every client and factory that Django and REST framework have for tests."""
+"""The same views, through every test client and request factory of Django and REST framework."""
 
 from http.cookies import SimpleCookie
 

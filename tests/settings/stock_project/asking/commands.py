@@ -1,6 +1,6 @@
-"""Django's and REST framework's commands: exit code, and what they print.
+"""Commands of Django and REST framework: their exit codes and their output.
 
-Through manage.py itself, on the database of the settings.
+They run through manage.py, on the database of the settings.
 """
 
 import contextlib
@@ -94,7 +94,7 @@ testserver --noinput nosuch
 
 def ask_all(program):
     os.environ["DJANGO_SUPERUSER_PASSWORD"] = "12345"
-    sys.stdin = Path(os.devnull).open()  # noqa: SIM115  nobody is asked, on a terminal either
+    sys.stdin = Path(os.devnull).open()  # noqa: SIM115  commands cannot prompt, not even on a terminal
     getpass.getpass = lambda prompt="": "a word that nobody guesses"
     (HERE / "other").mkdir()
     (HERE / "locale").mkdir()
@@ -131,7 +131,7 @@ def run(line, program, arguments):
 
 @contextlib.contextmanager
 def captured():
-    """What goes to the terminal, of programs that are started, too."""
+    """Capture the output to the terminal, including that of child processes."""
     kept = [(stream, os.dup(stream.fileno())) for stream in (sys.stdout, sys.stderr)]
     taken = [tempfile.TemporaryFile("w+") for _ in kept]  # noqa: SIM115  closed below
     try:

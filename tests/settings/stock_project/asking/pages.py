@@ -1,4 +1,4 @@
-"""Django's own views: pages, forms, logins and the admin, as a browser asks for them."""
+"""Django's own views: pages, forms, logins, and the admin, as a browser requests them."""
 
 from django.core import mail
 from django.core.files.uploadedfile import SimpleUploadedFile

@@ -1,4 +1,4 @@
-"""Views over what Django itself offers, most of them pages of HTML."""
+"""Views that use features of Django itself. Most of them are HTML pages."""
 
 import asyncio
 import datetime

@@ -1,4 +1,5 @@
-"""What Django's own test cases promise; run by ``manage.py test`` on both sides."""
+"""What Django's test cases promise. ``manage.py test`` runs them with and without the image."""
+#####
 
 from unittest import skip
 

@@ -1,4 +1,4 @@
-"""Views over what Django and REST framework offer; a viewset is made for each of its settings."""
+"""Views that use features of Django and REST framework. Each setting of a viewset has a viewset."""
 
 from django.contrib import admin
 from django.http import FileResponse, Http404, HttpResponse, JsonResponse, StreamingHttpResponse
@@ -80,7 +80,7 @@ class NestedSerializer(serializers.ModelSerializer):
 
 
 class OrderSerializer(serializers.Serializer):
-    """What forms of several parts can hold."""
+    """Every kind of field that a multipart form can contain."""
 
     number = serializers.IntegerField(max_value=99)
     kinds = serializers.MultipleChoiceField(choices=["a", "b"])
@@ -110,7 +110,7 @@ class Items(viewsets.ModelViewSet):
     serializer_class = ItemSerializer
 
     @action(detail=True, methods=["post", "get"])
-    def double(self, request, pk):  # a mistake where a viewset has another lookup_field
+    def double(self, request, pk):  # fails if a viewset has another lookup_field
         return Response({"price": self.get_object().price * 2})
 
     @action(detail=False)

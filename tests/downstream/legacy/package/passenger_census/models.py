@@ -1,7 +1,7 @@
 from django.contrib.gis.db import models
 from django.db.models import options
 
-# As projects added it before the image did.
+# Projects added this before the image did.
 options.DEFAULT_NAMES = options.DEFAULT_NAMES + ("in_db",)  # noqa: RUF005
 
 

@@ -1,3 +1,3 @@
--- One database, two schemas: what Django makes, and what the census brought.
+-- One database with two schemas: Django's tables, and those of the census.
 CREATE SCHEMA django;
 CREATE SCHEMA passenger_census;

@@ -1,4 +1,4 @@
--- Eight lines from west to east, each bending a little.
+-- Eight lines from west to east, each with some bends.
 CREATE TABLE passenger_census.routes (
     number integer PRIMARY KEY,
     name text NOT NULL,

@@ -1,10 +1,10 @@
-"""Who gets on where: stops and routes of the census, districts, and riders' own reports."""
+"""Stops and routes from a census of passengers, districts, and reports of riders."""
 
 from django.contrib.gis.db import models
 
 
 class Route(models.Model):
-    """A bus or rail line. The table was made and filled by SQL: Django leaves it alone."""
+    """A bus or rail line. SQL created and filled the table, and Django does not change it."""
 
     number = models.IntegerField(primary_key=True)
     name = models.TextField()
@@ -22,14 +22,14 @@ class Route(models.Model):
 
 
 class Stop(models.Model):
-    """A place where a vehicle halts, with the people counted there on a weekday."""
+    """A stop, with the number of people who board there on a weekday."""
 
     name = models.TextField()
-    # Both tables lie in one database, so this may be a foreign key.
+    # Both tables are in one database, so this can be a foreign key.
     route = models.ForeignKey(
         Route, models.DO_NOTHING, db_column="rte", null=True, related_name="stops"
     )
-    # The spreadsheet's column names can stay as they are.
+    # The column keeps its name from the spreadsheet.
     boardings = models.IntegerField(db_column="Weekday Ons")
     geom = models.PointField()
 
@@ -44,7 +44,7 @@ class Stop(models.Model):
 
 
 class District(models.Model):
-    """A district of the city, on another server."""
+    """A district of the city. Its table is on another server."""
 
     name = models.TextField()
     population = models.IntegerField()
@@ -61,9 +61,9 @@ class District(models.Model):
 
 
 class Report(models.Model):
-    """What a rider tells about a stop. Django made this table, in the default database."""
+    """A rider's report about a stop. Django created this table, in the default database."""
 
-    # Not a foreign key: the stop lies in another database, where this one cannot check it.
+    # Not a foreign key: the stop is in another database, so this one cannot check it.
     stop_id = models.IntegerField(db_index=True)
     text = models.TextField()
     place = models.PointField(null=True, blank=True)
@@ -77,7 +77,7 @@ class Report(models.Model):
 
 
 class Zone(models.Model):
-    """Where a fare is valid, as the county draws it: in feet of Oregon's state plane."""
+    """The area where a fare is valid. The county stores it in feet (Oregon State Plane)."""
 
     name = models.TextField()
     area = models.MultiPolygonField(srid=2913)

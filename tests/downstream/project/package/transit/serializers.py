@@ -26,7 +26,7 @@ class DistrictSerializer(GeoFeatureModelSerializer):
 
 
 class DistrictNameSerializer(ModelSerializer):
-    """Without the shape, which is most of the bytes."""
+    """Without the geometry, which is most of the bytes."""
 
     class Meta:
         model = District

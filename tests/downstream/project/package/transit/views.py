@@ -22,7 +22,7 @@ class RouteViewSet(ReadOnlyModelViewSet):
 
 
 class StopViewSet(ModelViewSet):
-    """Stops; ?in_bbox=west,south,east,north gives those on a map's screen."""
+    """Stops. ?in_bbox=west,south,east,north returns those in the visible area of a map."""
 
     queryset = Stop.objects.all()
     serializer_class = StopSerializer
@@ -32,7 +32,7 @@ class StopViewSet(ModelViewSet):
 
 
 class DistrictViewSet(ReadOnlyModelViewSet):
-    """Districts: the list has names and numbers, one district has its shape."""
+    """Districts. The list has names and numbers; a single district also has its geometry."""
 
     queryset = District.objects.all()
     serializer_class = DistrictSerializer
@@ -46,7 +46,7 @@ class DistrictViewSet(ReadOnlyModelViewSet):
 
 
 class ReportViewSet(ModelViewSet):
-    """What riders tell. Everybody may read; who is logged in may write."""
+    """Reports of riders. Anyone can read them, and authenticated users can write them."""
 
     queryset = Report.objects.all()
     serializer_class = ReportSerializer

@@ -1,4 +1,4 @@
-"""What the models say; and the types that Django has no field for."""
+"""The tables of the models, and types for which Django does not have a field."""
 
 from django.contrib.postgres.operations import (
     HStoreExtension,

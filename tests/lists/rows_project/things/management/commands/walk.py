@@ -1,7 +1,7 @@
-"""Walks every kind of queryset in every way there is; run in the container by the test.
+"""Reads every kind of queryset in every way. The test runs this command in the container.
 
-Between any two requests rows are written anew, as they are: they then lie elsewhere in the
-table, so that PostgreSQL gives those that share a place in another order.
+Before each request, it writes some rows again, unchanged. They then have another place in the
+table, so PostgreSQL returns rows that share a place in the ordering in a different order.
 """
 
 from __future__ import annotations
@@ -51,15 +51,15 @@ from things.models import TAGS, THINGS, ByComposite, ByInteger, ByRelation, Note
 
 ROWS = 30
 PAGE = 8
-TILE = (10, 162, 366)  # a part of Portland; the rows lie in and around it
+TILE = (10, 162, 366)  # a part of Portland; rows are in it and around it
 TOKYO = zoneinfo.ZoneInfo("Asia/Tokyo")
-# The last there is in Python is not the last.
+# The last one is the latest time in Python, but PostgreSQL has later ones.
 ENDS = ("-infinity", "infinity", "9999-12-31 23:59:59.999999Z")
 START = datetime.datetime(2019, 1, 1, tzinfo=datetime.UTC)
 
 
 def key(model: type, n: int) -> dict[str, Any]:
-    """A key out of the order that rows are made in."""
+    """A key that is not in the order in which rows are created."""
     number = n * 37 % 101
     return {
         "ByUuid": {"id": uuid.UUID(int=number * 2**100 + n)},
@@ -235,13 +235,13 @@ GROUPED: dict[str, Callable[[type], QuerySet]] = {
 }
 
 
-# What hangs on the kind of key.
+# Kinds that depend on the kind of key.
 OF_EACH_KEY = (
     *("unordered", "by key, descending", "by few values", "filtered", "reversed, unordered"),
     *("latest of each", "sliced", "union", "values"),
     *("joined", "joined, annotated", "counted", "groups"),
 )
-# What hangs on the model's own ordering.
+# Kinds that depend on the model's ordering.
 OF_EACH_ORDERING = ("as it is", "reversed", "counted", "groups")
 
 
@@ -257,7 +257,7 @@ def kinds(model: type) -> dict[str, Callable[[type], QuerySet]]:
 
 
 def view(model: type, kind: str, queryset: QuerySet, paging: type, with_key: bool = False) -> type:
-    """``with_key`` shows it, so that links and cursors may name it."""
+    """``with_key`` shows the key, so that links and cursors can contain it."""
     names, key_name = ["label", "kind"], model._meta.pk.name if with_key else None
     base: type = GeoFeatureModelSerializer
     shown = dict.fromkeys(queryset.query.annotation_select)
@@ -333,7 +333,7 @@ def offsets(cls: type, model: type) -> list[str]:
 
 
 def backward(cls: type, model: type) -> list[str]:
-    """From the last page to the first."""
+    """Read all pages from the last to the first."""
     query = f"limit={PAGE}"
     while (body := page_of(get(cls, query))[1])["next"]:
         query = urlsplit(body["next"]).query
@@ -369,7 +369,7 @@ def refused(cls: type, model: type) -> None:
 
 
 def grouped(model: type, query: str) -> None:
-    """In an action of a team's own: the filters leave the groups as they are."""
+    """In a team's own action, the filters do not change the groups."""
 
     class Totals(view(model, "as it is", rows(model), LimitOffsetPagination)):
         def totals(self, request: Any) -> Response:
@@ -381,11 +381,11 @@ def grouped(model: type, query: str) -> None:
 
 
 def reordered(cls: type, model: type, whole: list[str]) -> None:
-    """In an order of the client's: the same rows."""
+    """In the client's ordering, there are the same rows."""
     rows = walk(cls, model, query=f"limit={PAGE}&ordering=-label")
     assert sorted(rows) == sorted(whole), "other rows"
     labels = [json.loads(text)["label"] for text in rows]
-    with connection.cursor() as cursor:  # in the order of the database's own language
+    with connection.cursor() as cursor:  # with the collation of the database
         cursor.execute("SELECT x FROM unnest(%s) x ORDER BY x DESC", [labels])
         assert labels == [label for (label,) in cursor.fetchall()], "in another order"
 
@@ -399,7 +399,7 @@ def tile(cls: type, model: type, address: tuple[int, int, int]) -> list[str]:
 
 
 def inside(model: type, rows: list[str], address: tuple[int, int, int]) -> list[str]:
-    """Those of the rows that lie in the tile with its edge, as a tile has them: without NULL."""
+    """The rows in the tile and its buffer, as a tile has them: without nulls."""
     z, x, _ = address
     side, edge = 360 / 2**z, 64 / 4096
     west, east = -180 + (x - edge) * side, -180 + (x + 1 + edge) * side
@@ -415,13 +415,13 @@ def inside(model: type, rows: list[str], address: tuple[int, int, int]) -> list[
 
 
 def cells(model: type, kind: str) -> Iterator[tuple[str, Callable[[], None]]]:
-    """The ways, each a function that raises AssertionError where its rows are not the list's."""
+    """Each way, as a function that raises AssertionError if its rows differ from the list's."""
     queryset = kinds(model)[kind](model)
     features = queryset._fields is None
     pages = view(model, kind, queryset, LimitOffsetPagination)
     cursor = view(model, kind, queryset, CursorPagination)
     key = model._meta.pk
-    # As an ID of GeoJSON, which is one value that is none of another row.
+    # The ID of a GeoJSON feature is a single value, which belongs to this row only.
     if features and not (key.is_relation or isinstance(key, CompositePrimaryKey)):
         keyed = view(model, kind, queryset, LimitOffsetPagination, with_key=True)
         cursor = view(model, kind, queryset, CursorPagination, with_key=True)
@@ -453,10 +453,10 @@ def cells(model: type, kind: str) -> Iterator[tuple[str, Callable[[], None]]]:
         yield "in the client's order", lambda: reordered(pages, model, whole)
         box = f"limit={PAGE}&in_bbox=-180,-90,180,90"
         yield "in a box", lambda: same(walk(pages, model, query=box), ordered=False)
-    if kind != "by a joined value":  # which Django's own Paginator counts as one
+    if kind != "by a joined value":  # Django's own Paginator counts these rows once
         yield "page numbers", lambda: same(walk(numbers, model, query=""))
     if kind not in NOT_BY_CURSOR and (kind != "values" or model is not ByComposite):
-        # Not once for each value of a join.
+        # A cursor returns each row once, not once for each value of a join.
         yield "cursor", lambda: same(walk(cursor, model), list(dict.fromkeys(whole)))
         yield "cursor back", lambda: same(backward(cursor, model), list(dict.fromkeys(whole)))
     elif kind != "values":
@@ -483,7 +483,7 @@ def cells(model: type, kind: str) -> Iterator[tuple[str, Callable[[], None]]]:
             )
 
 
-# Refused, by name.
+# CursorPagination refuses these kinds, and its error names the cause.
 NOT_BY_CURSOR = {
     *GROUPED,
     *("union", "union of annotated, by few values", "union of slices"),
@@ -492,7 +492,7 @@ NOT_BY_CURSOR = {
 
 
 def _labels(queryset: QuerySet) -> list[str] | None:
-    """What Django gives in one go, where which rows it is hangs on no order."""
+    """The labels from one query of Django, or None if the ordering decides which rows it has."""
     parts = (queryset.query, *queryset.query.combined_queries)
     if queryset._fields is not None or any(q.is_sliced or q.distinct_fields for q in parts):
         return None
@@ -500,10 +500,10 @@ def _labels(queryset: QuerySet) -> list[str] | None:
 
 
 class Command(BaseCommand):
-    help = "Prints what differs in each cell, nothing where it is right."
+    help = "Prints what differs for each way, or nothing if it is right."
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("models", nargs="*", help="their names; without any all")
+        parser.add_argument("models", nargs="*", help="names of models (default: all)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         fill()

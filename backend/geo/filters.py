@@ -57,7 +57,7 @@ PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
     "in_bbox": (_BOX, f"Rows that lie at least partly in this box: {spatial_values.BBOX}."),
     "tile": (_TILE, f"Rows that lie at least partly in this map tile: {spatial_values.TILE}."),
     "point": (_LONLAT, f"Rows within `{{dist}}` meters of {spatial_values.POINT}."),
-    "dist": (_METERS, "Metres from `{point}`."),
+    "dist": (_METERS, "Meters from `{point}`."),
     "intersects": (_GEOMETRY, f"Rows that intersect this: {spatial_values.GEOMETRY}."),
     "contains": (_GEOMETRY, f"Rows that contain all of this: {spatial_values.GEOMETRY}."),
     "within": (_GEOMETRY, f"Rows that lie wholly within this: {spatial_values.GEOMETRY}."),

@@ -35,7 +35,6 @@ def log_in(api: Api) -> requests.Session:
 
 # Each kind of user, with the arguments that make schemathesis ask as one.
 USERS: dict[str, Callable[[Api], list[str]]] = {
-    "basic": lambda api: ["--auth", ":".join(LOGIN.values()), *FEWER],
     "session": lambda api: of_session(log_in(api)),
     "anonymous": lambda api: [*FEWER],
 }

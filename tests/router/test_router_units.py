@@ -1,6 +1,7 @@
 """``Meta.in_db`` on SQLite: where models are read, written, related and migrated; the checks."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -70,19 +71,45 @@ class City(Tract):
 """
 
 
+FILES = {
+    "local_settings/settings.py": SETTINGS,
+    "stops/__init__.py": "",
+    "stops/models.py": STOPS,
+    "census/__init__.py": "",
+    "census/models.py": CENSUS,
+}
+
+
 @pytest.fixture
 def census(project: Path) -> Path:
     """A project with an app in ``default``, one in ``census``, and no migrations yet."""
-    return write(
-        project,
-        {
-            "local_settings/settings.py": SETTINGS,
-            "stops/__init__.py": "",
-            "stops/models.py": STOPS,
-            "census/__init__.py": "",
-            "census/models.py": CENSUS,
-        },
-    )
+    return write(project, FILES)
+
+
+@pytest.fixture(scope="module")
+def first_migrations(compiled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same project with its migrations, and no tables yet. Tests copy it."""
+    folder = shutil.copytree(compiled, tmp_path_factory.mktemp("first") / "code")
+    manage(write(folder, FILES), "makemigrations", "stops", "census")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def first_tables(first_migrations: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same project with its tables. Tests copy it."""
+    folder = shutil.copytree(first_migrations, tmp_path_factory.mktemp("tables") / "code")
+    migrate(folder)
+    return folder
+
+
+@pytest.fixture
+def with_migrations(first_migrations: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(first_migrations, tmp_path / "code")
+
+
+@pytest.fixture
+def migrated(first_tables: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(first_tables, tmp_path / "code")
 
 
 def manage(project: Path, *arguments: str) -> str:
@@ -91,18 +118,28 @@ def manage(project: Path, *arguments: str) -> str:
     return done.stdout + done.stderr
 
 
-def migrate(project: Path) -> None:
-    for alias in ("default", "census"):
-        manage(project, "migrate", "--database", alias, "--verbosity", "0")
+def migrate(project: Path, *aliases: str) -> None:
+    """``default`` and ``census``, or these in their order, in one process."""
+    code = f"""
+from django.core.management import call_command
+for alias in {aliases or ("default", "census")}:
+    call_command("migrate", database=alias, verbosity=0)
+"""
+    shell(project, code)
 
 
-def tables(project: Path, alias: str) -> set[str]:
-    """The tables of the project's own apps in a database."""
-    code = (
-        "from django.db import connections\n"
-        f"print(*connections['{alias}'].introspection.table_names())"
+def tables(project: Path) -> tuple[set[str], set[str]]:
+    """The tables of the project's own apps in ``default`` and in ``census``."""
+    code = """
+from django.db import connections
+for alias in ("default", "census"):
+    print("tables", *connections[alias].introspection.table_names())
+"""
+    default, census = (
+        {name for name in line.split() if name.startswith(("stops_", "census_"))}
+        for line in shell(project, code).splitlines()
     )
-    return {name for name in shell(project, code).split() if name.startswith(("stops_", "census_"))}
+    return default, census
 
 
 IN_CENSUS = {
@@ -111,11 +148,8 @@ IN_CENSUS = {
 }
 
 
-def test_models_are_migrated_written_read_and_related_in_their_own_database(census):
-    manage(census, "makemigrations", "stops", "census")
-    migrate(census)
-    assert tables(census, "default") == {"stops_stop"}
-    assert tables(census, "census") == IN_CENSUS
+def test_models_are_migrated_written_read_and_related_in_their_own_database(migrated):
+    assert tables(migrated) == ({"stops_stop"}, IN_CENSUS)
 
     code = """
 from census.models import *
@@ -140,7 +174,7 @@ try:
 except Exception as error:
     print(type(error).__name__)
 """
-    assert shell(census, code).splitlines() == [
+    assert shell(migrated, code).splitlines() == [
         "census census census default",
         "census census census census",
         "census census default",
@@ -153,9 +187,7 @@ except Exception as error:
     ]
 
 
-def test_using_and_an_instances_own_database_count_for_models_without_in_db(census):
-    manage(census, "makemigrations", "stops", "census")
-    migrate(census)
+def test_using_and_an_instances_own_database_count_for_models_without_in_db(migrated):
     code = """
 from stops.models import Stop
 from django.db import connections
@@ -167,7 +199,7 @@ there.save()
 there.refresh_from_db()
 print(Stop.objects.count(), there.name)
 """
-    assert shell(census, code) == "0 changed"
+    assert shell(migrated, code) == "0 changed"
 
 
 def test_relation_across_databases_is_refused_and_within_one_allowed(census):
@@ -184,30 +216,34 @@ print(allow(Tract(), City()), allow(User(), Group()))
     assert shell(census, code) == "False False\nTrue None"
 
 
-def test_makemigrations_is_stable_when_in_db_is_added_changed_or_removed(census):
-    manage(census, "makemigrations", "stops", "census")
+def test_makemigrations_is_stable_when_in_db_is_added_changed_or_removed(with_migrations):
     taken_away = CENSUS.replace('in_db = "census"', "pass")
     for models in (CENSUS, CENSUS.replace('in_db = "census"', 'in_db = "default"'), taken_away):
-        write(census, {"census/models.py": models})
-        assert "No changes detected" in manage(census, "makemigrations", "--check", "--dry-run")
+        write(with_migrations, {"census/models.py": models})
+        assert "No changes detected" in manage(
+            with_migrations, "makemigrations", "--check", "--dry-run"
+        )
     # Migrations that were made before in_db was.
-    for file in (census / "census/migrations").glob("0*.py"):
+    for file in (with_migrations / "census/migrations").glob("0*.py"):
         text = file.read_text()
         file.write_text(text.replace("'in_db': 'census',", ""))
         assert "in_db" in text
         assert "in_db" not in file.read_text()
-    write(census, {"census/models.py": CENSUS})
-    assert "No changes detected" in manage(census, "makemigrations", "--check", "--dry-run")
-    migrate(census)
-    assert tables(census, "census") == IN_CENSUS
+    write(with_migrations, {"census/models.py": CENSUS})
+    assert "No changes detected" in manage(
+        with_migrations, "makemigrations", "--check", "--dry-run"
+    )
+    migrate(with_migrations)
+    assert tables(with_migrations) == ({"stops_stop"}, IN_CENSUS)
 
 
-def test_every_migration_of_a_model_follows_it_to_another_database(census):
-    manage(census, "makemigrations", "stops", "census")
-    write(census, {"census/models.py": CENSUS.replace('in_db = "census"', 'in_db = "default"')})
-    migrate(census)
-    assert tables(census, "census") == set()
-    assert tables(census, "default") == IN_CENSUS | {"stops_stop"}
+def test_every_migration_of_a_model_follows_it_to_another_database(with_migrations):
+    write(
+        with_migrations,
+        {"census/models.py": CENSUS.replace('in_db = "census"', 'in_db = "default"')},
+    )
+    migrate(with_migrations)
+    assert tables(with_migrations) == (IN_CENSUS | {"stops_stop"}, set())
 
 
 OPERATIONS = """
@@ -240,18 +276,18 @@ class Migration(migrations.Migration):
 
 @pytest.mark.parametrize("made", ["with in_db", "before in_db was"])
 def test_operations_without_a_model_run_once_where_the_apps_models_are_or_the_hint_says(
-    census, made
+    with_migrations, made
 ):
-    manage(census, "makemigrations", "stops", "census")
     if made == "before in_db was":
-        for file in (census / "census/migrations").glob("0*.py"):
+        for file in (with_migrations / "census/migrations").glob("0*.py"):
             file.write_text(file.read_text().replace("'in_db': 'census',", ""))
-    write(census, {"census/migrations/0002_data.py": OPERATIONS})
-    migrate(census)
-    assert tables(census, "census") == IN_CENSUS | {"census_by_sql", "census_gone"}
-    assert tables(census, "default") == {"stops_stop", "census_by_hint", "census_lost"}
+    write(with_migrations, {"census/migrations/0002_data.py": OPERATIONS})
+    migrate(with_migrations)
+    default, in_census = tables(with_migrations)
+    assert in_census == IN_CENSUS | {"census_by_sql", "census_gone"}
+    assert default == {"stops_stop", "census_by_hint", "census_lost"}
     code = "from census.models import Tract; print(*Tract.objects.values_list('name', flat=True))"
-    assert shell(census, code) == "made in census"
+    assert shell(with_migrations, code) == "made in census"
 
 
 def test_data_migration_of_an_app_in_two_databases_runs_in_default(census):
@@ -260,18 +296,14 @@ def test_data_migration_of_an_app_in_two_databases_runs_in_default(census):
     manage(census, "makemigrations", "stops", "census")
     write(census, {"census/migrations/0002_data.py": OPERATIONS})
     # Its rows are written through the router: their table must be there before.
-    for alias in ("census", "default"):
-        manage(census, "migrate", "--database", alias, "--verbosity", "0")
-    assert "census_by_sql" in tables(census, "default")
-    assert "census_by_sql" not in tables(census, "census")
+    migrate(census, "census", "default")
+    default, in_census = tables(census)
+    assert "census_by_sql" in default - in_census
 
 
-def test_backwards_migrations_remove_the_tables(census):
-    manage(census, "makemigrations", "stops", "census")
-    migrate(census)
-    manage(census, "migrate", "--database", "census", "--verbosity", "0", "census", "zero")
-    assert tables(census, "census") == set()
-    assert tables(census, "default") == {"stops_stop"}
+def test_backwards_migrations_remove_the_tables(migrated):
+    manage(migrated, "migrate", "--database", "census", "--verbosity", "0", "census", "zero")
+    assert tables(migrated) == ({"stops_stop"}, set())
 
 
 # ---------------------------------------------------------------------------
@@ -423,13 +455,13 @@ with explained():
 MOVED = "Database 'census' has no table 'stops_stop' (stops.Stop), although the migrations"
 
 
-def test_a_model_that_in_db_moves_to_a_migrated_database_has_no_table_there(census: Path) -> None:
-    manage(census, "makemigrations", "stops", "census")
-    migrate(census)
-    (census / "stops/models.py").write_text(f'{STOPS}\n    class Meta:\n        in_db = "census"\n')
+def test_a_model_that_in_db_moves_to_a_migrated_database_has_no_table_there(migrated: Path) -> None:
+    (migrated / "stops/models.py").write_text(
+        f'{STOPS}\n    class Meta:\n        in_db = "census"\n'
+    )
     preamble = "import django; django.setup()\n"
     env = {"DJANGO_SETTINGS_MODULE": "backend.settings"}
-    done = run(census, "-c", preamble + START, **env)
+    done = run(migrated, "-c", preamble + START, **env)
     assert done.returncode == 1, done.stdout
     assert_two_lines(done.stderr[done.stderr.rindex("ERROR: ") :], MOVED, "recorded there", "zero")
     states, problems = done.stdout.splitlines()[:2]
@@ -437,13 +469,13 @@ def test_a_model_that_in_db_moves_to_a_migrated_database_has_no_table_there(cens
     assert problems.startswith(MOVED)
     assert "database 'census' is up to date" not in done.stdout
     for command in re.findall(r"manage.py ([^&;]+)", done.stderr.splitlines()[-1]):
-        manage(census, *command.split())
-    done = run(census, "-c", preamble + START, **env)
+        manage(migrated, *command.split())
+    done = run(migrated, "-c", preamble + START, **env)
     assert done.returncode == 0, done.stderr
     assert "boot: database 'census' is up to date" in done.stdout
     # A model that no migration makes yet is another matter.
-    with (census / "stops/models.py").open("a") as models:
+    with (migrated / "stops/models.py").open("a") as models:
         models.write("\nclass Line(models.Model):\n    stops = models.ManyToManyField(Stop)\n")
         models.write('\n    class Meta:\n        in_db = "census"\n')
-    done = run(census, "-c", preamble + START, **env)
+    done = run(migrated, "-c", preamble + START, **env)
     assert done.returncode == 0, done.stderr

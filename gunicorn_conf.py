@@ -13,7 +13,7 @@ from pathlib import Path
 if (_root := str(Path(__file__).resolve().parent)) not in sys.path:
     sys.path.insert(0, _root)
 
-from backend.conf import limits, overrides
+from backend.conf import machine_limits, overrides
 from backend.conf.environment import current
 from backend.health import target
 from backend.logs.ending import explained
@@ -23,7 +23,7 @@ handover.resume()
 with explained():
     _env = current()
     bind = f"0.0.0.0:{_env['PORT']}"
-    workers = _env["WEB_CONCURRENCY"] or limits.workers()
+    workers = _env["WEB_CONCURRENCY"] or machine_limits.workers()
     threads = _env["WEB_THREADS"]
     _drain_seconds = _env["DRAIN_SECONDS"]
 

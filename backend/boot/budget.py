@@ -19,7 +19,7 @@ from backend.logs.boot import say, warn
 if TYPE_CHECKING:
     from gunicorn.config import Config
 
-# Each worker checks a database on a separate connection: backend.health.checks.
+# Each worker checks a database on a separate connection: backend.health.probes.
 PROBES = 1
 # The settings are read as text, because reserved_connections is new in PostgreSQL 16.
 SLOTS = """

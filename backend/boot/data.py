@@ -17,7 +17,7 @@ from backend.boot import volume
 from backend.conf import kept_key
 from backend.conf.errors import StartupError
 from backend.databases.needs import Need, aliases
-from backend.health.checks import has_managed_models, sqlite_files, unwritable_files
+from backend.health.probes import has_managed_models, sqlite_files, unwritable_files
 from backend.logs.boot import warn
 
 

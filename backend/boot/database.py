@@ -11,7 +11,7 @@ from django.db import DatabaseError, OperationalError, connections
 from backend.boot import waiting
 from backend.conf.errors import StartupError, one_line
 from backend.databases.needs import Need, aliases
-from backend.health.checks import OK, UNREACHABLE
+from backend.health.probes import OK, UNREACHABLE
 from backend.http.unavailable import Refusal, refusal
 from backend.logs.boot import say, warn
 from backend.server import phase

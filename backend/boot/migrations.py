@@ -35,7 +35,7 @@ from backend.conf.environment import current
 from backend.conf.errors import StartupError, explain
 from backend.databases.needs import Need, aliases, need_of
 from backend.health import tables
-from backend.health.checks import MISSING, OK, PENDING, has_managed_models, migrations_pending
+from backend.health.probes import MISSING, OK, PENDING, has_managed_models, migrations_pending
 from backend.http.unavailable import is_outage
 from backend.logs.boot import say, warn
 from backend.server import phase

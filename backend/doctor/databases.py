@@ -20,7 +20,7 @@ from backend.conf.findings import OK, PROBLEM, WARNING, Finding
 from backend.databases.needs import Need, aliases, need_of
 from backend.doctor.models import unreadable
 from backend.health import tables
-from backend.health.checks import has_managed_models
+from backend.health.probes import has_managed_models
 from backend.router import alias_of
 
 if TYPE_CHECKING:

@@ -7,18 +7,18 @@ import resource
 from collections.abc import Iterator
 from pathlib import Path
 
-from backend.conf import limits
+from backend.conf import machine_limits
 from backend.conf.findings import OK, WARNING, Finding
 
 # Log files, the listening socket, heartbeat files, and files of libraries.
 OTHER_FILES = 100
 
 
-def memory_and_cpu(workers: int, cgroup: Path = limits.CGROUP) -> Iterator[Finding]:
+def memory_and_cpu(workers: int, cgroup: Path = machine_limits.CGROUP) -> Iterator[Finding]:
     """Whether the limits of memory and CPU are enough for the workers."""
-    memory, need = limits.memory_bytes(cgroup), limits.MASTER_MEMORY
-    need += workers * limits.WORKER_MEMORY
-    fit = limits.workers(cgroup)
+    memory, need = machine_limits.memory_bytes(cgroup), machine_limits.MASTER_MEMORY
+    need += workers * machine_limits.WORKER_MEMORY
+    fit = machine_limits.workers(cgroup)
     if memory is None:
         yield Finding(OK, "memory", f"{workers} workers, and no limit")
     elif need <= memory:
@@ -33,7 +33,7 @@ def memory_and_cpu(workers: int, cgroup: Path = limits.CGROUP) -> Iterator[Findi
             if fit < workers
             else f"Allow {_mib(need)}, which one worker needs.",
         )
-    cores = limits.cpu_cores(cgroup)
+    cores = machine_limits.cpu_cores(cgroup)
     # gunicorn's own advice on the maximum: https://docs.gunicorn.org/en/stable/design.html
     most = 2 * math.ceil(cores) + 1
     if workers <= most:
@@ -59,4 +59,4 @@ def open_files(worker_connections: int, threads: int, databases: int) -> Iterato
 
 
 def _mib(size: int) -> str:
-    return f"{size // limits.MIB} MiB"
+    return f"{size // machine_limits.MIB} MiB"

@@ -43,14 +43,6 @@ from backend.databases import sessions
 from backend.databases.stored_types import StoredTextMixin
 from backend.geo import expressions
 from backend.geo.copying import ClientGoneError, Copy
-from backend.geo.formats import (
-    CSV,
-    FlatGeobuf,
-    GeoJSON,
-    GeoJSONSequence,
-    StreamingUnavailable,
-    StreamRenderer,
-)
 from backend.geo.sql import (
     FeatureQuery,
     NotInDatabase,
@@ -58,6 +50,14 @@ from backend.geo.sql import (
     feature_query,
 )
 from backend.geo.sql_support import lists_columns, no_streams, readable
+from backend.geo.stream_formats import (
+    CSV,
+    FlatGeobuf,
+    GeoJSON,
+    GeoJSONSequence,
+    StreamingUnavailable,
+    StreamRenderer,
+)
 from backend.geo.tile_geometry import geometry_name
 from backend.http import caching
 from backend.http.negotiation import FormatsMixin

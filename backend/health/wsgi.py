@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.urls import Resolver404, get_resolver
 
-from backend.health.checks import MISSING, OK, PENDING, READ_ONLY, DatabaseState, database_states
+from backend.health.probes import MISSING, OK, PENDING, READ_ONLY, DatabaseState, database_states
 from backend.http.headers import HEADERS
 from backend.server import phase, slots
 

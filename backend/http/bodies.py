@@ -22,7 +22,7 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest, get_path_info
 from django.urls import ResolverMatch, resolve
 
-from backend.conf import limits
+from backend.conf import machine_limits
 from backend.http.refusals import REFUSED
 from backend.server import memory
 
@@ -184,7 +184,7 @@ def _bounds() -> dict[str, int]:
 
 @functools.cache
 def _are_files_in_memory() -> bool:
-    return limits.is_in_memory(settings.FILE_UPLOAD_TEMP_DIR or tempfile.gettempdir())
+    return machine_limits.is_in_memory(settings.FILE_UPLOAD_TEMP_DIR or tempfile.gettempdir())
 
 
 def _is_read_into_memory(environ: Environ, kind: str) -> bool:

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template import Context, Engine
 from django.urls import NoReverseMatch, get_script_prefix, reverse
 
-from backend.health.checks import database_states
+from backend.health.probes import database_states
 from backend.pages import resources
 from backend.pages.bar import bar
 from backend.pages.policy import POLICY

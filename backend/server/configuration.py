@@ -5,7 +5,7 @@ from __future__ import annotations
 import runpy
 from typing import TYPE_CHECKING, Any
 
-from backend.conf import limits, overrides
+from backend.conf import machine_limits, overrides
 from backend.conf.errors import StartupError, one_line
 from backend.logs.boot import say, warn
 
@@ -35,7 +35,7 @@ def check_gunicorn() -> dict[str, Any]:
     except Exception as error:
         fix = 'Correct bind, in the form "0.0.0.0:8000", or remove it and set PORT.'
         raise _bad_value("bind", values, error, fix) from error
-    if shortage := limits.shortage(config.workers):
+    if shortage := machine_limits.shortage(config.workers):
         say(*shortage)
     return values
 

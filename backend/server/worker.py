@@ -37,7 +37,7 @@ from gunicorn.http.unreader import Unreader
 from gunicorn.http2 import negotiation
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
-from backend.conf import limits
+from backend.conf import machine_limits
 from backend.conf.environment import current
 from backend.server import clients, memory, slots
 from backend.server.clients import Client
@@ -50,7 +50,7 @@ FIRST_BYTES_TIMEOUT = 0.2
 # Bytes of the request line, the headers, and a body that is collected with them. nginx accepts
 # 32 KiB.
 HEADERS_LIMIT = 64 * 1024
-_memory = limits.memory_bytes() or 2**40
+_memory = machine_limits.memory_bytes() or 2**40
 # Bytes of all incomplete requests. Above this, the worker closes the longest one.
 INCOMING_LIMIT = min(8 * 2**20, _memory // 32)
 # Bytes of all responses that wait for slow clients. Above this, the worker drops the slowest
@@ -128,7 +128,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def init_process(self) -> None:
         self.probe_pool = futures.ThreadPoolExecutor(max_workers=1)
-        memory.bound(limits.room(self.cfg.workers))
+        memory.bound(machine_limits.room(self.cfg.workers))
         slots.bound(max(self.cfg.threads - 1, 1), partial(self.method_queue.defer, self._admit))
         super().init_process()
 

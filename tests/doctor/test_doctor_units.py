@@ -8,7 +8,7 @@ from backend.boot.budget import Load
 from backend.conf.environment import Environment
 from backend.conf.errors import findings_of
 from backend.conf.findings import OK, PROBLEM, WARNING, Finding, worst_of
-from backend.conf.limits import MIB
+from backend.conf.machine_limits import MIB
 from backend.doctor import databases, machine, servers
 from backend.doctor import run as doctor
 from backend.doctor.databases import Examination, Facts

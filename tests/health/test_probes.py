@@ -9,11 +9,11 @@ from tests.support.projects import shell
 PROBE = """
 from django.core.mail import send_mail
 from django.test.utils import setup_test_environment
-from backend.health import checks
+from backend.health import probes
 
 def asked():
-    checks.database_states()
-    return checks._probe("default").connection.connection
+    probes.database_states()
+    return probes._probe("default").connection.connection
 
 send_mail("Subject", "Text", "from@example.org", ["to@example.org"])
 kept = asked()
@@ -25,19 +25,19 @@ SERVERS = """
 from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from backend.health import checks
+from backend.health import probes
 
 def state():
-    return checks.database_states()[0].state
+    return probes.database_states()[0].state
 
 def again():
-    checks._probe("default").connection.close()
+    probes._probe("default").connection.close()
     return state()
 
 call_command("migrate", verbosity=0)
-with CaptureQueriesContext(checks._probe("default").connection) as asked:
+with CaptureQueriesContext(probes._probe("default").connection) as asked:
     print(state(), len(asked) > 1)
-with CaptureQueriesContext(checks._probe("default").connection) as asked:
+with CaptureQueriesContext(probes._probe("default").connection) as asked:
     print(state(), len(asked))
 print(again())
 connection.cursor().execute("ALTER TABLE auth_user RENAME TO away")
@@ -50,11 +50,11 @@ print(state(), again())
 BETWEEN = """
 import threading, time
 from django.core.management import call_command
-from backend.health import checks
+from backend.health import probes
 
 call_command("migrate", verbosity=0)
-print(checks.database_states()[0].state)
-probe, start = checks._probe("default"), threading.Thread.start
+print(probes.database_states()[0].state)
+probe, start = probes._probe("default"), threading.Thread.start
 
 def start_while_another_page_asks(thread):
     threading.Thread.start = start
@@ -62,7 +62,7 @@ def start_while_another_page_asks(thread):
     start(thread)
 
 threading.Thread.start = start_while_another_page_asks
-print(checks.database_states()[0].state)
+print(probes.database_states()[0].state)
 """
 SETTINGS = """
 from backend.hacko_settings import *

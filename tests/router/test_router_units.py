@@ -444,7 +444,7 @@ START = """
 from backend.boot import migrations
 from backend.logs.ending import explained
 from backend.doctor import databases
-from backend.health.checks import database_states
+from backend.health.probes import database_states
 from django.db import connections
 with explained():
     print([(state.alias, state.state) for state in database_states()])

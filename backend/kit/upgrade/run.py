@@ -9,18 +9,18 @@ from pathlib import Path, PurePosixPath
 
 from backend.conf.errors import in_line
 from backend.conf.findings import PROBLEM, Finding
-from backend.kit.upgrade import (
+from backend.kit.upgrade import files
+from backend.kit.upgrade.git import Index
+from backend.kit.upgrade.reading import Unreadable, read
+from backend.kit.upgrade.rules import (
+    by_hand,
     containers,
-    files,
-    listing,
     projects,
     requirements,
     rewrites,
     templates,
     views,
 )
-from backend.kit.upgrade.git import Index
-from backend.kit.upgrade.reading import Unreadable, read
 from backend.kit.upgrade.source import Edit, Source
 
 LARGEST = 5_000_000  # bytes of a file: nobody writes a larger one by hand
@@ -73,7 +73,7 @@ class Run:
             if all(source.text == before[path] for path, source in sources.items()):
                 break
         for source in sources.values():
-            self.findings += listing.list_findings(source)
+            self.findings += by_hand.list_findings(source)
         for check in (
             projects.missing_migrations,
             projects.retired_fields,

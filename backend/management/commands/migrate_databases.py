@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand
 from backend.boot import database, migrations
 from backend.conf.environment import current
 from backend.databases.needs import Need, aliases
-from backend.health.checks import has_managed_models
+from backend.health.probes import has_managed_models
 from backend.logs.ending import explained
 from backend.server import stopping
 

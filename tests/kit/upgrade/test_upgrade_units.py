@@ -12,9 +12,9 @@ import pytest
 from backend.conf.errors import StartupError
 from backend.conf.findings import WARNING, Finding
 from backend.kit.startproject.__main__ import main as startproject
-from backend.kit.upgrade import advice, requirements, rewrites
 from backend.kit.upgrade.__main__ import main
 from backend.kit.upgrade.git import Index
+from backend.kit.upgrade.rules import advice, requirements, rewrites
 from backend.kit.upgrade.run import Run
 from backend.kit.upgrade.source import Edit, Source
 from tests.kit.upgrade.by_hand import BY_HAND, MAKEMIGRATIONS, git, move_data

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from backend.conf.environment import TRUE
 from backend.conf.findings import PROBLEM, WARNING, Finding
-from backend.kit.upgrade.advice import gone
+from backend.kit.upgrade.rules.advice import gone
 from backend.kit.upgrade.source import Assignment, Source, assignments, constant, of_module
 
 DOTTED_CLASS = re.compile(r"[a-z_]\w*(\.[a-z_]\w*)*\.[A-Z]\w*")

@@ -6,8 +6,8 @@ import ast
 from collections.abc import Callable, Iterator, Mapping
 
 from backend.conf.findings import PROBLEM, Finding
-from backend.kit.upgrade import advice, installed, listing_settings, requirements
-from backend.kit.upgrade.advice import gone
+from backend.kit.upgrade.rules import advice, installed, requirements, settings_by_hand
+from backend.kit.upgrade.rules.advice import gone
 from backend.kit.upgrade.source import (
     Source,
     assignments,
@@ -279,7 +279,7 @@ def requirements_of_setup(source: Source) -> Iterator[Finding]:
 
 
 RULES: list[Rule] = [
-    *listing_settings.RULES,
+    *settings_by_hand.RULES,
     gone_names,
     schema_fields,
     files_read_at_import,

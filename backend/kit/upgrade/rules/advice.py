@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from backend.conf.findings import PROBLEM, Finding
-from backend.kit.upgrade import installed
+from backend.kit.upgrade.rules import installed
 
 SWAGGER = (
     "Delete it: the image already serves /swagger/ and /redoc/. To serve them at your own path, "

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from backend.conf.findings import PROBLEM, Finding
-from backend.kit.upgrade import advice
+from backend.kit.upgrade.rules import advice
 
 # The part of PEP 508 that people write by hand: a name, extras, and a specifier.
 REQUIREMENT = re.compile(

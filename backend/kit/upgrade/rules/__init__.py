@@ -1,0 +1,1 @@
+"""The rules: what ``upgrade`` rewrites, and what it lists for a person to change."""

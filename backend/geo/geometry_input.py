@@ -7,9 +7,12 @@ a conversion to other coordinates and back would change the last digits.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import math
 from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any
 
 from django.contrib.gis.db import models
@@ -35,11 +38,27 @@ MOST_LONGITUDE = 360
 LARGEST = 1e15  # in an unknown system; beyond it, a double has no tenths
 
 _stock = GeometryField.to_internal_value
+_is_of_client: ContextVar[bool] = ContextVar("is_of_client", default=False)
 
 
 def install() -> None:
     """Replace the stock method, for every GeometryField."""
     GeometryField.to_internal_value = _to_internal_value
+    # Django logs what GEOS and GDAL say to this logger.
+    logging.getLogger("django.contrib.gis").addFilter(lambda record: not _is_of_client.get())
+
+
+@contextlib.contextmanager
+def of_client() -> Iterator[None]:
+    """While a client's text is read, errors of GEOS and GDAL are not logged.
+
+    The response says what is wrong. A client must not be able to fill the log with errors.
+    """
+    token = _is_of_client.set(True)
+    try:
+        yield
+    finally:
+        _is_of_client.reset(token)
 
 
 def column_of(field: GeometryField) -> models.GeometryField[Any, Any] | None:
@@ -90,7 +109,8 @@ def _to_internal_value(self: GeometryField, value: Any) -> Any:
     if column is not None and (stored := _unchanged(self, column, value)) is not None:
         return stored
     try:
-        geometry = _stock(self, value)
+        with of_client():
+            geometry = _stock(self, value)
     # Django has no class for a curve, although GEOS can read it.
     except KeyError:
         raise ValidationError(CURVE) from None

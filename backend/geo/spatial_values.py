@@ -15,6 +15,8 @@ from django.contrib.gis.gdal import GDALException
 from django.contrib.gis.geos import GEOSException, GEOSGeometry, LineString, Point, Polygon
 from rest_framework.exceptions import ValidationError
 
+from backend.geo.geometry_input import of_client
+
 Box = tuple[float, float, float, float]  # west, south, east, north in degrees
 
 WORLD: Box = (-180.0, -90.0, 180.0, 90.0)
@@ -82,6 +84,7 @@ def distance(parameter: str, text: str) -> float:
     return meters
 
 
+@of_client()
 def geometry(parameter: str, text: str) -> GEOSGeometry:
     """A valid geometry with SRID 4326 that is not empty."""
     if len(text) > MOST_CHARACTERS:

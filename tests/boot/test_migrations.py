@@ -65,6 +65,7 @@ def test_a_container_that_dies_while_migrating_frees_the_lock_for_the_next(
 def test_a_failing_migration_stops_every_container_with_its_error_and_leaves_no_lock(
     containers, postgis: PostGIS, tmp_path
 ):
+    containers.may_log("Migrating database 'default' failed")
     database = postgis.database()
     mounts = project(tmp_path, 'migrations.RunSQL("SELECT pg_sleep(0.5); SELECT 1 / 0")')
     both = [started(containers, postgis, mounts, postgis.env(database)) for _ in range(2)]
@@ -97,6 +98,7 @@ def test_waiting_for_the_lock_is_bounded_and_says_who_holds_it(
 def test_with_migrate_off_ready_says_what_is_pending_and_what_is_missing(
     containers, postgis: PostGIS, tmp_path
 ):
+    containers.may_log("has no table 'stops_stop'")
     database = postgis.database()
     mounts = project(tmp_path, "migrations.RunPython(migrations.RunPython.noop)")
     env = postgis.env(database, MIGRATE="no")
@@ -198,6 +200,7 @@ def test_behind_a_transaction_pooler_one_container_migrates_and_no_timeout_leaks
 def test_migrations_behind_a_statement_pooler_are_refused(
     containers, postgis: PostGIS, tmp_path, pgbouncer
 ):
+    containers.may_log("transaction blocks not allowed in statement pooling mode")
     pooler = pooled(containers, postgis, pgbouncer, tmp_path, "statement")
     done = containers.run(
         env=postgis.env(postgis.database(), POSTGRES_HOST=pooler.name),

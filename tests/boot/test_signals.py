@@ -159,6 +159,7 @@ def ends(
     postgis: PostGIS, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[Case], End]]:
     started = Containers()
+    started.may_log("This is a development server", "SIGHUP is ignored")
     folder = tmp_path_factory.mktemp("signals")
     slow = migrating.project(folder / "slow", 'migrations.RunSQL("SELECT pg_sleep(600)")')
 

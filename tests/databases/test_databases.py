@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from tests.conftest import PostGIS, start_postgis
+from tests.support import logs
 from tests.support.broken import write
 from tests.support.containers import Container, Containers, docker, until
 from tests.support.projects import assert_two_lines
@@ -105,6 +106,9 @@ def assert_unavailable(answer: requests.Response, detail: str) -> None:
 def test_an_optional_database_that_is_down_degrades_and_only_its_requests_are_503(
     containers, postgis: PostGIS, tmp_path, settings
 ):
+    containers.may_log(
+        *logs.OUTAGE, "the optional database 'census'", "Internal Server Error: /wrong/"
+    )
     env = {"CENSUS_DATABASE_URL": NOWHERE, "MIGRATE": "yes", "POSTGRES_NAME": postgis.database()}
     container = api(containers, postgis, tmp_path, settings, **env)
     assert "WARNING: the optional database 'census' (nowhere.invalid" in container.logs()
@@ -125,6 +129,7 @@ def test_an_optional_database_that_is_down_degrades_and_only_its_requests_are_50
 
 def test_an_optional_database_that_is_down_is_tried_once_per_start(containers):
     """Not by the wait and again by the migrations, which are pending for all it knows."""
+    containers.may_log("SECRET_KEY", "the optional database 'default'")
     env = {"DATABASE_URL": NOWHERE, "OPTIONAL_DATABASES": "default", "COLLECTSTATIC": "no"}
     container = containers.start(env={**env, "DJANGO_SECRET_KEY": "k7" * 25}).wait_until_serving()
     assert container.logs().count("WARNING: the optional database 'default'") == 1
@@ -133,6 +138,7 @@ def test_an_optional_database_that_is_down_is_tried_once_per_start(containers):
 def test_an_ignored_database_is_never_queried_and_lists_win_over_models(
     containers, postgis: PostGIS, tmp_path
 ):
+    containers.may_log(*logs.OUTAGE, "the optional database 'land'")
     env = {"CENSUS_DATABASE_URL": NOWHERE, "LAND_DATABASE_URL": NOWHERE, "DB_WAIT_TIMEOUT": "1"}
     needs = {"IGNORED_DATABASES": "census", "OPTIONAL_DATABASES": "default,land"}
     container = api(containers, postgis, tmp_path, **env, **needs)
@@ -195,6 +201,7 @@ def warmed(container: Container) -> Container:
 def test_after_a_restart_of_postgresql_the_service_recovers_without_stale_connections(
     containers, server: PostGIS, tmp_path
 ):
+    containers.may_log(*logs.OUTAGE)
     container = warmed(api(containers, server, tmp_path, DB_WAIT="yes"))
     docker("stop", "--time", "5", server.host)
     for path in ("/rest/default/", "/plain/default/"):
@@ -231,6 +238,7 @@ def test_connection_that_the_server_ended_is_not_used_and_others_are_not_checked
 def test_while_every_thread_waits_for_a_silent_database_live_answers(
     containers, server: PostGIS, tmp_path
 ):
+    containers.may_log(*logs.OUTAGE)
     container = warmed(api(containers, server, tmp_path))
     docker("pause", server.host)
     try:
@@ -252,6 +260,7 @@ def test_while_every_thread_waits_for_a_silent_database_live_answers(
 
 
 def test_when_the_network_heals_the_service_recovers(containers, server: PostGIS, tmp_path):
+    containers.may_log(*logs.OUTAGE)
     container = warmed(api(containers, server, tmp_path))
     docker("network", "disconnect", server.network, server.host)
     assert_unavailable(container.get("/plain/default/", timeout=60), "does not answer")
@@ -262,6 +271,7 @@ def test_when_the_network_heals_the_service_recovers(containers, server: PostGIS
 def test_a_query_that_exceeds_its_timeout_is_a_503_that_says_so(
     containers, postgis: PostGIS, tmp_path
 ):
+    containers.may_log(*logs.OUTAGE)
     container = api(containers, postgis, tmp_path, STATEMENT_TIMEOUT="1")
     answer = container.get("/slow/30/")
     assert_unavailable(answer, "The database needed more than 1 s for this request.")
@@ -299,6 +309,7 @@ def on_small(containers: Containers, small: PostGIS, folder: Path, **env: str) -
 def test_more_load_than_the_database_has_connections_is_503_and_never_500(
     containers, small: PostGIS, tmp_path, figures: Callable[[str], None]
 ):
+    containers.may_log(*logs.OUTAGE, "max_connections 10")
     container = on_small(containers, small, tmp_path)
     needed = (
         r"WARNING: 1 replicas x 1 workers x \(16 threads \+ 1 for probes\) x 1 databases = 17 "
@@ -317,6 +328,7 @@ def test_more_load_than_the_database_has_connections_is_503_and_never_500(
 def test_an_enforced_budget_lowers_the_threads_so_that_no_request_is_turned_away(
     containers, small: PostGIS, tmp_path
 ):
+    containers.may_log(*logs.OUTAGE, "max_connections 10")
     container = on_small(containers, small, tmp_path, DB_CONNECTION_BUDGET="enforce")
     assert ": starting 6 threads per worker instead" in container.logs()
     answers = [answer for _ in range(3) for answer in in_parallel(16, container, "/slow/0.3/")]

@@ -30,6 +30,8 @@ def printed(
     items = (item for item in request.session.items if item.module is request.module)
     names = [item.callspec.params["name"] for item in items if hasattr(item, "callspec")]
     network, started = f"test-{uuid.uuid4().hex[:12]}", Containers()
+    # Each error of the page is provoked.
+    started.may_log("ERROR", "WARNING")
     docker("network", "create", "--label", LABEL, network)
     try:
         stage = Stage(started, postgis, network, tmp_path_factory.mktemp("stage"))

@@ -47,6 +47,7 @@ def legacy(build: Callable, postgis: PostGIS) -> Iterator[Container]:
     database = postgis.database()
     postgis.sql(TABLES, database)
     started = Containers()
+    started.may_log("DeprecationWarning: The `health_check")  # of its package
     environment = postgis.env(database, POSTGRES_PORT="5432")
     container = started.start(image=name, env=environment, options=["--network", postgis.network])
     yield container.wait_until_ready(patience=120)

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import PostGIS
 from tests.faults.conftest import HUNG
+from tests.support import logs
 from tests.support.containers import Container, Containers, until
 from tests.support.live import assert_nothing_wrong
 
@@ -109,6 +110,14 @@ def database(postgis: PostGIS) -> str:
 @pytest.fixture(scope="module")
 def api(postgis: PostGIS, database: str, secret: Path) -> Iterator[Container]:
     started = Containers()
+    started.may_log(
+        *logs.OUTAGE,
+        "Invalid request from",
+        "Internal Server Error",
+        "answered with 4",
+        "drf_yasg",
+        "backend.openapi",
+    )
     env = postgis.env(database, POSTGRES_USER=ROLE, WEB_CONCURRENCY="1")
     del env["POSTGRES_PASSWORD"]
     yield started.start(

@@ -10,6 +10,7 @@ import requests
 
 from tests.conftest import start_postgis
 from tests.faults.conftest import HUNG, Report, mounts
+from tests.support import logs
 from tests.support.containers import Container, Containers, until
 from tests.support.load import Load
 
@@ -60,6 +61,7 @@ def refusals(notes: str) -> list[requests.Response]:
 def test_api_survives_a_full_disk_of_sqlite(
     containers: Containers, project_folder: Path, report: Report
 ) -> None:
+    containers.may_log(*logs.OUTAGE, "No directory at: /small/static/")
     api = containers.start(
         env={"WEB_CONCURRENCY": "1", "DATA_DIR": "/small", "COLLECTSTATIC": "false"},
         mounts=mounts(project_folder),
@@ -105,6 +107,7 @@ def test_start_on_a_full_disk_stops_and_says_so(containers: Containers) -> None:
 def test_api_survives_a_full_disk_of_postgresql(
     containers: Containers, network: str, project_folder: Path, report: Report
 ) -> None:
+    containers.may_log(*logs.OUTAGE)
     server = start_postgis(
         containers, network, options=["--tmpfs", "/small:size=64m,mode=1777,uid=999,gid=999"]
     )

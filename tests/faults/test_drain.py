@@ -200,6 +200,7 @@ def test_silent_connection_does_not_hold_up_the_stop(containers: Containers, tmp
 def test_request_longer_than_the_grace_period_is_cut_and_logged(
     containers: Containers, tmp_path: Path
 ):
+    containers.may_log("Cut off after the grace period")
     mounts = settings(tmp_path, "graceful_timeout = 1\n")
     container = containers.start(mounts=mounts).wait_until_ready()
     held = held_request(container)
@@ -352,6 +353,7 @@ def test_rolling_two_replicas_under_load_fails_no_request(
     replicas = {name: replica(name) for name in ("a", "b")}
     image = containers.build(Path(__file__).parent / "proxy")
     proxy = containers.start(image=image, options=["--network", postgis.network])
+    proxy.may_log("[WARNING]")  # HAProxy: which replica is up, and which is down
 
     def both_are_up() -> bool:
         with contextlib.suppress(requests.ConnectionError):

@@ -201,6 +201,7 @@ STARTS = [
 
 def stops(containers: Containers, environment: dict[str, str]) -> bool:
     """Whether a start stops, in two lines; else it serves."""
+    containers.may_log("ERROR: ", "WARNING")
     container = containers.start(env={"COLLECTSTATIC": "no", **environment})
     until(
         lambda: not container.running or "Booting worker" in container.logs(),

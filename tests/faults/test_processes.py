@@ -93,6 +93,7 @@ def test_second_gunicorn_in_a_container_is_refused_with_a_message(sqlite_api: Co
 
 
 def test_second_gunicorn_below_dockers_own_init_is_refused_too(containers: Containers) -> None:
+    containers.may_log("SIGUSR2 is refused")
     api = containers.start(options=["--init"], env={"WEB_CONCURRENCY": "1"}).wait_until_ready()
     api.exec("bash", "-c", "kill -USR2 1")  # which passes it on
     until(lambda: "SIGUSR2 is refused: " in api.logs(), "it says so")

@@ -22,6 +22,7 @@ import requests
 
 from tests.conftest import PostGIS, start_postgis, wait_for
 from tests.faults.conftest import HUNG
+from tests.support import logs
 from tests.support.broken import write
 from tests.support.containers import Container, Containers, docker, free_port, until
 
@@ -273,6 +274,9 @@ def restart(name: str) -> None:
 def test_a_long_mixed_load_loses_nothing_and_nothing_grows(
     containers: Containers, network: str, tmp_path: Path, figures: Callable[[str], None]
 ) -> None:
+    containers.may_log(
+        *logs.OUTAGE, "broke off after", "gunicorn.error", "server closed the connection"
+    )
     write(tmp_path, PROJECT)
     postgis = start_postgis(containers, network)
     database = postgis.database()

@@ -42,8 +42,8 @@ def test_suspended_container_resumes_with_every_worker_and_loses_nothing(
         },
         options=["--network", postgis.network],
     ).wait_until_ready()
+    until(lambda: len(workers(api)) == 2, "both workers run")
     notes, before = api.url("/api/notes/"), workers(api)
-    assert len(before) == 2
     load = Load(lambda: notes)
     with load.running():
         until(lambda: load.good_answers > 50, "the load is served")

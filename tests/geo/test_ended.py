@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.conftest import PostGIS
+from tests.support import logs
 from tests.support.containers import Containers, docker, until
 from tests.support.places import PROJECT, ROWS, SURVEY, Api
 
@@ -88,6 +89,9 @@ print("THREADS", threads())
 @pytest.fixture(scope="module")
 def tested(postgis: PostGIS) -> Iterator[Api]:
     started = Containers()
+    started.may_log(
+        logs.UNREADABLE, "AttributeError: This StreamingHttpResponse", "ValueError: in the middle"
+    )
     database, transit = postgis.database(), postgis.database()
     postgis.sql(SURVEY, database)
     login = f"{postgis.user}:{quote(postgis.password, safe='')}@{postgis.host}:5432"

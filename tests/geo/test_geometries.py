@@ -17,6 +17,7 @@ import requests
 
 from tests.conftest import PostGIS
 from tests.geo.shapes import CURVED, KINDS, SYSTEMS, tables
+from tests.support import logs
 from tests.support.containers import Container, Containers
 from tests.support.live import assert_nothing_wrong
 from tests.support.mvt import layers, lonlat, tile_at
@@ -73,7 +74,7 @@ class Shapes:
 
 
 def start(started: Containers, postgis: PostGIS, database: str, **env: str) -> Container:
-    return started.start(
+    container = started.start(
         env=postgis.env(
             database,
             WEB_CONCURRENCY="1",
@@ -87,7 +88,8 @@ def start(started: Containers, postgis: PostGIS, database: str, **env: str) -> C
             PROJECT / "shapes": "/code/shapes:ro",
         },
         options=["--network", postgis.network],
-    ).wait_until_ready()
+    )
+    return container.may_log(logs.UNREADABLE).wait_until_ready()
 
 
 @pytest.fixture(scope="module")

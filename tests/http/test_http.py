@@ -14,6 +14,7 @@ from backports import zstd
 from swagger_spec_validator.validator20 import validate_spec
 
 from tests.conftest import PostGIS, start_postgis
+from tests.support import logs
 from tests.support.containers import Containers
 from tests.support.places import Api, documentation, operation, start_api
 
@@ -26,6 +27,7 @@ STOPS = "/http/stops/?limit=20"
 def own(network: str) -> Iterator[Api]:
     """An API whose data these tests change, on servers where nobody else writes."""
     started = Containers()
+    started.may_log(*logs.OUTAGE)
     # Its transactions would be changes too.
     postgis = start_postgis(started, network, "-c", "autovacuum=off")
     # All databases of a server have one snapshot.
@@ -64,6 +66,17 @@ class Session:
 
 def if_none_match(api: Api, path: str, etag: str, **headers: str) -> requests.Response:
     return api.get(path, headers={"If-None-Match": etag, **headers})
+
+
+def test_head_has_the_headers_of_get_and_causes_no_warning(api: Api) -> None:
+    for path in ("/", "/health/", STOPS, "/streams/stops.geojson", "/swagger/", "/nowhere/"):
+        plain = {"Accept-Encoding": "identity"}
+        get = requests.get(api.url(path), headers=plain, timeout=30)
+        head = requests.head(api.url(path), headers=plain, timeout=30)
+        assert (head.status_code, head.content) == (get.status_code, b""), path
+        for name in ("Content-Type", "Content-Length", "ETag", "Vary"):
+            assert head.headers.get(name) == get.headers.get(name), (path, name)
+    assert "no-body response" not in api.container.logs()
 
 
 # --- Conditional requests -------------------------------------------------------
@@ -297,6 +310,7 @@ def test_compression_can_be_switched_off(postgis: PostGIS, containers: Container
 def test_query_of_a_request_ends_at_the_statement_timeout_with_503(
     postgis: PostGIS, containers: Containers
 ):
+    containers.may_log(*logs.OUTAGE)
     api = start_api(containers, postgis, STATEMENT_TIMEOUT="1", CONN_MAX_AGE="0")
     with Session(api, "BEGIN; LOCK TABLE places_stop IN ACCESS EXCLUSIVE MODE"):
         answer = api.get("/http/always/")

@@ -85,6 +85,7 @@ def log_in(api: Container, password: str, address: str) -> bool:
 
 
 def test_wrong_passwords_are_counted_across_workers_and_ways_to_log_in(containers, tmp_path):
+    containers.may_log("A login is refused")
     files = {"urls.py": URLS, "settings.py": SETTINGS, "backends.py": BACKENDS}
     write(tmp_path / "local_settings", files)
     mounts = {tmp_path / "local_settings": "/code/local_settings:ro"}

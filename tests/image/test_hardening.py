@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import PostGIS
+from tests.support import logs
 from tests.support.broken import write
 from tests.support.containers import IMAGE, Container, Containers, docker, until
 
@@ -48,6 +49,7 @@ def test_serves_under_any_uid_read_only_without_capabilities_in_128_mib(containe
 
 
 def test_more_workers_than_fit_into_the_memory_cause_a_warning(containers: Containers):
+    containers.may_log("3 workers can take 208 MiB")
     env = {"WEB_CONCURRENCY": "3"}
     container = containers.start(env=env, options=["--memory", "192m"]).wait_until_ready()
     warning = "3 workers can take 208 MiB, which is above the memory limit of 192 MiB: "
@@ -185,6 +187,7 @@ def test_secrets_are_in_no_log_no_answer_and_no_command_line(
     containers: Containers, tmp_path: Path
 ):
     """Of a server whose views fail, and whose databases do not answer."""
+    containers.may_log(*logs.OUTAGE, "Internal Server Error: /broken/")
     write(tmp_path, {"urls.py": URLS})
     tmp_path.chmod(0o755)
     env = {"POSTGRES_HOST": "127.0.0.1", "POSTGRES_PORT": "1", "POSTGRES_NAME": "api"}

@@ -47,6 +47,7 @@ def keys(pages: Api) -> list[int]:
 def own(postgis: PostGIS) -> Iterator[Api]:
     """For tests that write: ``stored`` keeps the rows, ``restock`` brings them back."""
     started = Containers()
+    started.may_log("Service Unavailable: /pages/plain/")
     api = start_api(started, postgis, EXACT_COUNT_LIMIT="1000", STATEMENT_TIMEOUT="1")
     api.sql(MORE + "ALTER TABLE places_stop RENAME TO stored;")
     yield api

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.conftest import PostGIS
+from tests.support import logs
 from tests.support.asked import Asked, start_asked
 from tests.support.containers import Containers
 
@@ -23,6 +24,7 @@ OFTEN = 16
 def replicated(postgis: PostGIS) -> Iterator[Asked]:
     """``replica`` has not replayed yet that three stops are called New."""
     started, replica = Containers(), postgis.database()
+    started.may_log(logs.UNREADABLE)
     login = f"{postgis.user}:{quote(postgis.password, safe='')}@{postgis.host}:5432"
     url = f"postgis://{login}/{replica}"
     api = start_asked(started, postgis, SETTINGS, REPLICA_DATABASE_URL=url)

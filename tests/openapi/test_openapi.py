@@ -65,6 +65,13 @@ class Documented:
 @pytest.fixture(scope="module")
 def api(postgis: PostGIS) -> Iterator[Documented]:
     started = Containers()
+    started.may_log(
+        "drf_yasg.inspectors",
+        "backend.openapi",
+        "Internal Server Error: /",
+        "answered with 400",
+        "Invalid request from",
+    )
     database = postgis.database()
     container = started.start(
         env=postgis.env(database, WEB_CONCURRENCY="1"),

@@ -122,6 +122,7 @@ def tables(server: PostGIS, database: str) -> set[str]:
 def test_each_alias_is_migrated_in_its_schema_and_server_and_serves_from_there(
     containers, postgis: PostGIS, second_server: PostGIS, checkout: Path
 ):
+    containers.may_log("SECRET_KEY")
     first, second = postgis.database(), second_server.database()
     postgis.sql(
         "CREATE SCHEMA django; CREATE SCHEMA census; CREATE SCHEMA passenger_census;"

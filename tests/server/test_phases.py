@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from tests.conftest import PostGIS
+from tests.support import logs
 from tests.support.broken import write
 from tests.support.containers import Container, Containers, docker, until
 from tests.support.projects import assert_two_lines
@@ -105,6 +106,7 @@ def held_lock(postgis: PostGIS, database: str) -> Iterator[None]:
 def test_while_it_waits_it_is_alive_names_what_is_wrong_and_serves_nothing_yet(
     containers: Containers,
 ):
+    containers.may_log("SECRET_KEY")
     container = containers.start(env=NOBODY)
     in_phase(container, "waiting-for-database")
     until(lambda: container.get("/health/ready").json()["checks"], "a first attempt failed")
@@ -233,6 +235,7 @@ def test_no_connection_fails_between_preparing_and_serving(containers: Container
 
 
 def test_every_address_answers_a_unix_socket_too_and_survives_a_reload(containers: Containers):
+    containers.may_log("SECRET_KEY")
     flags = ("--bind", "0.0.0.0:8000", "--bind", "unix:/tmp/api.sock", "--workers", "1")
     code = (
         "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/tmp/api.sock'); "
@@ -296,6 +299,7 @@ def test_gunicorn_that_only_checks_its_configuration_does_not_listen(containers:
 
 
 def test_ready_goes_back_to_waiting_and_says_since_when(containers: Containers, postgis: PostGIS):
+    containers.may_log(*logs.OUTAGE)
     database = postgis.database()
     place = ["--network", postgis.network]
     container = containers.start(env=postgis.env(database, CONN_MAX_AGE="0"), options=place)

@@ -126,6 +126,9 @@ def test_gevent_works_for_a_team_that_installs_it_and_keeps_no_connections(
 def test_hang_up_reads_the_teams_configuration_again_and_survives_a_broken_one(
     containers: Containers, tmp_path: Path
 ) -> None:
+    containers.may_log(
+        "max_requests = 1000 with one worker", "SIGHUP changes nothing", "workers = 'many'"
+    )
     folder = _local_settings(tmp_path, gunicorn_conf="workers, max_requests = 1, 1000\n")
     container = containers.start(mounts={folder: "/code/local_settings:ro"}).wait_until_ready()
     warning = "boot: WARNING: max_requests = 1000 with one worker: while the worker"
@@ -143,6 +146,7 @@ def test_hang_up_reads_the_teams_configuration_again_and_survives_a_broken_one(
 
 
 def test_reload_serves_what_was_saved(containers: Containers, tmp_path: Path) -> None:
+    containers.may_log("Reloader is on")
     views = (
         "from django.http import HttpResponse\nfrom django.urls import path\n\n"
         "urlpatterns = [path('text/', lambda request: HttpResponse('{}'))]\n"

@@ -73,6 +73,9 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
     write(folder, FILES)
     folder.chmod(0o755)
     started = Containers()
+    started.may_log(
+        "/boom/", "Invalid HTTP_HOST header", "Traceback", "'level': 'ERROR'", "Subject: "
+    )
     mounts = {folder: "/code/local_settings:ro"}
     yield started.start(env={"LOG_LEVEL": "DEBUG"}, mounts=mounts).wait_until_ready()
     started.clean()
@@ -164,6 +167,7 @@ SERVERS = {
 def test_page_with_a_traceback_shows_no_secret_and_is_not_for_every_origin(
     containers: Containers, tmp_path, server: str
 ):
+    containers.may_log("This is a development server", "/boom/")
     settings = SETTINGS.replace("CORS_", "NO_")
     write(tmp_path / "local_settings", {**FILES, "settings.py": settings})
     env = {**HIDDEN, "DEBUG": "true", "IGNORED_DATABASES": "land"}

@@ -8,6 +8,7 @@ from pathlib import Path
 import requests
 
 from tests.conftest import PostGIS
+from tests.support import logs
 from tests.support.containers import Container, Containers
 
 PROJECT = Path(__file__).parent / "asked_project"
@@ -60,6 +61,7 @@ def start_asked(
             PROJECT / "asked": "/code/asked:ro",
         },
         options=["--network", postgis.network],
-    ).wait_until_ready()
+    ).may_log(logs.UNREADABLE)
+    container.wait_until_ready()
     postgis.sql(ROWS, database)
     return Asked(container, postgis, database, container.url(""))

@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from tests.conftest import PostGIS
+from tests.support import logs
 from tests.support.containers import Container, Containers
 
 PROJECT = Path(__file__).parent / "places_project"
@@ -87,7 +88,8 @@ def start_api(
             PROJECT / "places": "/code/places:ro",
         },
         options=["--network", postgis.network],
-    ).wait_until_ready()
+    ).may_log(logs.UNREADABLE)
+    container.wait_until_ready()
     postgis.sql(ROWS, database)
     other.sql(ROUTES, transit)
     return Api(container, postgis, database, transit, other)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.support import logs
@@ -52,18 +50,6 @@ def test_each_warning_error_and_traceback_is_found_whole_and_nothing_else() -> N
 )
 def test_only_what_has_an_expected_text_passes(expected: list[str], left: list[str]) -> None:
     assert logs.unexpected(f"{RAW}\n{LOGGED}\n", expected) == left
-
-
-def test_modules_that_are_not_checked_yet_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logs, "NOT_YET", ("tests/somewhere/",))
-    for module, read in (("tests/somewhere/test_x.py", False), ("tests/else/test_x.py", True)):
-        monkeypatch.setenv("PYTEST_CURRENT_TEST", f"{module}::test_x (setup)")
-        assert logs.are_read() is read
-
-
-def test_every_module_that_is_left_out_exists() -> None:
-    root = Path(__file__).parents[2]
-    assert [place for place in logs.NOT_YET if not (root / place).exists()] == []
 
 
 @pytest.mark.engine

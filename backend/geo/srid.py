@@ -230,8 +230,10 @@ def _grid(box: tuple[float, ...]) -> tuple[list[float], list[float]]:
 @functools.lru_cache(maxsize=64)
 def _definition(using: str, srid: int) -> str:
     """PostGIS's own definition of the system, because teams add theirs to spatial_ref_sys."""
+    # As PostGIS does, for a system that a team has added without its WKT.
+    text = "coalesce(nullif(srtext, ''), proj4text)"
     with connections[using].cursor() as cursor:
-        cursor.execute("SELECT srtext FROM spatial_ref_sys WHERE srid = %s", [srid])
+        cursor.execute(f"SELECT {text} FROM spatial_ref_sys WHERE srid = %s", [srid])  # noqa: S608
         row = cursor.fetchone()
     if row is None:
         raise ImproperlyConfigured(

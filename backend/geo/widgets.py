@@ -7,7 +7,6 @@ keeps what it sets itself.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
 import logging
@@ -21,7 +20,7 @@ from django.contrib.gis.db.models.fields import BaseSpatialField
 from django.contrib.gis.db.models.functions import Envelope
 from django.contrib.gis.forms.widgets import OpenLayersWidget, OSMWidget
 from django.contrib.gis.geos import MultiPolygon, Polygon
-from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -94,7 +93,21 @@ class _Extent:
     def text(self) -> str:
         if not self.admin.has_view_permission(self.request):
             return ""
-        return latest_extent(self.admin.get_queryset(self.request), self.field)
+        try:
+            rows = self.admin.get_queryset(self.request)
+            # A form with errors is shown within a transaction, which a failed query would end.
+            with transaction.atomic(using=rows.db):
+                return latest_extent(rows, self.field)
+        # Django's form does not read the rows, so it works whatever the team's code or the database
+        # raises.
+        except Exception as error:  # noqa: BLE001
+            logger.warning(
+                "The map for a new row of %s shows the world, because the latest rows cannot be "
+                "read: %r",
+                self.field.model._meta.label,
+                error,
+            )
+            return ""
 
 
 def latest_extent(rows: QuerySet[Any], field: BaseSpatialField[Any, Any]) -> str:
@@ -108,11 +121,7 @@ def latest_extent(rows: QuerySet[Any], field: BaseSpatialField[Any, Any]) -> str
     shapes = rows.order_by("-pk").values_list(shape, flat=True)[:LATEST]
     boxes = [Polygon.from_bbox(each.extent) for each in shapes if each and not each.empty]
     system = max(field.srid, 0) or srid.WGS84  # without one, they count as degrees
-    box = None
-    if boxes:
-        # The database may not know the system. The form works without a place.
-        with contextlib.suppress(ImproperlyConfigured):
-            box = srid.lonlat(rows.db, system, MultiPolygon(boxes).extent)
+    box = srid.lonlat(rows.db, system, MultiPolygon(boxes).extent) if boxes else None
     return ",".join(f"{degrees:.6f}" for degrees in box or ())
 
 

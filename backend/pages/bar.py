@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.http import HttpRequest
 from django.middleware.csrf import get_token
-from django.urls import NoReverseMatch, get_script_prefix, reverse
+from django.urls import NoReverseMatch, get_script_prefix, resolve, reverse
 
 # REST framework's login, if a team includes it, also accepts people who are not staff.
 LOGINS = ("rest_framework", "admin")
@@ -25,15 +25,24 @@ def bar(home: str, request: HttpRequest | None = None, user: Any = None) -> dict
     back = f"?{urlencode({'next': request.path})}" if request else ""
     # A user from a team's own authenticator may not have this attribute.
     known = request is not None and getattr(user, "is_authenticated", False)
+    logs_out = known and (namespace != "admin" or _admin_lets_in(request, user))
     return {
         "home": home,
         "name": settings.PROJECT_NAME,
         "docs": _url("schema-swagger-ui", home),
+        "known": known,
         "user": str(user) if known else None,
         "login": namespace and f"{_url(f'{namespace}:login', home)}{back}",
-        "logout": namespace and f"{_url(f'{namespace}:logout', home)}{back}",
+        "logout": namespace and logs_out and f"{_url(f'{namespace}:logout', home)}{back}",
         "token": get_token(request) if request and known else None,
     }
+
+
+def _admin_lets_in(request: HttpRequest | None, user: Any) -> bool:
+    """The admin's logout does nothing for users without access to the admin."""
+    logout = resolve("/" + reverse("admin:logout").removeprefix(get_script_prefix())).func
+    site: Any = getattr(logout, "admin_site", None)
+    return hasattr(user, "is_staff") and site is not None and bool(site.has_permission(request))
 
 
 def _url(name: str, home: str) -> str | None:

@@ -9,10 +9,12 @@ import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import requests
 
+from tests.conftest import PostGIS
 from tests.support.containers import free_port, remove_project
 
 NO_ENGINE = {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}
@@ -190,6 +192,7 @@ def test_with_postgis_data_survives_a_stop(up: Up) -> None:
         first = up()
         assert first.returncode == 0, first.stderr
         assert f"http://localhost:{up.port}/api/stops/map/" in first.stdout
+        assert "bin/up --native" not in first.stdout
         username, password = printed_account(first)
         assert_logs_in(up, username, password)
         assert password not in _compose(up, "logs", "api")
@@ -206,7 +209,9 @@ def test_with_postgis_data_survives_a_stop(up: Up) -> None:
         )
         assert made.returncode == 0, made.stderr
         assert up("--stop").returncode == 0
-        assert up("--postgis").returncode == 0
+        again = up("--postgis", DATABASE_URL="postgis://me@db.example.org/mine")
+        assert again.returncode == 0, again.stderr
+        assert "To serve the database that your environment names: bin/up --native" in again.stdout
         asked = _manage(
             up,
             "from django.contrib.auth.models import User as U; from django.db import connection; "
@@ -222,6 +227,44 @@ def test_with_postgis_data_survives_a_stop(up: Up) -> None:
         assert fix.endswith("docker compose down --volumes")
     finally:
         remove_project(up.project)
+
+
+@pytest.mark.engine
+def test_own_database_gets_neither_the_example_nor_an_account(
+    up: Up, postgis: PostGIS, tmp_path: Path
+) -> None:
+    database = postgis.database()
+    postgis.sql("CREATE TABLE trees (id int); INSERT INTO trees VALUES (1)", database)
+    server = ":".join(map(str, postgis.container.address(5432)))
+    url = f"postgis://{postgis.user}:{quote(postgis.password, safe='')}@{server}/{database}"
+    key = {"DJANGO_SECRET_KEY": "of-the-tests-and-as-long-as-django-wants-it-" * 2}
+    file = tmp_path / "url"
+    file.write_text(f"{url}\n")
+    try:
+        done = up("--native", **key, DATABASE_URL_FILE=str(file))
+        assert done.returncode == 0, done.stderr
+        assert "admin: log in with your own account" in done.stdout
+        assert "stops" not in done.stdout
+        assert up.get("/health/ready").json()["checks"] == {"database:default": "ok"}
+        assert up("--stop", **NO_ENGINE).returncode == 0
+        (tmp_path / "DATABASE_URL").write_text(url)
+        again = up(**NO_ENGINE, **key, SECRET_STORE=str(tmp_path))
+        assert again.returncode == 0, again.stderr
+        assert "stops" not in again.stdout
+        tables = "SELECT count(*) FROM pg_tables WHERE tablename LIKE 'transit%'"
+        counts = f"SELECT ({tables}), (SELECT count(*) FROM auth_user), count(*) FROM trees"
+        assert postgis.sql(counts, database) == "0|0|1"
+    finally:
+        up("--stop", **NO_ENGINE)
+    wrong = up("--native", **key, DATABASE_URL=url.replace("%40", ""))
+    missing = up("--native", **key, DATABASE_URL=f"{url}_2", DB_WAIT_TIMEOUT="1")
+    for done, problem in ((wrong, "refuses the login"), (missing, f'"{database}_2" does not')):
+        assert done.returncode == 1, done.stdout
+        error, fix, *last = done.stderr.splitlines()[-4:]
+        assert problem in error
+        assert fix.startswith("FIX: ")
+        assert last[0].startswith("ERROR: The API did not start")
+        assert postgis.password not in done.stdout + done.stderr
 
 
 def _compose(up: Up, *arguments: str) -> str:

@@ -539,6 +539,82 @@ def test_every_page_of_every_table_works(
     assert wrong == []
 
 
+# The extents that the map for a new row begins at, by case. Nothing stays in the database.
+EXTENTS = """
+import json
+import re
+from django.contrib.admin import ModelAdmin, site
+from django.contrib.auth.models import Permission, User
+from django.contrib.gis.db.models import GeometryField
+from django.db import connection, connections, transaction
+from django.test import RequestFactory
+from shapes import models
+
+connections.databases["down"] = {**connections.databases["default"], "HOST": "127.0.0.1"}
+any4326 = models.ANY[3]
+OWN = "INSERT INTO spatial_ref_sys (srid, proj4text) VALUES (990001, '+proj=utm +zone=10')"
+
+
+def extents(model, change=lambda rows: rows, user=None):
+    class Admin(ModelAdmin):
+        def get_queryset(self, request):
+            return change(super().get_queryset(request))
+
+    request = RequestFactory().get("/")
+    request.user = user or User(is_superuser=True)
+    return re.findall('data-extent="([^"]*)"', str(Admin(model, site).get_form(request)()))
+
+
+with transaction.atomic(), connection.cursor() as cursor:
+    adder = User.objects.create(username="adder")
+    adder.user_permissions.set(Permission.objects.filter(codename="add_any4326"))
+    seen = {
+        "filtered": extents(any4326, lambda rows: rows.filter(name="Point")),
+        "none": extents(any4326, lambda rows: rows.none()),
+        "sliced": extents(any4326, lambda rows: rows[:5]),
+        "combined": extents(any4326, lambda rows: rows.union(rows)),
+        "NULL": extents(any4326, lambda rows: rows.filter(name="NULL")),
+        "empty": extents(any4326, lambda rows: rows.filter(name__endswith="EMPTY")),
+        "a list": extents(any4326, list),
+        "raises": extents(any4326, lambda rows: rows.filter(owner=1)),
+        "error": extents(any4326, lambda rows: rows.extra(where=["1 / (id - id) = 1"])),
+        "down": extents(any4326, lambda rows: rows.using("down")),
+        "adder": extents(any4326, user=adder),
+    }
+    cursor.execute("INSERT INTO shapes_any4326 (name, geom) VALUES ('', 'SRID=4326;POINT(NaN 1)')")
+    seen["NaN"] = extents(any4326)
+    transaction.set_rollback(True)
+with transaction.atomic(), connection.cursor() as cursor:
+    cursor.execute(OWN)
+    cursor.execute("CREATE TABLE shapes_own (id int, name text, geom geometry)")
+    cursor.execute("INSERT INTO shapes_own VALUES (1, '', 'SRID=990001;POINT(525000 5040000)')")
+    seen["own system"] = extents(models._model("Own", geom=GeometryField(srid=990001)))
+    transaction.set_rollback(True)
+seen["kinds"] = {model.__name__: extents(model) for model in models.EVERY}
+print("SEEN" + json.dumps(seen))
+"""
+
+
+def test_map_for_a_new_row_begins_at_the_rows_or_shows_the_world(shapes: Shapes) -> None:
+    output = shapes.container.exec("python", "manage.py", "shell", "-v", "0", "-c", EXTENTS)
+    _, found, text = output.partition("SEEN")
+    assert found, output
+    seen = json.loads(text.splitlines()[0])
+    kinds = seen.pop("kinds")
+    # Django edits three dimensions as text.
+    boxes = [extent for name in kinds if not name.endswith("Z") for extent in kinds[name]]
+    assert len(boxes) == len(PLANE) + len(ANY) + len(["Curved", "Box", "Two", "Two"])
+    for box in boxes:
+        west, south, east, north = map(float, box.split(","))
+        assert -122.7 < west <= east < -122.6, box
+        assert 45.5 < south <= north < 45.6, box
+    assert seen.pop("filtered") == ["-122.680000,45.520000,-122.680000,45.520000"]
+    assert seen.pop("own system") == ["-122.679933,45.513085,-122.679933,45.513085"]
+    assert [case for case in seen if seen[case]] == []
+    for reason in ("division by zero", "Connection refused", "'list' object", "FieldError"):
+        assert reason in output
+
+
 def test_every_table_is_drawn_in_tiles_and_covered_by_its_bounds(
     shapes: Shapes, right: dict[str, dict[int, Vertices]], figures: Callable[[str], None]
 ) -> None:

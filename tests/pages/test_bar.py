@@ -1,0 +1,86 @@
+"""The bar of all pages: whom it names, and whom it lets log out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.broken import write
+from tests.support.projects import shell
+
+ADMIN = """
+from django.urls import include, path
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+
+class Here(APIView):
+    def get(self, request):
+        return Response({})
+
+
+urlpatterns = [path("here/", Here.as_view())]
+"""
+REST_FRAMEWORK = f"""{ADMIN}
+urlpatterns += [path("accounts/", include("rest_framework.urls"))]
+"""
+# Without collected files.
+STORAGES = """
+STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+"""
+PAGES = """
+import json, re
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.test import Client
+
+settings.ALLOWED_HOSTS = ["*"]
+call_command("migrate", verbosity=0)
+users = {
+    "user": User.objects.create(username="ada"),
+    "staff": User.objects.create(username="bob", is_staff=True),
+    "nameless": User.objects.create(username="", is_staff=True),
+}
+seen = {}
+for kind, user in users.items():
+    client = Client(headers={"accept": "text/html"})
+    client.force_login(user)
+    page = client.get("/here/").content.decode()
+    bar = re.search('<header class="site-bar">.*?</header>', page, re.DOTALL)[0]
+    form = re.search('<form method="post" action="([^"]+)">.*Log out', bar)
+    if form:
+        client.post(form[1])
+    is_out = "_auth_user_id" not in client.session
+    seen[kind] = [user.username in bar, "Log in" in bar, bool(form), is_out]
+print(json.dumps(seen))
+"""
+# A team's own admin, which lets everyone in.
+OPEN_ADMIN = f"""{ADMIN}
+from django.contrib.admin import AdminSite
+
+
+class Site(AdminSite):
+    def has_permission(self, request):
+        return request.user.is_active
+
+
+urlpatterns += [path("own-admin/", Site().urls)]
+"""
+STAYS, LOGS_OUT = [True, False, False, False], [True, False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("urls", "of_user"),
+    [(ADMIN, STAYS), (OPEN_ADMIN, LOGS_OUT), (REST_FRAMEWORK, LOGS_OUT)],
+    ids=["admin", "open admin", "REST framework"],
+)
+def test_bar_names_the_user_and_has_a_button_only_if_it_logs_out(
+    project: Path, urls: str, of_user: list[bool]
+) -> None:
+    write(project, {"local_settings/urls.py": urls, "local_settings/settings.py": STORAGES})
+    (project / "data").mkdir()
+    seen = json.loads(shell(project, PAGES))
+    assert seen == {"user": of_user, "staff": LOGS_OUT, "nameless": LOGS_OUT}

@@ -22,6 +22,7 @@ from django.contrib.gis.forms.widgets import OpenLayersWidget, OSMWidget
 from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.db import transaction
 from django.db.models import F, QuerySet
+from django.forms.models import _get_foreign_key
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -94,10 +95,10 @@ class _Extent:
         if not self.admin.has_view_permission(self.request):
             return ""
         try:
-            rows = self.admin.get_queryset(self.request)
+            rows, may_view = self._rows()
             # A form with errors is shown within a transaction, which a failed query would end.
             with transaction.atomic(using=rows.db):
-                return latest_extent(rows, self.field)
+                return latest_extent(rows, self.field, may_view)
         # Django's form does not read the rows, so it works whatever the team's code or the database
         # raises.
         except Exception as error:  # noqa: BLE001
@@ -109,8 +110,29 @@ class _Extent:
             )
             return ""
 
+    def _rows(self) -> tuple[QuerySet[Any], Callable[[Any], bool]]:
+        """The rows of the admin, and whether the user may view one of them."""
+        admin, request = self.admin, self.request
+        rows = admin.get_queryset(request)
+        if not hasattr(admin, "parent_model"):
+            return rows, functools.partial(admin.has_view_permission, request)
+        # An inline has the rows of all parents, and Django shows only those of the page's own.
+        key = _get_foreign_key(admin.parent_model, admin.model, admin.fk_name, can_fail=True)
+        if key is None:  # of a generic inline
+            return rows.none(), bool
+        of_parent = admin.admin_site.get_model_admin(admin.parent_model)
+        visible = rows.filter(**{f"{key.name}__in": of_parent.get_queryset(request)})
 
-def latest_extent(rows: QuerySet[Any], field: BaseSpatialField[Any, Any]) -> str:
+        def may_view(row: Any) -> bool:
+            parent = getattr(row, key.name)
+            return all(each.has_view_permission(request, parent) for each in (of_parent, admin))
+
+        return visible.select_related(key.name), may_view
+
+
+def latest_extent(
+    rows: QuerySet[Any], field: BaseSpatialField[Any, Any], may_view: Callable[[Any], bool]
+) -> str:
     """West, south, east, and north of the latest rows, in degrees. Empty if there are none."""
     # PostGIS can make an envelope of curves, which GEOS cannot read. A geography has no envelope.
     shape = F(field.name) if field.geography else Envelope(field.name)
@@ -118,7 +140,9 @@ def latest_extent(rows: QuerySet[Any], field: BaseSpatialField[Any, Any]) -> str
     if query.is_sliced or query.combinator or query.distinct_fields:
         return ""  # these do not accept another order
     # Rows without a place are left out here, because the table may have millions of them.
-    shapes = rows.order_by("-pk").values_list(shape, flat=True)[:LATEST]
+    places = [each.name for each in rows.model._meta.fields if isinstance(each, BaseSpatialField)]
+    latest = rows.defer(*places).order_by("-pk").annotate(rows_extent=shape)[:LATEST]
+    shapes = [row.rows_extent for row in latest if may_view(row)]
     boxes = [Polygon.from_bbox(each.extent) for each in shapes if each and not each.empty]
     system = max(field.srid, 0) or srid.WGS84  # without one, they count as degrees
     box = srid.lonlat(rows.db, system, MultiPolygon(boxes).extent) if boxes else None

@@ -543,9 +543,9 @@ def test_every_page_of_every_table_works(
 EXTENTS = """
 import json
 import re
-from django.contrib.admin import ModelAdmin, site
+from django.contrib.admin import AdminSite, ModelAdmin, StackedInline
 from django.contrib.auth.models import Permission, User
-from django.contrib.gis.db.models import GeometryField
+from django.contrib.gis.db.models import CASCADE, ForeignKey, GeometryField
 from django.db import connection, connections, transaction
 from django.test import RequestFactory
 from shapes import models
@@ -555,14 +555,23 @@ any4326 = models.ANY[3]
 OWN = "INSERT INTO spatial_ref_sys (srid, proj4text) VALUES (990001, '+proj=utm +zone=10')"
 
 
-def extents(model, change=lambda rows: rows, user=None):
+def extents(model, change=lambda rows: rows, user=None, may_view=lambda row: True, inline=None):
     class Admin(ModelAdmin):
         def get_queryset(self, request):
             return change(super().get_queryset(request))
 
+        def has_view_permission(self, request, row=None):
+            return super().has_view_permission(request) and (row is None or may_view(row))
+
+    site = AdminSite()
+    site.register(model, Admin)
     request = RequestFactory().get("/")
     request.user = user or User(is_superuser=True)
-    return re.findall('data-extent="([^"]*)"', str(Admin(model, site).get_form(request)()))
+    form = site.get_model_admin(model).get_form(request)
+    if inline:
+        form = type("Inline", (StackedInline,), {"model": inline})(model, site)
+        form = form.get_formset(request).form
+    return re.findall('data-extent="([^"]*)"', str(form()))
 
 
 with transaction.atomic(), connection.cursor() as cursor:
@@ -570,6 +579,7 @@ with transaction.atomic(), connection.cursor() as cursor:
     adder.user_permissions.set(Permission.objects.filter(codename="add_any4326"))
     seen = {
         "filtered": extents(any4326, lambda rows: rows.filter(name="Point")),
+        "row by row": extents(any4326, may_view=lambda row: row.name == "Point"),
         "none": extents(any4326, lambda rows: rows.none()),
         "sliced": extents(any4326, lambda rows: rows[:5]),
         "combined": extents(any4326, lambda rows: rows.union(rows)),
@@ -589,6 +599,13 @@ with transaction.atomic(), connection.cursor() as cursor:
     cursor.execute("CREATE TABLE shapes_own (id int, name text, geom geometry)")
     cursor.execute("INSERT INTO shapes_own VALUES (1, '', 'SRID=990001;POINT(525000 5040000)')")
     seen["own system"] = extents(models._model("Own", geom=GeometryField(srid=990001)))
+    part = models._model("Part", geom=GeometryField(), parent=ForeignKey(any4326, CASCADE))
+    cursor.execute("CREATE TABLE shapes_part AS SELECT id, name, geom, id AS parent_id "
+        "FROM shapes_any4326")
+    seen["inline"] = extents(any4326, lambda rows: rows.filter(name="Point"), inline=part)
+    seen["inline, row by row"] = extents(
+        any4326, may_view=lambda row: row.name == "Point", inline=part
+    )
     transaction.set_rollback(True)
 seen["kinds"] = {model.__name__: extents(model) for model in models.EVERY}
 print("SEEN" + json.dumps(seen))
@@ -608,7 +625,8 @@ def test_map_for_a_new_row_begins_at_the_rows_or_shows_the_world(shapes: Shapes)
         west, south, east, north = map(float, box.split(","))
         assert -122.7 < west <= east < -122.6, box
         assert 45.5 < south <= north < 45.6, box
-    assert seen.pop("filtered") == ["-122.680000,45.520000,-122.680000,45.520000"]
+    for case in ("filtered", "row by row", "inline", "inline, row by row"):
+        assert seen.pop(case) == ["-122.680000,45.520000,-122.680000,45.520000"], case
     assert seen.pop("own system") == ["-122.679933,45.513085,-122.679933,45.513085"]
     assert [case for case in seen if seen[case]] == []
     for reason in ("division by zero", "Connection refused", "'list' object", "FieldError"):

@@ -11,7 +11,7 @@ from backend.databases import connections
 from backend.health.wsgi import HealthApplication
 from backend.http import throttles
 from backend.http.bodies import BodyLimits
-from backend.http.head import HeadWithoutBody
+from backend.http.no_body import WithoutBody
 from backend.logs.request_id import RequestIdApplication
 from backend.pages import landing
 from backend.pages.policy import POLICY
@@ -24,7 +24,7 @@ connections.prepare()
 set_script_prefix(settings.FORCE_SCRIPT_NAME or "/")
 # The id is outermost: a probe's line, a 404 and an error have it too.
 _api = BodyLimits(get_wsgi_application())
-application = RequestIdApplication(HeadWithoutBody(HealthApplication(_api, landing.render, POLICY)))
+application = RequestIdApplication(WithoutBody(HealthApplication(_api, landing.render, POLICY)))
 # Load every view now, once, before the workers are forked: the first request is
 # as fast as the next, the memory is shared, and a broken URLconf stops the start.
 get_resolver().reverse_dict  # noqa: B018  the property does the work

@@ -3,7 +3,7 @@
 viewsets       a mixin of everything below, and of the mixins in ``backend.lists``
 streaming      a whole table as GeoJSON, GeoJSONSeq, CSV, or FlatGeobuf
 tiles          vector tiles and TileJSON of a viewset; maps, its page
-filters        filters that use the spatial index
+filters        filters that use the spatial index; ordering, for any column that is shown
 wgs84          longitude and latitude, whatever the table stores
 
 Without any change in a team's code:
@@ -14,7 +14,7 @@ features       fixes for djangorestframework-gis; geometry_input, what clients s
 Behind them:
 
 sql            what a serializer shows of a queryset, as one SELECT; expressions, its columns
-formats        what a stream's file looks like; flatgeobuf, the binary one
+stream_formats what a stream's file looks like; flatgeobuf, the binary one
 copying        COPY out of PostgreSQL, in pieces
 tile_sql       one statement per tile; tile_geometry, what it draws
 srid           the coordinates that a column really stores; area_of_use, where they are valid

@@ -39,13 +39,13 @@ LARGEST = 1e15  # in an unknown system; beyond it, a double has no tenths
 
 _stock = GeometryField.to_internal_value
 _is_of_client: ContextVar[bool] = ContextVar("is_of_client", default=False)
+# Django logs what GEOS and GDAL say to this logger.
+logging.getLogger("django.contrib.gis").addFilter(lambda record: not _is_of_client.get())
 
 
 def install() -> None:
     """Replace the stock method, for every GeometryField."""
     GeometryField.to_internal_value = _to_internal_value
-    # Django logs what GEOS and GDAL say to this logger.
-    logging.getLogger("django.contrib.gis").addFilter(lambda record: not _is_of_client.get())
 
 
 @contextlib.contextmanager

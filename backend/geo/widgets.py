@@ -20,9 +20,8 @@ from django.contrib.gis.db.models.fields import BaseSpatialField
 from django.contrib.gis.db.models.functions import Envelope
 from django.contrib.gis.forms.widgets import OpenLayersWidget, OSMWidget
 from django.contrib.gis.geos import MultiPolygon, Polygon
-from django.db import transaction
+from django.db import router, transaction
 from django.db.models import F, QuerySet
-from django.forms.models import _get_foreign_key
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -92,42 +91,25 @@ class _Extent:
 
     @functools.cached_property
     def text(self) -> str:
-        if not self.admin.has_view_permission(self.request):
+        admin, request, model = self.admin, self.request, self.field.model
+        # An inline has the rows of all parents, and Django shows only those of the page's own.
+        if hasattr(admin, "parent_model") or not admin.has_view_permission(request):
             return ""
+        may_view = functools.partial(admin.has_view_permission, request)
         try:
-            rows, may_view = self._rows()
             # A form with errors is shown within a transaction, which a failed query would end.
-            with transaction.atomic(using=rows.db):
-                return latest_extent(rows, self.field, may_view)
+            with transaction.atomic(using=router.db_for_write(model)):
+                return latest_extent(admin.get_queryset(request), self.field, may_view)
         # Django's form does not read the rows, so it works whatever the team's code or the database
         # raises.
         except Exception as error:  # noqa: BLE001
             logger.warning(
                 "The map for a new row of %s shows the world, because the latest rows cannot be "
                 "read: %r",
-                self.field.model._meta.label,
+                model._meta.label,
                 error,
             )
             return ""
-
-    def _rows(self) -> tuple[QuerySet[Any], Callable[[Any], bool]]:
-        """The rows of the admin, and whether the user may view one of them."""
-        admin, request = self.admin, self.request
-        rows = admin.get_queryset(request)
-        if not hasattr(admin, "parent_model"):
-            return rows, functools.partial(admin.has_view_permission, request)
-        # An inline has the rows of all parents, and Django shows only those of the page's own.
-        key = _get_foreign_key(admin.parent_model, admin.model, admin.fk_name, can_fail=True)
-        if key is None:  # of a generic inline
-            return rows.none(), bool
-        of_parent = admin.admin_site.get_model_admin(admin.parent_model)
-        visible = rows.filter(**{f"{key.name}__in": of_parent.get_queryset(request)})
-
-        def may_view(row: Any) -> bool:
-            parent = getattr(row, key.name)
-            return all(each.has_view_permission(request, parent) for each in (of_parent, admin))
-
-        return visible.select_related(key.name), may_view
 
 
 def latest_extent(

@@ -44,7 +44,7 @@ TYPED = {
     "bench/run --only list detail": ("tests/bench/test_run.py", '"--only", "hello"'),
     "bench/run --quick": ("tests/bench/test_run.py", '"--quick"]'),
     "bench/run --rounds 9": ("tests/bench/test_run.py", '"--rounds", "1"'),
-    "bench/size": ("bin/test", "in_background size bench/size"),
+    "bench/size": ("bin/test", 'step "Size" bench/size'),
     "bin/docker-deploy.sh": ("tests/publish/test_publishing.py", "bin/docker-deploy.sh"),
     "bin/image-test": ("tests/kit/contract/conftest.py", 'ROOT / "bin" / "image-test"'),
     "bin/lint": ("bin/test", 'step "Linters" bin/lint'),

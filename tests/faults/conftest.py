@@ -162,7 +162,7 @@ def own_postgis(network: str) -> Iterator[PostGIS]:
 def api(own_postgis: PostGIS, project_folder: Path) -> Iterator[Container]:
     """The project on a database of ``own_postgis``, with two workers: one for all faults."""
     started = Containers()
-    started.may_log(*logs.OUTAGE)
+    started.may_log(*logs.OUTAGE, "ERROR django.security.", "was sent SIGKILL")
     yield started.start(
         env=own_postgis.env(own_postgis.database(), WEB_CONCURRENCY="2"),
         mounts=mounts(project_folder),
@@ -175,10 +175,8 @@ def api(own_postgis: PostGIS, project_folder: Path) -> Iterator[Container]:
 def sqlite_api(project_folder: Path) -> Iterator[Container]:
     """The project on SQLite, one worker: for faults that clients are."""
     started = Containers()
-    # What its clients send; and a killed worker, and a second gunicorn.
-    started.may_log("WARNING gunicorn.error: Invalid request from", " django.security.")
-    started.may_log("answered with 4", "Service Unavailable: /lines")
-    started.may_log("was sent SIG", "SIGUSR2 is refused")
+    # A large form, a proxy's health check without a free thread, a second gunicorn.
+    started.may_log("ERROR django.security.", "Service Unavailable: /lines", "SIGUSR2 is refused")
     yield started.start(
         env={"WEB_CONCURRENCY": "1"}, mounts=mounts(project_folder)
     ).wait_until_ready()

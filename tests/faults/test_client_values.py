@@ -112,9 +112,9 @@ def api(postgis: PostGIS, database: str, secret: Path) -> Iterator[Container]:
     started = Containers()
     started.may_log(
         *logs.OUTAGE,
-        "Invalid request from",
+        "the credentials have changed",
+        "ERROR django.security.",
         "Internal Server Error",
-        "answered with 4",
         "drf_yasg",
         "backend.openapi",
     )

@@ -12,6 +12,7 @@ import requests
 
 from tests.conftest import PostGIS
 from tests.faults.conftest import HUNG, Report, mounts
+from tests.support import logs
 from tests.support.containers import IMAGE, Container, Containers, docker, until
 from tests.support.load import Load
 
@@ -64,6 +65,7 @@ def test_clock_jumps_lose_no_request_worker_or_session(
     report: Report,
 ) -> None:
     """An hour and a day back and forth: every wait of the image is by the monotonic clock."""
+    containers.may_log(*logs.OUTAGE)
     superuser = {f"DJANGO_SUPERUSER_{name.upper()}": value for name, value in LOGIN.items()}
     api = containers.start(
         image=image_with_clock,

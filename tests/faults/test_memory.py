@@ -33,7 +33,7 @@ CSRF = {"Cookie": f"csrftoken={'a' * 32}", "Content-Type": FORM}
 @pytest.fixture(scope="module")
 def small_api(project_folder: Path) -> Iterator[Container]:
     started = Containers()
-    started.may_log("Service Unavailable: /", "CSRF cookie not set", "memory limit")
+    started.may_log("Service Unavailable: /", "memory limit")
     files = {**mounts(project_folder), started.volume(): "/data"}
     yield started.start(mounts=files, options=LIMITS).wait_until_ready()
     started.clean()

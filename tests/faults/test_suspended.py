@@ -27,6 +27,7 @@ def test_suspended_container_resumes_with_every_worker_and_loses_nothing(
     tmp_path: Path,
     report: Report,
 ) -> None:
+    containers.may_log("The container was suspended for")
     write(tmp_path, {"gunicorn_conf.py": f"timeout = {TIMEOUT}\n"})
     local = "/code/src_files/local_settings"
     files = {

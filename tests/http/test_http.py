@@ -68,15 +68,19 @@ def if_none_match(api: Api, path: str, etag: str, **headers: str) -> requests.Re
     return api.get(path, headers={"If-None-Match": etag, **headers})
 
 
-def test_head_has_the_headers_of_get_and_causes_no_warning(api: Api) -> None:
+def test_response_without_a_body_has_the_headers_of_get_and_causes_no_warning(own: Api) -> None:
     for path in ("/", "/health/", STOPS, "/streams/stops.geojson", "/swagger/", "/nowhere/"):
         plain = {"Accept-Encoding": "identity"}
-        get = requests.get(api.url(path), headers=plain, timeout=30)
-        head = requests.head(api.url(path), headers=plain, timeout=30)
+        get = requests.get(own.url(path), headers=plain, timeout=30)
+        head = requests.head(own.url(path), headers=plain, timeout=30)
         assert (head.status_code, head.content) == (get.status_code, b""), path
         for name in ("Content-Type", "Content-Length", "ETag", "Vary"):
             assert head.headers.get(name) == get.headers.get(name), (path, name)
-    assert "no-body response" not in api.container.logs()
+    page = {"Accept": "text/html", "Accept-Encoding": "identity"}
+    again = if_none_match(own, STOPS, own.get(STOPS, headers=page).headers["ETag"], **page)
+    assert (again.status_code, again.content) == (304, b"")
+    assert "Content-Length" not in again.headers
+    assert "no-body response" not in own.container.logs()
 
 
 # --- Conditional requests -------------------------------------------------------

@@ -14,6 +14,7 @@ import pyogrio.raw
 import pytest
 
 from tests.conftest import PostGIS, start_postgis, wait_for
+from tests.support import logs
 from tests.support.asked import PROJECT, start_asked
 from tests.support.containers import POSTGIS_IMAGE, Container, Containers, until
 
@@ -72,7 +73,8 @@ def replicated(network: str) -> Iterator[Replicated]:
             PROJECT / "asked": "/code/asked:ro",
         },
         options=["--network", network],
-    ).wait_until_ready()
+    ).may_log(logs.UNREADABLE)
+    api.wait_until_ready()
     yield Replicated(primary, standby, api, database)
     started.clean()
 

@@ -14,8 +14,13 @@ TROUBLE = re.compile(
     """,
     re.MULTILINE | re.VERBOSE,
 )
-# Django logs a warning for each 4xx response. The test that sends the request checks the response.
-CLIENTS = re.compile(r'WARNING django\.request\b|"WARNING", "logger": "django\.request"')
+# What a client causes, whose test checks the response: a 4xx, also of gunicorn, Django's security,
+# and of the image.
+CLIENTS = re.compile(
+    r"WARNING (django\.request\b|django\.security\.|gunicorn\.error: Invalid request from"
+    r"|backend\.http\.unavailable \[[^]]*\]: answered with 4)"
+    r'|"WARNING", "logger": "django\.(request|security)\b'
+)
 # Texts for may_log(): of a request that a database did not answer, and of views that the image's
 # check says have no streams or tiles.
 OUTAGE = ("answered with 503", "Service Unavailable", "WARNING backend.health")

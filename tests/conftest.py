@@ -28,7 +28,7 @@ from tests.support.containers import (
 )
 
 # Here, not in the conftest of each room, so that a session starts this API only once.
-pytest_plugins = ["tests.support.places"]
+pytest_plugins = ["tests.support.places", "tests.support.repeating"]
 ROOT = Path(__file__).resolve().parent.parent
 _BEFORE = pytest.StashKey[dict[str, str | None]]()
 _GIVEN = pytest.StashKey[set[str]]()

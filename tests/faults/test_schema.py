@@ -45,6 +45,7 @@ def test_the_published_schema_is_true_of_every_operation_and_none_answers_5xx(
     user: str, containers: Containers, postgis: PostGIS, figures: Callable[[str], None]
 ) -> None:
     # The largest page is asked for again and again: of 10,000 rows it would take minutes.
+    containers.may_log("A login is refused")
     api = start_api(containers, postgis, MAX_PAGE_SIZE="100", **LOGIN)
     asked = assert_schema_is_true(api.url(""), *USERS[user](api))
     assert int(asked.split()[0]) > 100

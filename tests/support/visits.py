@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Error, Page
 
 from tests.support.browser import keep
+from tests.support.repeating import NETWORK_CHANGED
 
-CHANGED = "ERR_NETWORK_CHANGED"
 # The element that a page's own scripts draw last.
 DRAWN = {"/swagger/": ".opblock", "/redoc/": "[role=menuitem][data-item-id^=tag]"}
 
@@ -55,7 +55,7 @@ class Visit:
             before = len(self.problems)
             with contextlib.suppress(NetworkChangedError):
                 self._goto(self.base + path)
-                if not any(CHANGED in line for line in self.problems[before:]):
+                if not any(NETWORK_CHANGED in line for line in self.problems[before:]):
                     break
             del self.problems[before:]
         if path in DRAWN:
@@ -67,7 +67,7 @@ class Visit:
             self.page.goto(url, wait_until="networkidle")
         except Error as error:
             self.page.wait_for_timeout(200)  # until Chromium shows its own error page
-            lost = CHANGED in str(error) or "chrome-error:" in str(error)
+            lost = NETWORK_CHANGED in str(error) or "chrome-error:" in str(error)
             raise NetworkChangedError if lost else error from None
 
     def picture(self, name: str, *, whole: bool = True) -> None:

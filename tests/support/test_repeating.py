@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 pytest_plugins = ["pytester"]
@@ -38,8 +40,10 @@ def test_tries(site):
 
 
 def test_test_whose_browser_lost_its_connections_is_repeated_and_no_other(
-    pytester: pytest.Pytester,
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytester.makepyfile(TESTS)
-    result = pytester.runpytest_inprocess("-p", "tests.support.repeating", "-p", "no:xdist")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    plugins = ("-p", "tests.support.repeating", "-p", "no:django")
+    result = pytester.runpytest_subprocess(*plugins)
     result.assert_outcomes(passed=2, failed=1)

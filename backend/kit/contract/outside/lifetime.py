@@ -202,8 +202,10 @@ class Lifetime:
         for header, value in headers.items():
             connection.putheader(header, value)
         connection.endheaders(b"1")
-        docker("kill", "--signal", "TERM", container.name)
         path = self.facts["prefix"] + HEALTH["ready"]
+        # A server accepts connections in their order: after this response, it has the request.
+        container.status_of(path)
+        docker("kill", "--signal", "TERM", container.name)
         if not until(lambda: container.status_of(path) != 200, NOTICED):
             connection.close()
             return Finding(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import http.client
 import subprocess
 import zlib
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import brotli
 import pytest
@@ -84,6 +86,29 @@ def test_response_without_a_body_has_the_headers_of_get_and_causes_no_warning(ow
     assert (again.status_code, again.content) == (304, b"")
     assert "Content-Length" not in again.headers
     assert "no-body response" not in own.container.logs()
+
+
+def test_connection_stays_in_step_after_responses_without_a_body(own: Api) -> None:
+    """A client that reads what the headers announce, and no more, as GDAL and proxies do."""
+    page = {"Accept": "text/html"}
+    paths = (STOPS, "/streams/stops.geojson", "/streams/stops.fgb", "/health/", "/nowhere/")
+    connection = http.client.HTTPConnection(urlsplit(own.url("/")).netloc, timeout=30)
+    sockets = set()
+
+    def ask(method: str, path: str, **headers: str) -> tuple[int, bytes, str]:
+        connection.request(method, path, headers={"Accept": "*/*", **headers})
+        sockets.add(connection.sock)
+        answer = connection.getresponse()
+        return answer.status, answer.read(), answer.headers["ETag"]
+
+    _, _, etag = ask("GET", STOPS, **page)
+    for path in paths:
+        fresh = requests.get(own.url(path), headers={"Accept-Encoding": "identity"}, timeout=30)
+        assert ask("HEAD", path)[:2] == (fresh.status_code, b"")
+        assert ask("GET", STOPS, **{**page, "If-None-Match": etag})[:2] == (304, b"")
+        status, body, _ = ask("GET", path)
+        assert (status, len(body)) == (fresh.status_code, len(fresh.content)), path
+    assert len(sockets) == 1
 
 
 # --- Conditional requests -------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -15,6 +15,7 @@ from backend.conf.environment import Environment
 from backend.conf.errors import StartupError, one_line
 from backend.databases.needs import Need, aliases
 from backend.logs.boot import say, warn
+from backend.server import slots
 
 if TYPE_CHECKING:
     from gunicorn.config import Config
@@ -50,7 +51,12 @@ class Load:
     replicas: int
     workers: int
     threads: int
-    streams: int  # connections kept for streams, in each worker
+    has_streams: bool  # each stream has a connection in addition to that of its thread
+
+    @property
+    def streams(self) -> int:
+        """The most streams of a worker at once."""
+        return slots.of_threads(self.threads) if self.has_streams else 0
 
     @property
     def per_database(self) -> int:
@@ -78,7 +84,7 @@ def flags(config: Config, env: Environment) -> list[str]:
         if enforce:
             warn("connections are not counted: DB_CONNECTION_BUDGET needs DB_WAIT")
         return []
-    load = Load(env["REPLICAS"], config.workers, config.threads, kept_for_streams())
+    load = Load(env["REPLICAS"], config.workers, config.threads, has_streams())
     threads = _fit(load, enforce=enforce)
     return ["--threads", str(threads)] if threads < load.threads else []
 
@@ -114,14 +120,15 @@ def _fit(load: Load, *, enforce: bool) -> int:
 
 def threads_that_fit(load: Load, server: Server) -> int:
     """The most threads per worker for which the server has connections; below 1 if none."""
-    processes = load.replicas * load.workers * server.databases
-    return server.slots // processes - load.streams - PROBES
+    threads = load.threads
+    while threads and replace(load, threads=threads).per_database * server.databases > server.slots:
+        threads -= 1
+    return threads
 
 
-def kept_for_streams() -> int:
+def has_streams() -> bool:
     # If a view of the team streams, this module is loaded by now.
-    copying = sys.modules.get("backend.geo.copying")
-    return copying.KEPT if copying else 0
+    return "backend.geo.copying" in sys.modules
 
 
 def _servers() -> list[Server]:

@@ -65,15 +65,17 @@ class _Check:
 
     def __call__(self) -> bool:
         connection, now = self._connection, time.monotonic()
-        if now < self._until and not connection.errors_occurred and self._is_silent():
+        if now < self._until and not connection.errors_occurred and is_silent(connection):
             return True
         self._until = now + CHECKED
         return type(connection).is_usable(connection)
 
-    def _is_silent(self) -> bool:
-        socket = select.poll()
-        try:
-            socket.register(self._connection.connection.fileno(), select.POLLIN)
-        except self._connection.Database.Error:  # the driver closed it
-            return False
-        return not socket.poll(0)
+
+def is_silent(connection: DatabaseWrapper) -> bool:
+    """Whether the server has neither closed this idle connection nor sent anything."""
+    socket = select.poll()
+    try:
+        socket.register(connection.connection.fileno(), select.POLLIN)
+    except connection.Database.Error:  # the driver closed it
+        return False
+    return not socket.poll(0)

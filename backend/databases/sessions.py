@@ -89,7 +89,9 @@ SELECT ARRAY(SELECT DISTINCT c.relname::text FROM above JOIN pg_class c USING (o
                 '|(transaction|enable|geqo|jit|(max_|min_)?parallel|vacuum|wal|tcp|log|debug|trace'
                 '|stats|commit|synchronous|backend|effective|maintenance|io|scram|password'
                 '|createrole|check|client_(min|connection)|local|temp|cursor|plan|recursive'
-                '|constraint|gin_pending)_)')))
+                '|constraint|gin_pending)_)'))),
+       -- What client_connection_check_interval needs. Other systems refuse the setting.
+       version() LIKE '%linux%'
 """
 # Settings of extensions that decide which rows a filter or an order by similarity finds. Those of
 # other extensions are known once pg_settings lists them, in a session that has loaded the library.
@@ -141,6 +143,7 @@ class Facts:
     settings: tuple[str, ...]  # the team's own, which a policy, view, or function reads
     has_computed_names: bool  # whether any of these computes the name of a setting
     settable: frozenset[str]  # of PostgreSQL and extensions, which anyone can set in a session
+    can_check_clients: bool  # whether the server can check, during a query, for the client
 
 
 @dataclass(frozen=True)
@@ -177,13 +180,14 @@ def facts(using: str) -> Facts:
         return known
     with connection.cursor() as cursor:
         cursor.execute(FACTS)
-        restricted, elsewhere, sources, settable = cursor.fetchone()
+        restricted, elsewhere, sources, settable, can_check_clients = cursor.fetchone()
     names = sorted({name for source in sources for name in _NAMES.findall(source)})
     computed = any(_COMPUTED.search(source) for source in sources)
     before = known.settable if known else OF_EXTENSIONS
     known = Facts(
         *(frozenset(restricted), frozenset(elsewhere), tuple(names), computed),
         before.union(settable),
+        can_check_clients,
     )
     with _lock:
         _facts[key] = (time.monotonic() + LIFETIME, known)

@@ -99,7 +99,7 @@ def _databases_and_limits(env: Environment) -> Iterator[Finding]:
     yield from servers.shared_migrations(examinations)
     values = {name: value for name, (value, _) in server.settings(env).items()}
     workers, threads = values["workers"], values["threads"]
-    load = budget.Load(env["REPLICAS"], workers, threads, budget.kept_for_streams())
+    load = budget.Load(env["REPLICAS"], workers, threads, budget.has_streams())
     yield from servers.connection_budget(examinations, load)
     yield from machine.memory_and_cpu(workers)
     yield from machine.open_files(values["worker_connections"], threads, len(examinations))

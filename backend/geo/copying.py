@@ -7,6 +7,7 @@ the request's thread sends, so that neither waits for the other.
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
 import os
 import socket
@@ -15,15 +16,20 @@ import time
 import weakref
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import psycopg2
 from django.core.signals import request_finished
 from django.db import DatabaseError, InterfaceError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from backend.databases.sessions import LIFETIME, Session, same_of
+from backend.databases.connections import is_silent
+from backend.databases.sessions import LIFETIME, Session, facts, same_of
 from backend.databases.test_runs import tests_run
+from backend.server import slots
+
+if TYPE_CHECKING:
+    from django.db.backends.postgresql.base import DatabaseWrapper
 
 # Large enough that the cost per chunk (a system call, a wake-up) does not matter.
 CHUNK = 128 * 1024
@@ -37,25 +43,22 @@ AT_ONCE = "SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0"
 EXACT = "SET LOCAL extra_float_digits = 1"
 # A stream without a reader closes its socket. This setting makes the server check for that within a
 # second while it works. psycopg2's cancel() would block the whole process for as long as the
-# network is silent. It needs PostgreSQL 14 and a system that can check. Other servers notice when
-# they send a row. https://www.postgresql.org/docs/current/runtime-config-connection.html
-LOOK_FOR_CLIENT = """
-SELECT set_config('client_connection_check_interval', '1000', true) WHERE version() LIKE '%%linux%%'
-AND current_setting('client_connection_check_interval', true) IS NOT NULL
-"""
-# Seconds after which an incomplete chunk is sent, because rows can come slowly.
+# network is silent. It needs a system that can check. Other servers notice when they send a row.
+# https://www.postgresql.org/docs/current/runtime-config-connection.html
+CHECK_CLIENT = "SET LOCAL client_connection_check_interval = 1000"
+# Seconds to wait for a whole chunk. After them, a reader checks that its client is still there, and
+# takes the rows that have arrived.
 PATIENCE = 0.1
-# Seconds between checks that the client is still there, while waiting for rows.
-LOOK = 1.0
 # Seconds that close() waits for the thread, which only has to notice a closed socket.
 ENDING = 5.0
 
-# Connections kept for the next stream, per process and database. With a new connection, the login
-# and the loading of PostGIS take most of the time to the first byte.
+# Connections kept for the next stream, per process and database, with a server that does not limit
+# its streams. Otherwise as many as there can be streams: with a new connection, the login and the
+# loading of PostGIS take most of the time of a short stream.
 KEPT = 2
 _kept: defaultdict[tuple[int, str], list[BaseDatabaseWrapper]] = defaultdict(list)
-# What is set in each connection outside of a transaction, and until when to rely on that, because
-# the configuration of the server can change.
+# What is set in each kept connection outside of a transaction, and until when to rely on that: the
+# configuration of the server can change.
 _own: weakref.WeakKeyDictionary[BaseDatabaseWrapper, tuple[float, Session]] = (
     weakref.WeakKeyDictionary()
 )
@@ -81,8 +84,11 @@ def _close_left(**_: Any) -> None:
 request_finished.connect(_close_left)
 
 
-class ClientGoneError(Exception):
-    """The reader of the stream is gone."""
+class ClientGoneError(BrokenPipeError):
+    """The reader of the stream is gone. WSGI servers do not log this error of a socket."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.EPIPE, "the client has closed its connection")
 
 
 class Copy:
@@ -115,39 +121,33 @@ class Copy:
         self.error: Exception | None = None
         self._using, self._statement, self._params = using, statement, params
         self._session = session
-        self._milliseconds = int(timeout * 1000)
+        self._limit = f"SET LOCAL statement_timeout = {int(timeout * 1000)}"
         self._gone = gone
         self._wrapper: BaseDatabaseWrapper | None = None
         self._socket: socket.socket | None = None
         self._thread: threading.Thread | None = None
         self._parts: list[bytes] = []
         self._size = 0
-        self._flushed = 0.0
         self._chunks: deque[bytes] = deque()
         self._ahead: float = AHEAD
         self._changed = threading.Condition()
-        self._ended = self._closed = False
+        self._ended = self._closed = self._lost = False
 
     def start(self) -> None:
         """Send the query and wait for its first row, or its end."""
-        limit = f"SET LOCAL statement_timeout = {self._milliseconds}"
         if tests_run():
-            self._read_at_once(f"{limit}; {EXACT}")
+            self._read_at_once()
             return
-        settings = f"{limit}; {AT_ONCE}; {EXACT}; {LOOK_FOR_CLIENT}"
-        self._wrapper = wrapper = _begun(self._using, self._session, settings)
         try:
-            # Another descriptor of the same socket, because psycopg2 can close its own at any time.
-            self._socket = socket.socket(fileno=os.dup(wrapper.connection.fileno()))
-            _started().add(self)
-            self._thread = threading.Thread(
-                target=self._copy, args=(wrapper,), name="stream", daemon=True
-            )
-            self._thread.start()
-            self._wait()
-            if self.error:
-                with wrapper.wrap_database_errors:
-                    raise self.error
+            while kept := _kept_one(self._using):
+                try:
+                    self._begin(kept, is_new=False)
+                    return
+                except (DatabaseError, InterfaceError):
+                    if not self._lost:
+                        raise
+                    self._release(keep=False)
+            self._begin(_new_one(self._using), is_new=True)
         except BaseException:
             self.close()
             raise
@@ -186,32 +186,64 @@ class Copy:
 
     def write(self, row: bytes) -> None:
         """psycopg2 calls this with each row."""
-        self._parts.append(row)
-        self._size += len(row)
-        if self._size >= CHUNK or time.monotonic() - self._flushed > PATIENCE:
-            self._flush()
+        with self._changed:
+            self._parts.append(row)
+            self._size += len(row)
+            # The first row is sent at once.
+            if self._size < CHUNK and self.rows:
+                return
+        self._flush()
 
-    def _copy(self, wrapper: BaseDatabaseWrapper) -> None:
+    def _begin(self, wrapper: BaseDatabaseWrapper, *, is_new: bool) -> None:
+        """Send the query, wait for the first row, and raise Django's error if there is one."""
+        self._wrapper, self._thread = wrapper, None
+        self.error, self._ended, self._lost = None, False, True
+        self._parts, self._size = [], 0
+        settings = f"{self._limit}; {AT_ONCE}; {EXACT}"
+        if facts(self._using).can_check_clients:
+            settings += f"; {CHECK_CLIENT}"
+        begin = f"BEGIN READ ONLY; {settings}; "
+        with wrapper.wrap_database_errors:
+            # In most requests, nothing was set in the session.
+            if is_new or _own_of(wrapper, self._session) != self._session:
+                with wrapper.connection.cursor() as cursor:
+                    same, params = self._session.statement()
+                    cursor.execute(f"BEGIN READ ONLY; {same}; {settings}", params)
+                begin = ""
+            # Another descriptor of the same socket, because psycopg2 can close its own at any time.
+            self._socket = socket.socket(fileno=os.dup(wrapper.connection.fileno()))
+            _started().add(self)
+            # One message, and so one round trip to the server. Nothing is written, and what a
+            # team's function has set is undone with the rest.
+            whole = f"{begin}{self._statement}; ROLLBACK"
+            self._thread = threading.Thread(
+                target=self._copy, args=(wrapper, whole), name="stream", daemon=True
+            )
+            self._thread.start()
+            self._wait()
+            if self.error:
+                raise self.error
+
+    def _copy(self, wrapper: BaseDatabaseWrapper, statement: str) -> None:
         try:
-            self._read(wrapper.connection)
-            # Nothing was written. What a team's function has set is undone with the rest.
-            _execute(wrapper, "ROLLBACK")
+            self._read(wrapper.connection, statement)
             # A team's setting that was set once does not become unknown again, but empty.
             self._release(keep=not self._session.has_own)
             self._flush()
         # Whatever it is, the request's thread raises it.
         except Exception as error:  # noqa: BLE001
-            self.error = error
+            self.error, self._lost = error, bool(wrapper.connection and wrapper.connection.closed)
             self._release(keep=False)
         self._end()
 
-    def _read_at_once(self, settings: str) -> None:
+    def _read_at_once(self) -> None:
         wrapper = connections[self._using]
         self._ahead = math.inf
         try:
             with transaction.atomic(self._using):
-                _execute(wrapper, settings)
-                self._read(wrapper.connection)
+                with wrapper.connection.cursor() as cursor:
+                    cursor.execute(f"{self._limit}; {EXACT}")
+                self._read(wrapper.connection, self._statement)
                 # Nothing was written, and the settings apply to this statement alone.
                 transaction.set_rollback(True, self._using)
         except psycopg2.Error as error:
@@ -222,12 +254,11 @@ class Copy:
             with wrapper.wrap_database_errors:
                 raise self.error
 
-    def _read(self, connection: Any) -> None:
+    def _read(self, connection: Any, statement: str) -> None:
         # backend.http.error_sources looks for these names if the query fails.
         params = self._params
         with connection.cursor() as cursor:
-            statement = cursor.mogrify(self._statement, params)
-            cursor.copy_expert(statement, self)
+            cursor.copy_expert(cursor.mogrify(statement, params), self)
 
     def _release(self, *, keep: bool) -> None:
         """Give the connection back, or close it. Only the first call does anything."""
@@ -250,72 +281,66 @@ class Copy:
             self._changed.notify_all()
 
     def _flush(self) -> None:
-        chunk, rows = b"".join(self._parts), len(self._parts)
-        self._parts, self._size = [], 0
         with self._changed:
             self._changed.wait_for(lambda: self._closed or len(self._chunks) < self._ahead)
             if self._closed:
                 raise ClientGoneError
-            self.rows += rows
-            if chunk:
-                self._chunks.append(chunk)
+            self._cut()
             self._changed.notify_all()
-        self._flushed = time.monotonic()
+
+    def _cut(self) -> None:
+        """Make a chunk of what has arrived."""
+        if self._parts:
+            self._chunks.append(b"".join(self._parts))
+            self.rows += len(self._parts)
+            self._parts, self._size = [], 0
 
     def _wait(self) -> None:
         with self._changed:
             while not (self._chunks or self._ended):
-                if not self._changed.wait(LOOK) and self._gone():
+                if self._changed.wait(PATIENCE):
+                    continue
+                if self._gone():
                     raise ClientGoneError
+                self._cut()
 
 
-def _begun(using: str, session: Session, settings: str) -> BaseDatabaseWrapper:
-    """A connection apart from those of requests, with a transaction and all these settings."""
+def _kept_one(using: str) -> BaseDatabaseWrapper | None:
+    """A connection that an earlier stream has left, unless the server has closed it."""
     kept = _kept[os.getpid(), using]
     while kept:
         with contextlib.suppress(IndexError):  # another thread took the last one
             wrapper = kept.pop()
-            if _young(wrapper):
-                # The server may have closed it meanwhile.
-                with contextlib.suppress(psycopg2.Error, DatabaseError, InterfaceError):
-                    _begin(wrapper, session, settings)
-                    return wrapper
+            if _young(wrapper) and is_silent(cast("DatabaseWrapper", wrapper)):
+                return wrapper
             wrapper.close()
+    return None
+
+
+def _new_one(using: str) -> BaseDatabaseWrapper:
+    """A new connection, apart from those of requests."""
     wrapper = connections[using].copy()
     # A server can close the response in another thread than the one that started it.
     wrapper.inc_thread_sharing()
-    try:
-        wrapper.ensure_connection()  # like connect(), with Django's errors
-        with wrapper.wrap_database_errors:
-            _begin(wrapper, session, settings)
-    except BaseException:
-        wrapper.close()
-        raise
+    wrapper.ensure_connection()  # like connect(), with Django's errors
     return wrapper
 
 
-def _begin(wrapper: BaseDatabaseWrapper, session: Session, settings: str) -> None:
-    until, own = _own.get(wrapper, (0.0, None))
+def _own_of(wrapper: BaseDatabaseWrapper, session: Session) -> Session:
+    """What is set in a kept connection for everything in ``session``."""
+    until, own = _own.get(wrapper, (0.0, session))
     if time.monotonic() > until:
         own = same_of(session, wrapper)
         _own[wrapper] = time.monotonic() + LIFETIME, own
-    # In most requests, nothing was set in the session.
-    same, params = ("SELECT", []) if session == own else session.statement()
-    # One message, and so one round trip to the server.
-    _execute(wrapper, f"BEGIN READ ONLY; {same}; {settings}", params)
+    return own
 
 
 def _keep(wrapper: BaseDatabaseWrapper) -> None:
     kept = _kept[os.getpid(), wrapper.alias]
-    if _young(wrapper) and len(kept) < KEPT:
+    if _young(wrapper) and len(kept) < (slots.most() or KEPT):
         kept.append(wrapper)
     else:
         wrapper.close()
-
-
-def _execute(wrapper: BaseDatabaseWrapper, statement: str, params: list[Any] | None = None) -> None:
-    with wrapper.connection.cursor() as cursor:
-        cursor.execute(statement, params)
 
 
 def _young(wrapper: BaseDatabaseWrapper) -> bool:

@@ -68,10 +68,9 @@ class GeoJSON(StreamRenderer):
         return _copy(feature, query, UNQUOTED)
 
     def wrap(self, chunks: Iterator[bytes], query: FeatureQuery) -> Iterator[bytes]:
-        yield b'{"type":"FeatureCollection","features":[\n'
-        for first in chunks:
-            yield first[1:]  # the comma before the first feature
-            yield from chunks
+        # Without the comma before the first feature.
+        yield b'{"type":"FeatureCollection","features":[\n' + next(chunks, b"")[1:]
+        yield from chunks
         yield b"]}\n"
 
 
@@ -97,7 +96,7 @@ class CSV(StreamRenderer):
     def wrap(self, chunks: Iterator[bytes], query: FeatureQuery) -> Iterator[bytes]:
         header = io.StringIO()
         csv.writer(header, lineterminator="\n").writerow(column.name for column in query.columns)
-        yield header.getvalue().encode()
+        yield header.getvalue().encode() + next(chunks, b"")
         yield from chunks
 
 

@@ -32,16 +32,27 @@ class _OfThread(threading.local):
 
 _lock = threading.Lock()
 _of_thread = _OfThread()
+_most: int | None = None
 _free: float = math.inf
 _on_free: Callable[[], object] = bool
 # Whether every thread has a request. The worker updates it.
 busy = False
 
 
+def of_threads(threads: int) -> int:
+    """The places of a worker with so many threads: one of them stays free for other requests."""
+    return max(threads - 1, 1)
+
+
 def bound(count: int, on_free: Callable[[], object]) -> None:
     """From now on, there are ``count`` places. Each release of one calls ``on_free``."""
-    global _free, _on_free
-    _free, _on_free = count, on_free
+    global _most, _free, _on_free
+    _most, _free, _on_free = count, count, on_free
+
+
+def most() -> int | None:
+    """How many places there are, or None if nothing limits them."""
+    return _most
 
 
 def are_free() -> bool:

@@ -129,7 +129,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def init_process(self) -> None:
         self.probe_pool = futures.ThreadPoolExecutor(max_workers=1)
         memory.bound(machine_limits.room(self.cfg.workers))
-        slots.bound(max(self.cfg.threads - 1, 1), partial(self.method_queue.defer, self._admit))
+        places = slots.of_threads(self.cfg.threads)
+        slots.bound(places, partial(self.method_queue.defer, self._admit))
         super().init_process()
 
     def run(self) -> None:

@@ -84,7 +84,7 @@ def test_aliases_that_share_the_table_of_migrations_are_a_problem():
 
 def test_connections_are_counted_for_each_server():
     both = [examined("default"), examined("census")]
-    load = Load(replicas=1, workers=2, threads=3, streams=0)
+    load = Load(replicas=1, workers=2, threads=3, has_streams=False)
     [finding] = servers.connection_budget(both, load)
     assert (finding.level, "= 16 connections" in finding.message) == (OK, True)
     [finding] = servers.connection_budget(both, replace(load, replicas=2))

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.engine
 TESTED = Path(__file__).parent / "tested_project"
 RUNNING = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND pid <> pg_backend_pid() "
-    "AND (query LIKE 'COPY%' OR state LIKE 'idle in%')"
+    "AND (query LIKE '%COPY (%' AND state <> 'idle' OR state LIKE 'idle in%')"
 )
 # A network that swallows packets from the moment that /tmp/swallow is there.
 NETWORK = """

@@ -38,7 +38,10 @@ SELECT 'Many ' || n, 88, n, true, ST_SetSRID(ST_MakePoint(n / 2000.0, 45), 4326)
 FROM generate_series(1, {LARGE}) n;
 ANALYZE places_stop;
 """
-RUNNING = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY%' AND datname = '{}'"
+RUNNING = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND pid <> pg_backend_pid() "
+    "AND query LIKE '%COPY (%' AND state <> 'idle'"
+)
 
 
 SCHEMA = """

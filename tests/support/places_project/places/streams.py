@@ -148,7 +148,7 @@ class Rough(Stops):
 
 
 class Latest(Stops):
-    """In the paginator's order, which is not the queryset's."""
+    """In the paginator's order, not the queryset's."""
 
     class Pages(CursorPagination):
         ordering = "-rating"

@@ -1,4 +1,4 @@
-"""Every row comes exactly once, with every kind of queryset, key, link and format."""
+"""Every row appears exactly once, with every kind of queryset, key, link and format."""
 
 from __future__ import annotations
 

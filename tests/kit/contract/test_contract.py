@@ -23,7 +23,7 @@ SERVER = status(1, 0, 1001) + status(12, 1, 1001) + status(13, 12, 1001)
     ("statuses", "users"),
     [
         (SERVER, ["1001"]),
-        # Started from outside, with their children: the health check, and what reads /proc.
+        # Started from outside, with its children, like the health check.
         (SERVER + status(40, 0, 0) + status(41, 40, 0), ["1001"]),
         (SERVER + status(14, 13, 0), ["0", "1001"]),
         (SERVER + status(14, 13, 1001, 1001, 0, 1001), ["0", "1001"]),

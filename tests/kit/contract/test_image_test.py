@@ -159,7 +159,7 @@ def test_image_that_cannot_be_tested_gives_two_lines_and_exit_code_2(image: str,
 
 
 def test_check_does_not_wait_for_a_database_server_that_ended_and_shows_its_log():
-    """The image itself takes the place of the server, and ends because it has no database."""
+    """The image replaces the database server, and ends because it has no database itself."""
     report = image_test("--postgis", "--postgis-image", IMAGE, IMAGE)
     assert (report.code, report.text) == (2, "")
     assert report.errors.startswith(f"ERROR: {IMAGE} has ended. Its log ends with: ")
@@ -236,7 +236,7 @@ def test_nothing_is_left_behind(
 ):
     for future in (legacy, transit, rooted):
         future.result()
-    # Wait for those of tests that run at the same time, too.
+    # This includes those of other tests that run at the same time.
     for kind in (("container", "ls", "--all"), ("network", "ls")):
         command = (*kind, "--quiet", "--filter", f"label={LABEL}")
         until(lambda: docker(*command).stdout == "", f"no {kind[0]} is left", 180)  # noqa: B023

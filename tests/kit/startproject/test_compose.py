@@ -647,7 +647,7 @@ def test_proxy_finishes_what_is_in_flight_as_long_as_the_api_does(served: Team) 
         lines = answer.iter_lines()
         host = next(lines).decode()
         stop = subprocess.Popen(["docker", "stop", proxy], stdout=subprocess.DEVNULL)
-        until(lambda: stopped_listening(served), "it accepts nobody")
+        until(lambda: stopped_listening(served), "it accepts no connections")
         docker("exec", host, "touch", "/tmp/go-on")
         assert next(lines) == b"done"
         assert stop.wait(30) == 0

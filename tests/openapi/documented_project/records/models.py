@@ -39,7 +39,7 @@ class Node(models.Model):
 
 
 class Reading(models.Model):
-    """One per well and day, which together are the key."""
+    """One row per well and day, which together form the key."""
 
     pk = models.CompositePrimaryKey("well_id", "day")
     well = models.ForeignKey(Well, models.CASCADE)

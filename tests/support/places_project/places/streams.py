@@ -221,7 +221,7 @@ class SlowForEver(Slow):
 
 class NoFirstRow(Slow):
     queryset = Slow.queryset.order_by("awake", "id")
-    stream_statement_timeout = 2  # `check --live` asks for it too, of a few rows
+    stream_statement_timeout = 2  # `check --live` requests it too, with few rows
 
 
 class NoneEver(NoFirstRow):

@@ -1,4 +1,4 @@
-"""The contestants, and how each of them is started. Each has a folder beside this file."""
+"""The contestants, and how each of them is started. Each has a folder next to this file."""
 
 from __future__ import annotations
 

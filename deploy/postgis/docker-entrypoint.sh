@@ -34,7 +34,7 @@ main() {
     stop_private_server
     rm "$(unfinished_mark)"
   fi
-  unset POSTGRES_PASSWORD # the server has no use for it
+  unset POSTGRES_PASSWORD # the server does not need it
   exec "$@"
 }
 

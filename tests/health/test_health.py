@@ -1,4 +1,4 @@
-"""Docker's health check follows what runs: whatever that is, and wherever it listens."""
+"""Docker's health check works with any server, wherever it listens."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.engine
 OFTEN = "--health-interval=1s"
 AT_ONCE = 3  # containers
 HANGING = ("PORT from a file", "TLS", "Unix socket")
-# A server that the image knows by its name only, and that speaks no HTTP.
+# A server that the image recognizes only by its name, and that does not speak HTTP.
 UVICORN = """#!/opt/venv/bin/python
 import socketserver
 
@@ -73,7 +73,7 @@ CASES = [
     Case("full memory", options=("--tmpfs", "/dev/shm:size=4k")),
     Case(
         "nowhere to write",
-        # To collect them into an empty folder takes most of a minute.
+        # Collecting static files into an empty folder takes most of a minute.
         env={"COLLECTSTATIC": "false"},
         options=("--read-only", "--tmpfs", "/data:mode=777", "--tmpfs", "/dev/shm:ro"),
         logs=("No directory at: /data/static/",),
@@ -83,7 +83,7 @@ CASES = [
 
 @dataclass(frozen=True)
 class Seen:
-    """The log of a container that became healthy; what its check said while it hung."""
+    """The log of a container that became healthy, and the result of its check while it hung."""
 
     log: str
     hanging: str
@@ -114,7 +114,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], S
         except AssertionError as error:
             raise AssertionError(f"{error}\n{started.logs()}") from None
         finally:
-            started.remove()  # its checks cost more than it does
+            started.remove()  # its checks use more CPU time than its server
 
     with ThreadPoolExecutor(AT_ONCE) as threads:
         futures = {case.name: threads.submit(run, case) for case in CASES}
@@ -127,7 +127,7 @@ def health(container: Container) -> str:
 
 
 def asked(container: Container) -> str:
-    """The exit code of the health check, or 124 where it waits for a server that hangs."""
+    """The exit code of the health check, or 124 if it waits for a server that hangs."""
     return container.exec("bash", "-c", "timeout 1 bin/healthcheck; echo $?").strip()
 
 
@@ -177,7 +177,7 @@ def test_server_below_a_script_causes_a_warning_and_is_still_checked(
     assert asked_while_it_hangs(container).endswith("124")
     until(lambda: "Listening at" in through_the_image.logs(), "the server")
     assert "this script starts it\nboot: " in through_the_image.logs()
-    until(lambda: asked(through_the_image) == "0", "it is well")
+    until(lambda: asked(through_the_image) == "0", "it is healthy")
     assert warning not in through_the_image.logs()
 
 

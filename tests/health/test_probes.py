@@ -1,4 +1,4 @@
-"""The connections that the health pages ask through."""
+"""The database connections of the health pages."""
 
 from __future__ import annotations
 
@@ -91,6 +91,6 @@ def test_probe_forgets_a_server_when_its_connection_ends(project: Path) -> None:
 
 
 def test_a_request_while_a_check_begins_gets_the_previous_state(project: Path) -> None:
-    """It waited for a thread that had not started, which is an error."""
+    """Once, it waited for a thread that had not started, which is an error."""
     (project / "data").mkdir()
     assert shell(project, BETWEEN).split()[-3:] == ["ok", "ok", "ok"]

@@ -1,4 +1,4 @@
-"""What a parsed JSON takes of memory, beside what is reckoned for it."""
+"""The memory that parsed JSON takes is within the estimate for it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_json_takes_no_more_memory_than_estimated(shape: str) -> None:
     body = b"[" + b",".join([value] * (100_000 // len(value))) + b"]"
     tracemalloc.start()
     try:
-        # As REST framework does it.
+        # As REST framework parses it.
         parsed = json.load(codecs.getreader("utf-8")(io.BytesIO(body)))
         _, taken = tracemalloc.get_traced_memory()
     finally:

@@ -1,4 +1,4 @@
-"""Which errors are the client's: by their kind, and by whether the request reached the call."""
+"""Which errors the client caused: by their type, and by the values that the request sent."""
 
 import datetime
 import json
@@ -108,7 +108,7 @@ def test_only_what_can_have_caused_an_error_is_suspected():
     assert capable("22001", sent, sent, writes=True) == ["long enough"]
 
 
-# Each view raises an error in a package. Those in the first half are given what the client sent.
+# Each call fails inside a package, with a value from the client or from the server.
 VIEWS = """
 import json
 import uuid
@@ -207,10 +207,10 @@ def test_the_same_error_is_a_400_with_a_value_of_the_request_and_a_500_without(
     write(project, {f"local_settings/{name}": text for name, text in files.items()})
     (line,) = [line for line in shell(project, ASK).splitlines() if line.startswith("ANSWERS ")]
     answers = json.loads(line.removeprefix("ANSWERS "))
-    # What the project raises itself, and what fails while an answer is written, is its own.
+    # The project causes the errors that it raises, and those while a response is rendered.
     # A slice can't be filtered, whatever the value.
     expected = {"bug": 500, "unwritable": 500, "sliced": 500}
     for name in answers.keys() - expected:
         expected[name] = 400 if name.endswith("client") else 500
     assert answers == expected
-    figures(f"{len(answers)} errors, none with another status than its origin gives it")
+    figures(f"{len(answers)} errors, each with the status for its origin")

@@ -1,4 +1,4 @@
-"""The format of an answer: named by the address, or preferred by ``Accept``."""
+"""The format of a response: named in the URL, or negotiated with ``Accept``."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ pytestmark = pytest.mark.engine
 
 JSON, GEOJSON, HTML, CSV = "application/json", "application/geo+json", "text/html", "text/csv"
 MVT = "application/vnd.mapbox-vector-tile"
-# What programs send: fetch() of MapLibre, browsers, curl and GDAL, an image, those who want
-# another format, who refuse this one, and who want nothing.
+# What clients send: fetch() in MapLibre, browsers, curl and GDAL, an <img>; clients that prefer
+# another format, that refuse this one, or that accept nothing; and invalid values.
 ACCEPTS = (
     *("application/json", "text/html,application/xhtml+xml,*/*;q=0.8", "*/*", "image/webp"),
     *("application/geo+json", "text/csv;q=0.5", "application/json;q=0, text/csv;q=0", "*/*;q=0"),
@@ -41,7 +41,7 @@ ADDRESSES = {
     "/stops/tiles/": JSON,
     "/stops/map/": "text/html; charset=utf-8",
 }
-# Accept: the type of a list, and that of one row.
+# For each Accept header, the media types of a list and of one row.
 WEIGHED = {
     "*/*": (JSON, JSON),
     "application/json;q=0.5, text/csv": (CSV, JSON),
@@ -59,7 +59,7 @@ WEIGHED = {
     "application/json; indent=4; q=0.2, text/csv;q=0.1": (JSON, JSON),
     "application/json;Q=0.2, text/csv;q=0.1": (JSON, JSON),
     "text/csv;q=1.000, application/json;q=0.999": (CSV, JSON),
-    "text/csv;q=2, application/json;q=nan": (JSON, JSON),  # no weights: as if without
+    "text/csv;q=2, application/json;q=nan": (JSON, JSON),  # invalid weights are ignored
 }
 REFUSED = ("image/png", "*/*;q=0", "application/json;q=0", "application/*;q=0.0, text/*;q=0")
 FEATURE = {
@@ -90,7 +90,7 @@ def test_address_that_names_a_format_has_it_whatever_accept_says(
         for (path, expected), accept in cells
         if (got := answered(asked, path, accept)) != (200, expected)
     }
-    figures(f"{len(cells)} requests of an address and an Accept; different: {len(different)}")
+    figures(f"{len(cells)} combinations of a URL and an Accept header; different: {len(different)}")
     assert not different
 
 
@@ -183,12 +183,12 @@ def test_response_with_no_transform_is_not_compressed(asked: Asked) -> None:
 
 
 def test_live_check_finds_nothing_wrong(asked: Asked) -> None:
-    # These have a list() of their own, which the document cannot know.
+    # These views override list(), which the document cannot know.
     own = ["GET /own/everything/", "GET /own/listing/"]
     assert_nothing_wrong(asked.container, but=own)
 
 
-# Last of all: it writes.
+# Last, because it writes.
 def test_published_schema_is_true(asked: Asked, figures: Callable[[str], None]) -> None:
     without = ("--exclude-path-regex", "^/own/(everything|listing)/")
     figures(f"schemathesis as anonymous: {assert_schema_is_true(asked.base, *FEWER, *without)}")

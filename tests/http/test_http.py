@@ -27,12 +27,12 @@ STOPS = "/http/stops/?limit=20"
 
 @pytest.fixture(scope="module")
 def own(network: str) -> Iterator[Api]:
-    """An API whose data these tests change, on servers where nobody else writes."""
+    """An API with data that these tests change, on servers where nothing else writes."""
     started = Containers()
     started.may_log(*logs.OUTAGE)
-    # Its transactions would be changes too.
+    # The transactions of autovacuum would count as changes.
     postgis = start_postgis(started, network, "-c", "autovacuum=off")
-    # All databases of a server have one snapshot.
+    # All databases of a server share one snapshot.
     other = start_postgis(started, network, "-c", "autovacuum=off")
     yield start_api(started, postgis, transit_on=other)
     started.clean()
@@ -44,7 +44,7 @@ def renumber(own: Api) -> None:
 
 
 class Session:
-    """A transaction in psql that stays open until it is told to go on."""
+    """A psql session that keeps its transaction open during the requests of a test."""
 
     def __init__(self, api: Api, statements: str) -> None:
         command = ["docker", "exec", "--interactive", api.postgis.host, "psql", "--quiet"]
@@ -78,7 +78,7 @@ def test_response_without_a_body_has_the_headers_of_get_and_causes_no_warning(ow
         assert (head.status_code, head.content) == (get.status_code, b""), path
         for name in ("Content-Type", "Content-Length", "ETag", "Vary"):
             assert head.headers.get(name) == get.headers.get(name), (path, name)
-    # Without cookies, which the first page sets.
+    # Without a session, so the second request has no cookies of the first page.
     page = {"Accept": "text/html", "Accept-Encoding": "identity"}
     first = requests.get(own.url(STOPS), headers=page, timeout=30)
     condition = {**page, "If-None-Match": first.headers["ETag"]}
@@ -89,7 +89,7 @@ def test_response_without_a_body_has_the_headers_of_get_and_causes_no_warning(ow
 
 
 def test_connection_stays_in_step_after_responses_without_a_body(own: Api) -> None:
-    """A client that reads what the headers announce, and no more, as GDAL and proxies do."""
+    """Clients such as GDAL and proxies read only as many bytes as the headers announce."""
     page = {"Accept": "text/html"}
     paths = (STOPS, "/streams/stops.geojson", "/streams/stops.fgb", "/health/", "/nowhere/")
     connection = http.client.HTTPConnection(urlsplit(own.url("/")).netloc, timeout=30)
@@ -124,7 +124,7 @@ def test_unchanged_data_is_answered_with_304_and_no_body(own: Api):
 
 def test_304_runs_no_query_on_the_table(own: Api):
     etag = own.get(STOPS).headers["ETag"]
-    # A table that is locked cannot be read; a snapshot can be taken.
+    # While the table is locked, nobody can read it, but a snapshot can be taken.
     with Session(own, "BEGIN; LOCK TABLE places_stop IN ACCESS EXCLUSIVE MODE"):
         assert if_none_match(own, STOPS, etag).status_code == 304
 
@@ -168,7 +168,7 @@ def test_change_in_a_database_that_only_a_serializer_reads_is_not_missed(own: Ap
     assert if_none_match(own, path, etag).status_code == 304
     renumber(own)
     assert if_none_match(own, path, etag).status_code == 200
-    # A list of columns alone does not hang on the other database.
+    # A list with only plain columns does not depend on the other database.
     path = "/http/everything/?limit=20"
     etag = own.get(path).headers["ETag"]
     renumber(own)
@@ -176,14 +176,14 @@ def test_change_in_a_database_that_only_a_serializer_reads_is_not_missed(own: Ap
 
 
 def test_page_of_an_older_snapshot_has_no_etag(own: Api):
-    """Its place by the counters of a map, and its count by an estimate that is kept."""
+    """Such a page gets its rows from an offset map, or its count from a cached estimate."""
     own.sql(
         "INSERT INTO places_stop (name, lines, open_now) "
         "SELECT 'Many', 99, true FROM generate_series(1, 11000)"
     )
     try:
         for path in ("/http/stops/?limit=3&offset=10000", "/http/stops/?limit=3&lines=99"):
-            etag = own.get(path).headers["ETag"]  # a map is built, an estimate made
+            etag = own.get(path).headers["ETag"]  # builds the map or estimates
             assert own.get(path).headers["ETag"] == etag
             own.sql("UPDATE places_parcel SET use = use WHERE id = 1")
             answer = own.get(path)
@@ -280,7 +280,7 @@ def test_documentation_of_all_parts_is_valid_and_names_them(api: Api):
 
 
 def raw(api: Api, path: str, accept: str, **headers: str) -> tuple[requests.Response, bytes]:
-    """An answer and its body as it came over the wire."""
+    """A response, and its body as sent over the network."""
     answer = api.get(path, headers={"Accept-Encoding": accept, **headers}, stream=True)
     return answer, answer.raw.read(decode_content=False)
 

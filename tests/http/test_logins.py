@@ -1,4 +1,4 @@
-"""Passwords are not guessed, and what a team does not publish is not there."""
+"""Nobody can guess passwords, and pages that a team switches off do not exist."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Mine(APIView):
 
 urlpatterns = [path("mine/", Mine.as_view())]
 """
-# As most guides to logins by e-mail have it: what another backend accepts, Django's has refused.
+# As in most guides to logins by email: Django's backend refuses what this one accepts.
 BACKENDS = """
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
@@ -70,7 +70,7 @@ def log_in(api: Container, password: str, address: str) -> bool:
     with requests.Session() as session:
         session.headers["X-Forwarded-For"] = address
         page = session.get(api.url("/admin/login/"), timeout=30)
-        # Its cookies are for HTTPS, which a proxy would speak.
+        # The session does not send these cookies, because they are only for HTTPS.
         token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text)[1]
         cookie = re.search(r"csrftoken=(\w+)", page.headers["Set-Cookie"])[1]
         form = {"username": "ada", "password": password, "csrfmiddlewaretoken": token}
@@ -91,12 +91,12 @@ def test_wrong_passwords_are_counted_across_workers_and_ways_to_log_in(container
     mounts = {tmp_path / "local_settings": "/code/local_settings:ro"}
     api = containers.start(env=USER, mounts=mounts).wait_until_ready()
     right, email = USER["DJANGO_SUPERUSER_PASSWORD"], USER["DJANGO_SUPERUSER_EMAIL"]
-    # A right one is none of them, whichever of the backends accepts it.
+    # Correct passwords do not count, whichever backend accepts them.
     assert [basic(api, email, right, "192.0.2.1") for _ in range(12)] == [200] * 12
     assert [basic(api, "ada", f"wrong-{n}", "192.0.2.1") for n in range(9)] == [403] * 9
     assert basic(api, "ada", right, "192.0.2.1") == 200
     assert basic(api, "ada", "wrong-9", "192.0.2.1") == 403
-    # Also the right one, by either way, until the time is over; a forged address changes nothing.
+    # Then even the correct one fails, in both ways to log in, and a forged address does not help.
     assert basic(api, "ada", right, "192.0.2.1") == 403
     assert basic(api, "Ada", right, "203.0.113.9, 192.0.2.1") == 403
     assert not log_in(api, right, "192.0.2.1")

@@ -1,4 +1,4 @@
-"""Files that users upload: where they go, who may read them, who serves them."""
+"""Files that users upload: where they are stored, who can read them, and who serves them."""
 
 from __future__ import annotations
 
@@ -75,9 +75,9 @@ class PhotoViewSet(ModelViewSet):
     permission_classes = [AllowAny]
 """,
 }
-# The volume is all that can be written.
+# Only the volume is writable.
 LOCKED = ["--read-only", "--cap-drop", "ALL"]
-# More than Django keeps in memory (2.5 MB): it goes through a file.
+# More than Django keeps in memory (2.5 MB), so it goes through a temporary file.
 LARGE = b"\x89PNG" + bytes(range(256)) * 12_000
 
 
@@ -87,7 +87,7 @@ def mounts(folder: Path) -> dict[str | Path, str]:
 
 
 def upload(container: Container, name: str, content: bytes) -> str:
-    """Send a file as a form does; the URL of its copy."""
+    """Upload a file as a form does, and return its URL."""
     answer = requests.post(
         container.url("/api/photos/"), files={"file": (name, content)}, timeout=30
     )
@@ -125,15 +125,15 @@ def test_uploads_are_served_in_development_and_kept_for_production(
     assert answer.headers["Content-Type"] == "image/png"
     assert not answer.headers["Content-Disposition"].startswith("attachment")
     answer = requests.get(drawing, timeout=30)
-    # It would run as whoever is logged in here.
+    # If a browser showed it, its script would have the rights of the user.
     assert answer.headers["Content-Disposition"] == "attachment"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    # A path that looks like a picture, and is none when its dots are gone.
+    # A path that looks like a picture until its dots are resolved.
     hidden = drawing.removeprefix(f"{development.url('')}/media/").replace("/", "%2f")
     answer = development.get(f"/media/data:image/png,%2f..%2f..%2f{hidden}")
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/svg+xml")
     assert answer.headers["Content-Disposition"] == "attachment"
-    # A browser's own copy stays what it is, to be shown or to be saved.
+    # A browser shows or saves its cached copy as before.
     known = {"If-Modified-Since": answer.headers["Last-Modified"]}
     again = development.get(path, headers=known)
     assert (again.status_code, again.headers.get("Content-Disposition")) == (304, None)
@@ -166,8 +166,8 @@ def test_uploads_are_served_in_development_and_kept_for_production(
         f"print(default_storage.save('{path.removeprefix('/media/')}', ContentFile(b'another')))"
     )
     saved = production.exec("python", "manage.py", "shell", "-v", "0", "--command", save)
-    assert saved.startswith("photos/20"), "another UID with group 0 writes beside it"
-    assert upload(production, "large.png", LARGE), "and has a folder for what is on its way"
+    assert saved.startswith("photos/20"), "another UID with group 0 can write next to it"
+    assert upload(production, "large.png", LARGE), "and it has a folder for temporary files"
 
 
 def test_start_says_that_uploads_will_fail_and_the_doctor_names_it(
@@ -190,7 +190,7 @@ def test_start_says_that_uploads_will_fail_and_the_doctor_names_it(
 def test_files_of_another_user_are_named_and_the_database_is_read_only(
     containers: Containers, tmp_path: Path
 ):
-    """Made by one that shares nothing, as a command on the host or a container of another image."""
+    """The group cannot write to them, as with files from the host or from another image."""
     containers.may_log(
         "uploads to photos.Photo.file will fail", "the database 'default' is read-only"
     )
@@ -208,7 +208,7 @@ def test_files_of_another_user_are_named_and_the_database_is_read_only(
     ready = container.get("/health/ready").json()
     assert (ready["status"], ready["checks"]) == ("degraded", {"database:default": "read-only"})
     container.exec("chown", "1001", "/data/db.sqlite3", user="0")
-    until(lambda: container.get("/health/ready").json()["status"] == "ready", "it can be written")
+    until(lambda: container.get("/health/ready").json()["status"] == "ready", "it is writable")
 
 
 @pytest.mark.parametrize("storages", ["", "STORAGES.pop('default')"])

@@ -1,4 +1,4 @@
-"""What an API in production answers, and to whom, and how much it takes."""
+"""What an API in production answers, to whom, and how much it accepts."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def test_every_answer_carries_the_security_headers(api: Container, path: str):
 
 @pytest.mark.parametrize("path", PAGES)
 def test_pages_of_the_image_allow_only_scripts_from_files(api: Container, path: str):
-    """That they work under this is seen in a browser: tests/downstream/test_pages.py."""
+    """tests/downstream/test_pages.py tests in a browser that the pages work with this policy."""
     policy = api.get(path, headers={"Accept": "text/html"}).headers["Content-Security-Policy"]
     rules = dict(rule.strip().partition(" ")[::2] for rule in policy.split(";"))
     assert rules["default-src"] == "'none'"
@@ -175,7 +175,7 @@ def test_no_response_reveals_a_version(api: Container):
         texts[path] = answer.text
     texts["line too long"] = _exchange(api, b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n\r\n")
     for name, text in texts.items():
-        # Whole numbers: 5.2.1 is not found in 15.2.1.
+        # Match only whole versions: not 5.2.1 in 15.2.1.
         shown = [v for v in versions if re.search(rf"(?<![\w.]){re.escape(v)}(?![\w.])", text)]
         assert shown == [], name
 
@@ -195,7 +195,7 @@ def test_behind_tls_cookies_are_secure_and_hsts_is_sent(containers: Containers):
     plain = container.get("/admin/login/", headers={**FORWARDED, "X-Forwarded-Proto": "http"})
     assert "Strict-Transport-Security" not in plain.headers
     output = docker("exec", container.name, "python", "manage.py", "check", "--deploy").stderr
-    # SQLite, which this container has; nothing that a proxy's HTTPS would leave open.
+    # Only the warning about SQLite remains. With the proxy's HTTPS, Django has no other.
     assert re.findall(r"\((\w+\.[EWI]\d+)\)", output) == ["backend.W003"]
     changed = {"HSTS_SECONDS": "31536000"}
     code = "from django.conf import settings; print(settings.SECURE_HSTS_SECONDS)"
@@ -287,7 +287,7 @@ def test_configured_hosts_are_the_only_ones_and_debug_takes_any(containers: Cont
 
 
 # ---------------------------------------------------------------------------
-# How much a request may send
+# Limits of a request's size
 
 
 def post(api: Container, path: str = "/echo/", **options) -> requests.Response:
@@ -306,7 +306,7 @@ def test_json_is_bounded_before_it_is_parsed(api: Container):
 
 
 def test_json_of_many_values_is_bounded_by_what_it_takes(api: Container):
-    """Its bytes are few enough; parsed, they take 50 times as much."""
+    """The body is small enough, but parsed, it takes 50 times as much memory."""
     headers = {"Content-Type": "application/json"}
     for path in ("/echo/", "/raw/"):
         places = post(api, path, data=b"[" + b"[-122.67,45.52]," * 6000 + b"0]", headers=headers)
@@ -358,7 +358,7 @@ def test_team_parser_has_the_limit_of_parsers_that_read_into_memory(api: Contain
 
 
 def test_parsers_that_a_view_chooses_for_the_request_take_large_bodies(api: Container):
-    """Also those that nobody can ask before Django has the request."""
+    """Some of these parsers are unknown until Django has the request."""
     large = json.dumps(["x" * 70_000])
     headers = {"Content-Type": "application/json", "Content-Disposition": "attachment; filename=a"}
     for path in ("/by-action/", "/by-user/"):
@@ -409,7 +409,7 @@ def test_announced_size_is_refused_without_waiting_for_it(api: Container):
 
 
 def _exchange(api: Container, request: bytes) -> str:
-    """What a socket answers to these bytes."""
+    """The server's response to these bytes."""
     address = urlsplit(api.url())
     with socket.create_connection((address.hostname, address.port), timeout=30) as client:
         client.sendall(request)

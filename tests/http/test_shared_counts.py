@@ -1,4 +1,4 @@
-"""What all workers count is whole whenever one of them reads it."""
+"""A worker never reads a shared count that another one has half written."""
 
 from __future__ import annotations
 

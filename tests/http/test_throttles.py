@@ -1,4 +1,4 @@
-"""A rate of N lets N requests through: over workers, at the same time, whatever a client claims."""
+"""A rate of N allows exactly N concurrent requests to all workers, whatever a client claims."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_exactly_as_many_requests_pass_as_the_rate_allows(
     url = api.url("/few/")
 
     def ask(number: int) -> int:
-        # What the client claims comes before what a proxy adds.
+        # The address that the client claims precedes the one that a proxy adds.
         claimed = f"203.0.113.{number}" + (", 192.0.2.9" if proxy == "true" else "")
         return requests.get(url, headers={"X-Forwarded-For": claimed}, timeout=30).status_code
 

@@ -1,4 +1,4 @@
-"""Which errors of a database are outages, and what a client may know of them."""
+"""Which database errors are outages, and what a client learns about them."""
 
 import psycopg2
 import pytest
@@ -16,13 +16,13 @@ from tests.support.projects import shell
 
 
 class Coded(psycopg2.OperationalError):
-    """An error of the server's; psycopg2 lets nobody else set its code."""
+    """An error from the server. Code in Python cannot set ``pgcode`` on psycopg2's own class."""
 
     pgcode = None
 
 
 def error(text: str, code: str | None = None, kind: type[Exception] = OperationalError):
-    """As Django raises it: with the driver's own as its cause."""
+    """An error as Django raises it, with the driver's error as its cause."""
     made = kind(text)
     made.__cause__ = Coded(text)
     made.__cause__.pgcode = code
@@ -30,7 +30,7 @@ def error(text: str, code: str | None = None, kind: type[Exception] = Operationa
 
 
 def after(first: Exception) -> InterfaceError:
-    """What a connection that broke says to the next statement."""
+    """The error of the next statement on a broken connection."""
     try:
         try:
             raise first
@@ -121,7 +121,7 @@ def broken(get_response):
 
 
 def test_an_outage_in_another_middleware_is_a_503_too(project):
-    """Such as a session that cannot be saved: Django has made a 500 of it by then."""
+    """For example, a session that cannot be saved. By then, Django has turned it into a 500."""
     settings = (
         "from backend.hacko_settings import *\n"
         'MIDDLEWARE = [*MIDDLEWARE, "local_settings.broken.broken"]\n'

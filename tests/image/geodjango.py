@@ -1,4 +1,4 @@
-"""Run inside the image by test_image.py: GeoDjango on real files, answers as JSON.
+"""Reads real files with GeoDjango and prints JSON. test_image.py runs it inside the image.
 
 python geodjango.py FOLDER     FOLDER has stops.shp, stops.gpkg, stops.geojson, height.asc
 """
@@ -31,7 +31,7 @@ def transform() -> list[float]:
 
 
 raster = GDALRaster(folder / "height.asc")
-# Written as GeoTIFF and read back, as a team would keep it.
+# Write a GeoTIFF, as a team would, and read it back.
 raster.transform(3857, driver="GTiff", name="/tmp/warped.tif")
 warped = GDALRaster("/tmp/warped.tif")
 print(

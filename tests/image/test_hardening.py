@@ -1,4 +1,4 @@
-"""What a container may do, and what can be read from it."""
+"""What a container has permission to do, and what others can read from it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.containers import IMAGE, Container, Containers, docker, until
 
 pytestmark = pytest.mark.engine
 
-# As little as a platform can give.
+# As few rights and resources as a platform can give.
 LOCKED = [
     *("--user", "12345:0", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
     *("--read-only", "--tmpfs", "/tmp", "--pids-limit", "32"),
@@ -70,7 +70,7 @@ def test_root_needs_two_capabilities_to_switch_the_user_and_keeps_none(container
 def test_without_debug_nobody_becomes_the_owner_of_a_mounted_project(
     containers: Containers, tmp_path: Path
 ):
-    """Whose owner is often root; with DEBUG it is the developer: tests/kit/startproject."""
+    """Its owner is often root. tests/kit/startproject tests the developer's project with DEBUG."""
     write(tmp_path, {"manage.py": "raise SystemExit('not this one')\n"})
     tmp_path.chmod(0o755)
     container = containers.start(
@@ -92,7 +92,7 @@ def test_with_debug_its_owner_works_in_a_mounted_project(
     done = containers.run(
         *("python", "-c", code),
         env={"DEBUG": debug},
-        # Even where what it shares cannot be given to it.
+        # Also if the entry point cannot change the owner of /data.
         mounts={tmp_path: "/code/src_files", containers.volume(): "/data:ro"},
         options=["--workdir", "/code/src_files", "--cap-drop", "CHOWN", "--cap-drop", "FOWNER"],
     )
@@ -106,7 +106,7 @@ def test_mounted_project_of_root_runs_as_root_and_says_so(containers: Containers
     where = {"mounts": {volume: "/code/src_files"}, "env": {"DEBUG": "true"}}
     in_it = ["--workdir", "/code/src_files"]
     containers.run(*command, options=[*in_it, "--entrypoint", "", "--user", "0"], **where)
-    # Neither may write where only the owner may, so that root stays root.
+    # Neither can write where only the owner can, so root stays root.
     done = containers.run("--check-config", options=in_it, **where)
     assert done.returncode == 0, done.stderr
     warned = (
@@ -137,7 +137,7 @@ def test_no_program_raises_the_rights_of_its_caller(containers: Containers):
 def test_application_can_write_to_its_data_and_home_but_not_to_its_code(
     containers: Containers, user: str
 ):
-    # Not links: their own mode says nothing.
+    # Skip links, because their mode means nothing.
     find = "find / -xdev -writable ! -type l 2>/dev/null; true"
     done = containers.run("bash", "-c", find, options=["--user", user])
     places = ("/data", "/home/app", "/tmp", "/var/tmp", "/run/lock")
@@ -186,7 +186,7 @@ urlpatterns = [path("broken/", broken), path("count/", count)]
 def test_secrets_are_in_no_log_no_answer_and_no_command_line(
     containers: Containers, tmp_path: Path
 ):
-    """Of a server whose views fail, and whose databases do not answer."""
+    """The server's views fail, and its databases do not respond."""
     containers.may_log(*logs.OUTAGE, "Internal Server Error: /broken/")
     write(tmp_path, {"urls.py": URLS})
     tmp_path.chmod(0o755)

@@ -1,4 +1,4 @@
-"""What the image carries and how it presents itself."""
+"""What the image contains, and how it describes itself."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_geodjango_reads_shapefile_geopackage_geojson_and_raster_and_transforms(
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout.splitlines()[-1])
-    # Spherical Mercator by its formula, with the radius of EPSG:3857.
+    # The formula of spherical Mercator, with the radius of EPSG:3857.
     radius = 6378137.0
     x = math.radians(-122.6784) * radius
     y = math.log(math.tan(math.pi / 4 + math.radians(45.5152) / 2)) * radius
@@ -99,7 +99,7 @@ def test_carries_what_it_promises_and_never_psycopg_3(containers: Containers) ->
 
 
 def test_lock_files_are_only_for_its_own_django_series(containers: Containers) -> None:
-    """Who runs the same code without a container installs what they say."""
+    """Teams that run the same code without a container install from these files."""
     show = "ls requirements; python -c 'import django; print(\"%d.%d\" % django.VERSION[:2])'"
     *files, series = containers.run("bash", "-c", show).stdout.split()
     assert files == [f"django-{series}.lock", "geo.lock"]
@@ -108,13 +108,13 @@ def test_lock_files_are_only_for_its_own_django_series(containers: Containers) -
 def test_downgraded_package_is_reported_whichever_installer_did_it(
     containers: Containers, tmp_path: Path
 ) -> None:
-    """uv reads no pip.conf, and Poetry and PDM no constraints at all: the start looks, too."""
+    """uv ignores pip.conf, and Poetry and PDM ignore constraints, so the entry point checks too."""
     lines = [
         f"FROM {IMAGE}",
-        "ENV UV_SYSTEM_CERTS=true",  # as pip does
+        "ENV UV_SYSTEM_CERTS=true",  # like pip
         "RUN pip install --quiet uv",
         "RUN ! uv pip install 'djangorestframework<3.16' 2>/refused",
-        # By a pin of what no requirement of the image's own names.
+        # A pin of a package that is not in the image's own requirements.
         "RUN ! uv pip install 'PyYAML<5' 2>>/refused",
         "RUN UV_CONSTRAINT= uv pip install 'packaging<21'",
     ]
@@ -159,7 +159,7 @@ def test_describes_itself_by_oci_labels_and_keeps_root_for_child_dockerfiles() -
     assert config["WorkingDir"] == "/code"
     assert "DEBUG=false" in config["Env"]
     assert config["ExposedPorts"] == {"8000/tcp": {}}
-    # Who waits for a start is told at once; afterwards each look costs a process.
+    # Report the start immediately. Afterwards, check less often: each check costs a process.
     often, seldom = (config["Healthcheck"][name] for name in ("StartInterval", "Interval"))
     assert (often, seldom) == (1_000_000_000, 5_000_000_000)
 
@@ -182,7 +182,7 @@ def test_docker_calls_it_healthy_without_curl(containers: Containers) -> None:
 
 
 def test_gunicorn_takes_its_workers_from_the_containers_limits(containers: Containers) -> None:
-    """One process for each core of the limit; none of them opened a connection before the fork."""
+    """One worker for each core of the limit."""
     one = containers.start(options=["--cpus", "1", "--memory", "512m"]).wait_until_ready()
     two = containers.start(env={"WEB_CONCURRENCY": "2"}).wait_until_ready()
     # The first worker answers before the second is forked.
@@ -210,7 +210,7 @@ def test_dev_target_stores_geometry_in_sqlite_and_reloads(containers: Containers
 def test_static_files_collected_in_a_childs_dockerfile_need_no_work_at_start(
     containers: Containers, tmp_path: Path
 ) -> None:
-    """By root, with Django's own command, as Dockerfiles do; and the application owns them."""
+    """Root runs Django's command, as in most Dockerfiles, and the user ``app`` owns the files."""
     app = tmp_path / "map" / "static" / "map"
     app.mkdir(parents=True)
     (app.parent.parent / "__init__.py").touch()
@@ -227,7 +227,7 @@ def test_static_files_collected_in_a_childs_dockerfile_need_no_work_at_start(
     child = containers.start(image=tag).wait_until_ready()
     assert "static files are unchanged" in child.logs()
     assert child.exec("find", "/data", "!", "-user", "app") == ""
-    # A file that changes later is collected at start, and the others are not compressed again.
+    # A later change is collected at the start, and unchanged files are not compressed again.
     (app / "map.css").write_text("body { color: red }")
     changed = containers.start(image=tag, mounts={tmp_path / "map": "/code/map:ro"})
     changed.wait_until_ready()

@@ -1,4 +1,4 @@
-"""The PostGIS image for development: its first start, and the volume it leaves."""
+"""The PostGIS image for development: its first start, and the owner of its data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.containers import POSTGIS_IMAGE, Containers
 pytestmark = pytest.mark.engine
 
 PROGRAMS = "/usr/lib/postgresql/17/bin"
-# As if the container were killed when the cluster is half made.
+# As if the container were killed while initdb creates the cluster.
 KILLED = f"""#!/bin/bash
 {PROGRAMS}/initdb "$@" &
 until [[ -n $(find "$PGDATA" -name PG_VERSION -size +0) ]]; do :; done

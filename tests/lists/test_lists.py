@@ -1,4 +1,4 @@
-"""Pages, parameters, fields and ETags of any list, on SQLite in the process of the tests."""
+"""Pages, parameters, fields and ETags of any list, on SQLite in the test process."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Stops(SparseFieldsMixin, generics.ListAPIView):
 
 @pytest.fixture(scope="module", autouse=True)
 def rows() -> Iterator[list[Stop]]:
-    """Many of them share a value, and each column but one has NULL."""
+    """Many rows share values, and every column except one contains NULL."""
     with connection.schema_editor() as editor:
         editor.create_model(Stop)
     day = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -90,7 +90,7 @@ def ask(path: str, view: type[generics.ListAPIView] = Stops, **headers: str) -> 
 
 
 def in_order(rows: list[Stop], ordering: str) -> list[int]:
-    """Keys, as PostgreSQL orders them: NULL is the largest."""
+    """The keys in PostgreSQL's order, where NULL is the largest value."""
     rows = list(rows)
     for term in reversed(ordering.split(",") if ordering else []):
         values = {row.pk: getattr(row, term.removeprefix("-")) for row in rows}
@@ -190,7 +190,7 @@ def test_only_ascii_digits_are_accepted():
     [
         *[(0, False, (None, 0)), (999, False, (None, 999)), (1000, False, (10, 0))],
         *[(1999, False, (10, 999)), (2500, False, (20, 500))],
-        # Of 2,700 rows the last one comes first: row 2,000 is at offset 700.
+        # Descending, row 2,000 of 2,700 is at offset 700.
         *[(0, True, (None, 0)), (699, True, (None, 699)), (700, True, (20, 0))],
         *[(701, True, (20, 1)), (1700, True, (10, 0)), (2699, True, (10, 999))],
     ],
@@ -205,8 +205,8 @@ def test_page_at_an_offset_begins_at_the_kept_key_before_it(offset, descending, 
     ("changes", "same"),
     [
         ({}, True),
-        ({"snapshot": "2:2:"}, True),  # somebody wrote elsewhere
-        ({"counters": "1/3/3"}, True),  # which lag behind
+        ({"snapshot": "2:2:"}, True),  # another table has changed
+        ({"counters": "1/3/3"}, True),  # the counters lag behind
         ({"snapshot": "2:2:", "counters": "1/3/3"}, False),
         ({"oid": 2}, False),
     ],
@@ -283,7 +283,7 @@ class Conditional(conditional.ConditionalMixin, generics.ListAPIView):
 
 @pytest.fixture
 def version(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
-    """What each database says of its data."""
+    """The version of each database's data."""
     versions: dict[str, str | None] = {"default": "1"}
     monkeypatch.setattr(conditional, "_version", versions.get)
     return versions

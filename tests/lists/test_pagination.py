@@ -17,7 +17,7 @@ from tests.support.plans import explain, nodes
 
 pytestmark = pytest.mark.engine
 
-ROWS = 15_000  # gaps in the keys, so that a key is not its row's number
+ROWS = 15_000  # with gaps in the keys, so that a key is not its row's number
 MORE = """
 INSERT INTO places_stop (name, lines, open_now)
 SELECT 'More ' || n % 100, 1, true FROM generate_series(1, 11000) n;
@@ -45,7 +45,7 @@ def keys(pages: Api) -> list[int]:
 
 @pytest.fixture(scope="module")
 def own(postgis: PostGIS) -> Iterator[Api]:
-    """For tests that write: ``stored`` keeps the rows, ``restock`` brings them back."""
+    """For tests that write: the table ``stored`` keeps the rows, and ``written`` restores them."""
     started = Containers()
     started.may_log("Service Unavailable: /pages/plain/")
     api = start_api(started, postgis, EXACT_COUNT_LIMIT="1000", STATEMENT_TIMEOUT="1")
@@ -56,7 +56,7 @@ def own(postgis: PostGIS) -> Iterator[Api]:
 
 @pytest.fixture
 def written(own: Api) -> Api:
-    """Stops as a fresh table, not analyzed."""
+    """The stops in a new table that was never analyzed."""
     drop = "SELECT format('DROP %s IF EXISTS places_stop', CASE relkind WHEN 'v' THEN 'VIEW' ELSE"
     drop += " 'TABLE' END) FROM pg_class WHERE relname = 'places_stop'"
     own.sql(own.sql(drop))
@@ -69,7 +69,7 @@ def written(own: Api) -> Api:
 
 @functools.lru_cache
 def address(name: str) -> str:
-    """Asking the engine for the port costs more than a page."""
+    """Cached, because asking the engine for the port takes longer than a page."""
     return Container(name).url("")
 
 
@@ -97,7 +97,7 @@ def walk(api: Api, body: dict, link: str) -> list[list[int]]:
     while body[link]:
         body = follow(api, body[link])
         seen.append(ids(body))
-        assert len(seen) <= ROWS / 100, "the links go round in a circle"
+        assert len(seen) <= ROWS / 100, "the links form a loop"
     return seen
 
 
@@ -134,7 +134,7 @@ def test_limit_over_the_maximum_is_answered_with_400_naming_it_and_smaller_pages
     )
     assert "maximum of 500" in message
     assert "smaller pages" in message
-    assert "format=" not in message  # of a view that streams nothing
+    assert "format=" not in message  # the view has no streams
 
 
 @pytest.mark.parametrize("limit", ["abc", "0", "-1", ""])
@@ -197,7 +197,7 @@ def test_exact_count_past_the_statement_timeout_is_answered_with_503_naming_it(
     answer = get(written, "/pages/plain/", params={"limit": 1, "count": "exact"})
     assert answer.status_code == 503
     assert "1 s" in answer.json()["count"]
-    # The connection serves on.
+    # The connection still works.
     assert get(written, "/pages/plain/", params={"limit": 1}).status_code == 200
 
 
@@ -224,7 +224,7 @@ def test_count_of_a_partitioned_table_is_of_all_parts(written: Api) -> None:
         "INSERT INTO places_stop SELECT * FROM stored; ANALYZE low; ANALYZE high;"
     )
 
-    def counted() -> bool:  # the estimate of the table before it is kept for some seconds
+    def counted() -> bool:  # the estimate of the previous table is cached for some seconds
         body = page(written, "plain")
         return (body["count"], body["kind"]) == (ROWS, "estimated")
 
@@ -241,7 +241,7 @@ def test_paged_list_is_counted(pages: Api) -> None:
     body = page(pages, "listed", offset=20)
     assert (body["count"], body["kind"], body["next"]) == (25, "exact", None)
     assert len(body["results"]) == 5
-    for name in ("page_after", "page_before"):  # a list is in no order of keys
+    for name in ("page_after", "page_before"):  # a list has no keys
         answer = get(pages, "/pages/listed/", params={name: "7"})
         assert answer.status_code == 400
         assert answer.json() == {name: "These rows are not ordered by their key. Use offset."}
@@ -319,7 +319,7 @@ def test_jump_gives_the_same_page_as_the_whole_list(pages: Api, path: str, offse
         f"SELECT id FROM places_stop {where} ORDER BY {order} OFFSET {offset} LIMIT 10"
     )
     body = page(pages, path, offset=offset)
-    if path == "named":  # whose order among equals is PostgreSQL's
+    if path == "named":  # PostgreSQL decides the order of equal names
         assert len(body["results"]) == len(expected.splitlines())
         return
     assert ids(body) == [int(key) for key in expected.splitlines()]
@@ -363,7 +363,7 @@ def test_offset_wins_over_a_position_in_another_order(pages: Api) -> None:
     assert get(pages, "/pages/named/", params={"page_after": "77"}).status_code == 400
 
 
-# --- Under writes, and what is read
+# --- Pages during writes, and the rows that are read
 
 
 def test_jump_after_writes_gives_the_page_of_the_current_rows(written: Api) -> None:
@@ -373,8 +373,8 @@ def test_jump_after_writes_gives_the_page_of_the_current_rows(written: Api) -> N
         return ids(page(written, "plain", offset=9_000)) == [int(key) for key in now.splitlines()]
 
     assert right()
-    assert right()  # by the map
-    # A session reports its counters when it ends, so that psql's are there at once.
+    assert right()  # with the map
+    # A session reports its counters when it ends, so psql reports them immediately.
     for change in (
         "DELETE FROM places_stop WHERE id BETWEEN 100 AND 300",
         "INSERT INTO places_stop (id, name, open_now) SELECT -n, 'Before', true"
@@ -426,7 +426,7 @@ def test_whole_answer_of_a_small_table_is_one_query(pages: Api) -> None:
 def test_estimate_is_not_queried_again_at_once(pages: Api) -> None:
     path = "/pages/plain/?ordering=anew"
     _, again = explain(pages, path, path)
-    # The page itself; who asks is another statement, which reads no table.
+    # Only the page. The statement for the session's state reads no table.
     assert len([each for each in again["statements"] if "places_stop" in each]) == 1
 
 

@@ -1,4 +1,4 @@
-"""Query parameters that nothing reads are refused by name; those that something reads are not."""
+"""Query parameters that no code reads are refused by name, and others are accepted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.containers import Containers
 pytestmark = pytest.mark.engine
 
 BOX = "-122.7,45.5,-122.6,45.6"
-# Address: the parameter that is refused, and what is suggested in its place.
+# For each URL, the refused parameter and the suggested one.
 REFUSED = {
     f"/stops/?bbox={BOX}": ("bbox", "in_bbox"),
     f"/stops/?inbbox={BOX}": ("inbbox", "in_bbox"),
@@ -42,7 +42,7 @@ REFUSED = {
     "/own/?evn=yes": ("evn", "even"),
     "/own/?least=3": ("least", None),
 }
-# Address: how many rows, None where that is not asked.
+# For each URL, the number of rows, or None to skip that check.
 TAKEN = {
     "/stops/": 30,
     f"/stops/?in_bbox={BOX}&lines=3&name__icontains=stop&lines__in=3,4&ordering=-name": 4,
@@ -67,7 +67,7 @@ TAKEN = {
     "/cached/?lines=3": 4,
     "/plain/?bbox=1&line=3": 30,
 }
-# What float() and int() take, and nobody writes.
+# Numbers that float() or int() accept, but nobody writes.
 ODD_NUMBERS = (
     "1_0",
     "\u0661\u0660",
@@ -80,7 +80,7 @@ ODD_NUMBERS = (
     "\t1",
     "--1",
 )
-# In a process of its own, which has another environment than the server.
+# For another process, because its environment differs from the server's.
 ASK = """
 import django
 django.setup()
@@ -153,7 +153,7 @@ def test_parameters_are_checked_for_head_as_for_get_but_not_for_writes(asked: As
 
 def test_response_from_a_cache_of_the_team_is_left_alone(asked: Asked) -> None:
     path = "/cached/?lines=4&most=1"
-    assert asked.get(path).status_code == 400  # and is in no cache
+    assert asked.get(path).status_code == 400  # and is not cached
     assert asked.get(path).status_code == 400
     for _ in range(2):
         assert asked.get("/cached/?lines=4").json()["count"] == 4
@@ -182,7 +182,7 @@ def test_setting_of_all_switches_it_off(asked: Asked) -> None:
 def test_unusual_forms_of_numbers_are_not_accepted(
     asked: Asked, figures: Callable[[str], None]
 ) -> None:
-    """400 where a value cannot be ignored, and the default page where REST framework ignores it."""
+    """400, or the default page where REST framework ignores an invalid value."""
     different = {}
     for odd in ODD_NUMBERS:
         places = {"in_bbox": f"{odd},0,20,20", "point": f"0,{odd}", "page_after": odd}

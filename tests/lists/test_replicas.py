@@ -1,4 +1,4 @@
-"""An API whose router reads from any of two servers, as in Django's "Multiple databases"."""
+"""An API with a router that reads from one of two databases, as in Django's documentation."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tests.support.containers import Containers
 pytestmark = pytest.mark.engine
 
 SETTINGS = Path(__file__).parent / "replicas_project/local_settings"
-# Half of what is chosen wrongly is right by chance.
+# A wrong choice is right by chance in half of the requests.
 OFTEN = 16
 
 
 @pytest.fixture(scope="module")
 def replicated(postgis: PostGIS) -> Iterator[Asked]:
-    """``replica`` has not replayed yet that three stops are called New."""
+    """``replica`` has not yet replayed the new names of three stops."""
     started, replica = Containers(), postgis.database()
     started.may_log(logs.UNREADABLE)
     login = f"{postgis.user}:{quote(postgis.password, safe='')}@{postgis.host}:5432"
@@ -44,7 +44,7 @@ def test_no_etag_is_given_where_rows_may_come_from_another_server(replicated: As
 
 
 def patch(api: Asked, id_: int, lines: int, *, as_read_in: str) -> tuple[int, str]:
-    """The status, and what is then stored where it is written."""
+    """The status of the response, and the row that is then on the primary."""
     headers = {"If-Match": api.get(f"/{as_read_in}/{id_}/").headers["ETag"]}
     answer = api.request("patch", f"/named/{id_}/", json={"lines": lines}, headers=headers)
     stored = api.sql(f"SELECT name, lines FROM asked_stop WHERE id = {id_}")

@@ -1,4 +1,4 @@
-"""Every row once: in every walk, over every kind of queryset and key, in every format."""
+"""Every row appears exactly once, with every kind of queryset, key, link and format."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def things(postgis: PostGIS) -> Iterator[Container]:
 
 @pytest.fixture(scope="module")
 def cells(things: Container) -> dict[str, str]:
-    """Of each cell of the matrix, what differs; nothing where it is right."""
+    """For each cell of the matrix, the difference, or an empty text if there is none."""
     printed = things.exec("python", "manage.py", "walk")
     (line,) = [line for line in printed.splitlines() if line.startswith("RESULTS ")]
     return json.loads(line.removeprefix("RESULTS "))
@@ -142,20 +142,20 @@ print("KEYS", json.dumps([beyond[0], listed, after, counts, comparable, shown, s
 """
 
 
-@pytest.mark.usefixtures("cells")  # which makes the tables
+@pytest.mark.usefixtures("cells")  # it creates the tables
 def test_keys_and_rows_of_unusual_models_are_walked_as_stock_ones_are(things: Container) -> None:
     printed = things.exec("python", "manage.py", "shell", "--command", KEYS)
     (line,) = [line for line in printed.splitlines() if line.startswith("KEYS ")]
     beyond, listed, after, counts, comparable, shown, sliced = json.loads(
         line.removeprefix("KEYS ")
     )
-    assert beyond == 0  # no map has keys of two columns
+    assert beyond == 0  # maps do not support keys of two columns
     assert listed == [2, 3]
-    assert after == [2]  # a part of a key may be blank
+    assert after == [2]  # a part of a key can be blank
     assert len(set(counts)) == 1, counts
-    assert sliced == [8, 27]  # of an ordered one Django makes no count
-    assert comparable == [True, False]  # a team's field may encode what is stored
-    assert shown == ["label", "pk"]  # not what the links carry
+    assert sliced == [8, 27]  # Django cannot count an ordered union
+    assert comparable == [True, False]  # a team's field can encode its values
+    assert shown == ["label", "pk"]  # without the columns that only the links need
 
 
 WALKS = """
@@ -231,7 +231,7 @@ print("WALKS", json.dumps(results))
 
 
 def test_walk_by_offset_has_the_rows_that_joins_leave(things: Container) -> None:
-    """A foreign key that nobody checked, as of tables that ``inspectdb`` reads, may dangle."""
+    """An unchecked foreign key, as in many tables for ``inspectdb``, can refer to a missing row."""
     printed = things.exec("python", "manage.py", "shell", "--command", WALKS)
     (line,) = [line for line in printed.splitlines() if line.startswith("WALKS ")]
     results = json.loads(line.removeprefix("WALKS "))

@@ -1,4 +1,4 @@
-"""An API that reads from a streaming standby: what changed on its primary is never outdated."""
+"""An API that reads from a streaming standby sends every change that the standby has replayed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Replicated:
     database: str
 
     def connect(self) -> psycopg2.extensions.connection:
-        """To the primary, in a transaction."""
+        """A connection to the primary, which begins a transaction with its first statement."""
         networks = self.primary.container.inspect()["NetworkSettings"]["Networks"]
         return psycopg2.connect(
             host=networks[self.primary.network]["IPAddress"],
@@ -80,7 +80,7 @@ def replicated(network: str) -> Iterator[Replicated]:
 
 
 def test_row_that_changed_on_the_primary_is_not_answered_with_304(replicated: Replicated) -> None:
-    """The snapshot of a standby is the same before and after a commit among running ones."""
+    """A standby's snapshot can stay the same when one of several open transactions commits."""
     assert replicated.standby.sql("SELECT pg_is_in_recovery()") == "t"
     with contextlib.ExitStack() as open_:
         oldest, change, newest = (
@@ -134,9 +134,9 @@ def test_pages_and_streams_of_a_standby_have_its_rows(
     assert sorted(READERS[query](answer.content)) == list(rows)
 
 
-# Last of all: it makes thousands of rows.
+# Last, because it creates thousands of rows.
 def test_deep_page_is_right_as_soon_as_rows_before_it_were_removed(replicated: Replicated) -> None:
-    """Neither a standby's snapshot nor its counters would tell that a map of keys is outdated."""
+    """A standby's snapshot and counters do not show that an offset map is outdated."""
 
     def sql(statement: str) -> None:
         replicated.primary.sql(statement, replicated.database)

@@ -1,4 +1,4 @@
-"""What a container writes: its form, its request ids, and what it keeps to itself."""
+"""The log of a container: its format, its request IDs, and the secrets that it leaves out."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def die(request):
 views = (boom, log, meet, count, crash, die)
 urlpatterns = [path(f"{view.__name__}/", view) for view in views]
 """
-# As a team writes it: nothing of ours is left in it.
+# A team's own configuration, which replaces everything from the image.
 LOGGING = """
 LOGGING = {
     "version": 1,
@@ -84,7 +84,7 @@ LOGGING = {
     "root": {"handlers": ["err"], "level": "WARNING"},
 }
 """
-# What comes of these views, and of requests that are none.
+# From these views, and from invalid requests.
 LOGGED = ("/boom/", "old ways", "transit", "in thread", "SIGKILL", "Invalid request from")
 SUPERUSER = {"DJANGO_SUPERUSER_USERNAME": "ada", "DJANGO_SUPERUSER_PASSWORD": "never-in-a-log-7"}
 
@@ -100,27 +100,27 @@ def start(containers: Containers, folder: Path, settings: str = "", **env: str) 
 
 
 def events(text: str) -> list[dict]:
-    """Every line as the object it is; fails with a line that is none."""
+    """The JSON object from each line. Fails if a line is not an object."""
     objects = []
     for line in text.splitlines():
         try:
             event = json.loads(line)
         except ValueError:
-            raise AssertionError(f"no JSON: {line}") from None
+            raise AssertionError(f"not JSON: {line}") from None
         assert isinstance(event, dict), line
         objects.append(event)
     return objects
 
 
 def lines_of(container: Container, request_id: str) -> list[str]:
-    """The lines with this id; the last one, of the access log, comes after the answer."""
+    """The lines with this ID. The last one, of the access log, is written after the response."""
     mine = lambda: [line for line in container.logs().splitlines() if request_id in line]  # noqa: E731
     until(lambda: any("HTTP/1.1" in line for line in mine()), f"the access line of {request_id}")
     return mine()
 
 
 def send(container: Container, request: bytes) -> bytes:
-    """Send bytes that no HTTP library would; everything that is answered."""
+    """Send bytes that no HTTP library would send, and return the whole response."""
     address = urlsplit(container.url())
     with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
         connection.sendall(request)
@@ -227,7 +227,7 @@ def test_the_log_does_not_change_the_output_of_a_command(containers: Containers)
 
 
 # ---------------------------------------------------------------------------
-# Request ids
+# Request IDs
 
 
 def test_a_request_id_is_accepted_or_generated_returned_and_in_every_line(
@@ -279,7 +279,7 @@ def test_requests_at_the_same_time_keep_their_own_ids_to_the_end_of_a_stream(
 
 
 # ---------------------------------------------------------------------------
-# Nothing forged, nothing given away
+# No forged lines, and no secrets
 
 
 def test_no_request_can_forge_a_line_of_the_log(containers: Containers, tmp_path: Path) -> None:
@@ -291,7 +291,7 @@ def test_no_request_can_forge_a_line_of_the_log(containers: Containers, tmp_path
     send(api, b"\x1b[31m\nboot: forged\r\n\r\n")
     until(lambda: "Invalid request from " in api.logs(), "the last one is logged")
     log = api.logs()
-    assert "forged" in log, "the test asks nothing"
+    assert "forged" in log, "the requests are not in the log"
     assert not [line for line in log.splitlines() if line.startswith("boot: forged")]
     assert not set(log) & set("\x1b\r\x85")
 
@@ -320,7 +320,7 @@ def test_no_url_of_a_client_prevents_the_log_from_being_written(
     containers: Containers, tmp_path: Path
 ) -> None:
     api = start(containers, tmp_path, LOG_FORMAT="json")
-    # What looks for a login in it began anew at each dot and each letter, for 30 s.
+    # A search for a login in this URL restarted at each dot and letter, and took 30 s.
     text = f"b=@{'a.' * 1300}://{'b' * 5200}"
     for begin in ("/?", "/nowhere/"):
         mine = f"of-{len(begin)}"
@@ -345,7 +345,7 @@ def test_the_client_address_is_complete_or_absent_if_a_team_configures_it(
 
 
 # ---------------------------------------------------------------------------
-# A team's own
+# The configuration of a team
 
 
 def test_logging_of_a_team_wins_and_has_the_request_id(
@@ -354,7 +354,7 @@ def test_logging_of_a_team_wins_and_has_the_request_id(
     write(tmp_path, {"local_settings/gunicorn_conf.py": 'access_log_format = "seen %(U)s"\n'})
     api = start(containers, tmp_path, LOGGING)
     api.get("/log/?q=x", headers={"X-Request-ID": "of-log"})
-    until(lambda: "seen /log/" in api.logs(), "their access line")
+    until(lambda: "seen /log/" in api.logs(), "the team's access line")
     lines = api.logs().splitlines()
     assert "team of-log transit asked: x" in lines
     assert any("Booting worker" in line for line in lines)

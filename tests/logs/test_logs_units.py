@@ -1,4 +1,4 @@
-"""What a log line keeps of a request, and that nobody can forge one."""
+"""What a log line contains of a request, and that nobody can forge a line."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def record(message: str, **fields: object) -> logging.LogRecord:
 
 
 # ---------------------------------------------------------------------------
-# The id of a request
+# The ID of a request
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ class Speechless:
 
 
 def refuse_constants(name: str) -> None:
-    raise AssertionError(f"{name} is no JSON")
+    raise AssertionError(f"{name} is not JSON")
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_printed_lines_become_objects_and_objects_stay_as_they_are() -> None:
     print("Applying 0001...", end="", file=stream, flush=True)
     assert plain.getvalue() == ""
 
-    # Of another thread, in the middle of that line.
+    # Another thread prints in the middle of that line.
     thread = threading.Thread(target=lambda: print('{"theirs": 1}', file=stream))
     thread.start()
     thread.join()
@@ -278,7 +278,7 @@ def test_a_warning_of_the_boot_has_its_level_and_its_message(
     is_json: bool, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(formatters, "is_json", lambda: is_json)
-    # A handler is kept, with the form that it was made with.
+    # The handler is cached, and keeps the format that it was created with.
     monkeypatch.setattr(console, "_handler", console._handler.__wrapped__)
     boot.warn("none is kept")
     assert line in "".join(capsys.readouterr())

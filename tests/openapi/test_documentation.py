@@ -1,4 +1,4 @@
-"""The OpenAPI document of the whole project says what its views do."""
+"""The OpenAPI document of the whole project matches its views."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def test_bodies_and_responses_have_separate_definitions(document: dict) -> None:
     assert "id" not in kinds["StopRequest"]["properties"]
     assert kinds["StopRequest"]["required"] == ["name"]
     assert "required" not in kinds["PatchedStopRequest"]
-    assert "required" not in kinds["SparseStop"]  # ?fields= leaves them out
+    assert "required" not in kinds["SparseStop"]  # ?fields= can leave them out
     body = asked(document, "/pages/stops/{id}/", "patch")["data"]
     assert body["schema"]["$ref"] == "#/definitions/PatchedStopRequest"
     assert not body["required"]
     shown = kinds["AllKinds"]["properties"]["properties"]["properties"]
     assert "secret" not in shown  # write_only
-    assert "type" not in shown["kept"]  # a ReadOnlyField may be anything
+    assert "type" not in shown["kept"]  # a ReadOnlyField can have any type
 
 
 def test_limits_of_values_are_documented(document: dict) -> None:
@@ -66,13 +66,13 @@ def test_parameters_have_the_types_that_are_accepted(document: dict) -> None:
     assert filters["page_after"]["type"] == "integer"
     ordering = asked(document, "/pages/stops/")["ordering"]
     assert {"name", "-name"} <= set(ordering["items"]["enum"])
-    assert "page_after" not in asked(document, "/pages/named/")  # in no order of keys
+    assert "page_after" not in asked(document, "/pages/named/")  # not ordered by its key
 
 
 def test_each_operation_documents_whether_it_needs_a_login(document: dict, api: Api) -> None:
     paths = document["paths"]
     expected = {
-        ("/pages/stops/", "get"): [],  # {} beside others would be a closed padlock
+        ("/pages/stops/", "get"): [],  # with {} and others, the padlock would be closed
         ("/pages/stops/", "post"): LOGIN,
         ("/http/closed/", "get"): LOGIN,
         ("/tiles/secrets/tiles/{z}/{x}/{y}/", "get"): LOGIN,
@@ -98,7 +98,7 @@ def test_every_operation_documents_its_error_responses(document: dict) -> None:
 def test_only_formats_that_are_available_are_offered(document: dict) -> None:
     assert asked(document, "/streams/stops/")["format"]["enum"][-1] == "fgb"
     assert "fgb" not in asked(document, "/streams/surveys/")["format"]["enum"]  # any geometry
-    assert "format" not in asked(document, "/streams/withmethod/")  # no SQL for its method
+    assert "format" not in asked(document, "/streams/withmethod/")  # its method has no SQL
     assert "format" in asked(document, "/streams/withmethodleftout/")
 
 
@@ -189,14 +189,14 @@ def test_every_kind_of_filter_has_its_type(api: Api) -> None:
     assert filters["ids"]["items"]["type"] == "number"
     assert filters["word"]["maxLength"] == 5
     assert "exact" in filters["fare_lookup"]["enum"]
-    assert "enum" not in filters["name"]  # whatever the rows have by then
+    assert "enum" not in filters["name"]  # its choices change with the rows
     (warning,) = [line for line in output.splitlines() if "documented as text" in line]
     assert "places.Stops: the filter 'kind' is documented as text: OperationalError" in warning
 
 
 @pytest.fixture(scope="module")
 def peculiar(api: Api) -> tuple[dict, str]:
-    """The paths of views that want a client's request, and all that was said on the way."""
+    """The document of views that need a client's request, and the output of its generation."""
     settings = "DJANGO_SETTINGS_MODULE=backend.settings"
     output = api.container.exec("env", settings, "python", "-c", DOCUMENT, "peculiar")
     (line,) = [line for line in output.splitlines() if line.startswith("DOCUMENT ")]

@@ -1,4 +1,4 @@
-"""What the API's document says of single fields."""
+"""Single fields in the API's document."""
 
 import json
 from pathlib import Path
@@ -158,7 +158,7 @@ def test_responses_are_nullable_and_without_limits_where_rest_framework_writes_t
         *("OwnerSerializer.thing", "OwnerSerializer.code"),
         "ReferringSerializer.thing",
     }
-    # What a team itself says stays: in Meta, or of a method.
+    # Limits that a team sets in Meta or for a method stay.
     rules = {
         name: set(each) & {"minLength", "maximum", "minimum"} for name, each in schemas.items()
     }
@@ -167,7 +167,7 @@ def test_responses_are_nullable_and_without_limits_where_rest_framework_writes_t
         "ThingSerializer.computed": {"minLength", "maximum", "minimum"},
     }
     assert schemas["ThingSerializer.kind"]["enum"] == ["a", ""]
-    # REST framework leaves a None of a list as it is; keys of other rows are never None.
+    # REST framework writes None in a list as null. Keys of other rows are never None.
     assert schemas["ThingSerializer.numbers"]["items"] == {"type": "integer", "x-nullable": True}
     assert schemas["ThingSerializer.mapped"]["additionalProperties"]["x-nullable"] is True
     assert schemas["ThingSerializer.others"]["items"] == {"type": "integer"}

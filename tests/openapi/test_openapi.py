@@ -1,4 +1,4 @@
-"""The OpenAPI document of odd and of hostile views: all of the others, and true."""
+"""The OpenAPI document of unusual and broken views is correct, and complete for the others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.engine
 
 PROJECT = Path(__file__).parent / "documented_project"
 LOGIN = [{"Session": []}, {"Basic": []}]
-# Of hostile.py: what cannot be described, with the word of its reason in the log.
+# The operations of hostile.py that cannot be described, with the reason in the log.
 LIST_ONLY = {
     "notjson": "not JSON serializable",
     "badfilter": "of the team's own",
@@ -51,7 +51,7 @@ INSERT INTO records_reading (well_id, day, level) VALUES (1, '2026-01-01', 2.5);
 
 @dataclass
 class Documented:
-    """The running project, and what it says of itself."""
+    """The running project and its document."""
 
     container: Container
     document: dict
@@ -111,7 +111,7 @@ def test_no_view_breaks_the_document_and_each_failure_is_in_the_log(
 
 
 def test_unusual_but_correct_views_are_described_in_full(api: Documented) -> None:
-    # This one answers no request either: django-filter has no filter for JSON.
+    # Requests to this view fail too, because django-filter has no filter for JSON.
     without = {"/sound/all-fields/"}
     lost = {
         path
@@ -162,7 +162,7 @@ def test_filters_of_djangorestframework_gis_have_types_of_swagger_2(api: Documen
 
 
 def test_execute_with_nothing_changed_succeeds(api: Documented) -> None:
-    """Swagger UI sends what `default` and `x-example` say."""
+    """Swagger UI sends the values of `default` and `x-example`."""
     asked = []
     for path, item in api.document["paths"].items():
         operation = item.get("get", {})
@@ -211,12 +211,12 @@ def test_fields_are_described_by_help_text_or_else_by_the_columns_comment(
         name: each.get("description") for name, each in feature["properties"]["properties"].items()
     }
     assert descriptions == {
-        "name": "As the sign beside it says.",
+        "name": "As on the sign next to it.",
         "depth": "Meters below ground.",
-        "flow": "Liters a second.",
+        "flow": "Liters per second.",
         "day": None,
         "details": None,
-        "grade": "Of its water.",
+        "grade": "Quality of the water.",
     }
     assert feature["geometry"]["description"] == "Where the cover is."
     assert "Meters below ground." in api.document["definitions"]["WellRequest"]["properties"][
@@ -262,14 +262,14 @@ def test_live_check_finds_only_the_known_faults_of_the_project(
     api: Documented,
 ) -> None:
     own = ["GET /hostile/", "GET /sound/all-fields/: 500"]
-    # An action's answer that nothing tells of: drf-yasg takes it for a row.
+    # The response of this action is not declared, so drf-yasg documents a row.
     own += [f"GET /sound/{name}/1/neighbors/" for name in ("taken", "uploads", "wells")]
     assert_nothing_wrong(api.container, but=own)
 
 
-# Last of all: it writes.
+# Last, because it writes.
 def test_published_schema_is_true(api: Documented, figures: Callable[[str], None]) -> None:
-    # Filters of the team's own in places of ours take any text.
+    # The project's own filters with the names of the image's filters accept any text.
     own = ("hostile/", "sound/(all-fields|library|near|taken)/", "sound/[a-z]+/.id./neighbors/")
     without = ("--exclude-path-regex", f"^/({'|'.join(own)})")
     asked = assert_schema_is_true(api.container.url("").rstrip("/"), *FEWER, *without)

@@ -1,4 +1,4 @@
-"""The bar of all pages: whom it names, and whom it lets log out."""
+"""The bar of all pages: the user that it names, and the users that can log out."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ urlpatterns = [path("here/", Here.as_view())]
 REST_FRAMEWORK = f"""{ADMIN}
 urlpatterns += [path("accounts/", include("rest_framework.urls"))]
 """
-# Without collected files.
+# Works without collectstatic.
 STORAGES = """
 STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 """

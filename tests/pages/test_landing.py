@@ -24,7 +24,7 @@ class GroupSerializer(serializers.ModelSerializer):
 class Groups(viewsets.ModelViewSet):
     """Who belongs together.
 
-    And more that no card has room for.
+    A card leaves out the rest.
     """
 
     queryset = Group.objects.all()
@@ -95,7 +95,7 @@ CARD = re.compile(
 
 @pytest.fixture
 def pages(project: Path) -> list[str]:
-    """As somebody sees it, as a user does, and what was asked of the tables then."""
+    """The page without a login, the page with one, and the queries on the tables for the latter."""
     write(project, {"local_settings/urls.py": URLS})
     (project / "data").mkdir()
     text = shell(project, PAGE)

@@ -27,12 +27,12 @@ PRODUCTION = "hackoregoncivic/backend-docker-django"
 STAGING = f"{PRODUCTION}-dev"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 USER = "publisher"
-PASSWORD = "p@ss 'word' $HOME \"x\" % \\n"  # all that a shell could trip over
+PASSWORD = "p@ss 'word' $HOME \"x\" % \\n"  # everything that a shell could misread
 
 
 @dataclass
 class Registry:
-    """A running registry, asked over its API and pulled from as its user."""
+    """A running registry, with its API, and pulls as its user."""
 
     container: Container
     address: str
@@ -48,7 +48,7 @@ class Registry:
         return sorted(self.get(f"{repository}/tags/list").json()["tags"])
 
     def pull(self, repository: str, tag: str) -> str:
-        """Pull as somebody else would, with no such name on the machine; the full name."""
+        """Pull an image that this machine does not have, and return its full name."""
         self.forget_local()
         name = f"{self.address}/{repository}:{tag}"
         docker("--config", self.config, "pull", "--quiet", name)
@@ -67,7 +67,7 @@ class Registry:
         for image in set(listed):
             names = json.loads(docker("image", "inspect", image).stdout)[0]
             for name in names["RepoTags"] + names["RepoDigests"]:
-                if name.startswith(self.address):  # a digest goes with its last tag: no check
+                if name.startswith(self.address):  # a digest goes with its last tag
                     docker("image", "rm", name, check=False)
 
 
@@ -79,7 +79,7 @@ def registry_image() -> str:
 
 @contextmanager
 def started(image: str, folder: Path) -> Iterator[Registry]:
-    """A registry of its own, with nothing in it, and its user logged in."""
+    """An empty registry, with its user logged in."""
     containers = Containers()
     container = containers.start(
         image=image,
@@ -114,14 +114,14 @@ def registry(registry_image: str, tmp_path: Path) -> Iterator[Registry]:
 def empty_registry(
     registry_image: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Registry]:
-    """For tests in which nothing is published: it stays as empty as it was."""
+    """A registry that stays empty, for tests that publish nothing."""
     with started(registry_image, tmp_path_factory.mktemp("empty")) as shared:
         yield shared
 
 
 @pytest.fixture
 def small_image(tmp_path: Path) -> Iterator[Callable[[], str]]:
-    """Make images of one small file each, for what does not depend on the image."""
+    """Builds images with one small file, for tests that do not depend on the image."""
     names: list[str] = []
 
     def make() -> str:
@@ -140,7 +140,7 @@ def small_image(tmp_path: Path) -> Iterator[Callable[[], str]]:
 
 @dataclass
 class Deploy:
-    """Runs the script as CI does, with nothing of this machine's own environment."""
+    """Runs the script as CI does, without this machine's environment."""
 
     folder: Path
 
@@ -189,7 +189,7 @@ class Deploy:
 
     @property
     def own_login(self) -> Path:
-        """What the user of the machine had before, and must have after."""
+        """The login of the machine's user, which must stay unchanged."""
         return self.folder / "home" / ".docker" / "config.json"
 
     def files(self) -> list[Path]:
@@ -358,7 +358,7 @@ def test_a_registry_that_is_down_fails_the_build(
 def test_a_failed_push_fails_the_build(
     registry: Registry, deploy: Deploy, small_image: Callable[[], str]
 ) -> None:
-    # Its storage takes layers and no manifest; a read-only one would be tried again for a minute.
+    # The storage accepts layers but no manifest. Docker would retry a read-only one for a minute.
     storage = f"/var/lib/docker-registry/docker/registry/v2/repositories/{PRODUCTION}"
     registry.container.exec("mkdir", "--parents", storage)
     registry.container.exec("touch", f"{storage}/_manifests")

@@ -1,4 +1,4 @@
-""".travis.yml: what Travis is told to run, and when."""
+"""What .travis.yml makes Travis run, and when."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 @pytest.fixture(scope="module")
 def travis() -> dict:
-    # BaseLoader, because YAML 1.1 takes the key `on` for true.
+    # BaseLoader, because YAML 1.1 treats the key `on` as true.
     return yaml.load((ROOT / ".travis.yml").read_text(), Loader=yaml.BaseLoader)  # noqa: S506
 
 
@@ -26,7 +26,7 @@ def test_every_build_runs_the_checks_unconditionally(travis: dict) -> None:
 def test_publishing_is_a_deployment_so_that_it_follows_success_and_can_fail_the_build(
     travis: dict,
 ) -> None:
-    # A deployment is skipped for pull requests and after a failure; `after_success` fails nothing.
+    # Travis skips a deployment for pull requests and after failures. `after_success` fails nothing.
     assert travis["deploy"]["provider"] == "script"
     assert travis["deploy"]["script"] == "bash bin/docker-deploy.sh"
     assert os.access(ROOT / "bin/docker-deploy.sh", os.X_OK)

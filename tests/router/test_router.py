@@ -1,4 +1,4 @@
-"""Two PostgreSQL servers, and two schemas on one of them: each table lands where ``in_db`` says."""
+"""With two PostgreSQL servers and several schemas, each table is where ``in_db`` says."""
 
 from pathlib import Path
 from urllib.parse import quote
@@ -72,7 +72,7 @@ def app(name: str, model: str, meta: str) -> dict[str, str]:
 
 @pytest.fixture
 def checkout(project: Path) -> Path:
-    """A team's apps with their migrations, made as on a laptop."""
+    """A team's apps, with migrations as created on a laptop."""
     files = {
         "local_settings/settings.py": SETTINGS,
         "local_settings/urls.py": URLS,
@@ -87,7 +87,7 @@ def checkout(project: Path) -> Path:
         f"{alias}_DATABASE_URL": "postgis://u@db/n" for alias in ("CENSUS", "TRAFFIC", "PASSENGERS")
     }
     apps = ("stops", "census", "traffic")
-    # Without a database that answers, Django warns and goes on.
+    # If no database responds, Django warns and continues.
     done = run(project, "manage.py", "makemigrations", *apps, DEBUG="true", **OFFLINE, **urls)
     assert done.returncode == 0, done.stderr
     return project
@@ -110,7 +110,7 @@ def url(server: PostGIS, database: str, schemas: str) -> str:
 
 
 def tables(server: PostGIS, database: str) -> set[str]:
-    """Schema and name of every table of the project's own apps, and of Django's ledger."""
+    """Schema and name of every table of the project's apps, and of Django's migration records."""
     names = server.sql(
         "SELECT schemaname || '.' || tablename FROM pg_tables WHERE tablename ~ "
         "'^(stops|census|traffic|loaded)_|^rides$|^django_migrations$|^auth_user$'",

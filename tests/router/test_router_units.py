@@ -1,4 +1,4 @@
-"""``Meta.in_db`` on SQLite: where models are read, written, related and migrated; the checks."""
+"""``Meta.in_db`` on SQLite: reads, writes, relations, migrations, and the system checks."""
 
 import re
 import shutil
@@ -37,7 +37,7 @@ class Tract(models.Model):
 
 class Block(models.Model):
     tract = models.ForeignKey(Tract, models.CASCADE, related_name="blocks")
-    neighbours = models.ManyToManyField("self")
+    neighbors = models.ManyToManyField("self")
     tracts = models.ManyToManyField(Tract, through="Overlap", related_name="overlapping")
 
     class Meta:
@@ -119,7 +119,7 @@ def manage(project: Path, *arguments: str) -> str:
 
 
 def migrate(project: Path, *aliases: str) -> None:
-    """``default`` and ``census``, or these in their order, in one process."""
+    """Migrate ``default`` and ``census``, or the given aliases in their order, in one process."""
     code = f"""
 from django.core.management import call_command
 for alias in {aliases or ("default", "census")}:
@@ -143,7 +143,7 @@ for alias in ("default", "census"):
 
 
 IN_CENSUS = {
-    *("census_tract", "census_block", "census_block_neighbours", "census_overlap"),
+    *("census_tract", "census_block", "census_block_neighbors", "census_overlap"),
     *("census_road", "census_river", "census_city"),
 }
 
@@ -157,17 +157,17 @@ from stops.models import Stop
 from django.db import connections
 tract = Tract.objects.create(name="one")
 block = Block.objects.create(tract=tract)
-block.neighbours.add(Block.objects.create(tract=tract))
+block.neighbors.add(Block.objects.create(tract=tract))
 block.tracts.add(tract)
 city = City.objects.create(name="two", people=3)
 stop = Stop.objects.create(name="there")
 print(tract._state.db, block._state.db, city._state.db, stop._state.db)
 print(Tract.objects.all().db, Urban.objects.all().db, City.objects.all().db, Road.objects.all().db)
 print(River.objects.all().db, Overlap.objects.all().db, Stop.objects.all().db)
-print(tract.blocks.count(), block.neighbours.count())
+print(tract.blocks.count(), block.neighbors.count())
 print(block.tracts.get().name, tract.overlapping.count())
 print(Urban.objects.filter(blocks__isnull=False).distinct().count(), City.objects.get().name)
-print(Block.neighbours.through.objects.count(), Block.neighbours.through.objects.all().db)
+print(Block.neighbors.through.objects.count(), Block.neighbors.through.objects.all().db)
 print(Tract.objects.using("census").count())
 try:
     Tract.objects.using("default").count()
@@ -223,7 +223,7 @@ def test_makemigrations_is_stable_when_in_db_is_added_changed_or_removed(with_mi
         assert "No changes detected" in manage(
             with_migrations, "makemigrations", "--check", "--dry-run"
         )
-    # Migrations that were made before in_db was.
+    # Migrations from before in_db was added.
     for file in (with_migrations / "census/migrations").glob("0*.py"):
         text = file.read_text()
         file.write_text(text.replace("'in_db': 'census',", ""))
@@ -263,7 +263,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel("Old", [("id", models.BigAutoField(primary_key=True))]),
         migrations.AddField("Old", "name", models.CharField(max_length=9, default="")),
         migrations.DeleteModel("Old"),
-        # Models that no longer exist in the code: only the migration says which database.
+        # Models that no longer exist in the code, so only the migration names the database.
         migrations.CreateModel("Gone", [("id", models.BigAutoField(primary_key=True))],
             options={"in_db": "census"}),
         migrations.CreateModel("Lost", [("id", models.BigAutoField(primary_key=True))]),
@@ -295,7 +295,7 @@ def test_data_migration_of_an_app_in_two_databases_runs_in_default(census):
     write(census, {"census/models.py": both})
     manage(census, "makemigrations", "stops", "census")
     write(census, {"census/migrations/0002_data.py": OPERATIONS})
-    # Its rows are written through the router: their table must be there before.
+    # The router sends its rows to a table in `census`, which must exist first.
     migrate(census, "census", "default")
     default, in_census = tables(census)
     assert "census_by_sql" in default - in_census
@@ -307,7 +307,7 @@ def test_backwards_migrations_remove_the_tables(migrated):
 
 
 # ---------------------------------------------------------------------------
-# in_db registered
+# Registration of in_db
 
 
 def test_old_style_registration_in_a_models_file_still_works(census):
@@ -422,7 +422,7 @@ def test_geometry_on_plain_sqlite_is_an_error_that_names_the_ways_out(census):
 
 
 def test_cache_in_a_database_is_routed_to_default(census: Path) -> None:
-    """Django asks routers about it by a class that is not a model."""
+    """For a cache, Django passes routers a class that is not a model."""
     with (census / "local_settings/settings.py").open("a") as settings:
         backend = "django.core.cache.backends.db.DatabaseCache"
         settings.write(f'CACHES = {{"default": {{"BACKEND": "{backend}", "LOCATION": "kept"}}}}\n')
@@ -473,7 +473,7 @@ def test_a_model_that_in_db_moves_to_a_migrated_database_has_no_table_there(migr
     done = run(migrated, "-c", preamble + START, **env)
     assert done.returncode == 0, done.stderr
     assert "boot: database 'census' is up to date" in done.stdout
-    # A model that no migration makes yet is another matter.
+    # A model that no migration creates yet is not an error.
     with (migrated / "stops/models.py").open("a") as models:
         models.write("\nclass Line(models.Model):\n    stops = models.ManyToManyField(Stop)\n")
         models.write('\n    class Meta:\n        in_db = "census"\n')

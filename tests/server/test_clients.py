@@ -1,4 +1,4 @@
-"""The socket that a client's connection is to the worker."""
+"""The worker's socket for the connection of a client."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from backend.server.clients import Client, FilePart
 
 @pytest.fixture
 def pair() -> Iterator[tuple[Client, socket.socket]]:
-    """A client that has taken all that its system keeps for it, and the other end."""
+    """A client with full socket buffers, and the other end of its connection."""
     own_end, other_end = socket.socketpair()
     client = Client(fileno=own_end.detach())
     client.sendall(b"x" * 1_000_000)

@@ -1,4 +1,4 @@
-"""A team's gunicorn hooks beside the image's."""
+"""A team's gunicorn hooks together with the image's."""
 
 import inspect
 
@@ -19,7 +19,7 @@ def test_hook_of_the_team_runs_first_and_that_of_the_image_runs_even_if_it_fails
         ran.append("image")
 
     both = hooks.join("when_ready", image_hook, team_hook)
-    with pytest.raises(ValueError):  # noqa: PT011  only whether
+    with pytest.raises(ValueError):  # noqa: PT011  it has no message
         both(None)
     assert ran == ["team", "image"]
 

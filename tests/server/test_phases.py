@@ -1,4 +1,4 @@
-"""What a container answers from its first second, while it prepares."""
+"""The responses of a container from its first second, while it prepares."""
 
 from __future__ import annotations
 
@@ -72,10 +72,10 @@ SLOW = {
 
 
 def in_phase(container: Container, name: str) -> requests.Response:
-    """The answer of /health/ready once it names the phase."""
+    """The response of /health/ready as soon as it names the phase."""
 
     def answers() -> list[requests.Response]:
-        """The one answer; in a list, because an answer of 503 counts as false."""
+        """The response, in a list because a response with status 503 is false."""
         assert container.running, container.logs()
         with contextlib.suppress(requests.ConnectionError):
             answer = container.get("/health/ready")
@@ -87,7 +87,7 @@ def in_phase(container: Container, name: str) -> requests.Response:
 
 @contextlib.contextmanager
 def held_lock(postgis: PostGIS, database: str) -> Iterator[None]:
-    """A session that holds the lock for which the migration waits."""
+    """Hold the lock that the migration waits for."""
     psql = ["psql", "--quiet", "--username", postgis.user, database]
     with subprocess.Popen(
         ["docker", "exec", "--interactive", postgis.host, *psql],
@@ -125,7 +125,7 @@ def test_while_it_waits_it_is_alive_names_what_is_wrong_and_serves_nothing_yet(
         assert "waiting-for-database" in answer.json()["detail"]
     assert container.session.head(container.url("/health/live")).status_code == 200
     since = container.get("/health/ready").json()["since"]
-    assert since == ready.json()["since"], "since when is not when it was asked"
+    assert since == ready.json()["since"], "since is not the time of the request"
     docker("stop", "--time", "20", container.name)
     assert container.exit_code() == 0
 
@@ -146,14 +146,14 @@ def test_long_migration_is_neither_unhealthy_nor_ready(
         )
         answer = in_phase(container, "migrating")
         assert answer.status_code == 503
-        # Of both from the first answer on, also of the one whose turn is later.
+        # Of both databases from the first response on, although one is migrated later.
         assert answer.json()["checks"] == dict.fromkeys(DATABASES, "migrations pending")
 
         def health() -> dict:
             return container.inspect()["State"]["Health"]
 
-        # Three failures in a row are what makes a container unhealthy.
-        until(lambda: len(health()["Log"]) > 3, "Docker asked more often than it tolerates")
+        # Three failures in a row make a container unhealthy.
+        until(lambda: len(health()["Log"]) > 3, "more checks than Docker tolerates failures")
         assert {probe["ExitCode"] for probe in health()["Log"]} == {1}
         assert health()["Status"] == "starting"
         assert container.get("/health/live").status_code == 200
@@ -192,7 +192,7 @@ def test_while_the_application_is_loaded_once_and_again_it_is_alive(
 
 
 class Asker(threading.Thread):
-    """Asks /health/live over a new connection each time, from the first answer on."""
+    """Requests /health/live with new connections. Failures count from the first response on."""
 
     def __init__(self, container: Container) -> None:
         super().__init__()
@@ -212,7 +212,7 @@ class Asker(threading.Thread):
                     self.failures.append(error)
 
     def has_seen_both(self) -> bool:
-        """Some answers while it prepared and, since then, 50 of the server."""
+        """Whether responses came while it prepared, and the last 50 came from the server."""
         return "phase" in self.answers[0] and all("phase" not in a for a in self.answers[-50:])
 
 
@@ -309,7 +309,7 @@ def test_ready_goes_back_to_waiting_and_says_since_when(containers: Containers, 
     assert waiting.status_code == 503
     assert waiting.json()["checks"] == {"database:default": "unreachable"}
     assert waiting.json()["since"] >= first
-    # As after a volume was lost, or a copy was restored that is older.
+    # As after the loss of a volume or the restore of an older backup.
     postgis.sql(f"CREATE DATABASE {database}")
     assert in_phase(container, "migrations-pending").json()["checks"] == {
         "database:default": "migrations pending"

@@ -1,4 +1,4 @@
-"""runserver's look for saved files."""
+"""How runserver notices saved files, and restarts."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from backend.server import reloader
 from tests.support.broken import write
 from tests.support.containers import free_port, until
 
-# A server's thread that is in the middle of setting up logging, as the second django.setup() of a
-# WSGI application is; and a team's own code.
+# A thread that is setting up logging, like the second django.setup() of a WSGI application, and a
+# team's own code that runs at the exit.
 BUSY = """
 import atexit, logging, pathlib, sys, threading, time
 from django.utils import autoreload
@@ -36,7 +36,7 @@ def set_up_logging():
 
 """
 RELOADS = """
-autoreload.logger.info("so that this logger asks for no lock any more")
+autoreload.logger.info("so that this logger needs no lock later")
 threading.Thread(target=set_up_logging, daemon=True).start()
 busy.wait()
 autoreload.trigger_reload(pathlib.Path("views.py"))
@@ -50,7 +50,7 @@ def test_file_saved_while_the_server_starts_is_noticed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, age: int, *, noticed: bool
 ) -> None:
     file, changed = tmp_path / "views.py", []
-    # All are put back after the test.
+    # monkeypatch restores all of these after the test.
     monkeypatch.setattr(autoreload, "trigger_reload", autoreload.trigger_reload)
     monkeypatch.setattr(StatReloader, "SLEEP_TIME", 0)
     monkeypatch.setattr(StatReloader, "snapshot_files", StatReloader.snapshot_files)
@@ -66,7 +66,7 @@ def test_file_saved_while_the_server_starts_is_noticed(
     next(ticks)
     assert changed == [file] * noticed
     next(ticks)
-    assert changed == [file] * noticed, "once"
+    assert changed == [file] * noticed, "only once"
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_server_ends_whatever_it_is_doing(ends: str, code: int) -> None:
     assert (done.returncode, done.stdout) == (code, "theirs\n"), done.stderr
 
 
-# An admin class that Django refuses: the error comes from a file of Django's.
+# A registration that Django refuses, with an error in one of Django's files.
 REFUSED = """
 from django.contrib import admin
 from django.contrib.auth.models import Group

@@ -1,4 +1,4 @@
-"""What answers while a container prepares: over real sockets, without a container."""
+"""The responses while a container prepares, over real sockets but without a container."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_request_in_pieces_and_its_unread_body_get_their_answer(listener, respon
     with connect(listener) as connection:
         for piece in (b"POST /api/ HTTP/1.1\r\nContent-Le", b"ngth: 300000\r\n\r"):
             connection.sendall(piece)
-        # Closed with this unread, the connection would be reset and the answer lost.
+        # If this stayed unread, the connection would be reset and the response lost.
         connection.sendall(b"\n" + b"x" * 300_000)
         assert parts(everything(connection))[0] == 503
 
@@ -127,7 +127,7 @@ def test_silent_clients_do_not_delay_others(listener, responder):
         connection.sendall(b"GET /health/")
     started = time.monotonic()
     assert parts(ask(listener, LIVE))[0] == 200
-    assert time.monotonic() - started < 2  # a deadline of theirs is 5 s away
+    assert time.monotonic() - started < 2  # their timeout is 5 s
     for connection in silent:
         connection.close()
 
@@ -136,14 +136,14 @@ def test_hand_over_waits_a_moment_at_most_and_leaves_the_socket_open(listener, r
     half, late = connect(listener), connect(listener)
     half.sendall(b"GET /health/")
     late.sendall(b"GET /health/live HT")
-    assert parts(ask(listener, LIVE))[0] == 200  # so that those before it are accepted too
+    assert parts(ask(listener, LIVE))[0] == 200  # the earlier ones are accepted by then
     late.sendall(b"TP/1.1\r\n\r\n")
     started = time.monotonic()
     responder.stop()
     assert time.monotonic() - started < LAST_PATIENCE + 2
     assert parts(everything(half))[0] == 400
     assert parts(everything(late))[0] == 200
-    # Whoever comes now waits in the backlog, for the server.
+    # A new client waits in the backlog for the server.
     with connect(listener) as waiting:
         waiting.sendall(LIVE)
         connection, _ = listener.accept()

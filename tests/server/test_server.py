@@ -13,7 +13,7 @@ from tests.support.projects import assert_two_lines
 
 pytestmark = pytest.mark.engine
 
-# Asks the database while it is imported, as a team's module may.
+# Queries the database during its import, as a team's module may.
 URLS = """
 from django.contrib.auth.models import User
 from django.db import connection
@@ -32,7 +32,7 @@ urlpatterns = [path("state/", state)]
 """
 
 
-# Not those of autovacuum, which comes to every database.
+# Without autovacuum, which connects to every database.
 _CLIENTS = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND backend_type = 'client backend'"
 )

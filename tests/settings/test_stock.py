@@ -1,7 +1,7 @@
-"""The same answers under the image's settings as under Django's and REST framework's own.
+"""A project responds the same with the image's settings as with Django's and REST framework's own.
 
-One project (``stock_project``) is asked on both sides: its API, its pages, through every client of
-the test frameworks, and with ``manage.py``. Each side is one process.
+``stock_project`` runs in one process with each of them: its API, its pages, every test client, and
+``manage.py``.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from tests.conftest import ROOT
 from tests.support.projects import run
 
 STOCK = Path(__file__).parent / "stock_project"
-# Of a response: status, headers, body, cookies; of a command: exit code and both outputs.
+# A response's status, headers, body, and cookies, or a command's exit code, output, and errors.
 Answer = Any
 KEY = "of-the-tests-and-as-long-as-django-wants-it-of-the-tests"
-# What the image's template has in a page of the browsable API, and REST framework's in its place.
+# The parts of a browsable API page that the image's template and REST framework's do not share.
 BROWSABLE = "|".join(
     (
         r"<title>[^<]*</title>",
@@ -41,10 +41,10 @@ ADMIN = r"""<style>:root { color-scheme.+?</style>\n?|<a class="home-link".+?</a
 
 @dataclass(frozen=True)
 class Difference:
-    """What the row of docs/settings.md says that begins with ``row``.
+    """A documented difference: a row in docs/settings.md begins with ``row``.
 
-    ``undo`` takes it out of an answer of either side to one of ``cells``, a pattern. All else is
-    still compared. Without ``undo`` nothing of such an answer is.
+    ``undo`` removes it from both answers whose names match the pattern ``cells``, and the rest is
+    still compared. Without ``undo``, nothing of these answers is compared.
     """
 
     row: str
@@ -65,7 +65,7 @@ def text(pattern: str, instead: str = "") -> Callable[[Answer], Answer]:
 
 
 def page(pattern: str) -> Callable[[Answer], Answer]:
-    """What the pattern matches, and the white space that it leaves between the tags of a page."""
+    """Remove what the pattern matches, and the white space that remains between tags."""
 
     def undo(answer: Answer) -> Answer:
         return [
@@ -90,7 +90,7 @@ def headers(pattern: str) -> Callable[[Answer], Answer]:
 
 
 def code(answer: Answer) -> Answer:
-    """The status or exit code alone."""
+    """Only the status or exit code."""
     return [answer[0], *(type(part)() for part in answer[1:])]
 
 
@@ -100,7 +100,7 @@ def but_for_rows(answer: Answer) -> Answer:
 
 
 def paths(answer: Answer) -> Answer:
-    """Of a document, where each operation of a list has parameters that differ."""
+    """Only the paths of an OpenAPI document, because all operations on lists differ."""
     return text(r'^(?!    "/)[^\n]*\n?')(answer)
 
 
@@ -116,7 +116,7 @@ def vary(*names: str) -> Callable[[Answer], Answer]:
 
 
 def error_page(answer: Answer) -> Answer:
-    """Django's, or the JSON that takes its place."""
+    """Remove Django's error page, or the JSON that replaces it."""
     status, response_headers, body, cookies = answer
     page = re.fullmatch(
         r"\s*<!doctype html>\s*<html lang=\"en\">.+<h1>.+</h1>.*", body, re.DOTALL | re.IGNORECASE
@@ -181,7 +181,7 @@ def asked(folder: Path, settings: str) -> dict[str, Answer]:
         shutil.copytree(STOCK / name, folder / name)
     for name in ("ask.py", "common_settings.py"):
         shutil.copy(STOCK / name, folder)
-    # Without it the order of a set, such as of tables, is another one in each process.
+    # A fixed hash seed, because sets, such as those of tables, would be ordered differently.
     env = {"PYTHONHASHSEED": "0", "DJANGO_SECRET_KEY": KEY, "DJANGO_SETTINGS_MODULE": settings}
     done = run(folder, "ask.py", "manage.py", timeout=300, **env)
     lines = [line for line in done.stdout.splitlines() if line.startswith("ANSWERS ")]
@@ -189,14 +189,14 @@ def asked(folder: Path, settings: str) -> dict[str, Answer]:
     answers = json.loads(lines[0].removeprefix("ANSWERS "))
     for answer in answers.values():
         if isinstance(answer, list) and isinstance(answer[1], dict):
-            # Of @api_view in the order of a set.
+            # @api_view lists the methods in the order of a set.
             answer[1]["Allow"] = ", ".join(sorted(answer[1].get("Allow", "").split(", ")))
             answer[1].setdefault("Vary", "")
     return answers
 
 
 def same(stock: Answer, ours: Answer, name: str, named: Iterable[Difference]) -> bool:
-    """Whether nothing is left of what differs when the differences ``named`` are taken out."""
+    """Whether both are equal without the differences ``named``."""
     for difference in named:
         if re.search(difference.cells, name):
             stock, ours = difference.undo(stock), difference.undo(ours)

@@ -1,4 +1,4 @@
-"""What a team sets is in force in the built image: logs, mail, the admin, origins, error pages."""
+"""A team's settings apply in the built image: logs, mail, the admin, origins, error pages."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_only_the_origins_of_the_team_may_read(api: Container, origin: str, allo
 
 
 # ---------------------------------------------------------------------------
-# Answers that no view gives
+# Responses that do not come from a view
 
 CHUNKS = [b"x" * 2**20] * 11
 NO_VIEW = {
@@ -144,7 +144,7 @@ def test_answer_that_no_view_gives_has_the_headers_of_any_answer(api: Container,
 # ---------------------------------------------------------------------------
 # Pages with a traceback
 
-# In the environment of a server that shows its environment to the view: runserver.
+# Variables of the server. runserver passes its environment to the view.
 HIDDEN = {
     "LAND_DATABASE_URL": "postgis://ada:pw%2Fof-ada@nowhere.example/census",
     "SENTRY_DSN": "https://key-of-sentry@sentry.example/7",

@@ -1,4 +1,4 @@
-"""Django and GeoDjango in the process of the tests, for code that does not need a container."""
+"""Django and GeoDjango in the test process, for code that does not need a container."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ class Container:
         return f"http://{self._published[port]}{path}"
 
     def address(self, port: int = 8000) -> tuple[str, int]:
-        """Its own address. Docker's proxy before the published port would read ahead."""
+        """Its own address. Docker's proxy in front of the published port would read ahead."""
         networks = self.inspect()["NetworkSettings"]["Networks"]
         return next(iter(networks.values()))["IPAddress"], port
 

@@ -14,15 +14,15 @@ TROUBLE = re.compile(
     """,
     re.MULTILINE | re.VERBOSE,
 )
-# What a client causes, whose test checks the response: a 4xx, also of gunicorn, Django's security,
-# and of the image.
+# Warnings about a 4xx, from Django, gunicorn, or the image. A client causes them, and its test
+# checks the response.
 CLIENTS = re.compile(
     r"WARNING (django\.request\b|django\.security\.|gunicorn\.error: Invalid request from"
     r"|backend\.http\.unavailable \[[^]]*\]: answered with 4)"
     r'|"WARNING", "logger": "django\.(request|security)\b'
 )
-# Texts for may_log(): of a request that a database did not answer, and of views that the image's
-# check says have no streams or tiles.
+# Texts for may_log(): requests without a response from a database, and the image's check for views
+# that cannot have streams or tiles.
 OUTAGE = ("answered with 503", "Service Unavailable", "WARNING backend.health")
 UNREADABLE = "(backend.W004)"
 

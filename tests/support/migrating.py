@@ -1,4 +1,4 @@
-"""A small project to migrate, and a lock on which its migration waits."""
+"""A small project to migrate, and a lock that its migration waits for."""
 
 from __future__ import annotations
 

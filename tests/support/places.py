@@ -1,4 +1,4 @@
-"""One API of spatial viewsets on a real PostGIS: `geo`, and the other rooms that use it."""
+"""An API of spatial viewsets on a real PostGIS, for tests/geo and other folders."""
 
 from __future__ import annotations
 

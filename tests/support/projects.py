@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-# Variables of this machine. None of them is in the table.
+# Variables of this machine. The image does not use them.
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
 
 

@@ -1,4 +1,4 @@
-"""A pytest plugin: repeats a test whose browser lost its connections, twice at most.
+"""A pytest plugin that repeats a test at most twice if its browser lost its connections.
 
 Chromium drops all of them when a network of the machine, such as Docker's for the containers of
 another test, appears or disappears: https://issues.chromium.org/issues/41465264

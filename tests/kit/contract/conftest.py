@@ -1,4 +1,4 @@
-"""Children of the image, sound and broken, and what check and bin/image-test say of them."""
+"""Images built on this one, sound and broken, and the reports of check and bin/image-test."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.containers import IMAGE, Containers, docker
 LINE = re.compile(r"(ok|skipped|warning|failed) +([^:]+): (.*)")
 IMAGE_TEST = ROOT / "bin" / "image-test"
 
-# An API of one table, without geometry: it runs on SQLite.
+# An API with one table and no geometry, so it runs on SQLite.
 SOUND = {
     "trees/__init__.py": "",
     "trees/models.py": """
@@ -90,7 +90,7 @@ RUN python manage.py collectstatic --noinput
 
 @dataclass
 class Report:
-    """The printed report, taken apart."""
+    """The parsed output of a report."""
 
     code: int
     text: str
@@ -105,7 +105,7 @@ class Report:
         return {check for its_status, check, _ in self.results if its_status == status}
 
     def lines_of(self, check: str) -> str:
-        """All lines of a check, with what to do."""
+        """All lines of a check, including the fix."""
         lines, mine = [], False
         for line in self.text.splitlines():
             match = LINE.fullmatch(line)
@@ -133,7 +133,7 @@ def image_test(*arguments: str | Path, program: Path = IMAGE_TEST) -> Report:
 
 @pytest.fixture(scope="module")
 def images() -> Iterator[Containers]:
-    """Builds images; all of them are removed at the end."""
+    """Builds images, and removes all of them at the end."""
     built = Containers()
     yield built
     built.clean()
@@ -141,12 +141,12 @@ def images() -> Iterator[Containers]:
 
 @pytest.fixture(scope="module")
 def sound(images: Containers, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A child with which all is well; the broken ones stand on it."""
+    """A child image without any fault. The broken images are built on it."""
     return images.build(write(tmp_path_factory.mktemp("sound"), SOUND))
 
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[ThreadPoolExecutor]:
-    """Runs checks beside each other: they wait more than they work."""
+    """Runs checks concurrently, because they mostly wait."""
     with ThreadPoolExecutor(3) as workers:
         yield workers

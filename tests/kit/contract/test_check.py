@@ -1,4 +1,4 @@
-"""``docker run IMAGE check``: what it says of a sound child, and of each that is broken."""
+"""``docker run IMAGE check``: its reports on a sound child image and on broken ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ VIEWS = SOUND["trees/views.py"]
 
 @dataclass(frozen=True)
 class Fault:
-    """What is changed in the sound child; the checks that must fail or warn, with their words."""
+    """A change to the sound child, and the messages of the checks that must fail or warn."""
 
     failed: dict[str, str] = field(default_factory=dict)
     warning: dict[str, str] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class TreeAdmin(admin.ModelAdmin):
             ".env.example": "DJANGO_SECRET_KEY=\n",
             "deploy.pem": "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n",
         },
-        # Beside folders of the system, whose names are the beginning of theirs.
+        # The names of these folders start with the names of system folders.
         "RUN mkdir /library /binaries scaffolding && cp deploy.pem /library/k.pem "
         "&& cp .env /binaries/.env && cp .env scaffolding/.env\n"
         "RUN chmod u+s /usr/bin/env && mkdir -p /root/.cache/pip "
@@ -79,7 +79,7 @@ class TreeAdmin(admin.ModelAdmin):
             "packages": "django-filter is 25.1; the image needs >=26.2,<27.",
             "psycopg": "is installed together with psycopg2, and Django prefers it.",
         },
-        # Around the image's constraints.
+        # Bypass the image's constraints.
         steps="RUN PIP_CONFIG_FILE=/dev/null pip install --no-cache-dir --no-deps "
         "django-filter==25.1 psycopg\n",
     ),
@@ -136,7 +136,7 @@ class TreeAdmin(admin.ModelAdmin):
         },
     ),
     "a serializer that documents what Swagger 2.0 does not know": Fault(
-        # It is in the definitions of what is answered and of what is sent: one of them is named.
+        # The definitions of the request and of the response both have it. The check names one.
         {"schema": "The document is not valid Swagger 2.0, at definitions "},
         files={
             "trees/views.py": VIEWS.replace(
@@ -188,7 +188,7 @@ def broken(
     pool: ThreadPoolExecutor,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Future[Report]]:
-    """The report on each broken child that a selected test asks for."""
+    """The reports on the broken children that the selected tests need."""
 
     def report(fault: Fault) -> Report:
         folder = write(tmp_path_factory.mktemp("broken"), fault.files)

@@ -1,4 +1,4 @@
-"""Whose processes a container has, read from what its kernel says of them."""
+"""The users of a container's processes, read from /proc."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SERVER = status(1, 0, 1001) + status(12, 1, 1001) + status(13, 12, 1001)
     ("statuses", "users"),
     [
         (SERVER, ["1001"]),
-        # The health check, and what reads this: started from outside, with their children.
+        # Started from outside, with its children, like the health check.
         (SERVER + status(40, 0, 0) + status(41, 40, 0), ["1001"]),
         (SERVER + status(14, 13, 0), ["0", "1001"]),
         (SERVER + status(14, 13, 1001, 1001, 0, 1001), ["0", "1001"]),

@@ -1,4 +1,4 @@
-"""``bin/image-test``: against this image, children that are right, and children that are not."""
+"""``bin/image-test`` on this image, and on correct and faulty children of it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ POSTGIS = ("--postgis", "--postgis-image", POSTGIS_IMAGE)
 
 @pytest.fixture(scope="module")
 def events(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """What the engine says from now on of new containers and mounted volumes, one a line."""
+    """The engine's events for new containers and mounted volumes from now on, one per line."""
     file = tmp_path_factory.mktemp("events") / "events"
     kinds = ("type=container", "type=volume", "event=create", "event=mount")
     command = ["docker", "events", "--format", "{{json .}}", "--since", f"{time.time() - 1:.0f}"]
@@ -45,7 +45,7 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def build(
     images: Containers, pool: ThreadPoolExecutor, events: Path
 ) -> Callable[..., Future[Report]]:
-    """Builds a folder on the image and tests it, beside the tests that run."""
+    """Builds a folder on the image and tests the result, while other tests run."""
 
     def started(folder: Path, *arguments: str) -> Future[Report]:
         def report() -> Report:
@@ -59,7 +59,7 @@ def build(
 
 @pytest.fixture(scope="module", autouse=True)
 def legacy(build: Callable[..., Future[Report]]) -> Future[Report]:
-    """The child of 2019. Of all it takes longest: it is first."""
+    """The child of 2019. It is first because it takes longest."""
     return build(DOWNSTREAM / "legacy", *POSTGIS)
 
 
@@ -72,7 +72,7 @@ def transit(build: Callable[..., Future[Report]]) -> Future[Report]:
 def rooted(
     build: Callable[..., Future[Report]], tmp_path_factory: pytest.TempPathFactory
 ) -> Future[Report]:
-    """A server that an entry point of its own starts as root, under a shell."""
+    """A server that the child's own entry point starts as root, under a shell."""
     dockerfile = (
         f"FROM {IMAGE}\nUSER root\nENV PORT=8001\n"
         "ENTRYPOINT python manage.py migrate; gunicorn backend.wsgi -c gunicorn_conf.py; true\n"
@@ -159,7 +159,7 @@ def test_image_that_cannot_be_tested_gives_two_lines_and_exit_code_2(image: str,
 
 
 def test_check_does_not_wait_for_a_database_server_that_ended_and_shows_its_log():
-    """Here the image itself, which finds no database to serve from."""
+    """The image replaces the database server, and ends because it has no database itself."""
     report = image_test("--postgis", "--postgis-image", IMAGE, IMAGE)
     assert (report.code, report.text) == (2, "")
     assert report.errors.startswith(f"ERROR: {IMAGE} has ended. Its log ends with: ")
@@ -236,11 +236,11 @@ def test_nothing_is_left_behind(
 ):
     for future in (legacy, transit, rooted):
         future.result()
-    # Other tests may be at it beside these: theirs go, too.
+    # This includes those of other tests that run at the same time.
     for kind in (("container", "ls", "--all"), ("network", "ls")):
         command = (*kind, "--quiet", "--filter", f"label={LABEL}")
         until(lambda: docker(*command).stdout == "", f"no {kind[0]} is left", 180)  # noqa: B023
-    # Volumes of an image's VOLUME carry no label: which were whose, only the events tell.
+    # Volumes from an image's VOLUME have no label. Only the events connect them to a container.
     last = containers.volume()
     until(lambda: last in events.read_text(), "all events up to now")
     engine_events = [json.loads(line) for line in events.read_text().splitlines()]

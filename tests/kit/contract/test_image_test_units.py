@@ -1,4 +1,4 @@
-"""What ``bin/image-test`` shows of an image's history, and engines that it cannot use."""
+"""How ``bin/image-test`` shows an image's history, and which engines it cannot use."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_an_instruction_is_shown_without_its_secrets(instruction: str, readable:
 
 @pytest.fixture
 def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Puts a script in the place of the docker command."""
+    """Replaces the docker command with a script."""
 
     def put(script: str) -> None:
         (tmp_path / "docker").write_text(f"#!/bin/sh\n{script}\n")

@@ -1,4 +1,4 @@
-"""``check --live``: what it says of a sound project, of a broken one, and of one that runs."""
+"""``check --live``: its reports on a sound project, a broken one, and a running one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.engine
 
 USERS = {"anonymous", "basic", "session", "superuser"}
 LOGIN = {"DJANGO_SUPERUSER_USERNAME": "chief", "DJANGO_SUPERUSER_PASSWORD": "of-the-live-check"}
-# A fault of each kind. The first is one that no anonymous request meets, nor one by Basic.
+# A fault of each kind. Anonymous requests and those with Basic authentication do not see the first.
 BROKEN = {
     "trees/views.py": SOUND["trees/views.py"]
     + """
@@ -112,7 +112,7 @@ def test_failure_of_a_session_names_the_session(broken: Report) -> None:
     assert '--cookie "sessionid=$SESSION"' in lines
 
 
-# Which opens, and then has nothing to say.
+# A stream that opens and then stays silent.
 EVENTS = {
     "local_settings/urls.py": SOUND["local_settings/urls.py"]
     + """

@@ -1,4 +1,4 @@
-"""Requests of ``check --live``, against answers of every length."""
+"""Requests of ``check --live``, and responses of every length."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import pytest
 from backend.kit.contract.live import client
 from backend.kit.contract.live.client import Request, Site, User
 
-# By Content-Length; the second one breaks off.
+# Their Content-Length. The second one is cut off.
 WHOLE = {"/whole": 4, "/broken": 9, "/slow": 4}
 CHUNKED = ("Transfer-Encoding", "chunked")
 EVENTS = ("Content-Type", "text/event-stream")
-# Headers of answers that then say nothing; the last one has a length, and so is to say something.
+# Headers of responses that then stay silent. The last one announces a body.
 SILENT = {
     "/events": [EVENTS, CHUNKED],
     "/events-to-the-close": [EVENTS, ("Connection", "close")],
@@ -29,7 +29,7 @@ PARTS = {"/short": [b"ab", b"cd"], "/large": [b"x" * 1000] * 10}
 
 class Streams(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    pause = 0.0  # seconds before an answer begins
+    pause = 0.0  # seconds before a response begins
 
     def do_GET(self) -> None:
         self.server.ended.wait(self.pause)
@@ -107,7 +107,7 @@ def test_silent_response_is_an_error_only_if_it_has_a_length(site: Site) -> None
 def test_response_after_a_stream_has_the_usual_timeout(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both come over one connection."""
+    """Both use the same connection."""
     assert site.ask(Request("/short"), User("anonymous")).is_whole
     monkeypatch.setattr(Streams, "pause", 1.5)
     slow = site.ask(Request("/whole"), User("anonymous"))

@@ -1,4 +1,4 @@
-"""What ``check --live`` asks, by the document of a project."""
+"""The requests that ``check --live`` derives from a project's API document."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ STAND_IN = Path(__file__).parent / "pgadmin"
 DEVELOPER = 1234  # neither root nor the image's own user
 BASE = ("--file", "docker-compose.yml", "--profile", "proxy")
 REPLICAS = 3
-# What the tests ask of the API besides what it has: its container, a stream, a crash.
+# More views for these tests, such as the container's name, a stream, and a crash.
 VIEWS = '''
 import os
 import socket
@@ -103,7 +103,7 @@ class Team:
     def run(
         self, *command: str, check: bool = True, asked: str = ""
     ) -> subprocess.CompletedProcess[str]:
-        """``asked`` is what is typed into it."""
+        """Run a command with ``asked`` as its input."""
         done = subprocess.run(
             command,
             cwd=self.folder,
@@ -119,12 +119,12 @@ class Team:
         return done
 
     def compose(self, *arguments: str, check: bool = True) -> str:
-        """``docker compose ...``; what it prints, of a failure also what it complains about."""
+        """The output of ``docker compose``, with its errors unless ``check`` is set."""
         done = self.run("docker", "compose", "--progress", "quiet", *arguments, check=check)
         return done.stdout if check else done.stdout + done.stderr
 
     def up(self, *arguments: str) -> None:
-        """Up, until all of it is healthy; the logs are part of a failure."""
+        """Start the services and wait until they are healthy. A failure contains the logs."""
         options, services = arguments, ("up", "--build", "--detach", "--wait")
         try:
             self.compose(*options, *services)
@@ -133,7 +133,7 @@ class Team:
             raise AssertionError(f"{error}\n{logs}") from None
 
     def api(self, *command: str, check: bool = True) -> str:
-        """``docker compose run --rm api ...``, and all that is said."""
+        """The output and errors of ``docker compose run --rm api``."""
         done = self.run(
             "docker", "compose", "--progress", "quiet", "run", "--rm", "-T", "api", *command,
             check=check,
@@ -144,7 +144,7 @@ class Team:
         return f"http://localhost:{self.env.get(variable) or self.secret(variable)}"
 
     def choose_ports(self, variables: tuple[str, ...]) -> None:
-        """Free ones, in .env, whose comments say so."""
+        """Put free ports into .env, as its comments suggest."""
         text = (self.folder / ".env").read_text()
         for name in variables:
             text, replaced = re.subn(rf"(?m)^#?{name}=.+$", f"{name}={free_port()}", text)
@@ -158,7 +158,7 @@ class Team:
             return session.get(self.address(variable) + path, **options)
 
     def answers(self, path: str, text: str, variable: str = "API_PORT") -> Callable[[], bool]:
-        """Whether it does, for ``until``: a server that starts again is no failure."""
+        """A condition for ``until``, which tolerates a server that restarts."""
 
         def condition() -> bool:
             try:
@@ -196,7 +196,7 @@ class Team:
 
 @contextmanager
 def named(name: str, make: Callable[[], object]) -> Iterator[None]:
-    """An image that no registry has here, under the name that compose files use."""
+    """Make the image ``name`` if this machine does not have it, and remove it afterwards."""
     there = docker("image", "inspect", name, check=False).returncode == 0
     if not there:
         make()
@@ -238,13 +238,13 @@ def team(tmp_path_factory: pytest.TempPathFactory, published_postgis: None) -> I
 
 
 def fill(team: Team) -> None:
-    """A route, posted as the superuser of .env, and an uploaded file."""
+    """Post a route as the superuser from .env, and create a media file."""
     line = {"type": "LineString", "coordinates": [[-122.68, 45.52], [-122.60, 45.51]]}
     route = {"type": "Feature", "geometry": line, "properties": {"name": "Red Line"}}
     login = (team.secret("DJANGO_SUPERUSER_USERNAME"), team.secret("DJANGO_SUPERUSER_PASSWORD"))
     made = requests.post(f"{team.address()}/api/routes/", json=route, auth=login, timeout=30)
     assert made.status_code == 201, made.text
-    # Through the entry point: as the developer.
+    # The entry point runs this as the developer.
     team.api(
         "sh",
         "-c",
@@ -254,7 +254,7 @@ def fill(team: Team) -> None:
 
 def test_first_up_migrates_makes_the_superuser_and_serves(team: Team) -> None:
     assert "Red Line" in team.get("/api/routes/").text
-    # Debug mode, and the databases that startproject was told of.
+    # Debug mode, and the databases from the options of startproject.
     assert "Page not found" in team.get("/nonsense/", headers={"Accept": "text/html"}).text
     for alias in ("census", "land"):
         assert team.get(f"/api/{alias}-records/").json()["count"] == 2
@@ -282,9 +282,9 @@ def test_saved_file_is_served(team: Team) -> None:
 
 
 def test_file_saved_again_and_again_is_served(team: Team) -> None:
-    """As by an editor that saves by itself: at any moment, also of the start before."""
+    """Like an editor that saves automatically at any moment, even while the server restarts."""
     for count in range(20):
-        time.sleep(0.1 * (count % 10 + 1))  # until it saves again
+        time.sleep(0.1 * (count % 10 + 1))  # until the next save
         team.write("local_settings/views.py", VIEWS.replace("first answer", f"answer {count}"))
     until(team.answers("/hello/", "answer 19"), "what was saved last is served")
 
@@ -296,20 +296,20 @@ def test_saved_mistake_is_named_and_corrected_by_saving_again(team: Team, path: 
     place = f"ERROR: /code/src_files/{path}, line {good.count(chr(10)) + 2}: SyntaxError"
     until(lambda: place in team.compose("logs", "--no-color", "api"), "the log names the line")
 
-    def mended() -> bool:
-        """Saved again where it was too soon: before the server looked."""
+    def corrected() -> bool:
+        """Save again, in case the server had not seen the mistake yet."""
         team.write(path, good)
         with contextlib.suppress(AssertionError):
             return until(team.answers("/hello/", "answer"), "it serves again", 5)
         return False
 
-    until(mended, "it serves what was mended")
+    until(corrected, "it serves the corrected file")
 
 
 def test_files_created_in_the_container_belong_to_the_developer(team: Team) -> None:
     team.api("python", "manage.py", "startapp", "parks")
     team.api("bash", "-c", "echo made >made-in-a-shell")
-    # Not through the entry point: docker compose exec comes in as root.
+    # docker compose exec bypasses the entry point and runs as root.
     team.compose("exec", "-T", "api", "python", "manage.py", "startapp", "meadows")
     for name in ("parks/models.py", "parks/migrations", "made-in-a-shell", "meadows/models.py"):
         status = (team.folder / name).stat()
@@ -320,11 +320,11 @@ def test_files_created_in_the_container_belong_to_the_developer(team: Team) -> N
     team.write("local_settings/settings.py", f'{settings}\nINSTALLED_APPS += ["parks"]\n')
     assert "Create model Park" in team.api("python", "manage.py", "makemigrations", "parks")
     assert (team.folder / "parks/migrations/0001_initial.py").stat().st_uid == team.owner[0]
-    # As it was: the Dockerfile does not copy the new app.
+    # Restore the settings, because the Dockerfile does not copy the new app.
     team.write("local_settings/settings.py", settings)
 
 
-# Of a file that neither the image nor the volume had when they were made.
+# Tests a file that is newer than the image and the volume.
 NEW_FILE = """
 from django.templatetags.static import static
 from django.test import SimpleTestCase
@@ -358,7 +358,7 @@ def test_changed_requirement_takes_one_command(team: Team) -> None:
 
 
 def test_same_app_runs_outside_of_containers_with_the_same_env(team: Team) -> None:
-    """On the databases that the containers made, at the port that .env names once."""
+    """It uses the databases of the containers, at the port from .env."""
     assert team.secret("POSTGRES_HOST") == "localhost"
     outside = Team(team.folder, {**team.env, "NATIVE_PORT": str(free_port())})
     outside.run("bin/native", "migrate", "--check")
@@ -378,7 +378,7 @@ def test_same_app_runs_outside_of_containers_with_the_same_env(team: Team) -> No
     try:
         until(outside.answers("/api/routes/", "Red Line", "NATIVE_PORT"), "it serves the same data")
         assert outside.get("/api/census-records/", "NATIVE_PORT").json()["count"] == 2
-        # The server in the container does not take the laptop's copy for its own.
+        # The container's server does not use the copy of the image's code in .native.
         until(team.answers("/api/routes/", "Red Line"), "the other one serves too")
     finally:
         os.killpg(server.pid, 15)
@@ -390,13 +390,13 @@ def test_sql_queries_work_as_the_pages_say(team: Team) -> None:
     psql = f"docker compose exec db psql --username {app} {app}"
     assert f"| SQL | `{psql}` |" in (team.folder / "README.md").read_text()
     for command in (psql, "docker compose exec api python manage.py dbshell"):
-        # Compose asks for a terminal where there is none to ask.
+        # Without -T, docker compose exec needs a terminal.
         done = team.run(*command.replace(" exec ", " exec -T ").split(), asked=asked)
         assert "Red Line" in done.stdout, command
 
 
 def test_several_apis_behind_the_proxy_of_a_laptop_serve_what_is_saved(team: Team) -> None:
-    """What the profile ``proxy`` brings, and two APIs more."""
+    """The profile ``replicas`` adds the proxy and two more APIs."""
     profile = ("--profile", "replicas")
     team.up(*profile)
     hosts = set()
@@ -407,7 +407,7 @@ def test_several_apis_behind_the_proxy_of_a_laptop_serve_what_is_saved(team: Tea
 
     until(all_answer, "three of them answer")
     assert "Red Line" in team.get("/api/routes/", "PROXY_PORT").text
-    # Django's server finds static files where they are; nothing was collected.
+    # Django's server finds static files in the apps, without collectstatic.
     style = team.get("/static/admin/css/base.css", "PROXY_PORT")
     assert (style.status_code, style.headers["Content-Type"]) == (200, "text/css")
     team.compose(*profile, "rm", "--stop", "--force", "replicas", "proxy")
@@ -445,7 +445,7 @@ def test_pgadmin_lists_the_databases_and_opens_them_without_a_password(team: Tea
 
 
 # ---------------------------------------------------------------------------
-# As a server runs it: the base file alone, with several APIs behind the proxy
+# On a server: only the base file, with several APIs behind the proxy
 
 
 @pytest.fixture(scope="module")
@@ -467,12 +467,12 @@ def test_base_file_is_for_a_server(served: Team) -> None:
         assert [mount["Destination"] for mount in made["Mounts"]] == ["/data"]
         assert made["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
         assert not made["HostConfig"]["PortBindings"]
-    # Nothing of the laptop's: neither its server nor its packages.
+    # Neither the development server nor its packages.
     assert "gunicorn" in docker("top", served.containers("api")[0]).stdout
     assert "No module" in served.compose(
         *BASE, "exec", "-T", "api", "python", "-c", "import pytest", check=False
     )
-    # What the developer's user made on the volume is the server's to change.
+    # The server can change files that the developer's user created on the volume.
     change = "touch /data/media/b.txt && echo more >>/data/from-the-laptop"
     served.compose(*BASE, "exec", "-T", "--user", "app", "api", "sh", "-c", change)
 
@@ -508,7 +508,7 @@ def test_proxy_serves_static_and_media_files_itself_and_safely(served: Team) -> 
     assert "X-Request-ID" not in style.headers
     for path in ("/media/.hidden", "/static/.collected-from", "/media/", "/media/none.png"):
         assert get(path).status_code in (403, 404), path
-    # A path that leads out of the folder, as no client of Python's would send it.
+    # A path that leads out of the folder. Python's HTTP clients would normalize it.
     ask = "GET /media/../from-the-laptop HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n"
     out = f"exec 3<>/dev/tcp/127.0.0.1/8080; printf '{ask}' >&3; cat <&3"
     answer = served.compose(*BASE, "exec", "-T", "proxy", "bash", "-c", out)
@@ -521,7 +521,7 @@ def test_proxy_keeps_the_limits(served: Team) -> None:
     assert small.status_code != 413
     large = requests.post(f"{address}/api/routes/", data=b"x" * 65_537, timeout=30)
     assert (large.status_code, "X-Request-ID" in large.headers) == (413, False)
-    # As the API says it, and a page of any origin may read it.
+    # The same response as from the API, and pages of any origin can read it.
     detail = "The body of a request can have at most 65536 bytes (MAX_UPLOAD_SIZE)."
     assert large.json() == {"detail": detail}
     assert large.headers["Content-Type"] == "application/json"
@@ -550,7 +550,7 @@ def test_proxy_limits_the_rate_of_password_guesses(served: Team) -> None:
     ids=["streams", "pages", "uploads", "chunked bodies"],
 )
 def test_slow_clients_do_not_keep_others_from_being_served(served: Team, request_of: bytes) -> None:
-    """For each API as many as for one without a proxy."""
+    """16 for each API, as in the test of an API without a proxy."""
     where = ("127.0.0.1", int(served.address("PROXY_PORT").rpartition(":")[2]))
     with slow.SlowClients(where, request_of, 16 * REPLICAS).running() as slow_ones:
         until(lambda: slow_ones.writes or all(slow_ones.heads), "they have begun")
@@ -559,7 +559,7 @@ def test_slow_clients_do_not_keep_others_from_being_served(served: Team, request
 
 
 def test_proxy_compresses_nothing_that_the_api_left_as_it_is(served: Team) -> None:
-    """Static files are, above. Pages and what users with a login see would tell secrets."""
+    """Compressed pages, and compressed responses to users with a login, can leak secrets."""
 
     def coding(path: str, **options) -> str:
         asks = {"Accept-Encoding": "gzip"}
@@ -575,7 +575,7 @@ def test_proxy_compresses_nothing_that_the_api_left_as_it_is(served: Team) -> No
 
 
 def seen_by_the_api(team: Team, **headers: str) -> tuple[str, str, str]:
-    """The container that answers, the address it takes itself for, the client it sees."""
+    """The container that responds, and the URL and client address that it sees."""
     host, url, client = team.get("/whoami/", "PROXY_PORT", headers=headers).text.split("\n")
     return host, url, client
 
@@ -589,13 +589,13 @@ def test_client_address_is_accepted_only_from_trusted_proxies(served: Team) -> N
     _, url, client = seen_by_the_api(served, **forged)
     assert url.startswith(served.address("PROXY_PORT"))
     assert client != "203.0.113.9"
-    gateway = client  # what stands before the proxy here: Docker's own
+    gateway = client  # Docker's own proxy
     served.env["TRUSTED_PROXIES"] = f"192.0.2.0/24, {gateway}"
     served.compose(*BASE, "up", "--detach", "--wait", "--no-deps", "proxy")
     _, url, client = seen_by_the_api(served, **forged)
     assert url.startswith("https://localhost:")
     assert client == "203.0.113.9"
-    # The last one whom nobody trusted, not the first, which anybody can write.
+    # The last untrusted address, not the first one, which any client can forge.
     _, _, client = seen_by_the_api(served, **{"X-Forwarded-For": "198.51.100.1, 203.0.113.9"})
     assert client == "203.0.113.9"
 
@@ -619,7 +619,7 @@ def test_proxy_refuses_nonsensical_requests(served: Team, variable: str, problem
 
 def test_proxy_accepts_an_ipv6_resolver(served: Team, tmp_path: Path) -> None:
     (tmp_path / "resolv.conf").write_text("search example.org\nnameserver fd00::53\n")
-    # In the place of nginx, nginx that looks at its configuration and ends.
+    # A replacement for nginx that checks and prints the configuration, and exits.
     (tmp_path / "nginx").write_text("#!/bin/sh\nexec /usr/sbin/nginx -T -c /tmp/nginx.conf\n")
     (tmp_path / "nginx").chmod(0o755)
     mounts = {"resolv.conf": "/etc/resolv.conf", "nginx": "/usr/local/bin/nginx"}
@@ -647,7 +647,7 @@ def test_proxy_finishes_what_is_in_flight_as_long_as_the_api_does(served: Team) 
         lines = answer.iter_lines()
         host = next(lines).decode()
         stop = subprocess.Popen(["docker", "stop", proxy], stdout=subprocess.DEVNULL)
-        until(lambda: stopped_listening(served), "it accepts nobody")
+        until(lambda: stopped_listening(served), "it accepts no connections")
         docker("exec", host, "touch", "/tmp/go-on")
         assert next(lines) == b"done"
         assert stop.wait(30) == 0
@@ -683,7 +683,7 @@ def test_clients_do_not_notice_apis_that_start_and_stop(served: Team) -> None:
     gone = served.containers("api")[0][:12]
     docker("kill", gone)
     assert gone not in hosts(30)
-    # Started by hand again, it is found again without a restart of the proxy.
+    # The proxy finds a restarted container without a restart of its own.
     docker("start", gone)
     until(lambda: gone in hosts(), "it is found again")
 
@@ -697,7 +697,7 @@ def test_migrations_are_a_step_of_their_own(served: Team) -> None:
 
 
 def test_watch_copies_what_is_saved_and_builds_a_changed_requirement(served: Team) -> None:
-    """Without a mount of the code, as for an engine on another machine."""
+    """The code is not mounted, as with an engine on another machine."""
     served.env |= {"REPLICAS": "1"}
     served.compose(*BASE, "up", "--detach", "--wait", "--timeout", "1", "api")
     command = ["docker", "compose", *BASE, "watch", "--no-up", "api"]
@@ -713,7 +713,7 @@ def test_watch_copies_what_is_saved_and_builds_a_changed_requirement(served: Tea
         requirements = (served.folder / "requirements.txt").read_text()
         served.write("requirements.txt", f"{requirements}idna\n")
         imports = ("exec", "-T", "api", "python", "-c", "import idna")
-        until(lambda: served.compose(*BASE, *imports, check=False) == "", "idna is there", 180)
+        until(lambda: served.compose(*BASE, *imports, check=False) == "", "idna is installed", 180)
     except AssertionError as error:
         raise AssertionError(f"{error}\n{log.read_text()}") from None
     finally:

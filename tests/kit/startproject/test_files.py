@@ -1,4 +1,4 @@
-"""The files of a project, with each option: right, and without a word that is not needed."""
+"""The files of a project with each option are valid, and name nothing that was left out."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ WORDS = {
     "databases": re.compile(r"in_db|\bsql/|census|database/|ReadOnly|\bland\b"),
     "proxy": re.compile(r"nginx|proxy|replica", re.IGNORECASE),
 }
-# Where such a word is about the image or the server, and not about this project.
+# Lines with these words are about the image or the server, not about this project.
 EXCUSED = {"geometry": ("GeoDjango",)}
-# Written in a language with words of its own: `geo` and `map` are nginx's.
+# In this file, the words mean something else: `geo` and `map` are directives of nginx.
 FOREIGN = {"proxy/nginx.conf.template"}
 
 
 def write(folder: Path, *arguments: str) -> Path:
-    """A project in ``folder``, by the program's own main; where it lies."""
+    """Create a project in ``folder`` with the program's main(), and return its path."""
     main([*arguments, "--into", str(folder)])
     return folder / arguments[0]
 
 
 @pytest.fixture(scope="module")
 def projects(tmp_path_factory: pytest.TempPathFactory) -> dict[frozenset[str], Path]:
-    """A project for each set of options, by what it has."""
+    """A project for each combination of options."""
     made = {}
     for choice in itertools.product((True, False), repeat=3):
         has = frozenset(itertools.compress(("geometry", "databases", "proxy"), choice))
@@ -70,7 +70,7 @@ def files(project: Path) -> dict[str, str]:
 
 
 def run(*command: str | Path, folder: Path) -> None:
-    """A linter, which is installed beside this Python; its output is the failure."""
+    """Run a linter that is installed next to this Python. A failure contains its output."""
     env = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     done = subprocess.run(
         [str(part) for part in command],
@@ -130,7 +130,7 @@ def test_no_file_has_traces_of_its_template(projects: dict[frozenset[str], Path]
             assert text == "" or text[0] != "\n", place
             assert text == "" or re.search(r"[^\n]\n\Z", text), place
             assert not re.search(r"[ \t]+$", text, re.MULTILINE), place
-            # In Python, two empty lines are right, and ruff has counted them.
+            # Python has two blank lines between functions, and ruff checks them.
             assert name.endswith(".py") or "\n\n\n" not in text, place
             if name.endswith(".json"):
                 json.loads(text)
@@ -213,7 +213,7 @@ def test_build_context_has_only_what_the_dockerfile_copies(tmp_path: Path) -> No
 def test_migrations_run_in_one_container_that_publishes_no_port(
     tmp_path: Path, option: str
 ) -> None:
-    """However many APIs there are, and beside them: ``--profile migrate up``."""
+    """Even with several APIs, and while they run: ``--profile migrate up``."""
     project = write(tmp_path, "my-api", *([] if option == "--proxy" else [option]))
     for compose in (["--file", "docker-compose.yml"], []):
         command = ["compose", *compose, "--profile", "migrate", "config", "--format", "json"]
@@ -232,7 +232,7 @@ def test_without_a_suitable_python_bin_native_says_how_to_get_one(tmp_path: Path
     programs.mkdir()
     for name in ("bash", "dirname"):
         (programs / name).symlink_to(shutil.which(name))
-    # As where there is a Python 3.9, or one without Debian's python3-venv.
+    # Like Python 3.9, or Debian's Python without python3-venv.
     (programs / "python3").write_text(f"#!{programs}/bash\nexit 1\n")
     (programs / "python3").chmod(0o755)
     done = subprocess.run(
@@ -252,7 +252,7 @@ def test_without_a_suitable_python_bin_native_says_how_to_get_one(tmp_path: Path
 @pytest.mark.parametrize(
     ("folders", "error"),
     [
-        # Compose takes an image that it built for an earlier project of this name.
+        # Compose uses an image that it built for an earlier project with this name.
         (["backend"], "This container's image is older than this project.* --build "),
         ([], "manage.py needs the image's code.* docker compose run --rm api python manage.py"),
     ],
@@ -319,9 +319,9 @@ def test_two_templates_for_the_same_file_are_an_error(tmp_path: Path) -> None:
 @example(chosen=["a", "b", "c"])
 @settings(max_examples=12, deadline=None)
 def test_project_of_any_name_passes_its_own_linters(chosen: list[str]) -> None:
-    """Names of every length that is allowed: lines may not become too long, nor fit into one."""
+    """With names of any length, no line is too long, and no two lines should be one."""
     app, *aliases = chosen
-    # Each second one is a schema.
+    # Every other database has a schema.
     databases = [f"{alias}:s{alias}" if n % 2 else alias for n, alias in enumerate(aliases)]
     options = [part for database in databases for part in ("--database", database)]
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):

@@ -1,4 +1,4 @@
-"""Names of projects, apps, aliases and schemas: what is good, and what a bad one is told."""
+"""Names of projects, apps, aliases and schemas: which are valid, and the errors for others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from backend.kit.startproject import names
 
 
 def complaint(check, *arguments, **options) -> tuple[str, str]:
-    """What is wrong and what to do, of a name that is refused."""
+    """The problem and the fix in the error for a refused name."""
     with pytest.raises(StartupError) as caught:
         check(*arguments, **options)
     return caught.value.problem, caught.value.fix

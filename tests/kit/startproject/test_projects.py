@@ -1,4 +1,4 @@
-"""Projects that the image wrote, built, started and tested as a team does it."""
+"""Projects from startproject, built, started, and tested as a team does."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DEVELOPER = 1234  # a UID that neither this machine nor the image has
 
 @dataclass
 class Team:
-    """A folder with the project in it, and compose under a name and ports of its own."""
+    """A folder with a project, and a name and ports for Compose."""
 
     folder: Path
     name: str
@@ -34,12 +34,12 @@ class Team:
     @property
     def env(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-        # Port 0 is a free one.
+        # Port 0 means any free port.
         ports = {"API_PORT": str(self.port), "POSTGRES_PORT": "0", "PROXY_PORT": "0"}
         return {**kept, **ports, "COMPOSE_PROJECT_NAME": self.name}
 
     def compose(self, *arguments: str) -> str:
-        """What a compose command prints, its log included."""
+        """The output of a Compose command, with its log."""
         done = docker("compose", *arguments, cwd=self.folder, env=self.env)
         return done.stdout + done.stderr
 
@@ -49,7 +49,7 @@ class Team:
 
 @pytest.fixture
 def startproject(containers: Containers, tmp_path: Path) -> Iterator[Callable[..., Team]]:
-    """Writes a project with the image, as a developer whose folder it is."""
+    """Runs the image to write a project into a developer's folder."""
     teams = []
 
     def write(*arguments: str) -> Team:
@@ -70,7 +70,7 @@ def startproject(containers: Containers, tmp_path: Path) -> Iterator[Callable[..
 
 
 def for_tests(page: Path, copy: Path) -> None:
-    """A copy with the comments that tests/docs/snippets.py reads, which a team has no use for."""
+    """Copy a page, and add the comments that tests/docs/snippets.py needs and teams do not."""
     text = page.read_text(encoding="utf-8")
     for language, comment in (("sh", "run"), ("text", "output")):
         text = text.replace(f"```{language}\n", f"<!-- {comment} -->\n```{language}\n")
@@ -96,12 +96,12 @@ def test_a_default_project_works_as_its_readme_says(
     instead = {"localhost:8000": f"localhost:{team.port}"}
     reader = Reader(team.folder, notes, instead=instead, env=team.env)
     reader.follow("README.md", notes)
-    # Its last command is a server's: the API is behind the proxy.
+    # The last command in the README starts the project as on a server, behind the proxy.
     address = team.compose("port", "proxy", "8080").strip()
     for path in ("/", "/admin/login/", "/api/stops/map/", "/health/"):
         assert requests.get(f"http://{address}{path}", timeout=10).status_code == 200, path
     owners = {path.stat().st_uid for path in team.folder.rglob("*")}
-    assert owners == {DEVELOPER}, "what was made in the container is the developer's too"
+    assert owners == {DEVELOPER}, "files from the container belong to the developer too"
 
 
 def travis(file: str) -> list[str]:
@@ -111,7 +111,7 @@ def travis(file: str) -> list[str]:
 
 def github(file: str) -> list[str]:
     (job,) = yaml.safe_load(file)["jobs"].values()
-    # What `uses:` names is GitHub's own.
+    # Steps with `uses:` run actions of GitHub.
     return [step["run"] for step in job["steps"] if "run" in step]
 
 
@@ -119,7 +119,7 @@ TRAVIS, GITHUB = (".travis.yml", travis), (".github/workflows/test.yml", github)
 
 
 def run_as_ci(team: Team, commands: list[str]) -> str:
-    """What the commands print; they stop at the first that fails."""
+    """The output of the commands. They stop at the first failure."""
     done = subprocess.run(
         ["bash", "-euxc", "\n".join(commands)],
         cwd=team.folder,
@@ -136,9 +136,9 @@ def run_as_ci(team: Team, commands: list[str]) -> str:
 
 
 def ci(team: Team) -> str:
-    """What the commands of both CI files print, one after the other, where nothing was set.
+    """The output of the commands from a CI file, without .env. Both CI files have the same ones.
 
-    Afterwards all is as before.
+    Afterwards, .env is restored, and the containers are removed.
     """
     kept = (team.folder / ".env").read_bytes()
     (team.folder / ".env").unlink()
@@ -189,14 +189,14 @@ def test_each_set_of_options_passes_in_ci_and_serves(
     ci: tuple[str, Callable[[str], list[str]]],
     count: int,
 ) -> None:
-    """As a clone, without .env."""
+    """Without .env, as in a clone."""
     team = startproject("budget", *options)
     (team.folder / ".env").unlink()
     name, read = ci
     commands = read((team.folder / name).read_text())
     assert len(commands) == 7
     assert_own_tests_pass(run_as_ci(team, commands), count)
-    # What .env.example leaves to be filled in, and nobody in CI needs.
+    # .env.example leaves this empty, and CI does not need it.
     with (team.folder / ".env").open("a") as file:
         file.write("DJANGO_SUPERUSER_PASSWORD=only-here\n")
     team.compose("up", "--detach", "--wait")
@@ -239,6 +239,6 @@ def test_from_a_clone_it_writes_into_the_folder_the_user_is_in(clone: Path, tmp_
     assert done.returncode == 0, done.stderr
     assert "\n  cd my-api\n" in done.stdout
     assert (tmp_path / "my-api/my_api/models.py").is_file()
-    # Not what another clone, or a registry, has under a name of its own.
+    # Not an image from another clone or from a registry.
     assert (tmp_path / "my-api/Dockerfile").read_text().startswith(f"ARG IMAGE={image}\n")
     assert f"\nIts Dockerfile is built FROM {image}" in done.stdout

@@ -1,4 +1,4 @@
-"""What ``startproject`` leaves behind when the disk does not take the files: nothing."""
+"""``startproject`` leaves nothing behind if it cannot write its files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def error_of(folder: Path) -> str:
 
 
 def fail_at(monkeypatch: pytest.MonkeyPatch, name: str, *, put: Path | None = None) -> None:
-    """The disk is full when that file gets its place; somebody may ``put`` another before."""
+    """Simulate a full disk when ``name`` is moved into place, after somebody else wrote ``put``."""
     rename = Path.rename
 
     def renamed(self: Path, target: Path) -> Path:

@@ -1,4 +1,4 @@
-"""What a person does on old_project after `upgrade`: for each place of its list one edit."""
+"""The edits that a person makes in old_project after `upgrade`, one for each listed place."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ MIGRATIONS = f"{APPS}/trees/migrations"
 
 @dataclass(frozen=True)
 class ByHand:
-    """The findings in ``path`` that say ``problem`` are mended by ``swaps``, old text for new.
+    """Corrects the findings in ``path`` that contain ``problem``, with pairs of old and new text.
 
-    Without any the file is deleted.
+    Without any pairs, the file is deleted.
     """
 
     path: str
@@ -46,7 +46,7 @@ BY_HAND = [
             ("COPY bin /code/src_files/bin/\n", ""),
         ],
     ),
-    # All that it does the image does: the steps are listed one by one, the file goes.
+    # The image does everything that this script did. Its steps are listed one by one.
     ByHand("bin/docker-entrypoint.sh", ""),
     ByHand(
         "docker-compose.yml",
@@ -217,7 +217,7 @@ BY_HAND = [
         [("gunicorn[gevent]==19.9.0\n", "")],
     ),
 ]
-# Mended by `manage.py makemigrations`, with its place and what the list says of it.
+# Findings that `manage.py makemigrations` corrects.
 MAKEMIGRATIONS = [
     ByHand(f"{APPS}/parks/models.py", "the app 'parks' has no migrations"),
     ByHand(f"{MIGRATIONS}/0001_initial.py", "tree.alive is still a NullBooleanField"),
@@ -227,12 +227,12 @@ MAKEMIGRATIONS = [
 
 
 def move_data(project: Path) -> None:
-    """The file that is read at import goes into the app that reads it."""
+    """Move the file that is read at import into the app that reads it."""
     (project / "data/neighborhoods.json").rename(project / f"{APPS}/parks/neighborhoods.json")
 
 
 def git(project: Path, *arguments: str) -> str:
-    """Run git on a project, whoever owns it, with nothing of this machine's configuration."""
+    """Run git on a project, whoever owns it, without this machine's hooks and signing."""
     options = ["-c", "safe.directory=*", "-c", "core.hooksPath=", "-c", "commit.gpgSign=false"]
     author = ["-c", "user.name=Tests", "-c", "user.email=tests@example.org"]
     return subprocess.run(

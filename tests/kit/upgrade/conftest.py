@@ -14,7 +14,7 @@ OLD_PROJECT = Path(__file__).parent / "old_project"
 
 
 def copy_of_old_project(folder: Path) -> Path:
-    """Committed, as a team has it; its own folder ``trees-api``."""
+    """A copy in the folder ``trees-api``, committed like a team's project."""
     project = folder / "trees-api"
     shutil.copytree(OLD_PROJECT, project, ignore=shutil.ignore_patterns("__pycache__"))
     git(project, "init", "--quiet")

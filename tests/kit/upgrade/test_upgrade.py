@@ -1,7 +1,7 @@
-"""A project of 2019 with everything that such projects met, moved over as docs/upgrading.md says.
+"""A project of 2019 with all known problems, upgraded as docs/upgrading.md describes.
 
-The page is followed on it word for word, `by_hand.py` is the person who does the list, and what
-then runs is asked on real PostGIS.
+The tests run the page's commands exactly as written, make the listed edits with `by_hand.py`, and
+then test the upgraded API with PostGIS.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ DETAILS = {"height": 12}
 
 @dataclass
 class Team(Reader):
-    """Reads the page, and does the list by hand where the page says so."""
+    """Follows the page, and makes the listed edits where the page asks for them."""
 
     rewritten: bool = False
 
@@ -83,15 +83,15 @@ def put(file: Path, old: str, new: str) -> None:
 
 @pytest.fixture(scope="module")
 def moved(new_reader: Callable[[], Reader]) -> Team:
-    """The page, followed to its end: the project serves."""
+    """The project after all steps of the page, with a running server."""
     reader = new_reader()
     project = copy_of_old_project(reader.folder)
     (project / ".env").write_text(SETTINGS)
-    # By its own name: the published one may mean another image in another test's run.
+    # Use the local name, because a concurrent test can give the published one to another image.
     instead = {**reader.instead, PUBLISHED: IMAGE}
     put(project / "DOCKERFILE", PUBLISHED, IMAGE)
     git(project, "commit", "--quiet", "--all", "--message", "The image under test")
-    # Its compose file has that variable for the port inside.
+    # In the project's compose file, this variable is the port inside the network.
     env = {name: value for name, value in reader.env.items() if name != "POSTGRES_PORT"}
     team = Team(project, reader.notes, instead, env, reader.prefix)
     team.follow("docs/upgrading.md")
@@ -100,7 +100,7 @@ def moved(new_reader: Callable[[], Reader]) -> Team:
 
 @pytest.fixture(scope="module")
 def client(moved: Team) -> requests.Session:
-    """Somebody who may write, with two trees and a neighborhood written."""
+    """A client with write permission, which has created two trees and a neighborhood."""
     moved.compose(
         *("exec", "-T", "--env", f"DJANGO_SUPERUSER_PASSWORD={ADMIN[1]}", "api", "python"),
         *(
@@ -146,7 +146,7 @@ def test_before_the_upgrade_the_image_does_not_start_with_the_overrides(
     mounts = {old_project: "/code/src_files"}
     done = containers.run("--check-config", mounts=mounts)
     assert done.returncode == 1
-    # Of several that are wrong, the file that is read first.
+    # Of several faulty files, the error names the one that is read first.
     assert "gunicorn_conf.py, line 2: worker_class = 'gevent'" in done.stderr
 
 
@@ -158,7 +158,7 @@ def upgrade(containers: Containers, project: Path, *arguments: str):
 
 
 def test_files_keep_owner_and_mode_and_a_second_run_changes_nothing(containers, old_project):
-    """Owned by somebody who is not root; one file may be read by its group, not by all."""
+    """The owner is not root, and only the owner and the group can read one of the files."""
     give = ("-R", "1234:1234", "/project")
     containers.run(*give, options=["--entrypoint", "chown"], mounts={old_project: "/project"})
     settings = old_project / "local_settings/settings.py"
@@ -273,7 +273,7 @@ def test_its_health_pages_answer(moved: Team):
 
 
 def test_live_check_finds_only_the_undescribed_actions(moved: Team):
-    """Its action answers a list, or an object to who asks with a header of AJAX."""
+    """Its action returns a list, or an object if a header marks the request as AJAX."""
     output = moved.compose("run", "--rm", "--no-deps", "-T", "api", "check", "--live", "||", "true")
     reported = re.findall(r"^(failed|warning) +(.+?): (.+)$", output, re.MULTILINE)
     described = "it differs from the document at the whole: ['check'] is not of type 'object'"

@@ -1,4 +1,4 @@
-"""What `upgrade` rewrites, what it lists, and what it refuses to write over."""
+"""What `upgrade` rewrites, what it lists, and what it refuses to overwrite."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_a_project_of_startproject_has_nothing_to_do(tmp_path: Path, capsys: pyt
             "from django.urls import re_path\nfrom django.conf.urls import (\n    "
             "handler404,\n)\nre_path('a', b)\n",
         ),
-        (  # the name means something else inside of a function
+        (  # the name means something else inside a function
             "urls.py",
             "from django.conf.urls import url\ndef f(url=None):\n    return g(url)\nurl('a', b)\n",
             "from django.urls import re_path as url\ndef f(url=None):\n    return "
@@ -111,7 +111,7 @@ def test_a_project_of_startproject_has_nothing_to_do(tmp_path: Path, capsys: pyt
             "from django.conf.urls import url as u\nu('a', b)\n",
             "from django.urls import re_path as u\nu('a', b)\n",
         ),
-        (  # path() would hand the view a number in the place of a text
+        (  # path() would pass a number to the view, instead of text
             "urls.py",
             "from django.conf.urls import url\nurl(r'^(?P<year>[0-9]+)/$', b)\n",
             "from django.urls import re_path\nre_path(r'^(?P<year>[0-9]+)/$', b)\n",
@@ -250,7 +250,7 @@ def test_a_file_is_rewritten_where_it_means_the_same(path: str, before: str, aft
 
 VIEW = "class A(ReadOnlyModelViewSet):\n    filter_class = F; filter_fields = ['filter_class']\n"
 RENAMED = VIEW.replace("filter_class =", "filterset_class =").replace("r_fields", "rset_fields")
-# Of Django, with a base class as django-tables2 teaches it.
+# A plain Django view, with a base class from django-tables2.
 TABLE = "class B(SingleTableView):\n    queryset = B\n    filter_class = None\n"
 BOTH = VIEW.replace("filter_fields", "filterset_class = G; filterset_fields")
 OTHER = "class A(B):\n    filter_fields = 1\n"
@@ -304,14 +304,14 @@ def test_a_filter_that_other_code_reads_is_listed_and_not_renamed(tmp_path: Path
 
 
 def test_rewriting_goes_on_until_nothing_changes(repository: Path, monkeypatch: pytest.MonkeyPatch):
-    """So that a second run changes nothing more, whatever one rule leaves to those before it."""
+    """A second run changes nothing, even if a rule leaves work for an earlier one."""
 
     def last(source: Source) -> list[Edit]:
-        """Renames what a rule before it looks for."""
+        """Produces what the first rule looks for."""
         return [Edit(0, 1, "b")] if source.text.startswith("c") else []
 
     def first(source: Source) -> list[Edit]:
-        """Renames what is renamed after it."""
+        """Renames what the last rule produces."""
         return [Edit(0, 1, "a")] if source.text.startswith("b") else []
 
     monkeypatch.setattr(rewrites, "RULES", [first, last])

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Write the account that the package's own configuration looks for, then become the registry.
+# Write the account where the package's configuration expects it, then run the registry.
 set -euo pipefail
 
 hash=$(printf %s "$REGISTRY_PASSWORD" | mkpasswd --method=bcrypt --stdin) # the only hash that it accepts

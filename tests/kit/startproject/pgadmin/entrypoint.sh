@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Does what dpage/pgadmin4's entry point does on the first start: it reads the configuration from
-# PGADMIN_CONFIG_*, and creates the user, the servers of servers.json, and the file of passwords.
+# PGADMIN_CONFIG_*, and creates the user, the servers in servers.json, and the password file.
 set -euo pipefail
 
 readonly data=/var/lib/pgadmin

@@ -8,13 +8,13 @@ from django.utils.translation import gettext_lazy
 class Well(models.Model):
     """A well of drinking water."""
 
-    name = models.CharField(max_length=50, help_text="As the sign beside it says.")
+    name = models.CharField(max_length=50, help_text="As on the sign next to it.")
     depth = models.FloatField(db_comment="Meters below ground.")
     flow = models.FloatField(
         validators=[MinValueValidator(-1e50), MaxValueValidator(1e50)],
         default=1.0,
-        help_text="Liters a second.",
-        db_comment="Not shown: the text for people wins.",
+        help_text="Liters per second.",
+        db_comment="Not shown, because help_text wins.",
     )
     day = models.DateField(null=True)
     details = models.JSONField(default=dict)
@@ -22,7 +22,7 @@ class Well(models.Model):
         max_length=1,
         choices=[("a", "good"), ("b", "fair")],
         default="a",
-        help_text=gettext_lazy("Of its water."),
+        help_text=gettext_lazy("Quality of the water."),
     )
     place = models.PointField(db_comment="Where the cover is.")
 
@@ -39,7 +39,7 @@ class Node(models.Model):
 
 
 class Reading(models.Model):
-    """One per well and day, which together are the key."""
+    """One row per well and day, which together form the key."""
 
     pk = models.CompositePrimaryKey("well_id", "day")
     well = models.ForeignKey(Well, models.CASCADE)

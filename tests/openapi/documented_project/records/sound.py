@@ -1,4 +1,4 @@
-"""Unusual views, all of whose operations can be documented."""
+"""Unusual views. All of their operations can be documented."""
 
 from django.utils.safestring import mark_safe
 from django_filters import rest_framework as filters

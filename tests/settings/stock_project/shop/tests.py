@@ -1,5 +1,4 @@
 """What Django's test cases promise. ``manage.py test`` runs them with and without the image."""
-#####
 
 from unittest import skip
 

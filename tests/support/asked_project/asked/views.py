@@ -131,7 +131,7 @@ class Kept(Stops):
 
 
 class Paged(viewsets.ReadOnlyModelViewSet):
-    """Its filter has the same name as a parameter of our pages."""
+    """Its filter has the same name as a parameter of the image's pagination."""
 
     class PageFilter(django_filters.FilterSet):
         page_after = django_filters.NumberFilter(field_name="lines", lookup_expr="gt")

@@ -17,7 +17,7 @@ class Stop(models.Model):
 
 
 class Parcel(models.Model):
-    """Stored in NAD83(HARN) / Oregon North, feet: a projected system."""
+    """Stored in a projected coordinate system, NAD83(HARN) / Oregon North in feet."""
 
     owner = models.TextField()
     use = models.CharField(max_length=20)

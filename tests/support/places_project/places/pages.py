@@ -42,7 +42,7 @@ class SurveySerializer(serializers.ModelSerializer):
 
 
 class PlainStops(viewsets.ReadOnlyModelViewSet):
-    """A team's view without any class of ours."""
+    """A team's view without any class from the image."""
 
     queryset = Stop.objects.all()
     serializer_class = StopSerializer
@@ -97,7 +97,7 @@ class Parcels(viewsets.ReadOnlyModelViewSet):
     queryset = Parcel.objects.all()
     serializer_class = ParcelSerializer
     filter_backends = [SpatialFilter]
-    spatial_filter_fields = ["shape"]  # which is not shown
+    spatial_filter_fields = ["shape"]  # not in the serializer
 
 
 class Routes(SpatialFilterMixin, viewsets.ReadOnlyModelViewSet):
@@ -108,7 +108,7 @@ class Routes(SpatialFilterMixin, viewsets.ReadOnlyModelViewSet):
 class Surveys(SpatialFilterMixin, viewsets.ReadOnlyModelViewSet):
     queryset = Survey.objects.all()
     serializer_class = SurveySerializer
-    spatial_filter_fields = ["geom"]  # which is not shown
+    spatial_filter_fields = ["geom"]  # not in the serializer
 
 
 router = DefaultRouter()

@@ -148,7 +148,7 @@ class Rough(Stops):
 
 
 class Latest(Stops):
-    """In the paginator's order, which is not the queryset's."""
+    """In the paginator's order, not the queryset's."""
 
     class Pages(CursorPagination):
         ordering = "-rating"
@@ -221,7 +221,7 @@ class SlowForEver(Slow):
 
 class NoFirstRow(Slow):
     queryset = Slow.queryset.order_by("awake", "id")
-    stream_statement_timeout = 2  # `check --live` asks for it too, of a few rows
+    stream_statement_timeout = 2  # `check --live` requests it too, with few rows
 
 
 class NoneEver(NoFirstRow):

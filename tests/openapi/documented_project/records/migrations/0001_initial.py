@@ -21,14 +21,14 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("name", models.CharField(help_text="As the sign beside it says.", max_length=50)),
+                ("name", models.CharField(help_text="As on the sign next to it.", max_length=50)),
                 ("depth", models.FloatField(db_comment="Meters below ground.")),
                 (
                     "flow",
                     models.FloatField(
-                        db_comment="Not shown: the text for people wins.",
+                        db_comment="Not shown, because help_text wins.",
                         default=1.0,
-                        help_text="Liters a second.",
+                        help_text="Liters per second.",
                         validators=[
                             django.core.validators.MinValueValidator(-1e50),
                             django.core.validators.MaxValueValidator(1e50),
@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[("a", "good"), ("b", "fair")],
                         default="a",
-                        help_text="Of its water.",
+                        help_text="Quality of the water.",
                         max_length=1,
                     ),
                 ),

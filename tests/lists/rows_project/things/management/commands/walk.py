@@ -318,7 +318,7 @@ def walk(cls: type, model: type, link: str = "next", query: str = f"limit={PAGE}
         if body[link] is None:
             return seen
         query, turn = urlsplit(body[link]).query, turn + 1
-        assert turn < 100, "the links go round in a circle"
+        assert turn < 100, "the links form a loop"
 
 
 def offsets(cls: type, model: type) -> list[str]:
@@ -500,7 +500,7 @@ def _labels(queryset: QuerySet) -> list[str] | None:
 
 
 class Command(BaseCommand):
-    help = "Prints what differs for each way, or nothing if it is right."
+    help = "Prints the difference for each way to read the rows, or nothing if there is none."
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("models", nargs="*", help="names of models (default: all)")
@@ -524,7 +524,7 @@ class Command(BaseCommand):
 def _differs(check: Callable[[], None]) -> str:
     try:
         check()
-    except Exception as error:  # noqa: BLE001  each cell has its own answer
+    except Exception as error:  # noqa: BLE001  each cell has its own result
         where = traceback.extract_tb(error.__traceback__)[-1]
         return f"{type(error).__name__} {error} ({where.filename}:{where.lineno})"
     return ""

@@ -27,7 +27,7 @@ from tests.support.containers import (
     until,
 )
 
-# Here, not in the conftest of each room, so that a session starts this API only once.
+# Loaded here, not in each folder's conftest, so that a session starts this API only once.
 pytest_plugins = ["tests.support.places", "tests.support.repeating"]
 ROOT = Path(__file__).resolve().parent.parent
 _BEFORE = pytest.StashKey[dict[str, str | None]]()
@@ -61,7 +61,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
-    """Note which shared names an ended process has changed."""
+    """Record which shared names a process changed before it ended."""
     node.config.stash.setdefault(_GIVEN, set()).update(
         getattr(node, "workeroutput", {}).get("given", ())
     )
@@ -82,7 +82,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.fixture
 def figures(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
-    """A function for a line that the run prints at its end, such as a measurement."""
+    """A function that adds a line, such as a measurement, to the end of the run's report."""
     return lambda line: record_property("figure", line)
 
 
@@ -138,10 +138,10 @@ class PostGIS:
         return done.stdout.strip()
 
     def end_connections(self, which: str = "true") -> int:
-        """End all other connections of clients, or those in ``which``, a condition on
-        pg_stat_activity, and return how many there were.
+        """End all other client connections, or those that match ``which``, a condition on
+        pg_stat_activity, and return their number.
 
-        Waits until each has ended: what ends while a query is sent to it is a 503.
+        Waits until each has ended, because a query on a connection that is ending gets a 503.
         """
         ended = self.sql(
             "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid, 10000)) = count(*), count(*) "
@@ -149,7 +149,7 @@ class PostGIS:
             f"WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND {which}"
         )
         all_ended, count = ended.split("|")
-        assert all_ended == "t", f"connections {which} have not ended in 10 s"
+        assert all_ended == "t", f"connections where {which} did not end within 10 s"
         return int(count)
 
     def database(self) -> str:

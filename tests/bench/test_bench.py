@@ -13,7 +13,7 @@ BOUNDS = {"list": 60.0, "lines-200000": 60.0, "deep-page": 60.0}
 
 
 def results(case: str, **speeds: list[float]) -> Results:
-    """Of runners named as in bench/cases.py, with _ for a space."""
+    """The results of runners, with their names from bench/cases.py, but with _ for a space."""
     measured = Results()
     for name, values in speeds.items():
         for value in values:

@@ -1,4 +1,4 @@
-"""What bin/test runs on a machine without an engine needs none."""
+"""Tests without the mark ``engine`` run on machines without an engine, so they cannot use one."""
 
 from __future__ import annotations
 

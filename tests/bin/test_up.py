@@ -22,7 +22,7 @@ SUPERUSER = {"DJANGO_SUPERUSER_USERNAME": "ada", "DJANGO_SUPERUSER_PASSWORD": "o
 
 
 class Up:
-    """Calls bin/up in one clone, with a port and a compose project of its own."""
+    """Calls bin/up in one clone, with its own port and compose project."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -57,7 +57,7 @@ def printed_account(done: subprocess.CompletedProcess[str]) -> tuple[str, str]:
 
 
 def assert_logs_in(up: Up, username: str, password: str) -> None:
-    """Through the admin's own form."""
+    """Log in with the admin's form."""
     with requests.Session() as browser:
         page = f"http://localhost:{up.port}/admin/"
         form = browser.get(page, timeout=10).text
@@ -85,12 +85,12 @@ def test_without_an_engine_it_serves_the_same_and_data_survives_a_stop(up: Up) -
     assert f"The API serves on http://localhost:{up.port}" in first.stdout
     assert up.get("/health/ready").json()["phase"] == "ready"
     assert up.get("/swagger/").status_code == 200
-    # For this machine alone, unless LISTEN asks for more.
+    # It listens on loopback unless LISTEN names another address.
     assert f"http://127.0.0.1:{up.port} (" in (up.folder / ".local" / "api.log").read_text()
     assert up("--stop", **NO_ENGINE).returncode == 0
     with pytest.raises(requests.ConnectionError):
         up.get("/health/live")
-    # Whether there is an engine or not; and it is asked where it listens.
+    # --native does not depend on an engine, and bin/up checks the address that LISTEN names.
     second = up("--native", **SUPERUSER, LISTEN="127.0.0.2")
     assert second.returncode == 0, second.stderr
     assert f"The API serves on http://127.0.0.2:{up.port}" in second.stdout
@@ -119,7 +119,7 @@ def test_without_an_engine_the_example_has_data_filters_documentation_and_an_acc
     assert (state / "account.env").stat().st_mode & 0o777 == 0o600
     assert password in (state / "account.env").read_text()
     assert password not in (state / "api.log").read_text()
-    # What is changed stays, and the password that no longer fits is not printed.
+    # Changes persist, and a password that is no longer valid is not printed.
     url, login = f"http://localhost:{up.port}/api/stops/1/", (username, password)
     assert requests.delete(url, auth=login, timeout=10).status_code == 204
     code = "from django.contrib.auth.models import User as U; u = U.objects.get(username='admin'); "

@@ -1,4 +1,4 @@
-"""What a container does before its first request, and how it begins and ends."""
+"""What a container does before its first request, and how it starts and stops."""
 
 import re
 import time
@@ -20,7 +20,7 @@ from tests.support.projects import assert_two_lines
 
 pytestmark = pytest.mark.engine
 
-# No server listens there, and the answer comes at once.
+# No server listens there, so connections are refused immediately.
 NOBODY = {
     "POSTGRES_HOST": "127.0.0.1",
     "POSTGRES_NAME": "api",
@@ -36,7 +36,7 @@ def boot_lines(container: Container) -> list[str]:
 
 
 def log_in(container: Container) -> int:
-    """Post the superuser's password to the admin's login; the status that answers."""
+    """Post the superuser's password to the admin's login form, and return the status code."""
     page = container.get("/admin/login/")
     return container.session.post(
         container.url("/admin/login/"),
@@ -51,11 +51,11 @@ def log_in(container: Container) -> int:
 
 
 # ---------------------------------------------------------------------------
-# The first look: SQLite on a volume, a superuser, a restart
+# The first start: SQLite on a volume, a superuser, a restart
 
 
 class FirstLook:
-    """One container that several tests look at, and a second one on its volume."""
+    """A container that several tests check, and a second one on the same volume."""
 
     def __init__(self, started: Containers) -> None:
         self.started = started
@@ -121,7 +121,7 @@ def test_image_holds_no_secret_key_and_no_database(containers):
 def test_static_files_are_collected_only_when_one_changed(containers, tmp_path):
     app = "stops/__init__.py", "stops/static/stops/map.css"
     write(tmp_path, {app[0]: "", app[1]: "body { color: red }"})
-    # Few files: to compress those of the admin and of Swagger takes most of a minute.
+    # Only a few files, because compressing those of the admin and Swagger takes most of a minute.
     settings = 'INSTALLED_APPS = ["stops", "django.contrib.contenttypes", "django.contrib.auth"]'
     write(tmp_path, {"local_settings/settings.py": settings})
     container = containers.start(
@@ -204,7 +204,7 @@ def test_start_waits_for_a_database_that_comes_up_late(containers, network):
     assert "boot: database 'default' (late-database:5432/api) answers" in boot_lines(api)
 
 
-# Before PostgreSQL, by port: each swallows all that a client says from a certain text on.
+# A proxy in front of PostgreSQL. Each port stops forwarding when a client sends a given text.
 SILENT = """
 import socket, sys, threading
 
@@ -226,19 +226,19 @@ for each in texts.items():
     threading.Thread(target=serve, args=each).start()
 print("listens", flush=True)
 """
-# From which of its questions on, and how the start's line begins then.
+# The text at which the server goes silent, and how the error at the start then begins.
 SILENT_FROM = {
     "SELECT": "The database 'default'",
     "pg_class": "Migrating database 'default'",
     "pg_try_advisory": "Migrating database 'default'",
-    "max_connections": "",  # what is only counted stops no start
-    "CREATE TABLE": "",  # a migration takes its time
+    "max_connections": "",  # a start does not need the number of connections
+    "CREATE TABLE": "",  # a migration has no time limit
 }
 
 
 @pytest.fixture(scope="module")
 def silent(postgis: PostGIS) -> Iterator[dict[str, tuple[str, str]]]:
-    """Host and port of a server that is silent from each of these texts on."""
+    """For each text, the host and port of a server that goes silent when it receives the text."""
     started = Containers()
     ports = {text: str(5500 + number) for number, text in enumerate(SILENT_FROM)}
     texts = [f"{port}={text}" for text, port in ports.items()]
@@ -265,7 +265,7 @@ def test_start_waits_no_longer_than_usual_for_a_server_that_is_silent_after_the_
     )
     container.may_log("did not answer for")
     if text == "CREATE TABLE":
-        until(lambda: "still migrating database 'default', 10 s" in container.logs(), "it says so")
+        until(lambda: "still migrating database 'default', 10 s" in container.logs(), "it reports")
         assert container.running
         return
     code, done = container.exit_code(), docker("logs", container.name)
@@ -298,7 +298,7 @@ def test_start_waits_until_the_timeout_for_the_lock_of_another_container_on_the_
 
 def test_sigterm_while_waiting_ends_at_once_with_exit_code_0(containers):
     container = containers.start(env={**NOBODY, "DB_WAIT_TIMEOUT": "300"})
-    # The longest pause between two attempts is 2 s: stopped in one of them.
+    # The longest pause between two attempts is 2 s, so the signal arrives during a pause.
     until(lambda: container.logs().count("waiting for database") >= 3, "the boot waits")
     started = time.monotonic()
     docker("stop", "--time", "20", container.name)
@@ -337,7 +337,7 @@ class Census(models.Model):
         in_db = "census"
         managed = False
 """
-# The model has a name, the migration does not.
+# The model has a field that the migration does not have.
 MIGRATION = """
 from django.db import migrations, models
 
@@ -422,7 +422,7 @@ def test_unknown_option_of_a_database_fails_at_once(containers):
 
 
 # ---------------------------------------------------------------------------
-# What refuses to start
+# Configurations that refuse to start
 
 
 def test_real_database_without_a_secret_key_refuses_to_start(containers):
@@ -463,7 +463,7 @@ def test_root_that_cannot_switch_to_another_user_stops_the_boot(containers):
 
 
 # ---------------------------------------------------------------------------
-# What is run instead of the server, or with it
+# Commands in place of the server, and flags for it
 
 
 def test_a_command_is_run_at_once_as_the_applications_user(containers):

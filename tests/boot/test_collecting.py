@@ -1,4 +1,4 @@
-"""Static files in a folder that containers share: killed at every step, and started together."""
+"""Collectors of static files in a shared folder: killed at each step, and started together."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.support.broken import write
 from tests.support.projects import shell
 
-# One set of few files: to compress those of the admin takes most of a minute.
+# Only a few files, because compressing those of the admin takes most of a minute.
 SETTINGS = """
 from pathlib import Path
 
@@ -66,16 +66,16 @@ def ended(pid):
 
 
 def whole():
-    """What is wrong with the files that the manifest names, and with their compressed copies."""
+    """The errors in the files that the manifest names, and in their compressed copies."""
     wrong = []
     for name in json.loads((ROOT / "staticfiles.json").read_text())["paths"].values():
         file = ROOT / name
         if not file.is_file():
             wrong.append(f"{name} is missing")
         elif hashlib.md5(file.read_bytes()).hexdigest()[:12] not in name:
-            wrong.append(f"{name} is cut")
+            wrong.append(f"{name} is truncated")
         elif gzip.open(f"{file}.gz").read() != file.read_bytes():
-            wrong.append(f"{name}.gz is cut")
+            wrong.append(f"{name}.gz is truncated")
     return wrong
 
 
@@ -142,7 +142,7 @@ def test_next_start_recovers_from_a_collector_that_was_killed_at_any_step(assets
     results = json.loads(shell(assets, KILLED).splitlines()[-1])
     assert len(results) > 30
     for step, before, again, after, left in results:
-        # Servers that start meanwhile, without collecting, find all that the manifest names.
+        # A server that starts meanwhile without collecting finds every file in the manifest.
         assert (before, again, after, left) == ([], 0, [], []), f"killed at step {step}"
 
 

@@ -1,4 +1,4 @@
-"""Which server a command starts, and where Docker's health check then asks."""
+"""Which server a command starts, and which address Docker's health check then uses."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.support.projects import run
         (["./manage.py", "runserver"], "runserver"),
         (["sh", "-c", "python -W ignore manage.py runserver 0.0.0.0:$PORT"], "runserver"),
         (["uvicorn", "team.asgi:application"], "uvicorn"),
-        # What only speaks of one.
+        # These only mention a server.
         (["bash"], None),
         (["bash", "-c", "pip list | grep gunicorn"], None),
         (["sh", "-c", "echo 'unclosed; gunicorn"], None),

@@ -1,4 +1,4 @@
-"""manage.py: what a command says when it cannot begin, and what the image adds to Django's."""
+"""manage.py: the errors of commands that cannot start, and the commands that the image adds."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def test_with_migrate_off_ready_says_what_is_pending_and_what_is_missing(
     assert MIGRATING in done.stdout.splitlines()
     api.wait_until_ready()
 
-    # What is recorded is compared with what is there.
+    # A start compares the recorded migrations with the existing tables.
     postgis.sql("DROP TABLE stops_stop", database)
     lost = "Database 'default' has no table 'stops_stop' (stops.Stop)"
     start = {**env, "MIGRATE": "yes", "COLLECTSTATIC": "false"}
@@ -148,7 +148,7 @@ def test_migrate_databases_fails_if_a_database_does_not_respond(containers, tmp_
 
 @pytest.fixture(scope="module")
 def pgbouncer() -> Iterator[str]:
-    """Its image."""
+    """Builds PgBouncer's image, and returns its name."""
     name = "backend-docker-django-pgbouncer:test"
     docker("build", "--quiet", "--label", LABEL, "--tag", name, PGBOUNCER)
     yield name
@@ -191,7 +191,7 @@ def test_behind_a_transaction_pooler_one_container_migrates_and_no_timeout_leaks
         assert f"boot: {pooler.name}:5432 is a pooler" in container.logs()
     assert MIGRATING not in second.logs()
     assert postgis.sql(APPLIED, database) == "2"
-    # In every connection that the pooler keeps to the server.
+    # This uses every connection that the pooler keeps to the server.
     shown = ["psql", "--no-align", "--tuples-only", "--host", pooler.name, "--username"]
     shown += [postgis.user, "--command", "SHOW statement_timeout", database]
     assert {first.exec(*shown).strip() for _ in range(8)} == {"0"}

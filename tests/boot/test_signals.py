@@ -1,6 +1,6 @@
 """SIGTERM, SIGINT, SIGHUP and SIGQUIT at every moment, for every kind of command.
 
-All containers run at the same time, once; each test looks at the end of one.
+Each container runs only once, several at a time, and each test checks how one of them ended.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.support.containers import Container, Containers, docker, until
 pytestmark = pytest.mark.engine
 
 AT_ONCE = 4  # containers
-# A server that is there, and says nothing.
+# No server listens there, so the boot waits for it.
 NOBODY = {
     "POSTGRES_HOST": "127.0.0.1",
     "POSTGRES_NAME": "api",
@@ -32,7 +32,7 @@ NOBODY = {
 STUCK = {
     "local_settings/settings.py": "import time\n\nprint('importing', flush=True)\ntime.sleep(600)\n"
 }
-# When gunicorn's Python, which is a new one then, loads the application again.
+# Blocks when gunicorn loads the application again in a new Python process.
 AGAIN = {
     "local_settings/urls.py": "import os\nimport time\n\n"
     'if "DJANGO_SUPERUSER_PASSWORD" not in os.environ:\n'
@@ -46,13 +46,13 @@ CODES = {"TERM": 143, "INT": 130, "HUP": 129, "QUIT": 131}
 
 @dataclass(frozen=True)
 class Case:
-    """A container, the text of its log that tells the moment, what it is sent then, its end."""
+    """A container, the log text to wait for, the signals to send then, and the expected end."""
 
     name: str
     signals: tuple[str, ...]
     code: int
     line: str | None = None
-    moment: str | None = None  # None: at once; "ready": when it is
+    moment: str | None = None  # None: immediately; "ready": when the container is ready
     command: tuple[str, ...] = ()
     env: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
@@ -203,7 +203,7 @@ def ends(
 
 
 def handled(container: Container, each: str) -> None:
-    """Return when gunicorn has taken the signal, and what it does about it is in the log."""
+    """Wait until the log shows that gunicorn received the signal and acted on it."""
     until(lambda: f"Handling signal: {each.lower()}" in container.logs(), f"{each} is handled")
     if each == "HUP":
         reload_lines = ("SIGHUP is ignored", "Hang up: Master")

@@ -1,4 +1,4 @@
-"""The superuser that the environment names, with users of many kinds."""
+"""The superuser that the environment names, with different user models."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_superuser_is_created_once_however_its_name_is_stored(
 
 def test_losing_the_race_to_create_the_superuser_is_not_an_error(project: Path):
     users(project, "BaseUserManager", "email")
-    # Between the look and the creation another container is faster.
+    # Another container creates the user between the check and the creation.
     faster = "superuser._exists, exists = lambda *_: False, superuser._exists\n"
     race = f"{CREATE}{faster}superuser.create(current())\n"
     last = shell(project, race, **ENV).splitlines()[-1]

@@ -1,4 +1,4 @@
-"""Whether a client has read the count and the geometries that SQL has."""
+"""Compares the features that a client has read with the rows in the database."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from tests.support.asked import Asked
 
 BOX = "-122.5,45.4,-122.2,45.7"
 INSIDE = "geom && ST_MakeEnvelope(-122.5, 45.4, -122.2, 45.7, 4326)"
-EXACT = 1e-7  # degrees; a centimetre, the seventh decimal that programs print
-OF_A_TILE = 0.003  # degrees: a step of the grid of 4096 of a tile of 11.25
-TILE = ("5", "5", "11")  # zoom, column, row: all rows are in it
+EXACT = 1e-7  # degrees: about 1 cm, the last decimal place that programs print
+OF_A_TILE = 0.003  # degrees: one of 4096 grid steps of a tile that is 11.25 degrees wide
+TILE = ("5", "5", "11")  # zoom, column, row: this tile contains all rows
 
 
 def differences(
@@ -21,7 +21,7 @@ def differences(
     where: str = "true",
     within: float = EXACT,
 ) -> list[str]:
-    """Where a client's features are others than the rows of the table."""
+    """How a client's features differ from the rows of the table."""
     column = {"stop": "geom", "zone": "area"}[table]
     rows = api.sql(f"SELECT name, ST_AsGeoJSON({column}, 9) FROM asked_{table} WHERE {where}")
     expected = {
@@ -41,7 +41,7 @@ def differences(
 def _alike(got: dict | None, expected: dict, within: float) -> bool:
     if got is None or got["type"] != expected["type"]:
         return False
-    # Sorted, for programs turn the rings of a polygon as RFC 7946 wants them.
+    # Sorted, because programs change the direction of polygon rings to that of RFC 7946.
     wanted, actual = (sorted(_vertices(shape["coordinates"])) for shape in (expected, got))
     return len(wanted) == len(actual) and all(
         abs(a - b) <= within

@@ -1,4 +1,4 @@
-"""Programs and libraries that people read such an API with, and an API for them to read."""
+"""An API, and the map libraries that read it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.browser import chromium
 from tests.support.containers import Containers
 
 HERE = Path(__file__).parent
-# More rows than a page has, all of them in the tile 5/5/11.
+# More rows than fit on a page, all of them in the tile 5/5/11.
 ROWS = """
 INSERT INTO asked_stop (name, lines, geom)
 SELECT 'Stop ' || n, n % 7, ST_SetSRID(ST_MakePoint(-122.7 + n / 1000.0, 45.5 + n / 2000.0), 4326)
@@ -53,10 +53,10 @@ def libraries(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.shutdown()
 
 
-# Playwright runs once in a process: it ends before another module's browser begins.
+# A process can run only one Playwright, so this one ends before another module starts a browser.
 @pytest.fixture(scope="module")
 def page(libraries: str) -> Iterator[Page]:
-    """Of another origin than the API, as the pages of most users are."""
+    """A page with a different origin than the API, like the pages of most users."""
     # Without a graphics card MapLibre draws in software.
     flags = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
     with chromium("127.0.0.1", *flags) as browser:
@@ -67,7 +67,7 @@ def page(libraries: str) -> Iterator[Page]:
 
 
 class _Quiet(SimpleHTTPRequestHandler):
-    """Serves a folder, without a line a request; Python's own list may not know .mjs."""
+    """Serves a folder without logging. It adds the type of .mjs, which Python may not know."""
 
     extensions_map: ClassVar = {
         **SimpleHTTPRequestHandler.extensions_map,

@@ -1,4 +1,4 @@
-"""Map libraries, in a browser, read the count and the geometries that SQL has."""
+"""Map libraries in a browser read the same rows and geometries as SQL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Programs from Debian read the count and the geometries that SQL has."""
+"""Programs from Debian read the same rows and geometries as SQL."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ Program = Callable[..., str]
 
 @pytest.fixture(scope="module")
 def program(read_api: Asked) -> Iterator[Callable[..., str]]:
-    """Runs a program in a container beside the API; what it prints."""
-    # 360 MB of Debian's packages the first time; from the engine's cache afterwards.
+    """A function that runs a program in a container next to the API, and returns its output."""
+    # This downloads 360 MB of Debian packages the first time, and uses the engine's cache later.
     docker("build", "--tag", IMAGE, HERE, timeout=1800)
     started = Containers()
     beside = started.start(
@@ -40,7 +40,7 @@ def program(read_api: Asked) -> Iterator[Callable[..., str]]:
 
 
 def features_of(printed: str) -> list[dict]:
-    """Of a FeatureCollection, or of a feature a line."""
+    """The features of a FeatureCollection, or of lines with one feature each."""
     lines = [
         json.loads(line) for line in printed.strip("\x1e\n").splitlines() if line.strip("\x1e")
     ]
@@ -120,7 +120,7 @@ def test_qgis_draws_the_rows_of_its_tiles_and_nothing_elsewhere(
     read_api: Asked, program: Program
 ) -> None:
     url = f"{address(read_api)}/stops/tiles/{{z}}/{{x}}/{{y}}.mvt"
-    # In EPSG:3857, of one size: with all rows in it, and an ocean away.
+    # Boxes of the same size in EPSG:3857: one contains all rows, the other is an ocean away.
     places = {
         "rows": ("-13700000", "5600000", "-13400000", "5900000"),
         "none": ("-5100000", "5600000", "-4800000", "5900000"),

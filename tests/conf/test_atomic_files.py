@@ -1,4 +1,4 @@
-"""Files that are replaced whole."""
+"""Files are replaced atomically."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from backend.kit.upgrade.files import write
 
 
 def test_a_link_beside_the_file_is_not_written_through(tmp_path: Path) -> None:
-    """A project that somebody sent may have one where the new file is written."""
+    """A project from someone else can contain a link at the path of the new file."""
     outside, file = tmp_path / "outside", tmp_path / "settings.py"
     outside.write_text("stays")
     file.write_text("before")

@@ -1,4 +1,4 @@
-"""What is computed from other settings follows a team's file, and never overwrites it."""
+"""Derived settings follow the team's settings file, and never overwrite it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.projects import run
 
 SETTINGS = "local_settings/settings.py"
 STAR = "from backend.hacko_settings import *\n"
-# Loads many settings files in one process: each as a fresh one would.
+# Loads many settings files in one process, each as a new process would.
 LOAD = """\
 import importlib, json, os, sys
 from unittest import mock
@@ -58,7 +58,7 @@ print(json.dumps(found, default=str))
 
 
 def load(project: Path, cases: list[tuple[str, dict]], origins: list[str]) -> list[list]:
-    """Of each settings file with its environment: settings, their types, and preflights."""
+    """For each settings file and its environment: the settings, their types, and preflights."""
     files = {SETTINGS: "", "load.py": LOAD, "cases.json": json.dumps([cases, origins])}
     write(project, files)
     done = run(project, "load.py")
@@ -93,7 +93,7 @@ VARIABLE = {"": [], "https://page.example.org": ["https://page.example.org"]}
 
 
 def may_read(listing: str, opens: bool | None, credentials: bool, variable: str) -> set[str]:
-    """The origins that the words of such a file allow."""
+    """The origins that such a file should allow."""
     if opens:
         return {MAP, EVIL, "https://page.example.org"}
     by_team = {"list", "list of 2019", "empty"}
@@ -170,7 +170,7 @@ FOLLOWS = [
         None,
     ),
     ("SILENCED_SYSTEM_CHECKS += ['a.W1']", {}, "SILENCED_SYSTEM_CHECKS", ["a.W1"]),
-    # What a team's code reads while its file is loaded is what stands there.
+    # A team's code can use derived settings while its file is loaded.
     ("SECURE = bool(SESSION_COOKIE_SECURE)", {"BEHIND_PROXY": "true"}, "SECURE", True),
     ("COPY = STATIC_ROOT\nDATA_DIR = '/srv'", {}, "COPY", "/srv/static"),
 ]
@@ -193,7 +193,7 @@ def test_debug_of_the_team_opens_nothing_in_production_and_sets_levels(project):
     level = "LOGGING['loggers']['django.db.backends']['level'] = 'INFO'\n"
     cases = [
         (f"{STAR}DEBUG = False\n", {"DEBUG": "true"}),
-        ("DEBUG = True\nDATA_DIR = '/srv'\n", {}),  # no star: names replaced outright
+        ("DEBUG = True\nDATA_DIR = '/srv'\n", {}),  # no star import, so the names are replaced
         (f"{STAR}DEBUG = True\n{level}", {}),
     ]
     closed, outright, own = [settings for settings, _, _ in load(project, cases, [])]
@@ -225,7 +225,7 @@ def test_config_names_what_a_setting_was_derived_from(project):
         ("override", None, 4),
     ]
     assert ("derived", "DEBUG", None) in origins("LOGGING")
-    # Nothing of it is changed: it says what the image says.
+    # STATIC_ROOT does not depend on the changed settings.
     assert ("override", None, 3) not in origins("STATIC_ROOT")
     assert not document["STATIC_ROOT"]["changed"]
     text = run(project, "manage.py", "config", "--changed").stdout
@@ -233,7 +233,7 @@ def test_config_names_what_a_setting_was_derived_from(project):
 
 
 # ---------------------------------------------------------------------------
-# The mechanism alone
+# Derivations without a project
 
 
 def test_setting_can_be_derived_from_a_derived_setting():

@@ -1,4 +1,4 @@
-"""One text has one value, whoever reads it: Compose, `.env`, NAME_FILE, a secret store."""
+"""A text has the same value from every source: Compose, `.env`, NAME_FILE, a secret store."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_every_file_is_read_as_compose_reads_it(tmp_path: Path) -> None:
     assert ours == read_by_compose(tmp_path, FILES)
 
 
-# What Compose refuses too; it lets pass a name that is empty, and NUL.
+# Compose refuses these too, except the empty name and NUL.
 REFUSED = {
     "A=1\nV='one\nV_B=2\n": (2, "the value of V begins with ' but does not end with it"),
     'V="one\n': (1, 'the value of V begins with " but does not end with it'),
@@ -93,7 +93,7 @@ def test_variable_file_and_store_give_one_value(tmp_path: Path, text: str) -> No
         Environment({}, store=store),
         Environment({name: value or ""}),
     ]
-    # As `docker compose` and a shell pass it on: "$(cat FILE)".
+    # The value in single quotes, in a file such as `.env`.
     quoted = "" if value is None else value.replace("'", "\\'")
     environments.append(Environment(dotenv.parse(f"{name}='{quoted}'\n", {}).values))
     assert [env[name] for env in environments] == [value] * 4

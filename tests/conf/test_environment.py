@@ -1,4 +1,4 @@
-"""The image reads the texts of a team's environment as Docker Compose reads them."""
+"""The image reads `.env` files as Docker Compose does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.dotenv import FILES, SHELL, read_by_compose
 
 pytestmark = pytest.mark.engine
 
-# As a start reads the first, and the parser every one.
+# Reads the first file as a start does, and then every file with the parser.
 READ = """
 import json, os
 from pathlib import Path

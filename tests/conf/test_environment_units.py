@@ -1,4 +1,4 @@
-"""The table of environment variables: what it accepts, refuses, guesses, and writes."""
+"""The table of environment variables: what it accepts, refuses, suggests, and generates."""
 
 from ast import literal_eval
 from pathlib import Path
@@ -125,7 +125,7 @@ def test_bad_value_names_variable_value_kind_and_accepted_forms(name, text, form
     assert forms in error.fix
 
 
-# Variable, its value, the item that never matches, and what is proposed.
+# The variable, its value, the item that never matches, and the suggestion.
 NEVER = [
     ("ALLOWED_HOSTS", "a.org b.org", "a.org b.org", "a.org,b.org"),
     ("ALLOWED_HOSTS", "c.org,https://a.org/x", "https://a.org/x", "a.org"),
@@ -177,7 +177,7 @@ def test_every_kind_is_used_and_has_a_test(kind):
 
 
 def outcome(name: str, text: str) -> tuple[object, StartupError | None]:
-    """What a variable's text is parsed as, and the refusal. Any other error is a test's failure."""
+    """The parsed value of a variable's text, or the refusal. Any other error fails the test."""
     try:
         return Environment({name: text})[name], None
     except StartupError as error:
@@ -189,7 +189,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 
 
 @pytest.mark.parametrize("variable", TABLE.values(), ids=lambda variable: variable.name)
-@settings(deadline=None)  # the first one loads Python's table of international names
+@settings(deadline=None)  # the first example loads Python's table of international names
 @given(text=TEXT)
 def test_any_text_in_any_variable_is_parsed_or_refused_by_name(variable, text):
     _, error = outcome(variable.name, text)
@@ -233,7 +233,7 @@ def test_malformed_database_url_is_refused_without_its_password(url):
     error = refusal("DATABASE_URL", url)
     assert "hush" not in str(error)
     assert "postgis://USER:PASSWORD@HOST:PORT/NAME" in error.fix
-    # A traceback would show what these hold.
+    # A traceback would show the password in these.
     assert error.__cause__ is None
     assert error.__context__ is None or error.__suppress_context__
 
@@ -475,7 +475,7 @@ def test_continuous_integration_may_use_a_real_database_without_a_secret_key(pro
 
 
 # ---------------------------------------------------------------------------
-# Misspelt names
+# Misspelled names
 
 
 @pytest.mark.parametrize(
@@ -525,7 +525,7 @@ def test_misspelled_name_is_reported_at_the_boot(project):
 
 
 # ---------------------------------------------------------------------------
-# What is written from the table
+# Files that the table generates
 
 
 @pytest.mark.parametrize(

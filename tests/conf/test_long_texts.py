@@ -1,4 +1,4 @@
-"""Texts that a client chooses cost no more than their length, in time and in memory."""
+"""The time and memory for a client's text grow no faster than its length."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from backend.conf.secret_vocabulary import is_secret, mask, mask_literals, value
 from backend.logs.masking import client_address, mask_query, mask_uris
 from backend.pages import tracebacks
 
-# What the patterns begin with, go on with and end with.
+# The beginnings, middles, and ends of what the patterns match.
 TOKENS = [*"xA1_-.:/?&=@#%+\\\"'[({ \té", "a.", "a-", "aA", "://", "a://", "https://", "u:p@"]
 TOKENS += "-----BEGIN -----END ----- eyJ -eyJ eyJhbGciOiJI. SG. sk_live_ AKIA".split()
 TOKENS += "https://hooks.slack.com/ .webhook.office.com/webhookb2 xoxb- %40 %3A%2F%2F 1.".split()
@@ -32,7 +32,7 @@ def written(blocks: Blocks, size: int) -> str:
 def every_kind() -> list[Blocks]:
     chosen = random.Random(7)  # noqa: S311  no secret
     kinds: list[Blocks] = [[(token, True)] for token in TOKENS]
-    # No URL at the end of a word that has an @ before; beginnings of tokens without an end.
+    # An @ before a URL that is not one, and beginnings of tokens without an end.
     kinds += [[("b=@", False), ("a.", True), ("://", False), ("b", True)]]
     kinds += [[("@ ", False), ("a://", True)], [("token=", False), ("-eyJ", True), ("@", False)]]
     for _ in range(200):
@@ -49,7 +49,7 @@ def seconds(read: Callable[[str], object], text: str) -> float:
 
 
 def grows(read: Callable[[str], object], blocks: Blocks) -> bool:
-    """Whether four times the text takes more than eight times the processor, each time."""
+    """Whether a text four times as long takes over eight times the CPU time, in each attempt."""
     for size in (500, 2000):  # up to the longest line of a request
         short, long = written(blocks, size), written(blocks, 4 * size)
         if all(seconds(read, long) > 8 * seconds(read, short) for _ in range(4)):

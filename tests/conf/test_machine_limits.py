@@ -1,4 +1,4 @@
-"""CPU and memory limits, read from the files that cgroup v2 and v1 keep."""
+"""CPU and memory limits, read from the files of cgroup v2 and v1."""
 
 import logging
 import math
@@ -14,7 +14,7 @@ from tests.support.broken import write
 
 @pytest.fixture(autouse=True)
 def eight_cores(monkeypatch):
-    """The machine has eight cores, whatever it has."""
+    """Tests see eight cores on any machine."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
 
 
@@ -93,7 +93,7 @@ def test_workers_fit_into_the_memory_and_there_is_at_least_one(tmp_path, memory,
             5,
             ("5 workers can take 304 MiB, which is above the memory limit of 256 MiB: ", "WARNING"),
         ),
-        (256, 2, None),  # asked for, and fewer than would fit
+        (256, 2, None),  # configured, and fewer than would fit
     ],
 )
 def test_few_workers_have_a_reason_and_too_many_a_warning(tmp_path, memory, count, logged):

@@ -1,4 +1,4 @@
-"""Nothing secret is shown, in whatever form it stands."""
+"""Secrets are masked in every form."""
 
 import json
 import re
@@ -15,12 +15,12 @@ from backend.conf.environment import Environment
 from backend.conf.masking import MASK, Masker, for_process
 from backend.config import report
 
-# In every secret of these tests: found in the output, a part of one is there.
+# Every secret in these tests contains this text, so output with it has leaked a secret.
 MARK = "q7Zx"
 
 
 class Client:
-    """As a library's object in a setting, which says too much of itself."""
+    """Like an object of a library in a setting, with a repr that shows its password."""
 
     def __init__(self, password: str) -> None:
         self.password = password
@@ -30,7 +30,7 @@ class Client:
 
 
 def everywhere(secret: str) -> dict[str, object]:
-    """Settings that hold a secret by name, in an address, in a copy, and in an object."""
+    """Settings with a secret under a secret name, in a URL, in a copy, and in an object."""
     encoded = quote(secret, safe="")
     return {
         "API_TOKEN": secret,

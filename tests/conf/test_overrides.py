@@ -1,4 +1,4 @@
-"""A team's local_settings in real containers: served where it is right, refused where it is not."""
+"""A team's local_settings in containers: valid files are served, and broken ones are refused."""
 
 import pytest
 
@@ -8,12 +8,12 @@ from tests.support.projects import assert_two_lines
 
 pytestmark = pytest.mark.engine
 
-# From "docker run" to its end, which takes about one.
+# The limit for a "docker run", which takes about one second.
 SECONDS = 30
 
 
 def mounted(folder, broken: Broken) -> dict:
-    """The mounts that bring a broken project to where a team's checkout is mounted."""
+    """Mounts that put a broken project where a team mounts its checkout."""
     write(folder, broken.files, broken.folders)
     folder.chmod(0o755)
     top = {name.partition("/")[0] for name in (*broken.files, *broken.folders)}
@@ -52,7 +52,7 @@ def test_unreadable_folder_stops_the_container_and_is_not_treated_as_absent(cont
     )
     assert done.returncode == 1
     problem, fix = "cannot be accessed: Permission denied.", "chmod a+rx /code/local_settings"
-    # The first file that is looked for in it.
+    # This is the first file that the image looks for in the folder.
     assert_two_lines(done.stderr, "/code/local_settings/gunicorn_conf.py", problem, fix)
 
 
@@ -83,7 +83,7 @@ def test_debug_shows_the_traceback_before_the_two_lines(containers, tmp_path):
 
 
 # ---------------------------------------------------------------------------
-# Right ones, served
+# Valid files are served
 
 GOOD = {
     "__init__.py": "",
@@ -132,6 +132,6 @@ def test_copied_folder_without_init_is_served(containers, tmp_path):
     ).wait_until_ready()
     expected = "Stops of local_settings local_settings.urls /code/local_settings/urls.py"
     assert container.get("/where").text == expected
-    # Theirs first, ours still there after them.
+    # The team's pages come first, and the image's pages are still there.
     assert "Stops of local_settings" in container.get("/").text
     assert container.get("/swagger/").status_code == 200

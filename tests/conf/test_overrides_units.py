@@ -1,4 +1,4 @@
-"""A team's local_settings, without a container: found, taken, extended, and refused."""
+"""A team's local_settings, without a container: found, loaded, extended, and refused."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def test_secret_in_an_error_of_team_code_is_masked(project, file, form):
 
 
 # ---------------------------------------------------------------------------
-# Found and taken
+# Found and loaded
 
 MOUNTED, COPIED = "src_files/local_settings", "local_settings"
 
@@ -86,7 +86,7 @@ def test_mounted_folder_replaces_the_copied_one_completely(project):
     write(project, {f"{COPIED}/urls.py": "raise RuntimeError\n"})
     assert setting(project, "PROJECT_NAME") == "mounted"
     assert setting(project, "PROJECT_VERSION") == "v1"
-    # Not even one of its files that the first folder does not have.
+    # Not even a file that the mounted folder does not have is used.
     assert overrides.find("urls", project) is None
 
 
@@ -106,7 +106,7 @@ def test_installed_package_of_the_same_name_is_reported_and_not_used(project, tm
     write(tmp_path, {"installed/local_settings/__init__.py": ""})
     write(tmp_path, {"installed/local_settings/settings.py": "PROJECT_NAME = 'theirs'\n"})
     write(project, {f"{COPIED}/settings.py": "PROJECT_NAME = 'ours'\n"})
-    # A folder without __init__.py is found last by Python, wherever it stands in sys.path.
+    # Python prefers a package with __init__.py to a folder without it, anywhere in sys.path.
     done = run(project, "manage.py", "check", PYTHONPATH=str(tmp_path / "installed"))
     assert done.returncode == 1
     assert_two_lines(
@@ -123,7 +123,7 @@ def test_installed_package_of_the_same_name_is_reported_and_not_used(project, tm
 
 def test_setting_is_replaced_outright(project):
     write(project, {f"{COPIED}/settings.py": "REST_FRAMEWORK = {'PAGE_SIZE': 3}\nlower = 1\n"})
-    # Completed by what decides whose word a throttle takes for the client's address.
+    # The image adds NUM_PROXIES, which decides where a throttle gets the client's address.
     assert setting(project, "REST_FRAMEWORK") == "{'PAGE_SIZE': 3, 'NUM_PROXIES': 0}"
     assert (
         shell(project, "from django.conf import settings; print(hasattr(settings, 'lower'))")

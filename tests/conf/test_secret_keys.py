@@ -1,4 +1,4 @@
-"""Which secret keys are known to everybody."""
+"""Which secret keys are publicly known."""
 
 import secrets
 
@@ -8,7 +8,7 @@ from backend.conf.secret_keys import is_public
 from tests.support.broken import write
 from tests.support.projects import assert_two_lines, run
 
-# As they stand in compose files, env samples and tutorials.
+# From compose files, sample .env files, and tutorials.
 SAMPLES = """
 changeme CHANGEME!!! change-me-in-production your_secret_key your-secret-key-here secret foo
 foobar super-secret replace-with-a-secret-key generate-a-secret-key-here your-generated-key
@@ -64,7 +64,7 @@ def test_public_key_is_allowed_where_there_are_no_real_users(project, env):
     assert done.returncode == 0, done.stderr
 
 
-# Processes that act as containers, and that read their settings at the same moment.
+# Processes that act as containers and read their settings at the same time.
 TOGETHER = """
 import os, stat, sys
 from pathlib import Path

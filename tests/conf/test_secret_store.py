@@ -1,4 +1,4 @@
-"""Secret stores: a folder of files, and Parameter Store as moto's server on loopback speaks it."""
+"""Secret stores: a folder of files, and Parameter Store, which moto's server simulates."""
 
 from ast import literal_eval
 from pathlib import Path
@@ -101,7 +101,7 @@ def test_secret_key_and_alias_url_of_the_store_configure_the_project(project: Pa
 
 @pytest.fixture(scope="module")
 def aws():
-    """Environment variables under which boto3 speaks to a server on loopback."""
+    """Environment variables that connect boto3 to a server on loopback."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

@@ -1,4 +1,4 @@
-"""One vocabulary: whoever shows a name's value is asked about every name, and agrees."""
+"""One vocabulary: everything that shows values by name agrees on which names are secret."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from backend.logs.formatters import JSONFormatter
 from backend.logs.masking import mask_query
 from backend.pages import tracebacks
 
-# Found in what a reader shows, it has shown the secret.
+# If a reader's output contains this, it has shown the secret.
 HUSH = "q7Zx-q7Zx"
 
 SECRET = """

@@ -1,4 +1,4 @@
-"""A variable of the table that nothing reads is a promise that nobody keeps."""
+"""The code reads every variable of the table."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from backend.conf.variables import TABLE, Variable
 from backend.databases import needs as databases
 
 ROOT = Path(variables.__file__).resolve().parents[2]
-# What the code calls the environment where it reads it.
+# Expressions with which the code reads the environment.
 HOLDERS = ("_env", "env", "env.text", "self", "current()")
 SETTINGS = ROOT / "backend" / "hacko_settings.py"
 
 
 def unread(names: Iterable[str]) -> set[str]:
-    """Variables that no statement reads, or that only make a setting which nothing reads."""
+    """Variables that no statement reads, or that only set a setting that nothing reads."""
     files = [*(ROOT / "backend").rglob("*.py"), ROOT / "gunicorn_conf.py"]
     trees = {file: ast.parse(file.read_text()) for file in files}
     read = {name for tree in trees.values() for name in read_by_key(tree, *HOLDERS)}

@@ -1,4 +1,4 @@
-"""``manage.py config`` in the built image: origins as users give them, and no secret."""
+"""``manage.py config`` in the built image shows where values come from, and no secrets."""
 
 import json
 from urllib.parse import quote
@@ -10,7 +10,7 @@ from tests.support.broken import SETTINGS, write
 pytestmark = pytest.mark.engine
 
 CONFIG = ("python", "manage.py", "config")
-# No server listens there; nothing of this asks it.
+# No server listens there, and these tests do not connect.
 DEAD = {"POSTGRES_HOST": "127.0.0.1", "POSTGRES_NAME": "census", "POSTGRES_USER": "ada"}
 TEAM = """\
 from backend.hacko_settings import *
@@ -34,7 +34,7 @@ def test_every_source_of_a_value_is_named_even_if_the_database_is_down(container
     )
     env = {**DEAD, "DEBUG": debug, "POSTGRES_HOST_FILE": "/run/host", "POSTGRES_HOST": ""}
     env["SECRET_STORE"] = "/run/store"
-    if debug == "true":  # which reads no store
+    if debug == "true":  # debug mode does not read the store
         env["DJANGO_SECRET_KEY"] = "k" * 60
     mounts = {
         tmp_path / "local_settings": "/code/local_settings",

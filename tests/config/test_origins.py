@@ -1,4 +1,4 @@
-"""Where ``manage.py config`` says a value comes from, on the project without a container."""
+"""The origins of values that ``manage.py config`` shows, without a container."""
 
 import ast
 import json
@@ -51,7 +51,7 @@ DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "/tmp/n
 
 
 class Asked:
-    """What ``config --json`` says of a project."""
+    """The output of ``config --json`` for a project."""
 
     def __init__(self, project: Path, **env: str) -> None:
         done = run(project, "manage.py", "config", "--json", **env)

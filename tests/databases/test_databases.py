@@ -59,7 +59,7 @@ from backend.hacko_settings import *
 
 REST_FRAMEWORK = {**REST_FRAMEWORK, "DEFAULT_PERMISSION_CLASSES": []}
 """
-# Everything that names our handler and our middleware is replaced.
+# Replaces the settings that contain the image's exception handler and middleware.
 REPLACING = """
 INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "rest_framework"]
 MIDDLEWARE = []
@@ -70,7 +70,7 @@ NOWHERE = "postgis://api:hush@nowhere.invalid/census"
 
 @pytest.fixture
 def server(network: str) -> Iterator[PostGIS]:
-    """A PostGIS server that a test may stop, pause or cut off."""
+    """A PostGIS server that a test can stop, pause, or disconnect."""
     started = Containers()
     yield start_postgis(started, network)
     started.clean()
@@ -128,7 +128,7 @@ def test_an_optional_database_that_is_down_degrades_and_only_its_requests_are_50
 
 
 def test_an_optional_database_that_is_down_is_tried_once_per_start(containers):
-    """Not by the wait and again by the migrations, which are pending for all it knows."""
+    """The wait tries it, and the migrations do not try it again."""
     containers.may_log("SECRET_KEY", "the optional database 'default'")
     env = {"DATABASE_URL": NOWHERE, "OPTIONAL_DATABASES": "default", "COLLECTSTATIC": "no"}
     container = containers.start(env={**env, "DJANGO_SECRET_KEY": "k7" * 25}).wait_until_serving()
@@ -175,11 +175,11 @@ def in_parallel(number: int, container: Container, path: str) -> list[requests.R
 
 
 def recovers(container: Container, fault: str) -> None:
-    """The service answers again by itself, and from then on without a stale connection."""
+    """Wait until the service answers again, and check that it does not use stale connections."""
     started = time.monotonic()
     until(lambda: container.get("/plain/default/").status_code == 200, f"it recovers from {fault}")
     print(f"\n{fault}: answered again after {time.monotonic() - started:.1f} s")
-    # As many at a time as there are threads, so that each of them is asked.
+    # One request per thread at the same time, so that every thread answers.
     for _ in range(5):
         answers = in_parallel(4, container, "/slow/0.05/")
         assert [answer.status_code for answer in answers] == [200] * 4
@@ -187,13 +187,13 @@ def recovers(container: Container, fault: str) -> None:
 
 
 def asked(container: Container) -> bool:
-    """Whether the health page reached the database, which nobody has migrated."""
+    """Whether the health page reached the database, in which no migrations are applied."""
     checks = container.get("/health/ready").json()["checks"]
     return checks == {"database:default": "migrations pending"}
 
 
 def warmed(container: Container) -> Container:
-    """With a connection open in each thread."""
+    """Open a connection in each thread."""
     assert {answer.status_code for answer in in_parallel(8, container, "/slow/0.2/")} == {200}
     return container
 
@@ -228,7 +228,7 @@ def test_connection_that_the_server_ended_is_not_used_and_others_are_not_checked
     for _ in range(40):
         assert container.get("/slow/0/").status_code == 200
     asked = "statement: SELECT pg_sleep(0)"
-    # Docker passes a line on a moment after it was written.
+    # Docker's log is slightly behind the server's output.
     until(lambda: server.container.logs()[before:].count(asked) == 40, "40 queries are logged")
     assert server.container.logs()[before:].count("statement: SELECT 1\n") < 20
     assert server.end_connections("client_addr IS NOT NULL") >= 4
@@ -246,7 +246,7 @@ def test_while_every_thread_waits_for_a_silent_database_live_answers(
         with ThreadPoolExecutor(8) as pool:
             address = container.url("/plain/default/")
             waiting = [pool.submit(requests.get, address, timeout=120) for _ in range(8)]
-            time.sleep(0.5)  # for the requests to be on their way; nothing shows it from outside
+            time.sleep(0.5)  # lets the requests arrive, which a test cannot observe
             for _ in range(3):
                 live = requests.get(container.url("/health/live"), timeout=3)
                 assert live.json() == {"status": "live"}
@@ -295,8 +295,8 @@ def small_server(network: str) -> Iterator[PostGIS]:
 
 @pytest.fixture
 def small(small_server: PostGIS) -> PostGIS:
-    """All of its connections are free: a container that is removed by force takes its network
-    with it, and the server may not hear of that for hours.
+    """Frees all of its connections. The network of a container that is removed by force goes too,
+    and the server may not notice for hours that the client is gone.
     """
     small_server.end_connections()
     return small_server

@@ -1,4 +1,4 @@
-"""Readers of the pages, each in an empty folder of its own."""
+"""Readers of the documentation, each in its own empty folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.containers import docker, free_port, remove_project
 def new_reader(
     tmp_path_factory: pytest.TempPathFactory, clone: Path
 ) -> Iterator[Callable[[], Reader]]:
-    """Makes readers, each with a port of its own; what they started is removed in the end."""
+    """Makes readers, each with its own ports, and removes what they started at the end."""
     readers = []
 
     def new() -> Reader:
@@ -32,14 +32,14 @@ def new_reader(
             "my-api:v1": f"{prefix}:v1",
         }
         env = {
-            # Of bin/up, then of the compose files of startproject.
+            # The first is for bin/up, the others are for the compose files of startproject.
             "PORT": str(port),
             "API_PORT": str(port),
             "PROXY_PORT": str(proxy),
             "POSTGRES_PORT": str(free_port()),
-            # The image under test keeps its name: it is the one that is published.
+            # A separate name, because the image under test has the published name.
             "IMAGE": f"{prefix}-base",
-            # The address is real, the repository behind it is this one.
+            # Git clones this repository instead of the published one.
             "GIT_CONFIG_COUNT": "1",
             "GIT_CONFIG_KEY_0": f"url.{clone}.insteadOf",
             "GIT_CONFIG_VALUE_0": REPOSITORY,

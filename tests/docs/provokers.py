@@ -1,6 +1,6 @@
-"""Provokes each error of docs/troubleshooting.md on the image, and gives what was printed.
+"""Provokes each error of docs/troubleshooting.md on the image, and returns the output.
 
-The page says ``printed: NAME`` before a block; the function of that name is here.
+On the page, each block follows a comment ``printed: NAME``. The function NAME is here.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Migration(migrations.Migration):
         )
     ]
 """
-# Pages that fail in the ways a page can.
+# Pages that fail in different ways.
 PAGES = """\
 from django.contrib.contenttypes.models import ContentType
 from django.http import HttpResponse
@@ -80,7 +80,7 @@ def provokes(provoker: Callable[[Stage], str]) -> Callable[[Stage], str]:
 
 @dataclass
 class Stage:
-    """A PostGIS server called ``db``, and an API that serves on a database of its own there.
+    """A PostGIS server with the name ``db``, and an API with its own database on it.
 
     Several threads may start containers at the same time.
     """
@@ -101,7 +101,7 @@ class Stage:
         self.api = self.serve({URLS: PAGES}, env=KEY | POSTGRES).wait_until_ready()
 
     def close(self) -> None:
-        """Leave the server as it was, which others use too."""
+        """Restore the server, which other tests use too."""
         for database in ("trees", "planted", "bare"):
             self.postgis.sql(f"DROP DATABASE {database} WITH (FORCE)")
         self.postgis.sql("DROP ROLE trees")
@@ -115,7 +115,7 @@ class Stage:
     def prepare(
         self, files: Mapping[str, str], *options: str, env: Mapping[str, str] | None = None
     ) -> tuple[str, str]:
-        """What a container prints that ends where the server would begin: its log, its errors."""
+        """The log and the errors of a container that ends before its server would start."""
         done = self.started.run(
             "--check-config",
             env=env,
@@ -158,7 +158,7 @@ def line_with(text: str, log: str) -> str:
 
 
 def logged(container: Container, text: str) -> str:
-    """The one line of its log with this text, as soon as it is there."""
+    """Wait for a text in the log, and return the only line with it."""
     until(lambda: text in container.logs(), f"{text} in the log")
     return line_with(text, container.logs())
 
@@ -268,7 +268,7 @@ def table_exists(stage: Stage) -> str:
     stage.postgis.sql("CREATE TABLE trees_tree (id bigint)", "planted")
     env = KEY | POSTGRES | {"POSTGRES_NAME": "planted"}
     error = stage.fails(files, **env)
-    # As the page says where it is the same table; then a start goes well.
+    # The page recommends this command for an identical table. The next start then succeeds.
     stage.runs(files, "python", "manage.py", "migrate", "--fake-initial", env=env)
     assert stage.prepare(files, env=env)[1] == ""
     return error

@@ -1,4 +1,4 @@
-"""Somebody who reads a page and types what it says."""
+"""A reader who follows a page literally."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tests.docs import snippets
 ROOT = Path(__file__).resolve().parents[2]
 REPOSITORY = "https://github.com/hackoregon/backend-docker-django.git"
 PATIENCE = 300  # seconds for one block
-# Of this machine, and nothing that the application or compose would read.
+# The variables of this machine that a reader keeps. Others could configure the application.
 KEPT = """PATH HOME LANG TMPDIR DOCKER_HOST DOCKER_CONFIG DOCKER_CONTEXT
 http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY""".split()
-# Compose calls a project after its folder. So does this, where there is a PREFIX, with that: others
-# may test too.
+# Compose names a project after its folder. A PREFIX, if there is one, separates the projects of
+# test runs that share an engine.
 TERMINAL = """\
 trap 'pwd >"$NOTES/where"' EXIT
 [[ -z $PREFIX ]] || trap 'export COMPOSE_PROJECT_NAME=$PREFIX-${PWD##*/}
@@ -30,7 +30,7 @@ echo "$COMPOSE_PROJECT_NAME" >>"$NOTES/projects"' DEBUG
 class Reader:
     """Copies every block of a page into files or a terminal.
 
-    ``instead`` is what differs here from what the page says, such as a free port.
+    ``instead`` maps texts of a page to their replacements, such as a free port.
     """
 
     folder: Path
@@ -52,7 +52,7 @@ class Reader:
                     self.write(snippet, text)
                 case "output":
                     assert snippets.matches(text, self.printed), (
-                        f"{snippet.place} says\n{text}\nand what was printed is\n{self.printed}"
+                        f"{snippet.place} says\n{text}\nbut the output is\n{self.printed}"
                     )
 
     def write(self, snippet: snippets.Snippet, text: str) -> None:
@@ -62,7 +62,7 @@ class Reader:
         file.write_text(text, encoding="utf-8")
 
     def run(self, snippet: snippets.Snippet, text: str) -> None:
-        """In the folder where the block before left the terminal."""
+        """Run it in the folder where the previous block ended."""
         must_fail = snippet.kind == "run, fails"
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         done = subprocess.run(
@@ -71,13 +71,13 @@ class Reader:
             env={**kept, "NOTES": str(self.notes), "PREFIX": self.prefix, **self.env},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            # A terminal shows both; here progress would come between the lines.
+            # A terminal shows both, but here progress would come between the lines.
             stderr=subprocess.STDOUT if must_fail else subprocess.PIPE,
             text=True,
             timeout=PATIENCE,
             check=False,
         )
-        self.printed = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", done.stdout)  # colours and the like
+        self.printed = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", done.stdout)  # colors and other codes
         assert (done.returncode != 0) is must_fail, (
             f"{snippet.place}, exit code {done.returncode}:\n"
             f"{text}\n{done.stdout}\n{done.stderr or ''}"
@@ -85,6 +85,6 @@ class Reader:
         self.folder = Path((self.notes / "where").read_text().strip())
 
     def projects(self) -> set[str]:
-        """The compose projects there may be: one of each folder in which anything was typed."""
+        """The compose projects that can exist: one per folder in which commands ran."""
         file = self.notes / "projects"
         return set(file.read_text().split()) if file.exists() else set()

@@ -1,4 +1,4 @@
-"""Reads the fenced blocks of a Markdown page, and what a comment before each says about it.
+"""Reads the fenced blocks of a Markdown page, and the comments that precede and describe them.
 
 The comments are invisible to readers::
 
@@ -6,8 +6,8 @@ The comments are invisible to readers::
     <!-- append: .env -->              the block is added to that file
     <!-- run -->                       the block is run by bash
     <!-- run, fails -->                the same, and its exit code is not 0
-    <!-- output -->                    what the block before printed; `...` stands for anything
-    <!-- printed: wrong_password -->   what that function of tests/docs/provokers.py got printed
+    <!-- output -->                    the output of the previous block; `...` matches any text
+    <!-- printed: wrong_password -->   the output of that function in tests/docs/provokers.py
     <!-- not run: why -->              the block is only checked for syntax
 """
 
@@ -76,7 +76,7 @@ def read(page: Path, root: Path) -> list[Snippet]:
 
 
 def indented(page: Path) -> list[int]:
-    """Line numbers of code blocks made by indentation, which can carry no language."""
+    """Line numbers of indented code blocks, which cannot name their language."""
     text = re.sub(
         r"^( {0,3})(`{3,}|~{3,}).*?^ {0,3}\2 *$",
         lambda block: "\n" * block[0].count("\n"),
@@ -96,7 +96,7 @@ def indented(page: Path) -> list[int]:
 
 
 def check_syntax(snippet: Snippet) -> None:
-    """Raise when a block is not what its language says."""
+    """Raise if a block is not valid in its language."""
     match snippet.language:
         case "python":
             ast.parse(snippet.text)
@@ -112,7 +112,7 @@ def check_syntax(snippet: Snippet) -> None:
 
 
 def matches(expected: str, printed: str) -> bool:
-    """Whether ``printed`` is ``expected``; in it ``...`` stands for anything, lines included."""
+    """Whether ``printed`` equals ``expected``, in which ``...`` matches any text and any lines."""
     lines = [line.rstrip() for line in expected.strip("\n").splitlines()]
     pattern = ".*?".join(re.escape(part) for part in "\n".join(lines).split("..."))
     return re.fullmatch(pattern, printed.strip("\n"), re.DOTALL) is not None

@@ -1,4 +1,4 @@
-"""Commands in the text and the tables of the pages: each is typed by a test."""
+"""A test runs each command in the text and the tables of the pages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PROGRAMS = re.compile(
     r"([A-Z_]+=\S+ )*(docker|python3?|bash|sh|(bin|bench|\.ci)/[\w.-]+|curl|psql|git|cp|grep|pip"
     r"|pg_(dump|restore|isready)|pytest|ruff)( |$)"
 )
-# Named, not to be typed like that.
+# These are only mentioned.
 MENTIONED = {
     *(
         "docker compose exec",
@@ -26,10 +26,10 @@ MENTIONED = {
     ),
     *("docker run", "docker stats", "docker stop", "git diff", "pip", "pip install"),
     *("pip install -e", "psql", "pytest", "ruff", "python", "python manage.py ..."),
-    # What runs the tests cannot be one of them, and uv is not there.
+    # A test cannot run the test suite itself, and uv is not installed.
     *("bin/test", "bin/test tests/conf -k secret", "bin/lock"),
 }
-# What types a command in words of its own.
+# Tests that run a command in another form.
 TYPED = {
     ".ci/engine": (".ci/run", 'step "Engine" .ci/engine'),
     "PORT=9000 bin/up": ("tests/bin/test_up.py", '"PORT": str(self.port)'),
@@ -120,7 +120,7 @@ TYPED = {
 
 
 def inline(page: Path) -> Iterator[tuple[str, str]]:
-    """Each command between backquotes outside of blocks, on one line, with its place."""
+    """Each command in backquotes outside of blocks, on one line, with its place."""
     text = re.sub(
         r"^( {0,3})(`{3,}|~{3,}).*?^ {0,3}\2 *$",
         lambda block: "\n" * block[0].count("\n"),
@@ -135,7 +135,7 @@ def inline(page: Path) -> Iterator[tuple[str, str]]:
 
 
 def typed() -> str:
-    """What the blocks of the pages run, and what a reader types after them, in test_readme.py."""
+    """The commands in the blocks of the pages, and those that test_readme.py adds."""
     blocks = [
         snippet.text
         for page in PAGES
@@ -154,7 +154,7 @@ def test_every_command_in_the_text_is_typed_by_a_test() -> None:
         if not re.search(rf"(?<![\w-]){re.escape(command)}(?![\w-])", text)
         and command not in MENTIONED | TYPED.keys()
     ]
-    assert not unproved, "put it into a block that is run, or type it in a test that TYPED names"
+    assert not unproved, "put it into a block that runs, or into a test that TYPED names"
 
 
 def test_each_test_in_the_list_contains_its_command() -> None:

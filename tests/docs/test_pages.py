@@ -17,15 +17,15 @@ PAGES = [
     *sorted((ROOT / "docs").glob("*.md")),
 ]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
-# What no test can run, first line by first line: nobody adds to it without noticing.
+# The first lines of all blocks that no test can run.
 NOT_RUN = {"bin/test", "bin/test tests/publish", "pre-commit install"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_every_block_is_run_written_compared_or_excused(page: Path) -> None:
     unknown = [snippet.place for snippet in snippets.read(page, ROOT) if not snippet.kind]
-    assert not unknown, "a comment before each says what it is: tests/docs/snippets.py"
-    assert not snippets.indented(page), "use ``` for code, which the tests read"
+    assert not unknown, "put a comment before each: tests/docs/snippets.py lists the kinds"
+    assert not snippets.indented(page), "use ``` for code, because tests do not read indented code"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
@@ -38,13 +38,13 @@ def test_every_page_with_commands_is_followed() -> None:
     tests = ("tests/docs/test_readme.py", "tests/kit/upgrade/test_upgrade.py")
     read = {page for test in tests for page in followed((ROOT / test).read_text(encoding="utf-8"))}
     for page in PAGES:
-        # What is printed is compared by test_troubleshooting.py.
+        # Blocks with the comment "printed" belong to test_troubleshooting.py.
         if any(snippet.kind != "printed" for snippet in snippets.read(page, ROOT)):
             assert str(page.relative_to(ROOT)) in read
 
 
 def followed(module: str) -> set[str]:
-    """The pages that the tests of a module follow, in themselves or in fixtures they ask for."""
+    """The pages that the tests of a module follow, directly or in their fixtures."""
     functions = {
         node.name: node for node in ast.parse(module).body if isinstance(node, ast.FunctionDef)
     }
@@ -70,7 +70,7 @@ def followed(module: str) -> set[str]:
 
 
 def marked(function: ast.FunctionDef) -> bool:
-    """Whether a test may be left out: pytest.mark.skip, skipif, xfail."""
+    """Whether a test has a mark that can exclude it: skip, skipif, xfail."""
     return any(re.search(r"mark\.(skip|xfail)", ast.unparse(d)) for d in function.decorator_list)
 
 
@@ -100,7 +100,7 @@ def test_contributing_says_where_everything_is(folder: str) -> None:
         if path.is_dir() and any(path.glob("*.py")) and path.name not in of_django
     }
     listed = set(re.findall(r"`backend/(\w+)/`", text))
-    if folder == "tests":  # those of the rooms, and others
+    if folder == "tests":  # their table has names without a path
         listed |= set(re.findall(r"`(\w+)`", text))
     assert parts <= listed
 
@@ -125,7 +125,7 @@ def test_links_and_named_files_exist(page: Path) -> None:
         if anchor:
             assert anchor in anchors(linked), target
     for program in re.findall(r"`((?:bin|\.ci)/[\w.-]+)", outside_of_blocks):
-        # Of this repository, or of a project that startproject writes.
+        # A program of this repository, or of a project that startproject writes.
         of_project = ROOT / "scaffold" / f"{program}-tpl"
         assert (ROOT / program).is_file() or of_project.is_file(), program
 
@@ -138,7 +138,7 @@ def test_readme_leads_to_every_page() -> None:
 
 
 def anchors(page: Path) -> set[str]:
-    """As GitHub makes them of headings."""
+    """The anchors that GitHub makes of the headings."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
 

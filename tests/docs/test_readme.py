@@ -1,4 +1,4 @@
-"""Follows the documentation word for word: every file is written, every command run, in order."""
+"""Follows the documentation literally: writes every file and runs every command, in order."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.engine
 
 @pytest.fixture(scope="module")
 def my_api(new_reader: Callable[[], Reader], published_names: None) -> Reader:
-    """Somebody in the folder `my-api` that the README makes, whose API runs."""
+    """A reader who followed the README, in the folder `my-api`, with the API running."""
     reader = new_reader()
     reader.follow("README.md")
     return reader
@@ -34,7 +34,7 @@ def my_api(new_reader: Callable[[], Reader], published_names: None) -> Reader:
 
 @pytest.fixture(scope="module")
 def evening(my_api: Reader) -> Reader:
-    """Somebody who spent the first evening with it; the other pages go on from there."""
+    """A reader who also followed docs/first-evening.md, where the other pages continue."""
     my_api.follow("docs/first-evening.md")
     return my_api
 
@@ -47,7 +47,7 @@ def test_first_evening_works_as_it_says(evening: Reader) -> None:
     assert evening.folder.name == "my-api"
 
 
-# Commands of tables and of the text. What does not end by itself gets an end: input, or a signal.
+# Commands of tables and of the text. Those that would not end get input or a signal.
 EVERY_DAY = {
     """docker compose logs --follow api >"$NOTES/log" & following=$!
     until grep --max-count 1 boot: "$NOTES/log"; do sleep 0.2; done
@@ -104,7 +104,7 @@ def test_publishing_works_as_it_says(
     clone: Path,
     tmp_path: Path,
 ) -> None:
-    """Against a registry on loopback, with a small image in the place of the real one."""
+    """With a registry on loopback, and a small image in place of the real one."""
     small, tag = f"test-{uuid.uuid4().hex[:12]}:local", "20260131-102030-0a1b2c3"
     (tmp_path / "Dockerfile").write_text(f"FROM scratch\nLABEL name={small}\nCOPY Dockerfile /\n")
     docker("build", "--quiet", "--label", LABEL, "--tag", small, tmp_path)

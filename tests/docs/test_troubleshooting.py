@@ -26,11 +26,11 @@ AT_ONCE = 4
 def printed(
     request: pytest.FixtureRequest, postgis: PostGIS, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Future[str]]]:
-    """What each of the chosen errors prints; all of them are provoked at the same time."""
+    """The output of each selected error. All of them are provoked at the same time."""
     items = (item for item in request.session.items if item.module is request.module)
     names = [item.callspec.params["name"] for item in items if hasattr(item, "callspec")]
     network, started = f"test-{uuid.uuid4().hex[:12]}", Containers()
-    # Each error of the page is provoked.
+    # The tests provoke each error of the page.
     started.may_log("ERROR", "WARNING")
     docker("network", "create", "--label", LABEL, network)
     try:
@@ -49,7 +49,7 @@ def printed(
 def test_page_has_what_the_image_prints(name: str, printed: dict[str, Future[str]]) -> None:
     block, output = BLOCKS[name], printed[name].result()
     assert snippets.matches(block.text, output), (
-        f"{block.place} says\n{block.text}\nand what was printed is\n{output}"
+        f"{block.place} says\n{block.text}\nbut the output is\n{output}"
     )
 
 
@@ -62,7 +62,7 @@ def test_every_error_is_found_by_its_first_words() -> None:
     lines = PAGE.read_text(encoding="utf-8").splitlines()
     for block in BLOCKS.values():
         heading = [line for line in lines[: block.line] if line.startswith("#")][-1].lstrip("# ")
-        # `...` stands for what is another one in each case.
+        # `...` stands for a part that varies.
         pattern = ".*".join(re.escape(plain(part)) for part in heading.split("..."))
         assert re.search(pattern, plain(block.text)), block.place
 

@@ -1,4 +1,4 @@
-"""``manage.py doctor`` in the built image: a sound setup passes, each fault is named."""
+"""``manage.py doctor`` in the built image: a good setup passes, and each fault is named."""
 
 import json
 
@@ -22,12 +22,12 @@ def examine(done) -> tuple[int, Findings]:
 
 
 def inside(container: Container, *flags: str) -> tuple[int, Findings]:
-    """The same in a running container, as ``docker exec`` starts it: by root."""
+    """The same in a running container, where ``docker exec`` runs it as root."""
     return examine(docker("exec", container.name, *DOCTOR, "--json", *flags, check=False))
 
 
 def of(findings: Findings, text: str, level: str = "problem") -> dict[str, str]:
-    """The one finding whose message has ``text``; it is of that level and says what to do."""
+    """The only finding with ``text`` in its message, which must have that level and a fix."""
     matching = [finding for finding in findings if text in finding["message"]]
     assert [finding["level"] for finding in matching] == [level], findings
     assert matching[0]["fix"] or level == "ok"
@@ -81,15 +81,15 @@ def test_dead_database_weak_key_and_misspelled_variable_are_each_reported(contai
     assert "DJANGO_SECRET_KEY" in of(findings, "security.W009")["fix"]
     of(findings, "It cannot be used: connection to server at")
     assert "WEB_CONCURRENCY" in of(findings, "WEB_CONCURENCY is set", "warning")["fix"]
-    # The other checks went on.
+    # The other checks still run.
     of(findings, "DATA_DIR (/data) can be written", "ok")
 
 
 def test_paused_database_does_not_hang_it(containers, tmp_path, postgis, sound, on_network):
-    # Not even where its own limit is far too long.
+    # Not even with a connect_timeout that is far too long.
     team = 'from backend.hacko_settings import *\nDATABASES["default"]["OPTIONS"] = '
     write(tmp_path, {SETTINGS: team + '{"connect_timeout": 3600}\nMEDIA_ROOT = "/code/media"\n'})
-    # A user who may write nowhere, which is right where nothing has to be written.
+    # A user without write permission, which is fine if nothing has to be written.
     on_network = [*on_network, "--user", "4711:4711"]
     mounts = {tmp_path / "local_settings": "/code/local_settings"}
     docker("pause", postgis.host)
@@ -100,7 +100,7 @@ def test_paused_database_does_not_hang_it(containers, tmp_path, postgis, sound, 
     code, findings = examine(done)
     assert code == 1
     of(findings, "It did not answer within 10 s.")
-    # The checks after it went on.
+    # The checks after it still run.
     for folder in ("DATA_DIR (/data)", "MEDIA_ROOT (/code/media)"):
         of(findings, f"{folder} cannot be written by UID 4711, and nothing here needs that", "ok")
 

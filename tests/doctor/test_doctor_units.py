@@ -1,4 +1,4 @@
-"""What ``manage.py doctor`` concludes from what it has seen."""
+"""What ``manage.py doctor`` concludes from what it has found."""
 
 from dataclasses import replace
 
@@ -130,11 +130,11 @@ def test_check_that_fails_is_a_finding_after_those_that_it_had_already():
 
 
 def test_text_ends_with_the_worst_and_the_verdict():
-    findings = [Finding(PROBLEM, "a", "bad", "mend it"), Finding(OK, "b", "good")]
+    findings = [Finding(PROBLEM, "a", "bad", "correct it"), Finding(OK, "b", "good")]
     assert doctor.as_text(findings).splitlines() == [
         "ok       b: good",
         "problem  a: bad",
-        "         FIX: mend it",
+        "         FIX: correct it",
         "not ready for production; problems: 1, warnings: 0, ok: 1",
     ]
     assert worst_of([]) == OK

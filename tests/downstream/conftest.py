@@ -21,20 +21,20 @@ from tests.support.visits import Visit
 
 PROJECT = Path(__file__).parent / "project"
 FILES = ("docker-compose.yml", "docker-compose.proxy.yml")
-# What docker-compose.yml says.
+# As in docker-compose.yml.
 ADMIN = {"username": "admin", "password": "admin-of-a-laptop"}
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 ALLOWED_ORIGIN = "https://map.example.org"
 
 
 class Site:
-    """An address of the API, and a client with cookies of its own."""
+    """An address of the API, and a client with its own cookies."""
 
     def __init__(self, address: str, prefix: str = "", certificate: Path | None = None) -> None:
         self.origin = address
         self.base = address + prefix
         self.session = requests.Session()
-        # Neither a proxy nor certificates of the machine's own.
+        # Ignore the machine's proxy and certificates.
         self.session.trust_env = False
         if certificate:
             self.session.verify = str(certificate)
@@ -58,7 +58,7 @@ class Site:
         return site
 
     def log_in(self) -> Site:
-        """Log in through the admin's own form; the address for who is logged in."""
+        """Log in with the admin's form, and return a site with that session."""
         site = self.anonymous()
         form = site.get("/admin/login/").text
         token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', form)[1]
@@ -100,12 +100,12 @@ class Project:
         return Site(f"http://localhost:{self.port('api', 8000)}")
 
     def site_behind_proxy(self, port: int = 443) -> Site:
-        """The API behind HTTPS and a path; at port 8443 the proxy takes the path off."""
+        """The API behind HTTPS and a path. At port 8443, the proxy removes the path."""
         address = f"https://localhost:{self.port('proxy', port)}"
         return Site(address, "/transit", self.certificate)
 
     def sql(self, service: str, statement: str) -> str:
-        """Ask the database itself, around the API."""
+        """Query the database directly."""
         command = f'psql --no-align --tuples-only -U $POSTGRES_USER $POSTGRES_DB -c "{statement}"'
         return self.compose("exec", "-T", service, "bash", "-c", command).strip()
 
@@ -117,10 +117,10 @@ class Project:
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """Built and started once for all tests; nothing of it is left behind."""
+    """The project, built and started once for all tests, and removed afterward."""
     name = f"test-{uuid.uuid4().hex[:12]}"
     certificate = tmp_path_factory.mktemp("proxy") / "certificate.pem"
-    # Port 0 is a free one.
+    # Port 0 stands for any free port.
     ports = dict.fromkeys(("API_PORT", "PROXY_PORT", "STRIPPING_PROXY_PORT"), "0")
     images = {"BASE": IMAGE, "POSTGIS_IMAGE": POSTGIS_IMAGE}
     running = Project(
@@ -156,7 +156,7 @@ def proxied(project: Project, request: pytest.FixtureRequest) -> Site:
 
 
 def session_of(site: Site) -> dict:
-    """Playwright's storage state of who is logged in there."""
+    """The site's session, as a storage state of Playwright."""
     cookies = [
         {"name": cookie.name, "value": cookie.value, "domain": "localhost", "path": cookie.path}
         for cookie in site.session.cookies
@@ -172,12 +172,12 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
-    """Opens a window; at the end of the test nothing may have gone wrong in it."""
+    """Opens windows, which must not have any problems at the end of the test."""
     with contextlib.ExitStack() as windows:
         visits = []
 
         def open_window(site: Site, size: dict = DESKTOP, **options) -> Visit:
-            # The proxy's certificate is made up.
+            # The proxy's certificate is self-signed.
             context = browser.new_context(viewport=size, ignore_https_errors=True, **options)
             windows.callback(context.close)
             visits.append(Visit(context.new_page(), site.origin, site.base))

@@ -1,7 +1,7 @@
-"""A city's database, read by a role that may see less than its owner, behind two replicas.
+"""A city's database, read by two replicas of an API with a role that cannot read everything.
 
-``city/handover.sql`` has what is found in such databases, and ``city/records`` what a team makes
-of it. Each request goes to the other replica than the one before, of two workers each.
+``city/handover.sql`` is such a database, and ``city/records`` is a team's code for it. Requests
+alternate between the replicas, which have two workers each.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ HERE = Path(__file__).parent / "city"
 CLIENTS = Path(__file__).parent.parent / "clients"
 PROGRAMS = "backend-docker-django-clients:local"
 OF_THE_READER = "of-the-tests"
-HOST = {"Host": "city.example"}  # as behind a proxy, which is the same for both
+HOST = {"Host": "city.example"}  # the same for both replicas, as behind a proxy
 PLACE = "9/81/183"  # a tile with all rows that the role may see
 HIDDEN_PLACE = "/".join(map(str, mvt.tile_at(-119.69, 45.58, 9)))
 BOX = "-123,45,-122,46"
@@ -40,14 +40,14 @@ HIDDEN = re.compile(rb"hidden (?:complaint|call|pay|inspector) \d+|payroll|permi
 
 @dataclass(frozen=True)
 class Table:
-    """Of SQL: the relation, its key, and a text that tells rows apart; ``label`` of the model."""
+    """A relation, its key, and a text that identifies rows, in SQL. ``label`` is its field."""
 
     relation: str
     key: str
     text: str
     label: str
     geometry: str = "geom"
-    has_one_type: bool = True  # of geometry, and so a FlatGeobuf
+    has_one_type: bool = True  # of geometry, as a FlatGeobuf requires
 
 
 TABLES = {
@@ -85,7 +85,7 @@ class City:
         self._turns = itertools.cycle([each.url("") for each in self.replicas])
 
     def request(self, method: str, path: str, **options: Any) -> requests.Response:
-        """Of the replica whose turn it is; ``path`` may be a link of the other."""
+        """Send a request to the next replica. ``path`` can be a link from the other one."""
         parts = urlsplit(path)
         path = parts.path + (f"?{parts.query}" if parts.query else "")
         return self._session.request(method, next(self._turns) + path, timeout=60, **options)
@@ -102,14 +102,14 @@ class City:
         return self.get_ok(path).json()["results"]["features"]
 
     def walk(self, path: str, link: str = "next") -> Iterator[dict]:
-        """Rows page by page, and of the other replica each."""
+        """The rows of all pages, which come from the replicas in turn."""
         while path:
             page = self.get_ok(path).json()
             yield from page["results"]["features"]
             path = page[link]
 
     def rows(self, name: str) -> list[Row]:
-        """What SQL says in the API's role."""
+        """The rows that the API's role sees in SQL."""
         table = TABLES[name]
         shape = f"ST_Force2D(ST_CurveToLine({table.geometry}::geometry))"
         shape = f"ST_AsText(ST_Transform({shape}, 4326))"
@@ -135,7 +135,7 @@ def city(postgis: PostGIS) -> Iterator[City]:
                 WEB_CONCURRENCY="2",
                 CITY_DATABASE_URL=f"{url}?options=-c%20search_path%3Dcity,public",
                 ALLOWED_HOSTS="*",
-                # Of what everybody may see, more rows are an estimate.
+                # Higher counts of unrestricted tables are estimates.
                 EXACT_COUNT_LIMIT="20",
             ),
             mounts={
@@ -152,7 +152,7 @@ def city(postgis: PostGIS) -> Iterator[City]:
 
 @pytest.fixture(scope="module")
 def ogr2ogr(city: City) -> Iterator[Callable[..., list[dict]]]:
-    """The features that GDAL reads of a replica's address."""
+    """A function that reads features from the next replica with GDAL."""
     docker("build", "--tag", PROGRAMS, CLIENTS, timeout=1800)
     started = Containers()
     options = ["--network", city.postgis.network]
@@ -162,7 +162,7 @@ def ogr2ogr(city: City) -> Iterator[Callable[..., list[dict]]]:
     def read(before: str, path: str) -> list[dict]:
         source = f"{before}http://{next(names)}:8000{path}"
         output = ("-f", "GeoJSONSeq", "/vsistdout/", "-lco", "COORDINATE_PRECISION=9")
-        # By Arrow GDAL 3.10 gives rows the geometries of others, where some have none.
+        # With Arrow, GDAL 3.10 mixes up the geometries of rows if some rows have none.
         plain = ("--config", "OGR2OGR_USE_ARROW_API", "NO")
         printed = docker("exec", beside.name, "ogr2ogr", *plain, *output, source).stdout
         return [json.loads(line) for line in printed.splitlines()]
@@ -175,7 +175,7 @@ def ogr2ogr(city: City) -> Iterator[Callable[..., list[dict]]]:
 
 
 def corner(numbers: list[float]) -> tuple[float, float] | None:
-    """South-west of a shape of two dimensions; no value lies where rounding turns."""
+    """The southwest corner of a 2D shape. No value is where rounding could go either way."""
     return (round(min(numbers[::2]), 5), round(min(numbers[1::2]), 5)) if numbers else None
 
 
@@ -210,7 +210,7 @@ def of_csv(text: str, label: str, geometry: str) -> list[Row]:
 
 
 def formats(city: City, name: str) -> Iterator[tuple[str, list[Row]]]:
-    """What each format has of a table."""
+    """The rows of a table in each format."""
     label, geometry = TABLES[name].label, TABLES[name].geometry.replace('"geo m"', "geo_m")
     yield "walk", of_features([*city.walk(f"/{name}/?limit=7")], label)
     yield "list", of_features(city.features(f"/{name}/?limit=1000"), label)
@@ -221,7 +221,7 @@ def formats(city: City, name: str) -> Iterator[tuple[str, list[Row]]]:
 
 
 def places(city: City, name: str) -> Iterator[tuple[str, list[str]]]:
-    """The texts of the rows that each way to ask for a place finds."""
+    """The texts of the rows that each spatial query finds."""
     label = TABLES[name].label
     features = city.features(f"/{name}/?in_bbox={BOX}&limit=1000")
     yield "in_bbox", [each["properties"][label] for each in features]
@@ -242,12 +242,10 @@ def test_every_row_comes_once_in_every_format_from_both_replicas_as_sql_says(cit
         for wanted, way, got in compared:
             cells, count = cells + 1, count + len(got)
             if more := Counter(map(str, wanted)) - Counter(map(str, got)):
-                differ.append(
-                    f"{name}, {way}: {len(more)} are not there, such as {next(iter(more))}"
-                )
+                differ.append(f"{name}, {way}: {len(more)} are missing, such as {next(iter(more))}")
             if more := Counter(map(str, got)) - Counter(map(str, wanted)):
                 differ.append(
-                    f"{name}, {way}: {len(more)} are too many, such as {next(iter(more))}"
+                    f"{name}, {way}: {len(more)} are unexpected, such as {next(iter(more))}"
                 )
     figures(f"{len(TABLES)} tables, 2 replicas, {cells} cells, {count} rows, {len(differ)} differ")
     assert not differ
@@ -274,7 +272,7 @@ def test_gdal_reads_the_same_rows_from_both_replicas(city, ogr2ogr, figures):
 
 def test_values_are_the_same_on_a_page_and_in_a_stream(city):
     for name in TABLES:
-        # A 4.0 is a 4.
+        # 4.0 equals 4.
         page = city.get_ok(f"/{name}/?limit=1000").json(parse_int=float)["results"]["features"]
         stream = city.get_ok(f"/{name}.geojson").json(parse_int=float)["features"]
         assert values(page) == values(stream), name
@@ -306,14 +304,14 @@ def int_(row: Row) -> int:
 
 def test_row_is_found_by_a_time_without_zone_as_it_is_shown(city):
     shown = Counter(each["properties"]["local"] for each in city.walk("/inspections/?limit=7"))
-    # Of the hour that comes twice Python means the first, and PostgreSQL the second.
+    # In the hour that occurs twice, Python means the first one, and PostgreSQL the second.
     once = {text: rows for text, rows in shown.items() if "T01:" not in text}
     assert len(once) > 20
     for text, rows in once.items():
         assert city.get_ok(f"/inspections/?local={quote(text)}").json()["count"] == rows, text
 
 
-# --- What the role may not see ----------------------------------------------------------------
+# --- Rows that the role cannot see ------------------------------------------------------------
 
 
 def test_nothing_hidden_is_counted_estimated_bounded_or_drawn(city):
@@ -351,8 +349,8 @@ def test_table_without_permission_is_an_error_and_others_still_work(city):
     for path in refused:
         answer = city.get(path)
         assert (answer.status_code, answer.json()) == (500, {"detail": "Internal Server Error."})
-    # A mistake of the model's, whatever the client sends.
-    # Django's code that converts a row has numbers as small.
+    # The model is wrong, whatever the client sends. Django's code that converts a row also contains
+    # such small numbers, but the client is not at fault.
     assert [city.get(f"/masts/?limit={n}").status_code for n in range(1, 4)] == [500] * 3
     # Columns that the role may read are enough.
     assert city.get_ok("/whole/?fields=place").json()["count"] == 60
@@ -416,5 +414,5 @@ def test_what_is_written_at_one_replica_is_seen_and_compared_at_the_other(city):
     for _ in range(2):
         answer = city.get(path, **HOST, **{"If-None-Match": read[0]})
         assert answer.json()["properties"]["name"] == "renamed 0"
-    assert city.request("DELETE", path, headers=HOST).status_code == 500  # it may only update
+    assert city.request("DELETE", path, headers=HOST).status_code == 500  # the role can only update
     assert ("S7", "renamed 0") in [row[:2] for row in city.rows("stops")]

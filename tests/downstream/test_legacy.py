@@ -1,4 +1,4 @@
-"""A child image written in 2019, and what pip may do in any child."""
+"""A child image from 2019, and pip in child images."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LEGACY = Path(__file__).parent / "legacy"
 
 @pytest.fixture(scope="module")
 def build() -> Iterator[Callable]:
-    """Builds a child image: name, output and exit code; removed at the end."""
+    """Builds child images, and returns the name and the result. They are removed at the end."""
     names = []
 
     def run(folder: Path):
@@ -41,13 +41,13 @@ def build() -> Iterator[Callable]:
 
 @pytest.fixture(scope="module")
 def legacy(build: Callable, postgis: PostGIS) -> Iterator[Container]:
-    """The child of 2019, running as its own entry point starts it."""
+    """The child image from 2019, started by its own entry point."""
     name, built = build(LEGACY)
     assert built.returncode == 0, built.stderr
     database = postgis.database()
     postgis.sql(TABLES, database)
     started = Containers()
-    started.may_log("DeprecationWarning: The `health_check")  # of its package
+    started.may_log("DeprecationWarning: The `health_check")  # from its package
     environment = postgis.env(database, POSTGRES_PORT="5432")
     container = started.start(image=name, env=environment, options=["--network", postgis.network])
     yield container.wait_until_ready(patience=120)
@@ -56,8 +56,8 @@ def legacy(build: Callable, postgis: PostGIS) -> Iterator[Container]:
 
 def test_its_own_pages_and_settings_stay_in_force(legacy: Container):
     assert legacy.get("/api/census/").json()["count"] == 1
-    assert legacy.get("/").text == "A page of the team's for every other URL."
-    assert legacy.get("/swagger/").text == "A page of the team's for every other URL."
+    assert legacy.get("/").text == "The team's page for every other URL."
+    assert legacy.get("/swagger/").text == "The team's page for every other URL."
     answer = legacy.get("/api/census/", headers={"Origin": "https://anyone.example.net"})
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
@@ -134,7 +134,7 @@ def test_pip_install_works_in_a_childs_build_and_as_the_applications_user(build,
     )
     name, built = build(tmp_path)
     assert built.returncode == 0, built.stderr
-    # From the image, not from the build's output: a cached layer prints nothing.
+    # This runs in the image, because a cached layer of the build prints nothing.
     show = "import inflection, humanize; print(humanize.__file__)"
     done = docker("run", "--rm", name, "python", "-c", show)
     assert done.stdout.startswith("/home/app/.local/lib/")

@@ -1,7 +1,7 @@
-"""Maps to look at and to draw on: the admin and the browsable API, without any tile server.
+"""Maps in the admin and the browsable API, without a tile server.
 
-Every visit fails where a page asks another host, or has an error in its console. Screenshots go to
-tests/screenshots/, to be looked at.
+Every visit fails if a page contacts another host or has an error in its console. Screenshots for
+review are in tests/screenshots/.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class Drawing:
         page.wait_for_function(f"window.{self.widget}?.map.getCoordinateFromPixel([1, 1])")
 
     def click(self, *places: tuple[float, float]) -> list[list[float]]:
-        """Click at places, in fractions of width and height; longitudes and latitudes there.
+        """Click at places, in fractions of width and height, and return their coordinates.
 
-        The last one twice, when there are several: that ends a line or a polygon.
+        With several places, the last click is a double click, which ends a line or a polygon.
         """
         self.element.scroll_into_view_if_needed()
         for number, place in enumerate(places):
@@ -63,7 +63,7 @@ class Drawing:
         )
 
     def width_of(self, pixels: float) -> float:
-        """So many pixels, in degrees of longitude."""
+        """The width of some pixels in degrees of longitude."""
         size = self.page.evaluate(f"{self.widget}.map.getView().getResolution()")
         return pixels * size / 111_320
 
@@ -114,7 +114,7 @@ def test_form_of_a_new_row_begins_where_the_latest_rows_are(form: Open):
 
 @pytest.fixture
 def route(project: Project) -> Iterator[str]:
-    """Its form; the route and its stops are deleted afterwards."""
+    """The path of a new route's form. The route and its stops are deleted afterward."""
     shape = "ST_GeomFromText('LINESTRING(-122.7 45.5, -122.6 45.5, -122.5 45.5)', 4326)"
     project.sql("db", f"INSERT INTO passenger_census.routes VALUES (99, 'New', 'bus', {shape})")  # noqa: S608
     yield "route/99/change/"
@@ -148,7 +148,7 @@ def test_rows_that_are_added_to_a_form_have_maps_of_their_own(
         page.get_by_role("button", name="Add another Stop").click()
         page.locator(f"#id_stops-{row}-name").fill(f"Row {row}")
         page.locator(f"#id_stops-{row}-boardings").fill("1")
-    # The admin numbers the other rows again, to which their maps belong as before.
+    # The admin renumbers the other rows, which keep their maps.
     page.locator("#stops-0").get_by_role("button", name="Remove").click()
     drawing = Drawing(page, "stops-0-geom", "geodjango_stops_1_geom")
     (clicked,), near = drawing.click((0.2, 0.45)), drawing.width_of(2)
@@ -167,7 +167,7 @@ def test_rows_that_are_added_to_a_form_have_maps_of_their_own(
 
 @pytest.fixture
 def zones(project: Project) -> Iterator[Callable[[str], str]]:
-    """Asks the table of zones, which are in feet; all of them are deleted afterwards."""
+    """Queries the table of zones, which are in feet. All of them are deleted afterward."""
     yield lambda columns: project.sql("db", f"SELECT {columns} FROM django.transit_zone")  # noqa: S608
     project.sql("db", "DELETE FROM django.transit_zone")
 
@@ -177,7 +177,7 @@ def test_polygon_is_drawn_where_the_table_is_in_feet(form: Open, zones):
     page = window.page
     page.locator("#id_name").fill("Inner city")
     drawing = Drawing(page, "area")
-    # Near enough to draw a city.
+    # This zooms in far enough to draw a city.
     drawing.text.fill("POLYGON((-122.7 45.5, -122.6 45.5, -122.6 45.55, -122.7 45.5))")
     drawing.text.press("Enter")
     page.get_by_role("button", name="Delete all Features").click()
@@ -263,7 +263,7 @@ def test_form_with_a_map_fits_a_phone_and_dark_mode(form: Open):
 
 
 def drawn(page: Page) -> int:
-    """How many features the map of a response shows, as soon as it shows them."""
+    """The number of features on the map of a response, once it shows any."""
     page.wait_for_selector("[data-features]:not([data-features='0'])")
     return int(page.locator("[data-features]").get_attribute("data-features"))
 
@@ -278,7 +278,7 @@ def test_browsable_api_shows_the_page_of_a_list_on_a_map(visit: Open, site: Site
 
 
 def middle_of_first_stop(page: Page) -> tuple[float, float]:
-    """Its page's points go from the left edge to the right one, 24 pixels inside."""
+    """The screen position of the westernmost stop, 24 pixels from the left edge of the map."""
     box = page.locator(".tile-map-view").bounding_box()
     canvas = """() => {
         const canvas = document.querySelector(".tile-map-view canvas");
@@ -299,7 +299,7 @@ def test_browsable_api_shows_one_feature_and_plain_serializers_too(
     page = window.open(f"/api/reports/{made['id']}/")
     assert drawn(page) == 1
     page.locator(".tile-map-view").focus()
-    page.keyboard.press("Enter")  # what is in the middle
+    page.keyboard.press("Enter")  # shows the feature in the middle
     page.locator(".tile-map-facts dd", has_text="On a map").wait_for()
 
 

@@ -1,6 +1,6 @@
-"""The image's pages in a real browser: they work, and nothing leaves the machine.
+"""The image's pages in a real browser: they work, and they contact no other host.
 
-Screenshots go to tests/screenshots/, to be looked at.
+Screenshots for review are in tests/screenshots/.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.support.visits import Visit
 
 pytestmark = [pytest.mark.engine, pytest.mark.browser]
 
-# Every kind of page that people look at.
+# Every kind of page for people.
 PAGES = {
     "landing": "/",
     "health": "/health/",
@@ -32,12 +32,12 @@ PAGES = {
     "admin-add": "/admin/transit/route/add/",
     "not-found": "/nothing/here/",
 }
-# How light the color is that the page has below its text, from 0 to 255.
+# The lightness of a page's background, from 0 to 255.
 LIGHTNESS = """() => Math.max(...getComputedStyle(document.body).backgroundColor.match(/\\d+/g))"""
 
 
 def opened(window: Visit, path: str) -> Page:
-    """Open a page; the browser itself reports one that is not found."""
+    """Open a page. The browser reports a 404 too, which is not a problem."""
     page = window.open(path)
     if path == PAGES["not-found"]:
         window.problems = [line for line in window.problems if "404" not in line]
@@ -64,7 +64,7 @@ def test_landing_page_shows_name_databases_and_endpoints(visit, site: Site):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_fits_a_phone(visit, site: Site, admin: Site, scheme: str):
-    # As a phone: without a viewport of its own, a page is laid out 980 pixels wide.
+    # As on a phone, where a page without a viewport tag is 980 pixels wide.
     options = {"is_mobile": True, "has_touch": True, "color_scheme": scheme}
     window = visit(site, PHONE, storage_state=session_of(admin), **options)
     for name in PAGES:
@@ -85,7 +85,7 @@ def test_every_page_has_a_name_a_way_home_and_a_login(
         bar = opened(window, path).locator("header").first
         assert "Transit of Portland" in bar.inner_text(), name
         assert bar.locator("a[href='/']").count() == 1, name
-        # Those that ask no database who is there offer a login to everybody.
+        # Pages that do not look up the user always offer a login.
         if name not in ("landing", "health", "not-found", "admin-login"):
             links = bar.get_by_text(re.compile("^log out$" if is_logged_in else "^log in$", re.I))
             assert links.count() == 1, name
@@ -126,7 +126,7 @@ def test_reference_shows_an_operation_on_a_phone_when_it_is_asked_for(visit, sit
 
 
 def test_every_page_is_accessible_to_people_with_low_or_no_vision(visit, site: Site, admin: Site):
-    # How Swagger UI, and Django's breadcrumbs, choose their colours is theirs.
+    # The image does not choose the colors of Swagger UI and of Django's breadcrumbs.
     known = {"swagger": "color-contrast", "admin-list": "link-in-text-block"}
     window, barriers_by_path = visit(site, storage_state=session_of(admin)), {}
     for name, path in PAGES.items():
@@ -166,7 +166,8 @@ def test_tab_moves_through_a_page_in_order_with_a_visible_focus(
     page.evaluate("window.before = document.body")
     for _ in range(100):
         page.keyboard.press("Tab")
-        # None at the end; else whether it comes after the one before, can be seen, and its name.
+        # None at the end; else whether the element follows the previous one, whether its focus is
+        # visible, and its HTML.
         focused = page.evaluate("""() => {
             const element = document.activeElement;
             if (element === document.body) return null;
@@ -217,7 +218,7 @@ def test_health_page_and_probe_name_the_database_that_is_down(visit, project: Pr
         page = window.open("/health/")
         window.picture("health-down")
         assert page.locator("tr", has_text="land").locator(".not-ok").inner_text() == "unreachable"
-        # The browser itself reports the 503.
+        # The browser reports the 503 too.
         window.problems = [line for line in window.problems if "503" not in line]
     finally:
         project.compose("start", "land-db")
@@ -259,7 +260,7 @@ def test_redoc_lists_the_endpoints(visit, anywhere: Site):
 def test_pages_of_the_image_run_no_injected_script(visit, site: Site, path: str):
     window = visit(site)
     page = window.open(path)
-    # The browser reports what it refused, and nothing else.
+    # The browser reports only the script that it refused.
     with page.expect_event("console"):
         page.evaluate("""() => {
             const injected = document.createElement("script");

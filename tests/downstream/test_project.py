@@ -1,4 +1,4 @@
-"""A project built on the image, run with compose, asked over its port."""
+"""A project built on the image, run with compose, and tested through its port."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ def test_openapi_document_lists_the_endpoints_in_json_and_yaml(site: Site):
 
 
 def test_swagger_asks_no_validator_on_the_internet(site: Site):
-    # In a browser it would not show here: for the host "localhost" Swagger UI never asks it.
+    # A browser test would not notice: Swagger UI never contacts it from the host "localhost".
     page = site.get("/swagger/", headers={"Accept": "text/html"}).text
     assert '"validatorUrl": null' in page
 
@@ -318,7 +318,7 @@ def test_admin_login_needs_the_right_password_and_the_forms_token(site: Site):
     assert stranger.get("/admin/").status_code == 302
 
 
-# --- Behind a proxy that ends HTTPS and publishes the API under a path --------------
+# --- Behind a proxy that terminates HTTPS and publishes the API under a path --------
 
 
 def test_pagination_links_work_through_the_proxy(proxied: Site):
@@ -362,7 +362,7 @@ def test_headers_of_a_proxy_are_ignored_without_a_proxy(site: Site):
     assert link.startswith(site.base)
 
 
-# --- All of it --------------------------------------------------------------------------
+# --- The live check ---------------------------------------------------------------------
 
 
 def test_live_check_finds_nothing_wrong_for_any_user(project: Project):

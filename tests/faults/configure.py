@@ -1,6 +1,7 @@
-"""Runs in a container: loads the configuration under many environments, each in a child.
+"""Runs in a container: loads the configuration with many environments, each in a child process.
 
-Reads one JSON object of variables a line, writes one of ``code`` and ``output`` a line.
+Each line of the input is a JSON object of variables. For each, it writes a line with a JSON object
+of the ``code`` and the ``output``.
 """
 
 import json
@@ -9,7 +10,7 @@ import sys
 
 sys.path.insert(0, "/code")
 
-# Loaded once, before the children: what reads no settings.
+# Modules that do not read settings are loaded only once, before the child processes start.
 import django.contrib.auth.hashers
 import django.core.management
 import django.forms

@@ -1,4 +1,4 @@
-"""What the fault tests share: the API under fault, and the table printed at the end."""
+"""Fixtures of the fault tests: APIs to disturb, and the table that the run prints at its end."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tests.support import logs
 from tests.support.containers import Container, Containers
 from tests.support.load import Load
 
-# Seconds after which something that should come back counts as hung.
+# Seconds until something that should recover counts as hung.
 HUNG = 60
 
-# A view of the database, with streams; and views that last as long as their client, or a file.
+# A viewset with streams, and views that last until the client or a file ends them.
 PROJECT = {
     "local_settings/settings.py": (
         "from backend.hacko_settings import *\n\n"
@@ -83,7 +83,7 @@ class Row:
 
 
 class Report:
-    """Collects what a fault test measured, whichever process runs it."""
+    """Collects the measurements of a fault test, in any process."""
 
     def __init__(self, record_property: Callable[[str, object], None]) -> None:
         self.record_property = record_property
@@ -96,7 +96,7 @@ class Report:
         recovered: float | None = None,
         **counts: int,
     ) -> None:
-        """One line: counts of a load, or ``sent``, ``failed`` and ``lost`` by themselves."""
+        """Add a line with the counts of a load, or with ``sent``, ``failed``, and ``lost``."""
         if load is not None:
             counts = {"sent": load.sent, "failed": load.failed, "lost": load.lost}
         seconds = "" if recovered is None else round(recovered, 2)
@@ -110,7 +110,7 @@ def report(record_property: Callable[[str, object], None]) -> Report:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The table of faults, below the results."""
+    """Print the table of faults below the results."""
     rows = [
         value
         for each in terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
@@ -152,7 +152,7 @@ def mounts(folder: Path) -> dict[str | Path, str]:
 
 @pytest.fixture(scope="session")
 def own_postgis(network: str) -> Iterator[PostGIS]:
-    """A server to be hurt, and to be healed by the same test."""
+    """A server that a test can break, and must repair."""
     started = Containers()
     yield start_postgis(started, network)
     started.clean()
@@ -160,7 +160,7 @@ def own_postgis(network: str) -> Iterator[PostGIS]:
 
 @pytest.fixture(scope="session")
 def api(own_postgis: PostGIS, project_folder: Path) -> Iterator[Container]:
-    """The project on a database of ``own_postgis``, with two workers: one for all faults."""
+    """The project on a database of ``own_postgis``, with two workers, for all faults."""
     started = Containers()
     started.may_log(*logs.OUTAGE, "ERROR django.security.", "was sent SIGKILL")
     yield started.start(
@@ -173,7 +173,7 @@ def api(own_postgis: PostGIS, project_folder: Path) -> Iterator[Container]:
 
 @pytest.fixture(scope="session")
 def sqlite_api(project_folder: Path) -> Iterator[Container]:
-    """The project on SQLite, one worker: for faults that clients are."""
+    """The project on SQLite, with one worker, for faults that clients cause."""
     started = Containers()
     # A large form, a proxy's health check without a free thread, a second gunicorn.
     started.may_log("ERROR django.security.", "Service Unavailable: /lines", "SIGUSR2 is refused")

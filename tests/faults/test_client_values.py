@@ -1,4 +1,4 @@
-"""Whatever a client sends, and whatever the project or its database does: who is told what.
+"""The responses to odd values of clients, to bugs of the project, and to errors of its database.
 
 One project with a column of every type (``values_project``), on one PostGIS.
 """
@@ -27,10 +27,10 @@ pytestmark = pytest.mark.engine
 
 PROJECT = Path(__file__).parent / "values_project"
 ROLE, PASSWORD = "restless", "first"
-# Random values of each way to send one; more where somebody looks for more.
+# Random values for each way to send one. More of them find more.
 EXAMPLES = 40
 
-# Edges of each type, and what is near to one of its values without being one.
+# Edge cases of each type, and texts that are almost a value of it.
 NUMBERS = "0 -1 1.5 1e999 -1e308 nan inf 99999 2147483648 9223372036854775808 1_0 0x10 ٣".split()
 TIMES = [
     *("9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59", "9999-12-31", "2021-02-30"),
@@ -97,7 +97,7 @@ def secret(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def database(postgis: PostGIS) -> str:
-    """A database of a role whose password and number of connections may change."""
+    """A database of a role. Tests change the role's password and connection limit."""
     name = postgis.database()
     postgis.sql(
         f"CREATE ROLE {ROLE} LOGIN SUPERUSER PASSWORD '{PASSWORD}';"
@@ -135,7 +135,7 @@ def api(postgis: PostGIS, database: str, secret: Path) -> Iterator[Container]:
 
 
 class Asked:
-    """Sends requests, and keeps those that were answered with 500 or more."""
+    """Sends requests, and keeps those that got a status of 500 or above."""
 
     def __init__(self, api: Container) -> None:
         self.base, self.session = api.url("").rstrip("/"), requests.Session()
@@ -150,7 +150,7 @@ class Asked:
         return answer.status_code
 
     def failures(self) -> list[tuple]:
-        """Those since this was asked last."""
+        """The failures since the last call."""
         failed, self.failed = self.failed, []
         return failed
 
@@ -169,7 +169,7 @@ def in_path(text: str) -> str:
 
 
 def in_body(value: object) -> bytes:
-    """JSON, with numbers that overflow where floats are infinite."""
+    """JSON in which infinite floats are numbers that overflow."""
     return json.dumps(value).replace("Infinity", "1e999").encode()
 
 
@@ -179,15 +179,15 @@ def columns(api: Container) -> dict[str, list[str]]:
 
 
 def test_live_check_finds_nothing_wrong(api: Container) -> None:
-    # Before the others: they fill the tables.
-    # Two rows of one owner: REST framework's own get() takes one only.
+    # This test comes first, because the others fill the tables. REST framework's get() fails if two
+    # rows have the same owner.
     assert_nothing_wrong(api, but=["GET /by-owner/"])
 
 
 def test_every_lookup_of_every_column_answers_below_500(
     asked: Asked, columns: dict[str, list[str]], figures: Callable[[str], None]
 ) -> None:
-    """With odd values in turn: by the ORM, by django-filter, and in a path."""
+    """With odd values in turn, through the ORM, django-filter, and a path."""
     before, cells = asked.sent, 0
     for number, (field, lookups) in enumerate(columns.items()):
         for text in ODD[number % 12 :: 12]:
@@ -435,7 +435,7 @@ def test_a_database_that_became_read_only_is_a_503_for_writes_and_ready_says_so(
             f"SET default_transaction_read_only = off;"
             f"ALTER DATABASE {database} RESET default_transaction_read_only"
         )
-    # Nobody ended the connections: those that could not write were closed.
+    # The test did not end the connections. The API closed those that could not write.
     until(lambda: write().status_code == 201, "it writes again")
     until(lambda: ready(api)["status"] == "ready", "ready again")
 

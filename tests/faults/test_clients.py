@@ -21,7 +21,7 @@ from tests.support.load import Load
 pytestmark = [pytest.mark.engine, pytest.mark.alone]
 
 HALF_OPEN = 2000
-# By turns: silent, one byte, half a line, half the headers, headers that lack their last byte.
+# In turn: silence, one byte, half a line, half the headers, headers without their last byte.
 HALVES = (
     b"",
     b"G",
@@ -32,7 +32,7 @@ HALVES = (
 
 
 POST = b"POST /api/notes/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
-# Of which a worker has all that it waits for before a thread sees it, but for the body.
+# The last two have complete headers, but no body.
 FLOODS = {
     "headers": HALVES,
     "small bodies": (POST + b"10\r\n\r\n",),
@@ -59,7 +59,7 @@ def many_files() -> Iterator[None]:
 def half_open(
     stack: contextlib.ExitStack, where: tuple[str, int], halves: tuple[bytes, ...] = HALVES
 ) -> list[socket.socket]:
-    """Connections that begin a request and never end it."""
+    """Connections that begin a request and never complete it."""
     clients = []
     for number in range(HALF_OPEN):
         client = stack.enter_context(socket.create_connection(where, timeout=HUNG))
@@ -131,7 +131,7 @@ def test_half_a_request_behind_a_whole_one_holds_no_thread(sqlite_api: Container
 
 
 def test_requests_that_come_together_are_all_answered(sqlite_api: Container) -> None:
-    """The body that nobody reads is what makes the server read ahead."""
+    """The server reads ahead because no view reads the bodies."""
     body = b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
     unread = b"PUT /api/notes/987654321/ HTTP/1.1\r\nHost: localhost\r\n" + body
     last = b"GET /pid HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -144,7 +144,7 @@ def test_requests_that_come_together_are_all_answered(sqlite_api: Container) -> 
 
 
 def answer(client: socket.socket) -> bytes:
-    """One answer with a Content-Length, or what came until the server closed."""
+    """A response with a Content-Length, or the data until the server closed."""
     got = b""
     while True:
         head, end, body = got.partition(b"\r\n\r\n")
@@ -157,7 +157,7 @@ def answer(client: socket.socket) -> bytes:
         got += data
 
 
-# In a team's gunicorn_conf.py, so that the test need not wait for as long as clients may.
+# In a team's gunicorn_conf.py. The test does not have to wait for the usual timeouts.
 IMPATIENT = (
     "from backend.server import worker\nfrom backend.server import clients\n\n"
     "worker.HEADERS_TIMEOUT = clients.STALLED = 1\n"
@@ -187,7 +187,7 @@ def test_headers_that_do_not_come_are_answered_with_408(impatient_api: Container
 def test_stalled_bodies_and_unread_answers_give_their_threads_back(
     impatient_api: Container, report: Report
 ) -> None:
-    """More of both than there are threads."""
+    """There are more of both than threads."""
     where, notes = address(impatient_api), impatient_api.url("/api/notes/")
     text = "x" * 1_000_000
     for _ in range(10):
@@ -209,11 +209,11 @@ def test_stalled_bodies_and_unread_answers_give_their_threads_back(
     assert " 500 " not in impatient_api.logs()
     assert "Traceback" not in impatient_api.logs()
     report.add(
-        "16 stalled bodies and unread answers", "let go after 30 s (here 1 s)", recovered=took
+        "16 stalled bodies and unread answers", "closed after 30 s (here 1 s)", recovered=took
     )
 
 
-# What 16 clients ask for, slowly. The page has 8 MB, the streams more than all buffers on the way.
+# What 16 slow clients send or read. The page has 8 MB, and streams are larger than all buffers.
 SLOW = {
     "streams": slow.reading("/api/notes/?format=csv"),
     "streams of the team's own": slow.reading("/lines"),
@@ -227,7 +227,7 @@ SLOW = {
 
 @pytest.fixture(scope="module")
 def filled_api(api: Container) -> Iterator[Container]:
-    """With 32 notes of a megabyte each."""
+    """The API with 32 notes of 1 MB each."""
     notes, text = api.url("/api/notes/"), {"text": "x" * 1_000_000}
     made = [requests.post(notes, json=text, timeout=HUNG).json()["id"] for _ in range(32)]
     yield api
@@ -244,13 +244,13 @@ def test_sixteen_slow_clients_do_not_keep_others_from_being_served(
     load = Load(lambda: pid)
     with slow.SlowClients(filled_api.address(), SLOW[kind]).running() as slow_ones:
         with load.running():
-            # The slow ones are let go after 30 s.
+            # The server disconnects the slow ones after 30 s.
             until(lambda: load.good_answers > 200, "the load is served at once", 20)
         assert requests.put(notes, json={"text": "x"}, timeout=HUNG).status_code == 404
         assert filled_api.get("/health/ready").json()["status"] == "ready"
         # Three of the four threads of each of two workers.
         if kind == "streams":
-            until(lambda: sum(map(bool, slow_ones.heads)) >= 3, "as many as have a place are begun")
+            until(lambda: sum(map(bool, slow_ones.heads)) >= 3, "streams begin in the free threads")
             answers = [head.split(b" ")[1] for head in slow_ones.heads if head]
             assert answers == [b"200"] * len(answers)
             assert len(answers) <= 6, "the others wait for their turn"
@@ -276,6 +276,6 @@ def test_when_every_thread_has_a_request_ready_says_busy(sqlite_api: Container) 
             assert answer.status_code == 200
             return answer.json()["status"]
 
-        until(lambda: status() == "busy", "it says so")
+        until(lambda: status() == "busy", "it is busy")
         sqlite_api.exec("touch", "/tmp/go-on")
         until(lambda: status() == "ready", "it is ready again")

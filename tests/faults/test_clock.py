@@ -32,12 +32,12 @@ def image_with_clock() -> Iterator[str]:
 
 
 def set_clock(api: Container, offset: str) -> None:
-    # At once: libfaketime ends a process that reads an empty file.
+    # Atomically, because libfaketime ends a process that reads an empty file.
     api.exec("bash", "-c", f"echo {offset} > /clock/new && mv /clock/new /clock/offset")
 
 
 def shown_time(api: Container) -> float:
-    """The time that the API's answers carry, in seconds since 1970."""
+    """The date of the API's responses, in seconds since 1970."""
     date = requests.get(api.url("/health/live"), timeout=HUNG).headers["Date"]
     return time.mktime(time.strptime(date, "%a, %d %b %Y %H:%M:%S GMT")) - time.timezone
 
@@ -64,7 +64,7 @@ def test_clock_jumps_lose_no_request_worker_or_session(
     image_with_clock: str,
     report: Report,
 ) -> None:
-    """An hour and a day back and forth: every wait of the image is by the monotonic clock."""
+    """The clock jumps by hours and days, but all waits of the image use the monotonic clock."""
     containers.may_log(*logs.OUTAGE)
     superuser = {f"DJANGO_SUPERUSER_{name.upper()}": value for name, value in LOGIN.items()}
     api = containers.start(
@@ -73,7 +73,7 @@ def test_clock_jumps_lose_no_request_worker_or_session(
             postgis.database(), WEB_CONCURRENCY="1", WEB_THREADS=str(THREADS), **superuser
         ),
         mounts=mounts(project_folder),
-        # As root, libfaketime would make its semaphore before the entry point gives root up.
+        # As root, libfaketime would create its semaphore before the entry point drops root.
         options=["--network", postgis.network, "--user", "1001:0"],
     ).wait_until_ready()
     notes, pid = api.url("/api/notes/"), api.url("/pid")
@@ -93,8 +93,8 @@ def test_clock_jumps_lose_no_request_worker_or_session(
     assert not logged_in(api, session)
     assert logged_in(api, log_in(api))
     assert (load.failed, load.lost) == (0, 0), load.bad
-    # libpq measures connect_timeout by the wall clock: what a jump forward finds connecting is
-    # given up, and a 503. Each thread connects once.
+    # libpq measures connect_timeout with the wall clock, so a jump forward ends attempts to connect
+    # with a 503. Each thread connects once.
     assert load.refused <= THREADS
     assert requests.get(pid, timeout=HUNG).text == before
     report.add("clock jumps by hours and days", "nobody notices; sessions hold", load)

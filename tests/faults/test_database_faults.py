@@ -15,12 +15,12 @@ from tests.support.load import Load
 
 pytestmark = pytest.mark.engine
 
-# Requests over all workers and threads in which a stale connection would show.
+# Enough requests, over all workers and threads, to find a stale connection.
 AFTERWARDS = 100
 
 
 def status(url: str, timeout: float = 5) -> int | None:
-    """The status of an answer; None when there is none in time."""
+    """The status of a response, or None if there is none in time."""
     try:
         return requests.get(url, timeout=timeout).status_code
     except requests.RequestException:
@@ -63,7 +63,7 @@ def test_ended_connections_are_replaced_without_an_error(
     report.add("all idle connections ended by the server", "nobody notices", afterwards)
 
 
-# Docker's commands that hurt the server, and that heal it.
+# Docker commands that break the server, and commands that repair it.
 FAULTS = {
     "kill -9 of PostgreSQL": (["kill", "{name}"], ["start", "{name}"]),
     "PostgreSQL stopped and started": (["stop", "{name}"], ["start", "{name}"]),
@@ -79,7 +79,7 @@ FAULTS = {
 def test_service_recovers_automatically_from(
     fault: str, api: Container, own_postgis: PostGIS, report: Report
 ) -> None:
-    """Under load: the fault turns ready to 503 and answers to 503; healed, all is well."""
+    """Under load, the fault makes the API not ready, with 503s. After the repair, it recovers."""
     names = {"name": own_postgis.host, "network": own_postgis.network}
     hurt, heal = (
         partial(docker, *(word.format(**names) for word in command)) for command in FAULTS[fault]
@@ -90,7 +90,7 @@ def test_service_recovers_automatically_from(
     load = Load(lambda: notes)
     with load.running():
         until(lambda: load.good_answers > 50, "the load is served")
-        # The kernel does not freeze a process at every moment.
+        # The kernel cannot freeze a process at every moment.
         until(lambda: hurt(check=False).returncode == 0, fault)
         try:
             until(lambda: status(ready) != 200, "ready says no", HUNG)
@@ -107,4 +107,4 @@ def test_service_recovers_automatically_from(
         until(lambda: afterwards.sent >= AFTERWARDS, "the load is served")
     assert (afterwards.failed, afterwards.lost, afterwards.refused) == (0, 0, 0), afterwards.bad
     assert api.inspect()["RestartCount"] == 0
-    report.add(fault, "503 meanwhile, never 500; recovers by itself", load, recovered)
+    report.add(fault, "503 meanwhile, never 500; recovers automatically", load, recovered)

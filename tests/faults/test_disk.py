@@ -1,4 +1,4 @@
-"""Disks that are full."""
+"""Full disks."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ FILL = (
 
 
 def fill(container: Container, folder: str) -> None:
-    """Leave not one block free, as the container's own user."""
+    """Fill every block of the disk, as the container's user."""
     container.exec("bash", "-c", FILL.format(folder=folder), check=False)
 
 
 def survives(api: Container, report: Report, fault: str, disk: Container, folder: str) -> None:
-    """Reading goes on, writing is refused with a 503 that says why, until there is room again."""
+    """Reading still works, and writing gets a 503 with the reason until there is space again."""
     notes = api.url("/api/notes/")
     assert requests.post(notes, json={"text": "before"}, timeout=HUNG).status_code == 201
     load = Load(lambda: notes)
@@ -40,17 +40,17 @@ def survives(api: Container, report: Report, fault: str, disk: Container, folder
         assert refused.headers["Retry-After"]
         assert requests.get(api.url("/health/live"), timeout=HUNG).status_code == 200
         seen = load.good_answers
-        until(lambda: load.good_answers > seen + 50, "reading goes on")
+        until(lambda: load.good_answers > seen + 50, "reading still works")
         disk.exec("bash", "-c", f"rm {folder}/fill {folder}/fill2")
         freed = time.monotonic()
         until(lambda: not refusals(notes), "writing is possible again", HUNG)
         recovered = time.monotonic() - freed
     assert (load.failed, load.lost, load.refused) == (0, 0, 0), load.bad
-    report.add(fault, "reading goes on, writing is 503", load, recovered)
+    report.add(fault, "reading still works, writing is 503", load, recovered)
 
 
 def refusals(notes: str) -> list[requests.Response]:
-    """The answer to a note of 1 MB that could not be written; nothing for one that could."""
+    """The response to a note of 1 MB if it could not be written, or else nothing."""
     answer = requests.post(notes + "?format=json", json={"text": "x" * 1_000_000}, timeout=HUNG)
     if answer.status_code != 201:
         return [answer]

@@ -1,4 +1,4 @@
-"""What SIGTERM loses: nothing, as long as the proxy looks and the grace period lasts."""
+"""SIGTERM loses no request if the proxy checks readiness and the grace period is long enough."""
 
 from __future__ import annotations
 
@@ -89,12 +89,12 @@ def terminate(container: Container) -> None:
 
 
 def connects(container: Container) -> bool:
-    """Whether the server accepts a connection, asked inside, where no proxy accepts for it."""
+    """Whether the server accepts a connection from inside, where no proxy accepts it instead."""
     return container.exec("bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8000", check=False) == ""
 
 
 class Answer(threading.Thread):
-    """The answer to one request, which may take its time."""
+    """The response to one request, which can take a long time."""
 
     def __init__(self, ask: Callable[[], requests.Response]) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ class Answer(threading.Thread):
 
 
 def held_request(container: Container) -> Answer:
-    """A request that a worker has, and that is answered when the gate is opened."""
+    """A request that a worker holds until the gate opens."""
     answer = Answer(lambda: requests.get(container.url("/gate/"), timeout=60))
     until(lambda: "at the gate" in container.logs(), "a worker has the request")
     return answer
@@ -142,7 +142,7 @@ def test_while_it_drains_it_is_not_ready_and_serves_each_connections_last_answer
         "This container is stopping"
         in container.get("/health/", headers={"Accept": "text/html"}).text
     )
-    terminate(container)  # the second one: no reason to wait any longer
+    terminate(container)  # a second signal ends the wait
     assert container.exit_code() == 0
 
 
@@ -166,7 +166,7 @@ def test_request_in_flight_is_finished_and_nobody_else_is_left_hanging(
     held = held_request(container)
     assert connects(container)
     terminate(container)
-    # Not accepted and then reset at the end, as the backlog of a listening socket would be.
+    # Otherwise the backlog of the listening socket would accept them, and reset them at the end.
     until(lambda: not connects(container), "new connections are refused")
     assert held.is_alive()
     open_gate(container)
@@ -189,7 +189,7 @@ def test_silent_connection_does_not_hold_up_the_stop(containers: Containers, tmp
     )
     with client:
         assert client.stdout.readline() == "connected\n"
-        # The only thread waits 5 s for it; with this answer the connection lies aside.
+        # The only thread waits 5 s for the client. After this response, it no longer does.
         assert container.get("/hello/").status_code == 200
         started = time.monotonic()
         terminate(container)
@@ -233,7 +233,7 @@ def test_hooks_of_a_team_run_in_addition_to_those_of_the_image(
 
 @dataclass
 class Load:
-    """Clients that ask without a pause, until they are told to stop; what they sent and lost."""
+    """Clients that send requests without a pause until ``stop``, and their results."""
 
     address: tuple[str, int]
     sent: int = 0
@@ -305,7 +305,7 @@ class Load:
         assert json.loads(body)["host"]
 
     def stream(self) -> None:
-        """An answer of four seconds, whole to its last line."""
+        """A response of four seconds, complete to its last line."""
         self.count()
         with contextlib.closing(self.connect()) as connection:
             connection.request("GET", "/stream/?lines=40")
@@ -316,7 +316,7 @@ class Load:
             self.last_phases["stream", lines[-1]] += 1
 
     def upload(self) -> None:
-        """A body of four seconds, larger than what is collected before a thread has it."""
+        """A body of four seconds, too large to be collected before a thread gets it."""
         self.count()
         with contextlib.closing(self.connect()) as connection:
             connection.putrequest("POST", "/upload/")
@@ -334,7 +334,7 @@ class Load:
 
 
 def states(proxy: Container) -> list[str]:
-    """What the proxy thinks of its servers."""
+    """The states of the servers, according to the proxy."""
     rows = csv.DictReader(io.StringIO(proxy.get("/proxy-state;csv").text))
     return [row["status"] for row in rows if row["svname"] in ("a", "b")]
 

@@ -54,7 +54,7 @@ FILES = ["/run/missing", "/etc/hostname", "/", "/dev/null", "/etc/shadow", "/bin
 
 
 def names_and_values(variable: Variable) -> st.SearchStrategy[tuple[str, str]]:
-    """The variable, its file, or its name misspelled, with something in it."""
+    """The variable, its NAME_FILE, or a misspelled name, with a value."""
     valid = list(variable.choices) or VALID[variable.kind]
     name = variable.name
     value = st.one_of(st.sampled_from(valid), st.sampled_from(valid), st.sampled_from(INVALID))
@@ -80,7 +80,7 @@ ENVIRONMENTS = st.lists(
 
 
 def usable(environment: dict[str, str]) -> dict[str, str]:
-    """Without what no environment can hold."""
+    """Replace what an environment cannot contain."""
     return {
         name: value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         for name, value in environment.items()
@@ -89,7 +89,7 @@ def usable(environment: dict[str, str]) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def configure() -> Iterator[Callable[[dict[str, str]], tuple[int, str]]]:
-    """The exit code and output of the configuration under an environment, in the image."""
+    """Returns the exit code and output of the configuration in the image, for an environment."""
     name = f"test-{uuid.uuid4().hex[:12]}"
     script = Path(__file__).with_name("configure.py")
     options = ["--interactive", "--name", name, "--label", LABEL]
@@ -118,8 +118,8 @@ def configure() -> Iterator[Callable[[dict[str, str]], tuple[int, str]]]:
 
 
 def check(code: int, output: str, environment: dict[str, str]) -> None:
-    """Boots without an error, or stops with the two lines; one event of them in JSON."""
-    debug = environment.get("DEBUG", "").strip().lower() == "true"  # its traceback is designed
+    """The boot has no error, or stops with two lines, which are one event in JSON logs."""
+    debug = environment.get("DEBUG", "").strip().lower() == "true"  # shows a traceback
     assert debug or "Traceback" not in output, output
     assert SECRET not in output, output
     if code != 0:
@@ -158,12 +158,12 @@ def test_any_environment_configures_or_stops_with_two_lines(
 
 
 def test_some_environments_stopped_and_some_did_not(figures: Callable[[str], None]) -> None:
-    """Otherwise the test above tried nothing."""
+    """Otherwise the test above has tested nothing."""
     assert 0 < tried["stopped"] < tried["sent"]
     figures(f"random environments: {tried['sent']}, of which {tried['stopped']} stop in two lines")
 
 
-# What the configuration lets through is started: that goes one step further.
+# Containers start with those that the configuration accepts, which goes one step further.
 STARTS = [
     {"PORT": "80"},
     {"PORT": "1", "WEB_CONCURRENCY": "3"},
@@ -200,7 +200,7 @@ STARTS = [
 
 
 def stops(containers: Containers, environment: dict[str, str]) -> bool:
-    """Whether a start stops, in two lines; else it serves."""
+    """Whether a start stops with two lines. Otherwise it serves."""
     containers.may_log("ERROR: ", "WARNING")
     container = containers.start(env={"COLLECTSTATIC": "no", **environment})
     until(

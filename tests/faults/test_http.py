@@ -66,14 +66,14 @@ MALFORMED = {
     "a chunk below zero": (POST + JSON + CHUNKED + b"\r\n-2\r\n{}\r\n0\r\n\r\n", None),
     "a chunk of 0x2": (POST + JSON + CHUNKED + b"\r\n0x2\r\n{}\r\n0\r\n\r\n", None),
     "a chunk of 2^80 bytes": (POST + JSON + CHUNKED + b"\r\n" + b"f" * 20 + b"\r\n{}", None),
-    "a chunk longer than told": (POST + JSON + CHUNKED + b"\r\n2\r\n{}}}}}\r\n0\r\n\r\n", None),
-    "a body shorter than told": (POST + JSON + b"Content-Length: 50\r\n\r\n{", None),
+    "a chunk longer than its size": (POST + JSON + CHUNKED + b"\r\n2\r\n{}}}}}\r\n0\r\n\r\n", None),
+    "a body shorter than its length": (POST + JSON + b"Content-Length: 50\r\n\r\n{", None),
     "a second request in the body of GET": (GET + b"Content-Length: 0\r\n\r\n" + SMUGGLED, 200),
     "expects something else": (POST + b"Expect: a miracle\r\n\r\n", 417),
     "an upgrade": (GET + b"Upgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n", 200),
 }
 
-# Paths of a GET to real endpoints: each is an answer below 500.
+# Paths for a GET of real endpoints. Each gets a status below 500.
 PATHS = (
     *("/%", "/%zz", "/%c0%af", "/%ff%fe", "/%00", "//", "/..%2f..%2fetc/passwd", "/api/notes/%00/"),
     *("/api/notes/%ff/", "/api/notes/99999999999999999999999999/", "/api/notes/-1/"),
@@ -85,7 +85,7 @@ PATHS = (
     *("/health/ready?%ff", "/static/%00", "/static/..%2f..%2fcode/manage.py", "/admin/%ff/"),
     *("/admin/login/?next=%00%ff", "/admin/jsi18n/?%00", "/admin/r/0/%00/", "/favicon.ico%00"),
 )
-# Headers of a GET to /api/notes/ and to the admin's login.
+# Headers for a GET of /api/notes/, the admin's login, and other pages.
 HEADERS = (
     {"Cookie": "sessionid=%00; csrftoken=\xff\xfe"},
     {"Cookie": 'sessionid="\\000aaaaaaaaaa"'},
@@ -111,7 +111,7 @@ HEADERS = (
     {"Content-Type": "multipart/form-data"},
     {"Content-Type": "text/\xff; charset=\xff"},
 )
-# Bodies of a POST to /api/notes/.
+# Bodies for a POST to /api/notes/ and the admin's login.
 FORM, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data; boundary=a"
 BODIES = (
     ("application/json", b""),
@@ -147,7 +147,7 @@ BODIES = (
 
 
 def status_of(where: tuple[str, int], sent: bytes) -> int | None:
-    """The status of the first answer; None when the server closes without one."""
+    """The status of the first response, or None if the server closes without one."""
     with socket.create_connection(where, timeout=HUNG) as client:
         got = b""
         try:
@@ -156,19 +156,19 @@ def status_of(where: tuple[str, int], sent: bytes) -> int | None:
             while data := client.recv(65536):
                 got += data
         except (ConnectionResetError, BrokenPipeError):
-            pass  # it did not want to read all of it
+            pass  # the server did not read all of it
     return int(got.split(None, 2)[1]) if got.startswith(b"HTTP/1.1 ") else None
 
 
 @contextmanager
 def serves_as_before(api: Container) -> Iterator[None]:
-    """The body of ``with`` kills no process, and nothing in it was answered by accident."""
+    """Check that the body of ``with`` kills no process and causes no unexpected error."""
     pids, log = [row["pid"] for row in api.processes()], api.logs()
     yield
     assert requests.get(api.url("/api/notes/"), timeout=HUNG).status_code == 200
     assert [row["pid"] for row in api.processes()] == pids
     lines = "\n".join(api.logs().splitlines()[len(log.splitlines()) :])
-    # Django's words for a 500, gunicorn's for what its parser or a worker did not expect.
+    # Django's message for a 500, and gunicorn's for unexpected errors in its parser or a worker.
     accidents = ("Internal Server Error", "Error handling request", "Exception in worker")
     assert not [line for line in lines.splitlines() if any(word in line for word in accidents)]
     assert "/smuggled" not in lines
@@ -178,7 +178,7 @@ def test_malformed_http_is_refused_and_kills_no_worker(api: Container, report: R
     where = address(api)
     with serves_as_before(api):
         statuses = {name: status_of(where, sent) for name, (sent, _) in MALFORMED.items()}
-    # A byte of it may be lost with the reset of a connection that was not read to its end.
+    # None is always possible: the reset of a connection with unread data can lose the response.
     wrong = {
         name: statuses[name]
         for name, (_, expected) in MALFORMED.items()
@@ -216,7 +216,7 @@ def test_odd_requests_to_real_endpoints_are_never_a_500(api: Container, report: 
         statuses = {name: status_of(where, sent) for name, sent in asked.items()}
     wrong = {name: status for name, status in statuses.items() if not status or status >= 500}
     assert not wrong
-    report.add("odd paths, headers and bodies", "an answer below 500", **counts(statuses))
+    report.add("odd paths, headers and bodies", "a status below 500", **counts(statuses))
 
 
 def get(path: str, headers: dict[str, str] | None = None) -> bytes:
@@ -231,6 +231,6 @@ def post(path: str, kind: str, body: bytes) -> bytes:
 
 
 def counts(statuses: dict[str, int | None]) -> dict[str, int]:
-    """Of the table: what got no answer is closed on purpose, not lost."""
+    """Counts for the table. Requests without a response are closed on purpose, not lost."""
     failed = [status for status in statuses.values() if status and status >= 500 and status != 501]
     return {"sent": len(statuses), "failed": len(failed), "lost": 0}

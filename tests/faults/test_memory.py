@@ -1,4 +1,4 @@
-"""What anybody can send to a container of 128 MiB, whose /tmp is memory too."""
+"""Large anonymous requests to a container with 128 MiB of memory, which includes its /tmp."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from tests.support.containers import Container, Containers
 pytestmark = [pytest.mark.engine, pytest.mark.alone]
 
 LIMITS = ["--memory", "128m", "--memory-swap", "128m", "--read-only", "--tmpfs", "/tmp"]
-# As many connections as a worker takes.
+# Enough files for all connections of a worker.
 LIMITS += ["--ulimit", "nofile=4096:4096"]
 AT_ONCE = 8
 PIECE = b"x" * 1_000_000
-# As many bytes as a body may have, nearly.
+# Almost the maximum size of a body.
 PIECES = 90
 FORM = "multipart/form-data; boundary=b"
 PART = b'--b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'
-# A token that Django compares with that of the form, for which it reads the form.
+# A token that Django compares with the form's token, so it has to read the form.
 CSRF = {"Cookie": f"csrftoken={'a' * 32}", "Content-Type": FORM}
 
 
@@ -46,7 +46,7 @@ def pieces() -> Iterator[bytes]:
 
 
 class Sized:
-    """The pieces with a length in advance."""
+    """The pieces, with their length known in advance."""
 
     def __init__(self) -> None:
         self.pieces = pieces()
@@ -59,7 +59,7 @@ class Sized:
 
 
 def values() -> bytes:
-    """Of all JSON that takes the most memory for its size."""
+    """The JSON that takes the most memory for its size."""
     return b"[" + b",".join([b"{}"] * 1_000_000) + b"]"
 
 
@@ -79,7 +79,7 @@ def test_no_request_body_kills_the_server(small_api: Container, kind: str, repor
     before = small_api.get("/pid").text
 
     def send(path: str) -> int | None:
-        with contextlib.suppress(requests.ConnectionError):  # it did not read on
+        with contextlib.suppress(requests.ConnectionError):  # it stopped reading
             url = small_api.url(path)
             return requests.post(url, data=make(), headers=headers, timeout=HUNG).status_code
         return None

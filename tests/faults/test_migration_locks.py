@@ -1,4 +1,4 @@
-"""A migration of a table that somebody reads: who comes after it does not wait for both."""
+"""A migration that waits for a reader of its table does not block later readers."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ LATER = (
     '    operations = [migrations.AddField("note", "more", models.TextField(null=True))]\n'
 )
 HOLDING = "SELECT count(*) FROM pg_locks WHERE relation = 'notes_note'::regclass AND granted"
-# Seconds: the migration waits for two, and the rest is the machine's.
+# Seconds: the migration waits for two, and the rest is for slow machines.
 SOON = 20
 
 
 @contextmanager
 def slow_reader(postgis: PostGIS, database: str) -> Iterator[None]:
-    """A transaction that has read the table, and does not end."""
+    """A transaction that has read the table and stays open."""
     reader = subprocess.Popen(
         ["docker", "exec", "-i", postgis.host, "psql", "-q", "-U", postgis.user, database],
         stdin=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Processes that die without a word."""
+"""Processes that are killed."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ CLIENTS = 4
 
 
 def kill_from_outside(container: Container) -> None:
-    """SIGKILL to a container's first process, which no process inside may send it.
+    """Send SIGKILL to a container's first process, which no process inside can do.
 
-    `docker kill` would count as a stop by hand, after which no restart policy acts.
+    `docker kill` would count as a manual stop, after which Docker ignores the restart policy.
     """
     pid = container.inspect()["State"]["Pid"]
     outside = ["--pid", "host", "--privileged", "--entrypoint", "bash", "--user", "0"]
@@ -51,7 +51,7 @@ def test_killed_worker_loses_only_its_requests_in_progress_and_is_replaced(
 
 
 def workers(container: Container) -> set[str]:
-    """Process ids, as the host counts them, of what the first process forked."""
+    """The process IDs, on the host, of the children of the first process."""
     first = str(container.inspect()["State"]["Pid"])
     return {row["pid"] for row in container.processes() if row["ppid"] == first}
 
@@ -86,7 +86,7 @@ def test_killed_master_ends_the_container_and_the_restart_policy_brings_it_back(
 
 def test_second_gunicorn_in_a_container_is_refused_with_a_message(sqlite_api: Container) -> None:
     sqlite_api.exec("bash", "-c", "kill -USR2 1")
-    until(lambda: "SIGUSR2 is refused: " in sqlite_api.logs(), "it says so")
+    until(lambda: "SIGUSR2 is refused: " in sqlite_api.logs(), "the message")
     masters = [row for row in sqlite_api.processes() if "gunicorn" in row["args"]]
     assert len(masters) == 2  # the first process and its one worker
     assert sqlite_api.get("/api/notes/").status_code == 200
@@ -95,8 +95,8 @@ def test_second_gunicorn_in_a_container_is_refused_with_a_message(sqlite_api: Co
 def test_second_gunicorn_below_dockers_own_init_is_refused_too(containers: Containers) -> None:
     containers.may_log("SIGUSR2 is refused")
     api = containers.start(options=["--init"], env={"WEB_CONCURRENCY": "1"}).wait_until_ready()
-    api.exec("bash", "-c", "kill -USR2 1")  # which passes it on
-    until(lambda: "SIGUSR2 is refused: " in api.logs(), "it says so")
+    api.exec("bash", "-c", "kill -USR2 1")  # Docker's init forwards it
+    until(lambda: "SIGUSR2 is refused: " in api.logs(), "the message")
     assert (
         sum("gunicorn" in row["args"] for row in api.processes() if "init" not in row["args"]) == 2
     )

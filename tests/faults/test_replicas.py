@@ -28,7 +28,7 @@ SUPERUSER = {"DJANGO_SUPERUSER_USERNAME": "ada", "DJANGO_SUPERUSER_PASSWORD": "n
 
 
 def is_ready(address: str) -> bool:
-    """Without a docker command, of which four replicas at a time would ask too many."""
+    """Uses no docker command, because four replicas at a time would run too many."""
     try:
         return requests.get(address, timeout=10).status_code == 200
     except requests.ConnectionError:
@@ -38,10 +38,10 @@ def is_ready(address: str) -> bool:
 def test_of_four_replicas_on_an_empty_database_exactly_one_migrates_and_all_become_ready(
     postgis: PostGIS, tmp_path, report: Report
 ):
-    # Half a second of work, so that the others come while it is done.
+    # Half a second of work, so that the other replicas start meanwhile.
     mounts = project(tmp_path, 'migrations.RunSQL("SELECT pg_sleep(0.5)")')
     waited, times = 0, []
-    # A copy of it takes less than CREATE EXTENSION postgis.
+    # To copy it is faster than CREATE EXTENSION postgis.
     empty = postgis.database()
     for number in range(ROUNDS):
         database, containers = f"{empty}_{number}", Containers()
@@ -63,7 +63,7 @@ def test_of_four_replicas_on_an_empty_database_exactly_one_migrates_and_all_beco
             logs = [container.logs() for container in replicas]
             assert [MIGRATING in log for log in logs].count(True) == 1, "\n\n".join(logs)
             assert postgis.sql(APPLIED, database) == "2"
-            # Each that was there first looks before it creates; who was slower finds it.
+            # One replica creates the superuser, and the others find it.
             assert sum("superuser 'ada' created" in log for log in logs) == 1
             assert sum("superuser 'ada' exists" in log for log in logs) == REPLICAS - 1
             waited += sum("waiting for the migration lock" in log for log in logs)
@@ -77,7 +77,7 @@ def test_of_four_replicas_on_an_empty_database_exactly_one_migrates_and_all_beco
     )
 
 
-# An application with a static file, and a page that shows which key signs.
+# An application with a static file, and a page that shows a hash of the secret key.
 ON_ONE_VOLUME = {
     "roads/__init__.py": "",
     "roads/static/roads/map.css": "body { color: teal }",
@@ -124,7 +124,7 @@ def test_replicas_on_one_empty_volume_write_to_it_one_at_a_time(
         assert container.get(signs[0]["style"]).text == "body { color: teal }"
     names = replicas[0].exec("sh", "-c", "cd /data && find . -name '.*.new' -o -name .new")
     assert names == ""
-    # A platform that chooses the UID gives it group 0.
+    # Platforms that choose the UID use group 0.
     look = functools.partial(
         containers.run,
         *("--check-config",),
@@ -139,7 +139,7 @@ def test_replicas_on_one_empty_volume_write_to_it_one_at_a_time(
     report.add(f"{REPLICAS} replicas on one empty volume", "one writes", None, took, **counts)
 
 
-# Seconds, for the test, of what takes 30 in earnest; see VANISHED in backend.boot.migrations.
+# Short timeouts for the test. The real ones take 30 s: see VANISHED in backend.boot.migrations.
 QUICKER = {
     "tcp_keepalives_idle": "1",
     "tcp_keepalives_interval": "1",
@@ -150,7 +150,7 @@ QUICKER = {
 
 
 def quicker(folder: Path) -> dict[Path, str]:
-    """The image's own module with those seconds; what a container mounts."""
+    """Mounts the image's module with these timeouts."""
     text = Path(migrations.__file__).read_text()
     for name, value in migrations.VANISHED.items():
         line = f'"{name}": "{value}"'
@@ -164,7 +164,7 @@ def quicker(folder: Path) -> dict[Path, str]:
 def test_a_machine_that_vanishes_while_it_migrates_leaves_its_locks_to_the_next(
     containers: Containers, postgis: PostGIS, tmp_path: Path, report: Report
 ) -> None:
-    """Its network is cut, and no packet says that it is gone."""
+    """Its network is cut, and no packet reports that it is gone."""
     database = postgis.database()
     mounted = {**project(tmp_path, WAIT_AT_THE_GATE), **quicker(tmp_path)}
     env = postgis.env(database, WEB_CONCURRENCY="1", COLLECTSTATIC="false")
@@ -178,7 +178,7 @@ def test_a_machine_that_vanishes_while_it_migrates_leaves_its_locks_to_the_next(
         until(lambda: "held since" in second.logs(), "the second one waits, and says since when")
         address = first.inspect()["NetworkSettings"]["Networks"][postgis.network]["IPAddress"]
         its = f"FROM pg_stat_activity WHERE client_addr = '{address}'"
-        assert postgis.sql(f"SELECT count(*) {its}") == "2"  # the lock's, and the migration's
+        assert postgis.sql(f"SELECT count(*) {its}") == "2"  # for the lock and the migration
         docker("network", "disconnect", postgis.network, first.name)
         cut = time.monotonic()
         until(lambda: MIGRATING in second.logs(), "the second one migrates")

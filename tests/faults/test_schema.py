@@ -1,4 +1,4 @@
-"""What the published schema allows, and what it forbids, is asked of the API."""
+"""Requests that the published schema allows, and requests that it forbids."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOGIN = {"DJANGO_SUPERUSER_USERNAME": "tester", "DJANGO_SUPERUSER_PASSWORD": "of
 
 
 def log_in(api: Api) -> requests.Session:
-    """A browser that has logged in at the admin."""
+    """A session that is logged in to the admin."""
     browser, page = requests.Session(), api.url("/admin/login/")
     browser.get(page, timeout=HUNG)
     form = {
@@ -33,7 +33,7 @@ def log_in(api: Api) -> requests.Session:
     return browser
 
 
-# Each kind of user, with the arguments that make schemathesis ask as one.
+# Each kind of user, with the arguments for schemathesis.
 USERS: dict[str, Callable[[Api], list[str]]] = {
     "session": lambda api: of_session(log_in(api)),
     "anonymous": lambda api: [*FEWER],
@@ -44,7 +44,7 @@ USERS: dict[str, Callable[[Api], list[str]]] = {
 def test_the_published_schema_is_true_of_every_operation_and_none_answers_5xx(
     user: str, containers: Containers, postgis: PostGIS, figures: Callable[[str], None]
 ) -> None:
-    # The largest page is asked for again and again: of 10,000 rows it would take minutes.
+    # schemathesis often requests the largest page. With 10,000 rows, that would take minutes.
     containers.may_log("A login is refused")
     api = start_api(containers, postgis, MAX_PAGE_SIZE="100", **LOGIN)
     asked = assert_schema_is_true(api.url(""), *USERS[user](api))

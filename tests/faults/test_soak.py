@@ -1,6 +1,6 @@
 """A long mixed load, while clients leave and servers restart: nothing is lost, nothing grows.
 
-SOAK_SECONDS says for how long; a run of the whole suite has a short one.
+SOAK_SECONDS sets the duration, which is short by default.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ pytestmark = [pytest.mark.engine, pytest.mark.alone]
 SECONDS = float(os.environ.get("SOAK_SECONDS", "15"))
 BETWEEN = min(60, SECONDS / 4)  # seconds from one restart to the next
 CLIENTS, LEAVERS = 6, 2
-# What may differ between the first third of the samples and the last, beside the growth of 10 %:
-# bytes; files of some connections; connections of the database, a thread's each.
+# The growth that is allowed between the first third of the samples and the last, in addition to
+# 10%: bytes, files of some connections, and connections of some threads to the database.
 SLACK = {"memory": 8_000_000, "files": 16, "connections": 8}
 
 PROJECT = {
@@ -103,7 +103,7 @@ POINT = {
     "geometry": {"type": "Point", "coordinates": [-122.67, 45.52]},
     "properties": {"name": "new"},
 }
-# What clients that stay ask, and read to the end.
+# Requests of clients that read the whole response.
 ASKED = (
     ("GET", "/?limit=100"),
     ("GET", "/77/"),
@@ -113,7 +113,7 @@ ASKED = (
     ("GET", ".csv?limit=2000"),
     ("GET", ".geojson"),
 )
-# What the others send, before they are gone in the midst of the answer, or of their own words.
+# What the other clients send before they disconnect, during the response or their own request.
 LEFT = (
     b"GET /api/points.geojson HTTP/1.1\r\nHost: localhost\r\n\r\n",
     b"GET /api/points/?limit=5000 HTTP/1.1\r\nHost: localhost\r\n\r\n",
@@ -121,7 +121,7 @@ LEFT = (
     b'Content-Length: 1000\r\n\r\n{"type":',
     b"GET /api/poi",
 )
-RESET = struct.pack("ii", 1, 0)  # SO_LINGER: leave without the word
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset
 
 
 @dataclass
@@ -133,17 +133,17 @@ class Replica:
 
 @dataclass
 class Traffic:
-    """Clients of replicas that are ready, as those behind a proxy are, and what became of them."""
+    """Clients that use only ready replicas, as through a proxy, and their results."""
 
     replicas: list[Replica]
-    # Requests, 5xx, resets; and of those while the database was away, "later" and "cut".
+    # Requests, 5xx, and resets. While the database is down, they count as "later" and "cut".
     counts: Counter[str] = field(default_factory=Counter)
     bad: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._changed = threading.Condition()
         self._stop = threading.Event()
-        self._outages = 0  # begun, and ended: odd while the database is away
+        self._outages = 0  # begun or ended: odd while the database is down
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -164,20 +164,20 @@ class Traffic:
 
     @contextmanager
     def outage(self) -> Iterator[None]:
-        """No connection to the database is promised from here on, until all replicas are ready."""
+        """The database can be down from here until all replicas are ready."""
         self._outages += 1
         yield
         self.wait_until_all_are_ready()
         self._outages += 1
 
     def wait_until_all_are_ready(self) -> None:
-        """As a look from now on says."""
+        """Wait for checks that begin after this call."""
         for replica in self.replicas:
             replica.ready = False
         until(lambda: all(each.ready for each in self.replicas), "every replica is ready", HUNG)
 
     def _look(self, replica: Replica) -> None:
-        """As a proxy does."""
+        """Check readiness, as a proxy does."""
         while not self._stop.is_set():
             ready = False
             with suppress(requests.RequestException):
@@ -188,7 +188,7 @@ class Traffic:
             self._stop.wait(0.1)
 
     def _chosen(self, number: int) -> str | None:
-        """The address of a replica that is ready; None when all is over."""
+        """The address of a ready replica, or None at the end of the test."""
         with self._changed:
             while not self._stop.is_set():
                 if some := [each.address for each in self.replicas if each.ready]:
@@ -239,7 +239,7 @@ class Traffic:
             self.counts["left"] += 1
 
 
-# Memory of its own (kB) and open files of all the server's processes.
+# The private memory (kB) and the open files of all processes of the server.
 MEASURE = """
 cat /proc/[0-9]*/smaps_rollup 2>/dev/null | awk '/^Pss_Anon/ {kb += $2} END {print kb}'
 ls -d /proc/[0-9]*/fd/* 2>/dev/null | wc -l
@@ -311,7 +311,7 @@ def test_a_long_mixed_load_loses_nothing_and_nothing_grows(
     figures(
         f"{SECONDS:g} s, {restarts} restarts: {counts['requests']} requests, {counts['5xx']} 5xx, "
         f"{counts['4xx']} 4xx, {counts['resets']} resets; {counts['left']} clients left; while the "
-        f"database was away {counts['later']} were put off and {counts['cut']} cut; growth of "
+        f"database was down {counts['later']} got a 503 and {counts['cut']} were cut; growth of "
         f"memory {growth['memory'] / 1e6:+.1f} MB, files {growth['files']:+d}, "
         f"connections {growth['connections']:+d}"
     )

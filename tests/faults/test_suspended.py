@@ -1,4 +1,4 @@
-"""A container that stands still for a while: `docker pause`, or its machine was suspended."""
+"""A container that is suspended for a while, by `docker pause` or with its machine."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ def test_suspended_container_resumes_with_every_worker_and_loses_nothing(
         woke = time.monotonic()
         until(lambda: load.first_good_since(woke), "served again", HUNG)
         recovered = load.first_good_since(woke)
-        # Long enough for gunicorn to look at its workers again.
-        until(lambda: time.monotonic() - woke > 2 * TIMEOUT, "gunicorn has looked at its workers")
+        # Long enough for gunicorn to check its workers again.
+        until(lambda: time.monotonic() - woke > 2 * TIMEOUT, "gunicorn has checked its workers")
     assert workers(api) == before, api.logs()
     assert "The container was suspended for" in api.logs()
     assert "WORKER TIMEOUT" not in api.logs()
     assert (load.failed, load.lost, load.refused) == (0, 0, 0), load.bad
-    report.add("the container stands still (docker pause)", "late, not lost", load, recovered)
+    report.add("the container is suspended (docker pause)", "late, not lost", load, recovered)

@@ -1,4 +1,4 @@
-"""What clients try against the worker itself, after a stranger had read it."""
+"""Clients that attack the worker itself, as reviewers of its code suggested."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ from notes import trials
 urlpatterns += [path(name, getattr(trials, name)) for name in (
     "breaks", "ticks", "forever", "endless", "file", "size")]
 """
-# So that the tests need not wait for as long as clients may.
+# The tests do not have to wait for the usual timeouts.
 CONFIGURATION = """
 from backend.server import clients
 
@@ -124,7 +124,7 @@ def pid(api: Container) -> str:
 
 
 def asks(api: Container, *paths: str, window: int = 4096, more: str = "") -> socket.socket:
-    """A client with a small window that asks, and reads nothing by itself."""
+    """A client with a small window that sends requests and does not read."""
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
     client.settimeout(PATIENCE)
@@ -135,7 +135,7 @@ def asks(api: Container, *paths: str, window: int = 4096, more: str = "") -> soc
 
 
 def everything(client: socket.socket) -> Iterator[tuple[float, bytes]]:
-    """What comes until the server closes, and when."""
+    """The data until the server closes, with the time of each part."""
     with contextlib.suppress(ConnectionError):
         while data := client.recv(2**16):
             yield time.monotonic(), data
@@ -199,11 +199,11 @@ def test_partial_requests_make_room_for_new_clients_and_running_responses_do_not
             stack.enter_context(asks(small)).sendall(post(size).encode())
         assert requests.get(small.url("/pid"), timeout=PATIENCE).ok
         answered.recv(2**16)
-        assert answered.recv(2**16), "it goes on"
+        assert answered.recv(2**16), "the stream continues"
 
 
 def test_client_that_keeps_the_minimum_rate_is_not_disconnected(api: Container) -> None:
-    """Of 80 kB a second, where 4 are asked for."""
+    """The client reads 80 kB/s, and the minimum is 4 kB/s."""
     with asks(api, "/endless", window=2**15) as client:
         end = time.monotonic() + 12
         while time.monotonic() < end:
@@ -214,10 +214,10 @@ def test_client_that_keeps_the_minimum_rate_is_not_disconnected(api: Container) 
 
 def test_live_stream_goes_on_after_a_part_that_came_too_fast(api: Container) -> None:
     with asks(api, "/ticks", window=2**18, more="Connection: close\r\n") as client:
-        time.sleep(0.5)  # for the stream to be ahead; nothing shows it from outside
+        time.sleep(0.5)  # lets the stream get ahead, which a test cannot observe
         came = [at for at, data in everything(client) for _ in range(data.count(b"tick"))]
     assert len(came) == 10
-    assert came[-1] - came[0] > 1.5, "not all at once, at its end"
+    assert came[-1] - came[0] > 1.5, "the parts must not come all at once"
 
 
 def test_one_large_response_does_not_cut_those_of_other_clients(api: Container) -> None:

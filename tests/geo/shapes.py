@@ -43,7 +43,7 @@ CURVED = {
 
 
 def typed(kind: str, system: str, dimension: int) -> str:
-    """A table of one type: an ordinary row, an empty one, one of NULL."""
+    """A table of one type, with an ordinary row, an empty one, and NULL."""
     shape = _stored(_with_z(ORDINARY[kind]) if dimension == 3 else _wkt(ORDINARY[kind]), system)
     z = "Z" if dimension == 3 else ""
     empty = f"'SRID={SYSTEMS[system]};{kind}{' Z' if z else ''} EMPTY'"
@@ -58,7 +58,7 @@ def typed(kind: str, system: str, dimension: int) -> str:
 
 
 def anything(system: str) -> str:
-    """A table of any type and dimension: a row of each."""
+    """A table of any type and dimension, with a row of each."""
     table = f"shapes_any{system}".lower()
     geography = system == "Geography"
     rows = []
@@ -71,7 +71,7 @@ def anything(system: str) -> str:
         }.items():
             rows.append((name, _stored(shape, system)))
         rows.append((f"{kind} EMPTY", f"'SRID={SYSTEMS[system]};{kind} EMPTY'"))
-    if not geography:  # which has no curves
+    if not geography:  # geographies cannot be curves
         rows += [(kind, _stored(_wkt(wkt), system)) for kind, wkt in CURVED.items()]
     rows.append(("NULL", "NULL"))
     values = ", ".join(f"('{name}', {shape})" for name, shape in rows)

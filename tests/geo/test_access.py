@@ -1,4 +1,4 @@
-"""Who sees what: no page shows more than REST framework's own view of the same rows."""
+"""No page shows a user more than plain REST framework's view of the same rows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ for name in ("session", "basic", "token"):
     user = get_user_model().objects.create_superuser(name, password="of-the-tests")
     Token.objects.create(user=user, key=f"token-of-{name}")
 """
-# What a migration of a team's may make; the tables of tenants and the views are not Django's.
+# A team's migration could do this. Django does not manage the tenants' tables and the views.
 BEFORE = """
 CREATE TABLE public.site (id int, name text, geom geometry(Point, 4326));
 CREATE SCHEMA a; CREATE SCHEMA b;
@@ -66,7 +66,7 @@ GRANT USAGE ON SCHEMA a, b TO access_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA public, a, b TO access_reader;
 ANALYZE;
 """
-# Of a viewset: every page that shows its rows, and every way to ask for them.
+# Every page of a viewset that shows its rows, and every way to select them.
 PAGES = {
     "list": "?format=json",
     "browsable": "?format=api",
@@ -86,7 +86,7 @@ PAGES = {
     "map": "map/",
 }
 TENANTS = {"anonymous": "a", "session": "b", "basic": "b", "token": "a"}
-# Of each viewset: a row that there is, and whether its rows go by a tenant.
+# The ID of an existing row of each viewset, and whether its rows depend on a tenant.
 VIEWS = {
     "places": (6, False),
     "by-action": (6, False),
@@ -98,16 +98,16 @@ VIEWS = {
     "mine": (7, True),
     "sites": (7, True),
 }
-# Two geometries, of which the one that is shown as it is stored is named.
+# Views of a table with two geometries. Filters must name the one that is shown unchanged.
 TWO = {"places", "by-action", "members", "blurred", "homes"}
-# Shown rounded, so there is no tile and no filter that would tell where they are.
+# Views of rounded geometries, without tiles and filters, which would reveal the exact ones.
 ROUNDED = {"homes"}
 MARKS = re.compile(rb"(?:place|secret|note|site) [a-z]+ \d+")
 
 
 @dataclass
 class Client:
-    """Somebody who asks, as one of USERS, for a tenant."""
+    """A client that authenticates as one of USERS, and names a tenant."""
 
     user: str
     session: requests.Session = field(default_factory=requests.Session)
@@ -119,9 +119,9 @@ class Client:
 
 
 LOGGED = (
-    # Views that have no streams or tiles, or whose rows only a request decides.
+    # Views without streams or tiles, or with rows that depend on the request.
     *("(backend.W00", "drf_yasg.inspectors", "has model changes without a migration"),
-    # What the clients of these tests cause.
+    # Errors that the clients of these tests cause.
     *("A login is refused", "Internal Server Error: /"),
 )
 
@@ -141,7 +141,7 @@ def start_access_api(started: Containers, postgis: PostGIS, database: str, **env
 
 @pytest.fixture(scope="module")
 def access(postgis: PostGIS) -> Iterator[Api]:
-    """With two workers, which have to agree."""
+    """The project with two workers, which have to agree."""
     started = Containers()
     started.may_log(*LOGGED)
     database = postgis.database()
@@ -194,9 +194,9 @@ http {
 
 @pytest.fixture(scope="module")
 def nginx(access: Api, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
-    """A shared cache before the API, which keeps for a minute what does not forbid it."""
+    """A shared cache in front of the API. It keeps responses for a minute unless they forbid it."""
     folder = tmp_path_factory.mktemp("nginx")
-    # Up to its first COPY as startproject's proxy, so that Docker builds both once.
+    # The same as startproject's proxy up to the first COPY, so that Docker builds it only once.
     (folder / "Dockerfile").write_text(NGINX)
     (folder / "nginx.conf").write_text(SHARED_CACHE.replace("NAME", access.container.name))
     started = Containers()
@@ -212,7 +212,7 @@ def clients(access: Api) -> dict[str, Client]:
 
 
 def client(api: Api, user: str) -> Client:
-    """One of USERS, who has logged in to ``api`` in their way."""
+    """A client for one of USERS, authenticated to ``api`` in that user's way."""
     made = Client(user)
     if user == "basic":
         made.session.auth = (user, PASSWORD)
@@ -224,7 +224,7 @@ def client(api: Api, user: str) -> Client:
 
 
 def log_in(session: requests.Session, url: str, user: str) -> None:
-    """As a person does, in the admin."""
+    """Log in with the admin's form, as a person does."""
     token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', session.get(url).text).group(1)
     form = {"username": user, "password": PASSWORD, "csrfmiddlewaretoken": token}
     answer = session.post(url, form, headers={"Referer": url}, allow_redirects=False)
@@ -260,7 +260,7 @@ def test_user_that_is_not_a_model_gets_a_response(access: Api):
 
 @dataclass
 class Allowed:
-    """What the plain view shows to somebody: of lists, of a row, and how many rows."""
+    """What the plain view shows to a user: in lists, in a detail, and how many rows."""
 
     rows: set[bytes]
     detail: set[bytes]
@@ -301,7 +301,7 @@ def corners(feature: dict) -> list[tuple[float, float]]:
 
 
 def problem(page: str, answer: requests.Response, allowed: Allowed, view: str) -> str | None:
-    """What an answer tells that the plain view does not tell."""
+    """What a response reveals and the plain view does not."""
     exact, rounded = VIEWS[view][1], view in ROUNDED
     known = allowed.detail if page == "detail" else allowed.rows
     if answer.status_code >= 500:
@@ -311,11 +311,11 @@ def problem(page: str, answer: requests.Response, allowed: Allowed, view: str) -
         return "is refused" if known and page not in may_be_refused else None
     if more := marks(answer) - known:
         return f"shows {sorted(more)[:3]}"
-    kind = answer.headers.get("Content-Type", "")  # none of an empty tile
+    kind = answer.headers.get("Content-Type", "")  # an empty tile has none
     if "json" not in kind or "seq" in kind or page == "detail":
         return None
     content = answer.json()
-    # Of a whole table that all may see the count may be PostgreSQL's estimate.
+    # The count of a table that everyone sees can be PostgreSQL's estimate.
     if (
         (exact or answer.headers.get("X-Count") == "exact")
         and page != "filter"
@@ -357,7 +357,7 @@ def test_no_page_shows_more_than_the_plain_view(
 def test_shared_cache_gives_no_user_the_response_of_another(
     nginx: Container, clients: dict[str, Client], plain, figures: Callable[[str], None]
 ):
-    """Who may see most asks first, and who may see least last; then all again."""
+    """The users that see the most come first, and then all of them again in reverse order."""
     cells, differences, hits = 0, [], 0
     base = nginx.url("")
     for view in VIEWS:
@@ -372,7 +372,7 @@ def test_shared_cache_gives_no_user_the_response_of_another(
                     differences.append(f"{user} {path} {reason}")
     figures(f"shared cache: {cells} cells, {len(differences)} differ; {hits} from the cache")
     assert not differences
-    assert hits, "the cache kept nothing, so that nothing is proven"
+    assert hits, "the cache kept nothing, so the test proves nothing"
 
 
 def test_etag_of_one_user_is_not_valid_for_another(
@@ -385,7 +385,7 @@ def test_etag_of_one_user_is_not_valid_for_another(
         etags = {}
         for user in USERS:
             answer = clients[user].get(url, tenant=tenant)
-            # An estimate that is older than the last vacuum, say, has no ETag.
+            # A page with an estimate can lack an ETag, for example after a vacuum.
             if answer.ok and ("ETag" in answer.headers or answer.headers["X-Count"] != "estimated"):
                 etags[user] = answer.headers["ETag"]
         for one, other in itertools.pairwise([*etags, *etags]):
@@ -397,7 +397,7 @@ def test_etag_of_one_user_is_not_valid_for_another(
     assert not differences
 
 
-# --- What else may choose the rows --------------------------------------------------------
+# --- Rows that depend on something else -----------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -435,7 +435,7 @@ def test_rows_that_depend_on_the_session_have_a_different_etag_for_each_value(ac
 
 
 def test_tile_is_public_where_the_view_says_so(access: Api):
-    """And names the headers that chose its rows."""
+    """Its Vary names the headers that choose its rows."""
     tile = access.get(address("notes", "tile"), headers={"X-Tenant": "a"})
     assert set(tile.headers["Cache-Control"].split(", ")) == {"public", "max-age=60", "s-maxage=60"}
     assert "X-Tenant" in tile.headers["Vary"]
@@ -507,7 +507,7 @@ def test_filter_by_what_is_shown_works_where_it_is_left_out_of_the_answer(access
         "counted/summary/?home__intersects",  # shows no rows
         "counted/6/?home__intersects",
         "own-serializer/summary/?home__intersects",
-        "members-list/summary/?home__intersects",  # of a list that is not everybody's
+        "members-list/summary/?home__intersects",  # its list is not public
         "members-list/summary/?area__intersects",
     ],
 )
@@ -533,7 +533,7 @@ def test_what_the_list_shows_can_be_filtered_by_where_rows_are_counted(
 
 
 def walk(access: Api, path: str, link: str) -> Iterator[dict]:
-    """A page and those that its links lead to."""
+    """A page, and the pages to which its links lead."""
     while path:
         body = access.get(path).json()
         yield body
@@ -723,7 +723,7 @@ def test_strong_etag_that_compression_made_weak_is_valid_for_if_match(access: Ap
         assert again.status_code == status
 
 
-# --- What an ETag goes by -----------------------------------------------------------------------
+# --- What an ETag depends on --------------------------------------------------------------------
 
 CODE = """
 import sys, django
@@ -769,7 +769,7 @@ print("FACTS", json.dumps([sorted(facts.restricted), sorted(facts.elsewhere), fa
 
 
 def run(api: Api, code: str, *arguments: str, env: tuple[str, ...] = ()) -> str:
-    """What a process in the container prints on its one line of capitals."""
+    """Run code in the container, and return the line that it prints after a word in capitals."""
     settings = "DJANGO_SETTINGS_MODULE=backend.settings"
     output = api.container.exec("env", settings, *env, "python", "-c", code, *arguments)
     (line,) = re.findall(r"^[A-Z]+ (.*)$", output, re.MULTILINE)
@@ -789,7 +789,7 @@ def test_database_reports_which_tables_are_foreign_and_which_are_restricted(acce
     restricted, elsewhere, settings, computed, none, some = facts
     assert restricted == [
         *("by_function", "by_user"),
-        *("geography_columns", "geometry_columns"),  # PostGIS' own: of what the reader may read
+        *("geography_columns", "geometry_columns"),  # PostGIS's views of readable tables
         *("over_own", "own"),
     ]
     assert elsewhere == ["imported", "over_imported", "over_that", "part", "parts"]
@@ -797,7 +797,7 @@ def test_database_reports_which_tables_are_foreign_and_which_are_restricted(acce
     assert (computed, none, some) == (False, True, False)
 
 
-# pg_settings does not show it: the library is loaded by the first use of an operator.
+# pg_settings does not show the setting until the first use of an operator loads the library.
 REPLAYED = """
 import json, django
 django.setup()
@@ -853,12 +853,12 @@ def test_conditions_may_be_sent_from_another_origin(access: Api):
 
 
 def test_live_check_finds_nothing_wrong_for_any_user(access: Api):
-    # REST framework's own: it asks the view for the form of an action that the view has not.
+    # REST framework fails here: it builds the form of an action that the view does not have.
     own = ["OPTIONS /by-action/", "OPTIONS /plain/by-action/"]
     assert_nothing_wrong(access.container, "session", PASSWORD, but=own)
 
 
-# Last of all: it writes.
+# The last test, because it writes.
 @pytest.mark.parametrize("user", ["anonymous", "session"])
 def test_published_schema_is_true(access: Api, clients: dict[str, Client], user: str, figures):
     session = of_session(clients[user].session) if user == "session" else []

@@ -1,4 +1,4 @@
-"""Streams end: in the tests of a team, under its middlewares, and where nobody closes them."""
+"""Streams end: in a team's tests, with its middleware, and if nobody closes them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RUNNING = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND pid <> pg_backend_pid() "
     "AND (query LIKE '%COPY (%' AND state <> 'idle' OR state LIKE 'idle in%')"
 )
-# A network that swallows packets from the moment that /tmp/swallow is there.
+# A proxy that drops packets as soon as /tmp/swallow exists.
 NETWORK = """
 import os, socket, threading
 listener = socket.create_server(("127.0.0.1", 5439))
@@ -44,7 +44,7 @@ while True:
     for pair in ((one, other), (other, one)):
         threading.Thread(target=carry, args=pair, daemon=True).start()
 """
-# Of streams without a request: how long the end takes, and which threads are left.
+# For streams without a request: how long it takes to close them, and which threads are left.
 ALONE = """
 import gc, json, logging, os, pathlib, sys, threading, time
 import django

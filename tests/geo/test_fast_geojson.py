@@ -71,7 +71,7 @@ class Place(models.Model):
 
 @contextmanager
 def fast_path() -> Iterator[None]:
-    """With the methods replaced, and put back at the end."""
+    """Install the fast path, and restore the methods at the end."""
     places = (
         (GeometryField, "to_representation"),
         (GeometrySerializerMethodField, "to_representation"),
@@ -88,7 +88,7 @@ def fast_path() -> Iterator[None]:
     finally:
         for (owner, name), method in zip(places, before, strict=True):
             setattr(owner, name, method)
-        # Inherited, or of each geometry, before.
+        # Before, these were inherited or attributes of each geometry.
         del GEOSGeometryBase.ptr, GEOSGeometryBase._cs
 
 
@@ -97,12 +97,12 @@ def context(renderer: JSONRenderer | None = None) -> dict:
 
 
 def rendered(make: Callable[[], Any], accepted: str | None = None, renderer=None) -> Any:
-    """The bytes of the document that ``make`` makes, or that it is an error."""
+    """The bytes of the document that ``make`` returns, or "an error"."""
     renderer = renderer or JSONRenderer()
     try:
         return renderer.render(make(), accepted, {})
     except (TypeError, ValueError, KeyError):
-        # Which of a document's errors comes first is not promised.
+        # If a document has several errors, any of them can come first.
         return "an error"
 
 
@@ -121,19 +121,19 @@ def field(**options: Any) -> GeometryField:
 
 
 def decimals(low: float, high: float) -> st.SearchStrategy[float]:
-    """Numbers as people write them, of up to 15 decimals, and the doubles around them."""
+    """Numbers with up to 15 decimals, as people write them, and the adjacent doubles."""
     written = st.builds(round, st.floats(low, high), st.integers(0, 15))
-    return st.builds(_neighbour, written, st.integers(-3, 3))
+    return st.builds(_neighbor, written, st.integers(-3, 3))
 
 
-def _neighbour(number: float, steps: int) -> float:
+def _neighbor(number: float, steps: int) -> float:
     for _ in range(abs(steps)):
         number = math.nextafter(number, math.copysign(math.inf, steps))
     return number
 
 
 def with_noise(number: float, exponent: int, digit: int) -> float:
-    """What GDAL may take for noise: 45.1 + 0.000000007."""
+    """A number that GDAL may consider noisy: 45.1 + 0.000000007."""
     return number + digit * 10.0**-exponent
 
 
@@ -249,7 +249,7 @@ def test_transformed_geometry_is_the_same_and_so_is_the_value_afterward(text, sr
         left.append(value)
         try:
             return field(transform=srid).to_representation(value)
-        except Exception as error:  # noqa: BLE001  whatever GDAL says, it must say it twice
+        except Exception as error:  # noqa: BLE001  any error must occur in both cases
             return type(error).__name__
 
     assert_same(make)
@@ -294,11 +294,11 @@ def test_only_the_latest_transformations_between_systems_are_cached(monkeypatch)
     assert made.count(zones[-1]) == 1
 
 
-# --- Geometries as the database gives them ---------------------------------------
+# --- Geometries as the database returns them -------------------------------------
 
 
 def from_database(ewkb: bytes, geom_class: type | None = None) -> GEOSGeometry:
-    """What GeoDjango makes of a geometry in a row."""
+    """The object that GeoDjango makes of a geometry in a row."""
     expression = SimpleNamespace(output_field=SimpleNamespace(geom_class=geom_class))
     converter = PostGISOperations(None).get_geometry_converter(expression)
     return converter(memoryview(ewkb), expression, None)
@@ -490,14 +490,14 @@ class NoGeometry(GeoFeatureModelSerializer):
 
 
 class ByMethod(GeoFeatureModelSerializer):
-    centre = GeometrySerializerMethodField()
+    center = GeometrySerializerMethodField()
 
-    def get_centre(self, place: Place) -> Any:
+    def get_center(self, place: Place) -> Any:
         return place.geom.centroid if place.name != "none" else None
 
     class Meta:
         model = Place
-        geo_field = "centre"
+        geo_field = "center"
         fields = ("id", "name", "geom")
 
 
@@ -511,7 +511,7 @@ class Nested(serializers.ModelSerializer):
 
 
 class Changed(Plain):
-    """A team's own: it reads and changes what the fast path left unread."""
+    """A team's serializer that reads and changes what the fast path has not read yet."""
 
     def to_representation(self, instance: Place) -> dict:
         feature = super().to_representation(instance)
@@ -523,7 +523,7 @@ class Changed(Plain):
 
 
 class Sources(GeoFeatureModelSerializer):
-    """Values from all the places that a field may take them from."""
+    """Values from every source that a field can have."""
 
     title = serializers.CharField(source="name")
     shout = serializers.CharField(source="shouted")
@@ -690,7 +690,7 @@ def test_fields_of_a_team_keep_their_behavior():
         assert b'"coordinates":"mine"' in rendered(lambda: Holder(value, context=context()).data)
 
 
-# --- The dictionary in between --------------------------------------------------
+# --- The lazy dictionary ----------------------------------------------------------
 
 READS: dict[str, Callable[[dict], Any]] = {
     "getitem": lambda one: one["coordinates"],

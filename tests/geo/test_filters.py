@@ -1,4 +1,4 @@
-"""Filters by place: what they find, that the index finds it, and what is no place."""
+"""Spatial filters: what they find, that they use the index, and invalid places."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.plans import explain, nodes
 
 pytestmark = pytest.mark.engine
 
-# Parcels enough that reading the table is dearer than the index.
+# Enough rows that a scan of the table costs more than its index.
 MORE = """
 INSERT INTO places_parcel (owner, use, shape)
 SELECT 'More ' || n, 'home',
@@ -37,17 +37,17 @@ CREATE INDEX survey_place ON survey USING gist (geom);
 ANALYZE;
 """
 GIST = {"stops": "stop_geom", "parcels": "parcel_shape", "surveys": "survey_place"}
-# On no border of a parcel: there it would be about the last digit.
+# Not on the border of a parcel, where the last digit would decide.
 WEST, SOUTH, EAST, NORTH = -122.6907, 45.5107, -122.6707, 45.5307
 RING = [[WEST, SOUTH], [EAST, SOUTH], [EAST, NORTH], [WEST, NORTH], [WEST, SOUTH]]
 AROUND = f"POLYGON(({','.join(f'{x} {y}' for x, y in RING)}))"
 AROUND_JSON = json.dumps({"type": "Polygon", "coordinates": [RING]})
-CENTRE = "POINT(-122.6995 45.5005)"  # in parcel 1
+CENTER = "POINT(-122.6995 45.5005)"  # in parcel 1
 SQUARE = f"ST_GeomFromText('{AROUND}', 4326)"
 POINT = "ST_SetSRID(ST_MakePoint(-122.68, 45.52), 4326)"
 BOX = f"in_bbox={WEST},{SOUTH},{EAST},{NORTH}"
 TILE = "ST_Transform(ST_TileEnvelope(14, 2608, 5860), 4326)"
-# The parameter, and the same in SQL that transforms the rows instead.
+# Each parameter, and the same condition in SQL, which transforms the rows instead.
 FILTERS = {
     BOX: f"ST_Intersects({{}}, {SQUARE})",
     "tile=14/2608/5860": f"ST_Intersects({{}}, {TILE})",
@@ -95,20 +95,20 @@ def test_filter_finds_the_same_rows_as_sql(places: Api, path: str, query: str) -
 
 @pytest.mark.parametrize("path", ["parcels"])
 def test_contains_finds_the_rows_around_a_place(places: Api, path: str) -> None:
-    assert found_ids(places, path, f"contains={CENTRE}") == [1]
-    assert found_ids(places, path, "contains=POINT(57 45)") == []  # where EPSG:2913 says nothing
+    assert found_ids(places, path, f"contains={CENTER}") == [1]
+    assert found_ids(places, path, "contains=POINT(57 45)") == []  # outside the area of EPSG:2913
 
 
 def test_every_filter_uses_the_spatial_index(places: Api) -> None:
     cases = [
         (path, query)
         for path in COLUMNS
-        for query in (*FILTERS, f"contains={CENTRE}", "in_bbox=179.5,-18,-179.5,-16")
+        for query in (*FILTERS, f"contains={CENTER}", "in_bbox=179.5,-18,-179.5,-16")
     ]
     answers = explain(places, *(f"/pages/{path}/?limit=5000&{query}" for path, query in cases))
     for (path, query), answer in zip(cases, answers, strict=True):
         if path == "parcels" and "179.5" in query:
-            continue  # nothing of EPSG:2913 is there: no query
+            continue  # outside the area of EPSG:2913, so there is no query
         plans = answer["plans"]
         assert plans, (path, query)
         for plan in plans:
@@ -141,7 +141,7 @@ def test_distance_works_across_the_date_line_and_the_pole(places: Api) -> None:
 
 
 def test_distance_works_for_a_geometry_that_reaches_halfway_around_the_earth(places: Api) -> None:
-    """No geography has such an edge; one row with it was an error for all."""
+    """A geography cannot have such an edge. One row with it once was an error for all."""
     world = "-180 -90,180 -90,180 90,-180 90,-180 -90"
     places.sql(
         f"INSERT INTO survey (label, geom) VALUES ('World', 'POLYGON(({world}))'), "
@@ -237,7 +237,7 @@ def test_geometry_with_too_many_vertices_is_answered_with_400(places: Api) -> No
     assert "read 5000" in output
     assert "at most 5000 vertices" in output
     assert "at most 100000 characters" in output
-    assert output.count("refused") == 3  # the nested one without an end of the process
+    assert output.count("refused") == 3  # and the nested one did not end the process
 
 
 # --- Ordering
@@ -294,7 +294,7 @@ def test_feature_stays_a_feature_whatever_its_fields(places: Api) -> None:
     for fields in ("lines,geom", "lines,geometry"):
         assert feature(fields)["geometry"]["type"] == "Point"
         assert feature(fields)["properties"] == {"lines": 1}
-    # The next request has all again.
+    # The next request has all fields again.
     whole = places.get("/pages/features/?limit=1").json()["results"]["features"][0]
     assert list(whole["properties"]) == ["name", "lines"]
     assert whole["geometry"]["type"] == "Point"

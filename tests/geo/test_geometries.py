@@ -1,4 +1,4 @@
-"""Every kind of geometry, dimension and coordinate system, shown, filtered, sent and sent back."""
+"""Every kind of geometry, dimension, and coordinate system: shown, filtered, and sent back."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ANY = [f"any{system}".lower() for system in SYSTEMS]
 
 
 class Shapes:
-    """The running API, at an address that is looked up once, and its database."""
+    """The running API, with an address that is looked up only once, and its database."""
 
     def __init__(self, container: Container, postgis: PostGIS, database: str) -> None:
         self.container, self.postgis, self.database = container, postgis, database
@@ -58,7 +58,7 @@ class Shapes:
         )
 
     def log_in(self) -> requests.Session:
-        """A session of the superuser's."""
+        """A session of the superuser."""
         session = requests.Session()
         address = f"{self.base}/admin/login/"
         session.get(address, timeout=30)
@@ -108,13 +108,13 @@ def post(api: Shapes, table: str, geometry: Any, **members: Any) -> requests.Res
 
 
 def stored(api: Shapes, table: str, row: int = 1, column: str = "geom") -> str:
-    """The bytes of a geometry, its SRID among them."""
+    """The bytes of a geometry, including its SRID."""
     shown = f"encode(ST_AsEWKB({column}::geometry), 'hex')"
     return api.sql(f"SELECT {shown} FROM shapes_{table} WHERE id = {row}")
 
 
 def everything(api: Shapes) -> dict[tuple[str, int], str]:
-    """The bytes of all geometries of all tables of the column ``geom``."""
+    """The bytes of all geometries in the tables with a column ``geom``."""
     tables = [*TYPED, *ANY, "curved", "box"]
     selects = [
         f"SELECT '{table}', id, coalesce(encode(ST_AsEWKB(geom::geometry), 'hex'), '') "
@@ -126,7 +126,7 @@ def everything(api: Shapes) -> dict[tuple[str, int], str]:
 
 
 def text(api: Shapes, table: str, row: int, column: str = "geom") -> str:
-    """The geometry in degrees, to the centimetre, as WKT."""
+    """The geometry in degrees as WKT, to the centimeter."""
     degrees = f"ST_Transform({column}::geometry, 4326)" if "0" not in table else column
     return api.sql(f"SELECT ST_AsText({degrees}, 7) FROM shapes_{table} WHERE id = {row}")
 
@@ -259,7 +259,7 @@ def test_geometry_in_another_system_is_brought_into_the_columns(
     feet = "SRID=2913;POINT(7643413.021575881 683215.0082791819)"
     new = post(shapes, table, feet).json()["id"]
     assert text(shapes, table, new) == "POINT(-122.68 45.52)"
-    # Without an SRID it is in degrees, as all that the mixin shows.
+    # Without an SRID it is in degrees, like everything that the mixin shows.
     new = post(shapes, table, "POINT(-122.68 45.52)").json()["id"]
     assert text(shapes, table, new) == "POINT(-122.68 45.52)"
 
@@ -304,7 +304,7 @@ def test_box_of_a_projected_geometry_is_in_degrees(shapes: Shapes) -> None:
     assert feature["bbox"] == pytest.approx([-122.68, 45.52, -122.67, 45.53], abs=1e-9)
 
 
-# --- What was shown, sent back
+# --- Geometries sent back as they were shown
 
 
 def test_false_is_not_accepted_for_a_stored_coordinate_of_zero(shapes: Shapes) -> None:
@@ -324,7 +324,7 @@ def test_feature_sent_back_as_it_was_shown_changes_no_stored_bit(
 ) -> None:
     before = everything(shapes)
     refused = []
-    # Of all tables with the mixin, of those with rows of every kind without it.
+    # With the mixin, all tables; without it, those with rows of every kind.
     for table in ANY if prefix else [*PLANE, *ANY, "curved", "box"]:
         page = shapes.get(f"/{prefix}{table}/?limit=100").json()["results"]
         for feature in page["features"]:
@@ -375,10 +375,10 @@ Vertices = list[tuple[float, ...]]
 
 
 def vertices_by_sql(api: Shapes, tables: list[str]) -> dict[str, dict[int, Vertices]]:
-    """What PostGIS itself says of each row, in degrees; curves by ST_CurveToLine."""
+    """The vertices of each row in degrees, computed by PostGIS, with curves as lines."""
     selects = []
     for table in tables:
-        # A circle of the plane that is stored is another curve in degrees.
+        # Before the transformation, because a circle in a plane is a different curve in degrees.
         shape = "ST_CurveToLine(geom)"
         if not table.endswith(("0", "0z")):
             shape = f"ST_Transform({shape}, 4326)"
@@ -398,7 +398,7 @@ def vertices_by_sql(api: Shapes, tables: list[str]) -> dict[str, dict[int, Verti
 
 
 def vertices(geometry: dict | None) -> Vertices:
-    """All of a GeoJSON geometry, in the plane."""
+    """All vertices of a GeoJSON geometry, in two dimensions."""
     if geometry is None:
         return []
     if "geometries" in geometry:
@@ -449,7 +449,7 @@ def of_flatgeobuf(answer: requests.Response) -> dict[int, Vertices]:
 
 
 def _of_wkb(data: io.BytesIO) -> Iterator[tuple[float, ...]]:
-    """The vertices of GDAL's WKB, in the plane."""
+    """The vertices of GDAL's WKB, in two dimensions."""
     (kind,) = struct.unpack("<xI", data.read(5))
     size = 16 if kind < 1000 else 24
     kind &= 0xFFFF  # without the flag of a third dimension
@@ -509,7 +509,7 @@ def test_every_row_is_the_same_in_every_format(
             answer = shapes.get(f"/{table}{suffix}")
             cells += len(rows)
             if suffix == ".fgb" and table in (*ANY, "curved"):
-                # Of one type only, and these columns do not say which.
+                # A FlatGeobuf has one type, and these columns do not declare one.
                 differing = answer.status_code != 406
             elif answer.status_code == 200:
                 differing = same(read(answer), rows)
@@ -539,7 +539,7 @@ def test_every_page_of_every_table_works(
     assert wrong == []
 
 
-# The extents that the map for a new row begins at, by case. Nothing stays in the database.
+# The first extent of the map for a new row, by case. All changes are rolled back.
 EXTENTS = """
 import json
 import re
@@ -615,7 +615,7 @@ def test_map_for_a_new_row_begins_at_the_rows_or_shows_the_world(shapes: Shapes)
     assert found, output
     seen = json.loads(text.splitlines()[0])
     kinds = seen.pop("kinds")
-    # Django edits three dimensions as text.
+    # Django edits geometries with three dimensions as text.
     boxes = [extent for name in kinds if not name.endswith("Z") for extent in kinds[name]]
     assert len(boxes) == len(PLANE) + len(ANY) + len(["Curved", "Box", "Two", "Two"])
     for box in boxes:
@@ -713,7 +713,7 @@ def test_curve_is_kept_where_another_field_of_its_row_changes(shapes: Shapes) ->
     assert stored(shapes, "curved") == before
 
 
-# --- Geographies by the index, bounds without one
+# --- Geographies with an index, bounds without one
 
 
 def test_geography_filter_uses_the_index(shapes: Shapes) -> None:
@@ -773,7 +773,7 @@ def test_bounds_of_a_table_without_an_index_cover_every_row(shapes: Shapes) -> N
     )
 
 
-# Each kind, system and number of dimensions once, and whatever is unusual.
+# Each kind, system, and number of dimensions once, and the unusual tables.
 SOME = (
     "point4326|linestring2913z|polygongeography|multipoint0z|multilinestring3857|multipolygon2913"
     "|geometrycollectiongeographyz|any0|any2913|curved|two|box"

@@ -1,4 +1,4 @@
-"""``check --live`` on the projects of these tests: asked in full, and nothing is wrong."""
+"""``check --live`` sends all its requests to the tests' project, and finds nothing wrong."""
 
 from __future__ import annotations
 

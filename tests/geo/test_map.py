@@ -1,6 +1,6 @@
-"""The map pages in a real browser: they show the API's own tiles, and ask nobody else.
+"""The map pages in a real browser: they show the API's tiles, and contact no other host.
 
-Screenshots go to tests/screenshots/, to be looked at.
+Screenshots for review are in tests/screenshots/.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from tests.support.places import Api
 pytestmark = [pytest.mark.engine, pytest.mark.browser]
 
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
-# How many of the canvas's pixels are of the colour of points, lines or polygons.
-COLOURED = """(colour) => {
+# How many pixels of the canvas have the color of points, lines, or polygons.
+COLORED = """(color) => {
     const canvas = document.querySelector(".tile-map-view canvas");
     const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
     let found = 0;
     for (let i = 0; i < data.length; i += 4)
-        if (colour.every((value, part) => data[i + part] === value)) found++;
+        if (color.every((value, part) => data[i + part] === value)) found++;
     return found;
 }"""
-# The least distance between two meridians of the map's grid, in widths of the longest label.
+# The smallest distance between two meridians of the map's grid, in widths of the longest label.
 BETWEEN_MERIDIANS = """async (zoom) => {
     const target = document.createElement("div");
     target.style.cssText = "width: 1200px; height: 600px";
@@ -47,7 +47,7 @@ BETWEEN_MERIDIANS = """async (zoom) => {
     target.remove();
     return Math.min(...at.slice(1).map((x, before) => x - at[before])) / label;
 }"""
-# How many shades of the points' green there are: a carpet has one.
+# How many shades of the points' green there are. Points that hide each other have only one.
 SHADES = """() => {
     const canvas = document.querySelector(".tile-map-view canvas");
     const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
@@ -82,14 +82,14 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser, api: Api) -> Iterator[Callable[..., Page]]:
-    """Opens a page; at the end of the test nothing may have gone wrong on it."""
+    """Opens pages, which must not have any problems at the end of the test."""
     problems, contexts = [], []
     origin = api.url("")
 
     def leaves(url: str) -> None:
         address = urlsplit(url)
         if address.scheme not in ("data", "blob") and not url.startswith(origin):
-            problems.append(f"leaves the machine: {url}")
+            problems.append(f"contacts another host: {url}")
 
     def open_page(path: str, size: dict = DESKTOP, **options) -> Page:
         contexts.append(browser.new_context(viewport=size, **options))
@@ -107,7 +107,7 @@ def visit(browser: Browser, api: Api) -> Iterator[Callable[..., Page]]:
 
 
 def drawn(page: Page) -> int:
-    """How many features the map shows, as soon as it shows them."""
+    """The number of features on the map, once it shows any."""
     page.wait_for_selector("[data-features]:not([data-features='0'])")
     return int(page.locator("[data-features]").get_attribute("data-features"))
 
@@ -119,7 +119,7 @@ def picture(page: Page, name: str) -> None:
 def test_map_shows_the_features(visit, api: Api):
     page = visit("/tiles/stops/map/")
     assert drawn(page) == int(api.sql("SELECT count(*) FROM places_stop"))
-    assert page.evaluate(COLOURED, POINT) > 1000
+    assert page.evaluate(COLORED, POINT) > 1000
     assert page.title() == "Map of stops"
     assert barriers(page) == {}
     picture(page, "map")
@@ -133,7 +133,7 @@ def test_map_shows_the_filtered_features_only(visit, api: Api):
 
 @pytest.fixture
 def crowd(api: Api) -> Iterator[int]:
-    """Many points around one place, as normally distributed; how many rows there are then."""
+    """Adds many normally distributed points around one place, and returns the number of rows."""
     api.sql(
         "INSERT INTO places_stop (name, open_now, geom) SELECT 'Crowd', true, ST_SetSRID("
         "ST_MakePoint(-122.6 + 0.03 * sqrt(-2 * ln(x)) * cos(6.2832 * y), "
@@ -174,7 +174,7 @@ def test_legend_counts_the_filtered_rows(visit, api: Api):
 
 
 def test_point_in_a_corner_of_four_tiles_is_drawn_once(visit, api: Api):
-    """Half-transparent ones that are drawn by more than one tile are a seam."""
+    """Half-transparent points that several tiles draw would make a seam visible."""
     api.sql(
         "INSERT INTO places_stop (name, open_now, geom) VALUES "
         "('Corner', true, ST_SetSRID(ST_MakePoint(0.000001, 0.000001), 4326))"
@@ -200,7 +200,7 @@ def test_map_names_places_and_draws_water_without_a_tile_server(visit, api: Api)
 def test_labels_of_meridians_do_not_touch(visit):
     page = visit("/tiles/stops/map/")
     drawn(page)
-    for quarter in range(4 * 6, 4 * 18):  # a wheel stops at any zoom
+    for quarter in range(4 * 6, 4 * 18):  # a mouse wheel can stop at any zoom
         between = page.evaluate(BETWEEN_MERIDIANS, quarter / 4)
         assert 1 < between < 4, f"at zoom {quarter / 4}"
 
@@ -208,7 +208,7 @@ def test_labels_of_meridians_do_not_touch(visit):
 def test_map_shows_lines_of_another_database(visit):
     page = visit("/tiles/routes/map/")
     assert drawn(page) == 50
-    assert page.evaluate(COLOURED, LINE) > 1000
+    assert page.evaluate(COLORED, LINE) > 1000
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -235,7 +235,7 @@ def test_properties_are_shown_as_text(visit, api: Api):
         facts.get_by_text("<img src=x onerror=alert(1)>").wait_for()
         page.mouse.click(*middle)
         page.mouse.move(box["x"] + 80, box["y"] + 80)
-        assert "onerror" in facts.inner_text()  # a click keeps it
+        assert "onerror" in facts.inner_text()  # a click keeps the facts
         assert facts.locator("img").count() == 0
     finally:
         api.sql("DELETE FROM places_stop WHERE name LIKE '<img%'")
@@ -248,7 +248,7 @@ def test_map_works_by_keyboard(visit):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.className") == "tile-map-view":
             break
-    page.keyboard.press("Enter")  # what is in the middle
+    page.keyboard.press("Enter")  # shows the feature in the middle
     page.locator(".tile-map-facts dd", has_text="Stop 7").wait_for()
     picture(page, "map-keyboard")
     for _ in range(8):
@@ -266,7 +266,7 @@ def test_map_says_that_a_login_is_needed(visit, api: Api):
 def test_browsable_api_shows_the_same_filtered_features_on_a_map(visit, api: Api):
     page = visit("/tiles/stops/?lines=3&limit=2")
     assert drawn(page) == int(api.sql("SELECT count(*) FROM places_stop WHERE lines = 3"))
-    assert page.evaluate(COLOURED, POINT) > 1000
+    assert page.evaluate(COLORED, POINT) > 1000
     picture(page, "map-browsable-api")
     page.get_by_role("link", name="Larger map").click()
     page.wait_for_url("**/tiles/stops/map/?lines=3")

@@ -1,4 +1,4 @@
-"""Maps on pages, where a team or a tile server changes them."""
+"""Maps on pages that a team or a tile server changes."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from django.test import Client
 settings.ALLOWED_HOSTS = ["*"]
 print(Client(headers={"accept": "text/html"}).get("/here/").content.decode())
 """
-# Without collected files.
+# Needs no collected files.
 STORAGES = """
 STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 """
-# The backend's templates are then found after REST framework's.
+# With these, Django finds REST framework's templates before the backend's.
 TEAM = f"""{STORAGES}
 INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "rest_framework"]
 """
@@ -128,7 +128,7 @@ def test_widget_of_a_team_keeps_its_place_and_its_template(project: Path):
     made = widget(project)
     assert 'data-lon="-122.6" data-lat="45.5" data-zoom="11"' in made["own"]
     assert made["template"] == "own.html"
-    # What such a template writes into a script is a number.
+    # Such a template writes a number into a script.
     assert "options['default_lon'] = 5;" in made["on_djangos"]
 
 
@@ -195,6 +195,6 @@ def test_form_of_a_feature_has_the_row_where_fields_are_named_like_its_members(p
     assert json.loads(row.pop("geom")) == {"type": "Point", "coordinates": [1, 2]}
     assert json.loads(row.pop("properties")) == {"decks": 2}
     assert row == {"slug": "steel", "type": "lift", "owner.city": "Portland"}
-    # What was sent, to be corrected.
+    # The form shows what the client sent, so that it can be corrected.
     assert (refused["slug"], refused["type"]) == ("no slug", "swing")
     assert json.loads(refused["properties"]) == {"decks": 1}

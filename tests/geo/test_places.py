@@ -1,4 +1,4 @@
-"""Places of a query, tiles and coordinate systems, read and computed without a database."""
+"""Places in queries, tiles, and coordinate systems, without a database."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from rest_framework.exceptions import ValidationError
 
 from backend.geo import area_of_use, spatial_values, srid, time_sql
 
-EARTH = 6_371_008  # metres, the mean radius
-EDGE = 85.0511287798066  # degrees: the north of the web's map
-UTM = 32610  # from 126 to 120 degrees west, on the northern half
+EARTH = 6_371_008  # meters, the mean radius
+EDGE = 85.0511287798066  # degrees: the northern edge of a web map
+UTM = 32610  # from 126 to 120 degrees west, in the northern hemisphere
 
 
 @pytest.mark.parametrize(
@@ -153,12 +153,12 @@ def test_geometry_is_read_in_degrees(text):
 
 
 @pytest.mark.parametrize(
-    ("longitude", "latitude", "metres"),
+    ("longitude", "latitude", "meters"),
     [(0, 0, 1_000), (-122.68, 45.52, 50_000), (179.99, -60, 9_000), (10, 89.5, 100_000)],
 )
-def test_boxes_around_hold_every_place_within_the_distance(longitude, latitude, metres):
-    boxes = spatial_values.around(longitude, latitude, metres)
-    turned, north = metres / EARTH, math.radians(latitude)
+def test_boxes_around_hold_every_place_within_the_distance(longitude, latitude, meters):
+    boxes = spatial_values.around(longitude, latitude, meters)
+    turned, north = meters / EARTH, math.radians(latitude)
     for bearing in map(math.radians, range(0, 360, 5)):
         up = math.asin(
             math.sin(north) * math.cos(turned)
@@ -193,27 +193,27 @@ def test_shape_of_a_box_has_as_many_dimensions_as_the_box(box, kind):
 
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The database's table of systems."""
+    """Replaces the database's table of systems."""
     monkeypatch.setattr(srid, "_definition", lambda using, number: f"EPSG:{number}")
 
 
 def test_place_of_a_tile_has_a_margin_and_the_tiles_own_side():
-    metres = srid.place("default", 3857, 1, 1, 0)
+    meters = srid.place("default", 3857, 1, 1, 0)
     margin = srid.WORLD / 64
-    assert metres.box == pytest.approx(
+    assert meters.box == pytest.approx(
         (-margin, -margin, srid.WORLD + margin, srid.WORLD + margin), abs=1e-6
     )
-    assert metres.side == srid.WORLD
+    assert meters.side == srid.WORLD
     degrees = srid.place("default", 4326, 1, 1, 0)
     assert degrees.box[0] == pytest.approx(-180 / 64)
     assert degrees.box[3] > EDGE
-    # A degree of latitude is longer than one of longitude: a tile is less high than wide.
+    # A degree of latitude is longer than one of longitude, so a tile has fewer of them.
     portland = srid.place("default", 4326, 12, 652, 1465)
     assert portland.side == pytest.approx(360 / 4096 * math.cos(math.radians(45.5)), rel=0.01)
 
 
 def test_place_of_a_tile_in_a_local_system_exists_only_within_the_area_of_the_system(known):
-    # Portland, and a quarter around the equator, where the system's formulas end.
+    # Portland, and a place a quarter of the way around the equator, where the formulas fail.
     here = srid.place("default", UTM, 12, 652, 1465)
     west, south, east, north = here.box
     assert west < 525_000 < east
@@ -250,7 +250,7 @@ def test_shapes_are_clipped_to_the_area_where_a_system_is_valid():
 
 
 class Local(datetime.tzinfo):
-    """A zone that neither has a name nor one offset."""
+    """A zone that has neither a name nor a constant offset."""
 
     def utcoffset(self, moment: datetime.datetime | None) -> datetime.timedelta | None:
         return None
@@ -282,7 +282,7 @@ def test_time_zone_that_postgresql_cannot_use_is_refused():
 def test_first_and_last_possible_times_are_shown_in_the_zone_or_else_in_utc():
     assert time_sql._end(time_sql.LAST, None) == "9999-12-31T23:59:59.999999"
     assert time_sql._end(time_sql.LAST, FIXED) == "9999-12-31T20:29:59.999999-03:30"
-    # East of Greenwich Python has no later one.
+    # East of Greenwich, this would be later than Python's last time.
     east = datetime.timezone(datetime.timedelta(hours=9))
     assert time_sql._end(time_sql.LAST, east) == "9999-12-31T23:59:59.999999Z"
     assert time_sql._end(time_sql.FIRST, east) == "0001-01-01T09:00:00+09:00"

@@ -1,4 +1,4 @@
-"""Streams of whole tables: the values of the page, in little memory, ended when nobody listens."""
+"""Streams of whole tables have the pages' values, use little memory, and end on disconnect."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tests.support.places import Api, start_api
 pytestmark = pytest.mark.engine
 
 LARGE = 200_000
-# Under lines = 77: what a format, a quote or a time zone can stumble over. The first has
-# no geometry; 1880 is local mean time; the London summer is an hour ahead.
+# With lines = 77: values that are hard for a format, for quotes, or for a time zone. The first has
+# no geometry, 1880 has local mean time, and July has daylight saving time.
 ODD = r"""
 INSERT INTO places_stop (name, lines, fare, opened, rating, open_now, geom) VALUES
 ('', 77, NULL, NULL, NULL, true, NULL),
@@ -92,14 +92,14 @@ def running(api: Api) -> bool:
 
 
 def open_stream(api: Api, path: str) -> Iterator[bytes]:
-    """The chunks of an answer that has begun."""
+    """The chunks of a response that has begun."""
     response = requests.get(api.url(path), stream=True, timeout=30)
     assert response.status_code == 200, response.text
     return response.iter_content(None)
 
 
 def close(one: object, decimals: float) -> object:
-    """To compare geometry with: GDAL and PostGIS differ in the last digit of some numbers."""
+    """Make numbers approximate, because GDAL and PostGIS differ in the last digit of some."""
     if isinstance(one, dict):
         return {name: close(value, decimals) for name, value in one.items()}
     if isinstance(one, list):
@@ -116,7 +116,7 @@ def test_every_feature_equals_that_of_the_page(streams: Api, name: str, chosen: 
     for one, other in zip(expected, got, strict=True):
         one["geometry"] = close(one["geometry"], 13)
         values = one["properties"]
-        # Two builds of PROJ; and halves, of which Python and PostGIS round some otherwise.
+        # Two builds of PROJ differ, and so do Python and PostGIS when they round some halves.
         for field, decimals in (("moved", 5), ("rounded", 1.99)):
             if field in values:
                 values[field] = close(values[field], decimals)
@@ -246,7 +246,7 @@ def test_page_detail_and_browsable_api_stay_as_they_are(streams: Api) -> None:
 
 def test_schema_names_the_formats(streams: Api) -> None:
     schema = json.loads(streams.container.exec("python", "-c", SCHEMA))
-    base = "" if schema["basePath"] == "/streams" else "/streams"  # what all paths begin with
+    base = "" if schema["basePath"] == "/streams" else "/streams"  # the prefix of all paths
     listed = schema["paths"][f"{base}/stops/"]["get"]
     one = schema["paths"][f"{base}/stops/{{id}}/"]["get"]
     assert "application/geo+json-seq" in listed.get("produces", schema["produces"])
@@ -279,7 +279,7 @@ def test_invalid_parameter_is_answered_with_400_naming_it(
 def test_stream_has_the_rows_of_a_page_whose_order_is_the_paginators(
     streams: Api, name: str
 ) -> None:
-    # A slice takes no filter.
+    # A sliced queryset cannot be filtered.
     query = "lines=3&limit=5" if name == "latest" else "limit=5"
     expected = page(streams, f"/streams/{name}/?{query}")
     assert features(streams.get(f"/streams/{name}.geojson?{query}")) == expected
@@ -358,7 +358,7 @@ print((last / "status").read_text())
 
 
 def memory(api: Api) -> dict[str, int]:
-    """VmRSS, and VmHWM, the most there ever was of it, of the one worker, in kB."""
+    """The memory of the only worker in kB: VmRSS, and its peak, VmHWM."""
     shown = api.container.exec("python", "-c", MEMORY)
     return {name: int(kb) for name, kb in re.findall(r"(VmRSS|VmHWM):\s+(\d+) kB", shown)}
 
@@ -367,7 +367,7 @@ def memory(api: Api) -> dict[str, int]:
 def test_all_rows_come_with_at_most_32_mb_more_memory(streams: Api, suffix: str) -> None:
     streams.get("/streams/stops/?limit=10")
     before = memory(streams)["VmRSS"]
-    assert before > 20 * 1024  # it is a worker of Django's
+    assert before > 20 * 1024  # it is a worker that has loaded Django
     size = 0
     for chunk in open_stream(streams, f"/streams/stops.{suffix}"):
         size += len(chunk)
@@ -410,7 +410,7 @@ def test_other_requests_are_served_while_a_stream_is_held_open(streams: Api) -> 
 
 def test_more_streams_at_once_than_the_server_has_threads_are_all_served(streams: Api) -> None:
     def answer(_: int) -> tuple[int, int]:
-        # A connection each, as from as many readers.
+        # Separate connections, as from separate readers.
         response = requests.get(streams.url("/streams/stops.geojson?lines=77"), timeout=60)
         return response.status_code, len(response.content)
 
@@ -432,7 +432,7 @@ def test_query_past_the_timeout_breaks_the_stream_off_and_says_so_in_the_log(str
         r"ERROR backend\.geo\.streaming \[\w+\]: /streams/slow\.geojson broke off after \d+ rows: "
         "canceling statement due to statement timeout"
     )
-    # Docker hands a line on a moment after it was written.
+    # Docker's log is slightly behind the container's output.
     until(lambda: re.search(line, streams.container.logs()), "the log has the reason")
 
 
@@ -447,7 +447,7 @@ def test_error_in_the_middle_breaks_the_stream_off(streams: Api) -> None:
 
 def test_error_before_the_first_row_is_an_error_response_and_not_a_stream(streams: Api) -> None:
     divided = streams.get("/streams/broken.geojson?row=1")
-    assert divided.status_code == 500  # PostgreSQL does not say by whose zero
+    assert divided.status_code == 500  # PostgreSQL does not report where the zero came from
     assert divided.headers["Content-Type"] == "application/json"
     answer = streams.get("/streams/nofirstrow.geojson")
     assert answer.status_code == 503

@@ -1,4 +1,4 @@
-"""Vector tiles: in the right place whatever the table declares, filtered, cached, bounded."""
+"""Vector tiles: their places in every coordinate system, and their filters, caching, and limits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.engine
 MVT = "application/vnd.mapbox-vector-tile"
 PORTLAND = (-122.68, 45.505)
 DOWNTOWN = tile_at(*PORTLAND, 13)
-# For a process that starts now: that of the API believes its look at a table for a minute.
+# For a new process, because the API's process caches facts about a table for a minute.
 SHELL = """
 import json
 from django.test import RequestFactory
@@ -54,7 +54,7 @@ def places(features: list[Feature], at: tuple[int, int, int]) -> list[tuple[floa
 
 
 def fresh(api: Api, code: str) -> str:
-    """What the code prints, in a process of its own."""
+    """Run code in a new process, and return its output."""
     shell = ("python", "manage.py", "shell", "--no-imports")
     done = docker("exec", "--interactive", api.container.name, *shell, input=f"{SHELL}\n{code}")
     return done.stdout.strip()
@@ -71,7 +71,7 @@ def test_tile_has_the_features_of_its_square_with_the_serializers_properties(api
     box = f"ST_MakeEnvelope({west}, {south}, {east}, {north}, 4326)"
     inside = set(map(int, api.sql(f"SELECT id FROM places_stop WHERE geom && {box}").split()))
     assert inside
-    assert inside <= {feature.id for feature in features}  # beyond its border it has some more
+    assert inside <= {feature.id for feature in features}  # it has more beyond its border
     page = api.get(f"/tiles/stops/{features[0].id}/").json()
     assert features[0].properties == page["properties"]
     assert features[0].type == "Point"
@@ -214,7 +214,7 @@ def test_unchanged_tile_is_answered_with_304(api: Api):
     first = api.get(address("stops", DOWNTOWN))
     again = api.get(address("stops", DOWNTOWN), headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
-    # A compressed answer makes it a weak one, and there is nothing to compress here.
+    # Compression makes an ETag weak, but a 304 has nothing to compress.
     assert again.headers["ETag"] == first.headers["ETag"].removeprefix("W/")
     other = api.get(address("stops", DOWNTOWN) + "?lines=3").headers["ETag"]
     assert other != first.headers["ETag"]
@@ -228,7 +228,7 @@ def test_tile_is_cached_by_browsers_but_not_by_shared_caches(api: Api):
     )
     fresh(api, code)
     anonymous = api.get(address("stops", DOWNTOWN))
-    # Anything may have chosen its rows: a header's key, the client's address.
+    # Anything can choose its rows, such as a key in a header or the client's address.
     assert anonymous.headers["Cache-Control"] == "private, max-age=60"
     described = api.get("/tiles/stops/tiles/")
     assert described.headers["Cache-Control"] == "private, max-age=60"
@@ -286,7 +286,7 @@ def test_bounds_of_chosen_rows_are_not_those_of_the_table(api: Api, path: str, r
 
 
 def test_bounds_do_not_reveal_where_a_deleted_row_was(api: Api):
-    """The root of its index still does."""
+    """The root of the table's index still reveals it."""
     where = "SRID=4326;POINT(0 0)"
     api.sql(f"INSERT INTO places_stop (name, open_now, geom) VALUES ('gone', true, '{where}')")
     api.sql("DELETE FROM places_stop WHERE name = 'gone'")
@@ -349,10 +349,10 @@ def test_tile_with_too_many_features_has_an_even_sample_and_says_so(api: Api):
     one_of = int(answer.headers["X-Tile-Sample"].removeprefix("1/"))
     assert 25 <= len(features) <= 100
     assert one_of >= 5000 / 100
-    assert min(feature.id for feature in features) < 1000  # nor the first rows of the table
-    assert max(feature.id for feature in features) > 4000
+    assert min(feature.id for feature in features) < 1000
+    assert max(feature.id for feature in features) > 4000  # not only the first rows of the table
     lons = [lon for lon, _ in places(features, at)]
-    assert min(lons) < -122.75  # all over the data, which goes from -122.8 to -122.4
+    assert min(lons) < -122.75  # across the data, from -122.8 to -122.4
     assert max(lons) > -122.45
     assert [f.id for f in tile(api, "samples", at)] == [f.id for f in features]
     assert "X-Tile-Sample" not in api.get(address("stops", at)).headers

@@ -1,4 +1,4 @@
-"""One value, one text: every type reads the same on a page, in a stream, a file and a tile."""
+"""Every type has the same values on a page, in a stream, in a file, and in a tile."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from tests.support.published import FEWER, assert_schema_is_true
 pytestmark = pytest.mark.engine
 
 PROJECT = Path(__file__).parent / "values_project"
-# Of the years that a client in every time zone can read.
+# Years that clients in every time zone can read.
 READABLE = "moment__gt=0003-01-01T00:00:00Z&moment__lt=9999-01-01T00:00:00Z"
 TABLES = ["declared", "guessed", "computed", "grouped"]
-# In formats without objects, a document of any kind is its text as JSON.
+# In formats without objects, a document is JSON text.
 DOCUMENTS = {"data", "described", "inside"}
 
 
@@ -63,7 +63,7 @@ def page(api: Api, table: str, query: str = "", **headers: str) -> list[dict]:
     return json.loads(body(api, f"{table}/?limit=100&{query}", **headers))["results"]["features"]
 
 
-# What a reader of each format gets of a feature's properties, in the order of the page.
+# The properties that a reader of each format gets, in the order of the page.
 
 
 def of_geojson(api: Api, table: str, query: str, **headers: str) -> list[dict]:
@@ -84,7 +84,7 @@ def of_csv(api: Api, table: str, query: str, **headers: str) -> list[dict]:
 def of_flatgeobuf(api: Api, table: str, query: str, **headers: str) -> list[dict]:
     file, rows = body(api, f"{table}.fgb?{query}", **headers), []
     for number in range(len(pyogrio.raw.read(file)[2])):
-        # One at a time: of a column with a NULL in it pyogrio makes floats.
+        # One row at a time, because pyogrio makes a column with a NULL a column of floats.
         meta, _, _, columns = pyogrio.raw.read(
             file, skip_features=number, max_features=1, datetime_as_string=True
         )
@@ -110,11 +110,11 @@ READERS = {
 
 
 def same(format_: str, name: str, value: Any, read: Any) -> bool:
-    """Whether what a reader got says what the page says."""
+    """Whether a reader got the value of the page."""
     if format_ in ("geojson", "geojsonl"):
         return read == value
     if format_ == "fgb" and isinstance(read, float) and read != read:
-        return value in (None, "NaN")  # GDAL's NULL of a number
+        return value in (None, "NaN")  # GDAL's NULL for a number
     if read in (None, "") and value is None:
         return True
     if isinstance(value, (dict, list)) or name in DOCUMENTS:
@@ -129,7 +129,7 @@ def same(format_: str, name: str, value: Any, read: Any) -> bool:
 
 
 def same_moment(value: str, read: str) -> bool:
-    """GDAL has milliseconds, and UTC."""
+    """Compares to the millisecond in UTC, which is GDAL's precision."""
     try:
         distance = datetime.fromisoformat(read) - datetime.fromisoformat(value)
     except (TypeError, ValueError):
@@ -288,7 +288,7 @@ def test_what_sql_cannot_give_is_not_routed_linked_or_documented_and_says_why(
     assert UNREADABLE[name] in values.get(f"/limits/{name}.csv").json()["detail"]
     assert f"/limits/{name}/tiles/" not in landing
     assert f"/limits/{name}/map/" not in landing
-    # What all paths begin with is not in them.
+    # The common prefix of all paths is not part of them.
     paths = {path for path in document["paths"] if f"limits/{name}/" in path}
     listed = min(paths, key=len)
     assert paths == {listed, f"{listed}{{id}}/"}
@@ -348,10 +348,10 @@ def test_flatgeobuf_of_chosen_fields_keeps_its_geometry(values: Api) -> None:
     assert all(shape is not None for shape in shapes)
 
 
-# What only a request or a table tells may be offered, and refused with the reason.
+# Pages may offer these and refuse them with a reason, which only a request or a table reveals.
 REFUSED = ("/limits/byrequest/", "/limits/listed/", "/values/mistaken/", "/limits/chosen/")
 REFUSED += ("/limits/perrequest/",)
-WITHOUT_MODEL = "/limits/plain/"  # null, of a serializer that names no model
+WITHOUT_MODEL = "/limits/plain/"  # null, because its serializer has no model
 
 
 def test_live_check_finds_nothing_wrong(values: Api) -> None:
@@ -441,7 +441,7 @@ def test_browsable_page_shows_nan_and_infinity(values: Api) -> None:
 
 
 def test_answers_are_documented_as_they_are_stored(document: dict) -> None:
-    """Not as they may be sent, which an older row need not keep to."""
+    """Not with the limits for what clients send, because an older row may violate them."""
     answer = document["definitions"]["Declared"]["properties"]["properties"]["properties"]
     body = document["definitions"]["DeclaredRequest"]["properties"]["properties"]["properties"]
     assert "minLength" in body["code"]
@@ -450,13 +450,13 @@ def test_answers_are_documented_as_they_are_stored(document: dict) -> None:
     assert answer["prices"]["items"]["x-nullable"] is True
     assert answer["grid"]["items"]["items"]["x-nullable"] is True
     assert answer["ratio"]["x-not-finite"] == ["NaN", "Infinity", "-Infinity"]
-    assert "x-not-finite" not in body["ratio"]  # a client sends numbers
+    assert "x-not-finite" not in body["ratio"]  # a client can send only numbers
     assert "type" not in answer["doubled"]
     nested = document["definitions"]["SparseWithParent"]["properties"]["properties"]
     assert nested["properties"]["parent"]["x-nullable"] is True
 
 
-# Last of all: it writes.
+# The last test, because it writes.
 def test_published_schema_is_true(values: Api, figures: Callable[[str], None]) -> None:
     own = (*REFUSED, "/limits/plain/", "/values/declared/", "/limits/acting/recent/")
     without = ("--exclude-path-regex", f"^({'|'.join(own)})")

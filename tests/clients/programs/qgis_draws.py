@@ -1,4 +1,4 @@
-"""Draws vector tiles from a URL with QGIS, and prints how many pixels have the color of a row."""
+"""Draws vector tiles from a URL with QGIS, and prints how many pixels are not white."""
 
 import sys
 

@@ -1,4 +1,4 @@
-// For each library, what it reads from the API, as a list of GeoJSON features.
+// For each library, a function that reads a URL of the API and returns a list of GeoJSON features.
 import * as maplibregl from "./node_modules/maplibre-gl/dist/maplibre-gl.mjs";
 
 const plain = (feature) => ({

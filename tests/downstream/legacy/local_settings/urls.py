@@ -11,5 +11,5 @@ urlpatterns = [
     path("api/", include(router.urls)),
     path("admin/", admin.site.urls),
     path("health/", include("health_check.urls")),
-    re_path(r"^.*$", lambda request: HttpResponse("A page of the team's for every other URL.")),
+    re_path(r"^.*$", lambda request: HttpResponse("The team's page for every other URL.")),
 ]

@@ -1,4 +1,4 @@
-"""Viewsets with our mixin, each with a viewset of plain REST framework for the same rows."""
+"""Viewsets with the image's mixin, and for each a plain REST framework viewset of the same rows."""
 
 from django.contrib.gis.geos import Point
 from django.db import connection
@@ -122,7 +122,7 @@ class WhereSerializer(GeoFeatureModelSerializer):
 
 
 class PlainPlaces(viewsets.ModelViewSet):
-    """Rows of everyone, and those of the user."""
+    """Rows that everyone sees, and the user's own rows."""
 
     queryset = Place.objects.all()
     serializer_class = PlaceSerializer
@@ -190,7 +190,7 @@ class PlainHomes(viewsets.ReadOnlyModelViewSet):
 
 
 class Tenant:
-    """Sets what determines PostgreSQL's rows, for one request. The middleware resets it."""
+    """Sets what determines the rows in PostgreSQL, for one request. The middleware resets it."""
 
     setting = (
         "SELECT set_config('role', 'access_reader', false), set_config('app.tenant', %s, false)"
@@ -259,7 +259,7 @@ class NamedFilters(SpatialMixin, PlainBlurred):
 
 
 class Nicks(viewsets.ReadOnlyModelViewSet):
-    """A team's viewset whose serializer does not show the key."""
+    """A team's viewset with a serializer that does not show the key."""
 
     queryset = Place.objects.all()
     serializer_class = NickSerializer

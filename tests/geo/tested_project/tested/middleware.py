@@ -1,4 +1,4 @@
-"""A team's middleware that does to a stream what it should not."""
+"""A team's middleware that misuses streams."""
 
 from django.http import HttpResponse
 

@@ -171,7 +171,7 @@ class Shouted(models.Func):
         return f"{value}!"
 
 
-# Annotations whose output_field is wrong, so that SQL cannot produce the same value.
+# Annotations with a wrong output_field, so that SQL cannot produce the same value.
 CLAIMS = {
     "array as text": (raw("ARRAY[1, 2]", models.TextField()), "text"),
     "number as text": (as_(F("whole"), output_field=models.TextField()), "text"),

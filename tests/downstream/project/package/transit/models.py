@@ -1,4 +1,4 @@
-"""Stops and routes from a census of passengers, districts, and reports of riders."""
+"""Stops and routes from a passenger census, districts, and riders' reports."""
 
 from django.contrib.gis.db import models
 

@@ -26,7 +26,7 @@ class DistrictSerializer(GeoFeatureModelSerializer):
 
 
 class DistrictNameSerializer(ModelSerializer):
-    """Without the geometry, which is most of the bytes."""
+    """Without the geometry, which makes up most of the response."""
 
     class Meta:
         model = District

@@ -46,7 +46,7 @@ class DistrictViewSet(ReadOnlyModelViewSet):
 
 
 class ReportViewSet(ModelViewSet):
-    """Reports of riders. Anyone can read them, and authenticated users can write them."""
+    """Riders' reports. Anyone can read them, and authenticated users can write them."""
 
     queryset = Report.objects.all()
     serializer_class = ReportSerializer

@@ -207,7 +207,7 @@ def _write(
         end = start + shape.total
         bbox = b""
         if sources[shape.index][2]:
-            extent = orjson.dumps(_extent(axes[0][start:end], axes[1][start:end]))
+            extent = orjson.dumps(_extent(*(_outer(shape, axis[start:end]) for axis in axes[:2])))
             bbox = b',"bbox":%b' % extent
         start = end
         if not (_is_foreign(text) or (bbox and _is_foreign(extent))):
@@ -311,6 +311,18 @@ def _rounded(value: tuple[Any, ...] | list[Any] | float, precision: int) -> list
     if isinstance(value, (tuple, list)):
         return [_rounded(item, precision) for item in value]
     return round(value, precision)
+
+
+def _outer(shape: _Shape, axis: list[float]) -> list[float]:
+    """The values of an axis without those of holes, which GEOS leaves out of an extent."""
+    if shape.kind not in (3, 6):
+        return axis
+    outer: list[float] = []
+    start = 0
+    for shell, *holes in [shape.counts] if shape.kind == 3 else shape.counts:
+        outer += axis[start : start + shell]
+        start += shell + sum(holes)
+    return outer
 
 
 def _extent(xs: list[float], ys: list[float]) -> tuple[float, ...]:

@@ -304,9 +304,14 @@ def from_database(ewkb: bytes, geom_class: type | None = None) -> GEOSGeometry:
     return converter(memoryview(ewkb), expression, None)
 
 
+# A hole that is not in its shell.
+OUTSIDE = "((0 0, 1 0, 1 1, 0 0), (8 8, 9 8, 9 9, 8 8))"
+
+
 @MANY
 @given(st.lists(GEOMETRIES, min_size=1, max_size=3), OPTIONS)
 @example(["POINT EMPTY", "MULTIPOINT (EMPTY, (1 1))", "LINESTRING EMPTY"], {})
+@example([f"POLYGON {OUTSIDE}", f"MULTIPOLYGON ({OUTSIDE}, {OUTSIDE})"], {"auto_bbox": True})
 def test_every_geometry_of_a_row_is_written_as_without_the_fast_path(texts, options):
     rows = [bytes(GEOSGeometry(text, srid=4326).ewkb) for text in texts]
 

@@ -88,7 +88,7 @@ VARIABLES = {
             "tile URL",
             None,
             "Tile server for the background of the maps in the admin, in the browsable API, and "
-            "on the map pages. If unset, the maps show land, lakes, borders, places, and a "
+            "on the map pages. If unset, the maps show land, rivers, lakes, borders, places, and a "
             "grid, and contact no other host.",
         ),
         Variable(

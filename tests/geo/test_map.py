@@ -71,7 +71,7 @@ DRAWN_BY_A_FRAME = """
         if (points) window.pointsOfFrame = points;
     });
 """
-POINT, LINE = (11, 110, 79), (31, 95, 168)
+POINT, LINE, RIVER = (11, 110, 79), (31, 95, 168), (179, 202, 221)
 
 
 @pytest.fixture(scope="module")
@@ -195,6 +195,17 @@ def test_map_names_places_and_draws_water_without_a_tile_server(visit, api: Api)
     files = page.evaluate("performance.getEntriesByType('resource').map(one => one.name)")
     assert any("/land/places." in name for name in files)
     assert any("/land/coast." in name for name in files)
+
+
+def test_map_draws_rivers_in_a_region(visit):
+    page = visit("/tiles/stops/map/")
+    drawn(page)
+    for _ in range(3):
+        page.locator(".ol-zoom-out").click()
+        page.wait_for_timeout(400)  # its animation
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate(COLORED, RIVER) > 20
+    picture(page, "map-region")
 
 
 def test_labels_of_meridians_do_not_touch(visit):

@@ -4,8 +4,8 @@ const backendMap = (() => {
   "use strict";
 
   const COLORS = {
-    light: { point: "#0b6e4f", line: "#1f5fa8", polygon: "#8a4b00", chosen: "#c2185b", halo: "#ffffff", water: "#eef2f5", grid: "rgba(27,39,51,.18)", ink: "#5a6b7b", land: "#f7f6f1", shore: "#c9c7bb", border: "#b9a9bd" },
-    dark: { point: "#5fd3a6", line: "#7db7ff", polygon: "#f0b35a", chosen: "#ff6fa5", halo: "#131d28", water: "#131d28", grid: "rgba(230,237,243,.16)", ink: "#9fb0c0", land: "#1d2a3a", shore: "#3a4d63", border: "#5d5570" },
+    light: { point: "#0b6e4f", line: "#1f5fa8", polygon: "#8a4b00", chosen: "#c2185b", halo: "#ffffff", water: "#eef2f5", grid: "rgba(27,39,51,.18)", ink: "#5a6b7b", land: "#f7f6f1", shore: "#c9c7bb", river: "#b3cadd", border: "#b9a9bd" },
+    dark: { point: "#5fd3a6", line: "#7db7ff", polygon: "#f0b35a", chosen: "#ff6fa5", halo: "#131d28", water: "#131d28", grid: "rgba(230,237,243,.16)", ink: "#9fb0c0", land: "#1d2a3a", shore: "#3a4d63", river: "#33597d", border: "#5d5570" },
   };
   // Meters per pixel at which outlines would be visibly wrong. Below the first number, the detailed
   // outlines replace the coarse ones. Below the second, there are no outlines.
@@ -88,9 +88,10 @@ const backendMap = (() => {
   function outlines(colors, url, range) {
     const stroke = (color, lineDash) => new ol.style.Stroke({ color, width: 1, lineDash });
     const land = new ol.style.Style({ fill: new ol.style.Fill({ color: colors.land }), stroke: stroke(colors.shore) });
-    const lakes = new ol.style.Style({ fill: new ol.style.Fill({ color: colors.water }), stroke: stroke(colors.shore), zIndex: 1 });
-    const borders = new ol.style.Style({ stroke: stroke(colors.border, [4, 3]), zIndex: 2 });
-    const made = { land, lakes, borders };
+    const rivers = new ol.style.Style({ stroke: stroke(colors.river), zIndex: 1 });
+    const lakes = new ol.style.Style({ fill: new ol.style.Fill({ color: colors.water }), stroke: stroke(colors.shore), zIndex: 2 });
+    const borders = new ol.style.Style({ stroke: stroke(colors.border, [4, 3]), zIndex: 3 });
+    const made = { land, rivers, lakes, borders };
     const format = new ol.format.TopoJSON({ layerName: "layer" });
     return new ol.layer.Vector({
       source: new ol.source.Vector({ url, format, wrapX: false }),

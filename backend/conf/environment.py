@@ -214,6 +214,8 @@ def parse(variable: Variable, text: str) -> Any:
             if text.startswith("/"):
                 return Path(text)
         case "tile URL":
+            if text.lower() == "none":
+                return "none"
             if re.fullmatch(r"https?://[^\s/;,]+/\S+", text) and re.search(
                 r"\{z\}.*\{x\}.*\{-?y\}|\{z\}.*\{-?y\}.*\{x\}", text
             ):

@@ -45,7 +45,7 @@ FORMS = {
     "database URL": "postgis://USER:PASSWORD@HOST:PORT/NAME "
     "(percent-encode special characters in USER and PASSWORD: @ is %40, / is %2F)",
     "path": "an absolute path",
-    "tile URL": "a URL with {z}, {x} and {y}: https://tile.example.org/{z}/{x}/{y}.png",
+    "tile URL": "a URL with {z}, {x} and {y}: https://tile.example.org/{z}/{x}/{y}.png; or none",
     "prefix": "a path that starts with a slash and does not end with one: /api",
     "store": "an absolute path of a folder, or ssm:/path/of/parameters",
 }
@@ -89,7 +89,8 @@ VARIABLES = {
             None,
             "Tile server for the background of the maps in the admin, in the browsable API, and "
             "on the map pages. If unset, the maps show land, rivers, lakes, borders, places, and a "
-            "grid, and contact no other host.",
+            "grid, and contact no other host until the user clicks the Streets button, which loads "
+            "OpenStreetMap's tiles. `none` leaves out this button.",
         ),
         Variable(
             "MAP_TILE_ATTRIBUTION",

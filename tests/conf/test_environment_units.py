@@ -73,6 +73,7 @@ ACCEPTED = [
     ("PATH_PREFIX", "/api/v2/", "/api/v2"),
     ("MAP_TILE_URL", " https://a.org/{z}/{x}/{y}.png ", "https://a.org/{z}/{x}/{y}.png"),
     ("MAP_TILE_URL", "https://{a-c}.b.org/{z}/{y}/{x}", "https://{a-c}.b.org/{z}/{y}/{x}"),
+    ("MAP_TILE_URL", "None", "none"),
     ("SECRET_STORE", "/run/secrets", "/run/secrets"),
     ("SECRET_STORE", "ssm:/my-api", "ssm:/my-api"),
 ]

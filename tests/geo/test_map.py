@@ -5,12 +5,13 @@ Screenshots for review are in tests/screenshots/.
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Route
 
 from tests.support.browser import barriers, chromium, keep
 from tests.support.places import Api
@@ -72,6 +73,11 @@ DRAWN_BY_A_FRAME = """
     });
 """
 POINT, LINE, RIVER = (11, 110, 79), (31, 95, 168), (179, 202, 221)
+OPENSTREETMAP = "https://tile.openstreetmap.org/"
+# A picture of one pixel.
+TILE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
+)
 
 
 @pytest.fixture(scope="module")
@@ -206,6 +212,43 @@ def test_map_draws_rivers_in_a_region(visit):
     page.wait_for_load_state("networkidle")
     assert page.evaluate(COLORED, RIVER) > 20
     picture(page, "map-region")
+
+
+def test_streets_come_from_openstreetmap_only_after_a_click(browser: Browser, api: Api):
+    context = browser.new_context(viewport=DESKTOP)
+    elsewhere = []
+
+    def answer(route: Route) -> None:
+        elsewhere.append(route.request)
+        headers = {"Access-Control-Allow-Origin": "*"}
+        route.fulfill(body=TILE, content_type="image/png", headers=headers)
+
+    context.route(lambda url: not url.startswith(api.url("")), answer)
+    page = context.new_page()
+    page.goto(api.url("/tiles/stops/map/"))
+    drawn(page)
+    button = page.get_by_role("button", name="Streets", pressed=False)
+    assert "openstreetmap.org" in button.get_attribute("title")
+    assert elsewhere == []
+
+    with page.expect_response(f"{OPENSTREETMAP}**"):
+        button.click()
+    credit = page.get_by_text("© OpenStreetMap contributors")
+    credit.wait_for()
+    assert {request.url.startswith(OPENSTREETMAP) for request in elsewhere} == {True}
+    assert {request.headers.get("referer") for request in elsewhere} == {api.url("/")}
+    assert barriers(page) == {}
+    with page.expect_response(f"{OPENSTREETMAP}**"):
+        page.reload()  # the browser keeps the choice
+
+    page.get_by_role("button", name="Streets", pressed=True).click()
+    credit.wait_for(state="detached")
+    elsewhere.clear()
+    page.reload()
+    drawn(page)
+    page.get_by_role("button", name="Streets", pressed=False).wait_for()
+    assert elsewhere == []
+    context.close()
 
 
 def test_labels_of_meridians_do_not_touch(visit):

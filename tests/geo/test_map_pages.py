@@ -116,12 +116,31 @@ def widget(project: Path, **env: str) -> dict[str, str]:
     return json.loads(shell(project, WIDGET, **env))
 
 
+def images(policy: str) -> list[str]:
+    """What a policy allows as sources of images."""
+    (sources,) = [part for part in policy.split("; ") if part.startswith("img-src ")]
+    return sources.split()
+
+
 def test_form_widgets_send_no_requests_to_other_hosts(project: Path):
     made = widget(project)
     assert "//" not in made["media"] + made["osm"]
     assert "data-land=" in made["osm"]
     assert "data-lon" not in made["osm"]
-    assert "example.org" not in made["policy"]
+
+
+def test_maps_can_show_the_streets_of_openstreetmap(project: Path):
+    made = widget(project)
+    assert " data-streets " in made["osm"]
+    assert images(made["policy"])[-1] == "https://tile.openstreetmap.org"
+
+
+def test_maps_have_no_streets_if_the_operator_says_so(project: Path):
+    made = widget(project, MAP_TILE_URL="none")
+    assert "data-land=" in made["osm"]
+    assert "data-streets" not in made["osm"]
+    assert "data-tile-url" not in made["osm"]
+    assert images(made["policy"])[-1] == "blob:"
 
 
 def test_widget_of_a_team_keeps_its_place_and_its_template(project: Path):
@@ -137,8 +156,8 @@ def test_tile_server_is_on_maps_and_allowed_by_their_policy(project: Path):
     assert f'data-tile-url="{TILES}"' in made["osm"]
     assert 'data-tile-attribution="© &quot;Tiles&quot; &amp; more"' in made["osm"]
     assert "data-land" not in made["osm"]
-    (pictures,) = [part for part in made["policy"].split("; ") if part.startswith("img-src")]
-    assert pictures.split()[-1] == "https://*.tiles.example.org"
+    assert "data-streets" not in made["osm"]
+    assert images(made["policy"])[-1] == "https://*.tiles.example.org"
 
 
 FORM = """

@@ -1,5 +1,6 @@
 // The parts that all maps of the image share: colors, the background, and labels for screen readers.
-// They contact no other host, except the tile server that MAP_TILE_URL names.
+// They contact no other host, except the tile server that MAP_TILE_URL names, and OpenStreetMap if
+// the user asks for streets.
 const backendMap = (() => {
   "use strict";
 
@@ -12,6 +13,7 @@ const backendMap = (() => {
   const COARSE_FROM = 5000;
   const DETAILED_FROM = 150;
   const WHOLE_WORLD = 156543; // meters per pixel at zoom 0
+  const STREETS = "backend-streets"; // in the browser's storage, if the user chose streets
   const DARK = matchMedia("(prefers-color-scheme: dark)");
 
   // A page without a dark mode keeps a light map. In the admin, the user can switch.
@@ -151,9 +153,52 @@ const backendMap = (() => {
     });
   }
 
+  // Whether maps show OpenStreetMap's streets, which the user chooses.
+  class Streets extends EventTarget {
+    constructor() {
+      super();
+      try {
+        this.shown = localStorage.getItem(STREETS) !== null;
+      } catch {
+        this.shown = false; // the browser blocks its storage, so the choice ends with the page
+      }
+    }
+
+    toggle() {
+      this.shown = !this.shown;
+      this.dispatchEvent(new Event("change"));
+      try {
+        if (this.shown) localStorage.setItem(STREETS, "shown");
+        else localStorage.removeItem(STREETS);
+      } catch {} // as above
+    }
+  }
+  const streets = new Streets();
+
+  function streetsControl() {
+    const element = document.createElement("div");
+    element.className = "map-streets ol-control";
+    const button = document.createElement("button");
+    button.type = "button"; // in a form, it would send the form
+    button.textContent = "Streets";
+    button.title = "Streets from openstreetmap.org: your browser loads images from there, on all maps here, until you click again.";
+    const tell = () => button.setAttribute("aria-pressed", streets.shown);
+    tell();
+    streets.addEventListener("change", tell);
+    button.addEventListener("click", () => streets.toggle());
+    element.append(button);
+    return new ol.control.Control({ element });
+  }
+
+  // The page's styles invert the images for a dark map, which OpenStreetMap does not have.
+  const openStreetMap = (isDark) =>
+    new ol.layer.Tile({ source: new ol.source.OSM(), className: isDark ? "ol-layer map-dark-streets" : "ol-layer" });
+
   // The layers below the data. The template tag {% map_background %} sets the element's attributes.
   function background(element) {
     const group = new ol.layer.Group();
+    const hasStreets = "streets" in element.dataset;
+    group.set("hasStreets", hasStreets);
     const draw = () => {
       const { land, coast, tileUrl, tileAttribution } = element.dataset;
       const colors = COLORS[scheme(element)];
@@ -162,16 +207,25 @@ const backendMap = (() => {
         outlines(colors, coast, { maxResolution: COARSE_FROM }),
         places(colors, element.dataset.places),
       ];
-      const below = tileUrl ? [tiles(tileUrl, tileAttribution)] : land ? world() : [];
+      let below = [];
+      if (tileUrl) below = [tiles(tileUrl, tileAttribution)];
+      else if (hasStreets && streets.shown) below = [openStreetMap(colors === COLORS.dark)];
+      else if (land) below = world();
       group.setLayers(new ol.Collection([...below, graticule(colors)]));
     };
     draw();
     DARK.addEventListener("change", draw);
+    streets.addEventListener("change", draw);
     return group;
   }
 
-  const controls = () =>
-    ol.control.defaults.defaults({ attributionOptions: { collapsible: false } }).extend([new ol.control.ScaleLine()]);
+  // `below` is the map's background, if it has one.
+  function controls(below) {
+    const made = ol.control.defaults.defaults({ attributionOptions: { collapsible: false } });
+    made.push(new ol.control.ScaleLine());
+    if (below?.get("hasStreets")) made.push(streetsControl());
+    return made;
+  }
 
   // With the focus, the arrow keys move the map.
   function name(target, text) {

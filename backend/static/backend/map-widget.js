@@ -57,7 +57,7 @@
       return new ol.Map({
         target: this.options.map_id,
         layers: [this.options.base_layer],
-        controls: backendMap.controls(),
+        controls: backendMap.controls(this.options.base_layer),
         view: new ol.View({ projection, zoom: this.options.default_zoom, maxZoom: 22 }),
       });
     }

@@ -180,10 +180,11 @@
       : await ofTiles(element.dataset.tilejson, style, crowd);
     crowd.onChange = () => layer.changed();
     const plane = projection !== MERCATOR;
+    const below = plane ? [] : [backendMap.background(element)];
     const map = new ol.Map({
       target,
-      layers: plane ? [layer] : [backendMap.background(element), layer],
-      controls: backendMap.controls(),
+      layers: [...below, layer],
+      controls: backendMap.controls(...below),
       view: new ol.View(plane ? { projection, center: [0, 0], resolution: 1 } : { projection, center: [0, 0], zoom: 0, maxZoom: 22 }),
     });
     map.getView().fit(extent, { padding: [24, 24, 24, 24], minResolution: 1.2 });

@@ -17,8 +17,8 @@ LOGINS = ("rest_framework", "admin")
 def bar(home: str, request: HttpRequest | None = None, user: Any = None) -> dict[str, Any]:
     """The values of ``bar.html``.
 
-    ``home`` is the start page. ``user`` is the visitor, if the page already knows it. The landing
-    page, health, and the error pages do not query a database for it, because that may be down.
+    ``home`` is the start page. ``user`` is the visitor, if the page knows it: health, which is
+    below Django, does not.
     """
     namespace = next((name for name in LOGINS if _url(f"{name}:login", home)), None)
     # Without the query, which can contain a secret and would be logged.
@@ -36,6 +36,19 @@ def bar(home: str, request: HttpRequest | None = None, user: Any = None) -> dict
         "logout": namespace and logs_out and f"{_url(f'{namespace}:logout', home)}{back}",
         "token": get_token(request) if request and known else None,
     }
+
+
+def bar_for_visitor(request: HttpRequest) -> dict[str, Any]:
+    """The bar of a page that also works without a database, such as an error page.
+
+    Only a visitor with a session causes queries.
+    """
+    user: Any = getattr(request, "user", None)
+    try:
+        getattr(user, "is_authenticated", False)
+    except Exception:  # noqa: BLE001  # of any session store: the page about an error must not fail
+        user = None
+    return bar(get_script_prefix(), request, user)
 
 
 def _admin_lets_in(request: HttpRequest | None, user: Any) -> bool:

@@ -19,6 +19,7 @@ from django.urls import get_script_prefix
 from django.utils.cache import patch_vary_headers
 from django.views import csrf, defaults
 
+from backend.pages.bar import bar_for_visitor
 from backend.pages.landing import render
 from backend.pages.policy import POLICY
 
@@ -49,7 +50,7 @@ def _page(status: int, page: Callable[..., HttpResponse]) -> Callable[..., HttpR
         elif has_team_page:
             response = page(request, *args, **kwargs)
         else:
-            response = _own_page(status, DETAILS[status])
+            response = _own_page(request, status, DETAILS[status])
         # Otherwise a cache could give the page to a program, or the JSON to a browser.
         patch_vary_headers(response, ["Accept"])
         return response
@@ -57,9 +58,10 @@ def _page(status: int, page: Callable[..., HttpResponse]) -> Callable[..., HttpR
     return answer
 
 
-def _own_page(status: int, detail: str) -> HttpResponse:
+def _own_page(request: HttpRequest, status: int, detail: str) -> HttpResponse:
+    values = {"home": get_script_prefix(), "bar": bar_for_visitor(request)}
     title = HTTPStatus(status).phrase
-    page = render("refusal.html", {"home": get_script_prefix(), "title": title, "detail": detail})
+    page = render("refusal.html", {**values, "title": title, "detail": detail})
     return HttpResponse(page, status=status, headers={"Content-Security-Policy": POLICY})
 
 
@@ -67,7 +69,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A team's ``403_csrf.html``, Django's explanation in debug mode, or a page like the others."""
     if settings.DEBUG or _has_template(csrf.CSRF_FAILURE_TEMPLATE_NAME):
         return csrf.csrf_failure(request, reason)
-    return _own_page(403, CSRF)
+    return _own_page(request, 403, CSRF)
 
 
 def _has_template(name: str) -> bool:

@@ -11,7 +11,7 @@ from django.urls import NoReverseMatch, get_script_prefix, reverse
 
 from backend.health.probes import database_states
 from backend.pages import resources
-from backend.pages.bar import bar
+from backend.pages.bar import bar, bar_for_visitor
 from backend.pages.policy import POLICY
 
 # Our own engine, because a team may have replaced TEMPLATES.
@@ -34,6 +34,7 @@ def landing_page(request: HttpRequest) -> HttpResponse:
     """``GET /``: name, version, the API's lists, other endpoints, links, and databases."""
     prefix = get_script_prefix()
     states, cards = database_states(), resources.cards()
+    is_up = all(state.ok for state in states)  # else a look-up of the visitor could take long
     links = [
         (
             "API documentation",
@@ -50,6 +51,7 @@ def landing_page(request: HttpRequest) -> HttpResponse:
             "landing.html",
             {
                 "home": prefix,
+                "bar": bar_for_visitor(request) if is_up else bar(prefix, request),
                 "name": settings.PROJECT_NAME,
                 "version": settings.PROJECT_VERSION,
                 "debug": settings.DEBUG,

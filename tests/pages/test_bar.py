@@ -84,3 +84,71 @@ def test_bar_names_the_user_and_has_a_button_only_if_it_logs_out(
     (project / "data").mkdir()
     seen = json.loads(shell(project, PAGES))
     assert seen == {"user": of_user, "staff": LOGS_OUT, "nameless": LOGS_OUT}
+
+
+ERRORS = """
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.urls import path
+
+
+def refuse(request):
+    raise PermissionDenied
+
+
+def doubt(request):
+    raise SuspiciousOperation
+
+
+def fail(request):
+    raise RuntimeError
+
+
+urlpatterns = [path("403/", refuse), path("400/", doubt), path("500/", fail)]
+"""
+ERROR_PAGES = """
+import json, re
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+
+settings.ALLOWED_HOSTS = ["*"]
+call_command("migrate", verbosity=0)
+client = Client(
+    headers={"accept": "text/html"}, raise_request_exception=False, enforce_csrf_checks=True
+)
+user = User.objects.create(username="ada", is_staff=True)
+
+
+def seen():
+    answers = [client.get(f"/{status}/") for status in (400, 403, 404, 500)]
+    answers.append(client.post("/admin/login/"))  # without a token
+    seen = []
+    for answer in answers:
+        bar = re.search("<header.*?</header>", answer.content.decode(), re.DOTALL)[0]
+        words = [word in bar for word in ("ada", "Log in", "Log out")]
+        seen.append([answer.status_code, *words])
+    return seen
+
+
+pages = {"anonymous": seen()}
+client.force_login(user)
+pages["user"] = seen()
+Session.objects.model._meta.db_table = "missing"
+pages["broken"] = seen()
+print(json.dumps(pages))
+"""
+
+
+def test_error_pages_name_a_logged_in_user_even_while_sessions_cannot_be_read(
+    project: Path,
+) -> None:
+    write(project, {"local_settings/urls.py": ERRORS, "local_settings/settings.py": STORAGES})
+    (project / "data").mkdir()
+    seen = json.loads(shell(project, ERROR_PAGES).splitlines()[-1])
+    statuses = [400, 403, 404, 500, 403]
+    assert seen["anonymous"] == [[status, False, True, False] for status in statuses]
+    assert seen["user"] == [[status, True, False, True] for status in statuses]
+    assert seen["broken"] == [[status, False, True, False] for status in statuses]

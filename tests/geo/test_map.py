@@ -151,11 +151,15 @@ def crowd(api: Api) -> Iterator[int]:
     api.sql("DELETE FROM places_stop WHERE name = 'Crowd'; ANALYZE places_stop")
 
 
-def test_crowded_points_are_darker_the_more_there_are(visit, crowd: int):
-    page = visit("/tiles/stops/map/")
+@pytest.mark.parametrize("height", [640, 760, 900])
+def test_crowded_points_are_darker_the_more_there_are(visit, crowd: int, height: int):
+    """The heights lead to zooms just above a whole number, and far above it."""
+    page = visit("/tiles/stops/map/", {"width": 1280, "height": height})
     drawn(page)
-    picture(page, "map-crowd")
+    picture(page, f"map-crowd-{height}")
     assert page.evaluate(SHADES) > 10
+    # Only points that are alone are opaque.
+    assert page.evaluate(COLORED, POINT) < 1000
 
 
 def test_legend_says_how_many_rows_are_shown_and_that_they_are_a_sample(visit, crowd: int):
@@ -171,6 +175,12 @@ def test_legend_says_how_many_rows_are_shown_and_that_they_are_a_sample(visit, c
     here = int(re.search(r"a sample: about ([0-9,]+) are here", text)[1].replace(",", ""))
     assert here == pytest.approx(crowd, rel=0.1)
     assert re.search(r"the map shows only 1 of [248]\b", text)
+
+
+def test_map_tells_people_to_tap_on_a_phone_and_to_point_elsewhere(visit, api: Api):
+    path = "/tiles/stops/map/?lines=3"
+    visit(path, PHONE, is_mobile=True, has_touch=True).get_by_text("Tap something").wait_for()
+    visit(path).get_by_text("Point at something").wait_for()
 
 
 def test_legend_counts_the_filtered_rows(visit, api: Api):

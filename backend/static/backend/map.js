@@ -3,7 +3,9 @@
 (() => {
   "use strict";
 
-  const HELP = "Point at something, or move with the arrow keys and press Enter.";
+  const HELP = matchMedia("(hover: none)").matches
+    ? "Tap something to see what it is."
+    : "Point at something, or move with the arrow keys and press Enter.";
   // Pixels around the pointer to look at too, because lines and points are thin.
   const NEAR = [[0, 0], [4, 0], [-4, 0], [0, 4], [0, -4]];
   const MERCATOR = "EPSG:3857";
@@ -41,7 +43,8 @@
   const WHOLE_WORLD = 156543; // meters per pixel at zoom 0
   const ERROR = 3; // OpenLayers' TileState
 
-  const level = (resolution) => Math.round(Math.log2(WHOLE_WORLD / resolution));
+  // Between two zooms, the map shows the tiles of the lower one. The small number is for rounding.
+  const level = (resolution) => Math.floor(Math.log2(WHOLE_WORLD / resolution) + 0.01);
   const isPoint = (feature) => feature.getType() === "Point";
 
   // A tile also contains points just outside of it. If two tiles drew the same translucent point, it
@@ -160,7 +163,8 @@
     const parts = [`Shows ${number(features.length)}${rows ? ` of ${rows}` : ""} ${title}.`];
     if (most > 1) {
       const all = samples.reduce((one, other) => one + other, 0);
-      parts.push(`This is a sample: about ${number(all)} are here, and the map shows only 1 of ${most} where they are densest. Zoom in to see all.`);
+      // An estimate: more digits could say that more rows are here than there are.
+      parts.push(`This is a sample: about ${number(all.toPrecision(2))} are here, and the map shows only 1 of ${most} where they are densest. Zoom in to see all.`);
     }
     return [...swatches, parts.join(" ")];
   }

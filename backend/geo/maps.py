@@ -20,7 +20,7 @@ from rest_framework.settings import api_settings
 from backend.geo import background
 from backend.http.negotiation import FormatsMixin
 from backend.lists.parameters import KnownParametersMixin, unwatched
-from backend.pages.bar import bar
+from backend.pages.bar import bar_for_visitor
 from backend.pages.landing import render
 from backend.pages.names import plural
 from backend.pages.policy import policy_with_scripts
@@ -52,17 +52,29 @@ class MapRenderer(BaseRenderer):
     charset = "utf-8"
 
     def render(self, data: Any, media_type: str | None = None, context: Any = None) -> str:
-        response = context["response"]
-        home, request = get_script_prefix(), context["request"]
-        page = {"home": home, "assets": assets(), "error": None, **(data or {})}
-        if not response.exception:  # else nobody may have been authenticated
-            page["bar"] = bar(home, request, request.user)
-        page["background"] = background.attributes()
+        response, request = context["response"], context["request"]
+        page: dict[str, Any] = {
+            "home": get_script_prefix(),
+            "bar": bar_for_visitor(request),
+            "assets": assets(),
+            "background": background.attributes(),
+        }
         if response.exception:
             page["error"] = f"{response.status_code} {response.status_text}"
-            page["detail"] = (data or {}).get("detail", "")
+            page["detail"] = _messages(data or "")
+        else:
+            page |= data or {}
         response["Content-Security-Policy"] = policy_with_scripts(images=background.tile_origin())
         return render("map.html", page)
+
+
+def _messages(errors: Any) -> str:
+    """The messages of an error, each with the name of its parameter."""
+    if not isinstance(errors, Mapping):
+        return " ".join(map(str, errors)) if isinstance(errors, list) else str(errors)
+    if "detail" in errors:
+        return _messages(errors["detail"])
+    return " ".join(f"{name}: {_messages(each)}" for name, each in errors.items())
 
 
 class MapBrowsableAPIRenderer(BrowsableAPIRenderer):

@@ -43,10 +43,11 @@ def bar_for_visitor(request: HttpRequest) -> dict[str, Any]:
 
     Only a visitor with a session causes queries.
     """
-    user: Any = getattr(request, "user", None)
+    user: Any = None
     try:
+        user = getattr(request, "user", None)
         getattr(user, "is_authenticated", False)
-    except Exception:  # noqa: BLE001  # of any session store: the page about an error must not fail
+    except Exception:  # noqa: BLE001  # of a session store or a team's login: this page must not fail
         user = None
     return bar(get_script_prefix(), request, user)
 

@@ -217,3 +217,29 @@ def test_form_of_a_feature_has_the_row_where_fields_are_named_like_its_members(p
     # The form shows what the client sent, so that it can be corrected.
     assert (refused["slug"], refused["type"]) == ("no slug", "swing")
     assert json.loads(refused["properties"]) == {"decks": 1}
+
+
+REFUSAL = """
+from django.contrib.auth.models import User
+from django.test import RequestFactory
+from rest_framework.request import Request
+from rest_framework.response import Response
+from backend.geo.maps import MapRenderer
+
+request = Request(RequestFactory().get("/stops/map/"))
+request.user = User(username="ada")
+response = Response(status=400)
+response.exception = True
+context = {"request": request, "response": response}
+data = {"in_bbox": ["Give four numbers."], "route": ["Enter a number.", "Or none."]}
+print(MapRenderer().render(data, context=context))
+"""
+
+
+def test_page_of_a_refused_map_says_why_and_names_the_user(project: Path):
+    write(project, {"local_settings/settings.py": STORAGES})
+    page = shell(project, REFUSAL)
+    assert "<h1>400 Bad Request</h1>" in page
+    assert "<p>in_bbox: Give four numbers. route: Enter a number. Or none.</p>" in page
+    assert "<span>ada</span>" in page
+    assert "Log in</a>" not in page

@@ -10,7 +10,7 @@ import re
 import pytest
 from playwright.sync_api import Page
 
-from tests.downstream.conftest import ADMIN, PHONE, Project, Site, session_of
+from tests.downstream.conftest import ADMIN, DESKTOP, PHONE, Project, Site, session_of
 from tests.support.browser import barriers
 from tests.support.containers import until
 from tests.support.visits import Visit
@@ -24,7 +24,7 @@ PAGES = {
     "swagger": "/swagger/",
     "redoc": "/redoc/",
     "browsable-root": "/api/",
-    "browsable-list": "/api/stops/",
+    "browsable-list": "/api/stops/?limit=1",  # with links to other pages
     "browsable-detail": "/api/stops/1/",
     "admin": "/admin/",
     "admin-list": "/admin/transit/district/",
@@ -34,6 +34,14 @@ PAGES = {
 }
 # The lightness of a page's background, from 0 to 255.
 LIGHTNESS = """() => Math.max(...getComputedStyle(document.body).backgroundColor.match(/\\d+/g))"""
+# Elements with a light background that are larger than an icon.
+WHITE_BOXES = """() => [...document.querySelectorAll("body *")].filter((element) => {
+    const [red, green, blue, alpha = 1] =
+        getComputedStyle(element).backgroundColor.match(/[\\d.]+/g).map(Number);
+    const { width, height } = element.getBoundingClientRect();
+    return element.checkVisibility() && width * height > 300 && alpha > 0.5
+        && 0.2126 * red + 0.7152 * green + 0.0722 * blue > 190;
+}).map((element) => element.outerHTML.slice(0, 100))"""
 
 
 def opened(window: Visit, path: str) -> Page:
@@ -70,6 +78,8 @@ def test_every_page_fits_a_phone(visit, site: Site, admin: Site, scheme: str):
     for name in PAGES:
         page = opened(window, PAGES[name])
         assert (page.evaluate(LIGHTNESS) < 60) == (scheme == "dark"), name
+        if scheme == "dark":
+            assert page.evaluate(WHITE_BOXES) == [], name
         window.picture(f"{name}-phone-{scheme}", whole=name != "redoc")
         window.assert_fits(PHONE["width"])
 
@@ -103,6 +113,13 @@ def test_bar_logs_in_and_out_and_comes_back(visit, site: Site):
     assert page.url == f"{site.base}/api/stops/"
 
 
+def test_menu_of_formats_is_inside_the_window(visit, site: Site):
+    page = visit(site).open("/api/stops/?limit=1")
+    page.get_by_label("Format of the response").click()
+    menu = page.locator(".format-selection .dropdown-menu").bounding_box()
+    assert menu["x"] + menu["width"] <= DESKTOP["width"]
+
+
 def test_form_without_its_cookie_is_refused_on_a_page_like_the_others(site: Site):
     answer = site.anonymous()("POST", "/admin/login/", data=ADMIN)
     assert answer.status_code == 403
@@ -125,16 +142,21 @@ def test_reference_shows_an_operation_on_a_phone_when_it_is_asked_for(visit, sit
     page.locator("[data-section-id='tag/stops/operation/stops_list'][data-open]").wait_for()
 
 
-def test_every_page_is_accessible_to_people_with_low_or_no_vision(visit, site: Site, admin: Site):
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_is_accessible_to_people_with_low_or_no_vision(
+    visit, site: Site, admin: Site, scheme: str
+):
     # The image does not choose the colors of Swagger UI and of Django's breadcrumbs.
     known = {"swagger": "color-contrast", "admin-list": "link-in-text-block"}
-    window, barriers_by_path = visit(site, storage_state=session_of(admin)), {}
+    barriers_by_path = {}
+    window = visit(site, storage_state=session_of(admin), color_scheme=scheme)
     for name, path in PAGES.items():
         page = opened(window, path)
         if name == "admin-add":
             page.get_by_role("button", name="Add another Stop").click()
         barriers_by_path[path] = barriers(page, known.get(name))
-    barriers_by_path["/admin/login/"] = barriers(visit(site).open("/admin/login/"))
+    login = visit(site, color_scheme=scheme).open("/admin/login/")
+    barriers_by_path["/admin/login/"] = barriers(login)
     assert not any(barriers_by_path.values()), barriers_by_path
 
 
@@ -245,6 +267,14 @@ def test_swagger_tries_a_request_out(visit, anywhere: Site):
     assert url == f"{anywhere.base}/api/routes/?limit=2&offset=0"
     if anywhere.origin.startswith("http:"):
         window.picture("swagger-tried")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_page_of_swagger_follows_its_switch_between_light_and_dark(visit, site: Site, scheme: str):
+    page = visit(site, color_scheme=scheme).open("/swagger/")
+    assert (page.evaluate(LIGHTNESS) < 60) == (scheme == "dark")
+    page.locator(".dark-mode-toggle button").click()
+    assert (page.evaluate(LIGHTNESS) < 60) == (scheme == "light")
 
 
 def test_redoc_lists_the_endpoints(visit, anywhere: Site):

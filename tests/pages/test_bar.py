@@ -86,6 +86,28 @@ def test_bar_names_the_user_and_has_a_button_only_if_it_logs_out(
     assert seen == {"user": of_user, "staff": LOGS_OUT, "nameless": LOGS_OUT}
 
 
+LOGIN = """
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.test import Client
+
+settings.ALLOWED_HOSTS = ["*"]
+call_command("migrate", verbosity=0)
+client = Client()
+client.force_login(User.objects.create(username="ada"))
+print(client.get("/admin/", follow=True).content.decode())
+"""
+
+
+def test_login_of_the_admin_has_a_way_home_for_users_whom_it_refuses(project: Path) -> None:
+    write(project, {"local_settings/settings.py": STORAGES})
+    (project / "data").mkdir()
+    page = shell(project, LOGIN)
+    assert "You are authenticated as ada" in page
+    assert 'href="/">View site</a>' in page
+
+
 ERRORS = """
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.urls import path

@@ -36,19 +36,23 @@ image.setAttribute = function (name, value) {
   addEventListener("hashchange", () => open(decodeURIComponent(location.hash.slice(1))));
 
   // ReDoc does not have a dark mode. redoc-init.js reads these settings after this script.
-  if (!matchMedia("(prefers-color-scheme: dark)").matches) return;
   const settings = document.getElementById("redoc-settings");
+  const font = "system-ui, sans-serif";
+  const typography = { fontFamily: font, headings: { fontFamily: font, fontWeight: "700" } };
+  const light = { colors: { primary: { main: "#0b6e4f" } }, rightPanel: { backgroundColor: "#1b2733" }, fab: { color: "#0b6e4f" }, typography };
   const [ink, soft, card, line, accent] = ["#e6edf3", "#9fb0c0", "#172230", "#2a394a", "#5fd3a6"];
-  const theme = {
+  const dark = {
     colors: {
       primary: { main: accent }, success: { main: accent }, error: { main: "#ff8a80" },
       text: { primary: ink, secondary: soft }, border: { dark: line, light: line }, gray: { 50: card, 100: line },
-      responses: { success: { color: accent, backgroundColor: card, tabTextColor: "#2e9468" }, error: { color: "#ff8a80", backgroundColor: card, tabTextColor: "#d9534f" } },
+      responses: { success: { color: accent, backgroundColor: card, tabTextColor: "#2e9468" }, error: { color: "#ff8a80", backgroundColor: card, tabTextColor: "#d9534f" }, redirect: { color: "#f0b35a", backgroundColor: card } },
     },
     schema: { nestedBackground: card, linesColor: line, typeNameColor: soft, typeTitleColor: soft, requireLabelColor: "#ff8a80", arrow: { color: soft } },
-    typography: { code: { color: accent, backgroundColor: card }, links: { color: accent, visited: accent, hover: ink } },
+    typography: { ...typography, code: { color: accent, backgroundColor: card }, links: { color: accent, visited: accent, hover: ink } },
     sidebar: { backgroundColor: card, textColor: ink, activeTextColor: accent },
+    rightPanel: { backgroundColor: card },
     fab: { backgroundColor: card, color: accent },
   };
+  const theme = matchMedia("(prefers-color-scheme: dark)").matches ? dark : light;
   settings.textContent = JSON.stringify({ ...JSON.parse(settings.textContent), theme: JSON.stringify(theme) });
 })();

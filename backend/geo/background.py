@@ -17,7 +17,7 @@ OPENSTREETMAP = "https://tile.openstreetmap.org"
 
 def attributes() -> SafeString:
     """The attributes that map-base.js reads from a map's element."""
-    if settings.MAP_TILE_URL and settings.MAP_TILE_URL != NONE:
+    if settings.MAP_TILE_URL and settings.MAP_TILE_URL.lower() != NONE:
         return format_html(
             'data-tile-url="{}" data-tile-attribution="{}"',
             settings.MAP_TILE_URL,
@@ -37,7 +37,7 @@ def tile_origin() -> str:
     """
     if not settings.MAP_TILE_URL:
         return OPENSTREETMAP
-    if settings.MAP_TILE_URL == NONE:
+    if settings.MAP_TILE_URL.lower() == NONE:
         return ""
     url = urlsplit(settings.MAP_TILE_URL)
     host = re.sub(r"^[^.]*\{[^}]*\}[^.]*", "*", url.netloc)

@@ -23,7 +23,7 @@ from django.core.signals import request_finished
 from django.db import DatabaseError, InterfaceError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from backend.databases.connections import is_silent
+from backend.databases.connections import CHECKED, is_silent
 from backend.databases.sessions import LIFETIME, Session, facts, same_of
 from backend.databases.test_runs import tests_run
 from backend.server import slots
@@ -56,7 +56,8 @@ ENDING = 5.0
 # its streams. Otherwise as many as there can be streams: with a new connection, the login and the
 # loading of PostGIS take most of the time of a short stream.
 KEPT = 2
-_kept: defaultdict[tuple[int, str], list[BaseDatabaseWrapper]] = defaultdict(list)
+# Each with the time at which its last stream ended.
+_kept: defaultdict[tuple[int, str], list[tuple[float, BaseDatabaseWrapper]]] = defaultdict(list)
 # What is set in each kept connection outside of a transaction, and until when to rely on that: the
 # configuration of the server can change.
 _own: weakref.WeakKeyDictionary[BaseDatabaseWrapper, tuple[float, Session]] = (
@@ -131,7 +132,7 @@ class Copy:
         self._chunks: deque[bytes] = deque()
         self._ahead: float = AHEAD
         self._changed = threading.Condition()
-        self._ended = self._closed = self._lost = False
+        self._ended = self._closed = False
 
     def start(self) -> None:
         """Send the query and wait for its first row, or its end."""
@@ -139,15 +140,7 @@ class Copy:
             self._read_at_once()
             return
         try:
-            while kept := _kept_one(self._using):
-                try:
-                    self._begin(kept, is_new=False)
-                    return
-                except (DatabaseError, InterfaceError):
-                    if not self._lost:
-                        raise
-                    self._release(keep=False)
-            self._begin(_new_one(self._using), is_new=True)
+            self._begin(*self._prepared())
         except BaseException:
             self.close()
             raise
@@ -194,34 +187,59 @@ class Copy:
                 return
         self._flush()
 
-    def _begin(self, wrapper: BaseDatabaseWrapper, *, is_new: bool) -> None:
-        """Send the query, wait for the first row, and raise Django's error if there is one."""
-        self._wrapper, self._thread = wrapper, None
-        self.error, self._ended, self._lost = None, False, True
-        self._parts, self._size = [], 0
+    def _prepared(self) -> tuple[BaseDatabaseWrapper, str]:
+        """A connection, and what to send before the query: nothing if that was sent already."""
+        while kept := _kept_one(self._using):
+            ended, wrapper = kept
+            try:
+                return wrapper, self._prepare(wrapper, ended)
+            except (DatabaseError, InterfaceError):
+                is_lost = wrapper.connection is None or wrapper.connection.closed
+                wrapper.close()
+                if not is_lost:
+                    raise
+        wrapper = _new_one(self._using)
+        try:
+            return wrapper, self._prepare(wrapper, None)
+        except BaseException:
+            wrapper.close()
+            raise
+
+    def _prepare(self, wrapper: BaseDatabaseWrapper, ended: float | None) -> str:
+        """Set in ``wrapper`` what is set in the session, unless the query can be sent with it.
+
+        ``ended`` is the time of its last stream, None for a new connection. One that was not used
+        for some seconds may be broken, so this checks it before the query, which is never repeated.
+        """
         settings = f"{self._limit}; {AT_ONCE}; {EXACT}"
         if facts(self._using).can_check_clients:
             settings += f"; {CHECK_CLIENT}"
-        begin = f"BEGIN READ ONLY; {settings}; "
         with wrapper.wrap_database_errors:
             # In most requests, nothing was set in the session.
-            if is_new or _own_of(wrapper, self._session) != self._session:
-                with wrapper.connection.cursor() as cursor:
-                    same, params = self._session.statement()
-                    cursor.execute(f"BEGIN READ ONLY; {same}; {settings}", params)
-                begin = ""
-            # Another descriptor of the same socket, because psycopg2 can close its own at any time.
-            self._socket = socket.socket(fileno=os.dup(wrapper.connection.fileno()))
-            _started().add(self)
-            # One message, and so one round trip to the server. Nothing is written, and what a
-            # team's function has set is undone with the rest.
-            whole = f"{begin}{self._statement}; ROLLBACK"
-            self._thread = threading.Thread(
-                target=self._copy, args=(wrapper, whole), name="stream", daemon=True
-            )
-            self._thread.start()
-            self._wait()
-            if self.error:
+            is_same = ended is not None and _own_of(wrapper, self._session) == self._session
+            if is_same and ended is not None and time.monotonic() - ended < CHECKED:
+                return f"BEGIN READ ONLY; {settings}; "
+            same, params = ("SELECT", []) if is_same else self._session.statement()
+            with wrapper.connection.cursor() as cursor:
+                cursor.execute(f"BEGIN READ ONLY; {same}; {settings}", params)
+        return ""
+
+    def _begin(self, wrapper: BaseDatabaseWrapper, before: str) -> None:
+        """Send the query, wait for the first row, and raise Django's error if there is one."""
+        self._wrapper = wrapper
+        # Another descriptor of the same socket, because psycopg2 can close its own at any time.
+        self._socket = socket.socket(fileno=os.dup(wrapper.connection.fileno()))
+        _started().add(self)
+        # One message, and so one round trip to the server. Nothing is written, and what a team's
+        # function has set is undone with the rest.
+        whole = f"{before}{self._statement}; ROLLBACK"
+        self._thread = threading.Thread(
+            target=self._copy, args=(wrapper, whole), name="stream", daemon=True
+        )
+        self._thread.start()
+        self._wait()
+        if self.error:
+            with wrapper.wrap_database_errors:
                 raise self.error
 
     def _copy(self, wrapper: BaseDatabaseWrapper, statement: str) -> None:
@@ -232,7 +250,7 @@ class Copy:
             self._flush()
         # Whatever it is, the request's thread raises it.
         except Exception as error:  # noqa: BLE001
-            self.error, self._lost = error, bool(wrapper.connection and wrapper.connection.closed)
+            self.error = error
             self._release(keep=False)
         self._end()
 
@@ -305,14 +323,14 @@ class Copy:
                 self._cut()
 
 
-def _kept_one(using: str) -> BaseDatabaseWrapper | None:
+def _kept_one(using: str) -> tuple[float, BaseDatabaseWrapper] | None:
     """A connection that an earlier stream has left, unless the server has closed it."""
     kept = _kept[os.getpid(), using]
     while kept:
         with contextlib.suppress(IndexError):  # another thread took the last one
-            wrapper = kept.pop()
+            ended, wrapper = kept.pop()
             if _young(wrapper) and is_silent(cast("DatabaseWrapper", wrapper)):
-                return wrapper
+                return ended, wrapper
             wrapper.close()
     return None
 
@@ -322,7 +340,11 @@ def _new_one(using: str) -> BaseDatabaseWrapper:
     wrapper = connections[using].copy()
     # A server can close the response in another thread than the one that started it.
     wrapper.inc_thread_sharing()
-    wrapper.ensure_connection()  # like connect(), with Django's errors
+    try:
+        wrapper.ensure_connection()  # like connect(), with Django's errors
+    except BaseException:
+        wrapper.close()
+        raise
     return wrapper
 
 
@@ -337,8 +359,12 @@ def _own_of(wrapper: BaseDatabaseWrapper, session: Session) -> Session:
 
 def _keep(wrapper: BaseDatabaseWrapper) -> None:
     kept = _kept[os.getpid(), wrapper.alias]
+    for each in [each for each in kept if not _young(each[1])]:
+        with contextlib.suppress(ValueError):  # another thread took it
+            kept.remove(each)
+            each[1].close()
     if _young(wrapper) and len(kept) < (slots.most() or KEPT):
-        kept.append(wrapper)
+        kept.append((time.monotonic(), wrapper))
     else:
         wrapper.close()
 

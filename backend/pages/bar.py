@@ -10,6 +10,8 @@ from django.http import HttpRequest
 from django.middleware.csrf import get_token
 from django.urls import NoReverseMatch, get_script_prefix, resolve, reverse
 
+from backend.pages.policy import POLICY
+
 # REST framework's login, if a team includes it, also accepts people who are not staff.
 LOGINS = ("rest_framework", "admin")
 
@@ -43,13 +45,17 @@ def bar_for_visitor(request: HttpRequest) -> dict[str, Any]:
 
     Only a visitor with a session causes queries.
     """
-    user: Any = None
+    home = get_script_prefix()
     try:
-        user = getattr(request, "user", None)
-        getattr(user, "is_authenticated", False)
-    except Exception:  # noqa: BLE001  # of a session store or a team's login: this page must not fail
-        user = None
-    return bar(get_script_prefix(), request, user)
+        return bar(home, request, getattr(request, "user", None))
+    except Exception:  # noqa: BLE001  # of a session store or a team's user: this page must not fail
+        return bar(home, request)
+
+
+def headers(values: dict[str, Any]) -> dict[str, str]:
+    """The headers of a page with this bar. A page that names a user is for that user alone."""
+    private = {"Cache-Control": "private"} if values["known"] else {}
+    return {"Content-Security-Policy": POLICY, **private}
 
 
 def _admin_lets_in(request: HttpRequest | None, user: Any) -> bool:

@@ -19,9 +19,8 @@ from django.urls import get_script_prefix
 from django.utils.cache import patch_vary_headers
 from django.views import csrf, defaults
 
-from backend.pages.bar import bar_for_visitor
+from backend.pages.bar import bar_for_visitor, headers
 from backend.pages.landing import render
-from backend.pages.policy import POLICY
 
 # The first of them is for clients that accept anything.
 JSON, HTML = "application/json", "text/html"
@@ -59,10 +58,11 @@ def _page(status: int, page: Callable[..., HttpResponse]) -> Callable[..., HttpR
 
 
 def _own_page(request: HttpRequest, status: int, detail: str) -> HttpResponse:
-    values = {"home": get_script_prefix(), "bar": bar_for_visitor(request)}
+    visitor = bar_for_visitor(request)
+    values = {"home": get_script_prefix(), "bar": visitor}
     title = HTTPStatus(status).phrase
     page = render("refusal.html", {**values, "title": title, "detail": detail})
-    return HttpResponse(page, status=status, headers={"Content-Security-Policy": POLICY})
+    return HttpResponse(page, status=status, headers=headers(visitor))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

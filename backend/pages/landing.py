@@ -11,8 +11,7 @@ from django.urls import NoReverseMatch, get_script_prefix, reverse
 
 from backend.health.probes import database_states
 from backend.pages import resources
-from backend.pages.bar import bar, bar_for_visitor
-from backend.pages.policy import POLICY
+from backend.pages.bar import bar, bar_for_visitor, headers
 
 # Our own engine, because a team may have replaced TEMPLATES.
 _FOLDER = Path(__file__).parent.parent / "templates" / "backend"
@@ -35,6 +34,7 @@ def landing_page(request: HttpRequest) -> HttpResponse:
     prefix = get_script_prefix()
     states, cards = database_states(), resources.cards()
     is_up = all(state.ok for state in states)  # else a look-up of the visitor could take long
+    visitor = bar_for_visitor(request) if is_up else bar(prefix, request)
     links = [
         (
             "API documentation",
@@ -51,7 +51,7 @@ def landing_page(request: HttpRequest) -> HttpResponse:
             "landing.html",
             {
                 "home": prefix,
-                "bar": bar_for_visitor(request) if is_up else bar(prefix, request),
+                "bar": visitor,
                 "name": settings.PROJECT_NAME,
                 "version": settings.PROJECT_VERSION,
                 "debug": settings.DEBUG,
@@ -68,7 +68,7 @@ def landing_page(request: HttpRequest) -> HttpResponse:
                 "links": [link for link in links if link[2]],
             },
         ),
-        headers={"Content-Security-Policy": POLICY},
+        headers=headers(visitor),
     )
 
 

@@ -162,6 +162,12 @@ const backendMap = (() => {
       } catch {
         this.shown = false; // the browser blocks its storage, so the choice ends with the page
       }
+      // A click in another tab.
+      addEventListener("storage", (event) => {
+        if (event.key !== STREETS && event.key !== null) return;
+        this.shown = event.key !== null && event.newValue !== null;
+        this.dispatchEvent(new Event("change"));
+      });
     }
 
     toggle() {

@@ -123,7 +123,7 @@ def test_an_optional_database_that_is_down_degrades_and_only_its_requests_are_50
         answer = container.get(f"/{path}/census/")
         assert_unavailable(answer, "does not answer")
         assert "nowhere" not in answer.text
-    assert "answered with 503: could not translate host name" in container.logs()
+    container.wait_for_log("answered with 503: could not translate host name")
     assert container.get("/wrong/").status_code == 500
 
 

@@ -359,8 +359,7 @@ def test_an_error_in_project_code_is_a_500_with_its_traceback(
             answer = requests.post(api.url(f"/bugs/{way}/{bug}/"), json=body, timeout=HUNG)
             assert answer.status_code == 500, (bug, answer.text)
     for bug in BUGS:
-        traceback = f"in {bug}\n"
-        until(lambda: traceback in api.logs(), f"the log has the traceback of {bug}")  # noqa: B023
+        api.wait_for_log(f"in {bug}\n")
     figures(f"{len(BUGS)} bugs, none hidden")
 
 

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from tests.support.broken import write
-from tests.support.containers import Container, Containers, docker
+from tests.support.containers import Container, Containers, docker, until
 from tests.support.projects import assert_two_lines
 
 pytestmark = pytest.mark.engine
@@ -263,9 +263,14 @@ def test_foreign_host_is_refused_with_the_reason_and_one_line_of_the_log_names_i
     page = as_host(api, "one.example.net", Accept="text/html")
     assert (page.status_code, page.headers["Content-Type"]) == (400, "text/html; charset=utf-8")
     assert "This API does not respond to this host name" in page.text
-    lines = [line for line in api.logs().splitlines() if "one.example.net" in line]
-    assert len(lines) == 2, "one line for each request"
-    assert all("You may need to add 'one.example.net' to ALLOWED_HOSTS" in line for line in lines)
+
+    def lines() -> list[str]:
+        return [line for line in api.logs().splitlines() if "one.example.net" in line]
+
+    # Docker passes lines on a moment after they were written.
+    until(lambda: len(lines()) >= 2, "the log has both requests")
+    assert len(lines()) == 2, "one line for each request"
+    assert all("You may need to add 'one.example.net' to ALLOWED_HOSTS" in line for line in lines())
     assert "DisallowedHost(" not in api.logs()
 
 

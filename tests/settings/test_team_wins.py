@@ -88,8 +88,8 @@ def test_error_of_production_is_mailed_to_the_admins(api: Container):
 
 def test_loggers_of_the_team_follow_the_level(api: Container):
     api.get("/log/")
-    assert "DEBUG stops.views" in api.logs()
-    assert "a detail of the team" in api.logs()
+    api.wait_for_log("DEBUG stops.views")
+    api.wait_for_log("a detail of the team")
 
 
 def test_admin_has_the_header_of_the_team_and_the_title_of_the_project(api: Container):

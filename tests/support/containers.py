@@ -108,6 +108,10 @@ class Container:
         done = docker("logs", self.name)
         return done.stdout + done.stderr
 
+    def wait_for_log(self, text: str) -> None:
+        """Wait until its log has ``text``. Docker passes a line on a moment after it is written."""
+        until(lambda: text in self.logs(), f"the log of {self.name} has: {text}")
+
     def url(self, path: str = "/", port: int = 8000) -> str:
         if port not in self._published:  # looked up once: a test has thousands of requests
             self._published[port] = docker("port", self.name, f"{port}/tcp").stdout.splitlines()[0]

@@ -19,8 +19,9 @@ from django.urls import get_script_prefix
 from django.utils.cache import patch_vary_headers
 from django.views import csrf, defaults
 
-from backend.pages.bar import bar_for_visitor, headers
+from backend.pages.bar import bar
 from backend.pages.landing import render
+from backend.pages.policy import POLICY
 
 # The first of them is for clients that accept anything.
 JSON, HTML = "application/json", "text/html"
@@ -58,11 +59,13 @@ def _page(status: int, page: Callable[..., HttpResponse]) -> Callable[..., HttpR
 
 
 def _own_page(request: HttpRequest, status: int, detail: str) -> HttpResponse:
-    visitor = bar_for_visitor(request)
-    values = {"home": get_script_prefix(), "bar": visitor}
+    # Without the user: to look at the session would add Cookie to Vary, also of the redirects that
+    # Django's middleware makes of a 404, and would need a database, which may be down.
+    home = get_script_prefix()
+    values = {"home": home, "bar": bar(home, request)}
     title = HTTPStatus(status).phrase
     page = render("refusal.html", {**values, "title": title, "detail": detail})
-    return HttpResponse(page, status=status, headers=headers(visitor))
+    return HttpResponse(page, status=status, headers={"Content-Security-Policy": POLICY})
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

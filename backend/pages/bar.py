@@ -19,8 +19,8 @@ LOGINS = ("rest_framework", "admin")
 def bar(home: str, request: HttpRequest | None = None, user: Any = None) -> dict[str, Any]:
     """The values of ``bar.html``.
 
-    ``home`` is the start page. ``user`` is the visitor, if the page knows it: health, which is
-    below Django, does not.
+    ``home`` is the start page. ``user`` is the visitor, if the page knows it. Health and the error
+    pages do not look it up.
     """
     namespace = next((name for name in LOGINS if _url(f"{name}:login", home)), None)
     # Without the query, which can contain a secret and would be logged.
@@ -41,7 +41,7 @@ def bar(home: str, request: HttpRequest | None = None, user: Any = None) -> dict
 
 
 def bar_for_visitor(request: HttpRequest) -> dict[str, Any]:
-    """The bar of a page that also works without a database, such as an error page.
+    """The bar of a page that must not fail if the visitor cannot be looked up.
 
     Only a visitor with a session causes queries.
     """

@@ -470,6 +470,18 @@ def test_no_stream_leaves_a_transaction_or_many_connections_behind(streams: Api)
     until(lambda: int(streams.sql(mine)) <= before, "the connections are closed or used again", 20)
 
 
+def test_query_that_the_server_ends_is_not_sent_again(streams: Api) -> None:
+    streams.container.may_log("server closed the connection", "Unavailable: /streams/noneever")
+    features(streams.get("/streams/stops.geojson?limit=1"))  # leaves a connection
+    with ThreadPoolExecutor(1) as readers:
+        answer = readers.submit(streams.get, "/streams/noneever.geojson")
+        until(lambda: running(streams), "the query runs")
+        mine = f"datname = '{streams.database}' AND state = 'active'"
+        assert streams.postgis.end_connections(mine) == 1
+        assert answer.result().status_code == 503
+    assert not running(streams)
+
+
 def test_kept_connection_that_broke_is_replaced(streams: Api) -> None:
     features(streams.get("/streams/stops.geojson?limit=1"))
     assert streams.postgis.end_connections(f"datname = '{streams.database}'") >= 1

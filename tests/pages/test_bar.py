@@ -164,6 +164,43 @@ print(json.dumps(pages))
 """
 
 
+LANDING = """
+import json
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.conf import settings
+from django.test import Client
+
+settings.ALLOWED_HOSTS = ["*"]
+call_command("migrate", verbosity=0)
+client = Client(headers={"accept": "text/html"})
+
+
+def seen():
+    page = client.get("/")
+    words = [word in page.content.decode() for word in ("ada", "Log in")]
+    return [page.status_code, *words, page.headers.get("Cache-Control")]
+
+
+pages = {"anonymous": seen()}
+client.force_login(User.objects.create(username="ada", is_staff=True))
+pages["user"] = seen()
+User.__str__ = lambda user: user.profile.name  # a team's, for a user without a profile
+pages["faulty user"] = seen()
+print(json.dumps(pages))
+"""
+
+
+def test_landing_page_names_a_user_to_nobody_else_and_bears_a_faulty_one(project: Path) -> None:
+    write(project, {"local_settings/settings.py": STORAGES})
+    (project / "data").mkdir()
+    assert json.loads(shell(project, LANDING).splitlines()[-1]) == {
+        "anonymous": [200, False, True, None],
+        "user": [200, True, False, "private"],
+        "faulty user": [200, False, True, None],
+    }
+
+
 def test_error_pages_are_the_same_for_everyone_and_need_no_session(project: Path) -> None:
     write(project, {"local_settings/urls.py": ERRORS, "local_settings/settings.py": STORAGES})
     (project / "data").mkdir()

@@ -33,11 +33,6 @@ def started(
     return containers.start(env=env, mounts=mounts, options=["--network", postgis.network])
 
 
-def wait_for_log(container: Container, text: str) -> None:
-    until(lambda: re.search(text, container.logs()) or not container.running, text)
-    assert re.search(text, container.logs()), container.logs()
-
-
 def test_a_container_that_dies_while_migrating_frees_the_lock_for_the_next(
     containers, postgis: PostGIS, tmp_path
 ):
@@ -45,9 +40,9 @@ def test_a_container_that_dies_while_migrating_frees_the_lock_for_the_next(
     mounts = project(tmp_path, WAIT_AT_THE_GATE)
     with held(postgis, database):
         first = started(containers, postgis, mounts, postgis.env(database))
-        wait_for_log(first, MIGRATING)
+        first.wait_for_log(MIGRATING)
         second = started(containers, postgis, mounts, postgis.env(database))
-        wait_for_log(second, WAITING)
+        second.wait_for_log(WAITING)
         assert re.search(WAITING, second.logs())[2] == first.inspect()["Config"]["Hostname"]
         assert MIGRATING not in second.logs()
         holder = (
@@ -57,7 +52,7 @@ def test_a_container_that_dies_while_migrating_frees_the_lock_for_the_next(
         assert "f" not in postgis.sql(horizon, database), "it holds VACUUM back"
         assert "t" in postgis.sql(horizon, database)
         docker("kill", first.name)
-        wait_for_log(second, MIGRATING)
+        second.wait_for_log(MIGRATING)
     second.wait_until_ready()
     assert postgis.sql(APPLIED, database) == "2"
 
@@ -182,9 +177,9 @@ def test_behind_a_transaction_pooler_one_container_migrates_and_no_timeout_leaks
     env = postgis.env(database, POSTGRES_HOST=pooler.name)
     with held(postgis, database):
         first = started(containers, postgis, mounts, env)
-        wait_for_log(first, MIGRATING)
+        first.wait_for_log(MIGRATING)
         second = started(containers, postgis, mounts, env)
-        wait_for_log(second, WAITING)
+        second.wait_for_log(WAITING)
         assert re.search(WAITING, second.logs())[2] == first.inspect()["Config"]["Hostname"]
     for container in (first, second):
         container.wait_until_ready()

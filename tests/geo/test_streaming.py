@@ -9,11 +9,13 @@ import re
 import struct
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pyogrio.raw
 import pytest
 import requests
 
+from tests.boot.test_migrations import pgbouncer, pooled  # noqa: F401
 from tests.conftest import PostGIS
 from tests.support.containers import Containers, until
 from tests.support.places import Api, start_api
@@ -486,3 +488,37 @@ def test_kept_connection_that_broke_is_replaced(streams: Api) -> None:
     features(streams.get("/streams/stops.geojson?limit=1"))
     assert streams.postgis.end_connections(f"datname = '{streams.database}'") >= 1
     assert len(features(streams.get("/streams/stops.geojson?limit=1"))) == 1
+
+
+# --- Behind a pooler --------------------------------------------------------------
+
+
+def test_streams_behind_a_transaction_pooler_have_the_same_rows_and_leave_no_setting(
+    containers: Containers,
+    postgis: PostGIS,
+    tmp_path: Path,
+    pgbouncer: str,  # noqa: F811
+) -> None:
+    pooler = pooled(containers, postgis, pgbouncer, tmp_path, "transaction")
+    api = start_api(containers, postgis, POSTGRES_HOST=pooler.name, WEB_CONCURRENCY="2")
+    paths = [f"/streams/stops.{kind}" for kind in ("geojson", "geojsonl", "csv", "fgb")] * 6
+
+    def answer(path: str) -> bytes:
+        response = requests.get(api.url(path), timeout=60)
+        assert response.status_code == 200, response.text
+        return response.content
+
+    alone = {path: answer(path) for path in paths[:4]}
+    assert len(json.loads(alone["/streams/stops.geojson"])["features"]) > 10
+    with ThreadPoolExecutor(8) as readers:
+        for path, content in zip(paths, readers.map(answer, paths), strict=True):
+            assert content == alone[path]
+    # The pooler has at most four connections to the server. Each shows what it is set to.
+    shown = ["psql", "--no-align", "--tuples-only", "--host", pooler.name, "--username"]
+    shown += [
+        postgis.user,
+        "--command",
+        "SHOW jit; SHOW statement_timeout; SHOW extra_float_digits",
+    ]
+    values = {api.container.exec(*shown, api.database) for _ in range(8)}
+    assert values == {"on\n0\n1\n"}

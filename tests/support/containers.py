@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import socket
 import subprocess
 import time
@@ -108,9 +109,14 @@ class Container:
         done = docker("logs", self.name)
         return done.stdout + done.stderr
 
-    def wait_for_log(self, text: str) -> None:
-        """Wait until its log has ``text``. Docker passes a line on a moment after it is written."""
-        until(lambda: text in self.logs(), f"the log of {self.name} has: {text}")
+    def wait_for_log(self, pattern: str) -> None:
+        """Wait until its log matches. Docker passes a line on a moment after it is written.
+
+        Fails with the log if the container ends first.
+        """
+        found = re.compile(pattern)
+        until(lambda: found.search(self.logs()) or not self.running, f"the log has {pattern}")
+        assert found.search(self.logs()), self.logs()
 
     def url(self, path: str = "/", port: int = 8000) -> str:
         if port not in self._published:  # looked up once: a test has thousands of requests

@@ -80,8 +80,7 @@ def start_api(
         env=postgis.env(
             database,
             TRANSIT_DATABASE_URL=f"postgis://{login}/{transit}",
-            WEB_CONCURRENCY="1",
-            **env,
+            **{"WEB_CONCURRENCY": "1", **env},
         ),
         mounts={
             PROJECT / "local_settings": "/code/src_files/local_settings:ro",

@@ -68,11 +68,14 @@ FROM python-packages AS geo-libraries
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --no-deps --no-compile --target /tmp/wheel --require-hashes --requirement /tmp/requirements/geo.lock
 
-# A pattern finds the library, whose name contains a hash. The build fails unless it finds one.
+# A pattern finds the library, whose name contains a hash. The build fails unless it finds one. For
+# projects whose settings do not name it, GeoDjango looks for two libraries by their usual names: each
+# is an empty one that needs this one.
 RUN set -- /tmp/wheel/pyogrio.libs/libgdal* \
     && if [ $# -ne 1 ] || [ ! -f "$1" ]; then echo "ERROR: expected one GDAL library in the wheel, found: $*" >&2; exit 1; fi \
     && mkdir -p /opt/geo/lib /opt/geo/share \
     && strip --strip-unneeded -o /opt/geo/lib/libgdal.so "$1" \
+    && for name in gdal geos_c; do ld -shared -z noexecstack --no-as-needed -soname "lib$name.so.1" -o "/opt/geo/lib/lib$name.so.1" /opt/geo/lib/libgdal.so || exit; done \
     && cp -r /tmp/wheel/pyogrio/gdal_data /opt/geo/share/gdal \
     && cp -r /tmp/wheel/pyogrio/proj_data /opt/geo/share/proj \
     && cp -r /tmp/wheel/pyogrio-*.dist-info/licenses /opt/geo/share/licenses \
@@ -115,6 +118,7 @@ RUN useradd --uid 1001 --gid 0 --create-home --home-dir /home/app --shell /bin/b
 COPY --link --from=postgresql-tools /opt/tools /usr/local/bin/
 COPY --link --from=geo-libraries /opt/geo /opt/geo
 COPY --link --from=python-packages /opt/venv /opt/venv
+RUN echo /opt/geo/lib > /etc/ld.so.conf.d/geo.conf && ldconfig
 
 ENV PATH=/opt/venv/bin:$PATH:/home/app/.local/bin \
     VIRTUAL_ENV=/opt/venv \
@@ -126,11 +130,12 @@ ENV PATH=/opt/venv/bin:$PATH:/home/app/.local/bin \
     GEOS_LIBRARY_PATH=/opt/geo/lib/libgdal.so \
     GDAL_DATA=/opt/geo/share/gdal \
     PROJ_DATA=/opt/geo/share/proj \
-    DJANGO_SETTINGS_MODULE=backend.settings \
     DATA_DIR=/data \
     DEBUG=false
 
-WORKDIR /code
+# The image's code is where no COPY and no mount of a team's folder hides it. Python finds it through
+# a .pth file, and /code has links under the names that teams rely on.
+WORKDIR /opt/backend
 COPY manage.py gunicorn_conf.py ./
 COPY bin ./bin
 COPY scaffold ./scaffold
@@ -143,19 +148,25 @@ COPY backend ./backend
 # code, because the application's user cannot write it. Collect the packages' static files, so
 # that a start collects only if a team adds some. Check that the libraries load, because a build
 # without them must fail.
-RUN find /code ! -type l -perm /022 -exec chmod go-w {} + \
+RUN mkdir -p /code/bin \
+    && ln -s /opt/backend/manage.py /opt/backend/gunicorn_conf.py /code/ \
+    && ln -s /opt/backend/bin/docker-entrypoint.sh /opt/backend/bin/healthcheck /code/bin/ \
+    && ln -s /code project \
+    && echo /opt/backend > /opt/venv/lib/python3.13/site-packages/backend-docker-django.pth \
+    && find /opt/backend /code ! -type l -perm /022 -exec chmod go-w {} + \
     && python -m compileall -q backend manage.py gunicorn_conf.py \
     && setpriv --reuid 1001 --regid 0 --clear-groups python -m backend.boot.static \
     && chmod -R g=u /data \
-    && python -c "from django.contrib.gis import gdal, geos; print('GDAL', gdal.gdal_full_version(), 'GEOS', geos.geos_version())"
+    && python -c "from django.conf import settings; settings.configure(); from django.contrib.gis import gdal, geos; print('GDAL', gdal.gdal_full_version(), 'GEOS', geos.geos_version())"
 
+WORKDIR /code
 EXPOSE 8000
 # The status is "starting" until the server answers, even if migrations take long: failures before
 # the first success do not count in the start period. Docker 25 and later check every second then,
 # so that a waiting client continues at once. bin/healthcheck checks the command that runs.
-HEALTHCHECK --interval=5s --timeout=3s --start-period=24h --start-interval=1s --retries=3 CMD ["/code/bin/healthcheck"]
-ENTRYPOINT ["/code/bin/docker-entrypoint.sh"]
-CMD ["gunicorn", "backend.wsgi", "-c", "gunicorn_conf.py"]
+HEALTHCHECK --interval=5s --timeout=3s --start-period=24h --start-interval=1s --retries=3 CMD ["/opt/backend/bin/healthcheck"]
+ENTRYPOINT ["/opt/backend/bin/docker-entrypoint.sh"]
+CMD ["gunicorn"]
 
 # ---------------------------------------------------------------------------
 # dev: for development; never tagged `latest`

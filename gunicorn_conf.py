@@ -55,6 +55,8 @@ if os.access("/dev/shm", os.W_OK):  # noqa: S108
 # It would be created under HOME, which may not be writable, and nothing uses it.
 control_socket_disable = True
 
+# The application, if the command names none.
+wsgi_app = "backend.wsgi"
 accesslog = "-"
 # Text or JSON, with the request ID, without secrets: docs/production.md describes a line.
 logger_class = _logger_class = "backend.logs.server.Logger"
@@ -83,9 +85,22 @@ def when_ready(server):
     target.warn_of_unseen(server)
 
 
+def post_worker_init(worker):
+    """In each worker, when it has the application."""
+    from gunicorn.workers.base_async import AsyncWorker
+    from gunicorn.workers.gthread import ThreadWorker
+    from gunicorn.workers.sync import SyncWorker
+
+    draining.prepare(worker)
+    # The workers of WSGI. Others call an ASGI application.
+    if isinstance(worker, (SyncWorker, ThreadWorker, AsyncWorker)):
+        from backend.boot.application import layered
+
+        worker.wsgi = layered(worker.wsgi)
+
+
 on_starting = handover.take
 on_reload = target.write_server
-post_worker_init = draining.prepare
 pre_request = draining.begin
 post_request = draining.end
 worker_exit = draining.cut

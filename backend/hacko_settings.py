@@ -13,6 +13,7 @@ from corsheaders.defaults import default_headers as _default_headers
 from backend.conf import derived as _derivations
 from backend.conf import geolibs as _geolibs
 from backend.conf import overrides as _overrides
+from backend.conf import places as _places
 from backend.conf import required as _required
 from backend.conf.environment import current as _current_environment
 from backend.logs.request_id import tag_records as _tag_records
@@ -27,7 +28,7 @@ DEBUG = _env["DEBUG"]
 PROJECT_NAME = _env["PROJECT_NAME"]
 PROJECT_VERSION = _env["PROJECT_VERSION"]
 # Beside manage.py, whatever a team calls its BASE_DIR.
-DATA_DIR = _env["DATA_DIR"] or _overrides.ROOT / "data"
+DATA_DIR = _env["DATA_DIR"] or _places.ROOT / "data"
 
 # --- Applications ------------------------------------------------------------
 

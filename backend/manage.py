@@ -6,10 +6,12 @@ import errno
 import os
 import signal
 import sys
+from pathlib import Path
 
 from django.apps import apps
-from django.core.management import execute_from_command_line
+from django.core.management import execute_from_command_line, find_commands, get_commands
 
+from backend.conf import project
 from backend.conf.errors import StartupError
 from backend.logs import console
 from backend.logs.boot import say
@@ -24,8 +26,9 @@ def execute(arguments: list[str]) -> None:
     Ends the process with two lines for what the project's settings or applications are wrong
     about, and for code that cannot be written here.
     """
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
     with explained():
+        if project.choose().is_own:
+            _offer_commands_of_the_image()
         if arguments[1:2] == ["runserver"]:
             console.start()
             # Until Django sets its own, and for --noreload, which sets none.
@@ -45,6 +48,16 @@ def execute(arguments: list[str]) -> None:
             if apps.ready:
                 raise
             raise _of_the_project(error) from error
+
+
+def _offer_commands_of_the_image() -> None:
+    """Add the image's commands to those of a project without the image's application."""
+    from backend.boot.configuration import load_applications
+
+    load_applications()
+    known = get_commands()
+    for name in find_commands(str(Path(__file__).parent / "management")):
+        known.setdefault(name, "backend")
 
 
 def _stop(number: int, frame: object) -> None:
@@ -68,3 +81,7 @@ def _of_the_project(error: Exception) -> StartupError:
     from backend.boot.configuration import located
 
     return located(error)
+
+
+if __name__ == "__main__":
+    execute(sys.argv)

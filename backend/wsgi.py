@@ -4,34 +4,34 @@ import os
 
 from django.apps import apps
 from django.conf import settings
+from django.core.servers.basehttp import get_internal_wsgi_application
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver, set_script_prefix
 
+from backend.boot.application import layered
+from backend.boot.configuration import complete_settings
+from backend.conf.project import IMAGES
 from backend.databases import connections
-from backend.health.wsgi import HealthApplication
 from backend.http import throttles
-from backend.http.bodies import BodyLimits
-from backend.http.no_body import WithoutBody
-from backend.logs.request_id import RequestIdApplication
-from backend.pages import landing
-from backend.pages.policy import POLICY
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
+_own = os.environ.setdefault("DJANGO_SETTINGS_MODULE", IMAGES) != IMAGES
 
 connections.prepare()
-# Django does this for commands only; for a server it comes with the first request, too
-# late for STATIC_URL, which is computed once, when WhiteNoise is loaded.
+# Django does this only for commands. For a server, it comes with the first request, which is too
+# late for STATIC_URL: that is computed once, when WhiteNoise is loaded.
 set_script_prefix(settings.FORCE_SCRIPT_NAME or "/")
-# The id is outermost: a probe's line, a 404 and an error have it too.
-_api = BodyLimits(get_wsgi_application())
-application = RequestIdApplication(WithoutBody(HealthApplication(_api, landing.render, POLICY)))
-# Load every view now, once, before the workers are forked: the first request is
-# as fast as the next, the memory is shared, and a broken URLconf stops the start.
+_django = get_wsgi_application()
+complete_settings()
+# A team's own project may have more around Django's application.
+application = layered(get_internal_wsgi_application() if _own else _django)
+# Load every view now, once, before the workers are forked: then the first request is as fast as
+# others, the workers share the memory, and a broken URLconf stops the start.
 get_resolver().reverse_dict  # noqa: B018  the property does the work
-_counts = throttles.make_counts()
-if apps.is_installed("rest_framework"):
-    throttles.share(_counts)
-if apps.is_installed("django.contrib.auth"):
-    from backend.http import login_attempts
+if apps.is_installed("backend"):
+    _counts = throttles.make_counts()
+    if apps.is_installed("rest_framework"):
+        throttles.share(_counts)
+    if apps.is_installed("django.contrib.auth"):
+        from backend.http import login_attempts
 
-    login_attempts.limit(_counts)
+        login_attempts.limit(_counts)

@@ -7,6 +7,7 @@ set -euo pipefail
 
 readonly app_uid=1001 app_gid=0
 readonly app_home=/home/app
+readonly code=/opt/backend
 
 fail() {
   if [[ ${LOG_FORMAT:-} =~ ^[Jj][Ss][Oo][Nn]$ ]]; then
@@ -41,7 +42,7 @@ give_data_folder() {
 run_own_program() {
   local module=$1 uid gid
   shift
-  cd /code
+  cd "$code"
   if [[ $EUID -ne 0 || ! -d /project ]]; then
     become python -m "$module" "$@"
   fi
@@ -57,12 +58,30 @@ become() {
   exec "${init[@]}" env --default-signal=HUP,INT,QUIT,TERM "$@"
 }
 
-# Whether a project is mounted for development, with its manage.py in the working directory. If it is
-# copied, or DEBUG is off, this is a server, and the files' owner, often root, must not serve.
+# Whether the working directory has a manage.py that is not the image's.
+in_own_project() {
+  [[ -f manage.py && ! manage.py -ef $code/manage.py ]]
+}
+
+# Whether a project is mounted for development, so that commands can change it here. If it is copied, or
+# DEBUG is off, this is a server, and the files' owner must not serve. DEBUG means nothing to a project
+# with its own settings.
 in_mounted_project() {
+  in_own_project && mountpoint --quiet . && [[ -w . ]] && { is_debug || has_own_settings; }
+}
+
+is_debug() {
   local debug=${DEBUG:-}
-  [[ $PWD == /code/src_files && -f manage.py && ${debug,,} =~ ^(true|on|ok|y|yes|1)$ ]] &&
-    mountpoint --quiet .
+  [[ ${debug,,} =~ ^(true|on|ok|y|yes|1)$ ]]
+}
+
+has_own_settings() {
+  ! grep --quiet 'backend\.\(settings\|manage\)' manage.py
+}
+
+# Whether the project may have an SQLite database, which needs write access to the folder.
+has_sqlite() {
+  grep --quiet --recursive --include='*.py' --fixed-strings sqlite3 . 2>/dev/null
 }
 
 # Become the developer, who then owns all new files in the project. Root owns it with Docker Desktop,
@@ -71,11 +90,27 @@ become_developer() {
   local uid gid
   uid=$(stat --format %u .)
   gid=$(stat --format %g .)
-  if [[ $uid -eq 0 ]] && setpriv --reuid "$app_uid" --regid "$app_gid" --clear-groups test -w .; then
+  if [[ $uid -eq 0 ]] && ! needs_root; then
     uid=$app_uid
   fi
   share_data_folder
-  exec setpriv --reuid "$uid" --regid "$gid" --groups "$app_gid" -- python -m backend.boot "$@"
+  boot_as "$uid" "$gid" "--groups=$app_gid" "$@"
+}
+
+# Whether only root can write to root's project, and somebody must.
+needs_root() {
+  ! setpriv --reuid "$app_uid" --regid "$app_gid" --clear-groups test -w . && { is_debug || has_sqlite; }
+}
+
+# -P: a package of the working directory with the name of the image's, backend, is not taken for it.
+boot_as() {
+  local uid=$1 gid=$2 groups=$3
+  exec setpriv --reuid "$uid" --regid "$gid" "$groups" -- python -P -m backend.boot "${@:4}"
+}
+
+# SQLite creates its file, and others beside it, in the folder of a project that was copied here.
+give_sqlite_files() {
+  chown --no-dereference "$app_uid:$app_gid" . ./*.sqlite3 2>/dev/null || true # the boot reports it
 }
 
 # Share the data with the application's user, who uses it when the project runs as on a server: group 0
@@ -93,19 +128,14 @@ share_data_folder() {
 main() {
   case "${1:-}" in
     startproject | upgrade) run_own_program "backend.kit.$1" "${@:2}" ;;
-    check) run_own_program backend.kit.contract "${@:2}" ;;
+    check) become python -P -m backend.kit.contract "${@:2}" ;;
   esac
-  if in_mounted_project; then
-    export PYTHONPATH=/code${PYTHONPATH:+:$PYTHONPATH} # the image's own code
-  else
-    cd /code
-  fi
   # The next container, with another UID of group 0, can write to new files in /data.
   if [[ $EUID -eq 0 || ${GROUPS[0]} -eq 0 ]]; then umask g+w; fi
   if [[ $EUID -ne 0 ]]; then
     # A user without an entry in passwd has no home.
     [[ -w ${HOME:-/} && ${HOME:-/} != / ]] || export HOME=$app_home
-    exec python -m backend.boot "$@"
+    exec python -P -m backend.boot "$@"
   fi
   give_data_folder
   export HOME=$app_home
@@ -115,7 +145,10 @@ main() {
   if in_mounted_project; then
     become_developer "$@"
   fi
-  exec setpriv --reuid "$app_uid" --regid "$app_gid" --clear-groups -- python -m backend.boot "$@"
+  if in_own_project && has_own_settings && ! mountpoint --quiet . && has_sqlite; then
+    give_sqlite_files
+  fi
+  boot_as "$app_uid" "$app_gid" --clear-groups "$@"
 }
 
 main "$@"

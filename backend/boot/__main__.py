@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
 from backend.boot import commands
 from backend.boot.exec_command import become
+from backend.conf import project
+from backend.conf.errors import StartupError
 from backend.health import target
-
-SERVER = ["gunicorn", "backend.wsgi", "-c", commands.CONFIGURATION_FILE]
 
 
 def main(arguments: list[str]) -> None:
     """Run ``arguments``; none, or only flags, mean gunicorn with them."""
-    command = [*SERVER, *arguments] if not arguments or arguments[0].startswith("-") else arguments
+    is_command = arguments and not arguments[0].startswith("-")
+    command = arguments if is_command else [commands.GUNICORN, *arguments]
+    if command[0] in commands.OF_THE_IMAGE:
+        command = [sys.executable, "-P", "-m", "backend.manage", *command]
     server = commands.server_of(command)
     if server is None:
+        # For django-admin, celery, and other programs that need a project. A shell does not.
+        with contextlib.suppress(StartupError):
+            project.choose()
         if target.UNSEEN not in os.environ:
             os.environ[target.UNSEEN] = command[0]
             target.write(target.RUNNING)

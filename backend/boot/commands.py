@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from backend.conf import overrides
+from backend.conf import places
 
 GUNICORN = "gunicorn"
+# Commands of manage.py that a project with its own manage.py does not have.
+OF_THE_IMAGE = ("config", "doctor", "wait_for_db")
 # An absolute path, because a mounted project has its own working directory.
-CONFIGURATION_FILE = str(overrides.ROOT / "gunicorn_conf.py")
+CONFIGURATION_FILE = str(places.CODE / "gunicorn_conf.py")
 # The image knows only the names of other servers: it prepares for them, then runs them.
 SERVERS = (GUNICORN, "uvicorn", "daphne", "hypercorn", "granian", "waitress-serve", "uwsgi")
 DJANGOS = ("runserver", "runserver_plus")

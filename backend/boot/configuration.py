@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import ast
 import importlib
-import os
 import re
 import sys
 from pathlib import Path
 
 import django
+from django.apps import apps
 from django.conf import settings
 from django.core import checks
 from django.core.checks.security.base import check_secret_key
 from django.utils.module_loading import import_string
 
 from backend import __version__
-from backend.conf import image_packages, overrides
+from backend.conf import image_packages, overrides, project
 from backend.conf.environment import current
 from backend.conf.errors import StartupError, explain, one_line
+from backend.conf.places import ROOT
 from backend.conf.required import MAKE_A_KEY
 from backend.logs.boot import say, warn
 from backend.server.configuration import check_gunicorn
@@ -29,7 +30,6 @@ def load_server() -> None:
 
     Raises StartupError, as ``load``.
     """
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
     for warning in current().warnings:
         warn(f"{warning}")
     for name, meant in current().misspelled().items():
@@ -44,7 +44,8 @@ def load() -> None:
     Raises StartupError, naming file and line, for whatever fails.
     """
     load_applications()
-    say(f"image {__version__}, Django {django.__version__}, {_overrides_found()}")
+    found = _overrides_found() if apps.is_installed("backend") else "the project's own settings"
+    say(f"image {__version__}, Django {django.__version__}, {found}")
     load_middleware()
     load_urls()
     _system_checks()
@@ -64,12 +65,22 @@ def check_packages() -> None:
 
 def load_applications() -> None:
     """Load settings and INSTALLED_APPS. Raises StartupError, like the two functions below."""
+    project.choose()
     try:
         django.setup()
     except StartupError:
         raise
     except Exception as error:
         raise located(error) from error
+    complete_settings()
+
+
+def complete_settings() -> None:
+    """Give a project with its own settings those that the layers below Django use."""
+    if not hasattr(settings, "DATA_DIR"):
+        settings.DATA_DIR = current()["DATA_DIR"] or ROOT / "data"
+    if apps.is_installed("django.contrib.staticfiles") and not settings.STATIC_ROOT:
+        settings.STATIC_ROOT = str(Path(settings.DATA_DIR) / "static")
 
 
 def located(failure: Exception) -> StartupError:
@@ -123,7 +134,7 @@ def load_urls() -> None:
     try:
         from django.urls import get_resolver
 
-        importlib.import_module("backend.urls")
+        importlib.import_module(settings.ROOT_URLCONF)
         get_resolver().reverse_dict  # noqa: B018  loads every included module too
     except StartupError:
         raise

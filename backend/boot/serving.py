@@ -14,7 +14,7 @@ from django.conf import settings
 
 from backend.boot import budget, commands, configuration, listening, steps
 from backend.boot.exec_command import become, become_with_blocked_signals
-from backend.conf import kept_key, overrides
+from backend.conf import kept_key, project
 from backend.conf.environment import current
 from backend.conf.errors import StartupError
 from backend.health import target
@@ -42,6 +42,10 @@ def serve(command: list[str], server: commands.Server) -> None:
     target.write(target.STARTING)
     with stopping.at_once(stopping.NOT_READY, terminated=0), explained():
         console.start()
+        chosen = project.choose()
+        say(f"{chosen}")
+        for each in project.hidden(Path.cwd()):
+            warn(f"{each.problem} {each.fix}")
         _prepare_server(server)
         kept_key.keep()
         configuration.load_server()
@@ -102,7 +106,8 @@ def _prepare_server(server: commands.Server) -> None:
             f'CMD as a list: CMD ["{server.name}", ...]'
         )
     if server.name == commands.GUNICORN and not (server.has_configuration or _has_another()):
-        say(f"the command names no gunicorn configuration: using {commands.CONFIGURATION_FILE}")
+        if len(server.words) > 1:
+            say(f"the command names no gunicorn configuration: using {commands.CONFIGURATION_FILE}")
         os.environ[FLAGS] = f"--config {commands.CONFIGURATION_FILE} {os.environ.get(FLAGS, '')}"
 
 
@@ -119,7 +124,7 @@ def _has_another() -> bool:
 
 def _is_root_of_mounted_project() -> bool:
     """Whether this is the machine's root. The root of a rootless engine is an ordinary user."""
-    if os.geteuid() != 0 or Path.cwd() != overrides.ROOT / "src_files":
+    if os.geteuid() != 0 or not project.is_own(Path("manage.py")):
         return False
     first, outside, _ = Path("/proc/self/uid_map").read_text().splitlines()[0].split()
     return first == outside == "0"

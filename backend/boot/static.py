@@ -231,9 +231,10 @@ def _output() -> str:
 if __name__ == "__main__":
     import django
 
+    from backend.conf import project
     from backend.logs.ending import explained
 
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
     with explained():
+        project.choose()
         django.setup()
         collect()

@@ -16,6 +16,7 @@ import environ
 
 from backend.conf import addresses, dotenv, secret_store, value_files
 from backend.conf.errors import StartupError
+from backend.conf.places import ROOT
 from backend.conf.variables import (
     ALIAS_URL,
     FORMS,
@@ -26,7 +27,6 @@ from backend.conf.variables import (
     is_of_the_table,
 )
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 TRUE = environ.Env.BOOLEAN_TRUE_STRINGS
 FALSE = ("false", "off", "n", "no", "0")
 

@@ -16,8 +16,8 @@ from types import ModuleType
 
 from backend.conf import source
 from backend.conf.errors import StartupError, explain
+from backend.conf.places import CODE, ROOT
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGES: tuple[str, ...] = ("src_files.local_settings", "local_settings")
 MODULES = ("settings", "urls", "gunicorn_conf")
 
@@ -96,7 +96,7 @@ def place_of(name: str, module: str) -> str:
     """
     location = find(module)
     if location is None:
-        return str(ROOT / f"{module}.py")
+        return str(CODE / f"{module}.py")
     file = location[1]
     lines = [each.line for each in source.bindings(file).get(name, []) if not each.module]
     return f"{file}, line {lines[-1]}" if lines else str(file)

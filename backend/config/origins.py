@@ -12,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 
-from backend.conf import overrides, source
+from backend.conf import overrides, places, source
 from backend.conf.environment import Environment
 
 OURS = "backend.hacko_settings"
@@ -213,7 +213,7 @@ class Tracer:
         for variable in COMPLETED_FROM.get(name, ()):
             if origin := of_variable(self.env, variable):
                 yield origin
-        yield Origin("completed", file=str(overrides.ROOT / "backend/conf/required.py"))
+        yield Origin("completed", file=str(places.CODE / "backend/conf/required.py"))
 
 
 class DjangoTracer(Tracer):
@@ -221,7 +221,7 @@ class DjangoTracer(Tracer):
 
     def __init__(self, env: Environment) -> None:
         location = overrides.find("settings")
-        ours = [overrides.ROOT / "backend" / name for name in ("hacko_settings.py", "settings.py")]
+        ours = [places.CODE / "backend" / name for name in ("hacko_settings.py", "settings.py")]
         super().__init__(env, ours, sys.modules.get(location[0]) if location else None)
         self.sources = sys.modules[OURS]._derived.sources
 

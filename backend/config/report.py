@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connections
 
 from backend import __version__
-from backend.conf import overrides
+from backend.conf import places
 from backend.conf.environment import Environment
 from backend.conf.masking import MASK, Masker, for_process
 from backend.conf.variables import TABLE, database_url, is_of_the_table
@@ -119,7 +119,7 @@ def _of_a_plain_image() -> dict[str, dict[str, Any]]:
     kept = {name: value for name, value in OF_THE_IMAGE.items() if os.environ.get(name) == value}
     done = subprocess.run(
         [sys.executable, "-m", "backend.config.plain"],
-        cwd=overrides.ROOT,
+        cwd=places.CODE,
         env={**env, **kept},
         capture_output=True,
         text=True,

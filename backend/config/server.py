@@ -11,7 +11,7 @@ from typing import Any
 
 from gunicorn.config import Config
 
-from backend.conf import overrides
+from backend.conf import overrides, places
 from backend.conf.environment import Environment
 from backend.conf.variables import TABLE
 from backend.config.origins import Origin, Tracer
@@ -93,7 +93,7 @@ def _file(config: str) -> Path:
     if config.startswith("python:"):
         spec = importlib.util.find_spec(config.removeprefix("python:"))
         return Path(str(spec and spec.origin))
-    return overrides.ROOT / config.removeprefix("file:")
+    return places.ROOT / config.removeprefix("file:")
 
 
 def _option(config: Config, name: str) -> str:

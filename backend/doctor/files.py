@@ -11,7 +11,7 @@ from django.conf import settings
 from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_storage
 
 from backend.boot import data, static
-from backend.conf import overrides
+from backend.conf import overrides, places
 from backend.conf.findings import OK, PROBLEM, WARNING, Finding
 
 COLLECT = "Run python manage.py collectstatic --noinput, or start a server with COLLECTSTATIC=true."
@@ -81,7 +81,7 @@ def permissions(kept: str | None) -> Iterator[Finding]:
     if settings.MEDIA_ROOT and data.keeps_uploads_in_a_folder():
         yield _writable("MEDIA_ROOT", data.field_with_files(), uid)
     team = overrides.find("settings") or overrides.find("urls") or overrides.find("gunicorn_conf")
-    code = [overrides.ROOT, overrides.ROOT / "backend", *([team[1].parent] if team else [])]
+    code = [places.ROOT, places.CODE, places.CODE / "backend", *([team[1].parent] if team else [])]
     mine = [str(folder) for folder in [*code, Path(sys.prefix)] if os.access(folder, os.W_OK)]
     if mine:
         yield Finding(

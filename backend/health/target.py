@@ -80,8 +80,8 @@ def warn_of_unseen(server: Arbiter) -> None:
         server.log.warning(
             "%r started gunicorn without the image's entry point: nothing waited for databases, "
             "applied migrations, or collected static files, and requests can be cut off when the "
-            "container stops. Start gunicorn there with: exec /code/bin/docker-entrypoint.sh "
-            "gunicorn backend.wsgi -c gunicorn_conf.py",
+            "container stops. Start gunicorn there with: "
+            "exec /opt/backend/bin/docker-entrypoint.sh gunicorn",
             command,
         )
 

@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.urls import Resolver404, get_resolver
 
+from backend.conf.variables import setting
 from backend.health.probes import MISSING, OK, PENDING, READ_ONLY, DatabaseState, database_states
 from backend.http.headers import HEADERS
 from backend.server import phase, slots
@@ -75,7 +76,7 @@ class HealthApplication:
     def _page(self, states: list[DatabaseState]) -> tuple[HTTPStatus, str, bytes]:
         now = _phase(states)
         values = {
-            "name": settings.PROJECT_NAME,
+            "name": setting("PROJECT_NAME"),
             "status": _word(now, states),
             "phase": now.name,
             "databases": states,

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.middleware.csrf import get_token
 from django.urls import NoReverseMatch, get_script_prefix, resolve, reverse
 
-from backend.pages.policy import POLICY
+from backend.conf.variables import setting
 
 # REST framework's login, if a team includes it, also accepts people who are not staff.
 LOGINS = ("rest_framework", "admin")
@@ -30,7 +29,7 @@ def bar(home: str, request: HttpRequest | None = None, user: Any = None) -> dict
     logs_out = known and (namespace != "admin" or _admin_lets_in(request, user))
     return {
         "home": home,
-        "name": settings.PROJECT_NAME,
+        "name": setting("PROJECT_NAME"),
         "docs": _url("schema-swagger-ui", home),
         "known": known,
         "user": str(user) if known else None,

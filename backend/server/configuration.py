@@ -5,7 +5,7 @@ from __future__ import annotations
 import runpy
 from typing import TYPE_CHECKING, Any
 
-from backend.conf import machine_limits, overrides
+from backend.conf import machine_limits, overrides, places
 from backend.conf.errors import StartupError, one_line
 from backend.logs.boot import say, warn
 
@@ -17,7 +17,7 @@ def check_gunicorn() -> dict[str, Any]:
     """Check the values as gunicorn will, but without a traceback. Returns them."""
     from gunicorn.config import Config
 
-    values = runpy.run_path(str(overrides.ROOT / "gunicorn_conf.py"))
+    values = runpy.run_path(str(places.CODE / "gunicorn_conf.py"))
     config = Config()
     for name in values.keys() & config.settings.keys():
         try:

@@ -496,7 +496,7 @@ def test_flags_alone_go_to_gunicorn(containers):
     ("command", "code", "reason"),
     [
         ("pyhton", 127, "No such file or directory"),
-        ("/code/backend", 126, "Permission denied"),
+        ("/opt/backend", 126, "Permission denied"),
     ],
 )
 def test_command_that_cannot_be_run_exits_as_a_shell_would(containers, command, code, reason):

@@ -158,7 +158,7 @@ def quicker(folder: Path) -> dict[Path, str]:
         text = text.replace(line, f'"{name}": "{QUICKER[name]}"')
     file = folder / "migrations.py"
     file.write_text(text)
-    return {file: "/code/backend/boot/migrations.py:ro"}
+    return {file: "/opt/backend/backend/boot/migrations.py:ro"}
 
 
 def test_a_machine_that_vanishes_while_it_migrates_leaves_its_locks_to_the_next(

@@ -148,7 +148,7 @@ def test_server_that_hangs_is_unhealthy(seen: Callable[[str], Seen], name: str) 
 
 def test_shell_form_is_prepared_and_has_the_images_server(seen: Callable[[str], Seen]) -> None:
     log = seen("shell form").log
-    assert "the command names no gunicorn configuration: using /code/gunicorn_conf.py" in log
+    assert "the command names no gunicorn configuration: using /opt/backend/gunicorn_conf.py" in log
     assert "boot: ready to serve" in log
     assert "Using worker: backend.server.worker.Worker" in log
     assert "runs under a shell" not in log

@@ -105,7 +105,6 @@ def ask(options: argparse.Namespace) -> int:
             results, subject = site.look(options.live, options.user), options.live
         else:
             standins.key()
-            os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
             from backend.kit.contract.live import own
 
             try:

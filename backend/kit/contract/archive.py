@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import io
 import zipfile
-from pathlib import Path
 from typing import TextIO
 
-import backend
+from backend.conf.places import CODE
 from backend.kit.contract.report import Impossible
 
-ROOT = Path(backend.__file__).resolve().parent.parent
 FILES = (
     *("backend/__init__.py", "backend/kit/contract/__init__.py", "backend/kit/contract/report.py"),
     *("backend/kit/__init__.py", "backend/conf/__init__.py", "backend/conf/findings.py"),
@@ -48,9 +46,9 @@ def print_to(output: TextIO) -> int:
 def archive() -> bytes:
     memory = io.BytesIO(b"#!/usr/bin/env python3\n")
     memory.seek(0, io.SEEK_END)
-    sources = [*(ROOT / name for name in FILES), *sorted((ROOT / FOLDER).glob("*.py"))]
+    sources = [*(CODE / name for name in FILES), *sorted((CODE / FOLDER).glob("*.py"))]
     with zipfile.ZipFile(memory, "a", zipfile.ZIP_DEFLATED) as package:
         for source in sources:
-            package.writestr(str(source.relative_to(ROOT)), source.read_bytes())
+            package.writestr(str(source.relative_to(CODE)), source.read_bytes())
         package.writestr("__main__.py", MAIN)
     return memory.getvalue()

@@ -168,7 +168,6 @@ class TreeAdmin(admin.ModelAdmin):
     ),
     "settings of its own": Fault(
         {
-            "python": "DJANGO_SETTINGS_MODULE is 'forest.settings'.",
             "settings": "No module named 'forest'",
         },
         steps="ENV DJANGO_SETTINGS_MODULE=forest.settings\n",

@@ -16,7 +16,7 @@ from backend.conf.findings import OK, PROBLEM, WARNING, Finding
 # Files of Debian's packages and of this image. A team's files are not here.
 OF_THE_SYSTEM = (
     *("/bin/", "/lib/", "/sbin/", "/usr/bin/", "/usr/lib/", "/usr/sbin/"),
-    "/code/scaffold/",
+    "/opt/backend/scaffold/",
 )
 # Nor are setuid programs, so the search skips these folders.
 LEFT_OUT = {"/usr/share", "/opt/venv", "/opt/geo", "/var/lib/dpkg", "/etc/ssl", "/proc", "/sys"}

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from backend.conf import overrides
+from backend.conf import places
 from backend.conf.findings import OK, PROBLEM, Finding
 from backend.conf.secret_vocabulary import is_secret
 from backend.conf.variables import ALIAS_URL, TABLE
@@ -19,14 +19,14 @@ NAMES = ("manage.py", "gunicorn_conf.py", "backend/wsgi.py", "backend/urls.py")
 
 def entry_point() -> Iterator[Finding]:
     """The image's programs are in their places and executable."""
-    lost = [name for name in NAMES if not (overrides.ROOT / name).is_file()]
-    lost += [name for name in PROGRAMS if not os.access(overrides.ROOT / name, os.X_OK)]
+    lost = [name for name in NAMES if not (places.CODE / name).is_file()]
+    lost += [name for name in PROGRAMS if not os.access(places.CODE / name, os.X_OK)]
     if lost:
         yield Finding(
             PROBLEM,
             "image's files",
-            f"{', '.join(lost)} in {overrides.ROOT} is missing or not executable.",
-            "Do not COPY over the whole /code folder. Copy your folders one by one, by name.",
+            f"{', '.join(lost)} in {places.CODE} is missing or not executable.",
+            f"Do not copy or mount anything over {places.CODE}.",
         )
     else:
         yield Finding(OK, "image's files", "entry point, health check, and server are in place")
@@ -44,14 +44,6 @@ def programs() -> Iterator[Finding]:
             f"python is {python}, which does not have the image's packages.",
             f"Put {sys.prefix}/bin first in PATH. Use ENV PATH=/your/bin:$PATH only if your folder "
             "does not contain python.",
-        )
-    elif module != "backend.settings":
-        yield Finding(
-            PROBLEM,
-            "python",
-            f"DJANGO_SETTINGS_MODULE is {module!r}.",
-            "Remove this variable from your Dockerfile. Put your settings in "
-            "local_settings/settings.py, which backend.settings reads.",
         )
     else:
         yield Finding(OK, "python", f"{python}, with DJANGO_SETTINGS_MODULE={module}")

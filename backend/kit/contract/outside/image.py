@@ -13,8 +13,13 @@ from backend.conf.secret_vocabulary import FORMS, MASK, is_secret
 from backend.kit.contract.outside.engine import docker
 from backend.kit.contract.report import Impossible
 
-ENTRY_POINT = "/code/bin/docker-entrypoint.sh"
-HEALTH_CHECK = "/code/bin/healthcheck"
+ENTRY_POINT = "/opt/backend/bin/docker-entrypoint.sh"
+HEALTH_CHECK = "/opt/backend/bin/healthcheck"
+# Both have a link in /code, under the names that earlier images had.
+LINKS = {
+    ENTRY_POINT: "/code/bin/docker-entrypoint.sh",
+    HEALTH_CHECK: "/code/bin/healthcheck",
+}
 PYTHON = "/opt/venv/bin/python"
 # The base's last instruction that is in the history of every image built on it.
 MARK = "LABEL org.opencontainers.image.title=backend-docker-django "
@@ -65,7 +70,7 @@ class Image:
 
     @property
     def has_the_images_entry_point(self) -> bool:
-        return self.config.get("Entrypoint") == [ENTRY_POINT]
+        return self.config.get("Entrypoint") in ([ENTRY_POINT], [LINKS[ENTRY_POINT]])
 
 
 def find(name: str) -> Image:
@@ -91,9 +96,9 @@ def check_inside(image: Image, environment: list[str]) -> dict[str, Any]:
     root, who can read every file. Raises Impossible for an image that is not built on ours.
     """
     done = docker(
-        *("run", "--rm", "--network", "none", "--user", "0", "--workdir", "/code"),
+        *("run", "--rm", "--network", "none", "--user", "0"),
         *environment,
-        *("--entrypoint", PYTHON, image.name, "-m", "backend.kit.contract", "--json"),
+        *("--entrypoint", PYTHON, image.name, "-P", "-m", "backend.kit.contract", "--json"),
         check=False,
     )
     lines = done.stdout.splitlines()
@@ -144,18 +149,11 @@ def configuration(image: Image, port: int) -> Iterator[Finding]:
             f"Add EXPOSE {port} to your Dockerfile, or remove PORT from it.",
         )
     yield _health_check(config)
-    if config.get("WorkingDir") != "/code":
-        yield Finding(
-            WARNING,
-            "folder",
-            f"WORKDIR is {config.get('WorkingDir') or '/'}: python manage.py does not work there.",
-            "End your Dockerfile with WORKDIR /code.",
-        )
 
 
 def _health_check(config: dict[str, Any]) -> Finding:
     test = (config.get("Healthcheck") or {}).get("Test") or []
-    if test == ["CMD", HEALTH_CHECK]:
+    if test in (["CMD", HEALTH_CHECK], ["CMD", LINKS[HEALTH_CHECK]]):
         return Finding(OK, "health check", f"the image's: {HEALTH_CHECK}")
     if test in ([], ["NONE"]):
         return Finding(

@@ -23,7 +23,7 @@ from backend.kit.contract.outside.engine import (
     name,
     until,
 )
-from backend.kit.contract.outside.image import Image
+from backend.kit.contract.outside.image import ENTRY_POINT, Image
 from backend.kit.contract.outside.serving import HEALTH
 from backend.kit.contract.outside.surroundings import Surroundings
 
@@ -137,7 +137,7 @@ class Lifetime:
                 PROBLEM,
                 "commands",
                 f"docker run IMAGE bash does not open a shell: {reason}",
-                "Keep the image's /code/bin/docker-entrypoint.sh.",
+                f"Keep the image's {ENTRY_POINT}.",
             )
         uid = done.stdout.rpartition("ran as")[2].strip()
         if uid == "0":
@@ -241,7 +241,7 @@ def _ending(code: int | None, answer: int | None) -> Finding:
             PROBLEM,
             "SIGTERM",
             f"The container ended with exit code {code}, not 0.",
-            "Start the server with exec gunicorn backend.wsgi -c gunicorn_conf.py.",
+            "Start the server with exec gunicorn.",
         )
     if answer is None:
         return Finding(

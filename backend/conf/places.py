@@ -1,0 +1,12 @@
+"""The folders of the image's code and of a team's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+# Where backend, bin, scaffold, manage.py, and gunicorn_conf.py are. In the image, no COPY or mount
+# of a team hides this folder.
+CODE = Path(__file__).resolve().parent.parent.parent
+# Where a team's local_settings, src_files, and .env are. In the image, a link leads there.
+PROJECT = CODE / "project"
+ROOT = PROJECT.resolve() if PROJECT.is_symlink() else CODE

@@ -1,0 +1,122 @@
+"""Which Django project a container serves: the image's, or a team's own in the working directory.
+
+The image's project has ``backend.settings`` and a team's ``local_settings``. A team's own project
+has its own ``manage.py`` and settings. Below Django, nothing depends on which of the two it is.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.conf.errors import StartupError, explain
+from backend.conf.places import CODE, ROOT
+
+VARIABLE = "DJANGO_SETTINGS_MODULE"
+IMAGES = "backend.settings"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project: its folder, its settings module, and what decided that."""
+
+    folder: Path
+    settings: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"project {self.folder}, settings {self.settings} ({self.reason})"
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the project is a team's own, with settings of its own."""
+        return self.settings != IMAGES
+
+
+def choose() -> Project:
+    """Find the project, and set DJANGO_SETTINGS_MODULE for this process and its children.
+
+    Raises StartupError if the project's settings are unknown.
+    """
+    folder = Path.cwd()
+    project = find(folder, os.environ)
+    os.environ[VARIABLE] = project.settings
+    # As for a program in this folder, but after the image's own modules have been found.
+    for path in (str(ROOT), str(folder)):
+        if path not in sys.path:
+            sys.path.insert(0, path)
+    return project
+
+
+def find(folder: Path, environ: Mapping[str, str]) -> Project:
+    """The project of this working directory. Raises StartupError if its settings are unknown."""
+    if given := environ.get(VARIABLE):
+        return Project(ROOT if given == IMAGES else folder, given, f"{VARIABLE} is set")
+    manage = folder / "manage.py"
+    if not is_own(manage):
+        return Project(ROOT, IMAGES, f"{folder} has no manage.py of its own")
+    named, line = _named(manage)
+    reason = f"{manage}, line {line}"
+    if named == IMAGES:
+        return Project(ROOT, IMAGES, reason)
+    return Project(folder, named, reason)
+
+
+def is_own(manage: Path) -> bool:
+    """Whether a manage.py exists and is not the image's."""
+    return manage.is_file() and manage.resolve() != (CODE / "manage.py").resolve()
+
+
+def hidden(folder: Path) -> Iterator[StartupError]:
+    """What a team's files would replace, if the image's code were not elsewhere."""
+    for root in sorted({ROOT, folder} - {CODE}):
+        if list(root.glob("backend/*.py")):
+            yield StartupError(
+                f"The package {root / 'backend'} is hidden by the image's package of that name.",
+                "Rename the folder, and change the imports of it.",
+            )
+        entry = root / "bin/docker-entrypoint.sh"
+        ours = CODE / "bin/docker-entrypoint.sh"
+        if entry.is_file() and entry.resolve() != ours.resolve():
+            yield StartupError(
+                f"{entry} does not run: the image's entry point is {ours}.",
+                f'If yours must run, set ENTRYPOINT to it, and end it with: exec {ours} "$@"',
+            )
+
+
+def _named(manage: Path) -> tuple[str, int]:
+    """The settings that a manage.py names, and the line. Raises StartupError if it names none."""
+    try:
+        tree = ast.parse(manage.read_bytes(), str(manage))
+    except (SyntaxError, OSError) as error:
+        raise explain(error, manage) from error
+    computed = 0
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "backend.manage":
+            return IMAGES, node.lineno
+        value = _value(node)
+        if isinstance(value, ast.Constant) and isinstance(value.value, str):
+            return value.value, node.lineno  # type: ignore[attr-defined]  # a statement or call
+        if value is not None:
+            computed = node.lineno  # type: ignore[attr-defined]
+    problem = (
+        f"line {computed} computes the settings module" if computed else "it names no settings"
+    )
+    raise StartupError(
+        f"{manage}: {problem}, so the image does not know which to use.",
+        f"Set {VARIABLE} in your Dockerfile or compose file: ENV {VARIABLE}=mysite.settings",
+    )
+
+
+def _value(node: ast.AST) -> ast.expr | None:
+    """What ``node`` sets DJANGO_SETTINGS_MODULE to: by setdefault(), or by an assignment."""
+    match node:
+        case ast.Call(ast.Attribute(attr="setdefault"), [ast.Constant(value=name), value]):
+            return value if name == VARIABLE else None
+        case ast.Assign([ast.Subscript(slice=ast.Constant(value=name))], value):
+            return value if name == VARIABLE else None
+    return None

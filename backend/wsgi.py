@@ -9,7 +9,6 @@ from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver, set_script_prefix
 
 from backend.boot.application import layered
-from backend.boot.configuration import complete_settings
 from backend.conf.project import IMAGES
 from backend.databases import connections
 from backend.http import throttles
@@ -21,7 +20,6 @@ connections.prepare()
 # late for STATIC_URL: that is computed once, when WhiteNoise is loaded.
 set_script_prefix(settings.FORCE_SCRIPT_NAME or "/")
 _django = get_wsgi_application()
-complete_settings()
 # A team's own project may have more around Django's application.
 application = layered(get_internal_wsgi_application() if _own else _django)
 # Load every view now, once, before the workers are forked: then the first request is as fast as

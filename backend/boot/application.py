@@ -10,7 +10,8 @@ from django.apps import apps
 from django.conf import settings
 from whitenoise import WhiteNoise
 
-from backend.health.wsgi import HealthApplication
+from backend.boot.configuration import complete_settings
+from backend.health.wsgi import HealthApplication, team_has_health
 from backend.http.bodies import BodyLimits
 from backend.http.no_body import WithoutBody
 from backend.logs.request_id import RequestIdApplication
@@ -21,10 +22,28 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 WHITENOISE = "whitenoise.middleware.WhiteNoiseMiddleware"
 
 
+HEALTH = ("/health", "/health/", "/health/live", "/health/live/", "/health/ready", "/health/ready/")
+
+
+def nothing(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+    """A WSGI application without any page, for what another kind of application serves."""
+    start_response("404 Not Found", [("Content-Type", "text/plain"), ("Content-Length", "0")])
+    return []
+
+
+def is_of_the_image(path: str) -> bool:
+    """Whether the layers respond to ``path``, and not the application that they surround."""
+    if path in HEALTH:
+        return path not in HEALTH[:2] or not team_has_health()
+    prefix = _static_prefix()
+    return prefix is not None and path.startswith(prefix)
+
+
 def layered(application: Application) -> RequestIdApplication:
     """``application`` with request IDs, health pages, limits of bodies, and static files."""
     if isinstance(application, RequestIdApplication):
         return application
+    complete_settings()
     inner = BodyLimits(_with_static_files(application))
     # The ID is the outermost layer, so that a line about a probe, a 404, or an error has it too.
     return RequestIdApplication(WithoutBody(HealthApplication(inner, landing.render, POLICY)))
@@ -32,12 +51,17 @@ def layered(application: Application) -> RequestIdApplication:
 
 def _with_static_files(application: Application) -> Application:
     """Serve STATIC_ROOT, unless the project's middleware does, or another host."""
-    prefix = urlsplit(settings.STATIC_URL or "")
-    if not apps.is_installed("django.contrib.staticfiles") or WHITENOISE in settings.MIDDLEWARE:
+    prefix = _static_prefix()
+    if prefix is None:
         return application
-    if prefix.netloc or not prefix.path or not settings.STATIC_ROOT:
-        return application
-    served: Application = WhiteNoise(
-        application, root=str(settings.STATIC_ROOT), prefix=prefix.path
-    )
+    served: Application = WhiteNoise(application, root=str(settings.STATIC_ROOT), prefix=prefix)
     return served
+
+
+def _static_prefix() -> str | None:
+    """The path of the static files; None if the middleware or another host serves them."""
+    url = urlsplit(settings.STATIC_URL or "")
+    installed = apps.is_installed("django.contrib.staticfiles")
+    if not installed or WHITENOISE in settings.MIDDLEWARE or not settings.STATIC_ROOT:
+        return None
+    return url.path if url.path.strip("/") and not url.netloc else None

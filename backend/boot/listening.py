@@ -64,11 +64,7 @@ def listen(config: Config, prefix: str) -> handover.Answering | None:
     )
     if any(itself):
         return None
-    sockets = _bind(config)
-    for listener in sockets:
-        # A migration can start programs, which must not inherit it.
-        listener.set_inheritable(False)
-    return handover.Answering(sockets, prefix)
+    return handover.Answering(bind(config), prefix)
 
 
 class _Complaints(list[str]):
@@ -81,17 +77,22 @@ class _Complaints(list[str]):
         """Ignore the message that it will try again."""
 
 
-def _bind(config: Config) -> list[socket]:
+def bind(config: Config) -> list[socket]:
+    """Listening sockets for the addresses of ``config``. Raises StartupError if one is refused."""
     from gunicorn.sock import create_sockets
 
     complaints = _Complaints()
     try:
-        return [listener.sock for listener in create_sockets(config, complaints)]
+        sockets = [listener.sock for listener in create_sockets(config, complaints)]
     except (SystemExit, OSError, ValueError) as error:
         # The last one has no reason; the one before it has.
         reason = complaints[-2] if len(complaints) > 1 else error
         problem = f"The server cannot listen: {one_line(reason)}."
         raise StartupError(problem, _fix(reason)) from error
+    for listener in sockets:
+        # A migration can start programs, which must not inherit it.
+        listener.set_inheritable(False)
+    return sockets
 
 
 def _fix(reason: object) -> str:

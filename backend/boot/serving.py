@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from backend.boot import budget, commands, configuration, listening, steps
+from backend.boot import asgi, budget, commands, configuration, listening, steps
 from backend.boot.exec_command import become, become_with_blocked_signals
 from backend.conf import kept_key, project
 from backend.conf.environment import current
@@ -52,9 +52,16 @@ def serve(command: list[str], server: commands.Server) -> None:
         gunicorn = _gunicorn(command)
         if gunicorn and gunicorn.cfg.worker_class_str not in IN_PROCESS:
             check_worker_class(gunicorn.cfg)
+            if asgi.is_used_by(gunicorn.cfg):
+                command = asgi.with_layers(command, server)
+                gunicorn = _gunicorn(command)
         # From here on, the container responds: alive, but not ready.
         prefix = current()["PATH_PREFIX"]
-        answering = gunicorn and listening.listen(gunicorn.cfg, prefix)
+        if server.name in asgi.SERVERS:
+            command = asgi.with_layers(command, server)
+            answering = asgi.answering(server, prefix)
+        else:
+            answering = gunicorn and listening.listen(gunicorn.cfg, prefix)
         configuration.load()
         if answering:
             answering.responder.prefix = prefix = settings.FORCE_SCRIPT_NAME or ""
@@ -72,6 +79,9 @@ def serve(command: list[str], server: commands.Server) -> None:
     # life, so the server needs a new process.
     had_password = os.environ.pop("DJANGO_SUPERUSER_PASSWORD", None)
     if gunicorn is None or not handover.is_taken_by(gunicorn.cfg):
+        if answering:
+            for descriptor in answering.stop():
+                os.close(descriptor)
         target.write(target.LISTENING)
         become(command)
         return

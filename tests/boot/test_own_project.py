@@ -5,23 +5,27 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.containers import IMAGE, Container, Containers
+from tests.support.containers import IMAGE, Container, Containers, docker
 
 pytestmark = pytest.mark.engine
 
+ALL = "0.0.0.0"  # noqa: S104  in a container
 PLACES = ("/code", "/app", "/project")
 DOCKERFILE = "FROM {image}\nWORKDIR {place}\nCOPY . .\nEXPOSE 8000\n"
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A fresh project of Django's own startproject."""
+    """A fresh project of Django's own startproject, which belongs to a developer."""
     make = ("-m", "django", "startproject", "mysite", str(tmp_path))
     subprocess.run([sys.executable, *make], check=True, env={"PATH": os.environ["PATH"]})
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        os.chown(path, 1000, 1000)
     return tmp_path
 
 
@@ -39,7 +43,7 @@ def assert_serves(container: Container, place: str) -> None:
 
 
 def assert_drains(container: Container) -> None:
-    container.exec("kill", "-TERM", "1")
+    docker("stop", "--time", "30", container.name)
     assert container.exit_code() == 0
     assert "Shutting down: Master" in container.logs()
 
@@ -56,8 +60,6 @@ def test_fresh_project_that_is_copied_is_served(containers: Containers, folder: 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_fresh_project_that_is_mounted_is_served(containers: Containers, folder: Path, place: str):
-    for path in (folder, *folder.rglob("*")):
-        os.chown(path, 1000, 1000)
     container = containers.start(mounts={folder: place}, options=["--workdir", place])
     assert_serves(container, place)
     # The files that it creates belong to the developer.
@@ -83,11 +85,52 @@ def test_command_of_a_team_gets_the_layers_of_the_image(
 ):
     container = containers.start(
         *command,
-        mounts={folder: "/app:ro"},
-        env={"PORT": "8000", "DATA_DIR": "/data"},
+        mounts={folder: "/app"},
+        env={"PORT": "8000"},
         options=["--workdir", "/app"],
     )
     container.wait_until_ready()
     assert container.get("/health/live").json() == {"status": "live"}
     assert container.get("/static/admin/css/base.css").status_code == 200
     assert_drains(container)
+
+
+@pytest.fixture(scope="module")
+def with_asgi_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    started = Containers()
+    folder = tmp_path_factory.mktemp("asgi")
+    (folder / "Dockerfile").write_text(f"FROM {IMAGE}\nRUN pip install uvicorn daphne hypercorn\n")
+    yield started.build(folder)
+    started.clean()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("uvicorn", "mysite.asgi:application", "--host", ALL, "--port", "8000"),
+        ("sh", "-c", "exec uvicorn mysite.asgi:application --host=0.0.0.0 --port $PORT"),
+        ("daphne", "-b", ALL, "-p", "8000", "mysite.asgi:application"),
+        ("hypercorn", "--bind", "0.0.0.0:8000", "mysite.asgi:application"),
+        ("gunicorn", "mysite.asgi:application", "--worker-class", "uvicorn.workers.UvicornWorker"),
+    ],
+    ids=lambda command: command[-1] if command[0] == "sh" else command[0],
+)
+def test_asgi_server_of_a_team_has_phases_health_pages_and_static_files(
+    containers: Containers, with_asgi_servers: str, folder: Path, command: tuple[str, ...]
+):
+    # Django's ASGI application does not support this part of the protocol.
+    containers.may_log("without Lifespan support")
+    container = containers.start(
+        *command,
+        image=with_asgi_servers,
+        mounts={folder: "/app"},
+        env={"PORT": "8000"},
+        options=["--workdir", "/app"],
+    )
+    container.wait_until_ready()
+    assert container.get("/health/live").json() == {"status": "live"}
+    assert container.get("/health/ready").json()["checks"] == {"database:default": "ok"}
+    assert container.get("/static/admin/css/base.css").status_code == 200
+    assert "The install worked successfully" in container.get("/").text
+    docker("stop", "--time", "30", container.name)
+    assert container.exit_code() in {0, 143}

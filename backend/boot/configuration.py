@@ -24,6 +24,11 @@ from backend.conf.required import MAKE_A_KEY
 from backend.logs.boot import say, warn
 from backend.server.configuration import check_gunicorn
 
+KEY_OF_SETTINGS = (
+    "Read SECRET_KEY from the environment in your settings, and set it to a long random text: "
+    "python -c 'import secrets; print(secrets.token_urlsafe(50))'"
+)
+
 
 def load_server() -> None:
     """Load the environment and gunicorn's configuration, which tell where to listen.
@@ -157,8 +162,9 @@ def _system_checks() -> None:
     messages = [message for message in checks.run_checks() if not message.is_silenced()]
     if not settings.DEBUG:
         # The one deployment check that cannot wait until somebody runs it.
+        fix = MAKE_A_KEY if apps.is_installed("backend") else KEY_OF_SETTINGS
         messages += [
-            checks.Warning(message.msg, MAKE_A_KEY, id=message.id)
+            checks.Warning(message.msg, fix, id=message.id)
             for message in check_secret_key(None)
             if not message.is_silenced()
         ]

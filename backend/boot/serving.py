@@ -43,7 +43,7 @@ def serve(command: list[str], server: commands.Server) -> None:
     with stopping.at_once(stopping.NOT_READY, terminated=0), explained():
         console.start()
         chosen = project.choose()
-        say(f"{chosen}")
+        say(f"project {chosen}")
         for each in project.hidden(Path.cwd()):
             warn(f"{each.problem} {each.fix}")
         _prepare_server(server)

@@ -29,7 +29,7 @@ class Project:
     reason: str
 
     def __str__(self) -> str:
-        return f"project {self.folder}, settings {self.settings} ({self.reason})"
+        return f"{self.folder}, settings {self.settings} ({self.reason})"
 
     @property
     def is_own(self) -> bool:

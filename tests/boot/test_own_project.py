@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import PostGIS
 from tests.support.containers import IMAGE, Container, Containers, docker
 
 pytestmark = pytest.mark.engine
@@ -24,9 +25,14 @@ def folder(tmp_path: Path) -> Path:
     """A fresh project of Django's own startproject, which belongs to a developer."""
     make = ("-m", "django", "startproject", "mysite", str(tmp_path))
     subprocess.run([sys.executable, *make], check=True, env={"PATH": os.environ["PATH"]})
-    for path in (tmp_path, *tmp_path.rglob("*")):
-        os.chown(path, 1000, 1000)
+    give(tmp_path)
     return tmp_path
+
+
+def give(folder: Path) -> None:
+    """Let a developer own the folder."""
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, 1000, 1000)
 
 
 def assert_serves(container: Container, place: str) -> None:
@@ -134,3 +140,84 @@ def test_asgi_server_of_a_team_has_phases_health_pages_and_static_files(
     assert "The install worked successfully" in container.get("/").text
     docker("stop", "--time", "30", container.name)
     assert container.exit_code() in {0, 143}
+
+
+SETTINGS = """
+INSTALLED_APPS += ["django.contrib.gis", "airports"]
+DATABASES = {"default": {
+    "ENGINE": "django.contrib.gis.db.backends.postgis",
+    "NAME": os.environ["SQL_DATABASE"], "USER": os.environ["SQL_USER"],
+    "PASSWORD": os.environ["SQL_PASSWORD"], "HOST": os.environ["SQL_HOST"],
+}}
+DEBUG = False
+ALLOWED_HOSTS = ["127.0.0.1"]
+"""
+MODELS = """
+from django.contrib.gis.db import models
+
+class Airport(models.Model):
+    name = models.TextField()
+    place = models.PointField()
+"""
+URLS = """
+from django.http import HttpResponse
+from django.urls import path
+from django.contrib.gis.geos import Point
+from airports.models import Airport
+
+def nearest(request):
+    Airport.objects.create(name="PDX", place=Point(-122.6, 45.6, srid=4326))
+    metric = Airport.objects.first().place.transform(3857, clone=True)
+    return HttpResponse(f"{metric.x:.0f} {metric.y:.0f}")
+
+def broken(request):
+    raise RuntimeError("the view's own error")
+
+urlpatterns = [path("nearest/", nearest), path("broken/", broken)]
+"""
+
+
+def test_geodjango_project_needs_no_setting_of_the_image(
+    containers: Containers, postgis: PostGIS, folder: Path
+):
+    (folder / "airports").mkdir()
+    (folder / "airports/__init__.py").touch()
+    (folder / "airports/models.py").write_text(MODELS)
+    (folder / "mysite/urls.py").write_text(URLS)
+    with (folder / "mysite/settings.py").open("a") as settings:
+        settings.write(f"import os\n{SETTINGS}")
+    # Names of the image, which a project can have too.
+    (folder / "bin").mkdir()
+    (folder / "bin/docker-entrypoint.sh").write_text("#!/bin/sh\nexit 1\n")
+    (folder / "Dockerfile").write_text(DOCKERFILE.format(image=IMAGE, place="/code"))
+    give(folder)
+    database = postgis.database()
+    env = {
+        "SQL_DATABASE": database,
+        "SQL_USER": postgis.user,
+        "SQL_PASSWORD": postgis.password,
+        "SQL_HOST": postgis.host,
+    }
+    network = ["--network", postgis.network]
+    made = containers.run(
+        *("python", "manage.py", "makemigrations", "airports"),
+        env=env,
+        mounts={folder: "/code"},
+        options=[*network, "--workdir", "/code"],
+    )
+    assert made.returncode == 0, made.stderr
+    image = containers.build(folder)
+    container = containers.start(image=image, env=env, options=network)
+    container.may_log("the view's own error", "docker-entrypoint.sh does not run", "security.W009")
+    container.wait_until_ready()
+    assert container.get("/nearest/").text == "-13647770 5716479"
+    assert container.get("/broken/").status_code == 500
+    assert container.logs().count("RuntimeError: the view's own error") == 1
+    assert "/code/bin/docker-entrypoint.sh does not run: the image's" in container.logs()
+    doctor = container.exec(
+        "python", "-P", "-m", "backend.manage", "doctor", user="1001:0", check=False
+    )
+    assert "the view" not in doctor
+    assert "database default" in doctor
+    config = container.exec("python", "-P", "-m", "backend.manage", "config", user="1001:0")
+    assert postgis.password not in config

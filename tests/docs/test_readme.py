@@ -94,6 +94,10 @@ def test_databases_work_as_they_say(evening: Reader) -> None:
     evening.follow("docs/databases.md")
 
 
+def test_your_project_works_as_it_says(reader: Reader, published_names: None) -> None:
+    reader.follow("docs/your-project.md")
+
+
 def test_by_hand_works_as_it_says(reader: Reader, published_names: None) -> None:
     reader.follow("docs/by-hand.md")
 

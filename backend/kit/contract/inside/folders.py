@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from backend.conf import places
-from backend.conf.findings import OK, PROBLEM, Finding
+from backend.conf import places, project
+from backend.conf.findings import OK, PROBLEM, WARNING, Finding
 from backend.conf.secret_vocabulary import is_secret
 from backend.conf.variables import ALIAS_URL, TABLE
 
@@ -33,10 +33,9 @@ def entry_point() -> Iterator[Finding]:
 
 
 def programs() -> Iterator[Finding]:
-    """`python` is the one with the image's packages, and Django uses the image's settings."""
+    """`python` is the one with the image's packages, and there is a project in the folder."""
     python = shutil.which("python")
     inside = python is not None and Path(python).is_relative_to(sys.prefix)
-    module = os.environ.get("DJANGO_SETTINGS_MODULE")
     if not inside:
         yield Finding(
             PROBLEM,
@@ -46,7 +45,16 @@ def programs() -> Iterator[Finding]:
             "does not contain python.",
         )
     else:
-        yield Finding(OK, "python", f"{python}, with DJANGO_SETTINGS_MODULE={module}")
+        yield Finding(OK, "python", f"{python}")
+    if Path("manage.py").is_file():
+        yield Finding(OK, "project", f"{project.find(Path.cwd(), os.environ)}")
+    else:
+        yield Finding(
+            WARNING,
+            "folder",
+            f"WORKDIR is {Path.cwd()}, which has no manage.py.",
+            f"End your Dockerfile with WORKDIR {places.ROOT}, or with the folder of your project.",
+        )
 
 
 def variables(before: dict[str, str]) -> Iterator[Finding]:

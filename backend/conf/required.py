@@ -165,7 +165,8 @@ def complete(settings: dict[str, Any], env: Environment) -> None:
     _append(settings, "DATABASE_ROUTERS", ROUTER)
     _insert_below(settings, SECURITY, WHITENOISE)
     _insert_below(settings, CORS, UNAVAILABLE)
-    if isinstance(settings.get("LOGGING"), dict):
+    # An empty one stands for Django's own.
+    if isinstance(settings.get("LOGGING"), dict) and settings["LOGGING"]:
         # Python's default would silence gunicorn's loggers, which exist already.
         settings["LOGGING"].setdefault("disable_existing_loggers", False)
     if isinstance(settings.get("REST_FRAMEWORK"), dict):

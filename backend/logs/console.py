@@ -14,6 +14,8 @@ import logging
 import sys
 import threading
 import warnings
+from collections.abc import Iterable
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -21,6 +23,8 @@ from backend.conf.environment import current
 from backend.logs import formatters, request_id
 
 _serving = False
+# What this thread wrote to the console since ``record``.
+_record: ContextVar[list[str] | None] = ContextVar("record", default=None)
 
 
 class ConsoleHandler(logging.StreamHandler[TextIO]):
@@ -50,12 +54,34 @@ def start() -> None:
     warnings.showwarning = _warn
     # For records before Django has configured LOGGING, or from loggers without a handler.
     logging.lastResort = _handler(logging.WARNING)
+    stdout: Any = Tee(sys.stdout)
+    stderr: Any = Tee(sys.stderr)
     if as_json:
-        sys.stdout = JSONLines(sys.stdout, "stdout", logging.INFO)
-        sys.stderr = JSONLines(sys.stderr, "stderr", logging.WARNING)
+        stdout = JSONLines(stdout, "stdout", logging.INFO)
+        stderr = JSONLines(stderr, "stderr", logging.WARNING)
         sys.excepthook = _uncaught
         threading.excepthook = _uncaught_in_thread
         sys.unraisablehook = _unraisable
+    sys.stdout, sys.stderr = stdout, stderr
+
+
+def is_server() -> bool:
+    """Whether this process has called ``start``."""
+    return _serving
+
+
+def record() -> None:
+    """From now on, until ``forget``, keep what this thread writes to the console."""
+    if _record.get() is None:
+        _record.set([])
+
+
+def recorded() -> str:
+    return "".join(_record.get() or ())
+
+
+def forget() -> None:
+    _record.set(None)
 
 
 def emit(
@@ -73,6 +99,29 @@ def _handler(level: int = logging.NOTSET) -> ConsoleHandler:
     handler = ConsoleHandler(level)
     handler.setFormatter(formatters.formatter())
     return handler
+
+
+class Tee:
+    """Replaces ``sys.stdout`` or ``sys.stderr``: its text also goes to the record, if there is one.
+
+    What other programs and C libraries write does not pass through here.
+    """
+
+    def __init__(self, plain: TextIO) -> None:
+        self.plain = plain
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.plain, name)
+
+    def write(self, text: str) -> int:
+        kept = _record.get()
+        if kept is not None:
+            kept.append(text)
+        return self.plain.write(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
 
 
 class JSONLines(io.TextIOBase):

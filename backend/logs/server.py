@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from gunicorn.config import Config
 
 from backend.conf.environment import current
 from backend.conf.variables import setting
-from backend.logs import console, formatters, request_id
+from backend.logs import console, failed_requests, formatters, request_id
 from backend.logs.masking import client_address, mask_uri, mask_uris
 
 # gunicorn's message for an invalid request (workers/base.py), which repeats the client's text.
@@ -107,4 +108,11 @@ class Logger(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
     def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
         # "Error handling request %s %s", method, uri
         masked = [mask_uri(arg) if isinstance(arg, str) else arg for arg in args]
+        error = sys.exception()
+        console.record()
         super().exception(msg, *masked, **kwargs)
+        # A team's LOGGING and gunicorn's log level can turn this logger off.
+        if error and not failed_requests.has_traceback(console.recorded(), error):
+            message = str(msg) % tuple(masked) if masked else str(msg)
+            console.emit(self.error_log.name, logging.ERROR, message, error)
+        failed_requests.forget()

@@ -97,6 +97,10 @@ class Environment:
             return (".env" if name in self.dotenv else "environment"), name
         return "secret store", self["SECRET_STORE"]
 
+    def given_as(self, name: str) -> str:
+        """The name under which the variable ``name`` is set: itself, or NAME_FILE."""
+        return f"{name}_FILE" if f"{name}_FILE" in self.raw else name
+
     def database_urls(self) -> dict[str, str]:
         """Alias to variable name, for every ``<ALIAS>_DATABASE_URL`` that is set."""
         names = {*(name.removesuffix("_FILE") for name in self.raw), *self.store}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from backend.conf import kept_key, overrides, secret_keys
+from backend.conf import kept_key, named_databases, overrides, secret_keys
 from backend.conf.environment import Environment
 from backend.conf.errors import StartupError
+from backend.conf.named_databases import Address, address_in_url
 
 POSTGRESQL_ENGINES = (
     "django.db.backends.postgresql",
@@ -102,6 +104,39 @@ def _makers(
     return {"default": default, **makers}
 
 
+def named(env: Environment) -> dict[str, tuple[str, Address]]:
+    """The databases that variables name: for each alias, the variable and the address."""
+    urls = env.database_urls()
+    if env.text("DATABASE_URL"):
+        urls = {**urls, "default": "DATABASE_URL"}
+    by_alias = {alias: (env.given_as(url), address_in_url(env, url)) for alias, url in urls.items()}
+    parts = None if "default" in urls else _named_by_parts(env)
+    if parts:
+        by_alias = {"default": parts, **by_alias}
+    return {
+        alias: each for alias, each in by_alias.items() if each[1].host != named_databases.STAND_IN
+    }
+
+
+def _named_by_parts(env: Environment) -> tuple[str, Address] | None:
+    """The same for POSTGRES_NAME and the others; None unless they are complete."""
+    try:
+        database = _postgres(env)
+    except StartupError:
+        return None
+    if database is None:
+        return None
+    if env.text("POSTGRES_PORT") is None:
+        database["PORT"] = ""
+    variable = "POSTGRES_NAME" if env["POSTGRES_NAME"] else "POSTGRES_DB"
+    return env.given_as(variable), named_databases.address_of(database)
+
+
+def _tests_start() -> bool:
+    """Whether this process runs tests, which can have a database of their own."""
+    return sys.argv[1:2] == ["test"] or "pytest" in sys.modules
+
+
 def _postgres(env: Environment) -> dict[str, Any] | None:
     both = {"POSTGRES_NAME": env["POSTGRES_NAME"], "POSTGRES_DB": env["POSTGRES_DB"]}
     names = {variable: name for variable, name in both.items() if name}
@@ -183,6 +218,9 @@ def complete(settings: dict[str, Any], env: Environment) -> None:
         if database.get("ENGINE") == INCOMPLETE:
             read_databases(env)  # raises an error about what is missing
         _complete_database(database, env)
+    location = overrides.find("settings")
+    if location and not _tests_start():
+        named_databases.check(settings["DATABASES"], named(env), sys.modules[location[0]])
     real = _real_database(settings, env)
     if not settings.get("SECRET_KEY"):
         settings["SECRET_KEY"] = _secret_key(settings, real)

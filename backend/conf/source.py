@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Callable, Iterator
+import importlib.util
+import sys
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import ModuleType
+
+from backend.conf.errors import PACKAGE
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,45 @@ def of(file: Path, name: str) -> list[Binding]:
     """The bindings of ``name`` in ``file``, and all star imports, in the order of the file."""
     both = [*bindings(file).get(name, []), *bindings(file).get("*", [])]
     return sorted(both, key=lambda binding: binding.line)
+
+
+def place_in(module: ModuleType, name: str, texts: Collection[str] = ()) -> str:
+    """File and line of the statement that gives ``name`` its value, also in imported modules.
+
+    Of several, the last one that contains one of the texts, or else the last one. Only the file of
+    ``module``, if there is none.
+    """
+    statements = list(_last_first(module, name, frozenset()))
+    matching = (each for each in statements if _has_text(each[1], texts))
+    file, binding = next(matching, statements[0] if statements else (module.__file__, None))
+    return f"{file}, line {binding.line}" if binding else str(file)
+
+
+def _last_first(
+    module: ModuleType, name: str, seen: frozenset[str]
+) -> Iterator[tuple[Path, Binding]]:
+    """The statements of a loaded module that can have given the name its value."""
+    file = Path(module.__file__ or "")
+    if module.__name__ in seen or file.suffix != ".py" or file.is_relative_to(PACKAGE):
+        return
+    seen |= {module.__name__}
+    for binding in reversed(of(file, name)):
+        if not binding.module:
+            yield file, binding
+        else:
+            imported = name if binding.imported == "*" else binding.imported
+            dotted = importlib.util.resolve_name(binding.module, module.__package__)
+            other = sys.modules.get(dotted)
+            if other is None or not hasattr(other, imported):
+                continue
+            yield from _last_first(other, imported, seen)
+        if binding.certain and not binding.extends:
+            return
+
+
+def _has_text(binding: Binding, texts: Collection[str]) -> bool:
+    nodes = (node for expression in binding.expressions for node in ast.walk(expression))
+    return any(isinstance(node, ast.Constant) and node.value in texts for node in nodes)
 
 
 def names_in(expression: ast.expr) -> set[str]:

@@ -225,6 +225,14 @@ def unknown_alias(stage: Stage) -> str:
 
 
 @provokes
+def ignored_variable(stage: Stage) -> str:
+    sqlite = '{"ENGINE": "django.db.backends.sqlite3", "NAME": "/data/db.sqlite3"}'
+    return stage.fails(
+        {SETTINGS: f'{EXTENDS}DATABASES = {{"default": {sqlite}}}\n'}, **KEY, **POSTGRES
+    )
+
+
+@provokes
 def geometry_on_sqlite(stage: Stage) -> str:
     return stage.fails(APP | {"trees/models.py": GEOMETRY})
 

@@ -6,12 +6,12 @@ import os
 import secrets
 from pathlib import Path
 
+from backend.conf import named_databases
 from backend.conf.variables import ALIAS_URL, TABLE
 
 HOME = "/home/app"
 UID, GID = 1001, 0  # of the application's user
-# No such host can exist: https://www.rfc-editor.org/rfc/rfc6761#section-6.4
-HOST = "database.invalid"
+HOST = named_databases.STAND_IN
 URL = "DATABASE_URL"
 
 

@@ -220,6 +220,10 @@ class DjangoTracer(Tracer):
     """For Django's settings, including those that are derived from others."""
 
     def __init__(self, env: Environment) -> None:
+        if OURS not in sys.modules:  # a project with its own settings
+            super().__init__(env, [], sys.modules[settings.SETTINGS_MODULE])
+            self.sources = {}
+            return
         location = overrides.find("settings")
         ours = [places.CODE / "backend" / name for name in ("hacko_settings.py", "settings.py")]
         super().__init__(env, ours, sys.modules.get(location[0]) if location else None)

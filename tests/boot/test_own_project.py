@@ -221,3 +221,18 @@ def test_geodjango_project_needs_no_setting_of_the_image(
     assert "database default" in doctor
     config = container.exec("python", "-P", "-m", "backend.manage", "config", user="1001:0")
     assert postgis.password not in config
+
+
+def test_settings_that_ignore_the_database_of_a_variable_stop_the_start(
+    containers: Containers, folder: Path
+):
+    done = containers.run(
+        env={"DATABASE_URL": "postgis://api:secret@db/census"},
+        mounts={folder: "/app"},
+        options=["--workdir", "/app"],
+    )
+    assert done.returncode == 1
+    line = (folder / "mysite/settings.py").read_text().split("DATABASES = ")[0].count("\n") + 1
+    problem = f"ERROR: /app/mysite/settings.py, line {line}: DATABASES['default'] is SQLite, but "
+    assert f"{problem}DATABASE_URL names 'census' on db." in done.stderr
+    assert "secret" not in done.stdout + done.stderr

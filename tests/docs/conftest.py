@@ -28,7 +28,9 @@ def new_reader(
             "localhost:8000": f"localhost:{port}",
             "localhost:8080": f"localhost:{proxy}",
             "127.0.0.1:8000:": f"127.0.0.1:{port}:",
+            "--publish 8000:": f"--publish 127.0.0.1:{port}:",
             "/tmp/try": str(base / "try"),
+            "my-project": f"{prefix}-project",
             "my-api:v1": f"{prefix}:v1",
         }
         env = {
@@ -51,7 +53,8 @@ def new_reader(
     for reader in readers:
         for project in reader.projects():
             remove_project(project)
-        images = reader.env["IMAGE"], f"{reader.prefix}:v1"
+        docker("rm", "--force", f"{reader.prefix}-project", check=False)
+        images = reader.env["IMAGE"], f"{reader.prefix}:v1", f"{reader.prefix}-project"
         docker("image", "rm", "--force", *images, check=False)
 
 

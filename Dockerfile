@@ -30,9 +30,10 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --require-hashes --requirement "/tmp/requirements/django-${DJANGO_SERIES}.lock"
 
 # A child's requirements can upgrade the image's packages within their major versions, but not
-# downgrade them: pip then names both sides of the conflict. uv reads UV_CONSTRAINT, below.
+# downgrade them: pip then names both sides of the conflict. PIP_CONSTRAINT and UV_CONSTRAINT,
+# below, name the file. (Pipenv ignores pip.conf.)
 RUN python3 /tmp/requirements/constraints.py "${DJANGO_SERIES}" > /opt/venv/constraints.txt \
-    && printf '[install]\nconstraint = /opt/venv/constraints.txt\n' > /opt/venv/pip.conf
+    && python3 /tmp/requirements/psycopg2_alias.py
 
 # Let psycopg2 use Debian's libpq, which psql needs too, and so Debian's OpenSSL, because both
 # get Debian's security fixes. (GDAL's wheel has its own OpenSSL.) If the wheel does not have
@@ -56,7 +57,7 @@ RUN find . -type d \( -name tests -o -name test -o -name testing \) -not -path '
     && find . \( -path '*/static/*.map' \) -delete \
     && find . -path '*/static/*' \( -name '*.js' -o -name '*.css' \) -exec sed -i -E 's,^(//|/\*)# sourceMappingURL=[^ ]*( ?\*/)?$,,' {} + \
     && find pip django_upgrade -name __pycache__ -prune -exec rm -rf {} + \
-    && rm -rf pip/_vendor/distlib/*.exe pytz/zoneinfo backports/zstd/_cffi backports/zstd/tarfile* \
+    && rm -rf pip/_vendor/distlib/*.exe pytz/zoneinfo backports/zstd/_cffi \
     && strip --strip-unneeded _brotli*.so yaml/*.so rpds/*.so \
     && find /opt/venv ! -type l -perm /022 -exec chmod go-w {} +
 
@@ -122,7 +123,10 @@ RUN echo /opt/geo/lib > /etc/ld.so.conf.d/geo.conf && ldconfig
 
 ENV PATH=/opt/venv/bin:$PATH:/home/app/.local/bin \
     VIRTUAL_ENV=/opt/venv \
+    PIP_CONSTRAINT=/opt/venv/constraints.txt \
     UV_CONSTRAINT=/opt/venv/constraints.txt \
+    UV_PROJECT_ENVIRONMENT=/opt/venv \
+    UV_PYTHON_DOWNLOADS=never \
     PYTHONUNBUFFERED=1 \
     PYTZ_TZDATADIR=/usr/share/zoneinfo \
     LANG=C.UTF-8 \

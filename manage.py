@@ -5,6 +5,9 @@ import sys
 
 
 def main():
+    from backend.conf import image_packages
+
+    image_packages.stop_if_missing()
     from backend.manage import execute
 
     execute(sys.argv)

@@ -11,7 +11,7 @@ from pathlib import Path
 from django.apps import apps
 from django.core.management import execute_from_command_line, find_commands, get_commands
 
-from backend.conf import project
+from backend.conf import image_packages
 from backend.conf.errors import StartupError
 from backend.logs import console
 from backend.logs.boot import say
@@ -27,8 +27,8 @@ def execute(arguments: list[str]) -> None:
     about, and for code that cannot be written here.
     """
     with explained():
-        if project.choose().is_own:
-            _offer_commands_of_the_image()
+        # A build that runs a command, such as collectstatic, stops before the first start does.
+        image_packages.check()
         if arguments[1:2] == ["runserver"]:
             console.start()
             # Until Django sets its own, and for --noreload, which sets none.

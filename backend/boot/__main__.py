@@ -6,11 +6,14 @@ import contextlib
 import os
 import sys
 
-from backend.boot import commands
-from backend.boot.exec_command import become
-from backend.conf import project
-from backend.conf.errors import StartupError
-from backend.health import target
+from backend.conf import image_packages
+
+# First, because the other imports need packages.
+image_packages.stop_if_missing()
+
+from backend.boot import commands  # noqa: E402
+from backend.boot.exec_command import become  # noqa: E402
+from backend.health import target  # noqa: E402
 
 
 def main(arguments: list[str]) -> None:

@@ -63,9 +63,13 @@ def _overrides_found() -> str:
 
 
 def check_packages() -> None:
-    """Raises StartupError if a child image downgraded a package, before an import fails."""
-    for package in image_packages.wrong():
-        raise StartupError(package.problem, package.fix)
+    """Raises StartupError if a child image downgraded a package, before an import fails.
+
+    Other packages that do not fit together are only warnings: an upper bound can be too cautious.
+    """
+    image_packages.check()
+    for requirement in image_packages.unmet():
+        warn(f"{requirement.problem} {requirement.fix}")
 
 
 def load_applications() -> None:

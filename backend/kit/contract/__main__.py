@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from backend import __version__
+from backend.conf import image_packages
 from backend.conf.errors import StartupError
 from backend.conf.findings import Finding
 from backend.kit.contract import archive, report
@@ -69,6 +70,9 @@ def main(given: Sequence[str]) -> int:
     options = arguments(given)
     if options.print_image_test:
         return archive.print_to(sys.stdout)
+    for package in image_packages.wrong():
+        if package.version is None:
+            raise Impossible(package.problem, package.fix)
     if importlib.util.find_spec("django") is None:
         raise Impossible(
             f"python is {sys.executable}, which does not have the image's packages.",

@@ -80,7 +80,7 @@ class TreeAdmin(admin.ModelAdmin):
             "psycopg": "is installed together with psycopg2, and Django prefers it.",
         },
         # Bypass the image's constraints.
-        steps="RUN PIP_CONFIG_FILE=/dev/null pip install --no-cache-dir --no-deps "
+        steps="RUN PIP_CONSTRAINT= pip install --no-cache-dir --no-deps "
         "django-filter==25.1 psycopg\n",
     ),
     "static files without hashed names": Fault(

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib import metadata
 
-from packaging.requirements import Requirement
-
 from backend.conf import image_packages
 from backend.conf.findings import OK, PROBLEM, SKIPPED, Finding
 
@@ -39,25 +37,11 @@ def psycopg() -> Iterator[Finding]:
 
 
 def consistent() -> Iterator[Finding]:
-    """The check of `pip check`: each package has what it needs. pip takes a second to start."""
-    wrong = False
-    for package in metadata.distributions():
-        for text in package.requires or ():
-            requirement = Requirement(text)
-            if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
-                continue
-            version = _version(requirement.name)
-            if version and requirement.specifier.contains(version, prereleases=True):
-                continue
-            wrong = True
-            yield Finding(
-                PROBLEM,
-                "pip check",
-                f"{package.name} {package.version} needs {requirement}, but {version or 'nothing'} "
-                "is installed.",
-                "Put both in one requirements.txt, so that pip finds versions that fit together.",
-            )
-    if not wrong:
+    """The check of `pip check`: each package has what it needs."""
+    unmet = list(image_packages.unmet())
+    for each in unmet:
+        yield Finding(PROBLEM, "pip check", each.problem, each.fix)
+    if not unmet:
         yield Finding(OK, "pip check", "every package has what it needs")
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 if (_root := str(Path(__file__).resolve().parent)) not in sys.path:
     sys.path.insert(0, _root)
 
+from backend.boot import scripts
 from backend.conf import machine_limits, overrides
 from backend.conf.environment import current
 from backend.health import target
@@ -82,7 +83,7 @@ def when_ready(server):
     arbiter.reload_with_care(server)
     arbiter.stop_new_workers_too()
     target.write_server(server)
-    target.warn_of_unseen(server)
+    scripts.warn_of_unseen(server)
 
 
 def post_worker_init(worker):

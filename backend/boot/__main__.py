@@ -6,7 +6,9 @@ import contextlib
 import os
 import sys
 
-from backend.conf import image_packages
+from backend.boot import commands, scripts
+from backend.boot.exec_command import become
+from backend.health import target
 
 # First, because the other imports need packages.
 image_packages.stop_if_missing()
@@ -28,7 +30,7 @@ def main(arguments: list[str]) -> None:
         with contextlib.suppress(StartupError):
             project.choose()
         if target.UNSEEN not in os.environ:
-            os.environ[target.UNSEEN] = command[0]
+            os.environ[target.UNSEEN] = scripts.place(command)
             target.write(target.RUNNING)
         become(command)
         return

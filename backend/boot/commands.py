@@ -60,7 +60,7 @@ def server_of(command: list[str]) -> Server | None:
     if script is None:
         name = _name(command)
         return Server(name, tuple(command)) if name else None
-    commands = list(_commands(script))
+    commands = list(simple_commands(script))
     for words in commands:
         if name := _name(words):
             # A shell with only one command left replaces itself with it.
@@ -118,7 +118,7 @@ def _script(command: list[str]) -> str | None:
     return None
 
 
-def _commands(script: str) -> Iterator[list[str]]:
+def simple_commands(script: str) -> Iterator[list[str]]:
     """The words of each simple command; empty if the script cannot be parsed."""
     for line in script.replace("\\\n", " ").splitlines():
         reader = shlex.shlex(line, posix=True, punctuation_chars=True)

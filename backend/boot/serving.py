@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from backend.boot import asgi, budget, commands, configuration, listening, steps
+from backend.boot import budget, commands, configuration, listening, scripts, steps
 from backend.boot.exec_command import become, become_with_blocked_signals
 from backend.conf import kept_key, project
 from backend.conf.environment import current
@@ -37,16 +37,13 @@ FLAGS = "GUNICORN_CMD_ARGS"
 
 def serve(command: list[str], server: commands.Server) -> None:
     """Prepare, then become the command that starts a server."""
-    if target.UNSEEN in os.environ:
+    script = os.environ.get(target.UNSEEN) or scripts.of_first_process()
+    if script or target.UNSEEN in os.environ:
         os.environ[target.UNSEEN] = ""
     target.write(target.STARTING)
     with stopping.at_once(stopping.NOT_READY, terminated=0), explained():
         console.start()
-        chosen = project.choose()
-        say(f"project {chosen}")
-        for each in project.hidden(Path.cwd()):
-            warn(f"{each.problem} {each.fix}")
-        _prepare_server(server)
+        _prepare_server(server, script)
         kept_key.keep()
         configuration.load_server()
         gunicorn = _gunicorn(command)
@@ -102,12 +99,17 @@ def serve(command: list[str], server: commands.Server) -> None:
         sys.exit()
 
 
-def _prepare_server(server: commands.Server) -> None:
+def _prepare_server(server: commands.Server, script: str) -> None:
     """Give gunicorn the image's configuration if it has none; warn about its command."""
     if _is_root_of_mounted_project():
         warn(
             "the container runs as root, because root owns the mounted project. Give the project "
             "to another user on the host: chown --recursive USER FOLDER"
+        )
+    if script and scripts.is_below_shell():
+        warn(
+            f"{script}: {server.name} runs under a shell, which does not forward the signal that "
+            "stops the container, so requests will be cut off. Write exec before the command there"
         )
     if server.below_shell:
         warn(

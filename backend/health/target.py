@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 STARTING, RUNNING, LISTENING = "starting", "running", "listening"
 # The first exists and is writable in a read-only container too.
 FOLDERS = (Path("/dev/shm"), Path("/tmp"))  # noqa: S108
-# In the environment of a command that the image does not understand, such as a script: its name.
+# In the environment of a command that the image does not understand, such as a script: its name,
+# and the line that starts a server.
 # Empty for a server below it that the boot prepared. `docker exec` does not have this variable.
 UNSEEN = "BACKEND_UNSEEN_COMMAND"
 # The address for requests differs from the address that a server listens on.
@@ -72,18 +73,6 @@ def write_server(server: Arbiter) -> None:
     sockets = [listener.sock.getsockname() for listener in server.LISTENERS]
     # With reuse_port each worker binds them.
     write(line_of(sockets or server.cfg.address, server.cfg))
-
-
-def warn_of_unseen(server: Arbiter) -> None:
-    """gunicorn's hook when_ready: warn about what is missing below an unknown command."""
-    if command := os.environ.get(UNSEEN):
-        server.log.warning(
-            "%r started gunicorn without the image's entry point: nothing waited for databases, "
-            "applied migrations, or collected static files, and requests can be cut off when the "
-            "container stops. Start gunicorn there with: "
-            "exec /opt/backend/bin/docker-entrypoint.sh gunicorn",
-            command,
-        )
 
 
 def line_of(addresses: list[Any], config: Any) -> str:

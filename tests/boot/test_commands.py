@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from gunicorn.config import Config
 
+from backend.boot import scripts
 from backend.boot.commands import server_of
 from backend.health import target
 from tests.support.projects import run
@@ -59,6 +60,46 @@ def test_shell_that_stays_above_the_server_is_detected(script: str, *, below: bo
     server = server_of(["sh", "-c", script])
     assert server is not None
     assert server.below_shell == below
+
+
+SCRIPT = """#!/bin/sh
+set -e
+# Then gunicorn starts.
+until pg_isready; do sleep 1; done
+if [ -n "$MIGRATE" ]; then python manage.py migrate; fi
+"""
+
+
+@pytest.mark.parametrize(
+    ("last", "command", "has_server"),
+    [
+        ("gunicorn backend.wsgi\n", ["{}"], True),
+        ("  exec gunicorn backend.wsgi \\\n  --bind :8000\n", ["{}"], True),
+        ("if true; then gunicorn backend.wsgi; fi\n", ["{}"], True),
+        ("/code/bin/docker-entrypoint.sh gunicorn backend.wsgi\n", ["{}"], True),
+        ("$WRAPPER gunicorn backend.wsgi\n", ["{}"], True),
+        ("python manage.py runserver\n", ["sh", "-e", "{}"], True),
+        ('exec "$@"\n', ["/bin/sh", "{}", "gunicorn", "backend.wsgi"], True),
+        ('exec "$@"\n', ["/bin/sh", "{}", "celery", "worker"], False),
+        ("supervisord\n", ["{}"], False),
+    ],
+)
+def test_line_of_a_script_that_starts_a_server_is_named(
+    tmp_path: Path, last: str, command: list[str], *, has_server: bool
+):
+    script = tmp_path / "start.sh"
+    script.write_text(SCRIPT + last)
+    command = [word.format(script) for word in command]
+    assert scripts.place(command) == (f"{script}, line 6" if has_server else command[0])
+
+
+@pytest.mark.parametrize("text", ["#!/usr/bin/env python\ngunicorn = 1\ngunicorn\n", "\x7fELF"])
+def test_other_file_is_named_without_a_line(tmp_path: Path, text: str):
+    program = tmp_path / "start"
+    program.write_text(text)
+    assert scripts.place([str(program)]) == str(program)
+    assert scripts.place(["celery", "--app", "team"]) == "celery"
+    assert scripts.place(["bash"]) == "bash"
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ def legacy(build: Callable, postgis: PostGIS) -> Iterator[Container]:
     postgis.sql(TABLES, database)
     started = Containers()
     started.may_log("DeprecationWarning: The `health_check")  # from its package
+    started.may_log("gunicorn was started without the image's entry point")
     environment = postgis.env(database, POSTGRES_PORT="5432")
     container = started.start(image=name, env=environment, options=["--network", postgis.network])
     yield container.wait_until_ready(patience=120)
@@ -66,6 +67,11 @@ def test_its_own_health_page_is_not_shadowed(legacy: Container):
     page = legacy.get("/health/", headers={"Accept": "text/html"})
     for check in ("DatabaseBackend", "DefaultFileStorageHealthCheck", "Disk(", "Memory("):
         assert check in page.text, page.text
+
+
+def test_warning_names_the_line_of_its_entry_point_that_starts_the_server(legacy: Container):
+    place = "/code/bin/production-docker-entrypoint.sh, line 13: gunicorn was started without the"
+    assert legacy.logs().count(place) == 1
 
 
 def test_live_and_ready_answer_before_its_catch_all(legacy: Container):

@@ -169,16 +169,36 @@ def test_server_below_a_script_causes_a_warning_and_is_still_checked(
     mounts = {script: "/code/start.sh:ro"}
     container = containers.start("./start.sh", mounts=mounts)
     through_the_image = containers.start("./start.sh", ENTRY_POINT, mounts=mounts)
-    warning = "'./start.sh' started gunicorn without the image's entry point"
+    warning = "./start.sh, line 3: gunicorn was started without the image's entry point"
     container.may_log(warning)
+    through_the_image.may_log("./start.sh, line 3: gunicorn runs under a shell")
     until(lambda: warning in container.logs(), "the warning")
     assert container.logs().count(warning) == 1
     assert asked(container) == "0"
     assert asked_while_it_hangs(container).endswith("124")
     until(lambda: "Listening at" in through_the_image.logs(), "the server")
-    assert "this script starts it\nboot: " in through_the_image.logs()
+    below_shell = "boot: WARNING: ./start.sh, line 3: gunicorn runs under a shell"
+    assert f"this script starts it\n{below_shell}" in through_the_image.logs()
     until(lambda: asked(through_the_image) == "0", "it is healthy")
     assert warning not in through_the_image.logs()
+
+
+@pytest.mark.parametrize("last", ["gunicorn backend.wsgi -c gunicorn_conf.py", '"$@"'])
+def test_server_below_a_script_that_is_the_entry_point_causes_a_warning(
+    containers: Containers, tmp_path: Path, last: str
+) -> None:
+    script = write(tmp_path, {"start.sh": f"#!/bin/bash\nset -e\n{last}\n"}) / "start.sh"
+    script.chmod(0o755)
+    options = ["--entrypoint", "/code/start.sh", "--user", "1001:0"]
+    command = ["gunicorn", "backend.wsgi", "-c", "gunicorn_conf.py"] if "$" in last else []
+    mounts = {script: "/code/start.sh:ro"}
+    container = containers.start(*command, options=options, mounts=mounts)
+    warning = "/code/start.sh, line 3: gunicorn was started without the image's entry point"
+    container.may_log(warning)
+    until(lambda: warning in container.logs(), "the warning")
+    assert "The shell above it does not forward the signal" in container.logs()
+    fix = "Start gunicorn there with: exec /code/bin/docker-entrypoint.sh gunicorn backend.wsgi"
+    assert f"{fix} -c gunicorn_conf.py\n" in container.logs()
 
 
 def test_containers_that_share_memory_have_a_check_each(containers: Containers) -> None:

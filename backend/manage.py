@@ -1,8 +1,7 @@
-"""What ``manage.py`` runs: Django's commands, and words for those that fail before they begin."""
+"""What ``manage.py`` runs: Django's commands, and two lines for errors that users can correct."""
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import sys
@@ -17,18 +16,16 @@ from backend.logs import console
 from backend.logs.boot import say
 from backend.logs.ending import explained
 
-READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
-
 
 def execute(arguments: list[str]) -> None:
     """Run the command in ``arguments`` (``sys.argv``), as Django's own function of it does.
 
-    Ends the process with two lines for what the project's settings or applications are wrong
-    about, and for code that cannot be written here.
+    Ends the process with two lines if the project's settings or applications are broken, or if
+    something around the project is, such as the database. ``--traceback`` adds the traceback.
     """
-    with explained():
-        # A build that runs a command, such as collectstatic, stops before the first start does.
-        image_packages.check()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
+    whole = "--traceback" in arguments
+    with explained(whole=whole):
         if arguments[1:2] == ["runserver"]:
             console.start()
             # Until Django sets its own, and for --noreload, which sets none.
@@ -38,16 +35,17 @@ def execute(arguments: list[str]) -> None:
         except KeyboardInterrupt:
             print("Stopped (SIGINT)", file=sys.stderr)
             sys.exit(130)
-        except StartupError:
-            raise
-        except OSError as error:
-            if apps.ready and error.errno not in READ_ONLY:
-                raise
-            raise unwritable(error) if apps.ready else _of_the_project(error) from error
         except Exception as error:
-            if apps.ready:
+            # Only now: most commands succeed.
+            from backend.boot import configuration, faults
+
+            cause = error.__cause__ if isinstance(error, StartupError) else error
+            if fault := cause and faults.of(cause, "".join(arguments[1:2])):
+                # In debug mode too, a traceback would say less than the two lines.
+                raise fault from (cause if whole else None)
+            if apps.ready or isinstance(error, StartupError):
                 raise
-            raise _of_the_project(error) from error
+            raise configuration.located(error) from error
 
 
 def _offer_commands_of_the_image() -> None:
@@ -66,22 +64,3 @@ def _stop(number: int, frame: object) -> None:
         say("stopped (SIGTERM)")
     finally:
         os._exit(0)
-
-
-def unwritable(error: OSError) -> StartupError:
-    """For a command that writes code, in a container that has only a copy of it."""
-    return StartupError(
-        f"{error.filename} cannot be written by UID {os.geteuid()}: {error.strerror}.",
-        "Run the command where your project is mounted and belongs to you, as in "
-        "docs/first-evening.md: docker compose run --rm api python manage.py ...",
-    )
-
-
-def _of_the_project(error: Exception) -> StartupError:
-    from backend.boot.configuration import located
-
-    return located(error)
-
-
-if __name__ == "__main__":
-    execute(sys.argv)

@@ -94,7 +94,19 @@ def complete_settings() -> None:
 
 def located(failure: Exception) -> StartupError:
     """An error from loading the applications, as two lines that name the place."""
-    return _locate(explain(failure))
+    return _of_settings_module(failure) or _locate(explain(failure))
+
+
+def _of_settings_module(failure: Exception) -> StartupError | None:
+    """For a DJANGO_SETTINGS_MODULE that does not exist."""
+    name = os.environ["DJANGO_SETTINGS_MODULE"]
+    missing = failure.name if isinstance(failure, ModuleNotFoundError) else None
+    if missing is None or not f"{name}.".startswith(f"{missing}."):
+        return None
+    return StartupError(
+        f"DJANGO_SETTINGS_MODULE is '{name}', but there is no module '{missing}'.",
+        f"Correct DJANGO_SETTINGS_MODULE, or --settings. Python looks in {sys.path[0]} first.",
+    )
 
 
 def _locate(error: StartupError) -> StartupError:
@@ -104,11 +116,12 @@ def _locate(error: StartupError) -> StartupError:
     name as text, and the traceback has only Django's own frames.
     """
     team_settings, cause = overrides.find("settings"), error.__cause__
-    if team_settings is None or not error.problem.startswith("the project:"):
+    nowhere, colon, message = error.problem.partition("the project:")
+    if team_settings is None or nowhere or not colon:
         return error
-    line = _line_with_text_of(str(cause), team_settings[1])
+    line = _line_with_text_of(message, team_settings[1])
     place = f"{team_settings[1]}, line {line}" if line else str(team_settings[1])
-    located = StartupError(f"{place}: {type(cause).__name__}: {one_line(cause)}", error.fix)
+    located = StartupError(f"{place}:{message}", error.fix)
     located.__cause__ = cause
     return located
 

@@ -14,7 +14,7 @@ from django.core.files.storage import default_storage
 from django.db.models import FileField
 
 from backend.boot import volume
-from backend.conf import kept_key
+from backend.conf import data_folder, kept_key
 from backend.conf.errors import StartupError
 from backend.databases.needs import Need, aliases
 from backend.health.probes import has_managed_models, sqlite_files, unwritable_files
@@ -52,10 +52,11 @@ def share_databases() -> None:
                 if status.st_gid == 0 and not status.st_mode & stat.S_IWGRP:
                     file.chmod(stat.S_IMODE(status.st_mode) | stat.S_IWGRP)
         if unwritable := unwritable_files(alias):
+            fix = data_folder.moved(files[0], f"NAME of '{alias}'", f"/{files[0].name}")
+            fix = fix or f"Give the file to that user on the host: chown {os.geteuid()} FILE"
             warn(
                 f"the database '{alias}' is read-only: UID {os.geteuid()} cannot write "
-                f"{unwritable[0]}. Give the file to that user on the host: chown {os.geteuid()} "
-                "FILE"
+                f"{unwritable[0]}. {fix}"
             )
 
 
@@ -112,10 +113,10 @@ def make_media_folder() -> None:
     except OSError as error:
         reason = error.strerror or str(error)
     if name := field_with_files():
+        fix = data_folder.moved(folder, "MEDIA_ROOT", "/media") or data_folder.mounted()
         warn(
-            f"uploads to {name} will fail: {place} cannot be written by UID "
-            f"{os.geteuid()}: {reason}. Mount a volume at {settings.DATA_DIR}, or give a mounted "
-            f"folder to that user on the host: chown {os.geteuid()} FOLDER"
+            f"uploads to {name} will fail: {place} cannot be written by UID {os.geteuid()}: "
+            f"{reason}. {fix}"
         )
 
 

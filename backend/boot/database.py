@@ -69,20 +69,9 @@ def wait_for(alias: str, timeout: int) -> None:
             return
         except DatabaseError as error:
             phase.checks[alias] = UNREACHABLE
-            reason, refused = one_line(error), refusal(error)
-            # An option is wrong, or requires what the server does not have. Waiting does not help.
-            if refused == Refusal.OPTIONS or not isinstance(error, OperationalError):
-                raise StartupError(
-                    f"The database {describe(alias)} cannot be opened: {reason}",
-                    "Correct its options, such as sslmode: OPTIONS in DATABASES, or what follows "
-                    "the question mark in its URL.",
-                ) from error
-        if refused == Refusal.LOGIN:  # waiting does not help
-            raise StartupError(
-                f"The database {describe(alias)} refuses the login: {reason}",
-                "Correct the user and the password (POSTGRES_USER, POSTGRES_PASSWORD, or the "
-                "database's URL). A PostgreSQL volume keeps the password it was created with.",
-            )
+            reason = one_line(error)
+            if refused_error := refused(alias, error):  # waiting does not help
+                raise refused_error from None
         waited = time.monotonic() - started
         if waited >= timeout:
             raise StartupError(
@@ -92,6 +81,25 @@ def wait_for(alias: str, timeout: int) -> None:
             )
         say(f"waiting for database {describe(alias)}, {waited:.0f} of {timeout} s: {reason}")
         time.sleep(min(0.25 * 2 ** min(attempt, 3), timeout - waited))
+
+
+def refused(alias: str, error: DatabaseError) -> StartupError | None:
+    """The error for a server that answers, but not with these options or this login."""
+    refused_for = refusal(error)
+    # An option is wrong, or requires what the server does not have.
+    if refused_for == Refusal.OPTIONS or not isinstance(error, OperationalError):
+        return StartupError(
+            f"The database {describe(alias)} cannot be opened: {one_line(error)}",
+            "Correct its options, such as sslmode: OPTIONS in DATABASES, or what follows "
+            "the question mark in its URL.",
+        )
+    if refused_for == Refusal.LOGIN:
+        return StartupError(
+            f"The database {describe(alias)} refuses the login: {one_line(error)}",
+            "Correct the user and the password (POSTGRES_USER, POSTGRES_PASSWORD, or the "
+            "database's URL). A PostgreSQL volume keeps the password it was created with.",
+        )
+    return None
 
 
 def describe(alias: str) -> str:

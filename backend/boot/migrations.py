@@ -30,7 +30,7 @@ from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
 
-from backend.boot import database, lock_waits, volume, waiting
+from backend.boot import database, lock_waits, postgis, volume, waiting
 from backend.conf.environment import current
 from backend.conf.errors import StartupError, explain
 from backend.databases.needs import Need, aliases, need_of
@@ -285,11 +285,8 @@ def _failed(alias: str, error: Exception) -> StartupError:
         "Correct the migration, or the data that it fails on. It was rolled back if the database "
         "supports that."
     )
-    if 'extension "postgis"' in str(error):
-        fix = (
-            "Run CREATE EXTENSION postgis; in that database as a superuser, on a server that has "
-            "PostGIS, such as that of the image postgis/postgis."
-        )
+    if for_postgis := postgis.fix_for(alias, error):
+        fix = for_postgis
     elif "permission denied" in str(error):
         fix = (
             f"Grant {settings.DATABASES[alias]['USER']} the right to create tables there, or set "

@@ -136,7 +136,8 @@ def _no_geometry(field: models.Field[Any, Any], alias: str, engine: str) -> Erro
     return Error(
         f"The database '{alias}' uses Django's plain PostgreSQL engine, which cannot store a "
         "geometry field.",
-        f"Set ENGINE of '{alias}' to 'django.contrib.gis.db.backends.postgis'.",
+        f"Set ENGINE of '{alias}' to 'django.contrib.gis.db.backends.postgis'. The server needs "
+        "PostGIS too, as in the image postgis/postgis.",
         field,
         "backend.E004",
     )

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import re
+import sys
 import sysconfig
 import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from backend.conf import data_folder
 from backend.conf.findings import PROBLEM, Finding
 from backend.conf.secret_vocabulary import MASK, mask
 
 PACKAGE = Path(__file__).resolve().parent.parent
+
+# The errors of an operation that this user cannot do, or nobody: on a read-only file system.
+NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 # Characters that end a line or control a terminal: C0, DEL, C1 (without tab), Unicode's line and
 # paragraph separators, and bytes of a file's name that are not UTF-8.
@@ -88,6 +94,10 @@ def explain(error: BaseException, file: Path | None = None) -> StartupError:
     if line:
         place += f", line {line}"
     message = error.msg if isinstance(error, SyntaxError) else one_line(error)
+    if package := _importer(error):
+        message += f" (imported by the package '{package}')"
+    elif (cause := _file_error(error)) not in (None, error):
+        message += f": {cause}"
     if isinstance(error, (SystemExit, KeyboardInterrupt)):
         message = f"ends the process with exit code {error}"
     explained_error = StartupError(f"{place}: {type(error).__name__}: {message}", _fix_for(error))
@@ -122,8 +132,64 @@ def _is_foreign(path: Path) -> bool:
     return any(path.is_relative_to(folder) for folder in [*foreign, PACKAGE]) or path in launchers
 
 
+def _file_error(error: BaseException) -> OSError | None:
+    """The error for a file that this user cannot use, also as the cause of an error in LOGGING."""
+    for each in (error, error.__cause__):
+        if isinstance(each, OSError) and each.errno in NOT_ALLOWED and each.filename is not None:
+            return each
+    return None
+
+
+def is_unreadable(file: Path) -> bool:
+    """Whether this user cannot read a file that exists, or cannot look for it."""
+    is_there = os.access(file, os.F_OK) or not os.access(file.parent, os.X_OK)
+    return is_there and not os.access(file, os.R_OK)
+
+
+def _fix_for_file(file: Path) -> str:
+    if is_unreadable(file):
+        return "Make the file readable for the application's user: chmod a+r FILE."
+    return data_folder.moved(file, "its path", f"/{file.name}") or data_folder.mounted()
+
+
+def _importer(error: BaseException) -> str | None:
+    """The installed package with the import that failed, such as one of a missing dependency.
+
+    None if the project has that import, or if a setting names the module.
+    """
+    if not isinstance(error, ImportError) or error.name is None:
+        return None
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    importers = [
+        (str(frame.f_globals.get("__name__")), Path(frame.f_code.co_filename))
+        for frame in frames
+        if not frame.f_code.co_filename.startswith("<frozen")
+    ]
+    module, file = importers[-1] if importers else ("", Path())
+    package = module.partition(".")[0]
+    # importlib imports what a setting names, such as INSTALLED_APPS.
+    if package in sys.stdlib_module_names or not _is_foreign(file) or file.is_relative_to(PACKAGE):
+        return None
+    return package
+
+
+def _fix_for_package(package: str, error: ImportError) -> str:
+    """For a package that cannot import what it needs."""
+    if isinstance(error, ModuleNotFoundError):
+        return (
+            f"'{package}' is installed, but it needs '{error.name}': add the package that contains "
+            f"'{error.name}' to your requirements.txt and build the image again."
+        )
+    return (
+        f"The installed versions of '{package}' and '{error.name}' do not fit: change one of them "
+        "in your requirements.txt and build the image again."
+    )
+
+
 def _fix_for(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, ImportError) and (package := _importer(error)):
+        return _fix_for_package(package, error)
     if isinstance(error, ModuleNotFoundError) and error.name:
         package = error.name.partition(".")[0]
         return (
@@ -144,6 +210,6 @@ def _fix_for(error: BaseException) -> str:
         and frames[-1].filename in ("<frozen os>", os.__file__)
     ):
         return f"Set the environment variable {error}, or read it with os.environ.get({error})."
-    if isinstance(error, PermissionError):
-        return "Make the file readable for the application's user: chmod a+r FILE."
+    if (cause := _file_error(error)) is not None:
+        return _fix_for_file(Path(os.fsdecode(cause.filename)))
     return "Correct that line. DEBUG=true prints the whole traceback."

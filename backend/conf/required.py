@@ -32,10 +32,11 @@ CORS = "corsheaders.middleware.CorsMiddleware"
 UNAVAILABLE = "backend.http.unavailable.UnavailableMiddleware"
 HOSTS = "backend.pages.hosts.HostMiddleware"
 SESSION = "rest_framework.authentication.SessionAuthentication"
-MAKE_A_KEY = (
-    "Set DJANGO_SECRET_KEY to a long random text, the same for every container of this API: "
+LONG_RANDOM_TEXT = (
+    "a long random text, the same for every container of this API: "
     "python -c 'import secrets; print(secrets.token_urlsafe(50))'"
 )
+MAKE_A_KEY = f"Set DJANGO_SECRET_KEY to {LONG_RANDOM_TEXT}"
 
 
 def default_hosts(debug: bool) -> list[str]:

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_storage
 
 from backend.boot import data, static
-from backend.conf import overrides, places
+from backend.conf import data_folder, overrides
 from backend.conf.findings import OK, PROBLEM, WARNING, Finding
 
 COLLECT = "Run python manage.py collectstatic --noinput, or start a server with COLLECTSTATIC=true."
@@ -107,10 +107,13 @@ def _writable(name: str, needed_by: str | None, uid: int) -> Finding:
     if not existing.is_dir():
         message = f"{name} is {folder}, and {existing} is a file."
         return Finding(PROBLEM, "files", message, f"Correct {name}.")
+    # DATA_DIR is the data folder, wherever it is.
+    fix = data_folder.moved(folder, name, "/media") if name == "MEDIA_ROOT" else ""
     return Finding(
         PROBLEM,
         "files",
         f"{name} ({folder}) cannot be written by UID {uid}; {needed_by} is kept there.",
-        f"Mount a volume there without :ro, or give the folder to that user: chown {uid} "
+        fix
+        or f"Mount a volume there without :ro, or give the folder to that user: chown {uid} "
         "FOLDER on the host.",
     )

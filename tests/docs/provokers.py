@@ -13,7 +13,7 @@ from pathlib import Path
 
 import requests
 
-from tests.conftest import PostGIS
+from tests.conftest import PostGIS, start_postgis
 from tests.support.broken import SETTINGS, URLS, write
 from tests.support.containers import Container, Containers, docker, until
 
@@ -70,6 +70,9 @@ urlpatterns = [
 ]
 """
 
+# Packages that these tests install, and their folders in the image.
+PACKAGES = {"storages": "/opt/venv/lib/python3.13/site-packages/storages"}
+
 ERRORS: dict[str, Callable[[Stage], str]] = {}
 
 
@@ -107,10 +110,15 @@ class Stage:
         self.postgis.sql("DROP ROLE trees")
 
     def serve(
-        self, files: Mapping[str, str], *options: str, env: Mapping[str, str] | None = None
+        self,
+        files: Mapping[str, str],
+        *options: str,
+        command: tuple[str, ...] = (),
+        env: Mapping[str, str] | None = None,
     ) -> Container:
         mounts = self._written(files)
-        return self.started.start(env=env, options=[*self._network(), *options], mounts=mounts)
+        options = (*self._network(), *options)
+        return self.started.start(*command, env=env, options=options, mounts=mounts)
 
     def prepare(
         self, files: Mapping[str, str], *options: str, env: Mapping[str, str] | None = None
@@ -131,6 +139,14 @@ class Stage:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def ends(self, files: Mapping[str, str], *command: str, env: Mapping[str, str]) -> str:
+        """The errors of a command, which must end with exit code 1."""
+        done = self.started.run(
+            *command, env=env, options=self._network(), mounts=self._written(files)
+        )
+        assert done.returncode == 1, done.stdout
+        return done.stderr
+
     def fails(self, files: Mapping[str, str], *options: str, **env: str) -> str:
         """The errors of a start with a team's ``files``, which must print some."""
         _, errors = self.prepare(files, *options, env=env)
@@ -149,7 +165,9 @@ class Stage:
         root = self.folder / uuid.uuid4().hex
         root.mkdir()
         write(root, dict(files))
-        return {each: f"/code/{each.name}" for each in root.iterdir()}
+        for script in root.glob("*.sh"):
+            script.chmod(0o755)
+        return {each: PACKAGES.get(each.name, f"/code/{each.name}") for each in root.iterdir()}
 
 
 def line_with(text: str, log: str) -> str:
@@ -210,18 +228,12 @@ def missing_package(stage: Stage) -> str:
 
 
 @provokes
-def downgraded_package(stage: Stage) -> str:
-    return stage.fails({"old/uritemplate-2.0.0.dist-info/METADATA": ""}, PYTHONPATH="/code/old")
-
-
-@provokes
-def contradiction(stage: Stage) -> str:
-    requires = "Requires-Dist: urllib3<1.27,>=1.21.1\n"
-    files = {
-        "own/requests-2.28.0.dist-info/METADATA": requires,
-        "own/urllib3-2.2.0.dist-info/METADATA": "",
+def missing_dependency(stage: Stage) -> str:
+    package = {
+        SETTINGS: f'{EXTENDS}INSTALLED_APPS += ["storages"]\n',
+        "storages/__init__.py": "import boto3\n",
     }
-    return stage.warns(files, PYTHONPATH="/code/own")
+    return stage.fails(package)
 
 
 @provokes
@@ -278,6 +290,16 @@ def no_postgis(stage: Stage) -> str:
 
 
 @provokes
+def plain_postgres(stage: Stage) -> str:
+    server = start_postgis(stage.started, stage.network)
+    server.container.exec(
+        "sh", "-c", "rm /usr/share/postgresql/*/extension/postgis.control", user="0"
+    )
+    server.sql("CREATE DATABASE trees")
+    return stage.fails({}, **server.env("trees"))
+
+
+@provokes
 def no_migrations(stage: Stage) -> str:
     return stage.warns(APP | {"trees/models.py": MODEL}, DEBUG="true")
 
@@ -304,6 +326,18 @@ def too_few_connections(stage: Stage) -> str:
 
 
 @provokes
+def command_without_database(stage: Stage) -> str:
+    here = POSTGRES | {"POSTGRES_HOST": "localhost"}
+    return stage.ends({}, "python", "manage.py", "migrate", env=KEY | here)
+
+
+@provokes
+def missing_table(stage: Stage) -> str:
+    code = "from django.contrib.auth.models import User; User.objects.count()"
+    return stage.ends({}, "python", "manage.py", "shell", "-v0", "-c", code, env={})
+
+
+@provokes
 def database_away(stage: Stage) -> str:
     stage.postgis.sql("ALTER DATABASE trees ALLOW_CONNECTIONS false")
     stage.postgis.end_connections("datname = 'trees'")
@@ -321,6 +355,20 @@ def database_away(stage: Stage) -> str:
 @provokes
 def read_only_data(stage: Stage) -> str:
     return stage.fails({}, "--volume", f"{stage.started.volume()}:/data:ro")
+
+
+@provokes
+def database_in_code(stage: Stage) -> str:
+    name = 'DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "%s"}}\n'
+    files = {SETTINGS: EXTENDS + name % "/code/db.sqlite3"}
+    return stage.ends(files, "python", "manage.py", "migrate", env={})
+
+
+@provokes
+def server_below_script(stage: Stage) -> str:
+    script = "#!/bin/sh\npython manage.py migrate\ngunicorn backend.wsgi -c gunicorn_conf.py\n"
+    api = stage.serve({"start.sh": script}, command=("./start.sh",))
+    return logged(api, "gunicorn was started without")
 
 
 @provokes

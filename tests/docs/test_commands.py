@@ -114,7 +114,10 @@ TYPED = {
         "tests/boot/test_migrations.py",
         '"python", "manage.py", "migrate_databases"',
     ),
-    "python manage.py wait_for_db": ("tests/boot/test_manage.py", '"manage.py", "wait_for_db"'),
+    "python manage.py wait_for_db": (
+        "tests/boot/test_manage_units.py",
+        '"manage.py", "wait_for_db"',
+    ),
     "sh -c 'exec gunicorn ...'": ("tests/boot/test_commands.py", '"sh", "-c", "exec gunicorn '),
 }
 

@@ -180,7 +180,8 @@ def test_start_says_that_uploads_will_fail_and_the_doctor_names_it(
     container = containers.start(mounts=project).wait_until_ready()
     warning = (
         "boot: WARNING: uploads to photos.Photo.file will fail: MEDIA_ROOT, the folder "
-        "/code/media, cannot be written by UID 1001: Permission denied."
+        "/code/media, cannot be written by UID 1001: Permission denied. Keep it in the data "
+        "folder, which that user can write: set MEDIA_ROOT to /data/media. Mount a volume at /data."
     )
     assert warning in container.logs()
     output = container.exec("python", "manage.py", "doctor", check=False, user="1001:0")

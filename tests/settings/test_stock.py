@@ -173,6 +173,7 @@ DIFFERENCES = [
     ),
     Difference("`check --deploy`", r"check --deploy", code),
     Difference("`diffsettings`", r"diffsettings", code),
+    Difference("`startapp`", r"manage.py startapp fresh", text("^Created .*")),
 ]
 
 

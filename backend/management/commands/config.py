@@ -1,12 +1,13 @@
 """Prints which settings are in force, and where each value comes from."""
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from backend.conf.environment import current
 from backend.config import report
+from backend.management.replaceable import ReplaceableCommand
 
 
-class Command(BaseCommand):
+class Command(ReplaceableCommand):
     help = (
         "Prints every setting in force, with its value (secrets masked) and its origin: the image, "
         "a variable, a file, the secret store, or the line of local_settings that sets it."

@@ -2,14 +2,15 @@
 
 import sys
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from backend.conf.environment import current
 from backend.conf.findings import LEVELS, PROBLEM, WARNING, worst_of
 from backend.doctor import run as doctor
+from backend.management.replaceable import ReplaceableCommand
 
 
-class Command(BaseCommand):
+class Command(ReplaceableCommand):
     help = (
         "Checks databases, migrations, static files, permissions, clocks, limits, and Django's "
         "deployment checks, and says what to do about each finding. The exit code is 1 if a "

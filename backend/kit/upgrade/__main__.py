@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from backend.conf.errors import StartupError, escaped, in_line
-from backend.conf.findings import PROBLEM, WARNING, worst_of
-from backend.kit.upgrade import files
+from backend.conf.findings import PROBLEM, worst_of
+from backend.kit.upgrade import files, report
 from backend.kit.upgrade.git import Index, elsewhere
 from backend.kit.upgrade.run import Result, Run
 from backend.logs.ending import explained
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not options.force:
             _refuse_what_could_be_lost(root, index, result)
         _write(root, result)
-    print(escaped(_report(result, written=not options.check)))
+    print(escaped(summary(result, written=not options.check)))
     is_to_do = result.changes or worst_of(result.findings) == PROBLEM
     return TO_DO if options.check and is_to_do else 0
 
@@ -112,22 +112,15 @@ def _write(root: Path, result: Result) -> None:
             ) from error
 
 
-def _report(result: Result, *, written: bool) -> str:
+def summary(result: Result, *, written: bool) -> str:
     by_hand = [finding for finding in result.findings if finding.level == PROBLEM]
-    notes = [finding for finding in result.findings if finding.level == WARNING]
     lines = []
     if result.changes:
         lines.append("Rewritten:" if written else "Would be rewritten:")
         for path, change in result.changes.items():
             lines += [f"  {in_line(path)}", *(f"    {each}" for each in change.done)]
         lines.append("")
-    for title, listed in (("By hand:", by_hand), ("Good to know:", notes)):
-        if listed:
-            lines.append(title)
-            for finding in listed:
-                place = f"{in_line(finding.subject)}, line {finding.line}"
-                lines += [f"  {place}: {finding.message}", f"      FIX: {finding.fix}"]
-            lines.append("")
+    lines += report.lists(result.findings)
     if result.untracked:
         some = ", ".join(map(in_line, result.untracked[:SHOWN])) + (
             " ..." if result.untracked[SHOWN:] else ""
@@ -136,19 +129,14 @@ def _report(result: Result, *, written: bool) -> str:
     if not result.changes and not by_hand:
         return "\n".join([*lines, "Nothing to do."])
     verb = "rewritten" if written else "to rewrite"
-    lines.append(
-        f"{_count(len(result.changes), 'file')} {verb}, {_count(len(by_hand), 'place')} to "
-        "change by hand."
-    )
+    rewritten = report.count(len(result.changes), "file")
+    places = report.count(len(by_hand), "place")
+    lines.append(f"{rewritten} {verb}, {places} to change by hand.")
     if written and result.changes:
         lines.append(
             "See what was rewritten with `git diff`. Run this again when the list is done."
         )
     return "\n".join(lines)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _ended(lines: Iterable[str]) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from backend.conf.errors import in_line
 from backend.conf.findings import PROBLEM, Finding
-from backend.kit.upgrade import files
+from backend.kit.upgrade import files, project
 from backend.kit.upgrade.git import Index
 from backend.kit.upgrade.reading import Unreadable, read
 from backend.kit.upgrade.rules import (
@@ -63,7 +63,12 @@ class Run:
 
     def result(self) -> Result:
         """Read everything, and write nothing."""
-        sources = dict(self._sources())
+        return self.result_of(dict(self.sources()))
+
+    def result_of(self, sources: dict[str, Source]) -> Result:
+        """The same for sources that are read."""
+        whole = project.find(sources)
+        sources = dict(sources)
         for _ in range(ROUNDS):
             before = {path: source.text for path, source in sources.items()}
             for path, source in sources.items():
@@ -72,24 +77,17 @@ class Run:
                 self._apply(sources, rule)
             if all(source.text == before[path] for path, source in sources.items()):
                 break
-        for source in sources.values():
-            self.findings += by_hand.list_findings(source)
-        for check in (
-            projects.missing_migrations,
-            projects.retired_fields,
-            projects.same_basenames,
-            views.used_filters,
-        ):
-            self.findings += check(sources)
-        self._other_files()
+        self.findings += in_code(sources)
+        self._other_files(is_whole=whole is not None)
         changed = {path: self.changes[path] for path in sorted(self.changes)}
         untracked = [path for path in self.untracked if path.endswith(".py")]
         return Result(changed, sorted(set(self.findings), key=_place), untracked)
 
-    def _sources(self) -> Iterator[tuple[str, Source]]:
+    def sources(self) -> Iterator[tuple[str, Source]]:
+        own = self._own_packages()
         for path in self.paths:
-            if path.endswith(".py") and (text := self._read(path)) is not None:
-                source = Source(path, text)
+            if path.endswith(".py") and (text := self.read(path)) is not None:
+                source = Source(path, text, own)
                 try:
                     source.tree  # noqa: B018  parsed once, and kept
                 except SyntaxError as error:
@@ -102,7 +100,13 @@ class Run:
                 else:
                     yield path, source
 
-    def _read(self, path: str) -> str | None:
+    def _own_packages(self) -> frozenset[str]:
+        """The packages in the top folder, and beside each manage.py."""
+        pure = [PurePosixPath(path) for path in self.paths if path.endswith(".py")]
+        tops = {PurePosixPath(), *(path.parent for path in pure if path.name == "manage.py")}
+        return frozenset(path.parent.name for path in pure if path.parent.parent in tops)
+
+    def read(self, path: str) -> str | None:
         try:
             return read(self.root / path, LARGEST).decode("utf-8-sig")
         except Unreadable as error:
@@ -126,7 +130,7 @@ class Run:
     def _rewritten(self, source: Source) -> Source:
         text, done = rewrites.rewrite(source.path, source.text)
         self._note(source.path, source.text, text, done)
-        return Source(source.path, text)
+        return Source(source.path, text, source.own)
 
     def _apply(self, sources: dict[str, Source], rule: ProjectRule) -> None:
         for path, edits in rule(sources).items():
@@ -140,20 +144,35 @@ class Run:
             change.after = after
             change.done += [each for each in done if each not in change.done]
 
-    def _other_files(self) -> None:
+    def _other_files(self, *, is_whole: bool) -> None:
         for path in self.paths:
             if requirements.is_requirements(path):
                 self._requirements(path)
             elif path.endswith(".html"):
-                self.findings += templates.list_findings(path, self._read(path) or "")
-            elif containers.may_be_one(path, (self.root / path).stat().st_size):
-                self.findings += containers.list_findings(path, self._read(path) or "")
+                self.findings += templates.list_findings(path, self.read(path) or "")
+            # `adopt` lists the files of a project with its own settings.
+            elif not is_whole and containers.may_be_one(path, (self.root / path).stat().st_size):
+                self.findings += containers.list_findings(path, self.read(path) or "")
 
     def _requirements(self, path: str) -> None:
-        text = self._read(path) or ""
+        text = self.read(path) or ""
         after, done = requirements.rewrite(text)
         self._note(path, text, after, done)
         self.findings += requirements.list_findings(path, after)
+
+
+def in_code(sources: Mapping[str, Source]) -> Iterator[Finding]:
+    """The findings in Python files, as they are in ``sources``."""
+    whole = project.find(sources)
+    for source in sources.values():
+        yield from by_hand.list_findings(source, whole)
+    for check in (
+        projects.missing_migrations,
+        projects.retired_fields,
+        projects.same_basenames,
+        views.used_filters,
+    ):
+        yield from check(sources)
 
 
 def _place(finding: Finding) -> tuple[str, int, str, str]:

@@ -23,11 +23,16 @@ class Edit:
 
 
 class Source:
-    """``path`` is relative to the project, with slashes. Raises SyntaxError with ``tree``."""
+    """``path`` is relative to the project, with slashes. Raises SyntaxError with ``tree``.
 
-    def __init__(self, path: str, text: str) -> None:
+    ``own`` are the packages of the project itself, which can have the name of a package of the
+    image.
+    """
+
+    def __init__(self, path: str, text: str, own: frozenset[str] = frozenset()) -> None:
         self.path = path
         self.text = text
+        self.own = own
 
     @cached_property
     def tree(self) -> ast.Module:
@@ -86,6 +91,14 @@ class Source:
             for node in ast.walk(self.tree)
             if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"
         }
+
+    def uses(self, name: str) -> bool:
+        """Whether the module reads a name, or exports it."""
+        return any(
+            (isinstance(node, ast.Name) and node.id == name)
+            or (isinstance(node, ast.Constant) and node.value == name)
+            for node in ast.walk(self.tree)
+        )
 
     def lacks(self, name: str) -> bool:
         """Whether the module uses a name without binding it, except perhaps by ``import *``."""
@@ -180,7 +193,7 @@ class Source:
         text = self.text
         for edit in sorted(set(edits), key=lambda edit: (edit.start, edit.end), reverse=True):
             text = text[: edit.start] + edit.text + text[edit.end :]
-        return Source(self.path, text)
+        return Source(self.path, text, self.own)
 
 
 def walk_with_handlers(tree: ast.AST) -> Iterator[tuple[ast.AST, bool]]:

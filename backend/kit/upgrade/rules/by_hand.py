@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 
 from backend.conf.findings import PROBLEM, Finding
+from backend.kit.upgrade.project import DjangoProject
 from backend.kit.upgrade.rules import advice, installed, requirements, settings_by_hand
 from backend.kit.upgrade.rules.advice import gone
 from backend.kit.upgrade.source import (
@@ -32,9 +34,12 @@ OLD_NAMES = {
 }
 
 
-def list_findings(source: Source) -> Iterator[Finding]:
-    """All findings in one file. Raises SyntaxError."""
-    for rule in RULES:
+def list_findings(source: Source, project: DjangoProject | None = None) -> Iterator[Finding]:
+    """All findings in one file. ``project`` is None if it uses the image's settings.
+
+    Raises SyntaxError.
+    """
+    for rule in RULES if project else [*RULES, *OF_LOCAL_SETTINGS]:
         yield from rule(source)
 
 
@@ -44,7 +49,20 @@ def gone_names(source: Source) -> Iterator[Finding]:
         if handled or not isinstance(node, (ast.Import, ast.ImportFrom, ast.Attribute)):
             continue
         for name, for_advice in _names(source, node):
-            yield from gone(source.path, node.lineno, name, for_advice)
+            if name.partition(".")[0] in source.own:
+                continue
+            for finding in gone(source.path, node.lineno, name, for_advice):
+                if isinstance(node, ast.Attribute) or _is_used(source, node):
+                    yield finding
+                else:
+                    fix = "Delete the import: nothing in this file uses it."
+                    yield dataclasses.replace(finding, fix=fix)
+
+
+def _is_used(source: Source, node: ast.Import | ast.ImportFrom) -> bool:
+    """Whether the file uses one of the names that a statement imports."""
+    names = {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+    return "*" in names or any(source.uses(name) for name in names)
 
 
 def _names(
@@ -282,8 +300,9 @@ RULES: list[Rule] = [
     *settings_by_hand.RULES,
     gone_names,
     schema_fields,
-    files_read_at_import,
     spatial_ref_sys,
     leftovers,
     requirements_of_setup,
 ]
+# Only for a project that uses the image's settings, and has its code in a mounted folder.
+OF_LOCAL_SETTINGS: list[Rule] = [*settings_by_hand.OF_LOCAL_SETTINGS, files_read_at_import]

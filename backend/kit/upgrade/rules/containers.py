@@ -114,15 +114,15 @@ def _compose(path: str, text: str) -> Iterator[Finding]:
         document = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError):
         return  # not a compose file, or a template of one
-    services = _value(document, "services")
+    services = mapping_value(document, "services")
     if not isinstance(services, yaml.MappingNode):
         return
     for _, service in services.value:
         for key in ("command", "entrypoint"):
-            node = _value(service, key)
+            node = mapping_value(service, key)
             if node is None:
                 continue
-            words = " ".join(_texts(node))
+            words = " ".join(scalars(node))
             line = node.start_mark.line + 1
             if (
                 re.search(r"\S*entrypoint\S*\.sh\b", words)
@@ -137,7 +137,7 @@ def _compose(path: str, text: str) -> Iterator[Finding]:
                 )
             elif key == "command":
                 yield from _steps(path, line, words)
-        image = _value(service, "image")
+        image = mapping_value(service, "image")
         if isinstance(image, yaml.ScalarNode):
             yield from _image(path, image)
 
@@ -155,15 +155,17 @@ def _image(path: str, node: yaml.ScalarNode) -> Iterator[Finding]:
             )
 
 
-def _value(node: yaml.Node | None, key: str) -> yaml.Node | None:
+def mapping_value(node: yaml.Node | None, key: str) -> yaml.Node | None:
+    """The value of a key in a mapping."""
     if isinstance(node, yaml.MappingNode):
         return next((value for name, value in node.value if name.value == key), None)
     return None
 
 
-def _texts(node: yaml.Node) -> Iterator[str]:
+def scalars(node: yaml.Node) -> Iterator[str]:
+    """The text of a scalar, or the texts of a list."""
     if isinstance(node, yaml.ScalarNode):
         yield node.value
     elif isinstance(node, yaml.SequenceNode):
         for item in node.value:
-            yield from _texts(item)
+            yield from scalars(item)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import fnmatch
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import TypeGuard
@@ -203,6 +204,7 @@ def same_basenames(sources: Mapping[str, Source]) -> Iterator[Finding]:
     """Registrations with the same basename: an error in one router, hidden URLs in two."""
     models = _models_of_viewsets(sources)
     first: dict[str, str] = {}
+    taken = set(_basenames(sources, models))
     for path, source in sorted(sources.items()):
         calls = [n for n in ast.walk(source.tree) if isinstance(n, ast.Call)]
         for call in sorted(calls, key=lambda node: node.lineno):
@@ -211,16 +213,34 @@ def same_basenames(sources: Mapping[str, Source]) -> Iterator[Finding]:
                 continue
             place = f"{path}, line {call.lineno}"
             if name in first:
+                free = _free_basename(source, call, taken)
+                taken.add(free)
                 yield Finding(
                     PROBLEM,
                     path,
                     f"{first[name]} already uses the basename '{name}'. Within one router, this is "
                     "an error. With two routers, one hides the URL names of the other.",
-                    f'Give one of them a different name: register(..., basename="other-{name}").',
+                    f'Give one of them a different name: register(..., basename="{free}"). Use '
+                    f"the new name in reverse() and in {{% url %}}: {free}-list, {free}-detail.",
                     call.lineno,
                 )
             else:
                 first[name] = place
+
+
+def _basenames(sources: Mapping[str, Source], models: Mapping[str, str]) -> Iterator[str]:
+    for source in sources.values():
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.Call) and (name := _basename(source, node, models)):
+                yield name
+
+
+def _free_basename(source: Source, call: ast.Call, taken: set[str]) -> str:
+    """A basename after the route, or after the app and the route, that no router uses yet."""
+    route = re.sub(r"\W+", "-", str(constant(call.args[0]))).strip("-_").lower() or "root"
+    app = PurePosixPath(source.path).parent.name or "api"
+    names = [route, f"{app}-{route}", *(f"{app}-{route}-{number}" for number in range(2, 1000))]
+    return next(name for name in names if name not in taken)
 
 
 def _models_of_viewsets(sources: Mapping[str, Source]) -> dict[str, str]:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import PurePosixPath
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import InvalidVersion, Version
 
 from backend.conf.findings import PROBLEM, Finding
 from backend.kit.upgrade.rules import advice
@@ -41,11 +45,21 @@ def rewrite(text: str) -> tuple[str, list[str]]:
 def in_the_way(line: str) -> str:
     """Why a requirement cannot stay as it is, or empty if it can."""
     name, specifier = _parse(line)
-    if name in advice.REPLACED:
+    if name in advice.REPLACED and not _is_installed(name, specifier):
         return advice.REPLACED[name]
-    if name in advice.CARRIED and specifier:
-        return "the image includes it"
-    return ""
+    try:
+        problem = conflict(name, SpecifierSet(specifier))
+    except InvalidSpecifier:  # such as a path or another line of an unknown form
+        problem = name if name in advice.CARRIED else ""
+    return "the image includes it" if problem else ""
+
+
+def _is_installed(name: str, specifier: str) -> bool:
+    """Whether the image satisfies a requirement, as it can psycopg2 without its code."""
+    try:
+        return SpecifierSet(specifier).contains(metadata.version(name), prereleases=True)
+    except (InvalidSpecifier, metadata.PackageNotFoundError):
+        return False
 
 
 def _parse(line: str) -> tuple[str, str]:
@@ -53,7 +67,35 @@ def _parse(line: str) -> tuple[str, str]:
     match = REQUIREMENT.match(line.strip())
     if match is None or "://" in line or line.lstrip().startswith(("-", ".", "/")):
         return "", ""
-    return re.sub(r"[-_.]+", "-", match["name"]).lower(), match["specifier"].strip()
+    return normalized(match["name"]), match["specifier"].strip()
+
+
+def normalized(name: str) -> str:
+    """A name in the form that all its spellings share (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def conflict(name: str, specifier: SpecifierSet) -> str:
+    """Why pip cannot install what a specifier asks for, or empty if it can."""
+    if name not in advice.CARRIED or not str(specifier):
+        return ""
+    version = metadata.version(name)
+    pins = [each.version for each in specifier if each.operator in ("==", "===")]
+    if specifier.contains(version, prereleases=True):
+        return ""
+    # A later version within the same major version can be installed.
+    if any(_later(pin, version, name) for pin in pins):
+        return ""
+    return f"{name}{specifier} conflicts with the image, which has {name} {version}."
+
+
+def _later(pin: str, version: str, name: str) -> bool:
+    try:
+        ours, asked = Version(version), Version(pin)
+    except InvalidVersion:  # ==5.*
+        return False
+    same = 2 if name == "django" else 1
+    return asked >= ours and asked.release[:same] == ours.release[:same]
 
 
 def _extras(line: str) -> str:

@@ -131,6 +131,20 @@ def base_names(source: Source) -> list[Edit]:
     ]
 
 
+def filter_names(source: Source) -> list[Edit]:
+    """name= of django-filter's filters becomes field_name="""
+    return [
+        Edit(source.start(given), source.start(given) + len("name"), "field_name")
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Call)
+        and source.dotted(node.func).startswith("django_filters.")
+        and source.dotted(node.func).endswith("Filter")
+        and keyword(node, "field_name") is None
+        for given in node.keywords
+        if given.arg == "name"
+    ]
+
+
 def ajax(source: Source) -> list[Edit]:
     """request.is_ajax() becomes a check of the request's headers"""
     edits = []
@@ -275,6 +289,7 @@ RULES: list[Rule] = [
     null_booleans,
     relations,
     base_names,
+    filter_names,
     ajax,
     debug,
     swagger_app,

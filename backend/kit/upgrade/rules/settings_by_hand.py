@@ -21,7 +21,8 @@ def gone_classes_in_settings(source: Source) -> Iterator[Finding]:
     for node in ast.walk(source.tree):
         if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
             continue
-        if DOTTED_CLASS.fullmatch(node.value):
+        is_logger = node.value.startswith("django.security.")
+        if DOTTED_CLASS.fullmatch(node.value) and not is_logger:
             yield from gone(source.path, node.lineno, node.value, node.value)
 
 
@@ -59,7 +60,7 @@ def _all_keys(value: ast.expr | None) -> list[object] | None:
 
 
 def settings(source: Source) -> Iterator[Finding]:
-    """Settings that nothing reads anymore, and an app that still works."""
+    """Settings that nothing reads anymore."""
     if not source.is_settings:
         return
     for name, statement in assignments(of_module(source.tree.body)):
@@ -79,7 +80,14 @@ def settings(source: Source) -> Iterator[Finding]:
                 'Write STORAGES = {"default": {"BACKEND": ...}, "staticfiles": {"BACKEND": ...}}.',
                 statement.lineno,
             )
-        elif name == "DEBUG" and not _true_or_false(statement.value):
+
+
+def settings_of_the_image(source: Source) -> Iterator[Finding]:
+    """Settings that the image makes unnecessary, and an app that still works."""
+    if not source.is_settings:
+        return
+    for name, statement in assignments(of_module(source.tree.body)):
+        if name == "DEBUG" and not is_true_or_false(statement.value):
             yield from _unsure_debug(source, statement)
         elif name == "INSTALLED_APPS":
             yield from _health_apps(source, statement)
@@ -87,9 +95,9 @@ def settings(source: Source) -> Iterator[Finding]:
             yield from _written_folder(source, name, statement)
 
 
-def _true_or_false(node: ast.expr) -> bool:
+def is_true_or_false(node: ast.expr) -> bool:
     if isinstance(node, ast.BoolOp):  # its value is one of its parts
-        return all(_true_or_false(part) for part in node.values)
+        return all(is_true_or_false(part) for part in node.values)
     return isinstance(node, ast.Compare) or isinstance(constant(node), bool)
 
 
@@ -149,4 +157,6 @@ def worker_class(source: Source) -> Iterator[Finding]:
             )
 
 
-RULES = [gone_classes_in_settings, lost_permissions, settings, worker_class]
+RULES = [gone_classes_in_settings, settings]
+# Only for a project that uses the image's settings.
+OF_LOCAL_SETTINGS = [lost_permissions, settings_of_the_image, worker_class]

@@ -35,7 +35,10 @@ def test_only_the_known_blocks_are_not_run(page: Path) -> None:
 
 
 def test_every_page_with_commands_is_followed() -> None:
-    tests = ("tests/docs/test_readme.py", "tests/kit/upgrade/test_upgrade.py")
+    tests = (
+        *("tests/docs/test_readme.py", "tests/kit/adopt/test_adopt.py"),
+        "tests/kit/upgrade/test_upgrade.py",
+    )
     read = {page for test in tests for page in followed((ROOT / test).read_text(encoding="utf-8"))}
     for page in PAGES:
         # Blocks with the comment "printed" belong to test_troubleshooting.py.

@@ -43,8 +43,10 @@ class BackendConfig(AppConfig):
             rotation.install()
 
         if apps.is_installed("django.contrib.gis"):
+            from backend.databases import driver
             from backend.geo import curves, widgets
 
+            driver.install()
             curves.install()
             widgets.install()
         if apps.is_installed("rest_framework"):

@@ -28,7 +28,7 @@ from tests.support.containers import (
 )
 
 # Loaded here, not in each folder's conftest, so that a session starts this API only once.
-pytest_plugins = ["tests.support.places", "tests.support.repeating"]
+pytest_plugins = ["tests.support.drivers", "tests.support.places", "tests.support.repeating"]
 ROOT = Path(__file__).resolve().parent.parent
 _BEFORE = pytest.StashKey[dict[str, str | None]]()
 _GIVEN = pytest.StashKey[set[str]]()

@@ -18,12 +18,12 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
-import psycopg2
 from django.core.signals import request_finished
 from django.db import DatabaseError, InterfaceError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from backend.databases.connections import CHECKED, is_silent
+from backend.databases import driver
+from backend.databases.connections import is_silent
 from backend.databases.sessions import LIFETIME, Session, facts, same_of
 from backend.databases.test_runs import tests_run
 from backend.server import slots
@@ -42,7 +42,7 @@ AT_ONCE = "SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0"
 # A database can be configured to round floats.
 EXACT = "SET LOCAL extra_float_digits = 1"
 # A stream without a reader closes its socket. This setting makes the server check for that within a
-# second while it works. psycopg2's cancel() would block the whole process for as long as the
+# second while it works. psycopg 2's cancel() would block the whole process for as long as the
 # network is silent. It needs a system that can check. Other servers notice when they send a row.
 # https://www.postgresql.org/docs/current/runtime-config-connection.html
 CHECK_CLIENT = "SET LOCAL client_connection_check_interval = 1000"
@@ -178,7 +178,7 @@ class Copy:
                     self._socket.shutdown(socket.SHUT_RDWR)
 
     def write(self, row: bytes) -> None:
-        """psycopg2 calls this with each row."""
+        """The driver calls this with each row."""
         with self._changed:
             self._parts.append(row)
             self._size += len(row)
@@ -214,37 +214,29 @@ class Copy:
         settings = f"{self._limit}; {AT_ONCE}; {EXACT}"
         if facts(self._using).can_check_clients:
             settings += f"; {CHECK_CLIENT}"
+        before = f"BEGIN READ ONLY; {settings}"
         with wrapper.wrap_database_errors:
             # In most requests, nothing was set in the session.
-            is_same = ended is not None and _own_of(wrapper, self._session) == self._session
-            if is_same and ended is not None and time.monotonic() - ended < CHECKED:
-                return f"BEGIN READ ONLY; {settings}; "
-            same, params = ("SELECT", []) if is_same else self._session.statement()
-            with wrapper.connection.cursor() as cursor:
-                cursor.execute(f"BEGIN READ ONLY; {same}; {settings}", params)
-        return ""
-
-    def _begin(self, wrapper: BaseDatabaseWrapper, before: str) -> None:
-        """Send the query, wait for the first row, and raise Django's error if there is one."""
-        self._wrapper = wrapper
-        # Another descriptor of the same socket, because psycopg2 can close its own at any time.
-        self._socket = socket.socket(fileno=os.dup(wrapper.connection.fileno()))
-        _started().add(self)
-        # One message, and so one round trip to the server. Nothing is written, and what a team's
-        # function has set is undone with the rest.
-        whole = f"{before}{self._statement}; ROLLBACK"
-        self._thread = threading.Thread(
-            target=self._copy, args=(wrapper, whole), name="stream", daemon=True
-        )
-        self._thread.start()
-        self._wait()
-        if self.error:
-            with wrapper.wrap_database_errors:
+            if is_new or _own_of(wrapper, self._session) != self._session:
+                with wrapper.connection.cursor() as cursor:
+                    same, params = self._session.statement()
+                    cursor.execute(f"BEGIN READ ONLY; {same}; {settings}", params)
+                before = ""
+            # Another descriptor of the same socket, because libpq can close its own at any time.
+            self._socket = socket.socket(fileno=os.dup(wrapper.connection.fileno()))
+            _started().add(self)
+            self._thread = threading.Thread(
+                target=self._copy, args=(wrapper, before), name="stream", daemon=True
+            )
+            self._thread.start()
+            self._wait()
+            if self.error:
                 raise self.error
 
-    def _copy(self, wrapper: BaseDatabaseWrapper, statement: str) -> None:
+    def _copy(self, wrapper: BaseDatabaseWrapper, before: str) -> None:
         try:
-            self._read(wrapper.connection, statement)
+            # Nothing is written, and what a team's function has set is undone with the rest.
+            self._read(wrapper.connection, before=before, after="ROLLBACK")
             # A team's setting that was set once does not become unknown again, but empty.
             self._release(keep=not self._session.has_own)
             self._flush()
@@ -261,10 +253,10 @@ class Copy:
             with transaction.atomic(self._using):
                 with wrapper.connection.cursor() as cursor:
                     cursor.execute(f"{self._limit}; {EXACT}")
-                self._read(wrapper.connection, self._statement)
+                self._read(wrapper.connection)
                 # Nothing was written, and the settings apply to this statement alone.
                 transaction.set_rollback(True, self._using)
-        except psycopg2.Error as error:
+        except driver.Error as error:
             self.error = error
         self._flush()
         self._end()
@@ -272,11 +264,11 @@ class Copy:
             with wrapper.wrap_database_errors:
                 raise self.error
 
-    def _read(self, connection: Any, statement: str) -> None:
+    def _read(self, connection: Any, *, before: str = "", after: str = "") -> None:
         # backend.http.error_sources looks for these names if the query fails.
         params = self._params
-        with connection.cursor() as cursor:
-            cursor.copy_expert(cursor.mogrify(statement, params), self)
+        statement = driver.mogrify(self._statement, params, connection)
+        driver.copy(connection, statement, self, before=before, after=after)
 
     def _release(self, *, keep: bool) -> None:
         """Give the connection back, or close it. Only the first call does anything."""

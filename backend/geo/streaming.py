@@ -26,11 +26,9 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import psycopg2
 from django.db import connections, models
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils.cache import patch_vary_headers
-from psycopg2.errors import QueryCanceled
 from rest_framework import exceptions, renderers, status
 from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import SAFE_METHODS
@@ -39,7 +37,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from backend.conf.variables import setting
-from backend.databases import sessions
+from backend.databases import driver, sessions
 from backend.databases.stored_types import StoredTextMixin
 from backend.geo import expressions
 from backend.geo.copying import ClientGoneError, Copy
@@ -189,7 +187,8 @@ class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
         except ClientGoneError:
             return Response(status=499)  # no client reads it; 499 is nginx's number, for the log
         except Exception as error:
-            if isinstance(error.__cause__, QueryCanceled) or isinstance(error, QueryCanceled):
+            canceled = driver.errors.QueryCanceled
+            if isinstance(error.__cause__, canceled) or isinstance(error, canceled):
                 log.error("%s: no row within %g s", request.get_full_path(), self._timeout())
                 raise QueryTooSlow(
                     f"The database gave no row within {self._timeout():g} s. "
@@ -282,7 +281,7 @@ class Body:
             return next(self._chunks)
         except ClientGoneError:
             raise
-        except (psycopg2.Error, ValueError) as error:
+        except (driver.Error, ValueError) as error:
             reason = " ".join(str(error).split())
             log.error("%s broke off after %d rows: %s", self._path, self._copy.rows, reason)
             # The server closes the connection without the last chunk.

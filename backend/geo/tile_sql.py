@@ -16,7 +16,7 @@ from django.db.models import F, Func
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException
 
-from backend.databases import sessions
+from backend.databases import driver, sessions
 from backend.databases.server_errors import QUERY_CANCELED, sqlstate
 from backend.geo import srid
 from backend.geo.expressions import identifier, literal, value
@@ -313,6 +313,7 @@ class Layer:
         try:
             with connections[self.using].cursor() as cursor:
                 cursor.execute(limit + sql, params)
+                driver.show_last_result(cursor)
                 return cursor.fetchone()
         except OperationalError as error:
             if sqlstate(error) != QUERY_CANCELED:

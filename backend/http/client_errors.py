@@ -20,6 +20,7 @@ from django.db import DatabaseError, InterfaceError
 from django.db.models import ProtectedError, RestrictedError
 from django.http import HttpRequest, UnreadablePostError
 
+from backend.databases import driver
 from backend.databases.server_errors import sqlstate
 from backend.http import error_sources
 from backend.http.bodies import RefusedError
@@ -154,8 +155,8 @@ def _pointed_at(error: DatabaseError, statement: str, index: int, params: list[A
     literal = LITERAL.match(statement, index)
     if literal is None:
         return []
-    cursor = error_sources.driver_connection(error).cursor()
-    written = ((param, cursor.mogrify("%s", [param]).decode(errors="replace")) for param in params)
+    connection = error_sources.driver_connection(error)
+    written = ((param, driver.mogrify("%s", [param], connection)) for param in params)
     return [param for param, text in written if literal[0] in text]
 
 
@@ -213,7 +214,7 @@ def _is_refused(value: Any, connection: Any) -> bool:
         if isinstance(connection, sqlite3.Connection):
             connection.execute("SELECT ?", [value])
         else:
-            connection.cursor().mogrify("%s", [value])
+            driver.mogrify("%s", [value], connection)
     except Exception:  # noqa: BLE001  any error means that it cannot
         return True
     return False
@@ -263,10 +264,8 @@ def _listed(names: list[str]) -> str:
 
 def _reason(code: str) -> str:
     """PostgreSQL's name for a code, in words."""
-    import psycopg2.errors
-
     try:
-        name = psycopg2.errors.lookup(code).__name__
+        name = driver.errors.lookup(code).__name__
     except KeyError:
         return ""
     if name == "InternalError_":  # PostGIS: of any geometry that it cannot use

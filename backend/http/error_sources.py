@@ -17,6 +17,7 @@ import base64
 import binascii
 import datetime
 import decimal
+import ipaddress
 import json
 import math
 import re
@@ -35,6 +36,7 @@ from django.http import HttpRequest
 from django.utils.dateparse import parse_date, parse_datetime, parse_duration, parse_time
 
 from backend.conf.errors import is_of_the_team
+from backend.databases import driver
 
 # The most values of a request, or of a call, to compare.
 MOST = 20_000
@@ -47,7 +49,7 @@ SEARCHED = 500_000_000
 # Characters of a text that is so long that an equal one is not a coincidence.
 UNMISTAKABLE = 20
 # Modules whose functions pass a statement and its ``params`` to a driver.
-DRIVERS = ("django.db.backends.utils", "backend.geo.copying")
+DRIVERS = ("django.db.backends.utils", "backend.geo.copying", "backend.databases.driver")
 # Modules with the types in which drivers wrap values.
 ADAPTERS = ("psycopg", "django.db.backends.postgresql", "django.contrib.gis")
 # Functions that read the client's values, and functions that write a response or convert values
@@ -135,8 +137,13 @@ def parameters(error: BaseException) -> Any:
 
 def statement(error: BaseException) -> str:
     """The failed statement as the server got it, or empty if the driver does not keep it."""
-    cursor = getattr(error.__cause__, "cursor", None)
-    return (getattr(cursor, "query", None) or b"").decode(errors="replace")
+    for frame in frames(error):
+        owner = frame.f_locals.get("self")
+        if isinstance(owner, CursorWrapper):
+            return driver.sent(owner.cursor)
+        if frame.f_globals.get("__name__") in DRIVERS and "cursor" in frame.f_locals:
+            return driver.sent(frame.f_locals["cursor"])
+    return ""
 
 
 def driver_connection(error: BaseException) -> Any:
@@ -315,7 +322,7 @@ def leaves(value: Any) -> Iterator[Any]:
             waiting.append(value.name)
         elif isinstance(value, Value):
             waiting.append(value.value)
-        elif type(value).__module__.startswith(ADAPTERS):
+        elif type(value).__module__.startswith(ADAPTERS) and not isinstance(value, int):
             waiting += _unwrapped(value)
         elif value is not None:
             yield value
@@ -336,7 +343,7 @@ def _unwrapped(value: Any) -> list[Any]:
     ewkb = getattr(value, "ewkb", None)
     if isinstance(ewkb, bytes):
         return [_geometry(ewkb)]
-    names = ("adapted", "addr", "lower", "upper")
+    names = ("adapted", "obj", "addr", "lower", "upper")
     return [getattr(value, name, None) for name in names]
 
 
@@ -368,6 +375,8 @@ def _forms(leaf: Any) -> set[Hashable]:
         return {leaf, ("number", float(leaf.year))}
     if isinstance(leaf, (datetime.time, datetime.timedelta)):
         return {leaf}
+    if isinstance(leaf, (ipaddress.IPv4Address, ipaddress.IPv6Address)):
+        return _forms_of_text(str(leaf))
     if isinstance(leaf, uuid.UUID):
         return {leaf.hex}
     return set()

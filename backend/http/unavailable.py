@@ -27,6 +27,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 
 from backend.conf.errors import one_line
 from backend.conf.variables import setting
+from backend.databases import driver
 from backend.databases.server_errors import QUERY_CANCELED, sqlstate
 from backend.http import slow_readers
 from backend.http.client_errors import answer_to
@@ -71,7 +72,6 @@ OPTIONS = re.compile(
     r"|root certificate file|client certificate|private key file|invalid \w+ value|invalid port"
     r"|invalid connection option|channel binding required",
 )
-BROKEN = 2  # psycopg2: the server, or the network, ended the connection
 # An attribute of a request with such an error: the error, and the response.
 _REMEMBERED = "_unavailable"
 
@@ -91,7 +91,7 @@ def explanation(error: BaseException | None) -> str | None:
     if not hasattr(cause, "pgcode") and not hasattr(cause, "sqlstate"):
         return None  # of another database than PostgreSQL
     if code is None:
-        return _of_connection(error, cause)
+        return _of_connection(error)
     if code == QUERY_CANCELED:
         seconds = setting("STATEMENT_TIMEOUT")
         timed_out = seconds and "statement timeout" in str(error)
@@ -107,12 +107,11 @@ def explanation(error: BaseException | None) -> str | None:
     return NO_ANSWER if code.startswith(ENDED) else None
 
 
-def _of_connection(error: DatabaseError, cause: Any) -> str | None:
+def _of_connection(error: DatabaseError) -> str | None:
     """For an error of libpq itself: there is no connection, or no longer."""
     if not isinstance(error, OperationalError):
         return None  # of the driver, about a parameter
-    cursor = getattr(cause, "cursor", None)
-    if cursor is not None and not cursor.connection.closed:
+    if driver_connection(error) is not None and not _has_lost_connection(error):
         return None
     return NO_SLOT if refusal(error) == Refusal.SLOTS else NO_ANSWER
 
@@ -135,12 +134,12 @@ def refusal(error: BaseException) -> Refusal | None:
     return Refusal.SLOTS if any(text in message for text in FULL) else None
 
 
-def _has_lost_connection(error: InterfaceError) -> bool:
+def _has_lost_connection(error: BaseException) -> bool:
     """Whether the driver refuses to work because the connection broke.
 
     A cursor or a connection that the project closed itself is a bug of the project.
     """
-    if getattr(driver_connection(error), "closed", 0) == BROKEN:
+    if driver.is_lost(driver_connection(error), error):
         return True
     before = error.__context__
     while before is not None:
@@ -155,8 +154,7 @@ def is_read_only(connection: Any) -> bool | None:
 
     ``connection`` is the driver's. None before PostgreSQL 14, which does not report it.
     """
-    status = getattr(connection, "get_parameter_status", lambda name: None)
-    values = [status(name) for name in READ_ONLY_SERVER]
+    values = [driver.parameter_status(connection, name) for name in READ_ONLY_SERVER]
     return "on" in values if any(values) else None
 
 

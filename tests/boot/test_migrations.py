@@ -10,7 +10,7 @@ import pytest
 
 from backend.boot.migrations import LOCK
 from tests.conftest import PostGIS
-from tests.support.containers import LABEL, Container, Containers, docker, until
+from tests.support.containers import IMAGE, LABEL, Container, Containers, docker, until
 from tests.support.migrating import (
     APPLIED,
     MIGRATING,
@@ -27,22 +27,27 @@ WAITING = r"boot: waiting for the migration lock of 'default', held since (\S+ \
 
 
 def started(
-    containers: Containers, postgis: PostGIS, mounts: dict, env: dict[str, str]
+    containers: Containers,
+    postgis: PostGIS,
+    mounts: dict,
+    env: dict[str, str],
+    image: str = IMAGE,
 ) -> Container:
     env = {**env, "WEB_CONCURRENCY": "1", "COLLECTSTATIC": "false"}
-    return containers.start(env=env, mounts=mounts, options=["--network", postgis.network])
+    place = ["--network", postgis.network]
+    return containers.start(image=image, env=env, mounts=mounts, options=place)
 
 
 def test_a_container_that_dies_while_migrating_frees_the_lock_for_the_next(
-    containers, postgis: PostGIS, tmp_path
+    containers, postgis: PostGIS, tmp_path, image: str
 ):
     database = postgis.database()
     mounts = project(tmp_path, WAIT_AT_THE_GATE)
     with held(postgis, database):
-        first = started(containers, postgis, mounts, postgis.env(database))
-        first.wait_for_log(MIGRATING)
-        second = started(containers, postgis, mounts, postgis.env(database))
-        second.wait_for_log(WAITING)
+        first = started(containers, postgis, mounts, postgis.env(database), image)
+        wait_for_log(first, MIGRATING)
+        second = started(containers, postgis, mounts, postgis.env(database), image)
+        wait_for_log(second, WAITING)
         assert re.search(WAITING, second.logs())[2] == first.inspect()["Config"]["Hostname"]
         assert MIGRATING not in second.logs()
         holder = (

@@ -15,7 +15,7 @@ import requests
 from tests.conftest import PostGIS, start_postgis
 from tests.support import logs
 from tests.support.broken import write
-from tests.support.containers import Container, Containers, docker, until
+from tests.support.containers import IMAGE, Container, Containers, docker, until
 from tests.support.projects import assert_two_lines
 
 pytestmark = pytest.mark.engine
@@ -77,12 +77,19 @@ def server(network: str) -> Iterator[PostGIS]:
 
 
 def api(
-    containers: Containers, postgis: PostGIS, folder: Path, settings: str = EXTENDING, **env: str
+    containers: Containers,
+    postgis: PostGIS,
+    folder: Path,
+    settings: str = EXTENDING,
+    *,
+    image: str = IMAGE,
+    **env: str,
 ) -> Container:
     local = {"local_settings/urls.py": URLS, "local_settings/settings.py": settings}
     write(folder, local)
     default = {"WEB_CONCURRENCY": "1", "MIGRATE": "no", "COLLECTSTATIC": "no"}
     container = containers.start(
+        image=image,
         env={**postgis.env("postgres"), **default, **env},
         mounts={folder / "local_settings": "/code/local_settings:ro"},
         options=["--network", postgis.network],
@@ -199,10 +206,10 @@ def warmed(container: Container) -> Container:
 
 
 def test_after_a_restart_of_postgresql_the_service_recovers_without_stale_connections(
-    containers, server: PostGIS, tmp_path
+    containers, server: PostGIS, tmp_path, image: str
 ):
     containers.may_log(*logs.OUTAGE)
-    container = warmed(api(containers, server, tmp_path, DB_WAIT="yes"))
+    container = warmed(api(containers, server, tmp_path, image=image, DB_WAIT="yes"))
     docker("stop", "--time", "5", server.host)
     for path in ("/rest/default/", "/plain/default/"):
         assert_unavailable(container.get(path), "does not answer")

@@ -13,7 +13,7 @@ import requests
 
 from tests.conftest import PostGIS
 from tests.support import logs
-from tests.support.containers import Container, Containers
+from tests.support.containers import IMAGE, Container, Containers
 
 PROJECT = Path(__file__).parent / "places_project"
 SURVEY = """
@@ -68,7 +68,12 @@ class Api:
 
 
 def start_api(
-    started: Containers, postgis: PostGIS, transit_on: PostGIS | None = None, **env: str
+    started: Containers,
+    postgis: PostGIS,
+    transit_on: PostGIS | None = None,
+    *,
+    image: str = IMAGE,
+    **env: str,
 ) -> Api:
     """Start the project in ``places_project/`` on two new databases with rows. The second one can
     be on another server."""
@@ -77,6 +82,7 @@ def start_api(
     postgis.sql(SURVEY, database)
     login = f"{postgis.user}:{quote(postgis.password, safe='')}@{other.host}:5432"
     container = started.start(
+        image=image,
         env=postgis.env(
             database,
             TRANSIT_DATABASE_URL=f"postgis://{login}/{transit}",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib import metadata
 
 from backend.conf import image_packages
-from backend.conf.findings import OK, PROBLEM, SKIPPED, Finding
+from backend.conf.findings import OK, PROBLEM, SKIPPED, WARNING, Finding
 
 
 def in_range() -> Iterator[Finding]:
@@ -23,17 +23,19 @@ def in_range() -> Iterator[Finding]:
 
 
 def psycopg() -> Iterator[Finding]:
-    """There is one driver: if both are installed, Django uses psycopg 3."""
+    """Which driver Django uses. psycopg 3 is several times slower without its compiled part."""
     version = _version("psycopg")
-    if version:
-        yield Finding(
-            PROBLEM,
-            "psycopg",
-            f"psycopg {version} is installed together with psycopg2, and Django prefers it.",
-            "Remove psycopg from your requirements.txt.",
-        )
+    if version is None:
+        yield Finding(OK, "psycopg", f"psycopg2 {_version('psycopg2-binary')}")
+    elif _version("psycopg-binary") or _version("psycopg-c"):
+        yield Finding(OK, "psycopg", f"psycopg {version}")
     else:
-        yield Finding(OK, "psycopg", f"only psycopg2 {_version('psycopg2-binary')}")
+        yield Finding(
+            WARNING,
+            "psycopg",
+            f"psycopg {version} is installed without its compiled part, so it is slow.",
+            "Write psycopg[binary] in your requirements.txt.",
+        )
 
 
 def consistent() -> Iterator[Finding]:

@@ -85,8 +85,6 @@ REPLACED = {
 }
 # Packages that should not be used, but only the team can remove or replace them.
 DEAD = {
-    "psycopg": "Delete it: if both are installed, Django uses psycopg 3, but the image is built "
-    "for psycopg2.",
     "psycogreen": "Delete it: it is for gevent, and the image's workers use threads.",
     "django-rest-framework": "Delete it: the package is djangorestframework, which the image has.",
     "pygdal": "Delete it: the image has GDAL for GeoDjango. For osgeo, use pyogrio or rasterio.",

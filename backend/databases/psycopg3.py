@@ -1,0 +1,68 @@
+"""What Django's connections lack with psycopg 3. ``backend.databases.driver`` installs it."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from django.contrib.gis.db.backends.postgis import base as postgis
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.postgresql import base, psycopg_any
+from psycopg.types.datetime import DateLoader, TimestampLoader  # noqa: TID251
+
+
+def install() -> None:
+    postgresql: Any = base  # with names that the stubs lack
+    stock = postgresql.get_adapters_template
+
+    def adapters(use_tz: bool, timezone: datetime.tzinfo | None) -> Any:
+        made = stock(use_tz, timezone)
+        made.register_loader("date", Date)
+        made.register_loader("timestamp", Timestamp)
+        return made
+
+    postgresql.get_adapters_template = adapters
+    psycopg_any.BaseTzLoader.load = _load_with_zone
+    wrappers: Any = postgis.DatabaseWrapper
+    wrappers.register_geometry_adapters = _register
+
+
+# psycopg 3 refuses infinity. psycopg 2 returns the last or the first value of Python.
+# https://www.psycopg.org/psycopg3/docs/advanced/adapt.html#example-handling-infinity-date
+
+
+class Date(DateLoader):  # type: ignore[misc]  # psycopg may be missing
+    def load(self, data: Any) -> Any:
+        return _infinity(data, datetime.date) or super().load(data)
+
+
+class Timestamp(TimestampLoader):  # type: ignore[misc]
+    def load(self, data: Any) -> Any:
+        return _infinity(data, datetime.datetime) or super().load(data)
+
+
+_stock_load = psycopg_any.BaseTzLoader.load
+
+
+def _load_with_zone(self: Any, data: Any) -> Any:
+    infinity = _infinity(data, datetime.datetime)
+    return infinity.replace(tzinfo=self.timezone) if infinity else _stock_load(self, data)
+
+
+def _infinity(data: Any, kind: type[Any]) -> Any:
+    if data == b"infinity":
+        return kind.max
+    return kind.min if data == b"-infinity" else None
+
+
+_stock_register: Any = postgis.DatabaseWrapper.register_geometry_adapters
+
+
+def _register(self: BaseDatabaseWrapper, connection: Any, clear_caches: bool = False) -> None:
+    """GeoDjango queries the types of PostGIS while it connects. Let Django know the connection by
+    then, so that others can close it if the server does not answer."""
+    before, self.connection = self.connection, connection
+    try:
+        _stock_register(self, connection, clear_caches)
+    finally:
+        self.connection = before

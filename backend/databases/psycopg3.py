@@ -6,6 +6,7 @@ import datetime
 from typing import Any
 
 from django.contrib.gis.db.backends.postgis import base as postgis
+from django.contrib.gis.db.backends.postgis.operations import PostGISOperations
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.postgresql import base, psycopg_any
 from psycopg.types.datetime import DateLoader, TimestampLoader  # noqa: TID251
@@ -25,6 +26,9 @@ def install() -> None:
     psycopg_any.BaseTzLoader.load = _load_with_zone
     wrappers: Any = postgis.DatabaseWrapper
     wrappers.register_geometry_adapters = _register
+    # GeoDjango reads geometries as hexadecimal texts. As bytes, they need not become GEOS's objects
+    # (backend.geo.lazy_geos), and curves can be read (backend.geo.curves).
+    PostGISOperations.select = "%s::bytea"
 
 
 # psycopg 3 refuses infinity. psycopg 2 returns the last or the first value of Python.

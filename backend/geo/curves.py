@@ -101,7 +101,9 @@ def get_geometry_converter(self: PostGISOperations, expression: Any) -> Converte
     def converter(value: Any, expression: Any, connection: Any) -> GEOSGeometry | None:
         if isinstance(value, (memoryview, bytes)) and _is_curved(value):
             return _read(bytes(value), connection)
-        geometry: GEOSGeometry | None = stock(value, expression, connection)
+        # psycopg 3 returns bytes, which GeoDjango would take for hexadecimal digits.
+        read = memoryview(value) if isinstance(value, bytes) else value
+        geometry: GEOSGeometry | None = stock(read, expression, connection)
         if geometry is not None and isinstance(value, (memoryview, bytes)):
             keep(geometry, bytes(value))
         return geometry

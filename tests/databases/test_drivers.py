@@ -96,6 +96,21 @@ def test_client_that_leaves_ends_the_query(other: Api) -> None:
     )
     slow = other.url("/streams/slowforever.geojson")
     with requests.get(slow, stream=True, timeout=30) as response:
+        assert response.status_code == 200, response.text
         assert next(response.iter_content(None))
         assert other.sql(running) == "1"
     until(lambda: other.sql(running) == "0", "the query has ended", 20)
+
+
+def test_infinity_and_curves_are_read_as_in_a_stream(other: Api) -> None:
+    other.sql(
+        "INSERT INTO places_stop (name, lines, opened, open_now) "
+        "VALUES ('Ever', 55, 'infinity', true), ('Never', 55, '-infinity', true);"
+        "INSERT INTO survey (label, geom) VALUES ('Bend', 'CIRCULARSTRING(0 0,1 1,2 0)')"
+    )
+    rows = other.get("/streams/stops/?lines=55").json()["results"]["features"]
+    moments = [row["properties"]["opened"] for row in rows]
+    assert moments == ["9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00Z"]
+    assert other.get("/streams/stops.geojson?lines=55").json()["features"] == rows
+    bend = other.get("/streams/surveys/?limit=50").json()["results"]["features"][-1]
+    assert bend["geometry"]["type"] == "LineString"

@@ -76,7 +76,7 @@ class TreeAdmin(admin.ModelAdmin):
     ),
     "a lowered package, and a slow driver": Fault(
         {"packages": "django-filter is 25.1; the image needs >=26.2,<27."},
-        {"psycopg": "is installed without its compiled part, so it is slow."},
+        {"psycopg": "is installed without its compiled part, so it is slower."},
         # Bypass the image's constraints.
         steps="RUN PIP_CONSTRAINT= pip install --no-cache-dir --no-deps "
         "django-filter==25.1 psycopg\n",

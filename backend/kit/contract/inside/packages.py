@@ -23,7 +23,7 @@ def in_range() -> Iterator[Finding]:
 
 
 def psycopg() -> Iterator[Finding]:
-    """Which driver Django uses. psycopg 3 is several times slower without its compiled part."""
+    """Which driver Django uses. psycopg 3 is slower without its compiled part."""
     version = _version("psycopg")
     if version is None:
         yield Finding(OK, "psycopg", f"psycopg2 {_version('psycopg2-binary')}")
@@ -33,7 +33,7 @@ def psycopg() -> Iterator[Finding]:
         yield Finding(
             WARNING,
             "psycopg",
-            f"psycopg {version} is installed without its compiled part, so it is slow.",
+            f"psycopg {version} is installed without its compiled part, so it is slower.",
             "Write psycopg[binary] in your requirements.txt.",
         )
 

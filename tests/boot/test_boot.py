@@ -79,7 +79,7 @@ def test_process_one_is_gunicorn_and_every_process_runs_as_the_applications_user
     assert {process["uid"] for process in processes} == {"1001"}
     first = str(first_look.container.inspect()["State"]["Pid"])
     assert {process["ppid"] for process in processes if process["pid"] != first} == {first}
-    assert all(row["args"].endswith(" -m backend.boot gunicorn") for row in processes)
+    assert all(row["args"].endswith("gunicorn backend.wsgi") for row in processes)
 
 
 def test_superuser_of_the_environment_can_log_in(first_look):

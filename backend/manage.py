@@ -10,7 +10,7 @@ from pathlib import Path
 from django.apps import apps
 from django.core.management import execute_from_command_line, find_commands, get_commands
 
-from backend.conf import image_packages
+from backend.conf import image_packages, project
 from backend.conf.errors import StartupError
 from backend.logs import console
 from backend.logs.boot import say
@@ -23,9 +23,12 @@ def execute(arguments: list[str]) -> None:
     Ends the process with two lines if the project's settings or applications are broken, or if
     something around the project is, such as the database. ``--traceback`` adds the traceback.
     """
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
     whole = "--traceback" in arguments
     with explained(whole=whole):
+        # A build that runs a command, such as collectstatic, stops before the first start does.
+        image_packages.check()
+        if project.choose().is_own:
+            _offer_commands_of_the_image()
         if arguments[1:2] == ["runserver"]:
             console.start()
             # Until Django sets its own, and for --noreload, which sets none.
@@ -64,3 +67,7 @@ def _stop(number: int, frame: object) -> None:
         say("stopped (SIGTERM)")
     finally:
         os._exit(0)
+
+
+if __name__ == "__main__":
+    execute(sys.argv)

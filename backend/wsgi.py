@@ -12,12 +12,6 @@ from backend.boot.application import layered
 from backend.conf.project import IMAGES
 from backend.databases import connections
 from backend.http import throttles
-from backend.http.bodies import BodyLimits
-from backend.http.no_body import WithoutBody
-from backend.logs import failed_requests
-from backend.logs.request_id import RequestIdApplication
-from backend.pages import landing
-from backend.pages.policy import POLICY
 
 _own = os.environ.setdefault("DJANGO_SETTINGS_MODULE", IMAGES) != IMAGES
 
@@ -25,12 +19,11 @@ connections.prepare()
 # Django does this only for commands. For a server, it comes with the first request, which is too
 # late for STATIC_URL: that is computed once, when WhiteNoise is loaded.
 set_script_prefix(settings.FORCE_SCRIPT_NAME or "/")
-# The id is outermost: a probe's line, a 404 and an error have it too.
-_api = BodyLimits(get_wsgi_application())
-failed_requests.install()
-application = RequestIdApplication(WithoutBody(HealthApplication(_api, landing.render, POLICY)))
-# Load every view now, once, before the workers are forked: the first request is
-# as fast as the next, the memory is shared, and a broken URLconf stops the start.
+_django = get_wsgi_application()
+# A team's own project may have more around Django's application.
+application = layered(get_internal_wsgi_application() if _own else _django)
+# Load every view now, once, before the workers are forked: then the first request is as fast as
+# others, the workers share the memory, and a broken URLconf stops the start.
 get_resolver().reverse_dict  # noqa: B018  the property does the work
 if apps.is_installed("backend"):
     _counts = throttles.make_counts()

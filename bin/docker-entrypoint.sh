@@ -128,7 +128,7 @@ share_data_folder() {
 main() {
   case "${1:-}" in
     startproject | adopt | upgrade) run_own_program "backend.kit.$1" "${@:2}" ;;
-    check) run_own_program backend.kit.contract "${@:2}" ;;
+    check) become python -P -m backend.kit.contract "${@:2}" ;;
   esac
   # The next container, with another UID of group 0, can write to new files in /data.
   if [[ $EUID -eq 0 || ${GROUPS[0]} -eq 0 ]]; then umask g+w; fi

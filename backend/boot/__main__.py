@@ -6,22 +6,24 @@ import contextlib
 import os
 import sys
 
-from backend.boot import commands, scripts
-from backend.boot.exec_command import become
-from backend.health import target
+from backend.conf import image_packages
 
 # First, because the other imports need packages.
 image_packages.stop_if_missing()
 
-from backend.boot import commands  # noqa: E402
+from backend.boot import commands, scripts  # noqa: E402
 from backend.boot.exec_command import become  # noqa: E402
+from backend.conf import project  # noqa: E402
+from backend.conf.errors import StartupError  # noqa: E402
 from backend.health import target  # noqa: E402
+
+SERVER = [commands.GUNICORN, "backend.wsgi"]
 
 
 def main(arguments: list[str]) -> None:
-    """Run ``arguments``; none, or only flags, mean gunicorn with them."""
-    is_command = arguments and not arguments[0].startswith("-")
-    command = arguments if is_command else [commands.GUNICORN, *arguments]
+    """Run ``arguments``; none, only flags, or only ``gunicorn`` mean the whole project."""
+    flags = [] if arguments == [commands.GUNICORN] else arguments
+    command = arguments if flags and not flags[0].startswith("-") else [*SERVER, *flags]
     if command[0] in commands.OF_THE_IMAGE:
         command = [sys.executable, "-P", "-m", "backend.manage", *command]
     server = commands.server_of(command)

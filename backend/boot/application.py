@@ -14,6 +14,7 @@ from backend.boot.configuration import complete_settings
 from backend.health.wsgi import HealthApplication, team_has_health
 from backend.http.bodies import BodyLimits
 from backend.http.no_body import WithoutBody
+from backend.logs import failed_requests
 from backend.logs.request_id import RequestIdApplication
 from backend.pages import landing
 from backend.pages.policy import POLICY
@@ -44,6 +45,7 @@ def layered(application: Application) -> RequestIdApplication:
     if isinstance(application, RequestIdApplication):
         return application
     complete_settings()
+    failed_requests.install()
     inner = BodyLimits(_with_static_files(application))
     # The ID is the outermost layer, so that a line about a probe, a 404, or an error has it too.
     return RequestIdApplication(WithoutBody(HealthApplication(inner, landing.render, POLICY)))

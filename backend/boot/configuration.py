@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import os
 import re
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from django.core.checks.security.base import check_secret_key
 from django.utils.module_loading import import_string
 
 from backend import __version__
-from backend.conf import image_packages, overrides, project
+from backend.conf import image_packages, named_databases, overrides, project, required
 from backend.conf.environment import current
 from backend.conf.errors import StartupError, explain, one_line
 from backend.conf.places import ROOT
@@ -74,7 +75,7 @@ def check_packages() -> None:
 
 def load_applications() -> None:
     """Load settings and INSTALLED_APPS. Raises StartupError, like the two functions below."""
-    project.choose()
+    chosen = project.choose()
     try:
         django.setup()
     except StartupError:
@@ -82,6 +83,10 @@ def load_applications() -> None:
     except Exception as error:
         raise located(error) from error
     complete_settings()
+    if chosen.is_own:
+        named = required.named(current())
+        known = {alias: each for alias, each in named.items() if alias in settings.DATABASES}
+        named_databases.check(settings.DATABASES, known, sys.modules[chosen.settings])
 
 
 def complete_settings() -> None:

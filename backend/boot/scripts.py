@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.boot import commands
-from backend.conf import overrides
+from backend.conf import places
 from backend.health import target
 
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
 
-ENTRY_POINT = overrides.ROOT / "bin/docker-entrypoint.sh"
+ENTRY_POINT = places.CODE / "bin/docker-entrypoint.sh"
 # What can stand before a server on a line of a script, besides the programs in commands.WRAPPERS.
 BEFORE = ("then", "else", "do", "{", "exec", ENTRY_POINT.name)
 ARGUMENTS = "$@"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from backend.boot import budget, commands, configuration, listening, scripts, steps
+from backend.boot import asgi, budget, commands, configuration, listening, scripts, steps
 from backend.boot.exec_command import become, become_with_blocked_signals
 from backend.conf import kept_key, project
 from backend.conf.environment import current
@@ -43,6 +43,10 @@ def serve(command: list[str], server: commands.Server) -> None:
     target.write(target.STARTING)
     with stopping.at_once(stopping.NOT_READY, terminated=0), explained():
         console.start()
+        chosen = project.choose()
+        say(f"project {chosen}")
+        for each in project.hidden(Path.cwd()):
+            warn(f"{each.problem} {each.fix}")
         _prepare_server(server, script)
         kept_key.keep()
         configuration.load_server()
@@ -118,7 +122,7 @@ def _prepare_server(server: commands.Server, script: str) -> None:
             f'CMD as a list: CMD ["{server.name}", ...]'
         )
     if server.name == commands.GUNICORN and not (server.has_configuration or _has_another()):
-        if len(server.words) > 1:
+        if server.words != ("gunicorn", "backend.wsgi"):
             say(f"the command names no gunicorn configuration: using {commands.CONFIGURATION_FILE}")
         os.environ[FLAGS] = f"--config {commands.CONFIGURATION_FILE} {os.environ.get(FLAGS, '')}"
 

@@ -19,7 +19,19 @@ from backend.conf.errors import StartupError
 
 CONSTRAINTS = Path(sys.prefix) / "constraints.txt"
 # As requirements/constraints.py writes them.
-LINE = re.compile(r"([\w.-]+)(>=([\d.]+)(?:,<([\d.]+))?)")
+LINE = re.compile(r"([\w.-]+?)((?:(?:>=|<|!=|==)[\d.]+,?)+)")
+BOUND = re.compile(r"(>=|<|!=|==)([\d.]+)")
+COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    ">=": operator.ge,
+    "<": operator.lt,
+    "!=": operator.ne,
+    "==": operator.eq,
+}
+# Each of the other commands removes the packages that a lock file does not list.
+KEEP = (
+    "Keep what the image has: use `uv sync --inexact`, `poetry install` (not `poetry sync`), or "
+    "`pip install` (not `pip-sync`)."
+)
 # A package that may be missing if the other one is installed: the driver for PostgreSQL.
 INSTEAD = {"psycopg2-binary": "psycopg"}
 
@@ -79,15 +91,12 @@ def wrong() -> Iterator[Wrong]:
     for line in CONSTRAINTS.read_text().splitlines():
         match = LINE.fullmatch(line)
         assert match, line
-        name, needed, least, below = match.groups()
-        version = versions.get(name)
-        if version is None and INSTEAD.get(name) in versions:
+        name, needed = match.groups()
+        version = installed[name].version if name in installed else None
+        # Nothing needs the alias psycopg2.
+        if version is None and (needed.startswith("==") or INSTEAD.get(name) in installed):
             continue
-        fits = version is not None and (
-            _release(least) <= _release(version)
-            and (not below or _release(version) < _release(below))
-        )
-        if not fits:
+        if version is None or not _is_in(version, needed):
             yield Wrong(name, version, needed)
 
 
@@ -123,7 +132,7 @@ def unmet() -> Iterator[Unmet]:
                 is_met = version and requirement.specifier.contains(version, prereleases=True)
             except ValueError:  # a very old package, with a form that `packaging` does not know
                 continue
-            if not is_met:
+            if not is_met and INSTEAD.get(name) not in installed:
                 needed = f"{requirement.name}{requirement.specifier}"
                 yield Unmet(f"{package.name} {package.version}", needed, name, version)
 

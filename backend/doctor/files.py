@@ -11,7 +11,7 @@ from django.conf import settings
 from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_storage
 
 from backend.boot import data, static
-from backend.conf import data_folder, overrides
+from backend.conf import data_folder, overrides, places
 from backend.conf.findings import OK, PROBLEM, WARNING, Finding
 
 COLLECT = "Run python manage.py collectstatic --noinput, or start a server with COLLECTSTATIC=true."

@@ -23,7 +23,7 @@ from django.db import DatabaseError, InterfaceError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from backend.databases import driver
-from backend.databases.connections import is_silent
+from backend.databases.connections import CHECKED, is_silent
 from backend.databases.sessions import LIFETIME, Session, facts, same_of
 from backend.databases.test_runs import tests_run
 from backend.server import slots
@@ -214,23 +214,29 @@ class Copy:
         settings = f"{self._limit}; {AT_ONCE}; {EXACT}"
         if facts(self._using).can_check_clients:
             settings += f"; {CHECK_CLIENT}"
-        before = f"BEGIN READ ONLY; {settings}"
         with wrapper.wrap_database_errors:
             # In most requests, nothing was set in the session.
-            if is_new or _own_of(wrapper, self._session) != self._session:
-                with wrapper.connection.cursor() as cursor:
-                    same, params = self._session.statement()
-                    cursor.execute(f"BEGIN READ ONLY; {same}; {settings}", params)
-                before = ""
-            # Another descriptor of the same socket, because libpq can close its own at any time.
-            self._socket = socket.socket(fileno=os.dup(wrapper.connection.fileno()))
-            _started().add(self)
-            self._thread = threading.Thread(
-                target=self._copy, args=(wrapper, before), name="stream", daemon=True
-            )
-            self._thread.start()
-            self._wait()
-            if self.error:
+            is_same = ended is not None and _own_of(wrapper, self._session) == self._session
+            if is_same and ended is not None and time.monotonic() - ended < CHECKED:
+                return f"BEGIN READ ONLY; {settings}"
+            same, params = ("SELECT", []) if is_same else self._session.statement()
+            with wrapper.connection.cursor() as cursor:
+                cursor.execute(f"BEGIN READ ONLY; {same}; {settings}", params)
+        return ""
+
+    def _begin(self, wrapper: BaseDatabaseWrapper, before: str) -> None:
+        """Send the query, wait for the first row, and raise Django's error if there is one."""
+        self._wrapper = wrapper
+        # Another descriptor of the same socket, because libpq can close its own at any time.
+        self._socket = socket.socket(fileno=os.dup(wrapper.connection.fileno()))
+        _started().add(self)
+        self._thread = threading.Thread(
+            target=self._copy, args=(wrapper, before), name="stream", daemon=True
+        )
+        self._thread.start()
+        self._wait()
+        if self.error:
+            with wrapper.wrap_database_errors:
                 raise self.error
 
     def _copy(self, wrapper: BaseDatabaseWrapper, before: str) -> None:

@@ -23,6 +23,7 @@ from django.core.handlers.wsgi import WSGIRequest, get_path_info
 from django.urls import ResolverMatch, resolve
 
 from backend.conf import machine_limits
+from backend.conf.variables import setting
 from backend.http.refusals import REFUSED
 from backend.server import memory
 
@@ -176,7 +177,7 @@ def memory_of_values(data: bytes) -> int:
 
 def _bounds() -> dict[str, int]:
     """The settings that limit a body, in bytes."""
-    bounds = {"MAX_UPLOAD_SIZE": settings.MAX_UPLOAD_SIZE}
+    bounds = {"MAX_UPLOAD_SIZE": setting("MAX_UPLOAD_SIZE")}
     if settings.DATA_UPLOAD_MAX_MEMORY_SIZE is not None:
         bounds[WHOLE] = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     return bounds

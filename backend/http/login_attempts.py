@@ -14,11 +14,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from django.conf import settings
 from django.contrib import auth
 from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 
+from backend.conf.variables import setting
 from backend.http.throttles import SharedCounts
 
 WINDOW = 300  # seconds in which wrong passwords count
@@ -32,7 +32,7 @@ logger = logging.getLogger("backend.http.login_attempts")
 
 def limit(counts: SharedCounts) -> None:
     """From now on, this server refuses a login after LOGIN_ATTEMPTS wrong passwords."""
-    if settings.LOGIN_ATTEMPTS:
+    if setting("LOGIN_ATTEMPTS"):
         # A function that ``authenticate`` calls, because modules have already imported
         # ``authenticate``.
         module: Any = auth  # with what is private
@@ -75,12 +75,12 @@ def _keys(request: HttpRequest, credentials: dict[str, Any]) -> Iterator[tuple[s
     if credentials.get("password") is None:
         return
     address = request.META.get("REMOTE_ADDR", "")
-    if settings.BEHIND_PROXY:
+    if setting("BEHIND_PROXY"):
         address = request.META.get("HTTP_X_FORWARDED_FOR", address).rpartition(",")[2].strip()
     for field in ("username", auth.get_user_model().USERNAME_FIELD):
         if (name := credentials.get(field)) is not None:
-            yield f"login {address} {str(name).casefold()}", settings.LOGIN_ATTEMPTS
-    yield f"login {address}", settings.LOGIN_ATTEMPTS * NAMES
+            yield f"login {address} {str(name).casefold()}", setting("LOGIN_ATTEMPTS")
+    yield f"login {address}", setting("LOGIN_ATTEMPTS") * NAMES
 
 
 def _recent(counts: SharedCounts, key: str) -> list[float]:

@@ -10,6 +10,7 @@ from django.middleware.csrf import get_token
 from django.urls import NoReverseMatch, get_script_prefix, resolve, reverse
 
 from backend.conf.variables import setting
+from backend.pages.policy import POLICY
 
 # REST framework's login, if a team includes it, also accepts people who are not staff.
 LOGINS = ("rest_framework", "admin")

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template import Context, Engine
 from django.urls import NoReverseMatch, get_script_prefix, reverse
 
+from backend.conf.variables import setting
 from backend.health.probes import database_states
 from backend.pages import resources
 from backend.pages.bar import bar, bar_for_visitor, headers
@@ -52,8 +53,8 @@ def landing_page(request: HttpRequest) -> HttpResponse:
             {
                 "home": prefix,
                 "bar": visitor,
-                "name": settings.PROJECT_NAME,
-                "version": settings.PROJECT_VERSION,
+                "name": setting("PROJECT_NAME"),
+                "version": setting("PROJECT_VERSION"),
                 "debug": settings.DEBUG,
                 "databases": states,
                 "cards": cards,

@@ -45,9 +45,9 @@ def test_a_container_that_dies_while_migrating_frees_the_lock_for_the_next(
     mounts = project(tmp_path, WAIT_AT_THE_GATE)
     with held(postgis, database):
         first = started(containers, postgis, mounts, postgis.env(database), image)
-        wait_for_log(first, MIGRATING)
+        first.wait_for_log(MIGRATING)
         second = started(containers, postgis, mounts, postgis.env(database), image)
-        wait_for_log(second, WAITING)
+        second.wait_for_log(WAITING)
         assert re.search(WAITING, second.logs())[2] == first.inspect()["Config"]["Hostname"]
         assert MIGRATING not in second.logs()
         holder = (

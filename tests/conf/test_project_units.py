@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
+from django.conf import global_settings
 
 from backend.conf import project
 from backend.conf.errors import StartupError
 from backend.conf.places import CODE, ROOT
+from backend.conf.variables import TABLE
 
 STARTPROJECT = """\
 import os, sys
@@ -94,3 +97,21 @@ def test_files_with_names_of_the_image_are_named_as_hidden(tmp_path: Path):
     package, entry = project.hidden(tmp_path)
     assert f"{tmp_path / 'backend'} is hidden" in package.problem
     assert f"{tmp_path / 'bin/docker-entrypoint.sh'} does not run" in entry.problem
+
+
+# DATA_DIR is set for every project: boot/configuration.complete_settings.
+OF_THE_IMAGE = {name for name in TABLE if not hasattr(global_settings, name)} - {"DATA_DIR"}
+ROOMS = "boot server health logs http databases pages".split()
+
+
+def test_nothing_below_django_needs_a_setting_of_the_image():
+    """A project with its own settings has only Django's."""
+    needed = []
+    for file in sorted(path for room in ROOMS for path in (CODE / "backend" / room).glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_bytes())):
+            is_read = (
+                isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "settings"
+            )
+            if is_read and node.attr in OF_THE_IMAGE:
+                needed.append(f"{file.name}, line {node.lineno}: settings.{node.attr}")
+    assert not needed, "read it with backend.conf.variables.setting, which has a default"

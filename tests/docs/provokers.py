@@ -228,6 +228,21 @@ def missing_package(stage: Stage) -> str:
 
 
 @provokes
+def downgraded_package(stage: Stage) -> str:
+    return stage.fails({"old/uritemplate-2.0.0.dist-info/METADATA": ""}, PYTHONPATH="/code/old")
+
+
+@provokes
+def contradiction(stage: Stage) -> str:
+    requires = "Requires-Dist: urllib3<1.27,>=1.21.1\n"
+    files = {
+        "own/requests-2.28.0.dist-info/METADATA": requires,
+        "own/urllib3-2.2.0.dist-info/METADATA": "",
+    }
+    return stage.warns(files, PYTHONPATH="/code/own")
+
+
+@provokes
 def missing_dependency(stage: Stage) -> str:
     package = {
         SETTINGS: f'{EXTENDS}INSTALLED_APPS += ["storages"]\n',

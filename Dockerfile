@@ -101,18 +101,19 @@ RUN apt-get update \
 FROM debian:trixie-slim AS runtime
 
 # python3 without its own tests and help texts, libpq for psql, the certificate authorities for
-# HTTPS, and an init for commands that do not handle signals. su, mount, passwd, and the like only
-# work for root, because no program may raise the rights of its caller.
+# HTTPS, an init for commands that do not handle signals, and adduser, which other Dockerfiles expect.
+# su, mount, passwd, and the like only work for root, because no program may raise the rights of its
+# caller.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends python3 libpq5 ca-certificates tini \
+    && apt-get install --yes --no-install-recommends python3 libpq5 ca-certificates tini adduser \
     && rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/log/*.log /var/log/apt \
         /usr/bin/tini-static /usr/lib/python3.*/test /usr/lib/python3.*/pydoc_data /usr/lib/python3.*/lib-dynload/_test* \
     && find / -xdev -type f -perm /6000 -exec chmod ug-s {} +
 
 # The application's user. Its group is 0, because some platforms choose a UID for the container,
 # always with group 0. That user can then write to the same folders.
-RUN useradd --uid 1001 --gid 0 --create-home --home-dir /home/app --shell /bin/bash app \
+RUN useradd --uid 1001 --gid 0 --create-home --home-dir /home/app --shell /bin/bash backend \
     && install --directory --owner 1001 --group 0 --mode 2775 /data /data/media \
     && chmod 0775 /home/app
 

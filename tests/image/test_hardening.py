@@ -124,7 +124,7 @@ def test_root_follows_no_link_when_it_changes_the_owner_of_the_data_folder(
         *("bash", "-c", f"{make}; exec /code/bin/docker-entrypoint.sh stat --format %U {files}"),
         options=["--user", "0", "--entrypoint", ""],
     )
-    assert done.stdout.split() == ["root", "app", "root", "app", "app"], done.stderr
+    assert done.stdout.split() == ["root", "backend", "root", "backend", "backend"], done.stderr
 
 
 def test_no_program_raises_the_rights_of_its_caller(containers: Containers):

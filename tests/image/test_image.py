@@ -203,7 +203,7 @@ def test_static_files_collected_in_a_childs_dockerfile_need_no_work_at_start(
     tag = containers.build(tmp_path)
     child = containers.start(image=tag).wait_until_ready()
     assert "static files are unchanged" in child.logs()
-    assert child.exec("find", "/data", "!", "-user", "app") == ""
+    assert child.exec("find", "/data", "!", "-user", "backend") == ""
     # A later change is collected at the start, and unchanged files are not compressed again.
     (app / "map.css").write_text("body { color: red }")
     changed = containers.start(image=tag, mounts={tmp_path / "map": "/code/map:ro"})

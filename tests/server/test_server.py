@@ -87,7 +87,7 @@ def post_fork(server, worker):
 def test_heartbeat_is_in_memory_and_there_is_no_control_socket(containers: Containers) -> None:
     container = containers.start().wait_until_ready()
     worker = container.exec("bash", "-c", "cat /proc/1/task/1/children").split()[0]
-    open_files = container.exec("bash", "-c", f"ls -l /proc/{worker}/fd", user="app")
+    open_files = container.exec("bash", "-c", f"ls -l /proc/{worker}/fd", user="backend")
     assert "/dev/shm/" in open_files
     assert container.exec("find", "/home", "/run", "/tmp", "/data", "-type", "s") == ""
 

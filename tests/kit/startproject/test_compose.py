@@ -474,7 +474,7 @@ def test_base_file_is_for_a_server(served: Team) -> None:
     )
     # The server can change files that the developer's user created on the volume.
     change = "touch /data/media/b.txt && echo more >>/data/from-the-laptop"
-    served.compose(*BASE, "exec", "-T", "--user", "app", "api", "sh", "-c", change)
+    served.compose(*BASE, "exec", "-T", "--user", "backend", "api", "sh", "-c", change)
 
 
 def test_proxy_is_unprivileged(served: Team) -> None:

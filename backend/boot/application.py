@@ -21,6 +21,8 @@ from backend.pages.policy import POLICY
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 WHITENOISE = "whitenoise.middleware.WhiteNoiseMiddleware"
+# It sends the refusals of BodyLimits.
+REFUSING = "backend.pages.hosts.HostMiddleware"
 
 
 HEALTH = ("/health", "/health/", "/health/live", "/health/live/", "/health/ready", "/health/ready/")
@@ -41,12 +43,17 @@ def is_of_the_image(path: str) -> bool:
 
 
 def layered(application: Application) -> RequestIdApplication:
-    """``application`` with request IDs, health pages, limits of bodies, and static files."""
+    """``application`` with request IDs, health pages, and static files.
+
+    Bodies have limits too, unless a project's own settings leave that to Django.
+    """
     if isinstance(application, RequestIdApplication):
         return application
     complete_settings()
     failed_requests.install()
-    inner = BodyLimits(_with_static_files(application))
+    inner: Application = _with_static_files(application)
+    if REFUSING in settings.MIDDLEWARE:
+        inner = BodyLimits(inner)
     # The ID is the outermost layer, so that a line about a probe, a 404, or an error has it too.
     return RequestIdApplication(WithoutBody(HealthApplication(inner, landing.render, POLICY)))
 

@@ -69,6 +69,9 @@ def collect() -> None:
         raise
     except Exception as error:
         if isinstance(error, OSError) and error.errno in UNWRITABLE:
+            if _is_complete():
+                say("static files are unchanged since the image was built")
+                return
             raise StartupError(
                 f"Static files cannot be written: {one_line(error)}.",
                 "Mount a volume at DATA_DIR, give STATIC_ROOT to the application's user, or "
@@ -182,6 +185,19 @@ def is_current() -> bool:
         return kept() == [sources(), _output()]
     except (FileNotFoundError, ValueError):  # a file is missing, or the manifest is incomplete
         return False
+
+
+def _is_complete() -> bool:
+    """Whether STATIC_ROOT contains each file as it would be collected into it now.
+
+    A Dockerfile of a project with its own settings collects without the image's note.
+    """
+    root = Path(settings.STATIC_ROOT)
+    for name, storage, path in files_to_collect():
+        with storage.open(path) as file:
+            if not (root / name).is_file() or (root / name).read_bytes() != file.read():
+                return False
+    return True
 
 
 def files_to_collect() -> Iterator[tuple[str, Storage, str]]:

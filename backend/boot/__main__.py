@@ -26,6 +26,7 @@ def main(arguments: list[str]) -> None:
     command = arguments if flags and not flags[0].startswith("-") else [*SERVER, *flags]
     if command[0] in commands.OF_THE_IMAGE:
         command = [sys.executable, "-P", "-m", "backend.manage", *command]
+    command = commands.without_shell(command)
     server = commands.server_of(command)
     if server is None:
         # For django-admin, celery, and other programs that need a project. A shell does not.

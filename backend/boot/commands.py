@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -29,6 +30,8 @@ ASSIGNMENT = re.compile(r"\w+=.*", re.DOTALL)
 PYTHON = re.compile(r"python[\d.]*")
 # Options of Python that take the next word as their value.
 WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
+# No list, pipe, redirection, substitution, or comment, and no parameter of the shell itself.
+ONE_COMMAND = re.compile(r"(?:[^$;&|<>()`#\n\\]|\$[A-Za-z_]|\$\{\w+(?::?-[\w.:/-]*)?\})+")
 CONFIGURATION = re.compile(r"-c.*|--config(=.*)?", re.DOTALL)
 
 
@@ -52,6 +55,21 @@ class Server:
 def names_configuration(flags: Iterable[str]) -> bool:
     """Whether flags of gunicorn name a configuration file."""
     return any(CONFIGURATION.fullmatch(word) for word in flags)
+
+
+def without_shell(command: list[str]) -> list[str]:
+    """The server's own words, if a shell would only replace the variables in them.
+
+    Then the image can respond while it starts: CMD gunicorn mysite.wsgi --bind 0.0.0.0:$PORT
+    """
+    script = _script(command)
+    if script is None or not ONE_COMMAND.fullmatch(script):
+        return command
+    words = script.strip().removeprefix("exec ")
+    show = [command[0], "-c", f"printf '%s\\0' {words}"]
+    done = subprocess.run(show, stdout=subprocess.PIPE, check=False)
+    replaced = done.stdout.decode(errors="surrogateescape").split("\0")[:-1]
+    return replaced if replaced and replaced[0] in SERVERS else command
 
 
 def server_of(command: list[str]) -> Server | None:

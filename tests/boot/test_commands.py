@@ -8,7 +8,7 @@ import pytest
 from gunicorn.config import Config
 
 from backend.boot import scripts
-from backend.boot.commands import server_of
+from backend.boot.commands import server_of, without_shell
 from backend.health import target
 from tests.support.projects import run
 
@@ -45,6 +45,31 @@ from tests.support.projects import run
 def test_server_is_recognized_in_every_form_of_its_command(command: list[str], name: str | None):
     server = server_of(command)
     assert (server and server.name) == name
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("gunicorn a.wsgi -b :$PORT", ["gunicorn", "a.wsgi", "-b", ":5000"]),
+        ("exec gunicorn a.wsgi -b :${PORT:-8000}", ["gunicorn", "a.wsgi", "-b", ":5000"]),
+        (
+            "gunicorn a.wsgi -n 'two words' -b :${NO:-8000}",
+            [*"gunicorn a.wsgi -n".split(), "two words", "-b", ":8000"],
+        ),
+        # The shell does more than replace variables here.
+        ("cd /code && exec gunicorn a.wsgi", None),
+        ("gunicorn a.wsgi -w $(nproc)", None),
+        ("gunicorn a.wsgi >/dev/null", None),
+        ("TZ=UTC gunicorn a.wsgi", None),
+        ("python manage.py migrate", None),
+    ],
+)
+def test_shell_that_only_replaces_variables_is_left_out(
+    script: str, words: list[str] | None, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("PORT", "5000")
+    command = ["/bin/sh", "-c", script]
+    assert without_shell(command) == (words or command)
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,11 @@ in_mounted_project() {
   in_own_project && mountpoint --quiet . && [[ -w . ]] && { is_debug || has_own_settings; }
 }
 
+# Whether the command writes a new project into a mounted folder: django-admin startproject mysite .
+creates_project() {
+  [[ ${1:-} == django-admin && ${2:-} == startproject ]] && mountpoint --quiet . && [[ -w . ]]
+}
+
 is_debug() {
   local debug=${DEBUG:-}
   [[ ${debug,,} =~ ^(true|on|ok|y|yes|1)$ ]]
@@ -90,22 +95,31 @@ become_developer() {
   local uid gid
   uid=$(stat --format %u .)
   gid=$(stat --format %g .)
-  if [[ $uid -eq 0 ]] && ! needs_root; then
+  if [[ $uid -eq 0 ]] && ! needs_root "$@"; then
     uid=$app_uid
   fi
+  give_empty_folders "$uid" "$gid"
   share_data_folder
   boot_as "$uid" "$gid" "--groups=$app_gid" "$@"
 }
 
 # Whether only root can write to root's project, and somebody must.
 needs_root() {
-  ! setpriv --reuid "$app_uid" --regid "$app_gid" --clear-groups test -w . && { is_debug || has_sqlite; }
+  ! setpriv --reuid "$app_uid" --regid "$app_gid" --clear-groups test -w . &&
+    { is_debug || has_sqlite || creates_project "$@"; }
 }
 
 # -P: a package of the working directory with the name of the image's, backend, is not taken for it.
 boot_as() {
   local uid=$1 gid=$2 groups=$3
   exec setpriv --reuid "$uid" --regid "$gid" "$groups" -- python -P -m backend.boot "${@:4}"
+}
+
+# A new volume for static files or uploads in the project's folder, or a folder that a Dockerfile created
+# for them.
+give_empty_folders() {
+  PATH=/usr/bin find . -mindepth 1 -maxdepth 2 -type d -user root -empty \
+    -execdir chown --no-dereference "$1:$2" {} + 2>/dev/null || true # it is read-only, which the boot reports
 }
 
 # SQLite creates its file, and others beside it, in the folder of a project that was copied here.
@@ -142,11 +156,12 @@ main() {
   setpriv --reuid "$app_uid" --regid "$app_gid" --clear-groups true 2>/dev/null ||
     fail "The container runs as root and cannot switch to another user (it lacks CAP_SETUID or CAP_SETGID)." \
       "Start it as the application's user: docker run --user $app_uid:$app_gid ..."
-  if in_mounted_project; then
+  if in_mounted_project || creates_project "$@"; then
     become_developer "$@"
   fi
-  if in_own_project && has_own_settings && ! mountpoint --quiet . && has_sqlite; then
-    give_sqlite_files
+  if in_own_project && has_own_settings && ! mountpoint --quiet .; then
+    give_empty_folders "$app_uid" "$app_gid"
+    if has_sqlite; then give_sqlite_files; fi
   fi
   boot_as "$app_uid" "$app_gid" --clear-groups "$@"
 }

@@ -30,8 +30,9 @@ def main(arguments: list[str]) -> None:
     server = commands.server_of(command)
     if server is None:
         # For django-admin, celery, and other programs that need a project. A shell does not.
-        with contextlib.suppress(StartupError):
-            project.choose()
+        if command[:2] != ["django-admin", "startproject"]:
+            with contextlib.suppress(StartupError):
+                project.choose()
         if target.UNSEEN not in os.environ:
             os.environ[target.UNSEEN] = scripts.place(command)
             target.write(target.RUNNING)

@@ -122,7 +122,7 @@ COPY --link --from=geo-libraries /opt/geo /opt/geo
 COPY --link --from=python-packages /opt/venv /opt/venv
 RUN echo /opt/geo/lib > /etc/ld.so.conf.d/geo.conf && ldconfig
 
-ENV PATH=/opt/venv/bin:$PATH:/home/app/.local/bin \
+ENV PATH=/opt/backend/bin/commands:/opt/venv/bin:$PATH:/home/app/.local/bin \
     VIRTUAL_ENV=/opt/venv \
     PIP_CONSTRAINT=/opt/venv/constraints.txt \
     UV_CONSTRAINT=/opt/venv/constraints.txt \

@@ -17,6 +17,7 @@ from backend.boot.exec_command import become, become_with_blocked_signals
 from backend.conf import kept_key, project
 from backend.conf.environment import current
 from backend.conf.errors import StartupError
+from backend.conf.places import COMMANDS
 from backend.health import target
 from backend.logs import console
 from backend.logs.boot import say, warn
@@ -41,6 +42,7 @@ def serve(command: list[str], server: commands.Server) -> None:
     if script or target.UNSEEN in os.environ:
         os.environ[target.UNSEEN] = ""
     target.write(target.STARTING)
+    _leave_out_own_commands()
     with stopping.at_once(stopping.NOT_READY, terminated=0), explained():
         console.start()
         chosen = project.choose()
@@ -101,6 +103,12 @@ def serve(command: list[str], server: commands.Server) -> None:
         with explained():
             gunicorn.run()
         sys.exit()
+
+
+def _leave_out_own_commands() -> None:
+    """Let PATH find gunicorn itself, because the image's program of that name leads here."""
+    folders = os.environ["PATH"].split(os.pathsep)
+    os.environ["PATH"] = os.pathsep.join(each for each in folders if each != str(COMMANDS))
 
 
 def _prepare_server(server: commands.Server, script: str) -> None:

@@ -10,3 +10,5 @@ CODE = Path(__file__).resolve().parent.parent.parent
 # Where a team's local_settings, src_files, and .env are. In the image, a link leads there.
 PROJECT = CODE / "project"
 ROOT = PROJECT.resolve() if PROJECT.is_symlink() else CODE
+# Programs that stand before those of the same name in PATH, and prepare for them.
+COMMANDS = CODE / "bin/commands"

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from backend.boot import asgi, budget, commands, configuration, listening, scripts, steps
+from backend.boot import (
+    asgi,
+    budget,
+    commands,
+    configuration,
+    listening,
+    runserver,
+    scripts,
+    steps,
+)
 from backend.boot.exec_command import become, become_with_blocked_signals
 from backend.conf import kept_key, project
 from backend.conf.environment import current
@@ -60,6 +69,8 @@ def serve(command: list[str], server: commands.Server) -> None:
                 gunicorn = _gunicorn(command)
         # From here on, the container responds: alive, but not ready.
         prefix = current()["PATH_PREFIX"]
+        if server.name in commands.DJANGOS and chosen.is_own:
+            command = runserver.with_layers(command)
         if server.name in asgi.SERVERS:
             command = asgi.with_layers(command, server)
             answering = asgi.answering(server, prefix)

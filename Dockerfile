@@ -135,8 +135,7 @@ ENV PATH=/opt/backend/bin/commands:/opt/venv/bin:$PATH:/home/app/.local/bin \
     GEOS_LIBRARY_PATH=/opt/geo/lib/libgdal.so \
     GDAL_DATA=/opt/geo/share/gdal \
     PROJ_DATA=/opt/geo/share/proj \
-    DATA_DIR=/data \
-    DEBUG=false
+    DATA_DIR=/data
 
 # The image's code is where no COPY and no mount of a team's folder hides it. Python finds it through
 # a .pth file, and /code has links under the names that teams rely on.

@@ -1,5 +1,6 @@
-"""gunicorn's configuration; a team's local_settings/gunicorn_conf.py is loaded last.
+"""gunicorn's configuration; a team's own is loaded last.
 
+That is local_settings/gunicorn_conf.py, or the one that gunicorn's command names.
 https://docs.gunicorn.org/en/stable/settings.html
 """
 
@@ -117,7 +118,7 @@ _OURS = {
 }
 
 with explained():
-    _team = overrides.load("gunicorn_conf")
+    _team = overrides.load(overrides.GUNICORN)
 if _team is not None:
     _team_values = {k: v for k, v in vars(_team).items() if not k.startswith("_")}
     for _name in _OURS.keys() & _team_values.keys():

@@ -10,7 +10,10 @@ For the full list of settings and their values, see
 https://docs.djangoproject.com/en/5.2/ref/settings/
 """
 
+import os
 from pathlib import Path
+
+from backend.conf.environment import current
 
 # Build paths inside the project like this: BASE_DIR / 'subdir'.
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -120,6 +123,11 @@ STATIC_URL = 'static/'
 # https://docs.djangoproject.com/en/5.2/ref/settings/#default-auto-field
 
 DEFAULT_AUTO_FIELD = 'django.db.models.BigAutoField'
+
+# Settings of teams read this variable. The image's environment does not contain it, because in a
+# project with its own settings, bool("false") is true, and int("false") fails.
+current()  # as it was given
+os.environ.setdefault("DEBUG", "false")
 
 # The image's own layer: environment, defaults, and the team's local_settings.
 from backend.hacko_settings import *  # noqa: E402, F403

@@ -5,18 +5,14 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from backend.conf import places
-
 GUNICORN = "gunicorn"
 # Commands of manage.py that a project with its own manage.py does not have.
 OF_THE_IMAGE = ("config", "doctor", "wait_for_db")
-# An absolute path, because a mounted project has its own working directory.
-CONFIGURATION_FILE = str(places.CODE / "gunicorn_conf.py")
 # The image knows only the names of other servers: it prepares for them, then runs them.
 SERVERS = (GUNICORN, "uvicorn", "daphne", "hypercorn", "granian", "waitress-serve", "uwsgi")
 DJANGOS = ("runserver", "runserver_plus")
@@ -32,7 +28,6 @@ PYTHON = re.compile(r"python[\d.]*")
 WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
 # No list, pipe, redirection, substitution, or comment, and no parameter of the shell itself.
 ONE_COMMAND = re.compile(r"(?:[^$;&|<>()`#\n\\]|\$[A-Za-z_]|\$\{\w+(?::?-[\w.:/-]*)?\})+")
-CONFIGURATION = re.compile(r"-c.*|--config(=.*)?", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -45,16 +40,6 @@ class Server:
     name: str
     words: tuple[str, ...]
     below_shell: bool = False
-
-    @property
-    def has_configuration(self) -> bool:
-        """Whether gunicorn's flags name a configuration file."""
-        return names_configuration(self.words)
-
-
-def names_configuration(flags: Iterable[str]) -> bool:
-    """Whether flags of gunicorn name a configuration file."""
-    return any(CONFIGURATION.fullmatch(word) for word in flags)
 
 
 def without_shell(command: list[str]) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import sys
 import time
@@ -25,14 +24,19 @@ from backend.boot import (
 from backend.boot.exec_command import become, become_with_blocked_signals
 from backend.conf import kept_key, project
 from backend.conf.environment import current
-from backend.conf.errors import StartupError
 from backend.conf.places import COMMANDS
 from backend.health import target
 from backend.logs import console
 from backend.logs.boot import say, warn
 from backend.logs.ending import explained
 from backend.server import handover, phase, stopping
-from backend.server.configuration import check_worker_class, warn_about_restarts
+from backend.server.configuration import (
+    FILE,
+    FLAGS,
+    check_worker_class,
+    find_named,
+    warn_about_restarts,
+)
 
 if TYPE_CHECKING:
     from gunicorn.app.wsgiapp import WSGIApplication
@@ -41,8 +45,6 @@ STARTED = time.monotonic()
 # Workers with threads. gevent and similar workers change modules that are loaded by now, so they
 # need a new Python.
 IN_PROCESS = ("sync", "gthread", "backend.server.worker.Worker")
-# gunicorn reads flags from it. The flags of its command win.
-FLAGS = "GUNICORN_CMD_ARGS"
 
 
 def serve(command: list[str], server: commands.Server) -> None:
@@ -51,14 +53,17 @@ def serve(command: list[str], server: commands.Server) -> None:
     if script or target.UNSEEN in os.environ:
         os.environ[target.UNSEEN] = ""
     target.write(target.STARTING)
-    _leave_out_own_commands()
     with stopping.at_once(stopping.NOT_READY, terminated=0), explained():
         console.start()
         chosen = project.choose()
         say(f"project {chosen}")
         for each in project.hidden(Path.cwd()):
             warn(f"{each.problem} {each.fix}")
-        _prepare_server(server, script)
+        _warn_about_place(server, script)
+        if server.name == commands.GUNICORN:
+            command = _with_configuration(command, server)
+        else:
+            _leave_out_own_commands()
         kept_key.keep()
         configuration.load_server()
         gunicorn = _gunicorn(command)
@@ -122,8 +127,23 @@ def _leave_out_own_commands() -> None:
     os.environ["PATH"] = os.pathsep.join(each for each in folders if each != str(COMMANDS))
 
 
-def _prepare_server(server: commands.Server, script: str) -> None:
-    """Give gunicorn the image's configuration if it has none; warn about its command."""
+def _with_configuration(command: list[str], server: commands.Server) -> list[str]:
+    """Let gunicorn load the image's configuration, which loads the one that it would load."""
+    is_named = find_named(server.words)
+    if is_named and command != list(server.words):
+        # The image's program of that name adds it, below the shell.
+        return command
+    _leave_out_own_commands()
+    if is_named:
+        return [*command, "--config", str(FILE)]
+    if server.words != ("gunicorn", "backend.wsgi"):
+        say(f"the command names no gunicorn configuration: using {FILE}")
+    os.environ[FLAGS] = f"{os.environ.get(FLAGS, '')} --config {FILE}".strip()
+    return command
+
+
+def _warn_about_place(server: commands.Server, script: str) -> None:
+    """Warn if something above the server keeps a signal from it, or if it runs as root."""
     if _is_root_of_mounted_project():
         warn(
             "the container runs as root, because root owns the mounted project. Give the project "
@@ -140,21 +160,6 @@ def _prepare_server(server: commands.Server, script: str) -> None:
             f"container, so requests will be cut off. Write exec before {server.name}, or "
             f'CMD as a list: CMD ["{server.name}", ...]'
         )
-    if server.name == commands.GUNICORN and not (server.has_configuration or _has_another()):
-        if server.words != ("gunicorn", "backend.wsgi"):
-            say(f"the command names no gunicorn configuration: using {commands.CONFIGURATION_FILE}")
-        os.environ[FLAGS] = f"--config {commands.CONFIGURATION_FILE} {os.environ.get(FLAGS, '')}"
-
-
-def _has_another() -> bool:
-    """Whether gunicorn uses a configuration that its command does not name."""
-    try:
-        flags = shlex.split(os.environ.get(FLAGS, ""))
-    except ValueError as error:
-        raise StartupError(
-            f"{FLAGS} cannot be read: {error}.", "Correct its quotation marks."
-        ) from error
-    return commands.names_configuration(flags) or Path("gunicorn.conf.py").exists()
 
 
 def _is_root_of_mounted_project() -> bool:

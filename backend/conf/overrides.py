@@ -3,6 +3,8 @@
 A team can provide three files: ``settings.py``, ``urls.py``, and ``gunicorn_conf.py``, in
 ``src_files/local_settings/`` (a mounted checkout) or ``local_settings/`` (copied into the image).
 All of them come from the first folder that exists.
+
+If gunicorn's command names a configuration, that is used in place of ``gunicorn_conf.py``.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import importlib
 import os
 import stat
 import sys
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 
@@ -19,7 +22,10 @@ from backend.conf.errors import StartupError, explain
 from backend.conf.places import CODE, ROOT
 
 PACKAGES: tuple[str, ...] = ("src_files.local_settings", "local_settings")
-MODULES = ("settings", "urls", "gunicorn_conf")
+GUNICORN = "gunicorn_conf"
+MODULES = ("settings", "urls", GUNICORN)
+# The file that gunicorn's command names, and its name as a module.
+NAMED, NAMED_MODULE = "BACKEND_GUNICORN_CONFIGURATION", "gunicorn_conf_of_the_command"
 
 
 def find(module: str, root: Path = ROOT) -> tuple[str, Path] | None:
@@ -29,6 +35,8 @@ def find(module: str, root: Path = ROOT) -> tuple[str, Path] | None:
 
     Raises StartupError if the file exists but is a folder or unreadable.
     """
+    if module == GUNICORN and (named := os.environ.get(NAMED)):
+        return NAMED_MODULE, Path(named)
     for package in PACKAGES:
         folder = root.joinpath(*package.split("."))
         mode = _mode(folder)
@@ -71,7 +79,7 @@ def load(module: str, root: Path = ROOT) -> ModuleType | None:
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
     try:
-        loaded = importlib.import_module(name)
+        loaded = _named(file) if name == NAMED_MODULE else importlib.import_module(name)
     except (Exception, SystemExit) as error:
         raise explain(error, file) from error
     if Path(loaded.__file__ or "").resolve() != file.resolve():
@@ -80,6 +88,16 @@ def load(module: str, root: Path = ROOT) -> ModuleType | None:
             f"Add an empty __init__.py to {file.parent}, or uninstall that package.",
         )
     return loaded
+
+
+def _named(file: Path) -> ModuleType:
+    """A module from a file whose name need not be one, such as gunicorn.conf.py."""
+    if NAMED_MODULE not in sys.modules:
+        module = ModuleType(NAMED_MODULE)
+        module.__file__ = str(file)
+        SourceFileLoader(NAMED_MODULE, str(file)).exec_module(module)
+        sys.modules[NAMED_MODULE] = module
+    return sys.modules[NAMED_MODULE]
 
 
 def forget(module: str) -> None:

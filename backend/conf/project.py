@@ -62,6 +62,13 @@ def find(folder: Path, environ: Mapping[str, str]) -> Project:
     named, line = _named(manage)
     reason = f"{manage}, line {line}"
     if named == IMAGES:
+        if _hides_a_project(folder):
+            raise StartupError(
+                f"{reason}: the package backend of this project is hidden by the image's package "
+                "of that name.",
+                f"Rename the folder {folder / 'backend'}, and change its name in manage.py, in its "
+                "modules, and in imports.",
+            )
         return Project(ROOT, IMAGES, reason)
     return Project(folder, named, reason)
 
@@ -86,6 +93,18 @@ def hidden(folder: Path) -> Iterator[StartupError]:
                 f"{entry} does not run: the image's entry point is {ours}.",
                 f'If yours must run, set ENTRYPOINT to it, and end it with: exec {ours} "$@"',
             )
+
+
+def _hides_a_project(folder: Path) -> bool:
+    """Whether the folder has settings of a team in a package with the name of the image's.
+
+    A copy of the image's own package, as in the repositories of 2019, has a hacko_settings.py.
+    """
+    package = folder / "backend"
+    if package.resolve() == (CODE / "backend").resolve():
+        return False
+    named = package / "settings.py", package / "settings/__init__.py"
+    return any(map(Path.is_file, named)) and not (package / "hacko_settings.py").exists()
 
 
 def _named(manage: Path) -> tuple[str, int]:

@@ -22,7 +22,7 @@ from backend.config import server
 from backend.config.origins import DjangoTracer, Origin, of_variable
 
 # The Dockerfile itself sets these, so they are not the choice of whoever runs the image.
-OF_THE_IMAGE = {"DATA_DIR": "/data", "DEBUG": "false"}
+OF_THE_IMAGE = {"DATA_DIR": "/data"}
 SECTIONS = {
     "settings": "Django's settings",
     "environment": "Environment variables",

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
-import runpy
 import shlex
 from pathlib import Path
 from typing import Any
 
 from gunicorn.config import Config
 
-from backend.conf import overrides, places
+from backend.boot import commands
+from backend.conf import overrides
 from backend.conf.environment import Environment
 from backend.conf.variables import TABLE
 from backend.config.origins import Origin, Tracer
-from backend.server.configuration import check_gunicorn
+from backend.server.configuration import FILE, FLAGS, check_gunicorn, find_named
 
-CONFIGURATION = "gunicorn_conf.py"
 # Shown even if nothing sets them, because they limit what the server accepts.
 ALWAYS = ("worker_connections", "backlog", "max_requests", "limit_request_line")
 
@@ -32,15 +30,13 @@ def settings(
     """
     for name in TABLE:
         env[name]
-    overrides.load("gunicorn_conf")
-    check_gunicorn()
-    flags = _flags(running_flags() if command is None else command)
-    from_environment = _flags(shlex.split(env.raw.get("GUNICORN_CMD_ARGS", "")))
-    file = _file(flags.get("config", CONFIGURATION))
-    values = runpy.run_path(str(file))
-    location = overrides.find("gunicorn_conf")
-    team = overrides.load("gunicorn_conf") if location and file.name == CONFIGURATION else None
-    tracer = Tracer(env, [file], team)
+    words = running_flags() if command is None else command
+    find_named(words)
+    team = overrides.load(overrides.GUNICORN)
+    values = check_gunicorn()
+    flags = _flags(words)
+    from_environment = _flags(shlex.split(env.raw.get(FLAGS, "")))
+    tracer = Tracer(env, [FILE], team)
     config, result = Config(), {}
     for name in config.settings:
         if name in ("config", "wsgi_app"):
@@ -54,7 +50,7 @@ def settings(
             continue
         if name in from_environment:
             config.set(name, from_environment[name])
-            origins = (Origin("environment", "GUNICORN_CMD_ARGS"),)
+            origins = (Origin("environment", FLAGS),)
         if name in flags:
             config.set(name, flags[name])
             origins = (Origin("flag", _option(config, name)),)
@@ -70,8 +66,11 @@ def running_flags(process: Path = Path("/proc/1")) -> list[str]:
         words = (process / "cmdline").read_text(errors="replace").split("\0")
     except OSError:
         return []
+    shell = next((at for at, word in enumerate(words) if Path(word).name in commands.SHELLS), None)
+    if shell is not None and (server := commands.server_of(words[shell:])):
+        words = [*server.words]
     for index, word in enumerate(words):
-        if Path(word).name == "gunicorn":
+        if Path(word).name == commands.GUNICORN:
             return [word for word in words[index + 1 :] if word]
     # The command has only flags, which the boot passed to the server that it became.
     start = words.index("backend.boot") + 1 if "backend.boot" in words else len(words)
@@ -86,14 +85,6 @@ def _flags(words: list[str]) -> dict[str, Any]:
     return {
         name: value for name, value in vars(known).items() if value is not None and name != "args"
     }
-
-
-def _file(config: str) -> Path:
-    """The file that ``--config`` names in one of its three forms."""
-    if config.startswith("python:"):
-        spec = importlib.util.find_spec(config.removeprefix("python:"))
-        return Path(str(spec and spec.origin))
-    return places.ROOT / config.removeprefix("file:")
 
 
 def _option(config: Config, name: str) -> str:

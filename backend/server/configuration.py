@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import runpy
+import shlex
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backend.conf import machine_limits, overrides, places
@@ -12,12 +18,65 @@ from backend.logs.boot import say, warn
 if TYPE_CHECKING:
     from gunicorn.config import Config
 
+# gunicorn reads flags from it. The flags of its command win.
+FLAGS = "GUNICORN_CMD_ARGS"
+# The image's own. It is an absolute path, because a project has its own working directory.
+FILE = places.CODE / "gunicorn_conf.py"
+# What gunicorn loads if nothing names a file.
+DEFAULT = "gunicorn.conf.py"
+
+
+def find_named(words: Sequence[str]) -> bool:
+    """Let the image's configuration load the one that gunicorn would, as it does a team's.
+
+    ``words`` are gunicorn's command. Returns whether they name a file. Raises StartupError if the
+    file does not exist.
+    """
+    try:
+        in_variable = shlex.split(os.environ.get(FLAGS, ""))
+    except ValueError as error:
+        raise StartupError(
+            f"{FLAGS} cannot be read: {error}.", "Correct its quotation marks."
+        ) from error
+    in_command = list(_named(words))
+    default = [DEFAULT] if Path(DEFAULT).exists() else []
+    files = map(_file, in_command or list(_named(in_variable)) or default)
+    # After the team's, gunicorn's command has the image's.
+    theirs = [file for file in files if file.resolve() != FILE.resolve()]
+    if theirs:
+        if not theirs[-1].is_file():
+            raise StartupError(
+                f"gunicorn's configuration {theirs[-1]} does not exist.",
+                f"Correct -c or --config in the command, or in {FLAGS}.",
+            )
+        os.environ[overrides.NAMED] = str(theirs[-1])
+    return bool(in_command)
+
+
+def _named(words: Sequence[str]) -> Iterator[str]:
+    for word, following in pairwise([*words, ""]):
+        name, equals, value = word.partition("=")
+        if word in ("-c", "--config"):
+            yield os.path.expandvars(following)
+        elif name == "--config" and equals:
+            yield os.path.expandvars(value)
+        elif word.startswith("-c") and not word.startswith("--"):
+            yield os.path.expandvars(word.removeprefix("-c"))
+
+
+def _file(named: str) -> Path:
+    """The file that ``--config`` names in one of its three forms."""
+    if named.startswith("python:"):
+        spec = importlib.util.find_spec(named.removeprefix("python:"))
+        return Path(str(spec and spec.origin))
+    return Path(named.removeprefix("file:")).absolute()
+
 
 def check_gunicorn() -> dict[str, Any]:
     """Check the values as gunicorn will, but without a traceback. Returns them."""
     from gunicorn.config import Config
 
-    values = runpy.run_path(str(places.CODE / "gunicorn_conf.py"))
+    values = runpy.run_path(str(FILE))
     config = Config()
     for name in values.keys() & config.settings.keys():
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,11 @@ from gunicorn.config import Config
 
 from backend.boot import scripts
 from backend.boot.commands import server_of, without_shell
+from backend.conf import overrides
+from backend.conf.errors import StartupError
 from backend.health import target
+from backend.server.configuration import FILE, find_named
+from tests.support.broken import write
 from tests.support.projects import run
 
 
@@ -127,14 +132,41 @@ def test_other_file_is_named_without_a_line(tmp_path: Path, text: str):
     assert scripts.place(["bash"]) == "bash"
 
 
+OURS = str(FILE)
+
+
 @pytest.mark.parametrize(
-    ("flags", "given"),
-    [([], False), (["-c", "x.py"], True), (["--config=x.py"], True), (["--check-config"], False)],
+    ("flags", "variable", "file", "is_named"),
+    [
+        ("", "", "gunicorn.conf.py", False),
+        ("--check-config", "", "gunicorn.conf.py", False),
+        ("-c x.py", "-c y.py", "x.py", True),
+        ("-cx.py", "", "x.py", True),
+        ("--config=file:x.py", "", "x.py", True),
+        ("--config python:x", "", "x.py", True),
+        ("-c $NAME", "", "x.py", True),
+        (f"-c x.py --config {OURS}", "", "x.py", True),
+        (f"-c {OURS}", "", None, True),
+        ("", "--config y.py", "y.py", False),
+        ("", f"-c {OURS}", None, False),
+    ],
 )
-def test_flags_that_name_a_configuration_are_detected(flags: list[str], *, given: bool):
-    server = server_of(["gunicorn", "backend.wsgi", *flags])
-    assert server is not None
-    assert server.has_configuration == given
+def test_configuration_that_gunicorn_would_load_is_found(
+    flags, variable, file, is_named, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    write(tmp_path, dict.fromkeys(("x.py", "y.py", "gunicorn.conf.py"), ""))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("NAME", "x.py")
+    monkeypatch.setenv("GUNICORN_CMD_ARGS", variable)
+    monkeypatch.setenv(overrides.NAMED, "")
+    assert find_named(["gunicorn", "a.wsgi", *flags.split()]) == is_named
+    assert os.environ[overrides.NAMED] == (str(tmp_path / file) if file else "")
+
+
+def test_configuration_that_does_not_exist_is_an_error():
+    with pytest.raises(StartupError, match=r"gunicorn's configuration /nowhere.py does not exist"):
+        find_named(["gunicorn", "-c", "/nowhere.py"])
 
 
 @pytest.mark.parametrize(

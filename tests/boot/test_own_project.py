@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -98,6 +99,85 @@ def test_command_of_a_team_gets_the_layers_of_the_image(
     container.wait_until_ready()
     assert container.get("/health/live").json() == {"status": "live"}
     assert container.get("/static/admin/css/base.css").status_code == 200
+    assert_drains(container)
+
+
+# As scripts of other images end: the container's first process, or docker-init's child, becomes gunicorn.
+ENTRY_POINT = """#!/bin/sh
+python manage.py collectstatic --noinput
+exec gunicorn mysite.wsgi
+"""
+KEEPS_HASHED = """
+DEBUG = False
+ALLOWED_HOSTS = ["127.0.0.1"]
+STATIC_ROOT = BASE_DIR / "collected"
+STORAGES = {"staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}}
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--init",)], ids=["alone", "below an init"])
+def test_entry_point_of_a_team_that_becomes_gunicorn_is_prepared(
+    containers: Containers, folder: Path, options: tuple[str, ...]
+):
+    with (folder / "mysite/settings.py").open("a") as settings:
+        settings.write(KEEPS_HASHED)
+    (folder / "start.sh").write_text(ENTRY_POINT)
+    (folder / "start.sh").chmod(0o755)
+    start = 'ENTRYPOINT ["/app/start.sh"]\n'
+    (folder / "Dockerfile").write_text(DOCKERFILE.format(image=IMAGE, place="/app") + start)
+    container = containers.start(image=containers.build(folder), options=list(options))
+    container.may_log("security.W009")
+    container.wait_until_ready()
+    assert "boot: project /app, settings mysite.settings" in container.logs()
+    assert "boot: static files are unchanged since the image was built" in container.logs()
+    assert container.get("/health/live").json() == {"status": "live"}
+    [css] = re.findall(
+        r'"(/static/admin/css/base\.\w{12}\.css)"', container.get("/admin/login/").text
+    )
+    assert container.get(css).status_code == 200
+    workers = [row for row in container.processes() if "docker-init" not in row["args"]]
+    assert {row["uid"] for row in workers} == {"1001"}
+    assert_drains(container)
+
+
+CONFIGURATION = """
+workers = 1
+access_log_format = "seen by the team: %(U)s"
+
+def post_fork(server, worker):
+    server.log.info("the team's hook ran")
+
+def when_ready(server):
+    server.log.info("the team's other hook ran")
+"""
+
+
+@pytest.mark.parametrize(
+    ("file", "command"),
+    [
+        ("gunicorn.conf.py", ("gunicorn", "mysite.wsgi")),
+        ("deploy/web.py", ("gunicorn", "-c", "deploy/web.py", "mysite.wsgi", "-b", f"{ALL}:8000")),
+        ("web.py", ("sh", "-c", "true && exec gunicorn --config web.py mysite.wsgi -b :8000")),
+        ("web.py", ("sh", "-c", "exec gunicorn --config web.py mysite.wsgi --preload")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value[0],
+)
+def test_gunicorn_configuration_of_a_team_is_loaded_after_the_images(
+    containers: Containers, folder: Path, file: str, command: tuple[str, ...]
+):
+    (folder / file).parent.mkdir(exist_ok=True)
+    (folder / file).write_text(CONFIGURATION)
+    give(folder)
+    container = containers.start(*command, mounts={folder: "/app"}, options=["--workdir", "/app"])
+    container.wait_until_ready()
+    assert container.get("/health/live").json() == {"status": "live"}
+    assert container.get("/static/admin/css/base.css").status_code == 200
+    container.wait_for_log("seen by the team: /static/admin/css/base.css")
+    assert container.logs().count("the team's hook ran") == 1
+    assert "the team's other hook ran" in container.logs()
+    config = container.exec("python", "-P", "-m", "backend.manage", "config", user="1000:0")
+    assert re.search(rf"^workers = 1\n    # override: /app/{file}, line 2$", config, re.M), config
     assert_drains(container)
 
 

@@ -56,6 +56,18 @@ def test_project_on_the_settings_of_the_image_is_the_images(tmp_path: Path, mana
     assert (found.folder, found.settings, found.is_own) == (ROOT, "backend.settings", False)
 
 
+def test_project_named_as_the_image_is_an_error_unless_it_is_a_copy_of_it(tmp_path: Path):
+    (tmp_path / "manage.py").write_text(STARTPROJECT.format("backend.settings"))
+    (tmp_path / "backend").mkdir()
+    (tmp_path / "backend/settings.py").touch()
+    with pytest.raises(StartupError) as raised:
+        project.find(tmp_path, {})
+    assert raised.value.problem.startswith(f"{tmp_path / 'manage.py'}, line ")
+    assert f"Rename the folder {tmp_path / 'backend'}, and" in raised.value.fix
+    (tmp_path / "backend/hacko_settings.py").touch()
+    assert not project.find(tmp_path, {}).is_own
+
+
 def test_link_to_the_manage_py_of_the_image_is_no_project_of_a_team(tmp_path: Path):
     (tmp_path / "manage.py").symlink_to(CODE / "manage.py")
     assert not project.find(tmp_path, {}).is_own

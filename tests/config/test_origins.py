@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -293,9 +294,10 @@ def test_statements_that_bind_a_name(tmp_path, text, expected):
         ("python -m backend.boot gunicorn app -c x.py", ["app", "-c", "x.py"]),
         ("python -m backend.boot --workers 3", ["--workers", "3"]),
         ("python -m backend.boot python manage.py runserver", []),
+        ("tini -- env TZ=UTC sh -c 'true && exec gunicorn app -w 3'", ["app", "-w", "3"]),
         ("/sbin/init", []),
     ],
 )
 def test_flags_of_the_running_server_are_those_of_the_first_process(tmp_path, command, flags):
-    (tmp_path / "cmdline").write_text(command.replace(" ", "\0") + "\0")
+    (tmp_path / "cmdline").write_text("\0".join([*shlex.split(command), ""]))
     assert server.running_flags(tmp_path) == flags

@@ -120,7 +120,8 @@ RUN useradd --uid 1001 --gid 0 --create-home --home-dir /home/app --shell /bin/b
 COPY --link --from=postgresql-tools /opt/tools /usr/local/bin/
 COPY --link --from=geo-libraries /opt/geo /opt/geo
 COPY --link --from=python-packages /opt/venv /opt/venv
-RUN echo /opt/geo/lib > /etc/ld.so.conf.d/geo.conf && ldconfig
+# After the folders of Debian, whose GDAL or GEOS wins if a child or SpatiaLite installs it.
+RUN echo /opt/geo/lib > /etc/ld.so.conf.d/zz-geo.conf && ldconfig
 
 ENV PATH=/opt/backend/bin/commands:/opt/venv/bin:$PATH:/home/app/.local/bin \
     VIRTUAL_ENV=/opt/venv \

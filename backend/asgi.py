@@ -14,14 +14,17 @@ from asgiref.sync import sync_to_async
 from django.core.asgi import get_asgi_application
 from django.utils.module_loading import import_string
 
-from backend.boot.application import is_of_the_image, layered, nothing
 from backend.boot.asgi import PROJECTS
 from backend.conf import project
-from backend.databases import connections
+
+project.choose()
+
+# These read the settings.
+from backend.boot.application import is_of_the_image, layered, nothing  # noqa: E402
+from backend.databases import connections  # noqa: E402
 
 Response = tuple[int, list[tuple[bytes, bytes]], bytes]
 
-project.choose()
 connections.prepare()
 _django = get_asgi_application()
 _named = os.environ.get(PROJECTS)

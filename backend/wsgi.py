@@ -8,12 +8,14 @@ from django.core.servers.basehttp import get_internal_wsgi_application
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver, set_script_prefix
 
-from backend.boot.application import layered
 from backend.conf.project import IMAGES
-from backend.databases import connections
-from backend.http import throttles
 
 _own = os.environ.setdefault("DJANGO_SETTINGS_MODULE", IMAGES) != IMAGES
+
+# These read the settings.
+from backend.boot.application import layered  # noqa: E402
+from backend.databases import connections  # noqa: E402
+from backend.http import throttles  # noqa: E402
 
 connections.prepare()
 # Django does this only for commands. For a server, it comes with the first request, which is too

@@ -102,7 +102,7 @@ def test_command_of_a_team_gets_the_layers_of_the_image(
     assert_drains(container)
 
 
-# As scripts of other images end: the container's first process, or docker-init's child, becomes gunicorn.
+# As scripts for other images end: the first process, or the child of an init, becomes gunicorn.
 ENTRY_POINT = """#!/bin/sh
 python manage.py collectstatic --noinput
 exec gunicorn mysite.wsgi

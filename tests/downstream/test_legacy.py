@@ -128,7 +128,7 @@ def test_pin_below_the_version_in_the_image_stops_the_build_and_names_both(build
     _, built = build(tmp_path)
     assert built.returncode != 0
     assert "The user requested djangorestframework==3.15.0" in built.stderr
-    assert re.search(r"The user requested \(constraint\) djangorestframework<4,>=3", built.stderr)
+    assert re.search(r"requested \(constraint\) djangorestframework<[\d.]+,>=3", built.stderr)
 
 
 def test_pip_install_works_in_a_childs_build_and_as_the_applications_user(build, tmp_path: Path):

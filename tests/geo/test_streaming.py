@@ -46,6 +46,7 @@ RUNNING = (
 )
 
 
+IMAGES_SETTINGS = "DJANGO_SETTINGS_MODULE=backend.settings"
 SCHEMA = """
 import json, logging
 import django
@@ -247,7 +248,7 @@ def test_page_detail_and_browsable_api_stay_as_they_are(streams: Api) -> None:
 
 
 def test_schema_names_the_formats(streams: Api) -> None:
-    schema = json.loads(streams.container.exec("python", "-c", SCHEMA))
+    schema = json.loads(streams.container.exec("env", IMAGES_SETTINGS, "python", "-c", SCHEMA))
     base = "" if schema["basePath"] == "/streams" else "/streams"  # the prefix of all paths
     listed = schema["paths"][f"{base}/stops/"]["get"]
     one = schema["paths"][f"{base}/stops/{{id}}/"]["get"]

@@ -30,6 +30,8 @@ def status_of(container: Container, pid: int | str = 1) -> dict[str, str]:
     lines = container.exec("cat", f"/proc/{pid}/status").splitlines()
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
+MANAGE = "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'backend.settings')"
+
 
 def test_serves_under_any_uid_read_only_without_capabilities_in_128_mib(containers: Containers):
     container = containers.start(options=LOCKED, mounts={containers.volume(): "/data"})
@@ -71,7 +73,7 @@ def test_without_debug_nobody_becomes_the_owner_of_a_mounted_project(
     containers: Containers, tmp_path: Path
 ):
     """Its owner is often root. tests/kit/startproject tests the developer's project with DEBUG."""
-    write(tmp_path, {"manage.py": "raise SystemExit('not this one')\n"})
+    write(tmp_path, {"manage.py": f"raise SystemExit('not this one')\n{MANAGE}\n"})
     tmp_path.chmod(0o755)
     container = containers.start(
         mounts={tmp_path: "/code/src_files"}, options=["--workdir", "/code/src_files"]
@@ -102,7 +104,7 @@ def test_with_debug_its_owner_works_in_a_mounted_project(
 @pytest.mark.parametrize("owner", ["0", "1234"])
 def test_mounted_project_of_root_runs_as_root_and_says_so(containers: Containers, owner: str):
     volume = containers.volume()
-    command = ["bash", "-c", f"touch manage.py && chown --recursive {owner} ."]
+    command = ["bash", "-c", f'echo "{MANAGE}" > manage.py && chown --recursive {owner} .']
     where = {"mounts": {volume: "/code/src_files"}, "env": {"DEBUG": "true"}}
     in_it = ["--workdir", "/code/src_files"]
     containers.run(*command, options=[*in_it, "--entrypoint", "", "--user", "0"], **where)

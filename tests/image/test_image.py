@@ -99,7 +99,8 @@ def test_carries_what_it_promises_and_never_psycopg_3(containers: Containers) ->
 
 def test_lock_files_are_only_for_its_own_django_series(containers: Containers) -> None:
     """Teams that run the same code without a container install from these files."""
-    show = "ls requirements; python -c 'import django; print(\"%d.%d\" % django.VERSION[:2])'"
+    version = "import django; print('%d.%d' % django.VERSION[:2])"
+    show = f'ls /opt/backend/requirements; python -c "{version}"'
     *files, series = containers.run("bash", "-c", show).stdout.split()
     assert files == [f"django-{series}.lock", "geo.lock"]
 

@@ -145,10 +145,10 @@ class TreeAdmin(admin.ModelAdmin):
     "a server on another port, and lost files": Fault(
         {
             "server": "gunicorn listens on 0.0.0.0:9000, but the health check requests port 8000",
-            "image's files": "bin/healthcheck in /code is missing",
+            "image's files": "bin/healthcheck in /opt/backend is missing",
         },
         files={"local_settings/gunicorn_conf.py": 'bind = "0.0.0.0:9000"\n'},
-        steps="RUN rm bin/healthcheck\n",
+        steps="RUN rm /opt/backend/bin/healthcheck\n",
     ),
     "settings that do not load": Fault(
         {"settings": "/code/local_settings/settings.py, line 4: NameError: name 'ture'"},
@@ -166,7 +166,7 @@ class TreeAdmin(admin.ModelAdmin):
     ),
     "settings of its own": Fault(
         {
-            "settings": "No module named 'forest'",
+            "settings": "'forest.settings', but there is no module 'forest'",
         },
         steps="ENV DJANGO_SETTINGS_MODULE=forest.settings\n",
     ),

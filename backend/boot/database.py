@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import DatabaseError, OperationalError, connections
 
 from backend.boot import waiting
+from backend.conf import project
 from backend.conf.errors import StartupError, one_line
 from backend.databases.needs import Need, aliases
 from backend.health.probes import OK, UNREACHABLE
@@ -96,10 +97,17 @@ def refused(alias: str, error: DatabaseError) -> StartupError | None:
     if refused_for == Refusal.LOGIN:
         return StartupError(
             f"The database {describe(alias)} refuses the login: {one_line(error)}",
-            "Correct the user and the password (POSTGRES_USER, POSTGRES_PASSWORD, or the "
-            "database's URL). A PostgreSQL volume keeps the password it was created with.",
+            f"Correct the user and the password ({given('POSTGRES_USER', 'POSTGRES_PASSWORD')}). A "
+            "PostgreSQL volume keeps the password it was created with.",
         )
     return None
+
+
+def given(*variables: str) -> str:
+    """Where a team gives what it says of a database: the image's variables, or its settings."""
+    if project.has_own_settings():
+        return project.place_of("DATABASES")
+    return f"{', '.join(variables)}, or the database's URL"
 
 
 def describe(alias: str) -> str:

@@ -110,7 +110,7 @@ def _of_connection(alias: str, error: DatabaseError) -> StartupError | None:
     if NO_DATABASE.search(reason):
         return StartupError(
             f"The database {database.describe(alias)} does not exist: {reason}",
-            "Correct the name (POSTGRES_NAME, or the database's URL), or create the database. A "
+            f"Correct the name ({database.given('POSTGRES_NAME')}), or create the database. A "
             "PostgreSQL volume keeps the databases it was created with.",
         )
     if refusal(error) == Refusal.SLOTS:

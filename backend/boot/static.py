@@ -69,7 +69,7 @@ def collect() -> None:
         raise
     except Exception as error:
         if isinstance(error, OSError) and error.errno in UNWRITABLE:
-            if _is_complete():
+            if is_complete():
                 say("static files are unchanged since the image was built")
                 return
             raise StartupError(
@@ -187,7 +187,7 @@ def is_current() -> bool:
         return False
 
 
-def _is_complete() -> bool:
+def is_complete() -> bool:
     """Whether STATIC_ROOT contains each file as it would be collected into it now.
 
     A Dockerfile of a project with its own settings collects without the image's note. Of a storage

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from backend.conf import overrides, source
 from backend.conf.errors import StartupError, explain
 from backend.conf.places import CODE, ROOT
 
@@ -71,6 +72,23 @@ def find(folder: Path, environ: Mapping[str, str]) -> Project:
             )
         return Project(ROOT, IMAGES, reason)
     return Project(folder, named, reason)
+
+
+def has_own_settings() -> bool:
+    """Whether the chosen project has settings of its own."""
+    return os.environ[VARIABLE] != IMAGES
+
+
+def place_of(setting: str) -> str:
+    """File and line where the team's settings give ``setting`` its value, or only the file."""
+    if has_own_settings():
+        return source.place_in(sys.modules[os.environ[VARIABLE]], setting)
+    return overrides.place_of(setting, "settings")
+
+
+def command(name: str) -> str:
+    """How to run a command of the image in a container."""
+    return f"python {'-P -m backend.manage' if has_own_settings() else 'manage.py'} {name}"
 
 
 def is_own(manage: Path) -> bool:

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_storage
 
 from backend.boot import data, static
-from backend.conf import data_folder, overrides, places
+from backend.conf import data_folder, overrides, places, project
 from backend.conf.findings import OK, PROBLEM, WARNING, Finding
 
 COLLECT = "Run python manage.py collectstatic --noinput, or start a server with COLLECTSTATIC=true."
@@ -33,6 +33,9 @@ def static_files() -> Iterator[Finding]:
         return
     root = Path(settings.STATIC_ROOT)
     kept = static.kept()
+    if not kept and static.is_complete():
+        yield Finding(OK, "static files", f"are all collected in {root}")
+        return
     if not kept:
         yield Finding(PROBLEM, "static files", f"No files are collected in {root}.", COLLECT)
         return
@@ -73,8 +76,8 @@ def permissions(kept: str | None) -> Iterator[Finding]:
             "files",
             "This command runs as root, who can write everywhere, so it cannot check what the "
             "server can write.",
-            "Run it as the server's user: docker exec --user 1001:0 CONTAINER python manage.py "
-            "doctor",
+            f"Run it as the server's user: docker exec --user 1001:0 CONTAINER "
+            f"{project.command('doctor')}",
         )
         return
     yield _writable("DATA_DIR", kept, uid)

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pwd
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,8 @@ from django.conf import settings
 from django.core import checks
 
 from backend.boot import budget, data
-from backend.boot.configuration import sentence
+from backend.boot.configuration import KEY_OF_SETTINGS, sentence
+from backend.conf import project
 from backend.conf.environment import Environment
 from backend.conf.errors import StartupError, finding_of, findings_of, one_line
 from backend.conf.findings import LEVELS, OK, PROBLEM, WARNING, Finding, worst_of
@@ -36,9 +38,15 @@ FIXES = {
         "Set BEHIND_PROXY=true if your own proxy terminates HTTPS.",
     ),
 }
+# For a project with its own settings: the setting that a message is about, and what to do with it.
+OWN_FIXES = {
+    "security.W009": ("SECRET_KEY", KEY_OF_SETTINGS),
+    "security.W018": ("DEBUG", "Set DEBUG to False, or the variable that it is read from."),
+    "security.W020": ("ALLOWED_HOSTS", "Set ALLOWED_HOSTS to the host names of this API."),
+}
 ADVICE = (
-    "Set it in local_settings/settings.py, or name {id} in SILENCED_SYSTEM_CHECKS if it does not "
-    "apply: https://docs.djangoproject.com/en/5.2/ref/checks/"
+    "Set it in {file}, or name {id} in SILENCED_SYSTEM_CHECKS if it does not apply: "
+    "https://docs.djangoproject.com/en/5.2/ref/checks/"
 )
 HOME = "/home/app"
 SHOWN = ("level", "subject", "message", "fix")  # attributes of a finding in the JSON
@@ -86,10 +94,22 @@ def _system_checks() -> Iterator[Finding]:
     ]
     for message in messages:
         level = PROBLEM if message.is_serious() or message.id in PROBLEMS else WARNING
-        fix = FIXES.get(message.id or "") or message.hint or ADVICE.format(id=message.id)
-        yield Finding(level, "check --deploy", sentence(message), one_line(fix))
+        yield Finding(level, "check --deploy", sentence(message), one_line(_fix(message)))
     if not messages:
         yield Finding(OK, "check --deploy", "nothing to report")
+
+
+def _fix(message: checks.CheckMessage) -> str:
+    name = message.id or ""
+    if project.has_own_settings():
+        if name in OWN_FIXES:
+            setting, text = OWN_FIXES[name]
+            return f"{project.place_of(setting)}: {text}"
+        file = sys.modules[os.environ[project.VARIABLE]].__file__
+        return message.hint or ADVICE.format(id=name, file=file)
+    return (
+        FIXES.get(name) or message.hint or ADVICE.format(id=name, file="local_settings/settings.py")
+    )
 
 
 def _databases_and_limits(env: Environment) -> Iterator[Finding]:

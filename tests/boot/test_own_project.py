@@ -222,6 +222,29 @@ def test_asgi_server_of_a_team_has_phases_health_pages_and_static_files(
     assert container.exit_code() in {0, 143}
 
 
+def test_doctor_and_check_name_lines_of_the_teams_settings(containers: Containers, folder: Path):
+    (folder / "Dockerfile").write_text(DOCKERFILE.format(image=IMAGE, place="/app"))
+    image = containers.build(folder)
+    container = containers.start(image=image).wait_until_ready()
+    doctor = ("python", "-P", "-m", "backend.manage", "doctor")
+    texts = {
+        container.exec(*doctor, user="1001:0", check=False): [
+            "SECRET_KEY",
+            "DEBUG",
+            "ALLOWED_HOSTS",
+        ],
+        containers.run("check", image=image).stdout: ["SECRET_KEY", "DEBUG"],
+    }
+    lines = (folder / "mysite/settings.py").read_text().splitlines()
+    at = {text.split(" = ")[0]: number for number, text in enumerate(lines, start=1)}
+    for text, names in texts.items():
+        for name in names:
+            assert f"/app/mysite/settings.py, line {at[name]}: " in text, text
+        # Of the image's own project.
+        for name in ("DJANGO_SECRET_KEY", "BEHIND_PROXY", "POSTGRES_", "local_settings"):
+            assert name not in text
+
+
 SETTINGS = """
 INSTALLED_APPS += ["django.contrib.gis", "airports"]
 DATABASES = {"default": {

@@ -245,7 +245,7 @@ def test_text_that_is_not_a_place_prevents_the_form_from_being_saved(
     window.picture("admin-no-place")
     drawing.text.fill("-122.6, 45.5")
     save(page)
-    saved = f"SELECT ST_AsText(place, 6) FROM django.transit_report WHERE id = {made['id']}"
+    saved = f"SELECT ST_AsText(place, 6) FROM django.transit_report WHERE id = {made['id']}"  # noqa: S608
     assert project.sql("db", saved) == "POINT(-122.6 45.5)"
 
 

@@ -30,6 +30,7 @@ def status_of(container: Container, pid: int | str = 1) -> dict[str, str]:
     lines = container.exec("cat", f"/proc/{pid}/status").splitlines()
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
+
 MANAGE = "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'backend.settings')"
 
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core import checks
 
 from backend.boot import configuration
-from backend.conf import overrides, source
+from backend.conf import overrides, project, source
 from backend.conf.environment import current
 from backend.conf.errors import one_line
 from backend.conf.findings import OK, PROBLEM, WARNING, Finding
@@ -20,6 +20,8 @@ UNKNOWN_ALIAS = ("backend.E001", "backend.E005")
 
 def overrides_found() -> Iterator[Finding]:
     """Which of the team's files exist, and what each one changes."""
+    if project.has_own_settings():
+        return
     locations = {module: overrides.find(module) for module in overrides.MODULES}
     files = {module: place[1] for module, place in locations.items() if place}
     for module, file in files.items():
@@ -49,11 +51,18 @@ def debug() -> Iterator[Finding]:
             "Remove ENV DEBUG from your Dockerfile. For development, use docker run --env "
             "DEBUG=true, or docker-compose.override.yml.",
         )
+    elif project.has_own_settings():
+        yield Finding(
+            PROBLEM,
+            "debug",
+            f"{project.place_of('DEBUG')}: DEBUG is true if the container does not set a variable.",
+            'Read it from one: DEBUG = os.environ.get("DEBUG", "").lower() in ("true", "1")',
+        )
     else:
         yield Finding(
             PROBLEM,
             "debug",
-            f"{overrides.place_of('DEBUG', 'settings')}: DEBUG is always true.",
+            f"{project.place_of('DEBUG')}: DEBUG is always true.",
             "Remove the line: the image reads the variable DEBUG.",
         )
 
@@ -61,10 +70,10 @@ def debug() -> Iterator[Finding]:
 def secrets(stand_in: str) -> Iterator[Finding]:
     """Settings contain no key and no password. ``stand_in`` is the key that the check set."""
     clean = True
-    if stand_in and stand_in != settings.SECRET_KEY:
+    given = "\0".join(os.environ.values())
+    if stand_in and settings.SECRET_KEY not in given:
         clean = False
         yield _baked("SECRET_KEY", "SECRET_KEY", "DJANGO_SECRET_KEY")
-    given = "\0".join(os.environ.values())
     for alias, database in settings.DATABASES.items():
         password = str(database.get("PASSWORD") or "")
         if password and password not in given and password not in _of_urls():
@@ -86,8 +95,10 @@ def _baked(what: str, setting: str, variable: str) -> Finding:
     return Finding(
         PROBLEM,
         "secrets in settings",
-        f"{overrides.place_of(setting, 'settings')}: {what} is in the image.",
-        f"Change it, remove it from the image, and set {variable} where the container runs.",
+        f"{project.place_of(setting)}: {what} is in the image.",
+        "Change it, read it from a variable, and set the variable where the container runs."
+        if project.has_own_settings()
+        else f"Change it, remove it from the image, and set {variable} where the container runs.",
     )
 
 

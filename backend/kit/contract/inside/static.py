@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_storage
 
 from backend.boot import static
+from backend.conf import project
 from backend.conf.findings import PROBLEM, WARNING, Finding
 from backend.doctor import files
 
@@ -17,13 +18,17 @@ from backend.doctor import files
 def complete() -> Iterator[Finding]:
     """Every file that {% static %} can name is collected and in the manifest."""
     if settings.STATIC_ROOT and not isinstance(staticfiles_storage, ManifestFilesMixin):
+        is_own = project.has_own_settings()
         yield Finding(
-            PROBLEM,
+            WARNING if is_own else PROBLEM,
             "static files",
             f"{settings.STORAGES['staticfiles']['BACKEND']} does not hash the names of files, so "
             "browsers would keep old files or request each file again.",
-            "Keep the image's STORAGES['staticfiles']. To set other storages, extend STORAGES: "
-            "STORAGES['default'] = {...}.",
+            "Set STORAGES['staticfiles'] to {'BACKEND': "
+            "'django.contrib.staticfiles.storage.ManifestStaticFilesStorage'}."
+            if is_own
+            else "Keep the image's STORAGES['staticfiles']. To set other storages, extend "
+            "STORAGES: STORAGES['default'] = {...}.",
         )
         return
     for finding in files.static_files():

@@ -100,14 +100,15 @@ RUN apt-get update \
 # ---------------------------------------------------------------------------
 FROM debian:trixie-slim AS runtime
 
-# python3 without its own tests and help texts, libpq for psql, the certificate authorities for
+# python3 without its own tests and help texts, no questions of debconf (which reads each package's
+# again when it needs them), libpq for psql, the certificate authorities for
 # HTTPS, an init for commands that do not handle signals, and adduser, which other Dockerfiles expect.
 # su, mount, passwd, and the like only work for root, because no program may raise the rights of its
 # caller.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends python3 libpq5 ca-certificates tini adduser \
-    && rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/log/*.log /var/log/apt \
+    && rm -rf /var/lib/apt/lists/* /var/cache/debconf/* /var/log/*.log /var/log/apt \
         /usr/bin/tini-static /usr/lib/python3.*/test /usr/lib/python3.*/pydoc_data /usr/lib/python3.*/lib-dynload/_test* \
     && find / -xdev -type f -perm /6000 -exec chmod ug-s {} +
 

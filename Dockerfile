@@ -71,7 +71,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 
 # A pattern finds the library, whose name contains a hash. The build fails unless it finds one. For
 # projects whose settings do not name it, GeoDjango looks for two libraries by their usual names: each
-# is an empty one that needs this one.
+# is an empty one that needs this one. Large data files of NITF, ECW, and SXF are left out.
 RUN set -- /tmp/wheel/pyogrio.libs/libgdal* \
     && if [ $# -ne 1 ] || [ ! -f "$1" ]; then echo "ERROR: expected one GDAL library in the wheel, found: $*" >&2; exit 1; fi \
     && mkdir -p /opt/geo/lib /opt/geo/share \
@@ -80,7 +80,7 @@ RUN set -- /tmp/wheel/pyogrio.libs/libgdal* \
     && cp -r /tmp/wheel/pyogrio/gdal_data /opt/geo/share/gdal \
     && cp -r /tmp/wheel/pyogrio/proj_data /opt/geo/share/proj \
     && cp -r /tmp/wheel/pyogrio-*.dist-info/licenses /opt/geo/share/licenses \
-    && rm -f /opt/geo/share/*/vcpkg* /opt/geo/share/gdal/nitf_spec.xml /opt/geo/share/gdal/ecw_cs.wkt \
+    && rm -f /opt/geo/share/*/vcpkg* /opt/geo/share/gdal/nitf_spec.xml /opt/geo/share/gdal/ecw_cs.wkt /opt/geo/share/gdal/default.rsc \
     && find /opt/geo ! -type l -perm /022 -exec chmod go-w {} +
 
 # ---------------------------------------------------------------------------
@@ -100,11 +100,10 @@ RUN apt-get update \
 # ---------------------------------------------------------------------------
 FROM debian:trixie-slim AS runtime
 
-# python3 without its own tests and help texts, no questions of debconf (which reads each package's
-# again when it needs them), libpq for psql, the certificate authorities for
+# python3 without its own tests and help texts, libpq for psql, the certificate authorities for
 # HTTPS, an init for commands that do not handle signals, and adduser, which other Dockerfiles expect.
 # su, mount, passwd, and the like only work for root, because no program may raise the rights of its
-# caller.
+# caller. debconf reads each package's questions again when it needs them.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends python3 libpq5 ca-certificates tini adduser \

@@ -202,9 +202,17 @@ def start_postgis(
 
 
 def wait_for(server: PostGIS) -> None:
-    """Wait until it accepts connections."""
+    """Wait until it accepts connections. A failure contains its log."""
     ready = ("exec", server.host, "pg_isready", "--quiet", "--host", "127.0.0.1")
-    until(lambda: docker(*ready, check=False).returncode == 0, "PostGIS accepts connections")
+
+    def is_ready() -> bool:
+        assert server.container.running, "PostGIS ended"
+        return docker(*ready, check=False).returncode == 0
+
+    try:
+        until(is_ready, "PostGIS accepts connections")
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{server.container.logs()}") from None
 
 
 @pytest.fixture(scope="session")

@@ -224,6 +224,13 @@ def postgis(network: str) -> Iterator[PostGIS]:
 
 
 @pytest.fixture(scope="session")
+def redis_image() -> Iterator[str]:
+    started = Containers()
+    yield started.build(ROOT / "tests/support/redis")
+    started.clean()
+
+
+@pytest.fixture(scope="session")
 def published_postgis(pytestconfig: pytest.Config) -> None:
     """Give PostGIS the name that compose files use: pull it, or else use the tests' image."""
     if _image_id(PUBLISHED_POSTGIS) is None:

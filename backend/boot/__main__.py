@@ -1,4 +1,4 @@
-"""Prepare for a server, then become it. Any other command is exec'd immediately."""
+"""Prepare for a server or a worker, then become it. Any other command is exec'd immediately."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ image_packages.stop_if_missing()
 from backend.boot import commands, scripts  # noqa: E402
 from backend.boot.exec_command import become  # noqa: E402
 from backend.conf import project  # noqa: E402
+from backend.conf.environment import Environment  # noqa: E402
 from backend.conf.errors import StartupError  # noqa: E402
 from backend.health import target  # noqa: E402
+from backend.logs.ending import explained  # noqa: E402
 
 SERVER = [commands.GUNICORN, "backend.wsgi"]
 
@@ -27,8 +29,15 @@ def main(arguments: list[str]) -> None:
     if command[0] in commands.OF_THE_IMAGE:
         command = [sys.executable, "-P", "-m", "backend.manage", *command]
     command = commands.without_shell(command)
-    server = commands.server_of(command)
-    if server is None:
+    server, worker = commands.server_of(command), commands.worker_of(command)
+    with explained():
+        # The variable itself: a shell does not wait for the secret store.
+        works = Environment()["ROLE"] is not None and not commands.is_one_off(command)
+    if server is None and (worker or works):
+        from backend.boot import working
+
+        working.work(command, worker)
+    elif server is None:
         # For django-admin, celery, and other programs that need a project. A shell does not.
         if command[:2] != ["django-admin", "startproject"]:
             with contextlib.suppress(StartupError):
@@ -37,11 +46,11 @@ def main(arguments: list[str]) -> None:
             os.environ[target.UNSEEN] = scripts.place(command)
             target.write(target.RUNNING)
         become(command)
-        return
-    # Only now: it loads Django, for which a shell need not wait.
-    from backend.boot import serving
+    else:
+        # Only now: it loads Django, for which a shell need not wait.
+        from backend.boot import serving
 
-    serving.serve(command, server)
+        serving.serve(command, server)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def is_used_by(config: Config) -> bool:
     return worker == "asgi" or worker.startswith(("gunicorn.workers.gasgi", "uvicorn"))
 
 
-def with_layers(command: list[str], server: commands.Server) -> list[str]:
+def with_layers(command: list[str], server: commands.Program) -> list[str]:
     """The command with the image's layers around its application, if that is named in it."""
     names = [word for word in server.words if APPLICATION.fullmatch(word)]
     if len(names) != 1 or FACTORY in server.words:
@@ -49,7 +49,7 @@ def with_layers(command: list[str], server: commands.Server) -> list[str]:
     return [word.replace(names[0], LAYERED) for word in command]
 
 
-def answering(server: commands.Server, prefix: str) -> handover.Answering | None:
+def answering(server: commands.Program, prefix: str) -> handover.Answering | None:
     """Respond where the server will listen, if its command names a TCP port or none."""
     options = {name: os.path.expandvars(value) for name, value in _options(server.words)}
     hosts, ports = OPTIONS[server.name]

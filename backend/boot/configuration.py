@@ -31,21 +31,35 @@ KEY_OF_SETTINGS = (
 )
 
 
+def choose_project() -> project.Project:
+    """The project of this start. The log says which it is, and what of it is hidden."""
+    chosen = project.choose()
+    say(f"project {chosen}")
+    for each in project.hidden(Path.cwd()):
+        warn(f"{each.problem} {each.fix}")
+    return chosen
+
+
 def load_server() -> None:
     """Load the environment and gunicorn's configuration, which tell where to listen.
 
     Raises StartupError, as ``load``.
     """
+    load_environment()
+    check_gunicorn()
+
+
+def load_environment() -> None:
+    """Check the variables and the packages. Raises StartupError."""
     for warning in current().warnings:
         warn(f"{warning}")
     for name, meant in current().misspelled().items():
         warn(f"{name} is set, but the image does not use it; did you mean {meant}?")
     check_packages()
-    check_gunicorn()
 
 
 def load() -> None:
-    """Load settings, applications and URLs, after ``load_server``.
+    """Load settings, applications and URLs, after ``load_server`` or ``load_environment``.
 
     Raises StartupError, naming file and line, for whatever fails.
     """

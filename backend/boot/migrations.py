@@ -83,6 +83,8 @@ AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 IN_TRANSACTION = 2  # libpq's PQTRANS_INTRANS
 # Seconds between two attempts, random so that containers do not retry in step.
 PAUSE = (0.2, 0.5)
+# Seconds between two looks at migrations that somebody else applies. A look reads all of them.
+LOOK = 2
 
 
 def migrate(lock_timeout: int, *, every: bool = False) -> None:
@@ -105,6 +107,38 @@ def migrate(lock_timeout: int, *, every: bool = False) -> None:
     for alias in behind:
         with _failing(alias):
             _migrate(alias, lock_timeout)
+
+
+def wait(timeout: int) -> None:
+    """Return when somebody else has migrated every required database. This changes nothing.
+
+    ``timeout`` is in seconds, for each of them. Afterwards, raises StartupError.
+    """
+    for alias in filter(has_managed_models, aliases(Need.REQUIRED)):
+        with _failing(alias):
+            _wait(alias, timeout)
+
+
+def _wait(alias: str, timeout: int) -> None:
+    started, logged_at = time.monotonic(), float("-inf")
+    while _are_pending(alias):
+        waited = time.monotonic() - started
+        if waited >= timeout:
+            raise StartupError(
+                f"Nobody applied the migrations of database {database.describe(alias)} within "
+                f"{timeout} s.",
+                "Start the server, which applies them, or run python manage.py migrate_databases. "
+                "To wait longer, increase MIGRATE_LOCK_TIMEOUT. To start without them, set "
+                "DB_WAIT=false.",
+            )
+        if waited - logged_at >= waiting.REPEAT:
+            logged_at = waited
+            say(
+                f"waiting until the server migrates database {database.describe(alias)}, "
+                f"{waited:.0f} of {timeout} s"
+            )
+        time.sleep(min(LOOK, timeout - waited))
+    say(f"database '{alias}' is up to date")
 
 
 def _managed(*, every: bool) -> Iterator[str]:

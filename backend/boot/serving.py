@@ -22,9 +22,8 @@ from backend.boot import (
     steps,
 )
 from backend.boot.exec_command import become, become_with_blocked_signals
-from backend.conf import kept_key, project
+from backend.conf import kept_key, places, project
 from backend.conf.environment import current
-from backend.conf.places import COMMANDS
 from backend.health import target
 from backend.logs import console
 from backend.logs.boot import say, warn
@@ -47,7 +46,7 @@ STARTED = time.monotonic()
 IN_PROCESS = ("sync", "gthread", "backend.server.worker.Worker")
 
 
-def serve(command: list[str], server: commands.Server) -> None:
+def serve(command: list[str], server: commands.Program) -> None:
     """Prepare, then become the command that starts a server."""
     script = os.environ.get(target.UNSEEN) or scripts.of_first_process()
     if script or target.UNSEEN in os.environ:
@@ -55,15 +54,12 @@ def serve(command: list[str], server: commands.Server) -> None:
     target.write(target.STARTING)
     with stopping.at_once(stopping.NOT_READY, terminated=0), explained():
         console.start()
-        chosen = project.choose()
-        say(f"project {chosen}")
-        for each in project.hidden(Path.cwd()):
-            warn(f"{each.problem} {each.fix}")
+        chosen = configuration.choose_project()
         _warn_about_place(server, script)
         if server.name == commands.GUNICORN:
             command = _with_configuration(command, server)
         else:
-            _leave_out_own_commands()
+            places.leave_out_own_commands()
         kept_key.keep()
         configuration.load_server()
         gunicorn = _gunicorn(command)
@@ -121,19 +117,13 @@ def serve(command: list[str], server: commands.Server) -> None:
         sys.exit()
 
 
-def _leave_out_own_commands() -> None:
-    """Let PATH find gunicorn itself, because the image's program of that name leads here."""
-    folders = os.environ["PATH"].split(os.pathsep)
-    os.environ["PATH"] = os.pathsep.join(each for each in folders if each != str(COMMANDS))
-
-
-def _with_configuration(command: list[str], server: commands.Server) -> list[str]:
+def _with_configuration(command: list[str], server: commands.Program) -> list[str]:
     """Let gunicorn load the image's configuration, which loads the one that it would load."""
     is_named = find_named(server.words)
     if is_named and command != list(server.words):
         # The image's program of that name adds it, below the shell.
         return command
-    _leave_out_own_commands()
+    places.leave_out_own_commands()
     if is_named:
         return [*command, "--config", str(FILE)]
     if server.words != ("gunicorn", "backend.wsgi"):
@@ -142,8 +132,10 @@ def _with_configuration(command: list[str], server: commands.Server) -> list[str
     return command
 
 
-def _warn_about_place(server: commands.Server, script: str) -> None:
-    """Warn if something above the server keeps a signal from it, or if it runs as root."""
+def _warn_about_place(server: commands.Program, script: str) -> None:
+    """Warn about ROLE, a shell above the server that keeps a signal from it, and root."""
+    if role := current()["ROLE"]:
+        warn(f"ROLE={role} has no effect, because the command starts a server: {server.name}")
     if _is_root_of_mounted_project():
         warn(
             "the container runs as root, because root owns the mounted project. Give the project "

@@ -1,4 +1,4 @@
-"""The steps between a loaded configuration and the first request, in their order."""
+"""The steps between a loaded configuration and the first request or task, in their order."""
 
 from __future__ import annotations
 
@@ -7,13 +7,9 @@ from backend.conf.environment import current
 
 
 def take() -> None:
-    """Raises StartupError at the first problem."""
+    """The steps of a server. Raises StartupError at the first problem."""
     env = current()
-    data.make_folder()
-    data.share_databases()
-    data.find_temporary_folder()
-    data.check_kept_key()
-    data.make_media_folder()
+    _prepare_folders()
     if env["DB_WAIT"]:
         database.wait(env["DB_WAIT_TIMEOUT"])
     if env["MIGRATE"]:
@@ -21,3 +17,20 @@ def take() -> None:
     if env["COLLECTSTATIC"]:
         static.collect()
     superuser.create(env)
+
+
+def take_for_worker() -> None:
+    """The steps of a worker, for which a server or a release step changes the databases."""
+    env = current()
+    _prepare_folders()
+    if env["DB_WAIT"]:
+        database.wait(env["DB_WAIT_TIMEOUT"])
+        migrations.wait(env["MIGRATE_LOCK_TIMEOUT"])
+
+
+def _prepare_folders() -> None:
+    data.make_folder()
+    data.share_databases()
+    data.find_temporary_folder()
+    data.check_kept_key()
+    data.make_media_folder()

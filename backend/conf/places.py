@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 # Where backend, bin, scaffold, manage.py, and gunicorn_conf.py are. In the image, no COPY or mount
@@ -12,3 +13,9 @@ PROJECT = CODE / "project"
 ROOT = PROJECT.resolve() if PROJECT.is_symlink() else CODE
 # Programs that stand before those of the same name in PATH, and prepare for them.
 COMMANDS = CODE / "bin/commands"
+
+
+def leave_out_own_commands() -> None:
+    """Let PATH find the programs themselves: the boot has prepared for them, or cannot."""
+    folders = os.environ["PATH"].split(os.pathsep)
+    os.environ["PATH"] = os.pathsep.join(each for each in folders if each != str(COMMANDS))

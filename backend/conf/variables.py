@@ -370,6 +370,16 @@ VARIABLES = {
     ),
     "Start": (
         Variable(
+            "ROLE",
+            "choice",
+            None,
+            "`worker` for a container whose command works beside the server: a script or a "
+            "management command that does not end. It waits until the databases respond and are "
+            "migrated, and changes nothing there. The image recognizes Celery without this "
+            "variable: [roles](roles.md).",
+            choices=("worker",),
+        ),
+        Variable(
             "DB_WAIT",
             "boolean",
             True,

@@ -1,6 +1,7 @@
 """The address for Docker's health check, written by the server and read by bin/healthcheck.
 
 One line: ``starting``, ``running`` (a command that is not a server is healthy while it runs),
+``beating SECONDS`` (a worker of Celery, which repeats the line with the machine's uptime),
 ``listening`` (another kind of server: the check tries whatever listens), or the address of the
 image's server: ``http HOST PORT``, ``tls HOST PORT``, ``unix PATH``.
 """
@@ -17,7 +18,7 @@ from backend.conf.atomic_files import replacing
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
 
-STARTING, RUNNING, LISTENING = "starting", "running", "listening"
+STARTING, RUNNING, BEATING, LISTENING = "starting", "running", "beating", "listening"
 # The first exists and is writable in a read-only container too.
 FOLDERS = (Path("/dev/shm"), Path("/tmp"))  # noqa: S108
 # In the environment of a command that the image does not understand, such as a script: its name,
@@ -42,6 +43,12 @@ def write(line: str) -> None:
     for folder in FOLDERS:
         if _is_written(folder / name, line):
             return
+
+
+def beat() -> None:
+    """Write that a worker is alive now."""
+    uptime = Path("/proc/uptime").read_text().partition(".")[0]
+    write(f"{BEATING} {uptime}")
 
 
 def _name() -> str:

@@ -53,7 +53,7 @@ def start() -> None:
     # Not logging.captureWarnings, which loses warnings before LOGGING is configured.
     warnings.showwarning = _warn
     # For records before Django has configured LOGGING, or from loggers without a handler.
-    logging.lastResort = _handler(logging.WARNING)
+    logging.lastResort = handler(logging.WARNING)
     stdout: Any = Tee(sys.stdout)
     stderr: Any = Tee(sys.stderr)
     if as_json:
@@ -91,11 +91,11 @@ def emit(
     info = (type(error), error, error.__traceback__) if error else None
     record = logging.LogRecord(logger, level, "", 0, message, None, info)
     vars(record).update(fields, request_id=request_id.current() or "-")
-    _handler().handle(record)
+    handler().handle(record)
 
 
 @functools.cache
-def _handler(level: int = logging.NOTSET) -> ConsoleHandler:
+def handler(level: int = logging.NOTSET) -> ConsoleHandler:
     handler = ConsoleHandler(level)
     handler.setFormatter(formatters.formatter())
     return handler

@@ -28,6 +28,11 @@ def current() -> str | None:
     return _current.get()
 
 
+def enter(given: str | None) -> None:
+    """From now on, log lines of this thread have this ID, or a new one if it is invalid."""
+    _current.set(accept(given))
+
+
 def leave() -> None:
     """From now on, log lines of this thread belong to no request."""
     _current.set(None)

@@ -9,7 +9,7 @@ import pytest
 from gunicorn.config import Config
 
 from backend.boot import scripts
-from backend.boot.commands import server_of, without_shell
+from backend.boot.commands import is_one_off, server_of, without_shell, worker_of
 from backend.conf import overrides
 from backend.conf.errors import StartupError
 from backend.health import target
@@ -53,6 +53,51 @@ def test_server_is_recognized_in_every_form_of_its_command(command: list[str], n
 
 
 @pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (["celery", "--app", "team", "worker"], "celery worker"),
+        (["celery", "-A", "worker", "--workdir=/app", "-q", "beat", "-S", "x"], "celery beat"),
+        (["/opt/venv/bin/celery", "worker", "-B"], "celery worker"),
+        (["python", "-m", "celery", "-A", "team", "worker"], "celery worker"),
+        (["sh", "-c", "exec celery -A $APP worker"], "celery worker"),
+        (["sh", "-c", "cd /app && celery -A team beat"], "celery beat"),
+        (["ddtrace-run", "celery", "-A", "team", "worker"], "celery worker"),
+        (["rq", "worker", "high"], "rq worker"),
+        (["dramatiq", "team.tasks"], "dramatiq"),
+        (["python", "-u", "manage.py", "rqworker", "default"], "rqworker"),
+        # These end, or only ROLE=worker can say that they do not.
+        (["celery", "-A", "worker", "inspect", "ping"], None),
+        (["celery", "--app", "worker"], None),
+        (["rq", "info"], None),
+        (["python", "manage.py", "consume"], None),
+        (["./start.sh"], None),
+        (["gunicorn", "backend.wsgi"], None),
+    ],
+)
+def test_worker_is_recognized_in_every_form_of_its_command(command: list[str], name: str | None):
+    worker = worker_of(command)
+    assert (worker and worker.name) == name
+
+
+@pytest.mark.parametrize(
+    ("command", "ends"),
+    [
+        (["bash"], True),
+        (["bash", "--login"], True),
+        (["python", "manage.py", "migrate"], True),
+        (["python", "manage.py", "migrate_databases"], True),
+        (["python", "manage.py", "createsuperuser"], True),
+        (["python", "manage.py", "consume"], False),
+        (["bash", "-c", "work"], False),
+        (["bash", "work.sh"], False),
+        (["work"], False),
+    ],
+)
+def test_command_that_a_person_types_is_recognized(command: list[str], *, ends: bool):
+    assert is_one_off(command) is ends
+
+
+@pytest.mark.parametrize(
     ("script", "words"),
     [
         ("gunicorn a.wsgi -b :$PORT", ["gunicorn", "a.wsgi", "-b", ":5000"]),
@@ -61,6 +106,7 @@ def test_server_is_recognized_in_every_form_of_its_command(command: list[str], n
             "gunicorn a.wsgi -n 'two words' -b :${NO:-8000}",
             [*"gunicorn a.wsgi -n".split(), "two words", "-b", ":8000"],
         ),
+        ("exec celery -A a worker -c ${PORT}", ["celery", "-A", "a", "worker", "-c", "5000"]),
         # The shell does more than replace variables here.
         ("cd /code && exec gunicorn a.wsgi", None),
         ("gunicorn a.wsgi -w $(nproc)", None),

@@ -320,6 +320,13 @@ def no_migrations(stage: Stage) -> str:
 
 
 @provokes
+def nobody_migrates(stage: Stage) -> str:
+    """SQLite in a container of its own, as at a worker's first try without PostgreSQL."""
+    env = {"MIGRATE_LOCK_TIMEOUT": "1"}
+    return stage.ends({}, "celery", "--app", "jobs", "worker", env=env)
+
+
+@provokes
 def table_exists(stage: Stage) -> str:
     files = APP | {
         "trees/migrations/__init__.py": "",

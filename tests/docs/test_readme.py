@@ -98,6 +98,11 @@ def test_your_project_works_as_it_says(reader: Reader, published_names: None) ->
     reader.follow("docs/your-project.md")
 
 
+def test_roles_work_as_they_say(reader: Reader, published_names: None, redis_image: str) -> None:
+    reader.instead = {**reader.instead, "redis:8": redis_image}
+    reader.follow("docs/roles.md")
+
+
 def test_by_hand_works_as_it_says(reader: Reader, published_names: None) -> None:
     reader.follow("docs/by-hand.md")
 

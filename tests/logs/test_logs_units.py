@@ -279,6 +279,6 @@ def test_a_warning_of_the_boot_has_its_level_and_its_message(
 ) -> None:
     monkeypatch.setattr(formatters, "is_json", lambda: is_json)
     # The handler is cached, and keeps the format that it was created with.
-    monkeypatch.setattr(console, "_handler", console._handler.__wrapped__)
+    monkeypatch.setattr(console, "handler", console.handler.__wrapped__)
     boot.warn("none is kept")
     assert line in "".join(capsys.readouterr())

@@ -395,6 +395,7 @@ HEROKU = Guide(
         "docker-compose.yml": [
             "DATABASE_URL: postgres://${POSTGRES_USER}:${POSTGRES_PASSWORD}@db:5432/${POSTGRES_DB}",
             "  worker:\n    extends: api\n    ports: !reset []\n",
+            "    environment:\n      ROLE: worker\n"
             '    command: ["celery", "-A", "mysite", "worker"]\n',
         ],
     },

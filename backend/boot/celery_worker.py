@@ -36,6 +36,9 @@ def prepare(worker: commands.Program) -> None:
     if folder := current()["DATA_DIR"]:
         # Beat's file: its working directory can be read-only. A team's own setting or flag wins.
         DEFAULTS["beat_schedule_filename"] = str(folder / "celerybeat-schedule")
+    if os.geteuid() != 0:
+        # Celery treats a group without a name, such as a developer's on the host, as root.
+        program.check_privileges = _allow
     if formatters.is_json():
         signals.celeryd_init.connect(_silence, weak=False)
     if commands.PREPARED not in os.environ:
@@ -46,6 +49,10 @@ def prepare(worker: commands.Program) -> None:
         signals.worker_shutting_down.connect(_end, weak=False)
     else:
         target.write(target.RUNNING)
+
+
+def _allow(accept_content: object) -> None:
+    """In place of Celery's function, for a user who is not root."""
 
 
 def _set_up_logging(loglevel: int, **_: Any) -> None:

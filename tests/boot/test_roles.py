@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -250,6 +252,16 @@ def test_every_line_of_a_worker_is_an_object_without_the_arguments_of_a_task(tea
     assert events[-1]["message"] == "worker: Warm shutdown (MainProcess)"
     assert "of-the-task" not in worker.logs()
     assert PASSWORD not in worker.logs()
+
+
+def test_worker_of_a_mounted_project_runs_as_its_developer(team: Team, tmp_path: Path) -> None:
+    """Its log has no warning about privileges."""
+    write(tmp_path, {name.removeprefix("app/"): FILES[name] for name in FILES if "app/" in name})
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        os.chown(path, 1000, 1000)
+    worker = team.start(OWN, *OWN.celery("worker"), options=(f"--volume={tmp_path}:/app",))
+    becomes(worker, "healthy")
+    assert {row["uid"] for row in worker.processes()} == {"1000"}
 
 
 def test_worker_that_hangs_is_unhealthy_until_it_continues(team: Team) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import difflib
 import os
 import re
@@ -13,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from backend.conf.errors import StartupError, escaped, in_line
 from backend.conf.findings import PROBLEM, WARNING, Finding, worst_of
-from backend.kit.adopt import containers, packages, plan, settings, write
+from backend.kit.adopt import compose, containers, packages, plan, settings, write
 from backend.kit.startproject import names
 from backend.kit.startproject.plan import IMAGE
 from backend.kit.upgrade import project as django_projects
@@ -34,7 +35,8 @@ TO_DO = 1  # exit code of --check
 OF_THIS_MACHINE = (".env", ".gitignore", ".dockerignore", "Dockerfile", *plan.COMPOSE)
 READ = re.compile(
     r"(^|/)([^/]*dockerfile[^/]*|procfile|aptfile|pipfile(\.lock)?|pyproject\.toml|uv\.lock"
-    r"|poetry\.lock|setup\.(py|cfg)|[^/]+\.(ya?ml|sh|txt)|[^/.]+)$",
+    r"|poetry\.lock|setup\.(py|cfg)|[^/]+\.(ya?ml|sh|txt)|[^/.]+"
+    r"|\.?env[._-][a-z]+|[a-z]+[._-]env|\.python-version)$",
     re.IGNORECASE,
 )
 
@@ -63,11 +65,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     image = names.image(options.image)
     index = Index.of(root)
     run = Run(root, index if index and index.hashes else None)
+    texts = _texts(root, run)
+    run.has_setuptools = packages.came_with_setuptools(texts)
     sources = dict(run.sources())
     project = django_projects.find(sources)
     if project is None:
         return _without_settings(root, run, sources)
-    outcome = _outcome(root, run, sources, project, image, force=options.force)
+    outcome = _outcome(root, run, sources, texts, project, image, force=options.force)
     if options.check:
         print(escaped("".join(_diff(root, outcome.files))), end="")
         saved: dict[str, str] = {}
@@ -98,8 +102,8 @@ def _parser() -> argparse.ArgumentParser:
         "--force",
         action="store_true",
         help="replace an existing Dockerfile and Compose file, and add what .env, .gitignore, and "
-        ".dockerignore lack; if git cannot restore a file, the old one stays beside the new one, "
-        f"with the ending {write.ASIDE}",
+        ".dockerignore lack; those that adopt wrote stay; if git cannot restore a file, it stays "
+        f"beside the new one, with the ending {write.ASIDE}",
     )
     parser.add_argument(
         "--image",
@@ -133,19 +137,20 @@ def _outcome(
     root: Path,
     run: Run,
     sources: dict[str, Source],
+    texts: dict[str, str],
     project: DjangoProject,
     image: str,
     *,
     force: bool,
 ) -> Outcome:
-    texts = _texts(root, run)
+    project = _for_servers(project, sources, texts)
     read_settings = settings.read(sources, project)
     chosen = packages.installation(texts, list(dict.fromkeys([project.folder, ""])))
     texts |= {path: source.text for path, source in sources.items()}
-    adoption = plan.Adoption(project, read_settings, chosen, texts, image)
+    adoption = plan.Adoption(project, read_settings, chosen, texts, run.paths, image)
     made = plan.files(adoption)
-    compose = next(path for path in plan.COMPOSE if path in made)
-    if not force and not _begins_alike(texts.get(compose, made[compose]), made[compose]):
+    file = next(path for path in plan.COMPOSE if path in made)
+    if not force and not _begins_alike(texts.get(file, made[file]), made[file]):
         made = {}  # the project has its own containers, whose lines the list corrects
     files = write.to_write(root, made, force=force)
     of_code, changes = _code(run, sources)
@@ -162,6 +167,18 @@ def _outcome(
     return Outcome(project, files, list(dict.fromkeys(found)), changes, kept)
 
 
+def _for_servers(
+    project: DjangoProject, sources: Mapping[str, Source], texts: Mapping[str, str]
+) -> DjangoProject:
+    """The project with the settings of its containers, if wsgi.py names those of developers."""
+    if containers.FOR_DEVELOPERS.search(project.settings):
+        for module in compose.settings_modules(texts):
+            is_there = django_projects.module_path(sources, project.manage, module)
+            if is_there and not containers.FOR_DEVELOPERS.search(module):
+                return dataclasses.replace(project, settings=module)
+    return project
+
+
 def _begins_alike(text: str, ours: str) -> bool:
     """Whether a Compose file is one of adopt, which its owner may have changed."""
     return text.partition("\n")[0] == ours.partition("\n")[0]
@@ -169,14 +186,21 @@ def _begins_alike(text: str, ours: str) -> bool:
 
 def _texts(root: Path, run: Run) -> dict[str, str]:
     """The files that are not Python, but say how the project is built and run."""
-    texts = {}
+    texts: dict[str, str] = {}
     for path in dict.fromkeys([*run.paths, *OF_THIS_MACHINE]):
         if path in OF_THIS_MACHINE or READ.search(path):
-            try:
-                texts[path] = read(root / path, LARGEST).decode("utf-8-sig")
-            except (Unreadable, UnicodeDecodeError, OSError):
-                continue
+            _add_text(texts, root, path)
+    for path in compose.env_files(texts).intersection(run.paths):
+        _add_text(texts, root, path)
     return texts
+
+
+def _add_text(texts: dict[str, str], root: Path, path: str) -> None:
+    """Add a file, unless it is not a text."""
+    try:
+        texts[path] = read(root / path, LARGEST).decode("utf-8-sig")
+    except (Unreadable, UnicodeDecodeError, OSError):
+        return
 
 
 def _containers(
@@ -194,7 +218,11 @@ def _containers(
             yield from _replaced(path, text, files)
         elif containers.is_script(path, text):
             # Other scripts are for servers without containers.
-            if PurePosixPath(path).name in named and not are_ours:
+            if PurePosixPath(path).name not in named:
+                continue
+            if are_ours:
+                yield from containers.own_commands(path, text)
+            else:
                 yield from containers.list_findings(path, text, is_spatial=is_spatial)
         elif path not in files:
             yield from containers.list_findings(path, text, is_spatial=is_spatial)
@@ -209,7 +237,10 @@ def _replaced(path: str, text: str, files: Mapping[str, str]) -> Iterator[Findin
     lacking = [
         service.name
         for service in containers.services(text)
-        if service.text("image") and not service.is_built and not containers.is_database(service)
+        if service.text("image")
+        and not service.is_built
+        and not containers.is_database(service)
+        and not compose.COPIED.match(service.text("image"))
     ]
     if lacking:
         problem = f"The new Compose file does not have the services {', '.join(lacking)}."
@@ -217,10 +248,13 @@ def _replaced(path: str, text: str, files: Mapping[str, str]) -> Iterator[Findin
     elif path not in files and path not in ("Dockerfile", *plan.COMPOSE):
         problem = "The new Dockerfile and Compose file replace this one."
         yield Finding(WARNING, path, problem, "Delete it when they work.", 1)
-    for step in containers.build_steps(text) if containers.is_dockerfile(path, text) else []:
-        problem = f"The old file has the step RUN {step.rest}, and the new Dockerfile has not."
-        fix = "Add it there after COPY . ., if the project needs what it builds."
-        yield Finding(PROBLEM, path, problem, fix, step.line)
+    steps = containers.build_steps(text) if containers.is_dockerfile(path, text) else []
+    new = {each.rest for each in containers.instructions(files.get("Dockerfile", ""))}
+    if missing := [step for step in steps if step.rest not in new]:
+        listed = "; ".join(f"RUN {step.rest} (line {step.line})" for step in missing)
+        problem = f"The old file has steps that the new Dockerfile has not: {listed}."
+        fix = "Add them there after COPY . ., if the project needs what they build."
+        yield Finding(PROBLEM, path, problem, fix, missing[0].line)
 
 
 def _code(run: Run, sources: dict[str, Source]) -> tuple[list[Finding], dict[str, Change]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -20,8 +20,19 @@ NOT_NEEDED = re.compile(
     r"|build-essential|gcc|g\+\+|make|musl-dev|linux-headers|netcat[\w-]*|curl|wget|ca-certificates"
     r"|[\w.+-]+-(dev|src|doc|dbg)|uwsgi[\w-]*|libpcre[\w-]*|git|vim|nano|procps|locales"
     r"|postgis|tar|dialog|net-tools|apt-utils|unzip|sudo|lsb-release|apt-transport-https"
-    r"|software-properties-common|gnupg2?|dos2unix|tini|dumb-init|supervisor|nginx|gosu|su-exec"
+    r"|mime-support|software-properties-common|gnupg2?|dos2unix|tini|dumb-init|supervisor|nginx|gosu|su-exec"
 )
+# Debian packages with another name in the image's version of Debian.
+RENAMED = {
+    "libgdk-pixbuf2.0-0": "libgdk-pixbuf-2.0-0",
+    "libgl1-mesa-glx": "libgl1",
+    "libpango1.0-0": "libpango-1.0-0",
+    "libtiff5": "libtiff6",
+    "libwebp6": "libwebp7",
+    "ttf-dejavu": "fonts-dejavu",
+}
+# In the path of a file that is not for servers.
+FOR_DEVELOPERS = re.compile(r"(^|[/._-])(dev\w*|local|tests?|ci|debug|examples?)([/._-]|$)")
 APT = re.compile(r"\bapt(-get)?\s+(-\S+\s+)*install\s+(?P<words>[^&|;]*)")
 APK = re.compile(r"\bapk\s+add\s+(?P<words>[^&|;]*)")
 OPTION_WITH_VALUE = {"-t", "--target-release", "-o", "--option", "--virtual"}
@@ -30,6 +41,11 @@ WAITS = re.compile(
     r"|until\s+(psql|nc|python)\b"
 )
 BUILDS = re.compile(r"\b(npm|yarn|pnpm|npx|bower|gulp|webpack|tailwind\w*|compilemessages)\b")
+# Commands of manage.py that the image runs, that only wait, or that are for developers.
+OF_THE_IMAGE = re.compile(
+    r"migrate\w*|collectstatic|createsuperuser|runserver\w*|wait_\w+|makemigrations|flush|check"
+    r"|shell\w*|test|dbshell"
+)
 WAITING = "The image waits for the databases, for DB_WAIT_TIMEOUT seconds (default: 60)."
 STEPS = {
     r"manage\.py[\"',\s]+makemigrations": (
@@ -203,7 +219,7 @@ def debian_packages(command: str) -> tuple[list[str], list[str]]:
                 next(words, None)
             elif re.fullmatch(r"[a-z0-9][a-z0-9.+-]*(=\S+)?", word):
                 names.append(word.partition("=")[0])
-    needed = [name for name in names if not NOT_NEEDED.fullmatch(name)]
+    needed = [RENAMED.get(name, name) for name in names if not NOT_NEEDED.fullmatch(name)]
     return needed, [name for name in names if NOT_NEEDED.fullmatch(name)]
 
 
@@ -217,11 +233,24 @@ def requirements_files(text: str) -> list[str]:
     ]
 
 
-def build_steps(text: str) -> Iterator[Instruction]:
+def build_steps(text: str) -> list[Instruction]:
     """The steps of a Dockerfile that build files of the project, such as its style sheets."""
-    for each in instructions(text):
-        if each.word == "RUN" and BUILDS.search(each.rest):
-            yield each
+    return [each for each in instructions(text) if each.word == "RUN" and BUILDS.search(each.rest)]
+
+
+def own_commands(path: str, text: str) -> Iterator[Finding]:
+    """The commands of the project's own that a script runs, and that the image does not."""
+    for number, line in enumerate(text.splitlines(), 1):
+        match = re.match(r"[^#]*\bmanage\.py\s+(?P<name>\w+)", line)
+        if match and not OF_THE_IMAGE.fullmatch(match["name"]):
+            command = f"python manage.py {match['name']}"
+            yield Finding(
+                WARNING,
+                path,
+                f"This script runs {command}, and the new containers do not.",
+                f"If the project needs it: docker compose exec api {command}",
+                number,
+            )
 
 
 # --- Scripts and commands ---------------------------------------------------------------
@@ -277,6 +306,20 @@ def services(text: str) -> list[Service]:
     if not isinstance(node, yaml.MappingNode):
         return []
     return [Service(key.value, value, key.start_mark.line + 1) for key, value in node.value]
+
+
+def compose_files(texts: Mapping[str, str]) -> list[str]:
+    """The Compose files, the most likely one for servers first.
+
+    Those for developers are left out, if there are others.
+    """
+    found = [
+        path
+        for path, text in texts.items()
+        if path.endswith((".yml", ".yaml")) and not is_ci(path) and services(text)
+    ]
+    found = [path for path in found if not FOR_DEVELOPERS.search(path)] or found
+    return sorted(found, key=lambda path: (path.count("/"), "prod" not in path, path))
 
 
 def is_database(service: Service) -> bool:
@@ -370,12 +413,14 @@ def command_of(command: str) -> list[str] | None:
 
 
 def _ci(path: str, text: str) -> Iterator[Finding]:
-    for number, line in enumerate(text.splitlines(), 1):
-        if re.search(r"\bdocker-compose\s+(run|up|build|exec|down|pull|-f)\b", line):
-            yield Finding(
-                PROBLEM,
-                path,
-                "docker-compose is the first version of Compose, which is no longer maintained.",
-                "Write docker compose, with a space. If you renamed the service, write api.",
-                number,
-            )
+    old = re.compile(r"\bdocker-compose\s+(run|up|build|exec|down|pull|-f)\b")
+    found = [number for number, line in enumerate(text.splitlines(), 1) if old.search(line)]
+    if found:
+        more = f" Lines {', '.join(map(str, found))} have it." if len(found) > 1 else ""
+        yield Finding(
+            PROBLEM,
+            path,
+            f"docker-compose is the first version of Compose, which is no longer maintained.{more}",
+            "Write docker compose, with a space. If you renamed the service, write api.",
+            found[0],
+        )

@@ -65,8 +65,9 @@ def _values(source: Source) -> dict[str, ast.expr]:
 
 
 def _defaults(statement: ast.stmt) -> Iterator[ast.expr]:
-    if isinstance(statement, ast.Assign):
-        target, value = statement.targets[0], statement.value
+    if isinstance(statement, (ast.Assign, ast.AnnAssign)) and statement.value:
+        target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
+        value = statement.value
         if isinstance(target, ast.Name) and target.id == "DATABASES":
             if isinstance(value, ast.Dict):
                 for key, each in zip(value.keys, value.values, strict=True):

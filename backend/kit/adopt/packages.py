@@ -13,7 +13,6 @@ from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import Version
 
 from backend.conf import image_packages
 from backend.conf.findings import PROBLEM, WARNING, Finding
@@ -38,6 +37,16 @@ INCLUDE = re.compile(r"\s*(?:-r|--requirement|-c|--constraint)[ =]*(\S+)")
 GIT = re.compile(
     r"""(?:git\+|\bgit"?\s*[:=]\s*['"]|type = "git"\nurl = ")(?:https|ssh)://(?:\w+@)?([\w.-]+)"""
 )
+# Later ones lack pkg_resources.
+SETUPTOOLS = "'setuptools<81'"
+PYTHON_IN = {
+    ".python-version": r"^3\.(\d+)",
+    "Pipfile": r'^python_version = "3\.(\d+)',
+    "pyproject.toml": r'^(?:requires-)?python = "[^"\d]*3\.(\d+)',
+    "runtime.txt": r"^python-3\.(\d+)",
+}
+# Options of uv and Poetry.
+EXTRAS = re.compile(r"--all-extras\b|--extras?[ =][\w-]+")
 EDITABLE = re.compile(r"\s*(?:-e|--editable)\s+\.|\s*\.\s*$")
 # The programs that export, in the versions whose options are used here.
 UV, PIPENV = "'uv<1'", "'pipenv>=2024'"
@@ -45,7 +54,6 @@ POETRY, POETRY_EXPORT = "'poetry>=2,<3'", "'poetry-plugin-export<2'"
 # Their advice in `upgrade` is for a project that uses the image's settings.
 NOT_DEAD = {"psycopg"}
 NEEDS_COMPILER = {
-    "uwsgi": "Delete it: the image serves the project with gunicorn.",
     "mysqlclient": "Move to PostgreSQL, whose driver the image has.",
 }
 OF_HEROKU = {"django-heroku", "django-on-heroku"}
@@ -67,6 +75,12 @@ class Installation:
     # Whether packages come from GitHub, or from other places with git.
     is_from_github: bool = False
     is_from_git: bool = False
+    # Whether the export has the versions of a lock, which uv can change where they do not fit.
+    is_locked: bool = False
+    # A package that came with the project's Python.
+    more: str = ""
+    # Expressions of sed that correct exported packages of a lock which do not run on the image.
+    edits: tuple[str, ...] = ()
 
     @property
     def folders(self) -> list[tuple[str, list[str]]]:
@@ -87,11 +101,56 @@ def installation(texts: Mapping[str, str], folders: Sequence[str]) -> Installati
     """
     chosen = _installation(texts, folders)
     sources = set(GIT.findall("".join(texts[path] for path in chosen.files)))
+    locked = [
+        (name, version)
+        for path in chosen.files
+        if path.endswith(LOCKS)
+        for name, version, _ in _packages(texts, path)
+        if name not in _of_the_image()
+    ]
+    if chosen.is_locked:
+        locked += [each for path in chosen.files for each in _pinned(texts[path])]
+    is_from_git = bool(chosen.export and sources - {"github.com"})
+    is_locked = chosen.is_locked or any(path.endswith(LOCKS) for path in chosen.files)
+    has_uv = "uv" in re.findall(r"[\w-]+", chosen.tools)
     return replace(
         chosen,
+        tools=chosen.tools if has_uv or not is_locked else f"{chosen.tools} {UV}",
+        is_locked=is_locked and not is_from_git,  # uv would need git
+        more=SETUPTOOLS if chosen != Installation() and came_with_setuptools(texts) else "",
+        edits=tuple(edit for each in locked if (edit := _edit(*each))),
         is_from_github="github.com" in sources,
-        is_from_git=bool(chosen.export and sources - {"github.com"}),
+        is_from_git=is_from_git,
     )
+
+
+def came_with_setuptools(texts: Mapping[str, str]) -> bool:
+    """Whether the project is for a Python before 3.12, which came with setuptools.
+
+    Many packages of that time import its pkg_resources, or distutils, without naming it.
+    """
+    versions = [
+        int(minor)
+        for path, text in texts.items()
+        for pattern in [PYTHON_IN.get(PurePosixPath(path).name)]
+        if pattern or containers.is_dockerfile(path, text)
+        for minor in re.findall(pattern or r"^FROM \S*\bpython:3\.(\d+)", text, re.MULTILINE)
+    ]
+    return bool(versions) and min(versions) < 12
+
+
+def _edit(name: str, version: str) -> str:
+    """The expression of sed that corrects a package, or empty if it can stay."""
+    spelled = name.replace("-", "[-_.]")
+    if name == "psycopg2":
+        return ""  # left out in any case
+    if name in advice.REPLACED:
+        return f"/^{spelled}([^A-Za-z0-9._-]|$)/Id"
+    if other := advice.WITHOUT_COMPILER.get(name):
+        return f"s/^{spelled}[^A-Za-z0-9._-][^;]*/{other}=={version} /I"
+    if new := requirements.raised(name, f"=={version}"):
+        return rf"s/^({spelled}(\[[^]]*\])?)==[^ ;]+/\1{new}/I"
+    return ""
 
 
 def _installation(texts: Mapping[str, str], folders: Sequence[str]) -> Installation:
@@ -100,9 +159,9 @@ def _installation(texts: Mapping[str, str], folders: Sequence[str]) -> Installat
         has = {name: f"{prefix}{name}" for name in NAMES if f"{prefix}{name}" in texts}
         pyproject = _toml(texts.get(has.get("pyproject.toml", ""), ""))
         if "uv.lock" in has and pyproject:
-            return _uv(has, pyproject)
+            return _uv(has, pyproject, _extras(texts, "uv"))
         if "poetry" in pyproject.get("tool", {}):
-            return _poetry(has, pyproject)
+            return _poetry(has, pyproject, _extras(texts, "poetry"))
         if "Pipfile" in has:
             return _pipenv(has)
         if of_dockerfiles := _of_dockerfiles(texts, prefix):
@@ -114,7 +173,10 @@ def _installation(texts: Mapping[str, str], folders: Sequence[str]) -> Installat
         if pyproject.get("project", {}).get("dependencies"):
             file = has["pyproject.toml"]
             return Installation(
-                (file,), tools=UV, export=f"uv pip compile --quiet --output-file all.txt {file}"
+                (file,),
+                tools=UV,
+                export='uv pip compile --quiet --override "$UV_CONSTRAINT" '
+                f"--output-file all.txt {file}",
             )
         if "setup.py" in has or "setup.cfg" in has:
             return Installation(is_editable=True)
@@ -153,10 +215,30 @@ def _pip(texts: Mapping[str, str], paths: list[str]) -> Installation:
     files: list[str] = []
     for path in paths:
         _included(texts, path, files)
-    is_editable = any(EDITABLE.match(line) for file in files for line in texts[file].splitlines())
+    lines = [line for file in files for line in texts[file].splitlines()]
+    is_editable = any(EDITABLE.match(line) for line in lines)
+    has_url = any("://" in line for line in lines)  # for which uv could need git
+    if any(_pinned("\n".join(lines))) and not is_editable and not has_url:
+        return Installation(
+            tuple(files),
+            tools=UV,
+            export="uv pip compile --quiet --no-deps --no-header --no-annotate "
+            f'--override "$UV_CONSTRAINT" --output-file all.txt {" ".join(paths)}',
+            is_locked=True,
+        )
     return Installation(
         tuple(files), requirements=" --requirement ".join(paths), is_editable=is_editable
     )
+
+
+def _pinned(text: str) -> Iterator[tuple[str, str]]:
+    """The packages with an exact version, apart from the image's."""
+    for line in text.splitlines():
+        requirement = _requirement(line)
+        name = requirements.normalized(requirement.name) if requirement else ""
+        for each in requirement.specifier if requirement else []:
+            if each.operator == "==" and name not in {*_of_the_image(), *advice.REPLACED}:
+                yield name, each.version
 
 
 def _included(texts: Mapping[str, str], path: str, seen: list[str]) -> list[str]:
@@ -181,7 +263,20 @@ def _normal(path: PurePosixPath) -> str:
     return "/".join(parts)
 
 
-def _uv(has: Mapping[str, str], pyproject: Mapping[str, Any]) -> Installation:
+def _extras(texts: Mapping[str, str], tool: str) -> str:
+    """The options for extras with which the project's Dockerfiles install a lock."""
+    options: dict[str, None] = {}
+    for path, text in texts.items():
+        if containers.is_dockerfile(path, text):
+            for each in containers.instructions(text):
+                for command in re.findall(
+                    rf"\b{tool} (?:sync|export|install)\b([^&|;]*)", each.rest
+                ):
+                    options |= dict.fromkeys(EXTRAS.findall(command))
+    return "".join(f" {option}" for option in options)
+
+
+def _uv(has: Mapping[str, str], pyproject: Mapping[str, Any], extras: str) -> Installation:
     listed = pyproject.get("dependency-groups", {})
     groups = "".join(f" --group {name}" for name in GROUPS if name in listed)
     folder = str(PurePosixPath(has["uv.lock"]).parent)
@@ -189,17 +284,17 @@ def _uv(has: Mapping[str, str], pyproject: Mapping[str, Any]) -> Installation:
         (has["pyproject.toml"], has["uv.lock"]),
         tools=_required("uv", pyproject.get("tool", {}).get("uv", {}).get("required-version"))
         or UV,
-        export=f"uv export --quiet --frozen --no-dev{groups} --no-emit-project --no-hashes "
+        export=f"uv export --quiet --frozen --no-dev{groups}{extras} --no-emit-project --no-hashes "
         f"--project {folder} --output-file all.txt",
     )
 
 
-def _poetry(has: Mapping[str, str], pyproject: Mapping[str, Any]) -> Installation:
+def _poetry(has: Mapping[str, str], pyproject: Mapping[str, Any], extras: str) -> Installation:
     poetry = pyproject["tool"]["poetry"]
     listed = poetry.get("group", {})
     groups = "".join(f" --with {name}" for name in GROUPS if name in listed)
     folder = str(PurePosixPath(has["pyproject.toml"]).parent)
-    export = f"poetry export{groups} --without-hashes --directory {folder} --output all.txt"
+    export = f"poetry export{groups}{extras} --without-hashes --directory {folder} > all.txt"
     if "poetry.lock" not in has:
         export = f"poetry lock --directory {folder} && {export}"
     files = [has[name] for name in ("pyproject.toml", "poetry.lock") if name in has]
@@ -218,6 +313,8 @@ def _pipenv(has: Mapping[str, str]) -> Installation:
     export = "pipenv requirements > all.txt"
     if "Pipfile.lock" not in has:
         export = f"pipenv lock && {export}"
+    if has["Pipfile"] != "Pipfile":
+        export = f"export PIPENV_PIPFILE={has['Pipfile']} && {export}"
     files = [has[name] for name in ("Pipfile", "Pipfile.lock") if name in has]
     return Installation(tuple(files), tools=PIPENV, export=export)
 
@@ -239,7 +336,7 @@ def list_findings(texts: Mapping[str, str], chosen: Installation) -> Iterator[Fi
         if path.endswith(LOCKS):
             yield from _locked(texts, path)
         elif path.endswith(".txt"):
-            yield from _written(path, texts[path])
+            yield from _written(path, texts[path], is_locked=chosen.is_locked)
         elif not is_locked:
             yield from _declared(path, texts[path])
 
@@ -247,7 +344,7 @@ def list_findings(texts: Mapping[str, str], chosen: Installation) -> Iterator[Fi
 LOCKS = ("uv.lock", "poetry.lock", "Pipfile.lock")
 
 
-def _written(path: str, text: str) -> Iterator[Finding]:
+def _written(path: str, text: str, *, is_locked: bool) -> Iterator[Finding]:
     for number, line in enumerate(text.splitlines(), 1):
         requirement = _requirement(line)
         if requirement is None:
@@ -272,6 +369,9 @@ def _written(path: str, text: str) -> Iterator[Finding]:
             yield Finding(PROBLEM, path, problem, NEEDS_COMPILER[name], number)
     for finding in requirements.list_findings(path, text):
         parsed = _requirement(text.splitlines()[finding.line - 1])
+        if is_locked and requirements.TOO_OLD.search(finding.message):
+            yield replace(finding, level=WARNING)  # the Dockerfile installs a later version
+            continue
         if parsed is None or requirements.normalized(parsed.name) not in NOT_DEAD | set(
             advice.REPLACED
         ):
@@ -317,7 +417,8 @@ def _declared(path: str, text: str) -> Iterator[Finding]:
                 )
             ):
                 fix = _raise(requirements.normalized(requirement.name))
-                yield Finding(PROBLEM, path, problem, fix, number)
+                problem = f"{problem} The Dockerfile keeps the image's version."
+                yield Finding(WARNING, path, problem, fix, number)
 
 
 def _locked(texts: Mapping[str, str], path: str) -> Iterator[Finding]:
@@ -328,17 +429,17 @@ def _locked(texts: Mapping[str, str], path: str) -> Iterator[Finding]:
             specifier = SpecifierSet(f"=={version}")
         except InvalidSpecifier:
             continue
-        first = advice.FIRST_FOR_PYTHON.get(name)
         if requirements.conflict(name, specifier):
             others.append((number, f"{name} {version} (image: {metadata.version(name)})"))
-        elif name in _of_the_image():
-            continue  # the Dockerfile leaves it out
-        elif first and Version(version) < Version(first):
+        elif name in {*_of_the_image(), *advice.REPLACED, *advice.WITHOUT_COMPILER}:
+            continue  # the Dockerfile leaves it out, or installs another
+        elif new := requirements.raised(name, str(specifier)):
             yield Finding(
-                PROBLEM,
+                WARNING,
                 path,
-                f"{name} {version} does not run on Python 3.13, or has no build for it.",
-                f"Lock {name}>={first}: {_update(path, name)}",
+                f"{name} {version} {requirements.too_old(name)}: the Dockerfile installs "
+                f"{name}{new}.",
+                f"To lock a version that runs: {_update(path, name)}",
                 number,
             )
         elif name in NEEDS_COMPILER:
@@ -373,7 +474,11 @@ def _packages(texts: Mapping[str, str], path: str) -> Iterator[tuple[str, str, i
         return
     lock = _toml(text)
     pyproject = _toml(texts.get(str(PurePosixPath(path).with_name("pyproject.toml")), ""))
-    names = _of_uv(lock) if path.endswith("uv.lock") else _of_poetry(lock, pyproject)
+    names = (
+        _of_uv(lock, _extras(texts, "uv"))
+        if path.endswith("uv.lock")
+        else _of_poetry(lock, pyproject)
+    )
     pattern = re.compile(r'^\[\[package\]\]\nname = "(.+)"\nversion = "(.+)"', re.MULTILINE)
     for match in pattern.finditer(text):
         if match[1] in names:
@@ -384,18 +489,22 @@ def _packages(texts: Mapping[str, str], path: str) -> Iterator[tuple[str, str, i
             )
 
 
-def _of_uv(lock: Mapping[str, Any]) -> set[str]:
+def _of_uv(lock: Mapping[str, Any], extras: str) -> set[str]:
     """The packages that the project needs without its groups for development."""
     needs: dict[str, list[str]] = {}
     projects = []
     for package in lock.get("package", []):
-        lists = [
-            package.get("dependencies", []),
-            *package.get("optional-dependencies", {}).values(),
+        is_project = bool({"virtual", "editable"} & set(package["source"]))
+        optional = package.get("optional-dependencies", {})
+        lists = [package.get("dependencies", [])]
+        lists += [
+            listed
+            for extra, listed in optional.items()
+            if not is_project or "--all-extras" in extras or f"--extra {extra}" in extras
         ]
         lists += [package.get("dev-dependencies", {}).get(group, []) for group in GROUPS]
         needs[package["name"]] = [each["name"] for listed in lists for each in listed]
-        if {"virtual", "editable"} & set(package["source"]):
+        if is_project:
             projects.append(package["name"])
     return _reached(projects, needs)
 

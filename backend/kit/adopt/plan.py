@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 import re
 import secrets
 import shlex
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from backend.conf.findings import PROBLEM, WARNING, Finding
-from backend.kit.adopt import containers
+from backend.kit.adopt import compose as of_team
+from backend.kit.adopt import containers, processes, stages
 from backend.kit.adopt.databases import LOCAL, Connection
 from backend.kit.adopt.packages import Installation
 from backend.kit.adopt.settings import ROOT, Settings, Variable
@@ -21,8 +22,6 @@ from backend.kit.upgrade.project import VARIABLE, DjangoProject
 
 TEMPLATES = Path(__file__).with_name("templates")
 COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
-SERVERS = {"daphne", "uvicorn", "hypercorn", "granian"}
-WORKERS = {"celery", "python", "python3", "./manage.py", "rq", "dramatiq"}
 # The image or the platform sets these.
 NOT_IN_ENV = {"CI", "DYNO", "HOME", "HOSTNAME", "PATH", "PORT", "PWD", "USER"}
 POSTGRES = {"POSTGRES_DB", "POSTGRES_USER", "POSTGRES_PASSWORD"}
@@ -51,13 +50,22 @@ class Postgres:
 
 @dataclass(frozen=True)
 class Adoption:
-    """Everything about a project that the files depend on. ``texts`` are its files, by path."""
+    """Everything about a project that the files depend on.
+
+    ``paths`` are all its files, and ``texts`` those that are read, by path.
+    """
 
     project: DjangoProject
     settings: Settings
     packages: Installation
     texts: Mapping[str, str]
+    paths: Collection[str]
     image: str
+
+    @property
+    def requirements(self) -> str:
+        """The texts of the files that name the packages."""
+        return "\n".join(self.texts.get(path, "") for path in self.packages.files)
 
     @property
     def connection(self) -> Connection:
@@ -107,7 +115,9 @@ def database(adoption: Adoption) -> dict[str, str]:
     if connection.url:
         scheme = "postgis" if adoption.settings.is_spatial else "postgres"
         login = "${POSTGRES_USER}:${POSTGRES_PASSWORD}"
-        return {connection.url: f"{scheme}://{login}@{server}:5432/${{POSTGRES_DB}}"}
+        # The server of the Compose file has no certificate, and no other host reaches it.
+        options = "?sslmode=disable" if adoption.settings.asks_for_tls else ""
+        return {connection.url: f"{scheme}://{login}@{server}:5432/${{POSTGRES_DB}}{options}"}
     engine = "django.contrib.gis.db.backends.postgis"
     if not adoption.settings.is_spatial:
         engine = "django.db.backends.postgresql"
@@ -154,34 +164,6 @@ def debian_packages(texts: Mapping[str, str], packages: Installation) -> list[st
     return sorted(set(names))
 
 
-def server_command(texts: Mapping[str, str], folder: str) -> str:
-    """The CMD for the server of a Procfile, or empty if the image's own is the same.
-
-    With a configuration of its own, gunicorn needs to know the module.
-    """
-    has_own = posixpath.join(folder, "gunicorn.conf.py") in texts
-    for name, command, _ in containers.processes(texts.get("Procfile", "")):
-        words = containers.command_of(re.sub(r"\$\{?PORT(:-\d+)?\}?", "8000", command))
-        if name == "web" and words:
-            configured = words[0] == "gunicorn" and (has_own or {"-c", "--config"} & set(words))
-            if words[0] in SERVERS or "asgi" in command or configured:
-                return json.dumps(words)
-    modules = [
-        posixpath.relpath(path, folder or ".").removesuffix(".py").replace("/", ".")
-        for path in sorted(texts)
-        if path.startswith(folder) and posixpath.basename(path) == "wsgi.py"
-    ]
-    return json.dumps(["gunicorn", modules[0]]) if has_own and modules else ""
-
-
-def workers(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """The other processes of a Procfile, with their commands as YAML."""
-    for name, command, _ in containers.processes(texts.get("Procfile", "")):
-        words = containers.command_of(command)
-        if name not in ("web", "release") and words and words[0] in WORKERS:
-            yield name.lower(), json.dumps(words)
-
-
 # --- .env -------------------------------------------------------------------------------
 
 
@@ -202,7 +184,7 @@ def lines(adoption: Adoption) -> list[Line]:
         if name in known:
             continue
         known.add(name)
-        listed.append(_line(name, others.get(name)))
+        listed.append(_line(adoption, name, others.get(name)))
     return sorted(listed, key=lambda line: line.is_off)
 
 
@@ -222,9 +204,13 @@ def _superuser(adoption: Adoption) -> Iterator[Line]:
     yield Line("DJANGO_SUPERUSER_PASSWORD", secrets.token_hex(8), is_off=is_off, is_secret=True)
 
 
-def _line(name: str, variable: Variable | None) -> Line:
+def _line(adoption: Adoption, name: str, variable: Variable | None) -> Line:
     if variable is None:
         return Line(name, "api.example.org", "For a server: its host names.", is_off=True)
+    copies = of_team.copies(adoption.texts, adoption.settings.variables)
+    value = of_team.known_value(adoption.texts, copies, name, is_required=variable.is_required)
+    if value and variable.setting != "ALLOWED_HOSTS":
+        return Line(name, value)
     if not variable.is_required:
         return Line(name, is_off=True)
     if variable.setting == "ALLOWED_HOSTS":
@@ -246,6 +232,7 @@ def files(adoption: Adoption) -> dict[str, str]:
     project = adoption.project
     is_named = project.settings != project.managed
     compose = next((name for name in COMPOSE if name in adoption.texts), COMPOSE[-1])
+    copies = of_team.copies(adoption.texts, adoption.settings.variables)
     ending = "/media/" if "MEDIA_ROOT" in folders else ""
     context: dict[str, object] = {
         "image": adoption.image,
@@ -253,13 +240,21 @@ def files(adoption: Adoption) -> dict[str, str]:
         "folder": project.folder,
         "packages": adoption.packages,
         "debian": debian_packages(adoption.texts, adoption.packages),
-        "environment": [(VARIABLE, project.settings)] if is_named else [],
-        "command": server_command(adoption.texts, project.folder),
+        "kept": stages.kept(adoption.texts, adoption.paths, ROOT),
+        "environment": [
+            *([(VARIABLE, project.settings)] if is_named else []),
+            *_of_python_images(adoption.texts),
+        ],
+        "command": processes.server(
+            adoption.texts, project.folder, adoption.settings.asgi, adoption.requirements
+        ),
         "has_procfile": "Procfile" in adoption.texts,
         "database": database(adoption),
         "server": adoption.server,
         "volumes": [("media", folders["MEDIA_ROOT"])] if ending else [],
-        "workers": list(workers(adoption.texts)),
+        "workers": list(processes.workers(adoption.texts)),
+        "copies": copies,
+        "more_volumes": sorted({volume for each in copies for volume in each.volumes}),
         "secrets": [
             *(each.name for each in hidden if not each.value and not each.is_off),
             "POSTGRES_PASSWORD",
@@ -271,7 +266,7 @@ def files(adoption: Adoption) -> dict[str, str]:
 
     shown = [
         shlex.quote(posixpath.relpath(folder, ROOT) if folder.startswith(f"{ROOT}/") else folder)
-        for folder in folders.values()
+        for folder in dict.fromkeys([*folders.values(), *stages.folders(adoption.texts, ROOT)])
     ]
     ignored = rendered(".gitignore", folders=in_code)
     made = {
@@ -288,17 +283,19 @@ def files(adoption: Adoption) -> dict[str, str]:
     return made
 
 
+def _of_python_images(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """A variable of the images named python, if the project's code needs it."""
+    name = "PYTHON_VERSION"
+    if any(f'environ["{name}"]' in text.replace("'", '"') for text in texts.values()):
+        yield name, ".".join(map(str, sys.version_info[:2]))
+
+
 def list_findings(adoption: Adoption, made: Mapping[str, str]) -> Iterator[Finding]:
     """What the files that exist already lack. ``made`` are those that adopt writes."""
     texts = {**adoption.texts, **made}
     yield from _chosen_settings(adoption)
     yield from _hidden_package(adoption)
-    for line in lines(adoption):
-        variable = adoption.settings.variables.get(line.name)
-        if variable and not line.value and not line.is_off:
-            problem = f"{line.name} has no default, so the API does not start without it."
-            fix = f"Set {line.name} in .env."
-            yield Finding(PROBLEM, variable.path, problem, fix, variable.line)
+    yield from _without_value(adoption)
     if ".env" in adoption.texts:
         needed = {line.name: line.value for line in lines(adoption) if not line.is_off}
         needed |= dict.fromkeys(POSTGRES, "")
@@ -312,11 +309,31 @@ def list_findings(adoption: Adoption, made: Mapping[str, str]) -> Iterator[Findi
         problem = "git does not ignore .env, which contains passwords."
         yield Finding(PROBLEM, ".gitignore", problem, "Add the line .env", 1)
     if ".dockerignore" in texts:
-        ignored = {line.strip().removeprefix("**/") for line in texts[".dockerignore"].splitlines()}
-        if missing := [name for name in (".env", ".git") if not ignored & {name, "*", f"/{name}"}]:
+        lines_of = (
+            line.strip().removeprefix("**/") for line in texts[".dockerignore"].splitlines()
+        )
+        ignored = {line.strip("/") for line in lines_of}
+        if missing := [name for name in (".env", ".git") if not ignored & {name, "*", f"{name}*"}]:
             problem = f"Docker copies {' and '.join(missing)} into the image."
             fix = f"Add {' and '.join(missing)}, each on its own line."
             yield Finding(PROBLEM, ".dockerignore", problem, fix, 1)
+
+
+def _without_value(adoption: Adoption) -> Iterator[Finding]:
+    """One finding for all variables of .env that only a person knows."""
+    set_before = re.findall(r"^(\w+)=.", adoption.texts.get(".env", ""), re.MULTILINE)
+    listed = [(line, adoption.settings.variables.get(line.name)) for line in lines(adoption)]
+    places = [
+        (line.name, variable)
+        for line, variable in listed
+        if variable and not line.value and not line.is_off and line.name not in set_before
+    ]
+    if places:
+        problem = "The API does not start without these variables: " + ", ".join(
+            f"{name} ({variable.path}, line {variable.line})" for name, variable in places
+        )
+        fix = "Set them in .env, which has a line for each."
+        yield Finding(PROBLEM, ".env", f"{problem}.", fix, 1)
 
 
 def _hidden_package(adoption: Adoption) -> Iterator[Finding]:

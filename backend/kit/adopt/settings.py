@@ -13,6 +13,7 @@ from backend.kit.adopt.values import Names
 from backend.kit.adopt.variables import Read, Reader
 from backend.kit.upgrade import project as django_projects
 from backend.kit.upgrade.project import DjangoProject
+from backend.kit.upgrade.rules import rewrites
 from backend.kit.upgrade.rules.settings_by_hand import is_true_or_false
 from backend.kit.upgrade.source import Assignment, Source, assignments, constant, of_module
 
@@ -23,7 +24,6 @@ FROM_URL = (
     "image has django-environ. A new Compose file of adopt sets the variable, to "
     "postgis://USER:PASSWORD@db:5432/NAME."
 )
-DEBUG_LINE = 'DEBUG = os.environ.get("DEBUG", "").lower() in ("true", "1")'
 HEROKU = {"django_heroku.settings", "django_on_heroku.settings"}
 FILE_HANDLERS = {
     "logging.FileHandler",
@@ -53,7 +53,9 @@ class Settings:
     findings: list[Finding] = field(default_factory=list)
     texts: set[str] = field(default_factory=set)  # all texts in them, such as names of apps
     is_spatial: bool = False
+    asks_for_tls: bool = False  # of the database, unless its URL says otherwise
     has_own_users: bool = False
+    asgi: str = ""  # ASGI_APPLICATION, if the project has channels
 
     @property
     def connection(self) -> Connection | None:
@@ -85,14 +87,20 @@ def read(sources: Mapping[str, Source], project: DjangoProject) -> Settings:
             else:
                 last.pop(name, None)
     settings.has_own_users = "AUTH_USER_MODEL" in names.values
+    settings.asks_for_tls = "sslmode" in settings.texts
+    if "channels" in settings.texts:
+        settings.asgi = names.path("ASGI_APPLICATION") or ""
     for name in FOLDERS:
         if folder := names.path(name):
             settings.folders[name] = posixpath.join(ROOT, project.folder, folder)
-    settings.findings += _secret_key(last, reader)
-    settings.findings += _debug(last, reader)
-    settings.findings += _hosts(last)
+    of_lines = [
+        *_secret_key(last, reader),
+        *_debug(last, reader),
+        *_hosts(last),
+        *_database(settings),
+    ]
+    settings.findings += _in_one_edit(of_lines, [sources[path] for path in files])
     settings.findings += _logging(last)
-    settings.findings += _database(settings)
     return settings
 
 
@@ -128,11 +136,68 @@ def _add_variables(settings: Settings, reader: Reader, source: Source) -> None:
 # --- The lines that a person must decide ------------------------------------------------
 
 
+# What adopt suggests for a setting, as a whole line.
+SUGGESTED = {
+    "SECRET_KEY": 'SECRET_KEY = os.environ["DJANGO_SECRET_KEY"]',
+    "DEBUG": 'DEBUG = os.environ.get("DEBUG", "").lower() in ("true", "1")',
+    "ALLOWED_HOSTS": 'ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "localhost").split(",")',
+    "DATABASES": 'DATABASES = {"default": environ.Env().db("DATABASE_URL")}',
+}
+
+
+def _in_one_edit(findings: list[Finding], sources: list[Source]) -> list[Finding]:
+    """The findings, but one for all settings that new lines at the end of the last file correct.
+
+    These are the settings that no other setting uses.
+    """
+    source = sources[-1]
+    names = {each: _suggested(each) for each in findings}
+    appended = [each for each in findings if names[each] and not _is_used(sources, names[each])]
+    if len({names[each] for each in appended}) < 2:
+        return findings
+    new = list(dict.fromkeys(SUGGESTED[names[each]] for each in appended))
+    modules = [name for name in ("os", "environ") if any(f"{name}." in line for line in new)]
+    imports = [f"import {name}" for name in modules if source.origins.get(name) != name]
+    places = [
+        f"{'Line' if each.subject == source.path else f'{each.subject}, line'} {each.line}: "
+        f"{each.message}"
+        for each in appended
+    ]
+    end = len(source.text.splitlines())
+    finding = Finding(
+        PROBLEM,
+        source.path,
+        f"Some settings are not for a server. {' '.join(places)}",
+        "Append these lines. The files of adopt set their variables:",
+        end,
+        (*imports, *new),
+    )
+    return [finding, *(each for each in findings if each not in appended)]
+
+
+def _suggested(finding: Finding) -> str:
+    """The setting whose suggested line a finding contains, or empty for another finding."""
+    lines = (name for name, line in SUGGESTED.items() if line in finding.fix)
+    return next(lines, "") if finding.level == PROBLEM else ""
+
+
+def _is_used(sources: list[Source], name: str) -> bool:
+    """Whether the settings use the value of a setting, so that a new value at the end is too late.
+
+    DATABASES at the end replaces what they change in it.
+    """
+    return name != "DATABASES" and any(
+        isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
+        for source in sources
+        for node in ast.walk(source.tree)
+    )
+
+
 def _secret_key(last: Mapping[str, tuple[Source, Assignment]], reader: Reader) -> Iterator[Finding]:
     if "SECRET_KEY" not in last:
         return
     source, assignment = last["SECRET_KEY"]
-    fix = f'{_with_os(source)}rite SECRET_KEY = os.environ["DJANGO_SECRET_KEY"]. Set it in .env.'
+    fix = f"{_with_os(source)}rite {SUGGESTED['SECRET_KEY']}. Set it in .env."
     if isinstance(constant(assignment.value), str):
         level = PROBLEM
         problem = "SECRET_KEY is in the code: whoever can read the code can forge logins."
@@ -151,15 +216,21 @@ def _debug(last: Mapping[str, tuple[Source, Assignment]], reader: Reader) -> Ite
     reads = [read for read in reader.reads(source, assignment.value) if read.is_plain]
     if constant(assignment.value) is True:
         problem = "DEBUG is always on, so errors show your settings and code to every visitor."
-    elif reads and not is_true_or_false(assignment.value) and _fails(source, assignment, reads):
-        problem = (
-            f"The image sets DEBUG=false, but this line treats {reads[0].name}=false as true, or "
-            "fails."
-        )
+    elif (
+        reads
+        and not is_true_or_false(assignment.value)
+        and _fails(source, assignment, reads)
+        and not rewrites.debug(source)  # `upgrade` corrects it
+    ):
+        problem = f"This line treats {reads[0].name}=false as true, or fails."
     else:
         return
     yield Finding(
-        PROBLEM, source.path, problem, f"{_with_os(source)}rite {DEBUG_LINE}.", assignment.lineno
+        PROBLEM,
+        source.path,
+        problem,
+        f"{_with_os(source)}rite {SUGGESTED['DEBUG']}.",
+        assignment.lineno,
     )
 
 
@@ -179,8 +250,7 @@ def _hosts(last: Mapping[str, tuple[Source, Assignment]]) -> Iterator[Finding]:
                 PROBLEM,
                 source.path,
                 "ALLOWED_HOSTS is empty, so Django refuses every request when DEBUG is off.",
-                f"{_with_os(source)}rite ALLOWED_HOSTS = "
-                'os.environ.get("ALLOWED_HOSTS", "localhost").split(",").',
+                f"{_with_os(source)}rite {SUGGESTED['ALLOWED_HOSTS']}.",
                 assignment.lineno,
             )
 

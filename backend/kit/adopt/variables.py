@@ -36,15 +36,16 @@ class Reader:
 
     def __init__(self, sources: Iterable[Source]) -> None:
         self._names: set[str] = set()
-        self._helpers: set[str] = set()
+        # Functions of the settings that read a variable, and whether they fail without it.
+        self._helpers: dict[str, bool] = {}
         self._with_default: set[str] = set()
         for source in sources:
             self._names |= {"config"} if "decouple.config" in source.origins.values() else set()
             for node in ast.walk(source.tree):
                 if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
                     self._learn(source, node.targets, node.value)
-                elif isinstance(node, ast.FunctionDef) and _passes_on(source, node):
-                    self._helpers.add(node.name)
+                elif isinstance(node, ast.FunctionDef) and (read := _passed_on(source, node)):
+                    self._helpers[node.name] = isinstance(read, ast.Subscript)
 
     def _learn(self, source: Source, targets: list[ast.expr], call: ast.Call) -> None:
         if source.dotted(call.func) in READERS:
@@ -83,7 +84,8 @@ class Reader:
             name,
             call,
             # os.environ.get("A").split() fails without A too.
-            is_required=not has_default and (call in used if is_getter else True),
+            is_required=not has_default
+            and (call in used if is_getter else self._helpers.get(dotted, True)),
             is_plain=is_getter,
             is_url=is_url,
             default=text if given and isinstance(text := constant(given[0]), str) else None,
@@ -99,8 +101,8 @@ class Reader:
         return source.dotted(node).rpartition(".")[2] in self._names
 
 
-def _passes_on(source: Source, function: ast.FunctionDef) -> bool:
-    """Whether a function reads the variable that its first argument names."""
+def _passed_on(source: Source, function: ast.FunctionDef) -> ast.expr | None:
+    """Where a function reads the variable that its first argument names, or None."""
     first = function.args.args[0].arg if function.args.args else None
     for node in ast.walk(function):
         if isinstance(node, ast.Subscript) and source.dotted(node.value) == "os.environ":
@@ -110,5 +112,5 @@ def _passes_on(source: Source, function: ast.FunctionDef) -> bool:
         else:
             continue
         if isinstance(name, ast.Name) and name.id == first:
-            return True
-    return False
+            return node
+    return None

@@ -14,6 +14,7 @@ from backend.kit.upgrade.reading import Unreadable, read
 from backend.kit.upgrade.run import LARGEST
 
 ASIDE = ".before-adopt"
+OURS = "ARG IMAGE="  # the first words of the Dockerfile
 # With --force, these only get the lines that they lack: the database has the passwords in .env.
 MERGED = {".env", ".env.example", ".gitignore", ".dockerignore"}
 
@@ -31,13 +32,17 @@ def to_write(root: Path, made: Mapping[str, str], *, force: bool) -> dict[str, s
 
 
 def _merged(file: Path, path: str, text: str) -> str | None:
-    """The text for a file that exists, or None if it needs none."""
+    """The text for a file that exists, or None if it needs none.
+
+    A Dockerfile or Compose file of adopt has what it took from the one before, so it stays.
+    """
     try:
         old = read(file, LARGEST).decode()
     except (Unreadable, UnicodeDecodeError, OSError):
         return text  # set aside before the new file is written
     if path not in MERGED:
-        return None if old == text else text
+        is_ours = old.partition("\n")[0] == text.partition("\n")[0] or old.startswith(OURS)
+        return None if is_ours else text
     given = {_name(line) for line in old.splitlines()}
     new = [line for line in text.splitlines() if not _is_note(line) and _name(line) not in given]
     return "\n".join([old.rstrip("\n"), "", *new, ""]) if new else None

@@ -19,6 +19,7 @@ def lists(findings: Iterable[Finding]) -> list[str]:
             for finding in listed:
                 place = f"{in_line(finding.subject)}, line {finding.line}"
                 lines += [f"  {place}: {finding.message}", f"      FIX: {finding.fix}"]
+                lines += [f"        {line}".rstrip() for line in finding.details]
             lines.append("")
     return lines
 

@@ -54,12 +54,22 @@ class Result:
             )
 
 
+RULES: list[ProjectRule] = [
+    projects.keep_primary_keys,
+    projects.setup_packages,
+    projects.app_names,
+    views.rename_filters,
+]
+
+
 class Run:
     def __init__(self, root: Path, index: Index | None) -> None:
         self.root = root
         self.paths, self.untracked = files.paths(root, index)
         self.changes: dict[str, Change] = {}
         self.findings: list[Finding] = []
+        # Whether the project's container has setuptools, although no file names it.
+        self.has_setuptools = False
 
     def result(self) -> Result:
         """Read everything, and write nothing."""
@@ -73,7 +83,7 @@ class Run:
             before = {path: source.text for path, source in sources.items()}
             for path, source in sources.items():
                 sources[path] = self._rewritten(source)
-            for rule in (projects.keep_primary_keys, projects.setup_packages, views.rename_filters):
+            for rule in RULES:
                 self._apply(sources, rule)
             if all(source.text == before[path] for path, source in sources.items()):
                 break
@@ -101,10 +111,15 @@ class Run:
                     yield path, source
 
     def _own_packages(self) -> frozenset[str]:
-        """The packages in the top folder, and beside each manage.py."""
+        """The packages in the top folder and beside each manage.py, and those of setuptools."""
         pure = [PurePosixPath(path) for path in self.paths if path.endswith(".py")]
         tops = {PurePosixPath(), *(path.parent for path in pure if path.name == "manage.py")}
-        return frozenset(path.parent.name for path in pure if path.parent.parent in tops)
+        own = {path.parent.name for path in pure if path.parent.parent in tops}
+        if self.has_setuptools or any(
+            requirements.installs_setuptools(path, self.read) for path in self.paths
+        ):
+            own |= {"setuptools", "distutils", "pkg_resources"}
+        return frozenset(own)
 
     def read(self, path: str) -> str | None:
         try:

@@ -25,8 +25,8 @@ class Edit:
 class Source:
     """``path`` is relative to the project, with slashes. Raises SyntaxError with ``tree``.
 
-    ``own`` are the packages of the project itself, which can have the name of a package of the
-    image.
+    ``own`` are the packages that the project has or installs itself, which can have the name of a
+    package of the image.
     """
 
     def __init__(self, path: str, text: str, own: frozenset[str] = frozenset()) -> None:
@@ -61,9 +61,12 @@ class Source:
         """The full names of imports: ``{"models": "django.contrib.gis.db.models"}``."""
         names: dict[str, str] = {}
         for node in ast.walk(self.tree):
-            if isinstance(node, ast.ImportFrom) and not node.level:
+            if isinstance(node, ast.ImportFrom):
                 for alias in node.names:
-                    names[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+                    if node.level:  # one of the project's own, which replaces another
+                        names.pop(alias.asname or alias.name, None)
+                    else:
+                        names[alias.asname or alias.name] = f"{node.module}.{alias.name}"
             elif isinstance(node, ast.Import):
                 for alias in node.names:
                     root = alias.name.partition(".")[0]
@@ -197,7 +200,7 @@ class Source:
 
 
 def walk_with_handlers(tree: ast.AST) -> Iterator[tuple[ast.AST, bool]]:
-    """Every node, and whether the file itself handles its ImportError."""
+    """Every node, and whether the file handles its ImportError, or only type checkers read it."""
     waiting: list[tuple[ast.AST, bool]] = [(tree, False)]
     while waiting:
         node, handled = waiting.pop()
@@ -206,7 +209,13 @@ def walk_with_handlers(tree: ast.AST) -> Iterator[tuple[ast.AST, bool]]:
             ready = handled
             if isinstance(node, ast.Try) and _handles_import_errors(node):
                 ready = handled or child in node.body or child in node.handlers
+            elif isinstance(node, ast.If) and _is_type_checking(node.test):
+                ready = handled or child in node.body
             waiting.append((child, ready))
+
+
+def _is_type_checking(test: ast.expr) -> bool:
+    return getattr(test, "id", getattr(test, "attr", "")) == "TYPE_CHECKING"
 
 
 def _handles_import_errors(node: ast.Try) -> bool:

@@ -14,12 +14,13 @@ from backend.conf.errors import StartupError
 from backend.conf.findings import PROBLEM, WARNING
 from backend.kit.adopt import containers, packages, settings
 from backend.kit.adopt.__main__ import main
+from backend.kit.startproject.plan import IMAGE
 from backend.kit.upgrade import project as django_projects
 from backend.kit.upgrade.__main__ import main as upgrade
 from backend.kit.upgrade.rules import rewrites
 from backend.kit.upgrade.run import Run
 from backend.kit.upgrade.source import Source
-from tests.kit.adopt.projects import GUIDES, PIPENV, SETTINGS, Guide, django
+from tests.kit.adopt.projects import GUIDES, OWN_ENTRYPOINT, PIPENV, SETTINGS, Guide, django
 from tests.kit.upgrade.by_hand import ByHand, git
 from tests.kit.upgrade.conftest import copy_of_old_project
 from tests.kit.upgrade.test_upgrade_units import write
@@ -130,7 +131,7 @@ def test_without_force_containers_stay_and_their_lines_are_listed(
     assert "waits for the databases" in places.pop(("app/entrypoint.sh", 2))
     assert "flush deletes all rows" in places.pop(("app/entrypoint.sh", 5))
     assert "migrates each database once" in places.pop(("app/entrypoint.sh", 6))
-    assert [path for path, _ in places] == ["app/hello_django/settings.py"]
+    assert places == {}
     assert "docker-compose.yml stayed." in output
     assert "FIX: Keep only libmagic1." in output
 
@@ -184,7 +185,7 @@ def test_a_dockerfile_that_follows_the_list_is_clean(
     (project / "app/entrypoint.sh").unlink()
     main([str(project)])
     paths = {path for path, *_ in listed(capsys.readouterr().out)}
-    assert paths == {"app/hello_django/settings.py"}
+    assert paths == set()
 
 
 def test_check_prints_the_files_without_passwords_and_writes_nothing(
@@ -246,7 +247,7 @@ def test_a_file_of_adopt_that_its_owner_changed_stays(
     main([str(project)])
     assert compose.read_text().endswith("  redis:\n")
     output = capsys.readouterr().out
-    assert {path for path, *_ in listed(output)} == {"app/hello_django/settings.py"}
+    assert listed(output) == []
     assert "--force" not in output
 
 
@@ -260,14 +261,17 @@ def test_without_git_every_file_is_read(tmp_path: Path, capsys: pytest.CaptureFi
 def test_what_the_new_files_lack_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     """A service beside the API and the database, and a step that builds style sheets."""
     files = GUIDES["project in src"].files
-    dockerfile = f"{files['Dockerfile']}RUN npm ci && \\\n    npm run build\n"
+    dockerfile = f"{files['Dockerfile']}RUN npm ci && \\\n    npm run build\nRUN npx x\n"
     compose = f"{files['docker-compose.yml']}  redis:\n    image: redis\n"
     files = {**files, "Dockerfile": dockerfile, "docker-compose.yml": compose}
     main(["--force", str(repository(tmp_path, files))])
     output = capsys.readouterr().out
-    step = "The old file has the step RUN npm ci && npm run build, and the new Dockerfile has not."
-    assert ("Dockerfile", 9, step) in listed(output)
-    lacking = "The new Compose file does not have the services proxy, redis."
+    steps = (
+        "The old file has steps that the new Dockerfile has not: RUN npm ci && npm run build (line "
+        "9); RUN npx x (line 11)."
+    )
+    assert ("Dockerfile", 9, steps) in listed(output)
+    lacking = "The new Compose file does not have the services proxy."
     assert ("docker-compose.yml", 1, lacking) in listed(output, "Good to know:")
 
 
@@ -362,7 +366,7 @@ def test_a_package_from_github_is_an_archive_because_the_image_has_no_git(tmp_pa
 def test_the_exported_requirements_lack_the_packages_of_the_image(tmp_path: Path):
     main(["--force", str(repository(tmp_path / "p", PIPENV.files))])
     dockerfile = (tmp_path / "p/Dockerfile").read_text()
-    script = dockerfile[dockerfile.index("sed -E 's,") : dockerfile.index("\n\nFROM ${IMAGE}\n")]
+    script = dockerfile[dockerfile.index("sed -E 's,") : dockerfile.index("\n# Keeps the versions")]
     (tmp_path / "constraints.txt").write_text("django>=5.2.19,<5.3\nasgiref>=3.8.1\nidna!=3.1\n")
     kept = "django-filter==1\nrequests[x]==2 ; a == 'b'\npsycopg2-pool==1\n"
     dropped = "Django==3.1.14\ndjango[argon2]==3\nasgiref==3\npsycopg2==2.9\nidna==2\n"
@@ -389,6 +393,18 @@ def test_passwords_with_special_characters_are_quoted_for_compose(tmp_path: Path
         ({"Procfile": "web: gunicorn -c g.py a.wsgi\n"}, '["gunicorn", "-c", "g.py", "a.wsgi"]'),
         ({"gunicorn.conf.py": "threads = 2\n"}, '["gunicorn", "a.wsgi"]'),
         ({"Procfile": "web: gunicorn a.wsgi --log-file -\n"}, ""),
+        (
+            {"Dockerfile.web": 'FROM python\nCMD ["uvicorn", "a.asgi:app", "--reload"]\n'},
+            '["uvicorn", "a.asgi:app"]',
+        ),
+        (
+            {
+                "start.sh": "pip install uvicorn x\nexec gunicorn -w $N -k uvicorn.workers.X \\\n"
+                '  a.asgi --bind "0.0.0.0:${PORT:-80}" --log-level=$LEVEL\n'
+            },
+            '["gunicorn", "-k", "uvicorn.workers.X", "a.asgi", "--bind", "0.0.0.0:8000"]',
+        ),
+        ({"docker-compose.dev.yml": "services:\n  a:\n    command: daphne a.asgi:app\n"}, ""),
         ({"Procfile": "web: ./start $PORT && x\n"}, ""),
     ],
 )
@@ -402,6 +418,181 @@ def test_the_command_is_that_of_the_team_if_the_image_s_would_differ(
     assert is_port_set is ("Procfile" in files)
 
 
+# --- What the new files take from the project's own -----------------------------------------
+
+TEAM_COMPOSE = """\
+x-app: &app
+  build: .
+services:
+  web:
+    <<: *app
+    command: gunicorn a.wsgi
+    environment:
+      CACHE: ${CACHE_HOST:-cache}:11211
+      REGION: west
+      API_TOKEN: abc
+  worker:
+    <<: *app
+    command: celery -A a worker
+  setup:
+    <<: *app
+    command: python manage.py migrate
+  queue:
+    image: rabbitmq:4
+    environment:
+      - RABBITMQ_DEFAULT_USER=${QUEUE_USER}
+    volumes:
+      - queue:/var/lib/rabbitmq
+      - ./rabbit.conf:/etc/rabbit.conf
+  cache:
+    image: memcached:1
+  mail:
+    image: mailpit
+  db:
+    image: postgres:16
+"""
+TEAM_SETTINGS = """import os
+A = os.environ.get("CACHE", "localhost")
+B = os.environ["REGION"]
+C = os.environ["API_TOKEN"]
+D = os.environ["BROKER_URL"]
+E = os.environ.get("OTHER", "x")
+"""
+
+
+def test_workers_brokers_and_values_come_from_the_team_s_compose_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    files = {
+        **django("a", database="{}", last="", first=TEAM_SETTINGS),
+        "compose.yaml": TEAM_COMPOSE,
+        ".env.example": "QUEUE_USER=bunny\nBROKER_URL=amqp://bunny@queue # for Celery\nOTHER=y\n",
+    }
+    main(["--force", str(repository(tmp_path, files))])
+    written = (tmp_path / "compose.yaml").read_text().replace("!reset ", "")
+    services = yaml.safe_load(written)["services"]
+    assert list(services) == ["api", "worker", "queue", "cache", "db"]
+    assert services["worker"]["command"] == ["celery", "-A", "a", "worker"]
+    assert services["worker"]["environment"] == {"ROLE": "worker"}
+    assert services["queue"]["environment"] == ["RABBITMQ_DEFAULT_USER=bunny"]
+    assert services["queue"]["volumes"] == ["queue:/var/lib/rabbitmq"]
+    assert list(services["api"]["depends_on"]) == ["db", "queue", "cache"]
+    assert list(yaml.safe_load(written)["volumes"]) == ["data", "db", "queue"]
+    env = (tmp_path / ".env").read_text()
+    assert "\nCACHE=cache:11211\nREGION=west\n" in env
+    assert "line 4, needs it.\nAPI_TOKEN=\nBROKER_URL=amqp://bunny@queue\n" in env
+    assert "\n#OTHER=\n" in env
+    output = capsys.readouterr().out
+    problem = "The API does not start without these variables: API_TOKEN (a/settings.py, line 4)."
+    assert (".env", 1, problem) in listed(output)
+    lacking = "The new Compose file does not have the services mail."
+    assert ("compose.yaml", 1, lacking) in listed(output, "Good to know:")
+
+
+def test_redis_comes_with_a_variable_for_it(tmp_path: Path):
+    first = 'import os\nA = os.environ.get("REDIS_URL")'
+    main([str(write(tmp_path, django("a", database="{}", last="", first=first)))])
+    services = yaml.safe_load((tmp_path / "docker-compose.yml").read_text())["services"]
+    assert services["redis"]["image"] == "redis:8"
+    assert "\nREDIS_URL=redis://redis:6379/0\n" in (tmp_path / ".env").read_text()
+
+
+def test_a_compose_file_for_developers_is_only_read_without_another(tmp_path: Path):
+    files = {"docker-compose.dev.yml": TEAM_COMPOSE, "docker/stack.yml": "services:\n  a:\n"}
+    assert containers.compose_files(files) == ["docker/stack.yml"]
+    del files["docker/stack.yml"]
+    assert containers.compose_files(files) == ["docker-compose.dev.yml"]
+
+
+NODE = """\
+ARG PYTHON=3.12
+ARG NODE=24
+FROM node:${NODE} AS styles
+WORKDIR /work/styles
+COPY styles/package.json ./
+RUN npm ci && \\
+    npm run build
+
+# The application.
+FROM python:${PYTHON}
+WORKDIR /srv
+COPY --chown=me --from=styles /work/dist ./web/static/dist
+COPY --from=styles /work/map.json /maps/
+RUN mkdir -p ./logs /srv/tmp/x /var/y
+COPY src/ .
+"""
+
+
+def test_stages_that_build_files_stay_with_the_paths_of_the_new_image(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    files = {**django("a", database="{}", last="", folder="src/"), "Dockerfile": NODE}
+    files["styles/package.json"] = "{}"
+    main(["--force", str(repository(tmp_path, files))])
+    dockerfile = (tmp_path / "Dockerfile").read_text()
+    assert dockerfile.startswith(f"ARG IMAGE={IMAGE}\nARG NODE=24\n")
+    stage = NODE[NODE.index("FROM node") : NODE.index("\n# The application.")]
+    assert f"\n# From your Dockerfile.\n{stage}\nFROM ${{IMAGE}}\n" in dockerfile
+    copied = "COPY --from=styles /work/dist /app/src/web/static/dist\n"
+    assert f"\nCOPY . .\n{copied}COPY --from=styles /work/map.json /maps\n" in dockerfile
+    assert "--mode=2775 src/logs src/tmp/x\n" in dockerfile
+    assert "steps" not in capsys.readouterr().out
+
+
+def test_stages_whose_files_are_elsewhere_are_listed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    files = {**django("a", database="{}", last=""), "docker/Dockerfile": NODE}
+    main(["--force", str(repository(tmp_path, files))])
+    assert "node" not in (tmp_path / "Dockerfile").read_text()
+    (step,) = [place for place in listed(capsys.readouterr().out) if "steps" in place[2]]
+    assert step[:2] == ("docker/Dockerfile", 6)
+
+
+def test_the_settings_of_the_containers_win_over_those_for_developers(tmp_path: Path):
+    plain = django("a", database="{}", last="")
+    for file in ("manage.py", "a/wsgi.py"):
+        plain[file] = plain[file].replace("a.settings", "a.settings.local")
+    settings = plain.pop("a/settings.py")
+    files = {
+        **plain,
+        "a/settings/local.py": settings,
+        "a/settings/live.py": settings,
+        "a/settings/test.py": settings,
+        "Dockerfile.test": "FROM python\nENV DJANGO_SETTINGS_MODULE=a.settings.test\n",
+        "Dockerfile": "FROM python\nENV DJANGO_SETTINGS_MODULE a.settings.live\n",
+    }
+    main(["--force", str(repository(tmp_path, files))])
+    dockerfile = (tmp_path / "Dockerfile").read_text()
+    assert "ENV DJANGO_SETTINGS_MODULE=a.settings.live\n" in dockerfile
+
+
+@pytest.mark.parametrize(
+    ("lock", "before", "after"),
+    [
+        ("cffi", "cffi==1.15.1 ; a == 'b'", "cffi>=1.17.0,<2 ; a == 'b'"),
+        ("pandas", "Pandas[xml]==1.15.1", "Pandas[xml]>=2.2.3,<3"),
+        ("psycopg-c", "psycopg-c==1.15.1 ; a == 'b'", "psycopg-binary>=1.15.1 ; a == 'b'"),
+        ("uwsgi", "uWSGI==1.15.1", None),
+        ("cffi", "cffi-other==1.15.1", "cffi-other>=1.15.1"),
+        ("cffi", "other @ https://example.org/a==b.zip", "other @ https://example.org/a==b.zip"),
+    ],
+)
+def test_the_dockerfile_corrects_a_lock(tmp_path: Path, lock: str, before: str, after: str | None):
+    files = {
+        **django("a", database="{}", last=""),
+        "Pipfile": "",
+        "Pipfile.lock": f'{{"default": {{"{lock}": {{"version": "==1.15.1"}}}}}}',
+    }
+    main([str(write(tmp_path, files))])
+    dockerfile = (tmp_path / "Dockerfile").read_text()
+    script = dockerfile[dockerfile.index("sed -E \\\n") :].partition(" \\\n    && cp")[0]
+    (tmp_path / "requirements.txt").write_text(f"six\n{before}\n")
+    subprocess.run(["bash", "-euc", script], cwd=tmp_path, check=True)
+    lines = (tmp_path / "requirements.in").read_text().splitlines()
+    assert [re.sub(" +;", " ;", line) for line in lines] == ["six", *([after] if after else [])]
+
+
 # --- Which project ------------------------------------------------------------------------
 
 
@@ -412,7 +603,7 @@ def test_a_project_from_2019_gets_the_list_of_upgrade_and_stays(
     assert main([str(project)]) == 0
     assert git(project, "status", "--short") == ""
     output = capsys.readouterr().out
-    assert "12 files to rewrite, 36 places to change by hand." in output
+    assert "15 files to rewrite, 29 places to change by hand." in output
     assert output.endswith("To rewrite it, run upgrade.\n")
 
 
@@ -488,11 +679,17 @@ UV = '[[package]]\nname = "{0}"\nversion = "{1}"\nsource = {{ {2} = "." }}\n'
          "--project . --output-file all.txt"),
         ({"pyproject.toml": "[tool.poetry]\n"}, ("pyproject.toml",),
          "poetry lock --directory . && poetry export --without-hashes "
-         "--directory . --output all.txt"),
+         "--directory . > all.txt"),
         ({"pyproject.toml": "[tool.poetry.group.prod]\n", "poetry.lock": ""},
          ("pyproject.toml", "poetry.lock"),
-         "poetry export --with prod --without-hashes --directory . --output all.txt"),
+         "poetry export --with prod --without-hashes --directory . > all.txt"),
         ({"Pipfile": ""}, ("Pipfile",), "pipenv lock && pipenv requirements > all.txt"),
+        ({"requirements.txt": "-r a.txt\nsix==1.16\n", "a.txt": "Django==4\n"},
+         ("requirements.txt", "a.txt"), "uv pip compile --quiet --no-deps --no-header "
+         '--no-annotate --override "$UV_CONSTRAINT" --output-file all.txt requirements.txt'),
+        ({"requirements.txt": "Django==4\n"}, ("requirements.txt",), "requirements.txt"),
+        ({"requirements.txt": "six==1.16\na @ https://b\n"}, ("requirements.txt",),
+         "requirements.txt"),
         ({"setup.py": ""}, (), "editable"),
         ({"requirements.txt": "-e .\n", "setup.py": ""}, ("requirements.txt",), "requirements.txt"),
         ({"README.md": ""}, (), ""),
@@ -506,6 +703,27 @@ def test_packages_are_installed_from_every_form_of_requirements(
     means = chosen.export or chosen.requirements or ("editable" if chosen.is_editable else "")
     assert means == install
     assert chosen.is_editable is ("setup.py" in texts)
+
+
+def test_a_lock_is_exported_with_the_extras_and_in_the_folder_of_the_team():
+    dockerfile = {
+        "Dockerfile": "FROM python\nRUN uv sync --extra web --all-extras && x --extra y\n"
+    }
+    uv = {"pyproject.toml": "[project]\nname = 'a'\n", "uv.lock": "", **dockerfile}
+    assert " --no-dev --extra web --all-extras --no-emit" in packages.installation(uv, [""]).export
+    pipenv = packages.installation({"src/Pipfile": "", "src/Pipfile.lock": "{}"}, ["src"])
+    assert pipenv.export == ("export PIPENV_PIPFILE=src/Pipfile && pipenv requirements > all.txt")
+
+
+def test_an_extra_that_nobody_installs_is_not_needed():
+    lock = UV.format("site", "1", "virtual") + (
+        "[package.optional-dependencies]\nmysql = [{ name = 'mysqlclient' }]\n"
+    )
+    lock += UV.format("mysqlclient", "2.2", "registry")
+    texts = {"pyproject.toml": "[project]\nname = 'site'\n", "uv.lock": lock}
+    assert problems(texts) == []
+    texts["Dockerfile"] = "FROM python\nRUN uv sync --extra mysql\n"
+    assert "pip needs a compiler" in problems(texts)[0][2]
 
 
 def problems(texts: dict[str, str], level: str = PROBLEM) -> list[tuple[str, int, str]]:
@@ -524,9 +742,10 @@ def problems(texts: dict[str, str], level: str = PROBLEM) -> list[tuple[str, int
         ("gunicorn==20.1.0 --hash=sha256:aa", "gunicorn==20.1.0 conflicts"),
         ("psycopg2==2.9.9", "psycopg2: building it needs a compiler"),
         ("psycopg[binary]==3.2.3", ""),
-        ("uWSGI==2.0", "To install uwsgi, pip needs a compiler"),
+        ("uWSGI==2.0", "uwsgi: building it needs a compiler; the image serves the project"),
+        ("mysqlclient==2.2", "To install mysqlclient, pip needs a compiler"),
         ("django-heroku", "django-heroku needs psycopg2"),
-        ("cffi==1.15.1", "cffi 1.15.1 does not run on Python 3.13"),
+        ("cffi<1.15", "cffi<1.15 does not run on Python 3.13"),
         ("requests==2.31", ""),
     ],
 )
@@ -547,12 +766,12 @@ def test_a_lock_lists_only_what_servers_need():
         for each in [("cffi", "1.15.1"), ("django", "4.2.1"), ("pytest", "5.0")]
     )
     texts = {"pyproject.toml": "[project]\nname = 'site'\n", "uv.lock": lock}
-    assert problems(texts) == [
-        ("uv.lock", 7, "cffi 1.15.1 does not run on Python 3.13, or has no build for it.")
-    ]
-    (note,) = problems(texts, WARNING)
-    assert note[:2] == ("uv.lock", 11)
-    assert "django 4.2.1 (image: 5.2." in note[2]
+    assert problems(texts) == []
+    raised, others = problems(texts, WARNING)
+    assert raised[:2] == ("uv.lock", 7)
+    assert raised[2].endswith("or has no build for it: the Dockerfile installs cffi>=1.17.0,<2.")
+    assert others[:2] == ("uv.lock", 11)
+    assert "django 4.2.1 (image: 5.2." in others[2]
 
 
 # --- Settings -----------------------------------------------------------------------------
@@ -603,6 +822,7 @@ def test_folders_of_settings_are_evaluated(text: str, path: str | None):
         ("from decouple import config\nX = config('A', cast=bool)", "A", True),
         ("from decouple import config\nX = config('A', default=1)", "A", False),
         ("import os\ndef need(name):\n    return os.environ[name]\nX = need('A')", "A", True),
+        ("import os\ndef get(name):\n    return os.getenv(name)\nX = get('A')", "A", False),
         ("import os\nif x:\n    X = os.environ['A']", "A", False),
         ("import environ\nX = environ.Env().db('A')", "A", True),
         ("import environ\nX = environ.Env()('A', default=1)", "A", False),
@@ -617,14 +837,16 @@ def test_variables_are_found_with_or_without_a_default(text: str, name: str, is_
 @pytest.mark.parametrize(
     ("value", "line", "problem"),
     [
-        ("DEBUG = bool(os.getenv('DEBUG'))", 2, "treats DEBUG=false as true"),
-        ("DEBUG = int(os.environ.get('DEBUG', 0))", 2, "treats DEBUG=false as true, or fails"),
+        ("DEBUG = bool(os.getenv('DEBUG', f()))", 2, "treats DEBUG=false as true"),
+        ("DEBUG = int(os.environ['DEBUG'])", 2, "treats DEBUG=false as true, or fails"),
+        ("DEBUG = int(os.environ.get('DEBUG', 0))", 0, ""),  # `upgrade` corrects it
         ("DEBUG = os.environ.get('DEBUG') == 'true'", 0, ""),
         ("DEBUG = True\nDEBUG = False", 0, ""),
         ("if x:\n    DEBUG = True", 0, ""),
         ("LOGGING = {'handlers': {'a': {\n'class': 'logging.FileHandler'}}}", 3, "FileHandler"),
         ("DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3'}}", 2, "is SQLite"),
         ("DATABASES = {'default': dict(ENGINE='x.postgresql', HOST='127.0.0.1')}", 2, "127.0.0.1"),
+        ("DATABASES: dict = {'default': {'ENGINE': 'sqlite3'}}", 2, "is SQLite"),
         ("DATABASES = {'default': {'ENGINE': 'x.mysql', 'HOST': 'h'}}", 2, "no driver"),
         ("DATABASES = {'default': {'ENGINE': 'x.postgresql', 'HOST': c['h']}}", 2, "cannot tell"),
         ("import dj_database_url as u\nif x:\n    DATABASES = {'default': u.config()}\nelse:\n"
@@ -642,6 +864,25 @@ def test_settings_that_a_person_must_decide_are_listed(value: str, line: int, pr
     assert all(problem in message for _, message in listed)
 
 
+def test_settings_are_one_edit_at_the_end_unless_others_use_them():
+    local = "from .base import *\nDATABASES = {'default': {'ENGINE': 'sqlite3'}}\n"
+    base = "SECRET_KEY = 'x'\nALLOWED_HOSTS = []\nDEBUG = True\nif DEBUG:\n    A = 1\n"
+    merged, debug = read(local, base=base).findings
+    assert (merged.subject, merged.line) == ("a/settings.py", 2)
+    assert "server. a/base.py, line 1: SECRET_KEY is in the code" in merged.message
+    assert "Line 2: DATABASES is SQLite" in merged.message
+    assert merged.details == (
+        "import os",
+        "import environ",
+        'SECRET_KEY = os.environ["DJANGO_SECRET_KEY"]',
+        'ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "localhost").split(",")',
+        'DATABASES = {"default": environ.Env().db("DATABASE_URL")}',
+    )
+    assert (debug.subject, debug.line) == ("a/base.py", 3)
+    appended = read(f"{local}{chr(10).join(merged.details)}\n", base=base.replace("True", "False"))
+    assert appended.findings == []
+
+
 def test_a_secret_key_from_elsewhere_is_mentioned():
     (finding,) = read("c = load()\nSECRET_KEY = c['key']\n").findings
     assert (finding.level, finding.line) == (WARNING, 2)
@@ -655,6 +896,48 @@ def test_the_scheme_of_a_url_says_whether_models_are_spatial(tmp_path: Path):
     main([str(write(tmp_path / "plain", files))])
     assert "DATABASE_URL: postgis://" in (tmp_path / "gis/docker-compose.yml").read_text()
     assert "DATABASE_URL: postgres://" in (tmp_path / "plain/docker-compose.yml").read_text()
+
+
+def test_the_url_has_no_tls_if_the_settings_ask_for_it_otherwise(tmp_path: Path):
+    """The database of the Compose file has no certificate."""
+    files = django("a", database="environ.Env().db()", first="import environ", last="'sslmode'")
+    main([str(write(tmp_path, files))])
+    compose = (tmp_path / "docker-compose.yml").read_text()
+    assert "@db:5432/${POSTGRES_DB}?sslmode=disable\n" in compose
+
+
+def test_commands_of_the_old_entry_point_are_mentioned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    files = dict(OWN_ENTRYPOINT.files)
+    files["app/entrypoint.sh"] += "python manage.py create_roles\n"
+    main(["--force", str(repository(tmp_path, files))])
+    problem = "This script runs python manage.py create_roles, and the new containers do not."
+    notes = listed(capsys.readouterr().out, "Good to know:")
+    assert [note for note in notes if "entrypoint" in note[0]] == [
+        ("app/entrypoint.sh", 8, problem)
+    ]
+
+
+def test_a_variable_of_python_s_images_is_set_if_the_code_needs_it(tmp_path: Path):
+    files = django("a", database="{}", last="")
+    files["a/views.py"] = 'import os\nversion = os.environ["PYTHON_VERSION"]\n'
+    main([str(write(tmp_path, files))])
+    assert "\nENV PYTHON_VERSION=3." in (tmp_path / "Dockerfile").read_text()
+
+
+def test_old_packages_find_the_setuptools_of_their_python(tmp_path: Path):
+    files = {**django("a", database="{}", last=""), "requirements.txt": "six\n"}
+    files["a/x.py"] = "import pkg_resources\n"
+    files["runtime.txt"] = "python-3.12.1\n"
+    main([str(repository(tmp_path / "new", files))])
+    assert "setuptools" not in (tmp_path / "new/Dockerfile").read_text()
+    files["runtime.txt"] = "python-3.8.1\n"
+    main([str(repository(tmp_path / "old", files))])
+    dockerfile = (tmp_path / "old/Dockerfile").read_text()
+    assert "--no-cache-dir 'setuptools<81' --requirement requirements.txt\n" in dockerfile
+    git(tmp_path / "old", "add", "--all")
+    assert Run(tmp_path / "old", None).result().findings == []
 
 
 def test_a_package_with_the_name_of_the_image_s_is_listed(

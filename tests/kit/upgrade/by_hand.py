@@ -93,11 +93,6 @@ BY_HAND = [
         ],
     ),
     ByHand(
-        f"{APPS}/trees/admin.py",
-        "GeoModelAdmin no longer exists",
-        [("GeoModelAdmin", "GISModelAdmin")],
-    ),
-    ByHand(
         f"{APPS}/trees/filters.py",
         "coreapi is not in the image",
         [
@@ -200,29 +195,14 @@ BY_HAND = [
             ("schema_view),", "swagger),"),
         ],
     ),
-    ByHand(
-        "requirements/common.txt",
-        "markupsafe 1.1.1 does not run",
-        [("MarkupSafe==1.1.1", "MarkupSafe>=3.0.0")],
-    ),
-    ByHand("requirements/common.txt", "enum34 does not belong", [("enum34\n", "")]),
-    ByHand(
-        "requirements/development.txt",
-        "pytest-django 3.5.1 does not run",
-        [("pytest-django==3.5.1", "pytest-django>=4.9.0")],
-    ),
-    ByHand(
-        "requirements/production.txt",
-        "gunicorn[gevent] has a version",
-        [("gunicorn[gevent]==19.9.0\n", "")],
-    ),
 ]
 # Findings that `manage.py makemigrations` corrects.
 MAKEMIGRATIONS = [
     ByHand(f"{APPS}/parks/models.py", "the app 'parks' has no migrations"),
-    ByHand(f"{MIGRATIONS}/0001_initial.py", "tree.alive is still a NullBooleanField"),
-    ByHand(f"{MIGRATIONS}/0001_initial.py", "tree.evergreen is still a NullBooleanField"),
-    ByHand(f"{MIGRATIONS}/0001_initial.py", "tree.details is still a JSONField"),
+    ByHand(
+        f"{MIGRATIONS}/0001_initial.py",
+        "tree.evergreen (NullBooleanField), tree.details (JSONField)",
+    ),
 ]
 
 

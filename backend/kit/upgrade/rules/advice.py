@@ -34,11 +34,14 @@ NAMES = {
     "rest_framework.filters.DjangoFilterBackend": "Import it from django_filters.rest_framework.",
     "django.contrib.gis.admin.GeoModelAdmin": "Use GISModelAdmin.",
     "django.contrib.gis.admin.OSMGeoAdmin": "Use GISModelAdmin.",
+    "django.core.cache.backends.memcached.MemcachedCache": "Use PyMemcacheCache of the same "
+    "module, and pymemcache instead of python-memcached in the requirements.",
     "rest_framework.serializers.NullBooleanField": "Use BooleanField(allow_null=True).",
     "coreapi": PARAMETERS,
     "coreschema": PARAMETERS,
     "openapi_codec": SWAGGER,
     "whitenoise.django": SERVES_STATIC,
+    "osgeo": "Use django.contrib.gis.gdal, pyogrio, or rasterio.",
     "pkg_resources": "setuptools is not in the image. For a version: "
     'importlib.metadata.version("name"); '
     'for a file: importlib.resources.files("package"). Delete declare_namespace().',
@@ -65,6 +68,7 @@ DEAD_IMPORTS = {
     "framework no longer uses it",
     "coreschema": "coreschema is not in the image, and REST framework no longer uses it",
     "openapi_codec": "openapi_codec is not in the image, and is not maintained",
+    "osgeo": "osgeo is not in the image, and building GDAL's package needs a compiler",
     "pkg_resources": "pkg_resources is missing: Python 3.12 and later come without setuptools",
 }
 
@@ -82,19 +86,22 @@ REPLACED = {
     "coreschema": "nothing uses it without coreapi",
     "openapi-codec": "it is not maintained; the image has drf-yasg",
     "django-rest-swagger": "it is not maintained; the image has drf-yasg",
+    "django-rest-framework": "the package is djangorestframework, which the image has",
+    "django-cors-middleware": "the image has django-cors-headers, with the same names",
+    "gdal": "the image has GDAL for GeoDjango, but not its module osgeo",
+    "pygdal": "the image has GDAL for GeoDjango, but not its module osgeo",
+    "uwsgi": "building it needs a compiler; the image serves the project with gunicorn",
+    "dataclasses": "Python has dataclasses",
+    "enum34": "Python has enum",
+    "futures": "Python has concurrent.futures",
+    "pathlib": "Python has pathlib",
+    "typing": "Python has typing",
 }
+# Packages that must be compiled, with those that are the same, but need no compiler.
+WITHOUT_COMPILER = {"psycopg-c": "psycopg-binary"}
 # Packages that should not be used, but only the team can remove or replace them.
 DEAD = {
     "psycogreen": "Delete it: it is for gevent, and the image's workers use threads.",
-    "django-rest-framework": "Delete it: the package is djangorestframework, which the image has.",
-    "pygdal": "Delete it: the image has GDAL for GeoDjango. For osgeo, use pyogrio or rasterio.",
-    "gdal": "Delete it: the image has GDAL for GeoDjango. For osgeo, use pyogrio or rasterio.",
-    "django-cors-middleware": "Delete it: the image has django-cors-headers, with the same names.",
-    "enum34": "Delete it: Python has enum.",
-    "futures": "Delete it: Python has concurrent.futures.",
-    "dataclasses": "Delete it: Python has dataclasses.",
-    "typing": "Delete it: Python has typing.",
-    "pathlib": "Delete it: Python has pathlib.",
     "nose": "It cannot be imported on Python 3.10 and later: use pytest.",
     "django-nose": "It cannot be imported on Python 3.10 and later: use pytest-django.",
     "bumpversion": "It is not maintained: use bump-my-version.",
@@ -108,6 +115,7 @@ DEAD = {
 FIRST_FOR_PYTHON = {
     "cffi": "1.17.0",
     "fiona": "1.10.0",
+    "future": "1.0.0",
     "gevent": "24.10.1",
     "greenlet": "3.1.0",
     "jinja2": "3.1.0",
@@ -124,12 +132,28 @@ FIRST_FOR_PYTHON = {
     "scikit-learn": "1.5.2",
     "scipy": "1.14.1",
     "shapely": "2.0.6",
+    "six": "1.16.0",
+    "typing-extensions": "4.12.0",
     "geopandas": "1.0.0",
     "django-crispy-forms": "2.3",
     "django-debug-toolbar": "4.4.6",
     "django-extensions": "4.1",
     "pytest-django": "4.9.0",
     "pytest-xdist": "3.6.0",
+}
+# The first release that runs with Django 5.2. Source: release notes, and requirements on PyPI.
+FIRST_FOR_DJANGO = {
+    "channels": "4.0.0",
+    "channels-redis": "4.0.0",
+    "daphne": "4.0.0",
+    "django-celery-beat": "2.8.0",
+    "django-mptt": "0.15.0",
+    "django-silk": "5.1.0",
+    "django-simple-history": "3.4.0",
+    "django-storages": "1.14.0",
+    "djangorestframework-simplejwt": "5.3.0",
+    "easy-thumbnails": "2.10.0",
+    "sorl-thumbnail": "12.10.0",
 }
 
 

@@ -19,8 +19,8 @@ REMOVED_FROM_PYTHON = {
     *("chunk", "crypt", "imghdr", "mailcap", "msilib", "nis", "nntplib", "ossaudiodev", "pipes"),
     *("sndhdr", "spwd", "sunau", "telnetlib", "uu", "xdrlib", "lib2to3"),
 }
-# Names that only exist while tests run.
-OF_TESTS = {"django.core.mail.outbox"}
+# Only exists while tests run.
+OUTBOX = "django.core.mail.outbox"
 
 
 def exists(dotted: str) -> bool:
@@ -31,7 +31,7 @@ def exists(dotted: str) -> bool:
     parts = dotted.split(".")
     if parts[0] in REMOVED_FROM_PYTHON:
         return False
-    if parts[0] not in CARRIED or dotted in OF_TESTS:
+    if parts[0] not in CARRIED or f"{dotted}.".startswith(f"{OUTBOX}."):
         return True
     place = _root(parts[0])
     if place is None:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import ast
 import fnmatch
+import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import TypeGuard
 
-from backend.conf.findings import PROBLEM, Finding
-from backend.kit.upgrade.source import Edit, Source, assignments, constant, keyword, meta
+from backend.conf.findings import PROBLEM, WARNING, Finding
+from backend.kit.upgrade.source import (
+    Edit,
+    Source,
+    assignments,
+    constant,
+    keyword,
+    meta,
+    of_module,
+)
 
 Field = tuple[str, str, str]  # folder of the migrations, model, and field in lowercase
 Place = tuple[str, int, str]  # path, line, full name of the field's class
@@ -92,12 +101,54 @@ def _matches_any(source: Source, include: ast.List | ast.Tuple, packages: list[s
     return any(fnmatch.fnmatchcase(name, each) for name in packages for each in patterns)
 
 
+INCLUDES = {"django.urls.include", "django.conf.urls.include"}
+
+
+def app_names(sources: Mapping[str, Source]) -> dict[str, list[Edit]]:
+    """include() with a namespace has an app_name too, without which Django refuses it"""
+    edits: dict[str, list[Edit]] = {}
+    for path, source in sources.items():
+        for node in ast.walk(source.tree):
+            if not isinstance(node, ast.Call) or source.dotted(node.func) not in INCLUDES:
+                continue
+            namespace, old = keyword(node, "namespace"), keyword(node, "app_name")
+            name = constant(old) or constant(namespace)
+            if len(node.args) != 1 or not isinstance(name, str):
+                continue
+            if _lacks_app_name(sources, source, node.args[0]):
+                text = f"({source.segment(node.args[0])}, {json.dumps(name)})"
+                edits.setdefault(path, []).append(source.replace(node.args[0], text))
+                if old:
+                    number = [each.arg for each in node.keywords].index("app_name")
+                    listed: list[ast.expr | ast.keyword] = [*node.args, *node.keywords]
+                    edits[path].append(source.without(listed, len(node.args) + number))
+    return edits
+
+
+def _lacks_app_name(sources: Mapping[str, Source], source: Source, urls: ast.expr) -> bool:
+    """Whether it is certain that what include() gets has no name of an app."""
+    module = constant(urls)
+    if isinstance(module, str):
+        file = f"/{module.replace('.', '/')}.py"
+        found = [each for path, each in sources.items() if f"/{path}".endswith(file)]
+        names = {name for each in found for name, _ in assignments(of_module(each.tree.body))}
+        return bool(found) and "app_name" not in names
+    if isinstance(urls, ast.Attribute):
+        return urls.attr == "urls" and "router" in source.segment(urls.value).lower()
+    if isinstance(urls, ast.Name):
+        values = [each.value for name, each in assignments(source.tree.body) if name == urls.id]
+        return bool(values) and isinstance(values[-1], ast.List)
+    return isinstance(urls, ast.List)
+
+
 # --- Findings ---------------------------------------------------------------------------
 
 
 def missing_migrations(sources: Mapping[str, Source]) -> Iterator[Finding]:
     """Apps with tables but without migrations, which the old entry point made at each start."""
     seen = set()
+    files = [PurePosixPath(path) for path in sources]
+    with_migrations = {file.parent for file in files if file.name != "__init__.py"}
     for path, source in sorted(sources.items()):
         folder = PurePosixPath(path).parent
         if source.is_migration or folder in seen:
@@ -107,11 +158,9 @@ def missing_migrations(sources: Mapping[str, Source]) -> Iterator[Finding]:
             continue
         seen.add(folder)
         app = folder.parent if folder.name == "models" else folder
-        if not any(
-            PurePosixPath(other).parent == app / "migrations"
-            and PurePosixPath(other).name != "__init__.py"
-            for other in sources
-        ):
+        # A package inside an app belongs to that app, if it has no configuration of its own.
+        apps = [app] if f"{app}/apps.py" in sources else [app, *app.parents]
+        if not any(each / "migrations" in with_migrations for each in apps):
             yield Finding(
                 PROBLEM,
                 path,
@@ -145,19 +194,29 @@ def retired_fields(sources: Mapping[str, Source]) -> Iterator[Finding]:
             for operation in ast.walk(source.tree):
                 if isinstance(operation, ast.Call) and isinstance(operation.func, ast.Attribute):
                     _follow(fields, source, operation, operation.func.attr)
+    retired: dict[str, list[tuple[str, int, str]]] = {}
     for (folder, model, field), (path, line, name) in fields.items():
         kind = name.rpartition(".")[2]
         if kind == "NullBooleanField" or (kind == "JSONField" and "postgres" in name):
-            app = PurePosixPath(folder).parent.name
-            yield Finding(
-                PROBLEM,
-                path,
-                f"{model}.{field} is still a {kind} according to the migrations. Django keeps this "
-                "class only for old migrations, and the model has a different field.",
-                f"Run `python manage.py makemigrations {app}`, and commit the new file. It does "
-                "not change the column.",
-                line,
-            )
+            retired.setdefault(folder, []).append((path, line, f"{model}.{field} ({kind})"))
+    for folder, places in retired.items():
+        app = PurePosixPath(folder).parent.name
+        path, line, _ = min(places)
+        yield Finding(
+            PROBLEM,
+            path,
+            f"The migrations of {app} give fields a class that Django keeps only for old "
+            f"migrations, and the models have a different one: {_some(places)}.",
+            f"Run `python manage.py makemigrations {app}`, and commit the new file. It does not "
+            "change the columns.",
+            line,
+        )
+
+
+def _some(places: list[tuple[str, int, str]]) -> str:
+    names = [name for *_, name in places]
+    more = f", and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{', '.join(names[:3])}{more}"
 
 
 def _follow(fields: dict[Field, Place], source: Source, operation: ast.Call, kind: str) -> None:
@@ -201,9 +260,9 @@ def _follow(fields: dict[Field, Place], source: Source, operation: ast.Call, kin
 
 
 def same_basenames(sources: Mapping[str, Source]) -> Iterator[Finding]:
-    """Registrations with the same basename: an error in one router, hidden URLs in two."""
+    """Registrations with the same basename: an error in one router, perhaps hidden URLs in two."""
     models = _models_of_viewsets(sources)
-    first: dict[str, str] = {}
+    first: dict[str, dict[str, str]] = {}  # by basename and router
     taken = set(_basenames(sources, models))
     for path, source in sorted(sources.items()):
         calls = [n for n in ast.walk(source.tree) if isinstance(n, ast.Call)]
@@ -211,21 +270,32 @@ def same_basenames(sources: Mapping[str, Source]) -> Iterator[Finding]:
             name = _basename(source, call, models)
             if name is None:
                 continue
-            place = f"{path}, line {call.lineno}"
-            if name in first:
+            places, router = first.setdefault(name, {}), _router(source, call)
+            other = places.get(router) or next(iter(places.values()), "")
+            if other:
+                is_near = router in places or other.startswith(f"{path}, ")
                 free = _free_basename(source, call, taken)
                 taken.add(free)
                 yield Finding(
-                    PROBLEM,
+                    PROBLEM if is_near else WARNING,
                     path,
-                    f"{first[name]} already uses the basename '{name}'. Within one router, this is "
-                    "an error. With two routers, one hides the URL names of the other.",
+                    f"{other} already uses the basename '{name}'. {ONE if is_near else TWO}",
                     f'Give one of them a different name: register(..., basename="{free}"). Use '
                     f"the new name in reverse() and in {{% url %}}: {free}-list, {free}-detail.",
                     call.lineno,
                 )
-            else:
-                first[name] = place
+            places.setdefault(router, f"{path}, line {call.lineno}")
+
+
+ONE = "Within one router, this is an error. With two routers, one hides the URL names of the other."
+TWO = "One router hides the URL names of the other, unless they have namespaces."
+
+
+def _router(source: Source, call: ast.Call) -> str:
+    """The router of a register(), with the file that creates it, if it is this one."""
+    assert isinstance(call.func, ast.Attribute)
+    name = source.segment(call.func.value)
+    return f"{source.path}:{name}" if name in source.bound_otherwise else name
 
 
 def _basenames(sources: Mapping[str, Source], models: Mapping[str, str]) -> Iterator[str]:

@@ -1,9 +1,9 @@
-"""Comments out the image's packages in requirements*.txt, and lists those that cannot run."""
+"""Comments out the image's packages in requirements*.txt, and raises those that cannot run."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import PurePosixPath
 
@@ -19,10 +19,34 @@ REQUIREMENT = re.compile(
 )
 PIN = re.compile(r"(?:==|<=|~=|<)\s*(\d+(?:\.\d+)*)")
 
+TOO_OLD = re.compile(r"does not run (with Django|on Python)")
+NO_COMPILER = "building it needs a compiler"
+SETUPTOOLS_IN = {
+    "Dockerfile": r"RUN pip install .*\bsetuptools\b",
+    "Pipfile.lock": r'"setuptools":',
+    "poetry.lock": r'name = "setuptools"',
+    "uv.lock": r'name = "setuptools"',
+}
+
 
 def is_requirements(path: str) -> bool:
     name, folder = PurePosixPath(path).name, PurePosixPath(path).parent.name
     return path.endswith(".txt") and ("requirements" in name or folder == "requirements")
+
+
+def too_old(name: str) -> str:
+    """Why a version of a package is too old."""
+    if name in advice.FIRST_FOR_DJANGO:
+        return "does not run with Django 5.2"
+    return "does not run on Python 3.13, or has no build for it"
+
+
+def installs_setuptools(path: str, read: Callable[[str], str | None]) -> bool:
+    """Whether a file of requirements or a lock names setuptools, which brings distutils back."""
+    pattern = SETUPTOOLS_IN.get(PurePosixPath(path).name)
+    if pattern is None and is_requirements(path):
+        pattern = r"setuptools\b"
+    return bool(pattern and re.search(rf"^\s*{pattern}", read(path) or "", re.MULTILINE))
 
 
 def rewrite(text: str) -> tuple[str, list[str]]:
@@ -37,9 +61,48 @@ def rewrite(text: str) -> tuple[str, list[str]]:
                 body = line.rstrip("\r\n")
                 more = "" if body.endswith("\\") else f"  # {reason}"
                 lines[number] = f"# {body.rstrip()}{more}{line[len(body) :]}"
+            elif changed := _with_other_version(line):
+                lines[number], why = changed
+                done.append(f"{line.strip()}: {why}")
         elif reason:
             lines[number] = f"# {line}"
     return "".join(lines), done
+
+
+def _with_other_version(line: str) -> tuple[str, str] | None:
+    """A line with a version that can be installed, and why, or None if the line can stay.
+
+    Hashes are those of a version, so a line with hashes stays.
+    """
+    match = REQUIREMENT.match(line)
+    if match is None or line.rstrip().endswith("\\") or "--hash" in line:
+        return None
+    name, specifier = _parse(line)
+    if other := advice.WITHOUT_COMPILER.get(name):
+        start, end = match.span("name")
+        return f"{line[:start]}{other}{line[end:]}", f"{NO_COMPILER}, so it becomes {other}"
+    if name == "psycopg" and re.search(r"\bc\b", match["extras"] or ""):
+        start, end = match.span("extras")
+        extras = re.sub(r"\bc\b", "binary", match["extras"])
+        return f"{line[:start]}{extras}{line[end:]}", f"{NO_COMPILER}, so it becomes {extras}"
+    if _extras(line) and in_the_way(line):
+        new, why = "", "the image has it in its own version, and pip adds the extras"
+    elif new := raised(name, specifier):
+        why = f"it {too_old(name)}, so it becomes {name}{new}"
+    else:
+        return None
+    start, end = match.span("specifier")
+    end = start + len(match["specifier"].rstrip())
+    return f"{line[:start]}{new}{line[end:]}", why
+
+
+def raised(name: str, specifier: str) -> str:
+    """The first version that runs, in its major version, or empty if a pinned one can run."""
+    first = (advice.FIRST_FOR_PYTHON | advice.FIRST_FOR_DJANGO).get(name)
+    pin = PIN.search(specifier)
+    if not first or not pin or _number(pin[1]) >= _number(first):
+        return ""
+    return f">={first},<{int(first.partition('.')[0]) + 1}"
 
 
 def in_the_way(line: str) -> str:
@@ -67,7 +130,7 @@ def _parse(line: str) -> tuple[str, str]:
     match = REQUIREMENT.match(line.strip())
     if match is None or "://" in line or line.lstrip().startswith(("-", ".", "/")):
         return "", ""
-    return normalized(match["name"]), match["specifier"].strip()
+    return normalized(match["name"]), match["specifier"].partition("--")[0].strip()
 
 
 def normalized(name: str) -> str:
@@ -132,16 +195,12 @@ def list_findings(path: str, text: str) -> Iterator[Finding]:
             yield Finding(
                 PROBLEM, path, f"{name} does not belong in the image.", advice.DEAD[name], number
             )
-        elif (
-            (first := advice.FIRST_FOR_PYTHON.get(name))
-            and (pin := PIN.search(specifier))
-            and _number(pin[1]) < _number(first)
-        ):
+        elif new := raised(name, specifier):
             yield Finding(
                 PROBLEM,
                 path,
-                f"{name} {pin[1]} does not run on Python 3.13, or has no build for it.",
-                f"Use {name}>={first}.",
+                f"{name}{specifier} {too_old(name)}.",
+                f"Write {name}{new}.",
                 number,
             )
 

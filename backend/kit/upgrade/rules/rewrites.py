@@ -174,10 +174,10 @@ def debug(source: Source) -> list[Edit]:
         value = statement.value
         if name != "DEBUG":
             continue
-        if isinstance(value, ast.Call) and source.dotted(value.func) == "bool" and value.args:
-            value = value.args[0]
+        value = _without_number(value, source)
         if _reads_debug(value, source):
-            default = _as_text(value.args[1] if len(value.args) > 1 else None)
+            given = [*value.args[1:], *(each.value for each in value.keywords)]
+            default = _as_text(next(iter(given), None))
             if default is not None:
                 words = ", ".join(f'"{word}"' for word in TRUE)
                 text = f'{source.segment(value.func)}("DEBUG", "{default}").lower() in ({words})'
@@ -194,13 +194,28 @@ def debug(source: Source) -> list[Edit]:
     return edits
 
 
+def _without_number(value: ast.expr, source: Source) -> ast.expr:
+    """The expression inside bool(), int(), and int() == 1."""
+    if (
+        isinstance(value, ast.Compare)
+        and isinstance(value.left, ast.Call)
+        and source.dotted(value.left.func) == "int"
+        and [type(each) for each in value.ops] == [ast.Eq]
+        and constant(value.comparators[0]) == 1
+    ):
+        value = value.left
+    while isinstance(value, ast.Call) and source.dotted(value.func) in ("bool", "int"):
+        value = value.args[0] if value.args else ast.Constant(None)
+    return value
+
+
 def _reads_debug(node: ast.expr, source: Source) -> TypeGuard[ast.Call]:
     return (
         isinstance(node, ast.Call)
         and source.dotted(node.func) in ("os.environ.get", "os.getenv")
         and bool(node.args)
         and constant(node.args[0]) == "DEBUG"
-        and not node.keywords
+        and {each.arg for each in node.keywords} <= {"default"}
     )
 
 
@@ -253,6 +268,63 @@ def storages(source: Source) -> list[Edit]:
     ]
 
 
+def file_storages(source: Source) -> list[Edit]:
+    """DEFAULT_FILE_STORAGE becomes STORAGES, with Django's own storage of static files"""
+    found = list(assignments(of_module(source.tree.body)))
+    names = {name for name, _ in found}
+    if not source.is_settings or source.stars or names & {"STATICFILES_STORAGE", "STORAGES"}:
+        return []
+    static = '"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}'
+    edits = []
+    for name, assignment in found:
+        if name == "DEFAULT_FILE_STORAGE":
+            default = f'"default": {{"BACKEND": {source.segment(assignment.value)}}}'
+            text = f"STORAGES = {{{default}, {static}}}"
+            edits.append(source.replace(assignment.statement, text))
+    return edits
+
+
+def origins(source: Source) -> list[Edit]:
+    """Origins of CORS and CSRF have the schemes that they had until now without naming them"""
+    if not source.is_settings:
+        return []
+    schemes = {
+        "CORS_ORIGIN_WHITELIST": ("http", "https"),
+        "CORS_ALLOWED_ORIGINS": ("http", "https"),
+        "CSRF_TRUSTED_ORIGINS": ("https",),
+    }
+    edits = []
+    for name, assignment in assignments(of_module(source.tree.body)):
+        listed = assignment.value
+        if name not in schemes or not isinstance(listed, (ast.List, ast.Tuple)):
+            continue
+        for node in listed.elts:
+            host = constant(node)
+            if isinstance(host, str) and "://" not in host and host not in ("*", "null", ""):
+                quote = source.segment(node)[-1]
+                host = f"*{host}" if host.startswith(".") else host
+                new = [f"{quote}{scheme}://{host}{quote}" for scheme in schemes[name]]
+                edits.append(source.replace(node, ", ".join(new)))
+    return edits
+
+
+def geo_admins(source: Source) -> list[Edit]:
+    """GeoModelAdmin and OSMGeoAdmin become GISModelAdmin, which replaces both"""
+    old = {f"django.contrib.gis.admin.{name}" for name in ("GeoModelAdmin", "OSMGeoAdmin")}
+    edits = []
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "django.contrib.gis.admin":
+            edits += [
+                source.replace(alias, f"GISModelAdmin as {alias.asname or alias.name}")
+                for alias in node.names
+                if f"{node.module}.{alias.name}" in old
+            ]
+        elif isinstance(node, ast.Attribute) and source.dotted(node) in old:
+            end = source.end(node)
+            edits.append(Edit(end - len(node.attr), end, "GISModelAdmin"))
+    return edits
+
+
 def setup_import(source: Source) -> list[Edit]:
     """setup.py imports the names of setuptools that it uses"""
     if not source.path.endswith("setup.py"):
@@ -294,6 +366,9 @@ RULES: list[Rule] = [
     debug,
     swagger_app,
     storages,
+    file_storages,
+    geo_admins,
+    origins,
     setup_import,
     setup_of_distutils,
 ]

@@ -11,7 +11,8 @@ from backend.conf.findings import PROBLEM, WARNING, Finding
 from backend.kit.upgrade.rules.advice import gone
 from backend.kit.upgrade.source import Assignment, Source, assignments, constant, of_module
 
-DOTTED_CLASS = re.compile(r"[a-z_]\w*(\.[a-z_]\w*)*\.[A-Z]\w*")
+# But not the name of a check, such as rest_framework.W001.
+DOTTED_CLASS = re.compile(r"[a-z_]\w*(\.[a-z_]\w*)*\.(?![A-Z]\d{3}$)[A-Z]\w*")
 
 
 def gone_classes_in_settings(source: Source) -> Iterator[Finding]:

@@ -89,13 +89,25 @@ def test_the_written_files_belong_to_the_owner_of_the_folder(
 def test_the_packages_of_a_lock_file_are_installed_without_those_of_the_image(
     containers: Containers, tmp_path: Path
 ):
-    """The lock names an older Django, and a package that the image does not have."""
+    """The lock names an older Django, a package that fits, and one that needs a later version."""
     lock = PIPENV.files["Pipfile.lock"].replace(
-        '"==3.1.14"}', '"==3.1.14"},\n"six": {"version": "==1.16.0"}'
+        '"==3.1.14"}',
+        '"==3.1.14"},\n"six": {"version": "==1.16.0"},\n'
+        '"typing-extensions": {"version": "==4.5.0"}',
     )
     project = repository(tmp_path, {**PIPENV.files, "Pipfile.lock": lock})
     containers.run("adopt", "--force", "--image", IMAGE, mounts={project: "/project"})
+    # The certificates of the machine that runs the tests.
+    dockerfile = (project / "Dockerfile").read_text()
+    (project / "Dockerfile").write_text(
+        dockerfile.replace("WORKDIR /project\n", "WORKDIR /project\nENV UV_SYSTEM_CERTS=true\n")
+    )
     image = containers.build(project)
-    versions = "import django, six; print(django.VERSION[:2], six.__version__)"
+    versions = (
+        "import django, six; from importlib.metadata import version; "
+        "print(django.VERSION[:2], six.__version__, version('typing-extensions').split('.')[1])"
+    )
     done = containers.run("python", "-c", versions, image=image)
-    assert done.stdout.strip() == "(5, 2) 1.16.0", done.stderr
+    django, kept, raised = done.stdout.rsplit(maxsplit=2)
+    assert (django, kept) == ("(5, 2)", "1.16.0"), done.stderr
+    assert int(raised) >= 12

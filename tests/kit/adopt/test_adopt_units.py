@@ -508,7 +508,7 @@ NODE = """\
 ARG PYTHON=3.12
 ARG NODE=24
 FROM node:${NODE} AS styles
-WORKDIR /work/styles
+WORKDIR /build/styles
 COPY styles/package.json ./
 RUN npm ci && \\
     npm run build
@@ -516,8 +516,8 @@ RUN npm ci && \\
 # The application.
 FROM python:${PYTHON}
 WORKDIR /srv
-COPY --chown=me --from=styles /work/dist ./web/static/dist
-COPY --from=styles /work/map.json /maps/
+COPY --chown=me --from=styles /build/dist ./web/static/dist
+COPY --from=styles /build/map.json /maps/
 RUN mkdir -p ./logs /srv/tmp/x /var/y
 COPY src/ .
 """
@@ -533,8 +533,8 @@ def test_stages_that_build_files_stay_with_the_paths_of_the_new_image(
     assert dockerfile.startswith(f"ARG IMAGE={IMAGE}\nARG NODE=24\n")
     stage = NODE[NODE.index("FROM node") : NODE.index("\n# The application.")]
     assert f"\n# From your Dockerfile.\n{stage}\nFROM ${{IMAGE}}\n" in dockerfile
-    copied = "COPY --from=styles /work/dist /app/src/web/static/dist\n"
-    assert f"\nCOPY . .\n{copied}COPY --from=styles /work/map.json /maps\n" in dockerfile
+    copied = "COPY --from=styles /build/dist /app/src/web/static/dist\n"
+    assert f"\nCOPY . .\n{copied}COPY --from=styles /build/map.json /maps\n" in dockerfile
     assert "--mode=2775 src/logs src/tmp/x\n" in dockerfile
     assert "steps" not in capsys.readouterr().out
 

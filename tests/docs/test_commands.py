@@ -85,6 +85,7 @@ TYPED = {
         "scaffold/.travis.yml-tpl",
         "- docker compose run --rm api ruff format --check",
     ),
+    "docker compose run --rm worker bash": ("tests/boot/test_roles.py", 'team.run(OWN, "bash", '),
     "docker image ls bdd-bench": ("tests/bench/test_run.py", '"image", "ls", "bdd-bench"'),
     "docker run --init": ("tests/faults/test_processes.py", '"--init"'),
     "docker run --user ...": ("tests/image/test_hardening.py", '"--user", "12345:0"'),
@@ -101,6 +102,7 @@ TYPED = {
         "tests/health/test_health.py",
         '"python", "-Wall", "manage.py", "runserver"',
     ),
+    "python -m celery worker": ("tests/boot/test_roles.py", '"python", "-m", "celery"'),
     "python manage.py doctor": ("tests/doctor/test_doctor.py", '"python", "manage.py", "doctor"'),
     "python manage.py migrate --fake-initial": (
         "tests/docs/provokers.py",

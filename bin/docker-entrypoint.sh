@@ -58,16 +58,26 @@ become() {
   exec "${init[@]}" env --default-signal=HUP,INT,QUIT,TERM "$@"
 }
 
-# Whether the working directory has a manage.py that is not the image's.
-in_own_project() {
-  [[ -f manage.py && ! manage.py -ef $code/manage.py ]]
+# The manage.py of the project in the working directory that is not the image's. It can be in a folder
+# there, which the command then names, unless the team extends the image's project.
+own_manage() {
+  local file
+  for file in manage.py */manage.py; do
+    if [[ -f $file && ! $file -ef $code/manage.py ]]; then
+      if [[ $file == manage.py || ($PWD != "$code" && ! -e local_settings) ]]; then
+        echo "$file"
+        return
+      fi
+    fi
+  done
+  return 1
 }
 
 # Whether a project is mounted for development, so that commands can change it here. If it is copied, or
 # DEBUG is off, this is a server, and the files' owner must not serve. DEBUG means nothing to a project
 # with its own settings.
 in_mounted_project() {
-  in_own_project && mountpoint --quiet . && [[ -w . ]] && { is_debug || has_own_settings; }
+  own_manage >/dev/null && mountpoint --quiet . && [[ -w . ]] && { is_debug || has_own_settings; }
 }
 
 # Whether the command writes a new project into a mounted folder: django-admin startproject mysite .
@@ -81,7 +91,8 @@ is_debug() {
 }
 
 has_own_settings() {
-  ! grep --quiet 'backend\.\(settings\|manage\)' manage.py
+  local manage
+  manage=$(own_manage) && ! grep --quiet 'backend\.\(settings\|manage\)' "$manage"
 }
 
 # Whether the project may have an SQLite database, which needs write access to the folder.
@@ -112,6 +123,7 @@ needs_root() {
 # -P: a package of the working directory with the name of the image's, backend, is not taken for it.
 boot_as() {
   local uid=$1 gid=$2 groups=$3
+  give_output "$uid"
   exec setpriv --reuid "$uid" --regid "$gid" "$groups" -- python -P -m backend.boot "${@:4}"
 }
 
@@ -124,7 +136,21 @@ give_empty_folders() {
 
 # SQLite creates its file, and others beside it, in the folder of a project that was copied here.
 give_sqlite_files() {
-  chown --no-dereference "$app_uid:$app_gid" . ./*.sqlite3 2>/dev/null || true # the boot reports it
+  local folder
+  folder=$(dirname "$(own_manage)")
+  chown --no-dereference "$app_uid:$app_gid" "$folder" "$folder"/*.sqlite3 2>/dev/null || true # the boot reports it
+}
+
+# Programs that open /dev/stdout or /dev/stderr as files, as --access-logfile and LOGGING do. Docker's
+# pipes belong to root.
+give_output() {
+  local number
+  for number in 1 2; do
+    if [[ -p /dev/fd/$number || -t $number ]]; then
+      # Not /dev/fd, which are those of chown.
+      chown "$1" "/proc/$$/fd/$number" 2>/dev/null || true # the root of a user namespace may not
+    fi
+  done
 }
 
 # Share the data with the application's user, who uses it when the project runs as on a server: group 0
@@ -159,7 +185,7 @@ main() {
   if in_mounted_project || creates_project "$@"; then
     become_developer "$@"
   fi
-  if in_own_project && has_own_settings && ! mountpoint --quiet .; then
+  if has_own_settings && ! mountpoint --quiet .; then
     give_empty_folders "$app_uid" "$app_gid"
     if has_sqlite; then give_sqlite_files; fi
   fi

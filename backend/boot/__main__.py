@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from pathlib import Path
 
 from backend.conf import image_packages
 
@@ -38,10 +39,13 @@ def main(arguments: list[str]) -> None:
 
         working.work(command, worker)
     elif server is None:
-        # For django-admin, celery, and other programs that need a project. A shell does not.
+        # For django-admin, celery, and other programs that need a project. What a script runs
+        # names its settings itself.
         if command[:2] != ["django-admin", "startproject"]:
             with contextlib.suppress(StartupError):
-                project.choose()
+                found = project.find(Path.cwd(), os.environ)
+                if not (found.is_own and commands.is_script(command)):
+                    project.choose()
         if target.UNSEEN not in os.environ:
             os.environ[target.UNSEEN] = scripts.place(command)
             target.write(target.RUNNING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,6 +37,9 @@ def nothing(environ: dict[str, Any], start_response: Callable[..., Any]) -> list
 
 def is_of_the_image(path: str) -> bool:
     """Whether the layers respond to ``path``, and not the application that they surround."""
+    outside = settings.FORCE_SCRIPT_NAME or ""
+    if f"{path}/".startswith(f"{outside}/"):
+        path = path.removeprefix(outside)
     if path in HEALTH:
         return path not in HEALTH[:2] or not team_has_health()
     prefix = _static_prefix()
@@ -50,6 +54,9 @@ def layered(application: Application) -> RequestIdApplication:
     if isinstance(application, RequestIdApplication):
         return application
     complete_settings()
+    for name in ("gunicorn.error", "gunicorn.access"):
+        # disable_existing_loggers is the default of a team's LOGGING.
+        logging.getLogger(name).disabled = False
     failed_requests.install()
     inner: Application = _with_static_files(application)
     if REFUSING in settings.MIDDLEWARE:
@@ -68,9 +75,13 @@ def _with_static_files(application: Application) -> Application:
 
 
 def _static_prefix() -> str | None:
-    """The path of the static files; None if the middleware or another host serves them."""
+    """The path of the static files; None if the middleware or another host serves them.
+
+    Without FORCE_SCRIPT_NAME, which the layer around them removes from a request's path.
+    """
     url = urlsplit(settings.STATIC_URL or "")
     installed = apps.is_installed("django.contrib.staticfiles")
     if not installed or WHITENOISE in settings.MIDDLEWARE or not settings.STATIC_ROOT:
         return None
-    return url.path if url.path.strip("/") and not url.netloc else None
+    path = url.path.removeprefix(settings.FORCE_SCRIPT_NAME or "")
+    return path if path.strip("/") and not url.netloc else None

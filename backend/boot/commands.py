@@ -17,6 +17,8 @@ GUNICORN = "gunicorn"
 OF_THE_IMAGE = ("config", "doctor", "wait_for_db")
 # The image knows only the names of other servers: it prepares for them, then runs them.
 SERVERS = (GUNICORN, "uvicorn", "daphne", "hypercorn", "granian", "waitress-serve", "uwsgi")
+# Options for a folder that programs add to Python's path.
+FOLDER_OPTIONS = ("--chdir", "--pythonpath", "--app-dir", "--workdir")
 DJANGOS = ("runserver", "runserver_plus")
 # Programs that work beside the server, with the subcommands that do, and commands of manage.py.
 # ROLE=worker says it of any other command.
@@ -148,6 +150,35 @@ def _find(command: list[str], kind: Kind) -> Program | None:
             alone = len(commands) == 1 or words[0] == "exec"
             return Program(name, tuple(words), below_shell=not alone)
     return None
+
+
+def is_script(command: list[str]) -> bool:
+    """Whether ``command`` runs Python, a shell, or a team's file, not an installed program."""
+    name = Path(command[0]).name
+    return name in SHELLS or "/" in command[0] or PYTHON.fullmatch(name) is not None
+
+
+def folder_of(command: list[str]) -> Path:
+    """Where the program of ``command`` looks for its project: the working directory, or below it."""
+    folder = Path.cwd()
+    script = _script(command)
+    for words in [command] if script is None else simple_commands(script):
+        if words[0] == "cd" and len(words) == 2:
+            folder /= words[1]
+        elif _name(words, SERVER) or _name(words, WORKER):
+            return folder / _own_folder(words)
+    return folder
+
+
+def _own_folder(words: list[str]) -> str:
+    """The folder that a command names: its manage.py, or an option such as --chdir."""
+    for word, following in pairwise([*words, ""]):
+        name, equals, value = word.partition("=")
+        if name in FOLDER_OPTIONS:
+            return value if equals else following
+        if Path(word).name == "manage.py":
+            return str(Path(word).parent)
+    return ""
 
 
 def _name(command: list[str], kind: Kind) -> str | None:

@@ -14,26 +14,32 @@ from django.apps import apps
 from django.conf import settings
 from django.core import checks
 from django.core.checks.security.base import check_secret_key
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from backend import __version__
+from backend.boot import commands
 from backend.conf import image_packages, named_databases, overrides, project, required
 from backend.conf.environment import current
-from backend.conf.errors import StartupError, explain, one_line
+from backend.conf.errors import StartupError, explain, is_of_the_team, one_line
 from backend.conf.places import ROOT
 from backend.conf.required import MAKE_A_KEY
 from backend.logs.boot import say, warn
 from backend.server.configuration import check_gunicorn
 
+NEED_A_KEY = {
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+}
 KEY_OF_SETTINGS = (
     "Read SECRET_KEY from the environment in your settings, and set it to a long random text: "
     "python -c 'import secrets; print(secrets.token_urlsafe(50))'"
 )
 
 
-def choose_project() -> project.Project:
+def choose_project(command: list[str]) -> project.Project:
     """The project of this start. The log says which it is, and what of it is hidden."""
-    chosen = project.choose()
+    chosen = project.choose(commands.folder_of(command))
     say(f"project {chosen}")
     for each in project.hidden(Path.cwd()):
         warn(f"{each.problem} {each.fix}")
@@ -66,6 +72,7 @@ def load() -> None:
     load_applications()
     found = _overrides_found() if apps.is_installed("backend") else "the project's own settings"
     say(f"image {__version__}, Django {django.__version__}, {found}")
+    _check_key()
     load_middleware()
     load_urls()
     _system_checks()
@@ -134,18 +141,29 @@ def _locate(error: StartupError) -> StartupError:
     An application that does not exist is such a case: INSTALLED_APPS has its
     name as text, and the traceback has only Django's own frames.
     """
-    team_settings, cause = overrides.find("settings"), error.__cause__
+    files, cause = _settings_files(), error.__cause__
     nowhere, colon, message = error.problem.partition("the project:")
-    if team_settings is None or nowhere or not colon:
+    if not files or nowhere or not colon:
         return error
-    line = _line_with_text_of(message, team_settings[1])
-    place = f"{team_settings[1]}, line {line}" if line else str(team_settings[1])
-    located = StartupError(f"{place}:{message}", error.fix)
+    places = (f"{file}, line {line}" for file in files if (line := _line_of(message, file)))
+    located = StartupError(f"{next(places, files[0])}:{message}", error.fix)
     located.__cause__ = cause
     return located
 
 
-def _line_with_text_of(message: str, file: Path) -> int | None:
+def _settings_files() -> list[Path]:
+    """The settings of a team: local_settings, or its own module and those that it imports."""
+    if found := overrides.find("settings"):
+        return [found[1]]
+    name = os.environ[project.VARIABLE]
+    package = name.rpartition(".")[0]
+    names = [each for each in sys.modules if each.startswith(f"{package}.") and "settings" in each]
+    modules = (sys.modules.get(each) for each in [name, *names])
+    files = dict.fromkeys(Path(module.__file__) for module in modules if module and module.__file__)
+    return [file for file in files if is_of_the_team(str(file))]
+
+
+def _line_of(message: str, file: Path) -> int | None:
     """The line of ``file`` with the longest text in ``message``; dotted names count by parts."""
     best, line = 0, None
     for node in ast.walk(ast.parse(file.read_bytes())):
@@ -160,6 +178,17 @@ def _line_with_text_of(message: str, file: Path) -> int | None:
                 best, line = len(start), node.lineno
                 break
     return line
+
+
+def _check_key() -> None:
+    """Stop at an empty SECRET_KEY if most requests need one, because only they would fail."""
+    if not NEED_A_KEY.isdisjoint(settings.MIDDLEWARE):
+        try:
+            settings.SECRET_KEY  # noqa: B018  Django checks it
+        except ImproperlyConfigured as error:
+            from backend.boot import faults  # seldom needed
+
+            raise faults.of(error, "") or located(error) from error
 
 
 def load_middleware() -> None:
@@ -181,7 +210,8 @@ def load_urls() -> None:
         raise
     except Exception as error:
         team_urls = overrides.find("urls")
-        raise _without_patterns(error) or explain(error, team_urls and team_urls[1]) from error
+        explained = explain(error, team_urls and team_urls[1])
+        raise _without_patterns(error) or _locate(explained) from error
 
 
 def _without_patterns(error: Exception) -> StartupError | None:

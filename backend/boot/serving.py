@@ -54,7 +54,7 @@ def serve(command: list[str], server: commands.Program) -> None:
     target.write(target.STARTING)
     with stopping.at_once(stopping.NOT_READY, terminated=0), explained():
         console.start()
-        chosen = configuration.choose_project()
+        chosen = configuration.choose_project(command)
         _warn_about_place(server, script)
         if server.name == commands.GUNICORN:
             command = _with_configuration(command, server)

@@ -31,7 +31,7 @@ def work(command: list[str], worker: commands.Program | None) -> None:
     target.write(target.STARTING)
     with stopping.at_once(stopping.NOT_READY, terminated=0), explained():
         console.start()
-        configuration.choose_project()
+        configuration.choose_project(command)
         if worker and worker.below_shell:
             warn(
                 f"{worker.name} runs under a shell, which does not forward the signal that stops "

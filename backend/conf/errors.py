@@ -133,16 +133,20 @@ def _is_foreign(path: Path) -> bool:
 
 
 def _file_error(error: BaseException) -> OSError | None:
-    """The error for a file that this user cannot use, also as the cause of an error in LOGGING."""
-    for each in (error, error.__cause__):
-        if isinstance(each, OSError) and each.errno in NOT_ALLOWED and each.filename is not None:
+    """The error for a file that this user cannot use, also as the cause of an error in LOGGING.
+
+    The folder of a log file may be missing, too.
+    """
+    for each, numbers in ((error, NOT_ALLOWED), (error.__cause__, (*NOT_ALLOWED, errno.ENOENT))):
+        if isinstance(each, OSError) and each.errno in numbers and each.filename is not None:
             return each
     return None
 
 
 def is_unreadable(file: Path) -> bool:
     """Whether this user cannot read a file that exists, or cannot look for it."""
-    is_there = os.access(file, os.F_OK) or not os.access(file.parent, os.X_OK)
+    hidden = os.access(file.parent, os.F_OK) and not os.access(file.parent, os.X_OK)
+    is_there = os.access(file, os.F_OK) or hidden
     return is_there and not os.access(file, os.R_OK)
 
 

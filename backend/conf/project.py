@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from backend.conf.places import CODE, ROOT
 
 VARIABLE = "DJANGO_SETTINGS_MODULE"
 IMAGES = "backend.settings"
+# In the manage.py of a project that extends the image's.
+ON_IMAGES = re.compile(rb"backend\.(settings|manage)\b")
 
 
 @dataclass(frozen=True)
@@ -38,12 +41,13 @@ class Project:
         return self.settings != IMAGES
 
 
-def choose() -> Project:
+def choose(folder: Path | None = None) -> Project:
     """Find the project, and set DJANGO_SETTINGS_MODULE for this process and its children.
 
-    Raises StartupError if the project's settings are unknown.
+    ``folder`` is where the command runs, if it changes the working directory itself. Raises
+    StartupError if the project's settings are unknown.
     """
-    folder = Path.cwd()
+    folder = folder or Path.cwd()
     project = find(folder, os.environ)
     os.environ[VARIABLE] = project.settings
     # As for a program in this folder, but after the image's own modules have been found.
@@ -59,6 +63,13 @@ def find(folder: Path, environ: Mapping[str, str]) -> Project:
         return Project(ROOT if given == IMAGES else folder, given, f"{VARIABLE} is set")
     manage = folder / "manage.py"
     if not is_own(manage):
+        if below := _elsewhere(folder):
+            raise StartupError(
+                f"{folder} has no manage.py, but {below} has one.",
+                f"Make that folder the working directory: WORKDIR {below} in your Dockerfile, or "
+                f"working_dir: {below} in your compose file. For the image's own project instead, "
+                f"set {VARIABLE} to {IMAGES}.",
+            )
         return Project(ROOT, IMAGES, f"{folder} has no manage.py of its own")
     named, line = _named(manage)
     reason = f"{manage}, line {line}"
@@ -111,6 +122,14 @@ def hidden(folder: Path) -> Iterator[StartupError]:
                 f"{entry} does not run: the image's entry point is {ours}.",
                 f'If yours must run, set ENTRYPOINT to it, and end it with: exec {ours} "$@"',
             )
+
+
+def _elsewhere(folder: Path) -> Path | None:
+    """A folder in ``folder`` with an own project, unless a team extends the image's project."""
+    if folder == CODE or (ROOT / "local_settings").exists():
+        return None
+    own = (path for path in sorted(folder.glob("*/manage.py")) if is_own(path))
+    return next((path.parent for path in own if not ON_IMAGES.search(path.read_bytes())), None)
 
 
 def _hides_a_project(folder: Path) -> bool:

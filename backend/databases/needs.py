@@ -11,7 +11,7 @@ import functools
 
 from django.apps import apps
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from backend.router import declared_alias
 
@@ -24,6 +24,8 @@ class Need(enum.StrEnum):
     IGNORED = "ignored"  # never checked
 
 
+# Django's engine for a database without ENGINE.
+NONE = "django.db.backends.dummy"
 SETTINGS = {need: f"{need.upper()}_DATABASES" for need in Need}
 
 
@@ -42,8 +44,12 @@ def need_of(alias: str) -> Need:
 
 
 def aliases(*needs: Need) -> list[str]:
-    """The aliases with these needs, in the order of DATABASES."""
-    return [alias for alias in settings.DATABASES if need_of(alias) in needs]
+    """The aliases with these needs, in the order of DATABASES.
+
+    An empty DATABASES, or an empty database in it, is a project's way to have none.
+    """
+    real = (alias for alias, each in connections.settings.items() if each["ENGINE"] != NONE)
+    return [alias for alias in real if need_of(alias) in needs]
 
 
 @functools.cache  # models do not change after they are loaded, and probes are frequent

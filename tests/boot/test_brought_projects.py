@@ -1,0 +1,202 @@
+"""Projects as strangers bring them: other folders, commands, and settings than startproject's."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.containers import IMAGE, Containers
+
+pytestmark = pytest.mark.engine
+
+DOCKERFILE = f"FROM {IMAGE}\nWORKDIR /app\nCOPY . .\nEXPOSE 8000\n"
+OPEN = "\nimport os\nALLOWED_HOSTS = ['*']\n"
+
+
+def start_project(folder: Path, settings: str = "") -> None:
+    folder.mkdir(exist_ok=True)
+    make = ("-m", "django", "startproject", "mysite", str(folder))
+    subprocess.run([sys.executable, *make], check=True, env={"PATH": os.environ["PATH"]})
+    with (folder / "mysite/settings.py").open("a") as file:
+        file.write(OPEN + settings)
+
+
+def write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    file.chmod(0o755)
+
+
+@pytest.fixture(scope="module")
+def below(tmp_path_factory: pytest.TempPathFactory):
+    """An image with a project in a folder below the working directory."""
+    started, folder = Containers(), tmp_path_factory.mktemp("below")
+    start_project(folder / "src")
+    script = "#!/bin/sh -e\ncd src\npython manage.py migrate\nexec gunicorn mysite.wsgi\n"
+    write(folder / "start.sh", script)
+    write(folder / "Dockerfile", DOCKERFILE)
+    yield started.build(folder)
+    started.clean()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("gunicorn", "--chdir", "src", "mysite.wsgi:application"),
+        ("gunicorn", "--pythonpath=src", "mysite.wsgi"),
+        ("sh", "-c", "cd src && exec gunicorn mysite.wsgi"),
+        ("python", "src/manage.py", "runserver", "0.0.0.0:8000"),
+        ("./start.sh",),
+    ],
+    ids=" ".join,
+)
+def test_command_that_names_a_folder_serves_the_project_in_it(
+    containers: Containers, below: str, command: tuple[str, ...]
+):
+    containers.may_log("This is a development server")
+    container = containers.start(*command, image=below)
+    container.wait_for_log("ready to serve")
+    container.wait_until_ready()
+    assert "The install worked successfully" in container.get("/").text
+    assert "boot: project /app/src, settings mysite.settings" in container.logs()
+    assert "(/app/src/manage.py, line 9)" in container.logs()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("python", "src/manage.py", "diffsettings"),
+        ("sh", "-c", "cd src && python manage.py diffsettings"),
+    ],
+    ids=" ".join,
+)
+def test_manage_py_in_another_folder_has_its_own_settings(
+    containers: Containers, below: str, command: tuple[str, ...]
+):
+    assert "ROOT_URLCONF = 'mysite.urls'" in containers.run(*command, image=below).stdout
+
+
+def test_project_below_the_working_directory_is_an_error_with_the_right_folder(
+    containers: Containers, below: str
+):
+    done = containers.run(image=below)
+    assert done.returncode == 1
+    assert "ERROR: /app has no manage.py, but /app/src has one.\nFIX: " in done.stderr
+    assert "WORKDIR /app/src" in done.stderr
+    container = containers.start(image=below, options=["--workdir", "/app/src"])
+    container.wait_until_ready()
+    assert "The install worked successfully" in container.get("/").text
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    start_project(tmp_path)
+    write(tmp_path / "Dockerfile", DOCKERFILE)
+    return tmp_path
+
+
+def add(project: Path, settings: str) -> None:
+    with (project / "mysite/settings.py").open("a") as file:
+        file.write(settings)
+
+
+TO_STDOUT = """
+handler = {"class": "logging.FileHandler", "filename": "/dev/stdout"}
+LOGGING = {"version": 1, "handlers": {"f": handler}, "root": {"handlers": ["f"], "level": "INFO"}}
+"""
+
+
+def test_log_files_can_be_the_output_of_the_container(containers: Containers, project: Path):
+    add(project, TO_STDOUT)
+    flags = ("--access-logfile", "/dev/stdout", "--error-logfile", "/dev/stderr")
+    container = containers.start("gunicorn", "mysite.wsgi", *flags, image=containers.build(project))
+    container.wait_until_ready()
+    container.get("/seen-in-the-log/")
+    container.wait_for_log("GET /seen-in-the-log/")
+    container.may_log("Not Found: /seen-in-the-log/")
+
+
+def test_project_without_a_database_is_ready(containers: Containers, project: Path):
+    add(project, "INSTALLED_APPS = []\nMIDDLEWARE = []\nTEMPLATES = []\nDATABASES = {}\n")
+    view = "from django.http import HttpResponse\nfrom django.urls import path\n"
+    view += "urlpatterns = [path('', lambda request: HttpResponse('stateless'))]\n"
+    write(project / "mysite/urls.py", view)
+    container = containers.start(image=containers.build(project))
+    container.wait_until_ready()
+    assert container.get("/health/ready").json()["checks"] == {}
+    assert container.get("/").text == "stateless"
+
+
+def test_settings_of_the_image_as_a_whole_serve_the_projects_urls(
+    containers: Containers, project: Path
+):
+    text = "from backend.hacko_settings import *\nROOT_URLCONF = 'mysite.urls'\n"
+    write(project / "mysite/settings.py", text)
+    container = containers.start(image=containers.build(project))
+    container.wait_until_ready()
+    assert container.get("/admin/login/").status_code == 200
+    assert container.get("/nowhere/").status_code == 404
+
+
+def test_static_files_of_a_path_prefix_are_served_with_and_without_it(
+    containers: Containers, project: Path
+):
+    add(project, "FORCE_SCRIPT_NAME = '/api'\n")
+    container = containers.start(image=containers.build(project))
+    container.wait_until_ready()
+    assert 'href="/api/static/admin/css/base.css"' in container.get("/api/admin/login/").text
+    # A proxy can remove the prefix.
+    for path in ("/api/static/admin/css/base.css", "/static/admin/css/base.css"):
+        assert container.get(path).headers["Content-Type"] == 'text/css; charset="utf-8"'
+
+
+@pytest.mark.parametrize("value", ["os.environ.get('SECRET_KEY')", "''"])
+def test_empty_secret_key_stops_the_start(containers: Containers, project: Path, value: str):
+    add(project, f"SECRET_KEY = {value}\n")
+    done = containers.run(image=containers.build(project))
+    assert done.returncode == 1
+    assert "ERROR: mysite.settings has no SECRET_KEY.\nFIX:   Set SECRET_KEY," in done.stderr
+
+
+LOG_FILE = """
+LOGGING = {"version": 1, "handlers": {"file": {
+    "class": "logging.FileHandler", "filename": BASE_DIR / "logs/debug.log",
+}}, "root": {"handlers": ["file"]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("settings", "text", "problem", "fix"),
+    [
+        ("INSTALLED_APPS += ['polls']\n", "'polls'", "No module named 'polls'", "Check the spell"),
+        (
+            "MIDDLEWARE += ['polls.Count']\n",
+            "polls.Count",
+            "No module named 'polls'",
+            "Check the spell",
+        ),
+        ("ROOT_URLCONF = 'mysite.urlz'\n", "mysite.urlz", "'mysite.urlz'", "Check the spell"),
+        (
+            LOG_FILE,
+            '["file"]',
+            "No such file or directory: '/app/logs/debug.log'",
+            "/data/debug.log",
+        ),
+    ],
+    ids=["application", "middleware", "urls", "log file"],
+)
+def test_name_in_own_settings_that_is_wrong_is_found_by_its_line(
+    containers: Containers, project: Path, settings: str, text: str, problem: str, fix: str
+):
+    add(project, settings)
+    lines = (project / "mysite/settings.py").read_text().splitlines()
+    line = next(number for number, each in enumerate(lines, start=1) if text in each)
+    done = containers.run(image=containers.build(project))
+    assert done.returncode == 1
+    assert f"ERROR: /app/mysite/settings.py, line {line}: " in done.stderr
+    assert problem in done.stderr
+    assert fix in done.stderr.splitlines()[-1]

@@ -159,13 +159,13 @@ def is_script(command: list[str]) -> bool:
 
 
 def folder_of(command: list[str]) -> Path:
-    """Where the program of ``command`` looks for its project: the working directory, or below it."""
+    """Where ``command`` looks for its project: the working directory, or a folder below it."""
     folder = Path.cwd()
     script = _script(command)
     for words in [command] if script is None else simple_commands(script):
         if words[0] == "cd" and len(words) == 2:
             folder /= words[1]
-        elif _name(words, SERVER) or _name(words, WORKER):
+        elif script is None or _name(words, SERVER) or _name(words, WORKER):
             return folder / _own_folder(words)
     return folder
 

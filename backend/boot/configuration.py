@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib
 import os
 import re
 import sys
+import tempfile
 from pathlib import Path
 
 import django
@@ -115,7 +117,16 @@ def complete_settings() -> None:
     if not hasattr(settings, "DATA_DIR"):
         settings.DATA_DIR = current()["DATA_DIR"] or ROOT / "data"
     if apps.is_installed("django.contrib.staticfiles") and not settings.STATIC_ROOT:
-        settings.STATIC_ROOT = str(Path(settings.DATA_DIR) / "static")
+        settings.STATIC_ROOT = str(_folder_for_static_files(Path(settings.DATA_DIR)))
+
+
+def _folder_for_static_files(data: Path) -> Path:
+    """For a project without STATIC_ROOT. It is temporary if this user cannot write to ``data``."""
+    folder = data / "static"
+    if not os.access(folder if folder.exists() else data, os.W_OK):
+        with contextlib.suppress(FileNotFoundError):  # the boot reports a folder that is read-only
+            return Path(tempfile.gettempdir()) / "static"
+    return folder
 
 
 def located(failure: Exception) -> StartupError:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+import os
+import sqlite3
 import time
 
 from django.conf import settings
 from django.db import DatabaseError, OperationalError, connections
 
 from backend.boot import waiting
-from backend.conf import project
+from backend.conf import data_folder, project
 from backend.conf.errors import StartupError, one_line
 from backend.databases.needs import Need, aliases
-from backend.health.probes import OK, UNREACHABLE
+from backend.health.probes import OK, UNREACHABLE, sqlite_files
 from backend.http.unavailable import Refusal, refusal
 from backend.logs.boot import say, warn
 from backend.server import phase
@@ -21,6 +23,7 @@ from backend.server import phase
 ONE_LOOK = 2
 # Seconds for a required database to answer the queries of a new connection, before a retry.
 ATTEMPT = 10
+SQLITE_UNWRITABLE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 
 
 def wait(timeout: int) -> None:
@@ -71,7 +74,9 @@ def wait_for(alias: str, timeout: int) -> None:
         except DatabaseError as error:
             phase.checks[alias] = UNREACHABLE
             reason = one_line(error)
-            if refused_error := refused(alias, error):  # waiting does not help
+            if refused_error := refused(alias, error) or of_sqlite_file(
+                alias, error
+            ):  # waiting does not help
                 raise refused_error from None
         waited = time.monotonic() - started
         if waited >= timeout:
@@ -82,6 +87,21 @@ def wait_for(alias: str, timeout: int) -> None:
             )
         say(f"waiting for database {describe(alias)}, {waited:.0f} of {timeout} s: {reason}")
         time.sleep(min(0.25 * 2 ** min(attempt, 3), timeout - waited))
+
+
+def of_sqlite_file(alias: str, error: DatabaseError) -> StartupError | None:
+    """The error for an SQLite file that this user cannot open or write."""
+    code = getattr(error.__cause__, "sqlite_errorcode", None)
+    # The lowest byte of an extended code is the code itself. https://www.sqlite.org/rescode.html
+    if code is None or code & 0xFF not in SQLITE_UNWRITABLE or not sqlite_files(alias):
+        return None
+    file = sqlite_files(alias)[0]
+    what = "written" if code & 0xFF == sqlite3.SQLITE_READONLY else "opened"
+    return StartupError(
+        f"The database '{alias}' ({file}) cannot be {what} by UID {os.geteuid()}: "
+        f"{one_line(error)}.",
+        data_folder.moved(file, f"NAME of '{alias}'", f"/{file.name}") or data_folder.mounted(),
+    )
 
 
 def refused(alias: str, error: DatabaseError) -> StartupError | None:

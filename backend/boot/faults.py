@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import sqlite3
 import traceback
 from pathlib import Path
 
@@ -26,7 +25,7 @@ from backend.conf.errors import NOT_ALLOWED, StartupError, is_of_the_team, is_un
 from backend.conf.required import LONG_RANDOM_TEXT
 from backend.databases.server_errors import sqlstate
 from backend.health import tables
-from backend.health.probes import migrations_pending, sqlite_files
+from backend.health.probes import migrations_pending
 from backend.http.error_sources import frames
 from backend.http.unavailable import Refusal, is_outage, refusal
 
@@ -37,7 +36,6 @@ CHANGE_TABLES = ("migrate", "migrate_databases")
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 UNDEFINED_TABLE, UNDEFINED_COLUMN = "42P01", "42703"
 NO_DATABASE = re.compile(r'database "[^"]*" does not exist')
-SQLITE_UNWRITABLE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 
 
 def of(error: BaseException, command: str) -> StartupError | None:
@@ -55,7 +53,7 @@ def of(error: BaseException, command: str) -> StartupError | None:
         return None
     return (
         _of_connection(alias, error)
-        or _of_sqlite_file(alias, error)
+        or database.of_sqlite_file(alias, error)
         or _of_postgis(alias, error)
         or _of_schema(alias, error, command)
     )
@@ -122,20 +120,6 @@ def _of_connection(alias: str, error: DatabaseError) -> StartupError | None:
         f"The database {database.describe(alias)} does not answer: {reason}",
         "Check that the server is running and that host, port, and name are correct. "
         "To wait for it, run python manage.py wait_for_db.",
-    )
-
-
-def _of_sqlite_file(alias: str, error: DatabaseError) -> StartupError | None:
-    code = getattr(error.__cause__, "sqlite_errorcode", None)
-    # The lowest byte of an extended code is the code itself. https://www.sqlite.org/rescode.html
-    if code is None or code & 0xFF not in SQLITE_UNWRITABLE or not sqlite_files(alias):
-        return None
-    file = sqlite_files(alias)[0]
-    what = "written" if code & 0xFF == sqlite3.SQLITE_READONLY else "opened"
-    return StartupError(
-        f"The database '{alias}' ({file}) cannot be {what} by UID {os.geteuid()}: "
-        f"{one_line(error)}.",
-        data_folder.moved(file, f"NAME of '{alias}'", f"/{file.name}") or data_folder.mounted(),
     )
 
 

@@ -6,10 +6,12 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from gunicorn.errors import AppImportError
 
 from backend.boot import (
     asgi,
@@ -24,6 +26,7 @@ from backend.boot import (
 from backend.boot.exec_command import become, become_with_blocked_signals
 from backend.conf import kept_key, places, project
 from backend.conf.environment import current
+from backend.conf.errors import StartupError, explain
 from backend.health import target
 from backend.logs import console
 from backend.logs.boot import say, warn
@@ -112,9 +115,32 @@ def serve(command: list[str], server: commands.Program) -> None:
         if answering:
             handover.keep(answering)
         stopping.by_handlers(stopping.NOT_READY, terminated=0)
+        if gunicorn.cfg.preload_app:
+            gunicorn.load = application_of(gunicorn)
         with explained():
             gunicorn.run()
         sys.exit()
+
+
+def application_of(gunicorn: WSGIApplication) -> Callable[[], Any]:
+    """How gunicorn loads the application, with two lines for an error in it."""
+    load = gunicorn.load
+
+    def loading() -> Any:
+        try:
+            return load()
+        except Exception as error:  # noqa: BLE001  a team's code raises anything
+            cause: BaseException = error
+            while cause.__cause__:
+                cause = cause.__cause__
+            problem = explain(cause)
+            fix = problem.fix
+            if isinstance(error, AppImportError):
+                fix = f"Correct {gunicorn.app_uri} in the command, or define that name."
+            place = f"the application {gunicorn.app_uri}:"
+            raise StartupError(problem.problem.replace("the project:", place, 1), fix) from cause
+
+    return loading
 
 
 def _with_configuration(command: list[str], server: commands.Program) -> list[str]:

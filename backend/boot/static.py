@@ -74,8 +74,9 @@ def collect() -> None:
                 return
             raise StartupError(
                 f"Static files cannot be written: {one_line(error)}.",
-                "Mount a volume at DATA_DIR, give STATIC_ROOT to the application's user, or "
-                "collect them in your Dockerfile: RUN python manage.py collectstatic --noinput",
+                f"Give the folder to that user in your Dockerfile (RUN install --directory "
+                f"--owner {os.geteuid()} {settings.STATIC_ROOT}), collect them there (RUN python "
+                f"manage.py collectstatic --noinput), or mount a volume at {settings.STATIC_ROOT}.",
             ) from error
         raise StartupError(
             f"Static files cannot be collected: {type(error).__name__}: {one_line(error)}",

@@ -7,6 +7,7 @@ has its own ``manage.py`` and settings. Below Django, nothing depends on which o
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import re
 import sys
@@ -48,7 +49,14 @@ def choose(folder: Path | None = None) -> Project:
     StartupError if the project's settings are unknown.
     """
     folder = folder or Path.cwd()
-    project = find(folder, os.environ)
+    manage = folder / "manage.py"
+    given = os.environ.get(VARIABLE)
+    if given != IMAGES and is_own(manage) and not ON_IMAGES.search(manage.read_bytes()):
+        _prepare(manage)
+    if not given and (named := os.environ.get(VARIABLE)):
+        project = Project(folder, named, f"{manage}, line {_named(manage)[1]}")
+    else:
+        project = find(folder, os.environ)
     os.environ[VARIABLE] = project.settings
     # As for a program in this folder, but after the image's own modules have been found.
     for path in (str(ROOT), str(folder)):
@@ -72,6 +80,12 @@ def find(folder: Path, environ: Mapping[str, str]) -> Project:
             )
         return Project(ROOT, IMAGES, f"{folder} has no manage.py of its own")
     named, line = _named(manage)
+    if named is None:
+        problem = f"line {line} computes the settings module" if line else "it names no settings"
+        raise StartupError(
+            f"{manage}: {problem}, so the image does not know which to use.",
+            f"Set {VARIABLE} in your Dockerfile or compose file: ENV {VARIABLE}=mysite.settings",
+        )
     reason = f"{manage}, line {line}"
     if named == IMAGES:
         if _hides_a_project(folder):
@@ -144,8 +158,37 @@ def _hides_a_project(folder: Path) -> bool:
     return any(map(Path.is_file, named)) and not (package / "hacko_settings.py").exists()
 
 
-def _named(manage: Path) -> tuple[str, int]:
-    """The settings that a manage.py names, and the line. Raises StartupError if it names none."""
+@functools.cache  # once in a process
+def _prepare(manage: Path) -> None:
+    """Let a manage.py do what it does before a command.
+
+    It can read a .env file, add folders to Python's path, compute which settings to use, and
+    install django-configurations. Raises StartupError if it fails.
+    """
+    from django.core import management  # a shell does not wait for it
+
+    command, arguments = management.execute_from_command_line, sys.argv
+    management.execute_from_command_line = lambda argv=None: None
+    sys.argv = [str(manage), "check"]
+    sys.path.insert(0, str(manage.parent))
+    try:
+        code = compile(manage.read_bytes(), str(manage), "exec")
+        exec(code, {"__name__": "__main__", "__file__": str(manage)})  # noqa: S102  it is the project's
+    except SystemExit as end:
+        if end.code:
+            raise explain(end, manage) from end
+    except Exception as error:
+        raise explain(error, manage) from error
+    finally:
+        sys.path.remove(str(manage.parent))
+        management.execute_from_command_line, sys.argv = command, arguments
+
+
+def _named(manage: Path) -> tuple[str | None, int]:
+    """The settings that a manage.py names, and the line; None if it computes or names none.
+
+    Raises StartupError if it cannot be parsed.
+    """
     try:
         tree = ast.parse(manage.read_bytes(), str(manage))
     except (SyntaxError, OSError) as error:
@@ -159,13 +202,7 @@ def _named(manage: Path) -> tuple[str, int]:
             return value.value, node.lineno  # type: ignore[attr-defined]  # a statement or call
         if value is not None:
             computed = node.lineno  # type: ignore[attr-defined]
-    problem = (
-        f"line {computed} computes the settings module" if computed else "it names no settings"
-    )
-    raise StartupError(
-        f"{manage}: {problem}, so the image does not know which to use.",
-        f"Set {VARIABLE} in your Dockerfile or compose file: ENV {VARIABLE}=mysite.settings",
-    )
+    return None, computed
 
 
 def _value(node: ast.AST) -> ast.expr | None:

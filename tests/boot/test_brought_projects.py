@@ -200,3 +200,115 @@ def test_name_in_own_settings_that_is_wrong_is_found_by_its_line(
     assert f"ERROR: /app/mysite/settings.py, line {line}: " in done.stderr
     assert problem in done.stderr
     assert fix in done.stderr.splitlines()[-1]
+
+
+BROKEN_WSGI = "from whitenoise.django import DjangoWhiteNoise\napplication = None\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "problem", "fix"),
+    [
+        (("gunicorn",), "/app/mysite/wsgi.py, line 1: ModuleNotFoundError: No module named ", ""),
+        (("gunicorn", "mysite.wsgi"), "/app/mysite/wsgi.py, line 1: ModuleNotFoundError: ", ""),
+        (("gunicorn", "mysit.wsgi"), "the application mysit.wsgi: ModuleNotFoundError: ", "spell"),
+        (("gunicorn", "mysite.urls:app"), "the application mysite.urls:app: ", "mysite.urls:app"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_application_that_cannot_be_loaded_is_two_lines(
+    containers: Containers, project: Path, command: tuple[str, ...], problem: str, fix: str
+):
+    write(project / "mysite/wsgi.py", BROKEN_WSGI)
+    done = containers.run(*command, image=containers.build(project))
+    assert done.returncode == 1
+    assert f"ERROR: {problem}" in done.stderr
+    assert fix in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_user_of_the_dockerfile_needs_no_access_to_the_data_folder(
+    containers: Containers, project: Path
+):
+    user = "RUN useradd web && chown --recursive web /app\nUSER web\n"
+    write(project / "Dockerfile", DOCKERFILE + user)
+    container = containers.start(image=containers.build(project))
+    container.wait_until_ready()
+    assert "boot: collecting static files into /tmp/static" in container.logs()
+    assert container.get("/static/admin/css/base.css").status_code == 200
+
+
+def test_static_root_that_cannot_be_written_is_an_error_with_a_fix_that_works(
+    containers: Containers, project: Path
+):
+    add(project, "STATIC_ROOT = '/var/www/static'\n")
+    done = containers.run(image=containers.build(project))
+    assert "ERROR: Static files cannot be written: [Errno 13] Permission denied" in done.stderr
+    fix = done.stderr.partition("in your Dockerfile (")[2].partition(")")[0]
+    write(project / "Dockerfile", f"{DOCKERFILE}{fix}\n")
+    container = containers.start(image=containers.build(project))
+    container.wait_until_ready()
+    assert container.get("/static/admin/css/base.css").status_code == 200
+
+
+def test_sqlite_file_that_cannot_be_opened_stops_the_start_at_once(
+    containers: Containers, project: Path
+):
+    image = containers.build(project)
+    done = containers.run(image=image, options=["--user", "1234"])
+    assert done.returncode == 1
+    assert "waiting for database" not in done.stdout
+    problem = "ERROR: The database 'default' (/app/db.sqlite3) cannot be opened by UID 1234: "
+    assert problem in done.stderr
+    assert "FIX:   Keep it in the data folder" in done.stderr
+
+
+READS_FILE = """
+import os
+from pathlib import Path
+for line in Path(__file__).with_name(".env").read_text().splitlines():
+    os.environ.setdefault(*line.split("="))
+"""
+
+
+def test_manage_py_can_read_a_file_of_variables(containers: Containers, project: Path):
+    manage, text = project / "manage.py", (project / "manage.py").read_text()
+    write(manage, READS_FILE + text.replace("'mysite.settings'", "os.environ['SETTINGS']"))
+    write(project / ".env", "SETTINGS=mysite.live\nSECRET_KEY=from-the-file-of-the-project\n")
+    write(
+        project / "mysite/live.py",
+        "from .settings import *\nSECRET_KEY = os.environ['SECRET_KEY']\n",
+    )
+    container = containers.start("gunicorn", "mysite.wsgi", image=containers.build(project))
+    container.wait_until_ready()
+    first = container.logs().splitlines()[0]
+    assert first.startswith("boot: project /app, settings mysite.live (/app/manage.py, line ")
+
+
+CONFIGURED = """
+from configurations import Configuration
+class Live(Configuration):
+    SECRET_KEY = "a"
+    ROOT_URLCONF = "mysite.urls"
+    ALLOWED_HOSTS = ["*"]
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("gunicorn", "mysite.wsgi"), ("uvicorn", "mysite.asgi:application", "--host", "0.0.0.0")],  # noqa: S104
+    ids=lambda command: command[0],
+)
+def test_django_configurations_is_installed_by_manage_py(
+    containers: Containers, project: Path, command: tuple[str, ...]
+):
+    containers.may_log("security.W009", "without Lifespan support")
+    write(project / "mysite/settings.py", CONFIGURED)
+    write(project / "mysite/urls.py", "urlpatterns = []\n")
+    for name in ("manage.py", "mysite/wsgi.py", "mysite/asgi.py"):
+        text = (project / name).read_text().replace("from django.core.", "from configurations.")
+        write(project / name, f"import os\nos.environ['DJANGO_CONFIGURATION'] = 'Live'\n{text}")
+    install = "FROM {0}\nRUN pip install django-configurations uvicorn\n"
+    write(project / "Dockerfile", DOCKERFILE.replace(f"FROM {IMAGE}\n", install.format(IMAGE)))
+    container = containers.start(*command, image=containers.build(project))
+    container.wait_until_ready()
+    assert container.get("/nowhere/").status_code == 404

@@ -49,6 +49,7 @@ def main(arguments: list[str]) -> None:
         if target.UNSEEN not in os.environ:
             os.environ[target.UNSEEN] = scripts.place(command)
             target.write(target.RUNNING)
+            scripts.warn_of_others(command)
         become(command)
     else:
         # Only now: it loads Django, for which a shell need not wait.

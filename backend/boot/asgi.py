@@ -17,6 +17,7 @@ SERVERS = ("uvicorn", "daphne", "hypercorn")
 # The application of the project, which backend.asgi imports.
 PROJECTS = "BACKEND_ASGI_APPLICATION"
 LAYERED = "backend.asgi:application"
+MODULE = re.compile(r"[A-Za-z_]\w*(\.\w+)+(:\w+)?")
 APPLICATION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 # The options of each server for its host and its port; hypercorn has one for both.
 OPTIONS = {

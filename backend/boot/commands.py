@@ -42,6 +42,8 @@ OPTIONS_WITH_VALUE = (
     *("-A", "--app", "-b", "--broker", "--result-backend", "--loader", "--config", "--workdir"),
     *("-u", "--url"),
 )
+# They start other programs, which a file names.
+MANAGERS = ("honcho", "supervisord", "circusd")
 SHELLS = ("sh", "bash", "dash")
 # They run the command that follows them.
 WRAPPERS = (

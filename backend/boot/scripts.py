@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from backend.boot import commands
 from backend.conf import places
 from backend.health import target
+from backend.logs.boot import warn
 
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
@@ -28,6 +29,11 @@ def place(command: list[str]) -> str:
 
     Only the first word of the command if it is something else.
     """
+    return _find(command)[0]
+
+
+def _find(command: list[str]) -> tuple[str, str]:
+    """As ``place``, and the server's name."""
     if Path(command[0]).name in commands.SHELLS:
         index = next((at for at, word in enumerate(command) if at and word[:1] != "-"), 0)
     else:
@@ -35,9 +41,9 @@ def place(command: list[str]) -> str:
     lines = _lines(Path(command[index]), known=index > 0)
     for number, line in enumerate(lines, start=1):
         # A command can go on in the next line.
-        if _starts_a_server(line.removesuffix("\\"), command[index + 1 :]):
-            return f"{command[index]}, line {number}"
-    return command[0]
+        if server := _server_in(line.removesuffix("\\"), command[index + 1 :]):
+            return f"{command[index]}, line {number}", server
+    return command[0], ""
 
 
 def _lines(file: Path, *, known: bool) -> list[str]:
@@ -54,15 +60,15 @@ def _lines(file: Path, *, known: bool) -> list[str]:
         return []
 
 
-def _starts_a_server(line: str, arguments: list[str]) -> bool:
+def _server_in(line: str, arguments: list[str]) -> str:
     for words in commands.simple_commands(line):
         command = list(chain(*(arguments if word == ARGUMENTS else [word] for word in words)))
         # A variable can be empty, or hold one of them.
         while command and (command[0].startswith("$") or Path(command[0]).name in BEFORE):
             del command[0]
-        if command and commands.server_of(command):
-            return True
-    return False
+        if command and (server := commands.server_of(command)):
+            return server.name
+    return ""
 
 
 def of_first_process() -> str:
@@ -81,6 +87,20 @@ def is_below_shell() -> bool:
         return Path(f"/proc/{os.getppid()}/exe").readlink().name in commands.SHELLS
     except OSError:
         return False
+
+
+def warn_of_others(command: list[str]) -> None:
+    """Warn about a command that starts a server which cannot warn itself, as gunicorn does."""
+    where, server = _find(command)
+    if Path(command[0]).name in commands.MANAGERS:
+        where, server = command[0], "servers"
+    elif server in ("", commands.GUNICORN):
+        return
+    warn(
+        f"{where} starts {server} without the image's entry point, which waits for databases, "
+        "applies migrations, collects static files, and adds health pages. Write "
+        f"{ENTRY_POINT} before the command of a server there"
+    )
 
 
 def warn_of_unseen(server: Arbiter) -> None:

@@ -81,6 +81,7 @@ def serve(command: list[str], server: commands.Program) -> None:
         else:
             answering = gunicorn and listening.listen(gunicorn.cfg, prefix)
         configuration.load()
+        _warn_about_other_settings(chosen, server)
         if answering:
             answering.responder.prefix = prefix = settings.FORCE_SCRIPT_NAME or ""
         steps.take()
@@ -156,6 +157,18 @@ def _with_configuration(command: list[str], server: commands.Program) -> list[st
         say(f"the command names no gunicorn configuration: using {FILE}")
     os.environ[FLAGS] = f"{os.environ.get(FLAGS, '')} --config {FILE}".strip()
     return command
+
+
+def _warn_about_other_settings(chosen: project.Project, server: commands.Program) -> None:
+    """Warn if the application alone would use other settings, such as those for production."""
+    if server.name in commands.DJANGOS:
+        return
+    named = [word.partition(":")[0] for word in server.words if asgi.MODULE.fullmatch(word)]
+    if "backend.wsgi" in named:
+        named = [str(settings.WSGI_APPLICATION).rpartition(".")[0]]
+    for module in named:
+        if other := project.other_settings(chosen, module):
+            warn(f"{other.problem} {other.fix}")
 
 
 def _warn_about_place(server: commands.Program, script: str) -> None:

@@ -21,6 +21,7 @@ from backend.conf.places import CODE, ROOT
 
 VARIABLE = "DJANGO_SETTINGS_MODULE"
 IMAGES = "backend.settings"
+GIVEN = f"{VARIABLE} is set"
 # In the manage.py of a project that extends the image's.
 ON_IMAGES = re.compile(rb"backend\.(settings|manage)\b")
 
@@ -68,7 +69,7 @@ def choose(folder: Path | None = None) -> Project:
 def find(folder: Path, environ: Mapping[str, str]) -> Project:
     """The project of this working directory. Raises StartupError if its settings are unknown."""
     if given := environ.get(VARIABLE):
-        return Project(ROOT if given == IMAGES else folder, given, f"{VARIABLE} is set")
+        return Project(ROOT if given == IMAGES else folder, given, GIVEN)
     manage = folder / "manage.py"
     if not is_own(manage):
         if below := _elsewhere(folder):
@@ -114,6 +115,21 @@ def place_of(setting: str) -> str:
 def command(name: str) -> str:
     """How to run a command of the image in a container."""
     return f"python {'-P -m backend.manage' if has_own_settings() else 'manage.py'} {name}"
+
+
+def other_settings(project: Project, module: str) -> StartupError | None:
+    """If the WSGI or ASGI module of a server names other settings than its manage.py."""
+    file = project.folder.joinpath(*module.split(".")).with_suffix(".py")
+    if project.reason == GIVEN or not file.is_file():
+        return None
+    named, line = _named(file)
+    if named in (None, project.settings):
+        return None
+    return StartupError(
+        f"{file}, line {line} names the settings {named}, but {project.reason} names "
+        f"{project.settings}, which this server uses.",
+        f"Say which: ENV {VARIABLE}={named}",
+    )
 
 
 def is_own(manage: Path) -> bool:

@@ -312,3 +312,58 @@ def test_django_configurations_is_installed_by_manage_py(
     container = containers.start(*command, image=containers.build(project))
     container.wait_until_ready()
     assert container.get("/nowhere/").status_code == 404
+
+
+def test_settings_of_wsgi_py_that_differ_from_those_of_manage_py_are_a_warning(
+    containers: Containers, project: Path
+):
+    write(project / "mysite/live.py", "from .settings import *\nDEBUG = False\n")
+    wsgi = project / "mysite/wsgi.py"
+    write(wsgi, wsgi.read_text().replace("mysite.settings", "mysite.live"))
+    image = containers.build(project)
+    for command in (("gunicorn", "mysite.wsgi"), ()):
+        container = containers.start(*command, image=image)
+        container.wait_until_ready()
+        warning = "/app/mysite/wsgi.py, line 14 names the settings mysite.live, but "
+        container.may_log(warning)
+        assert warning in container.logs()
+        assert "Say which: ENV DJANGO_SETTINGS_MODULE=mysite.live" in container.logs()
+    env = {"DJANGO_SETTINGS_MODULE": "mysite.live"}
+    container = containers.start("gunicorn", "mysite.wsgi", image=image, env=env)
+    container.may_log("security.W009")
+    container.wait_until_ready()
+    assert "names the settings" not in container.logs()
+
+
+PROCFILE = "web: {0}gunicorn mysite.wsgi --bind 0.0.0.0:8000\n"
+UVICORN = "#!/bin/sh\n{0}uvicorn mysite.asgi:application --host 0.0.0.0\n"
+ENTRY_POINT = "/opt/backend/bin/docker-entrypoint.sh "
+
+
+@pytest.mark.parametrize(
+    ("command", "file", "text", "place"),
+    [
+        (("honcho", "start"), "Procfile", PROCFILE, "honcho"),
+        (("./start.sh",), "start.sh", UVICORN, "./start.sh, line 2"),
+    ],
+    ids=["honcho", "script"],
+)
+def test_program_that_starts_a_server_is_a_warning_with_a_fix_that_works(
+    containers: Containers,
+    project: Path,
+    command: tuple[str, ...],
+    file: str,
+    text: str,
+    place: str,
+):
+    containers.may_log("starts servers without", "starts uvicorn without", "lifespan", "shell")
+    install = f"FROM {IMAGE}\nRUN pip install honcho uvicorn\n"
+    write(project / "Dockerfile", DOCKERFILE.replace(f"FROM {IMAGE}\n", install))
+    write(project / file, text.format(""))
+    container = containers.start(*command, image=containers.build(project))
+    container.wait_for_log(f"WARNING: {place} starts .* without the image's entry point")
+    assert f"Write {ENTRY_POINT}before the command" in container.logs()
+    write(project / file, text.format(ENTRY_POINT))
+    container = containers.start(*command, image=containers.build(project))
+    container.wait_until_ready()
+    assert container.get("/static/admin/css/base.css").status_code == 200

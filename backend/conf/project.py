@@ -118,12 +118,17 @@ def command(name: str) -> str:
 
 
 def other_settings(project: Project, module: str) -> StartupError | None:
-    """If the WSGI or ASGI module of a server names other settings than its manage.py."""
+    """If the WSGI or ASGI module of a server names other settings than its manage.py.
+
+    None unless both name them as text, because then nothing else, such as a .env file, decides.
+    """
     file = project.folder.joinpath(*module.split(".")).with_suffix(".py")
-    if project.reason == GIVEN or not file.is_file():
+    if not project.is_own or project.reason == GIVEN or not file.is_file():
         return None
     named, line = _named(file)
     if named in (None, project.settings):
+        return None
+    if _named(project.folder / "manage.py")[0] != project.settings:
         return None
     return StartupError(
         f"{file}, line {line} names the settings {named}, but {project.reason} names "

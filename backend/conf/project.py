@@ -161,7 +161,8 @@ def hidden(folder: Path) -> Iterator[StartupError]:
 
 def _elsewhere(folder: Path) -> Path | None:
     """A folder in ``folder`` with an own project, unless a team extends the image's project."""
-    if folder == CODE or (ROOT / "local_settings").exists():
+    teams = (ROOT.joinpath(*package.split(".")) for package in overrides.PACKAGES)
+    if folder == CODE or any(map(Path.exists, teams)):
         return None
     own = (path for path in sorted(folder.glob("*/manage.py")) if is_own(path))
     return next((path.parent for path in own if not ON_IMAGES.search(path.read_bytes())), None)

@@ -315,6 +315,7 @@ def test_geodjango_project_needs_no_setting_of_the_image(
     container.wait_until_ready()
     assert container.get("/nearest/").text == "-13647770 5716479"
     assert container.get("/broken/").status_code == 500
+    container.wait_for_log("RuntimeError: the view's own error")
     assert container.logs().count("RuntimeError: the view's own error") == 1
     assert "/code/bin/docker-entrypoint.sh does not run: the image's" in container.logs()
     doctor = container.exec(

@@ -120,6 +120,10 @@ TYPED = {
         "tests/boot/test_manage_units.py",
         '"manage.py", "wait_for_db"',
     ),
+    "python src/manage.py runserver": (
+        "tests/boot/test_brought_projects.py",
+        '"python", "src/manage.py", "runserver"',
+    ),
     "sh -c 'exec gunicorn ...'": ("tests/boot/test_commands.py", '"sh", "-c", "exec gunicorn '),
 }
 

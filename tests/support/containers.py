@@ -77,11 +77,14 @@ def free_port() -> int:
 
 def remove_project(project: str) -> None:
     """Remove everything that compose created for it, even if a page failed halfway."""
+    label = "label=com.docker.compose"
     kinds = {"container": ("--force", "--volumes"), "volume": ("--force",), "network": ()}
     for kind, force in kinds.items():
-        every = ["--all"] if kind == "container" else []
-        mine = ["--quiet", "--filter", f"label=com.docker.compose.project={project}"]
-        if names := docker(kind, "ls", *every, *mine).stdout.split():
+        # An image that compose built has the project's label too, and gives it to the containers of
+        # others.
+        own = ["--all", "--filter", f"{label}.oneoff"] if kind == "container" else []
+        mine = ["--quiet", "--filter", f"{label}.project={project}"]
+        if names := docker(kind, "ls", *own, *mine).stdout.split():
             docker(kind, "rm", *force, *names, check=False)
     images = (f"{project}-api", f"{project}-api:development", f"{project}-proxy")
     docker("image", "rm", "--force", *images, f"{project}-base", check=False)

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
+
+from tests.support.containers import until
 
 # The browser without windows, which takes a quarter less time. bin/test installs it.
 CHROMIUM = "/usr/bin/chromium-headless-shell"
@@ -39,9 +41,22 @@ def chromium(host: str, *flags: str) -> Iterator[Browser]:
 
 
 def keep(page: Page, name: str, *, whole: bool = True) -> None:
-    """Save a screenshot in tests/screenshots/ for people to look at."""
+    """Save a screenshot in tests/screenshots/ for people to look at.
+
+    Chromium cannot take one while it has no frame of the page to copy, as on a busy machine.
+    """
     SCREENSHOTS.mkdir(exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=whole)
+
+    def is_taken() -> bool:
+        try:
+            page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=whole)
+        except Error as error:
+            if "Unable to capture screenshot" not in error.message:
+                raise
+            return False
+        return True
+
+    until(is_taken, f"chromium has a frame of {name}")
 
 
 def barriers(page: Page, known: str | None = None) -> dict[str, list[str]]:

@@ -74,9 +74,8 @@ def wait_for(alias: str, timeout: int) -> None:
         except DatabaseError as error:
             phase.checks[alias] = UNREACHABLE
             reason = one_line(error)
-            if refused_error := refused(alias, error) or of_sqlite_file(
-                alias, error
-            ):  # waiting does not help
+            # For these, waiting does not help.
+            if refused_error := refused(alias, error) or of_sqlite_file(alias, error):
                 raise refused_error from None
         waited = time.monotonic() - started
         if waited >= timeout:

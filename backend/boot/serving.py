@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import time
@@ -149,6 +150,12 @@ def _with_configuration(command: list[str], server: commands.Program) -> list[st
     is_named = find_named(server.words)
     if is_named and command != list(server.words):
         # The image's program of that name adds it, below the shell.
+        if not re.search(r"(?<!-m )(?<!\S)gunicorn ", " ".join(server.words)):
+            warn(
+                "a shell starts gunicorn with a configuration of yours, and not by the name "
+                "gunicorn alone, so there are no health pages and requests are cut off at a stop. "
+                "Write gunicorn without a path and without python -m"
+            )
         return command
     places.leave_out_own_commands()
     if is_named:

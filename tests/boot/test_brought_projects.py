@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import requests
 
+from tests.conftest import PostGIS
 from tests.support.containers import IMAGE, Containers
 
 pytestmark = pytest.mark.engine
@@ -367,3 +369,69 @@ def test_program_that_starts_a_server_is_a_warning_with_a_fix_that_works(
     container = containers.start(*command, image=containers.build(project))
     container.wait_until_ready()
     assert container.get("/static/admin/css/base.css").status_code == 200
+
+
+@pytest.mark.parametrize("program", ["/opt/venv/bin/gunicorn", "python -m gunicorn"])
+def test_gunicorn_that_cannot_get_the_images_configuration_is_a_warning(
+    containers: Containers, tmp_path: Path, program: str
+):
+    start_project(tmp_path)
+    write(tmp_path / "web.py", "workers = 1\n")
+    write(tmp_path / "Dockerfile", DOCKERFILE)
+    image = containers.build(tmp_path)
+    warning = "a shell starts gunicorn with a configuration of yours, and not by the name gunicorn"
+    for words in (program, "gunicorn"):
+        command = f"true && exec {words} -c web.py mysite.wsgi --bind 0.0.0.0:8000"
+        container = containers.start("sh", "-c", command, image=image).may_log(warning)
+        container.wait_for_log("Booting worker")
+        assert (f"boot: WARNING: {warning}" in container.logs()) is (words == program)
+    # What the warning says to write.
+    assert container.get("/health/live").json() == {"status": "live"}
+
+
+UPLOADS = """
+MEDIA_ROOT = "/data/media"
+DATABASES = {"default": {
+    "ENGINE": "django.db.backends.postgresql",
+    "NAME": os.environ["SQL_DATABASE"], "USER": os.environ["SQL_USER"],
+    "PASSWORD": os.environ["SQL_PASSWORD"], "HOST": os.environ["SQL_HOST"],
+}}
+"""
+UPLOAD_VIEW = """
+from django.core.files.storage import default_storage
+from django.http import HttpResponse
+from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
+
+@csrf_exempt
+def upload(request):
+    name = default_storage.save("large", request.FILES["file"])
+    return HttpResponse(default_storage.size(name))
+
+urlpatterns = [path("upload/", upload)]
+"""
+
+
+def test_replicas_of_an_own_project_migrate_once_and_take_large_uploads(
+    containers: Containers, postgis: PostGIS, tmp_path: Path
+):
+    start_project(tmp_path, UPLOADS)
+    write(tmp_path / "mysite/urls.py", UPLOAD_VIEW)
+    write(tmp_path / "Dockerfile", DOCKERFILE)
+    image = containers.build(tmp_path)
+    env = {
+        "SQL_DATABASE": postgis.database(),
+        "SQL_USER": postgis.user,
+        "SQL_PASSWORD": postgis.password,
+        "SQL_HOST": postgis.host,
+        "WEB_CONCURRENCY": "2",
+    }
+    options = ["--network", postgis.network]
+    replicas = [containers.start(image=image, env=env, options=options) for _ in range(2)]
+    large = 30_000_000
+    for replica in replicas:
+        replica.wait_until_ready()
+        answer = requests.post(replica.url("/upload/"), files={"file": bytes(large)}, timeout=60)
+        assert (answer.status_code, answer.text) == (200, str(large))
+    applied = [replica.logs().count("Applying ") > 0 for replica in replicas]
+    assert sorted(applied) == [False, True]

@@ -1,0 +1,302 @@
+"""The files of a Django app for a plan: code that a team can take over and change."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Sequence
+
+from django.db import DEFAULT_DB_ALIAS
+
+from backend.databases.identifiers import db_column, db_table
+from backend.tables.plan import Field, Plan, Table
+from backend.tables.types import Declaration, literal
+
+WIDTH = 100
+INDENT = "    "
+ADMIN_COLUMNS = 6  # of a list in the admin
+
+
+def files(plan: Plan, app: str) -> dict[str, str]:
+    """The text of each file of the app, by its path."""
+    return {
+        "__init__.py": "",
+        "apps.py": _apps(app),
+        "models.py": _models(plan),
+        "serializers.py": _serializers(plan, app),
+        "filters.py": _filters(plan, app),
+        "views.py": _views(plan, app),
+        "urls.py": _urls(plan, app),
+        "admin.py": _admin(plan, app),
+        "tests.py": _tests(plan, app),
+    }
+
+
+def _apps(app: str) -> str:
+    name = "".join(word.capitalize() for word in app.split("_")) + "Config"
+    return f'''from django.apps import AppConfig
+
+
+class {name}(AppConfig):
+    name = "{app}"
+'''
+
+
+def _models(plan: Plan) -> str:
+    classes = [_model(table) for table in plan.tables]
+    code = "\n\n\n".join(classes)
+    imports = ["from django.contrib.gis.db import models"]
+    for name, module in (
+        ("ArrayField", "django.contrib.postgres.fields"),
+        ("SearchVectorField", "django.contrib.postgres.search"),
+    ):
+        if f" {name}(" in code or f"({name}(" in code:
+            imports.append(f"from {module} import {name}")
+    own = "\nfrom backend.tables import fields\n" if "fields." in _declarations(plan) else ""
+    return _module(
+        '"""The tables of a database. Django reads them, and does not create or change them."""',
+        "\n".join(imports) + "\n" + own,
+        classes,
+    )
+
+
+def _declarations(plan: Plan) -> str:
+    return " ".join(
+        " ".join((each.declared.cls, *each.declared.positional))
+        for table in plan.tables
+        for each in table.fields
+    )
+
+
+def _model(table: Table) -> str:
+    base = "models.Model" if table.key else "fields.KeylessModel"
+    lines = [f"class {table.model}({base}):"]
+    if comment := table.relation.comment:
+        lines += [*docstring(comment), ""]
+    if len(table.key) > 1:
+        lines.append(_assigned("pk", Declaration("models.CompositePrimaryKey", _texts(table.key))))
+    lines += [_assigned(each.name, _declared(each, table)) for each in table.fields]
+    lines += ["", f"{INDENT}class Meta:"]
+    meta: dict[str, object] = {}
+    if table.alias != DEFAULT_DB_ALIAS:
+        meta["in_db"] = table.alias
+    meta |= {"managed": False, "db_table": db_table(table.relation.schema, table.relation.name)}
+    if table.key:
+        meta["ordering"] = list(table.key)
+    meta["verbose_name"] = meta["verbose_name_plural"] = table.title
+    lines += [f"{INDENT}{INDENT}{name} = {literal(value)}" for name, value in meta.items()]
+    return "\n".join(lines)
+
+
+def _declared(each: Field, table: Table) -> Declaration:
+    made, column = each.declared, each.column
+    is_key = table.key == (each.name,)
+    attribute = f"{each.name}_id" if each.to else each.name
+    named: dict[str, object] = {}
+    if is_key and each.to:
+        made = Declaration("models.OneToOneField", made.positional, made.named)
+    if each.name != column.name:
+        named["verbose_name"] = html.escape(column.name, quote=False)
+    if attribute != column.name:
+        named["db_column"] = db_column(column.name)
+    if is_key:
+        named["primary_key"] = True
+    elif (column.name,) in table.relation.unique and not column.nullable:
+        named["unique"] = True
+    if column.nullable and each.name not in table.key:
+        named |= {"blank": True, "null": True}
+    if column.is_generated:
+        named["editable"] = False
+    if column.comment:
+        # The admin does not escape it.
+        named["help_text"] = html.escape(column.comment, quote=False)
+    return made.with_(**named)
+
+
+def _serializers(plan: Plan, app: str) -> str:
+    spatial = [table for table in plan.tables if table.geometry]
+    imports = []
+    if len(spatial) < len(plan.tables):
+        imports.append("from rest_framework.serializers import ModelSerializer")
+    if spatial:
+        imports.append("from rest_framework_gis.serializers import GeoFeatureModelSerializer")
+    return _module(
+        '"""What the API shows of each table, under the names of the database."""',
+        "\n".join([*imports, "", f"from {app} import models", ""]),
+        [_serializer(table) for table in plan.tables],
+    )
+
+
+def _serializer(table: Table) -> str:
+    shown = [each for each in table.fields if each.is_shown]
+    base = "GeoFeatureModelSerializer" if table.geometry else "ModelSerializer"
+    lines = [
+        f"class {table.model}Serializer({base}):",
+        f"{INDENT}class Meta:",
+        f"{INDENT * 2}model = models.{table.model}",
+    ]
+    if table.geometry:
+        lines.append(f"{INDENT * 2}geo_field = {literal(table.geometry.column.name)}")
+        key = [each.column.name for each in table.fields if table.key == (each.name,)]
+        lines.append(f"{INDENT * 2}id_field = {literal(key[0] if key else False)}")
+    columns = [literal(each.column.name) for each in shown]
+    lines.append(_listed(f"{INDENT * 2}fields = ", "[", columns, "]"))
+    renamed = [
+        f"{literal(each.column.name)}: {{{literal('source')}: {literal(each.name)}}}"
+        for each in shown
+        if each.name != each.column.name
+    ]
+    if renamed:
+        lines.append(_listed(f"{INDENT * 2}extra_kwargs = ", "{", renamed, "}"))
+    return "\n".join(lines)
+
+
+def _filters(plan: Plan, app: str) -> str:
+    return _module(
+        '"""Filters by every column: ``?column=``, ``?column__gte=``, ``?column__in=``."""',
+        f"from backend.tables.filters import ColumnFilterSet\n\nfrom {app} import models\n",
+        [_filter(table) for table in plan.tables],
+    )
+
+
+def _filter(table: Table) -> str:
+    fields = [literal(each.name) for each in table.fields if each.is_filtered]
+    return "\n".join(
+        [
+            f"class {table.model}Filter(ColumnFilterSet):",
+            f"{INDENT}class Meta:",
+            f"{INDENT * 2}model = models.{table.model}",
+            _listed(f"{INDENT * 2}fields = ", "[", fields, "]"),
+        ]
+    )
+
+
+def _views(plan: Plan, app: str) -> str:
+    bases = sorted({_base(table) for table in plan.tables})
+    head = f"from backend.tables.viewsets import {', '.join(bases)}\n"
+    if any(not table.is_public for table in plan.tables):
+        head += "from rest_framework.permissions import IsAuthenticated\n"
+    head += f"\nfrom {app} import filters, models, serializers\n"
+    return _module(
+        '"""An endpoint for each table."""', head, [_view(table) for table in plan.tables]
+    )
+
+
+def _base(table: Table) -> str:
+    return "TableViewSet" if table.key else "KeylessTableViewSet"
+
+
+def _view(table: Table) -> str:
+    lines = [f"class {table.model}ViewSet({_base(table)}):"]
+    if table.description:
+        lines += [*docstring(table.description), ""]
+    lines += [
+        f"{INDENT}queryset = models.{table.model}.objects.all()",
+        f"{INDENT}serializer_class = serializers.{table.model}Serializer",
+        f"{INDENT}filterset_class = filters.{table.model}Filter",
+    ]
+    if not table.is_public:
+        lines.append(f"{INDENT}permission_classes = [IsAuthenticated]")
+    return "\n".join(lines)
+
+
+def _urls(plan: Plan, app: str) -> str:
+    lines = [
+        "from rest_framework.routers import DefaultRouter",
+        "",
+        f"from {app} import views",
+        "",
+        "router = DefaultRouter()",
+    ]
+    for table in plan.tables:
+        base = table.route.replace("/", "-")
+        arguments = [literal(table.route), f"views.{table.model}ViewSet"]
+        arguments.append(f"basename={literal(base)}")
+        lines.append(_listed("router.register", "(", arguments, ")"))
+    return "\n".join([*lines, "", "urlpatterns = router.urls", ""])
+
+
+def _admin(plan: Plan, app: str) -> str:
+    shown = [table for table in plan.tables if len(table.key) == 1]
+    if not shown:
+        return ""
+    return _module(
+        '"""The tables in the admin, to look at. Those without a key of one column have no page."""',
+        "from django.contrib import admin\n\n"
+        f"from backend.tables.admin import TableAdmin\nfrom {app} import models\n",
+        [_admin_class(table) for table in shown],
+    )
+
+
+def _admin_class(table: Table) -> str:
+    columns = [each for each in table.fields if each.is_shown and not each.is_geometry]
+    names = [literal(each.name) for each in columns[:ADMIN_COLUMNS]]
+    return "\n".join(
+        [
+            f"@admin.register(models.{table.model})",
+            f"class {table.model}Admin(TableAdmin):",
+            _listed(f"{INDENT}list_display = ", "[", names, "]"),
+        ]
+    )
+
+
+def _tests(plan: Plan, app: str) -> str:
+    return f'''"""The code fits together. ``manage.py inspectapi --check`` compares it with the database."""
+
+from django.test import SimpleTestCase
+
+from {app}.urls import router
+
+
+class ApiTests(SimpleTestCase):
+    def test_every_table_has_a_list(self):
+        self.assertEqual(len(router.registry), {len(plan.tables)})
+
+    def test_every_filter_and_field_is_a_column(self):
+        for route, view, _ in router.registry:
+            with self.subTest(route):
+                columns = {{field.name for field in view.queryset.model._meta.get_fields()}}
+                shown = {{field.source for field in view.serializer_class().fields.values()}}
+                self.assertLessEqual(shown, columns)
+                self.assertTrue(view.filterset_class.base_filters)
+'''
+
+
+def _module(doc: str, imports: str, classes: Sequence[str]) -> str:
+    return "\n\n\n".join([f"{doc}\n\n{imports}".rstrip("\n"), *classes]) + "\n"
+
+
+def docstring(text: str, indent: str = INDENT) -> Iterator[str]:
+    """The lines of a docstring with any text, as plain text in HTML."""
+    text = html.escape(text, quote=False).strip().replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    text = "".join(letter if letter.isprintable() or letter == "\n" else " " for letter in text)
+    if text.endswith('"'):
+        text = f'{text[:-1]}\\"'
+    first, *others = [line.rstrip() for line in text.split("\n")]
+    yield f'{indent}"""{first}' + ("" if others else '"""')
+    for line in others:
+        yield f"{indent}{line}" if line else ""
+    if others:
+        yield f'{indent}"""'
+
+
+def _assigned(name: str, declared: Declaration) -> str:
+    arguments = [*declared.positional, *(f"{key}={value}" for key, value in declared.named)]
+    return _listed(f"{INDENT}{name} = {declared.cls}", "(", arguments, ")")
+
+
+def _listed(before: str, opened: str, items: Sequence[str], closed: str) -> str:
+    """On one line if it fits, and otherwise an item on each line, as formatters write it."""
+    line = f"{before}{opened}{', '.join(items)}{closed}"
+    if len(line) <= WIDTH:
+        return line
+    indent = before[: len(before) - len(before.lstrip())]
+    inner = indent + INDENT
+    one = f"{inner}{', '.join(items)}"
+    if opened == "(" and len(one) <= WIDTH:
+        return f"{before}{opened}\n{one}\n{indent}{closed}"
+    lines = [f"{inner}{item}," for item in items]
+    return "\n".join([f"{before}{opened}", *lines, f"{indent}{closed}"])
+
+
+def _texts(values: Sequence[str]) -> tuple[str, ...]:
+    return tuple(map(literal, values))

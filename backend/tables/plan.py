@@ -1,0 +1,344 @@
+"""What the API makes of a catalog: the name, key, geometry, and fields of each relation.
+
+Each relation is served, partly served, or skipped. What is missing has a reason and, if the
+database can change that, the SQL that does.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from backend.tables import names
+from backend.tables.catalog import Catalog, Column, ForeignKey, Relation
+from backend.tables.types import GEOMETRIES, LEFT_OUT, Declaration, declaration
+
+LARGE = 100_000  # rows from which a filter without an index is noticeably slow
+SERVED, PARTLY, SKIPPED = "served", "partly served", "skipped"
+
+
+@dataclass(frozen=True)
+class Note:
+    """Why something is missing, or may surprise, and the SQL that would change it."""
+
+    problem: str
+    sql: str = ""
+    is_loss: bool = True  # False for what is served nevertheless
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column and its model field."""
+
+    column: Column
+    name: str  # in Python
+    declared: Declaration
+    to: str = ""  # the class of the model that a foreign key leads to
+
+    @property
+    def is_shown(self) -> bool:
+        return self.column.type not in LEFT_OUT
+
+    @property
+    def is_geometry(self) -> bool:
+        return self.column.geometry is not None
+
+    @property
+    def is_filtered(self) -> bool:
+        return not self.is_geometry and self.column.type != "bytea"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A relation that the API serves."""
+
+    relation: Relation
+    alias: str
+    model: str  # the name of its class
+    route: str  # below /api/
+    fields: tuple[Field, ...]
+    geometry: Field | None = None
+    notes: tuple[Note, ...] = ()
+    title: str = ""
+    description: str = ""
+    is_public: bool = True
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The Python names of its key. Empty if there is none."""
+        by_column = {each.column.name: each.name for each in self.fields}
+        return tuple(by_column[name] for name in self.relation.key)
+
+    @property
+    def status(self) -> str:
+        return PARTLY if any(note.is_loss for note in self.notes) else SERVED
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A relation that the API does not serve."""
+
+    schema: str
+    name: str
+    note: Note
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An API for some schemas of one or several databases."""
+
+    tables: tuple[Table, ...]
+    skipped: tuple[Skipped, ...] = ()
+    warnings: tuple[Note, ...] = ()
+
+
+@dataclass
+class Source:
+    """A catalog, and what is wanted of it."""
+
+    alias: str
+    catalog: Catalog
+    tables: Sequence[str] = ()  # globs; none means all
+    exclude: Sequence[str] = ()
+    # Spatial reference systems of columns that declare none, with the reason.
+    srids: Mapping[tuple[str, str, str], tuple[int | None, str]] = field(default_factory=dict)
+
+
+def plan(sources: Sequence[Source]) -> Plan:
+    """The API for these sources. The first schema has the shortest URLs."""
+    tables: list[Table] = []
+    skipped: list[Skipped] = []
+    first = next((schema for source in sources for schema in source.catalog.schemas), None)
+    for source in sources:
+        for schema, name in source.catalog.hidden:
+            if _is_wanted(name, source):
+                skipped.append(Skipped(schema, name, _no_permission(schema, name, source.catalog)))
+        for relation in source.catalog.relations:
+            if not _is_wanted(relation.name, source):
+                continue
+            if (note := _cannot_serve(relation)) is not None:
+                skipped.append(Skipped(relation.schema, relation.name, note))
+                continue
+            prefix = "" if relation.schema == first else f"{names.route(relation.schema, ())}/"
+            made = _Maker(relation, source, tables).table(prefix)
+            tables.append(made)
+    warnings = tuple(note for source in sources for note in _warnings(source.catalog))
+    return Plan(tuple(_with_relations(tables)), tuple(skipped), warnings)
+
+
+class _Maker:
+    """Makes the plan of one relation."""
+
+    def __init__(self, relation: Relation, source: Source, others: Sequence[Table]) -> None:
+        self.relation, self.source, self.others = relation, source, others
+        self.notes: list[Note] = []
+
+    def table(self, prefix: str) -> Table:
+        relation = self.relation
+        fields = self._fields()
+        geometry = next((each for each in fields if each.is_geometry), None)
+        self._note_key()
+        if relation.unreadable:
+            self._note_unreadable()
+        for each in fields:
+            if not each.is_shown:
+                self._note(f"{each.column.name} is left out: {_reason(each.column)}.")
+        self._note_filters(fields)
+        return Table(
+            relation,
+            self.source.alias,
+            names.model(relation.name, [other.model for other in self.others]),
+            prefix + names.route(relation.name, self._routes(prefix)),
+            fields,
+            geometry,
+            tuple(self.notes),
+            title=relation.name,
+            description=relation.comment,
+        )
+
+    def _routes(self, prefix: str) -> list[str]:
+        own = [each.route.removeprefix(prefix) for each in self.others]
+        # The other schemas' routes begin with their names.
+        return [*own, *(names.route(schema, ()) for schema in self.source.catalog.schemas)][
+            : None if not prefix else len(own)
+        ]
+
+    def _fields(self) -> tuple[Field, ...]:
+        made: list[Field] = []
+        keys = self.relation.key if len(self.relation.key) == 1 else ()
+        for column in self.relation.columns:
+            taken = {each.name for each in made} | {f"{each.name}_id" for each in made}
+            name = names.field(column.name, taken, is_key=column.name in keys)
+            made.append(Field(column, name, declaration(column, self._srid(column))))
+        return tuple(made)
+
+    def _srid(self, column: Column) -> int | None:
+        if column.geometry is None or column.geometry.srid:
+            return None
+        relation = self.relation
+        place = (relation.schema, relation.name, column.name)
+        srid, reason = self.source.srids.get(place, (None, ""))
+        if srid is None:
+            self._note(
+                f"The spatial reference system of {column.name} is unknown, so its coordinates "
+                "count as longitude and latitude.",
+                f"SELECT UpdateGeometrySRID({_text(relation.schema)}, {_text(relation.name)}, "
+                f"{_text(column.name)}, SRID);",
+            )
+        else:
+            self._note(
+                f"{column.name} declares no spatial reference system. EPSG:{srid} is used: "
+                f"{reason}.",
+                f"SELECT UpdateGeometrySRID({_text(relation.schema)}, {_text(relation.name)}, "
+                f"{_text(column.name)}, {srid});",
+                is_loss=False,
+            )
+        return srid
+
+    def _note(self, problem: str, sql: str = "", *, is_loss: bool = True) -> None:
+        self.notes.append(Note(problem, sql, is_loss))
+
+    def _note_key(self) -> None:
+        relation = self.relation
+        if relation.key:
+            return
+        problem = "It has no key, so its rows have no pages of their own."
+        if relation.kind in ("table", "partitioned table"):
+            sql = f"ALTER TABLE {qualified(relation)} ADD PRIMARY KEY (COLUMN);"
+        elif relation.kind == "materialized view":
+            sql = f"CREATE UNIQUE INDEX ON {qualified(relation)} (COLUMN);"
+        else:
+            sql = ""
+        self._note(problem, sql)
+
+    def _note_unreadable(self) -> None:
+        columns = ", ".join(map(quoted, self.relation.unreadable))
+        role = quoted(self.source.catalog.role)
+        self._note(
+            f"The role cannot read {', '.join(self.relation.unreadable)}.",
+            f"GRANT SELECT ({columns}) ON {qualified(self.relation)} TO {role};",
+        )
+
+    def _note_filters(self, fields: Collection[Field]) -> None:
+        relation = self.relation
+        if relation.rows < LARGE or relation.kind not in ("table", "partitioned table"):
+            return
+        for each in fields:
+            if each.is_geometry and each.column.name not in relation.indexed:
+                self._note(
+                    f"{relation.rows:,} rows have no index on {each.column.name}, so maps and "
+                    "filters by place are slow.",
+                    f"CREATE INDEX ON {qualified(relation)} USING gist "
+                    f"({quoted(each.column.name)});",
+                    is_loss=False,
+                )
+        slow = [
+            each.column.name
+            for each in fields
+            if not each.is_geometry and each.column.name not in (*relation.indexed, *relation.key)
+        ]
+        if slow:
+            self._note(
+                f"{relation.rows:,} rows have no index on {', '.join(slow)}, so filters by these "
+                "are slow. Create one on each column that clients filter by.",
+                f"CREATE INDEX ON {qualified(relation)} ({quoted(slow[0])});",
+                is_loss=False,
+            )
+
+
+def _is_wanted(name: str, source: Source) -> bool:
+    def matches(globs: Sequence[str]) -> bool:
+        return any(fnmatch.fnmatchcase(name, glob) for glob in globs)
+
+    return (not source.tables or matches(source.tables)) and not matches(source.exclude)
+
+
+def _cannot_serve(relation: Relation) -> Note | None:
+    if not relation.columns:
+        return Note(
+            "It has no column that the role can read.",
+            f"ALTER TABLE {qualified(relation)} ADD COLUMN id bigserial PRIMARY KEY;",
+        )
+    return None
+
+
+def _no_permission(schema: str, name: str, catalog: Catalog) -> Note:
+    return Note(
+        f"The role {catalog.role} cannot read it.",
+        f"GRANT SELECT ON {quoted(schema)}.{quoted(name)} TO {quoted(catalog.role)};",
+    )
+
+
+def _warnings(catalog: Catalog) -> list[Note]:
+    role, schemas = catalog.role, ", ".join(map(quoted, catalog.schemas))
+    reader = (
+        "CREATE ROLE reader LOGIN PASSWORD '...'; "
+        f"GRANT USAGE ON SCHEMA {schemas} TO reader; "
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA {schemas} TO reader;"
+    )
+    if catalog.is_superuser:
+        return [Note(f"The role {role} is a superuser. Use one that can only read.", reader)]
+    if any(relation.is_owned for relation in catalog.relations):
+        return [Note(f"The role {role} owns tables. Use one that can only read.", reader)]
+    return []
+
+
+def _with_relations(tables: Sequence[Table]) -> list[Table]:
+    """With foreign keys to tables that are served too. Others stay plain columns."""
+    by_name = {(each.alias, each.relation.schema, each.relation.name): each for each in tables}
+    made = []
+    for table in tables:
+        # The first foreign key of a column. A column can have several.
+        keys: dict[str, ForeignKey] = {}
+        for each in table.relation.foreign_keys:
+            if len(each.columns) == 1:
+                keys.setdefault(each.columns[0], each)
+        fields = [
+            _related(each, keys[each.column.name], table, by_name)
+            if each.column.name in keys
+            else each
+            for each in table.fields
+        ]
+        made.append(replace(table, fields=tuple(fields)))
+    return made
+
+
+def _related(
+    own: Field, key: ForeignKey, table: Table, tables: Mapping[tuple[str, str, str], Table]
+) -> Field:
+    other = tables.get((table.alias, key.schema, key.relation))
+    if other is None or other.relation.key != key.targets:
+        return own
+    others = {each.name for each in table.fields if each is not own}
+    # A column route_id becomes a field route, as Django would name the column of a field route.
+    name = own.name.removesuffix("_id") if own.name != "_id" else own.name
+    name = names.field(name, others, is_key=table.relation.key == (own.column.name,))
+    if f"{name}_id" in others:
+        return own
+    declared = Declaration(
+        "models.ForeignKey",
+        (f'"{other.model}"' if other.model != table.model else '"self"', "models.DO_NOTHING"),
+    )
+    return replace(own, name=name, declared=declared.with_(related_name="+"), to=other.model)
+
+
+def _reason(column: Column) -> str:
+    return LEFT_OUT[column.type].format(name=column.name)
+
+
+def quoted(name: str) -> str:
+    """A name as SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def qualified(relation: Relation) -> str:
+    """The relation's name with its schema, as SQL."""
+    return f"{quoted(relation.schema)}.{quoted(relation.name)}"
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+__all__ = ["GEOMETRIES", "Field", "Note", "Plan", "Skipped", "Source", "Table", "plan"]

@@ -1,0 +1,131 @@
+"""The model field for a column of each type of PostgreSQL.
+
+Types that neither Django nor this module knows are text, as PostgreSQL writes it
+(``backend.databases.stored_types``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from backend.tables.catalog import Column
+
+# By the name in pg_type.
+PLAIN = {
+    "int2": "models.SmallIntegerField",
+    "int4": "models.IntegerField",
+    "int8": "models.BigIntegerField",
+    "oid": "models.BigIntegerField",
+    "float4": "models.FloatField",
+    "float8": "models.FloatField",
+    "numeric": "fields.NumericField",
+    "money": "fields.MoneyField",
+    "bool": "models.BooleanField",
+    "date": "models.DateField",
+    "time": "models.TimeField",
+    "timestamptz": "models.DateTimeField",
+    "timestamp": "fields.LocalDateTimeField",
+    "uuid": "models.UUIDField",
+    "json": "models.JSONField",
+    "jsonb": "models.JSONField",
+    "bytea": "models.BinaryField",
+    "tsvector": "SearchVectorField",
+}
+# The elements of arrays that are read as such. Other arrays are text.
+ELEMENTS = frozenset(
+    """int2 int4 int8 float4 float8 numeric bool date time timestamptz timestamp uuid text varchar
+    citext bpchar name""".split()
+)
+GEOMETRIES = {
+    "GEOMETRY": "models.GeometryField",
+    "POINT": "models.PointField",
+    "LINESTRING": "models.LineStringField",
+    "POLYGON": "models.PolygonField",
+    "MULTIPOINT": "models.MultiPointField",
+    "MULTILINESTRING": "models.MultiLineStringField",
+    "MULTIPOLYGON": "models.MultiPolygonField",
+    "GEOMETRYCOLLECTION": "models.GeometryCollectionField",
+}
+# Types whose values lists leave out, and what to do about it.
+LEFT_OUT = {"bytea": "binary data", "tsvector": "a text search vector, which ?{name}= searches"}
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A model field: its class, and its arguments as Python code."""
+
+    cls: str
+    positional: tuple[str, ...] = ()
+    named: tuple[tuple[str, str], ...] = ()
+
+    def with_(self, **named: object) -> Declaration:
+        """With more named arguments. Values are written as Python literals."""
+        more = tuple((name, literal(value)) for name, value in named.items())
+        return replace(self, named=(*self.named, *more))
+
+
+def declaration(column: Column, srid: int | None = None) -> Declaration:
+    """The model field of a column, without its name.
+
+    ``srid`` replaces the spatial reference system of a geometry that declares none.
+    """
+    if column.geometry is not None:
+        return _geometry(column, srid)
+    if column.kind == "e":
+        return Declaration("models.CharField").with_(
+            choices=[(label, label) for label in column.labels]
+        )
+    if column.element is not None and _is_read_as_list(column.element):
+        inner = declaration(column.element)
+        return Declaration("ArrayField", (call(inner),))
+    if column.type == "numeric" and column.digits and 0 <= column.digits[1] <= column.digits[0]:
+        digits, places = column.digits
+        return Declaration("models.DecimalField").with_(max_digits=digits, decimal_places=places)
+    if column.type in ("varchar", "bpchar"):
+        made = Declaration("models.CharField")
+        return made.with_(max_length=column.max_length) if column.max_length else made
+    return Declaration(PLAIN.get(column.type, "models.TextField"))
+
+
+def call(declared: Declaration) -> str:
+    """The field as a Python expression on one line."""
+    named = [f"{name}={value}" for name, value in declared.named]
+    return f"{declared.cls}({', '.join([*declared.positional, *named])})"
+
+
+def literal(value: object) -> str:
+    """A Python literal as formatters write it, with double quotes."""
+    if isinstance(value, str):
+        return _quoted(value)
+    if isinstance(value, (list, tuple)):
+        inner = ", ".join(map(literal, value))
+        if isinstance(value, list):
+            return f"[{inner}]"
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    return repr(value)
+
+
+def _quoted(text: str) -> str:
+    written = repr(text)
+    if not written.startswith("'") or '"' in text:
+        return written
+    return f'"{written[1:-1]}"'
+
+
+def _is_read_as_list(element: Column) -> bool:
+    return element.type in ELEMENTS or (element.kind == "e" and bool(element.labels))
+
+
+def _geometry(column: Column, srid: int | None) -> Declaration:
+    shape = column.geometry
+    assert shape is not None  # noqa: S101  the caller has asked
+    cls = GEOMETRIES.get(shape.type, "models.GeometryField")
+    named: dict[str, object] = {}
+    chosen = shape.srid or srid
+    if chosen and chosen != 4326:  # Django's default
+        named["srid"] = chosen
+    if shape.dimensions > 2:
+        named["dim"] = 3
+    if shape.geography:
+        named["geography"] = True
+    return Declaration(cls).with_(**named)

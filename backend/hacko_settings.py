@@ -17,6 +17,7 @@ from backend.conf import places as _places
 from backend.conf import required as _required
 from backend.conf.environment import current as _current_environment
 from backend.logs.request_id import tag_records as _tag_records
+from backend.tables import published as _published
 
 # --- The environment ---------------------------------------------------------
 
@@ -284,6 +285,8 @@ if _team is not None:
 
 _derived.settle()
 _required.complete(globals(), _env)
+if _env["PUBLISH_SCHEMAS"] and (_tables := _published.find(_Path(DATA_DIR))):
+    globals().update(_published.changes(_tables, globals()))
 
 if not _typing.TYPE_CHECKING:
     __all__ = [_name for _name in dir() if _name.isupper()]

@@ -1,12 +1,14 @@
 """The team's URLs first, the image's own after them."""
 
-from django.urls import URLPattern, URLResolver
+from django.apps import apps
+from django.urls import URLPattern, URLResolver, include, path
 
 from backend.conf import overrides
 from backend.conf.errors import StartupError
 from backend.default_urls import urlpatterns as default_urlpatterns
 from backend.http import media
 from backend.pages.error_pages import handler400, handler403, handler404, handler500  # noqa: F401
+from backend.tables import published
 
 
 def _is_admin(entry: URLPattern | URLResolver) -> bool:
@@ -17,9 +19,12 @@ def _is_admin(entry: URLPattern | URLResolver) -> bool:
 
 
 _team = overrides.load("urls")
+_of_image = list(default_urlpatterns)
+if apps.is_installed(published.APP):
+    _of_image.insert(0, path("api/", include(f"{published.APP}.urls")))
 
 if _team is None:
-    urlpatterns = [*default_urlpatterns, *media.urlpatterns()]
+    urlpatterns = [*_of_image, *media.urlpatterns()]
 else:
     if not isinstance(getattr(_team, "urlpatterns", None), (list, tuple)):
         raise StartupError(
@@ -34,8 +39,8 @@ else:
             )
     if any(map(_is_admin, _team.urlpatterns)):
         # Their admin, wherever it is, takes the place of the image's: of two, Django warns.
-        default_urlpatterns = [entry for entry in default_urlpatterns if not _is_admin(entry)]
-    urlpatterns = [*_team.urlpatterns, *default_urlpatterns, *media.urlpatterns()]
+        _of_image = [entry for entry in _of_image if not _is_admin(entry)]
+    urlpatterns = [*_team.urlpatterns, *_of_image, *media.urlpatterns()]
     # Django looks for a team's error pages in this module.
     for _name in ("handler400", "handler403", "handler404", "handler500"):
         if hasattr(_team, _name):

@@ -20,7 +20,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from backend import __version__
-from backend.boot import commands
+from backend.boot import commands, publishing
 from backend.conf import image_packages, named_databases, overrides, project, required
 from backend.conf.environment import current
 from backend.conf.errors import StartupError, explain, is_of_the_team, one_line
@@ -100,6 +100,13 @@ def load_applications() -> None:
     """Load settings and INSTALLED_APPS. Raises StartupError, like the two functions below."""
     chosen = project.choose()
     try:
+        if chosen.settings == project.IMAGES:
+            publishing.publish(current())
+        elif current()["PUBLISH_SCHEMAS"]:
+            warn(
+                f"PUBLISH_SCHEMAS has no effect on {chosen}. Write the code of the tables into it: "
+                f"{project.command('inspectapi')}"
+            )
         django.setup()
     except StartupError:
         raise

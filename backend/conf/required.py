@@ -224,7 +224,7 @@ def complete(settings: dict[str, Any], env: Environment) -> None:
         named_databases.check(settings["DATABASES"], named(env), sys.modules[location[0]])
     real = _real_database(settings, env)
     if not settings.get("SECRET_KEY"):
-        settings["SECRET_KEY"] = _secret_key(settings, real)
+        settings["SECRET_KEY"] = _secret_key(settings, real, env)
     elif real and secret_keys.is_public(str(settings["SECRET_KEY"])):
         raise StartupError(
             f"{_place_of_key(settings, env)} is a key from public samples and guides, so anyone "
@@ -318,8 +318,9 @@ def _needs_a_key(alias: str) -> str:
     return f"The API needs a key of its own, because the database '{alias}' is PostgreSQL."
 
 
-def _secret_key(settings: dict[str, Any], real: str | None) -> str:
-    if real:
+def _secret_key(settings: dict[str, Any], real: str | None, env: Environment) -> str:
+    # Published tables are only read, so that the key protects no more than sessions of the admin.
+    if real and not env["PUBLISH_SCHEMAS"]:
         raise StartupError(f"DJANGO_SECRET_KEY is not set. {_needs_a_key(real)}", MAKE_A_KEY)
     settings["SECRET_KEY_FILE"] = Path(settings["DATA_DIR"]) / "secret_key"
     return kept_key.generated(settings["SECRET_KEY_FILE"])

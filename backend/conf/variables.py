@@ -339,6 +339,14 @@ VARIABLES = {
             "have `DEFAULT_AUTHENTICATION_CLASSES`, that list decides instead.",
         ),
         Variable("PATH_PREFIX", "prefix", "", "Path under which a proxy publishes this API."),
+        Variable(
+            "PUBLISH_SCHEMAS",
+            "text",
+            None,
+            "Schemas whose tables the image serves without any code, separated by commas: "
+            "`public,census:blocks` adds the schema `blocks` of the database `census`. See "
+            "[tables.md](tables.md).",
+        ),
     ),
     "Server": (
         Variable("PORT", "port", 8000, "Port that the server listens on."),

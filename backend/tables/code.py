@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterator, Sequence
 
 from django.db import DEFAULT_DB_ALIAS
@@ -51,19 +52,12 @@ def _models(plan: Plan) -> str:
     ):
         if f" {name}(" in code or f"({name}(" in code:
             imports.append(f"from {module} import {name}")
-    own = "\nfrom backend.tables import fields\n" if "fields." in _declarations(plan) else ""
+    if re.search(r"(?<!\w)fields\.", code):
+        imports.insert(0, "from backend.tables import fields")
     return _module(
         '"""The tables of a database. Django reads them, and does not create or change them."""',
-        "\n".join(imports) + "\n" + own,
+        "\n".join(imports) + "\n",
         classes,
-    )
-
-
-def _declarations(plan: Plan) -> str:
-    return " ".join(
-        " ".join((each.declared.cls, *each.declared.positional))
-        for table in plan.tables
-        for each in table.fields
     )
 
 
@@ -95,7 +89,7 @@ def _declared(each: Field, table: Table) -> Declaration:
     if is_key and each.to:
         made = Declaration("models.OneToOneField", made.positional, made.named)
     if each.name != column.name:
-        named["verbose_name"] = html.escape(column.name, quote=False)
+        named["verbose_name"] = column.name
     if attribute != column.name:
         named["db_column"] = db_column(column.name)
     if is_key:

@@ -1,0 +1,161 @@
+"""The app of PUBLISH_SCHEMAS: written before Django loads its applications, then imported.
+
+It is the same code that ``manage.py inspectapi`` writes into a project. Each start writes it into a
+folder that is named for its content, so that containers can share the data folder, and a running
+server keeps the code that it began with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS
+
+from backend.conf.errors import StartupError
+
+APP = "published"
+# The folder of this start, for its other processes. A command of `docker exec` takes the newest.
+VARIABLE = "BACKEND_PUBLISHED"
+FACTS = "facts.json"
+KEPT = 5  # folders of earlier starts, which other containers can still be using
+# A schema, and the alias of its database. Quotes allow commas and colons in a name.
+ONE = re.compile(r'\s*(?:(?P<alias>\w+)\s*:)?\s*(?:"(?P<quoted>(?:[^"]|"")+)"|(?P<plain>[^",:]+?))\s*')
+
+
+@dataclass(frozen=True)
+class Published:
+    """The folder of an app that is written, and what the start found out."""
+
+    folder: Path
+    has_accounts: bool  # whether the role can create Django's own tables
+
+
+def requested(text: str) -> dict[str, list[str]]:
+    """The schemas of each database in PUBLISH_SCHEMAS: ``public,census:"Blocks, 2020"``.
+
+    Raises StartupError.
+    """
+    schemas: dict[str, list[str]] = {}
+    position = 0
+    while position < len(text):
+        match = ONE.match(text, position)
+        if match is None or text[match.end() : match.end() + 1] not in ("", ","):
+            raise StartupError(
+                f"PUBLISH_SCHEMAS: cannot read {text[position:]!r}.",
+                "Separate schemas by commas, and write ALIAS:SCHEMA for another database. Put "
+                'names with commas, colons, or quotes in quotes: "Blocks, 2020".',
+            )
+        name = match["plain"] or match["quoted"].replace('""', '"')
+        of_alias = schemas.setdefault(match["alias"] or DEFAULT_DB_ALIAS, [])
+        if name not in of_alias:
+            of_alias.append(name)
+        position = match.end() + 1
+    return schemas
+
+
+def write(files: Mapping[str, str], *, has_accounts: bool, data: Path) -> Published:
+    """Write the app, in one step. Raises StartupError if no folder can be written."""
+    facts = json.dumps({"has_accounts": has_accounts})
+    digest = hashlib.sha256(json.dumps([files, facts], sort_keys=True).encode()).hexdigest()[:16]
+    for parent in _parents(data):
+        folder = parent / digest
+        try:
+            parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+            if not folder.exists():
+                _fill(folder, files, facts)
+            folder.touch()
+            _remove_old(parent)
+        except OSError as error:
+            problem = error
+            continue
+        os.environ[VARIABLE] = str(folder)
+        return Published(folder, has_accounts)
+    raise StartupError(
+        f"PUBLISH_SCHEMAS: the code of the API cannot be written to {folder}: {problem.strerror}.",
+        f"Mount a volume at {data}, or a tmpfs at /tmp.",
+    )
+
+
+def find(data: Path) -> Published | None:
+    """The app of this start, or of the newest one. None before the first."""
+    named = os.environ.get(VARIABLE)
+    folders = [Path(named)] if named else []
+    if not named:
+        for parent in _parents(data):
+            if parent.is_dir() and parent.stat().st_uid in (0, os.geteuid()):
+                folders += [each for each in parent.iterdir() if (each / FACTS).is_file()]
+    if not folders:
+        return None
+    folder = max(folders, key=lambda each: each.stat().st_mtime)
+    return Published(folder, **json.loads((folder / FACTS).read_text(encoding="utf-8")))
+
+
+def changes(published: Published, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that the app needs, on top of those in force."""
+    if (path := str(published.folder)) not in sys.path:
+        sys.path.insert(0, path)
+    apps = [app for app in ("django.contrib.postgres", APP) if app not in settings["INSTALLED_APPS"]]
+    made: dict[str, Any] = {"INSTALLED_APPS": [*settings["INSTALLED_APPS"], *apps]}
+    if not published.has_accounts:
+        made |= {
+            "DATABASE_ROUTERS": [
+                "backend.tables.published.WithoutAccounts",
+                *settings["DATABASE_ROUTERS"],
+            ],
+            "SERVE_ADMIN": False,
+            "SESSION_ENGINE": "django.contrib.sessions.backends.signed_cookies",
+            "REST_FRAMEWORK": {
+                **settings["REST_FRAMEWORK"],
+                "DEFAULT_AUTHENTICATION_CLASSES": [],
+            },
+            "SWAGGER_SETTINGS": {
+                **settings["SWAGGER_SETTINGS"],
+                "SECURITY_DEFINITIONS": None,
+                "LOGIN_URL": None,
+                "LOGOUT_URL": None,
+            },
+        }
+    return made
+
+
+class WithoutAccounts:
+    """A router for a role that cannot create Django's own tables, such as those of users."""
+
+    def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool | None:
+        return False if db == DEFAULT_DB_ALIAS else None
+
+
+def _parents(data: Path) -> list[Path]:
+    # Read-only containers can have only a temporary folder.
+    return [data / APP, Path(tempfile.gettempdir()) / f"{APP}-{os.geteuid()}"]
+
+
+def _fill(folder: Path, files: Mapping[str, str], facts: str) -> None:
+    with tempfile.TemporaryDirectory(dir=folder.parent, ignore_cleanup_errors=True) as new:
+        app = Path(new) / APP
+        app.mkdir(mode=0o755)
+        for name, text in files.items():
+            (app / name).write_text(text, encoding="utf-8")
+        (Path(new) / FACTS).write_text(facts, encoding="utf-8")
+        Path(new).chmod(0o755)
+        try:
+            Path(new).rename(folder)
+        except OSError:
+            if not folder.exists():  # another container has written the same
+                raise
+
+
+def _remove_old(parent: Path) -> None:
+    folders = sorted(parent.iterdir(), key=lambda each: each.stat().st_mtime)
+    for old in folders[:-KEPT]:
+        shutil.rmtree(old, ignore_errors=True)

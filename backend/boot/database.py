@@ -9,6 +9,7 @@ import time
 
 from django.conf import settings
 from django.db import DatabaseError, OperationalError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from backend.boot import waiting
 from backend.conf import data_folder, project
@@ -34,7 +35,7 @@ def wait(timeout: int) -> None:
     """
     phase.enter(phase.WAITING)
     for alias in aliases(Need.REQUIRED):
-        wait_for(alias, timeout)
+        wait_for(connections[alias], timeout)
     for alias in aliases(Need.OPTIONAL):
         phase.checks[alias] = OK if answers(alias) else UNREACHABLE
 
@@ -59,9 +60,9 @@ def answers(alias: str) -> bool:
     return True
 
 
-def wait_for(alias: str, timeout: int) -> None:
+def wait_for(connection: BaseDatabaseWrapper, timeout: int) -> None:
     """Return when one database has answered; as ``wait``."""
-    connection, started, attempt = connections[alias], time.monotonic(), 0
+    alias, started, attempt = connection.alias, time.monotonic(), 0
     while True:
         attempt += 1
         left = math.ceil(timeout + started - time.monotonic())

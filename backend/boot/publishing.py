@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS
+from django.db.utils import ConnectionHandler
 
 from backend.boot import database
 from backend.conf.environment import Environment
@@ -28,9 +33,17 @@ def publish(env: Environment) -> None:
     if not schemas:
         return
     phase.enter(phase.WAITING)
-    sources = [_source(alias, names, env) for alias, names in schemas.items()]
+    for alias in schemas:
+        _check(alias)
+    with contextlib.ExitStack() as stack:
+        aliases = {*schemas, DEFAULT_DB_ALIAS} if _is_postgresql(DEFAULT_DB_ALIAS) else {*schemas}
+        cursors = {alias: stack.enter_context(_connected(alias, env)) for alias in aliases}
+        sources = [
+            plan.Source(alias, catalog.read(cursors[alias], names))
+            for alias, names in schemas.items()
+        ]
+        has_accounts = _has_accounts(cursors.get(DEFAULT_DB_ALIAS))
     made = plan.plan(sources)
-    has_accounts = _has_accounts()
     written = published.write(
         code.files(made, published.APP), has_accounts=has_accounts, data=Path(settings.DATA_DIR)
     )
@@ -39,31 +52,41 @@ def publish(env: Environment) -> None:
     _say(made, has_accounts)
 
 
-def _source(alias: str, schemas: list[str], env: Environment) -> plan.Source:
+def _check(alias: str) -> None:
     if alias not in settings.DATABASES:
         known = ", ".join(settings.DATABASES)
         raise StartupError(
             f"PUBLISH_SCHEMAS: there is no database '{alias}'.",
             f"Set {alias.upper()}_DATABASE_URL, or name one of: {known}.",
         )
-    if settings.DATABASES[alias]["ENGINE"] not in POSTGRESQL_ENGINES:
+    if not _is_postgresql(alias):
         raise StartupError(
             f"PUBLISH_SCHEMAS: the database '{alias}' is not PostgreSQL.",
             "Set DATABASE_URL to the database of the tables: "
             "postgis://USER:PASSWORD@HOST:5432/NAME",
         )
-    database.wait_for(alias, env["DB_WAIT_TIMEOUT"])
-    with connections[alias].cursor() as cursor:
-        return plan.Source(alias, catalog.read(cursor.cursor, schemas))
 
 
-def _has_accounts() -> bool:
-    if settings.DATABASES[DEFAULT_DB_ALIAS]["ENGINE"] not in POSTGRESQL_ENGINES:
+def _is_postgresql(alias: str) -> bool:
+    return settings.DATABASES[alias].get("ENGINE") in POSTGRESQL_ENGINES
+
+
+@contextlib.contextmanager
+def _connected(alias: str, env: Environment) -> Iterator[Any]:
+    """A cursor of the driver. Django's engine for PostGIS has models, which need applications."""
+    plain = {**settings.DATABASES[alias], "ENGINE": POSTGRESQL_ENGINES[0]}
+    connection = ConnectionHandler({alias: plain, DEFAULT_DB_ALIAS: plain})[alias]
+    database.wait_for(connection, env["DB_WAIT_TIMEOUT"])
+    with contextlib.closing(connection), connection.cursor() as cursor:
+        yield cursor.cursor
+
+
+def _has_accounts(cursor: Any) -> bool:
+    """Whether the default database has, or can have, Django's own tables."""
+    if cursor is None:
         return True
-    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
-        cursor.execute(ACCOUNTS)
-        (has_accounts,) = cursor.fetchone()
-    return bool(has_accounts)
+    cursor.execute(ACCOUNTS)
+    return bool(cursor.fetchone()[0])
 
 
 def _say(made: plan.Plan, has_accounts: bool) -> None:
@@ -72,5 +95,5 @@ def _say(made: plan.Plan, has_accounts: bool) -> None:
         warn(f"{note.problem} {note.sql}")
     if not has_accounts:
         say("the role cannot create tables, so there are no accounts: no admin and no logins")
-    for line in report.lines(made, details=False):
+    for line in report.lines(dataclasses.replace(made, warnings=()), details=False):
         say(line)

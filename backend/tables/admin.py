@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.http import HttpRequest
 
 
-class TableAdmin(admin.ModelAdmin[Any]):
+if TYPE_CHECKING:
+    _Admin = admin.ModelAdmin[Any]
+else:
+    _Admin = admin.ModelAdmin
+
+
+class TableAdmin(_Admin):
     """A page for each row. Nobody can add, change, or delete rows here."""
 
     # Counting a large table again takes as long as showing it.

@@ -29,7 +29,9 @@ VARIABLE = "BACKEND_PUBLISHED"
 FACTS = "facts.json"
 KEPT = 5  # folders of earlier starts, which other containers can still be using
 # A schema, and the alias of its database. Quotes allow commas and colons in a name.
-ONE = re.compile(r'\s*(?:(?P<alias>\w+)\s*:)?\s*(?:"(?P<quoted>(?:[^"]|"")+)"|(?P<plain>[^",:]+?))\s*')
+ONE = re.compile(
+    r'\s*(?:(?P<alias>\w+)\s*:)?\s*(?:"(?P<quoted>(?:[^"]|"")+)"\s*|(?P<plain>[^",:]+))'
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def requested(text: str) -> dict[str, list[str]]:
                 "Separate schemas by commas, and write ALIAS:SCHEMA for another database. Put "
                 'names with commas, colons, or quotes in quotes: "Blocks, 2020".',
             )
-        name = match["plain"] or match["quoted"].replace('""', '"')
+        name = (match["plain"] or "").strip() or match["quoted"].replace('""', '"')
         of_alias = schemas.setdefault(match["alias"] or DEFAULT_DB_ALIAS, [])
         if name not in of_alias:
             of_alias.append(name)

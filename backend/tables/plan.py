@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from backend.tables import names
 from backend.tables.catalog import Catalog, Column, ForeignKey, Relation
+from backend.tables.metadata import Metadata
 from backend.tables.types import GEOMETRIES, LEFT_OUT, Declaration, declaration
 
 LARGE = 100_000  # rows from which a filter without an index is noticeably slow
@@ -103,6 +104,7 @@ class Source:
     exclude: Sequence[str] = ()
     # Spatial reference systems of columns that declare none, with the reason.
     srids: Mapping[tuple[str, str, str], tuple[int | None, str]] = field(default_factory=dict)
+    metadata: Metadata = field(default_factory=Metadata)
 
 
 def plan(sources: Sequence[Source]) -> Plan:
@@ -131,7 +133,9 @@ class _Maker:
     """Makes the plan of one relation."""
 
     def __init__(self, relation: Relation, source: Source, others: Sequence[Table]) -> None:
-        self.relation, self.source, self.others = relation, source, others
+        self.metadata = source.metadata.of(relation)
+        self.relation = _visible(relation, self.metadata.hidden)
+        self.source, self.others = source, others
         self.notes: list[Note] = []
 
     def table(self, prefix: str) -> Table:
@@ -153,8 +157,9 @@ class _Maker:
             fields,
             geometry,
             tuple(self.notes),
-            title=relation.name,
-            description=relation.comment,
+            title=self.metadata.title or relation.name,
+            description=self._description(),
+            is_public=not self.metadata.login,
         )
 
     def _routes(self, prefix: str) -> list[str]:
@@ -173,12 +178,20 @@ class _Maker:
             made.append(Field(column, name, declaration(column, self._srid(column))))
         return tuple(made)
 
+    def _description(self) -> str:
+        about = self.metadata
+        description = about.description or self.relation.comment
+        lines = [f"{name}: {text}" for name, text in (("Source", about.source), ("License", about.license)) if text]
+        return "\n\n".join(filter(None, (about.title, description, "\n".join(lines))))
+
     def _srid(self, column: Column) -> int | None:
         if column.geometry is None or column.geometry.srid:
             return None
         relation = self.relation
         place = (relation.schema, relation.name, column.name)
         srid, reason = self.source.srids.get(place, (None, ""))
+        if column.name in self.metadata.srid:
+            return self.metadata.srid[column.name]
         if srid is None:
             self._note(
                 f"The spatial reference system of {column.name} is unknown, so its coordinates "
@@ -245,6 +258,18 @@ class _Maker:
                 f"CREATE INDEX ON {qualified(relation)} ({quoted(slow[0])});",
                 is_loss=False,
             )
+
+
+def _visible(relation: Relation, hidden: Collection[str]) -> Relation:
+    """The relation without these columns. Without a part of its key, it has none."""
+    columns = tuple(each for each in relation.columns if each.name not in hidden)
+    names = {each.name for each in columns}
+    return replace(
+        relation,
+        columns=columns,
+        key=relation.key if names.issuperset(relation.key) else (),
+        unique=tuple(each for each in relation.unique if names.issuperset(each)),
+    )
 
 
 def _is_wanted(name: str, source: Source) -> bool:

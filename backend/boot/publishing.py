@@ -18,7 +18,7 @@ from backend.conf.errors import StartupError
 from backend.conf.required import POSTGRESQL_ENGINES
 from backend.logs.boot import say, warn
 from backend.server import phase
-from backend.tables import catalog, code, plan, published, report
+from backend.tables import catalog, code, metadata, plan, published, report
 
 # Whether Django's own tables are there, or can be created.
 ACCOUNTS = """
@@ -32,16 +32,21 @@ def publish(env: Environment) -> None:
     schemas = published.requested(env["PUBLISH_SCHEMAS"] or "")
     if not schemas:
         return
+    functions = published.requested(env["PUBLISH_FUNCTIONS"] or "", "PUBLISH_FUNCTIONS")
     phase.enter(phase.WAITING)
     for alias in schemas:
         _check(alias)
     with contextlib.ExitStack() as stack:
         aliases = {*schemas, DEFAULT_DB_ALIAS} if _is_postgresql(DEFAULT_DB_ALIAS) else {*schemas}
         cursors = {alias: stack.enter_context(_connected(alias, env)) for alias in aliases}
+        about = metadata.read(env["PUBLISH_METADATA"])
         sources = [
-            plan.Source(alias, catalog.read(cursors[alias], names))
+            plan.Source(
+                alias, catalog.read(cursors[alias], names, functions.get(alias, ())), metadata=about
+            )
             for alias, names in schemas.items()
         ]
+        about.check([source.catalog for source in sources])
         has_accounts = _has_accounts(cursors.get(DEFAULT_DB_ALIAS))
     made = plan.plan(sources)
     written = published.write(

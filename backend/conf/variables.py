@@ -347,6 +347,18 @@ VARIABLES = {
             "`public,census:blocks` adds the schema `blocks` of the database `census`. See "
             "[tables.md](tables.md).",
         ),
+        Variable(
+            "PUBLISH_FUNCTIONS",
+            "text",
+            None,
+            "Functions of these schemas whose rows the image serves too, separated by commas.",
+        ),
+        Variable(
+            "PUBLISH_METADATA",
+            "path",
+            None,
+            "A file `metadata.yml` with titles, licenses, and hidden columns of these tables.",
+        ),
     ),
     "Server": (
         Variable("PORT", "port", 8000, "Port that the server listens on."),

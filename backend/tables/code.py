@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from django.db import DEFAULT_DB_ALIAS
 
 from backend.databases.identifiers import db_column, db_table
-from backend.tables.plan import Field, Plan, Table
+from backend.tables.plan import Call, Field, Plan, Table
 from backend.tables.types import Declaration, literal
 
 WIDTH = 100
@@ -165,14 +165,17 @@ def _filter(table: Table) -> str:
 
 
 def _views(plan: Plan, app: str) -> str:
-    bases = sorted({_base(table) for table in plan.tables})
-    head = f"from backend.tables.viewsets import {', '.join(bases)}\n"
+    bases = {_base(table) for table in plan.tables}
+    head = ""
+    if plan.calls:
+        bases.add("KeylessTableViewSet")
+        head = "from backend.tables.calls import FunctionMixin\n"
+    head += f"from backend.tables.viewsets import {', '.join(sorted(bases))}\n"
     if any(not table.is_public for table in plan.tables):
         head += "from rest_framework.permissions import IsAuthenticated\n"
     head += f"\nfrom {app} import filters, models, serializers\n"
-    return _module(
-        '"""An endpoint for each table."""', head, [_view(table) for table in plan.tables]
-    )
+    views = [_view(table) for table in plan.tables] + [_call(call) for call in plan.calls]
+    return _module('"""An endpoint for each table."""', head, views)
 
 
 def _base(table: Table) -> str:
@@ -183,14 +186,32 @@ def _view(table: Table) -> str:
     lines = [f"class {table.model}ViewSet({_base(table)}):"]
     if table.description:
         lines += [*docstring(table.description), ""]
-    lines += [
+    return "\n".join([*lines, *_rows(table)])
+
+
+def _call(call: Call) -> str:
+    function = call.function
+    lines = [f"class {call.model}ViewSet(FunctionMixin, KeylessTableViewSet):"]
+    if function.comment:
+        lines += [*docstring(function.comment), ""]
+    arguments = [
+        f"{literal(each.name)}: ({literal(each.type)}, {each.has_default})"
+        for each in function.arguments
+    ]
+    lines.append(f"{INDENT}function = {literal(db_table(function.schema, function.name))}")
+    lines.append(_listed(f"{INDENT}arguments = ", "{", arguments, "}"))
+    return "\n".join([*lines, *_rows(call.table)])
+
+
+def _rows(table: Table) -> list[str]:
+    lines = [
         f"{INDENT}queryset = models.{table.model}.objects.all()",
         f"{INDENT}serializer_class = serializers.{table.model}Serializer",
         f"{INDENT}filterset_class = filters.{table.model}Filter",
     ]
     if not table.is_public:
         lines.append(f"{INDENT}permission_classes = [IsAuthenticated]")
-    return "\n".join(lines)
+    return lines
 
 
 def _urls(plan: Plan, app: str) -> str:
@@ -201,9 +222,11 @@ def _urls(plan: Plan, app: str) -> str:
         "",
         "router = DefaultRouter()",
     ]
-    for table in plan.tables:
-        base = table.route.replace("/", "-")
-        arguments = [literal(table.route), f"views.{table.model}ViewSet"]
+    # The first pattern that matches a URL counts.
+    each: Table | Call
+    for each in sorted((*plan.tables, *plan.calls), key=lambda one: -one.route.count("/")):
+        base = each.route.replace("/", "-")
+        arguments = [literal(each.route), f"views.{each.model}ViewSet"]
         arguments.append(f"basename={literal(base)}")
         lines.append(_listed("router.register", "(", arguments, ")"))
     return "\n".join([*lines, "", "urlpatterns = router.urls", ""])
@@ -243,7 +266,7 @@ from {app}.urls import router
 
 class ApiTests(SimpleTestCase):
     def test_every_table_has_a_list(self):
-        self.assertEqual(len(router.registry), {len(plan.tables)})
+        self.assertEqual(len(router.registry), {len(plan.tables) + len(plan.calls)})
 
     def test_every_filter_and_field_is_a_column(self):
         for route, view, _ in router.registry:

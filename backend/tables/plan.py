@@ -11,11 +11,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from backend.tables import names
-from backend.tables.catalog import Catalog, Column, ForeignKey, Relation
+from backend.tables.catalog import Catalog, Column, ForeignKey, Function, Relation
 from backend.tables.metadata import Metadata
 from backend.tables.types import GEOMETRIES, LEFT_OUT, Declaration, declaration
 
 LARGE = 100_000  # rows from which a filter without an index is noticeably slow
+FUNCTIONS = "functions/"  # before their routes
 SERVED, PARTLY, SKIPPED = "served", "partly served", "skipped"
 
 
@@ -77,6 +78,16 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Call:
+    """A function whose rows the API serves, as those of a table."""
+
+    function: Function
+    table: Table
+    model: str  # the first part of its view's name
+    route: str
+
+
+@dataclass(frozen=True)
 class Skipped:
     """A relation that the API does not serve."""
 
@@ -90,6 +101,7 @@ class Plan:
     """An API for some schemas of one or several databases."""
 
     tables: tuple[Table, ...]
+    calls: tuple[Call, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     warnings: tuple[Note, ...] = ()
 
@@ -126,7 +138,40 @@ def plan(sources: Sequence[Source]) -> Plan:
             made = _Maker(relation, source, tables).table(prefix)
             tables.append(made)
     warnings = tuple(note for source in sources for note in _warnings(source.catalog))
-    return Plan(tuple(_with_relations(tables)), tuple(skipped), warnings)
+    tables = _with_relations(tables)
+    calls: list[Call] = []
+    for source in sources:
+        for function in source.catalog.functions:
+            called = _call(function, source.alias, tables, calls)
+            (calls if isinstance(called, Call) else skipped).append(called)  # type: ignore[arg-type]
+    return Plan(tuple(tables), tuple(calls), tuple(skipped), warnings)
+
+
+def _call(
+    function: Function, alias: str, tables: Sequence[Table], others: Sequence[Call]
+) -> Call | Skipped:
+    name = f"{quoted(function.schema)}.{quoted(function.name)}"
+    table = next(
+        (
+            each
+            for each in tables
+            if each.alias == alias
+            and (each.relation.schema, each.relation.name) == function.returns
+        ),
+        None,
+    )
+    if table is None or len(table.key) != 1:
+        problem = "It does not return rows of a table that is served and has a key of one column."
+        sql = f"CREATE FUNCTION {name} (...) RETURNS SETOF TABLE ..."
+        return Skipped(function.schema, function.name, Note(problem, sql))
+    if not all(argument.name for argument in function.arguments):
+        problem = "It has arguments without a name, so no parameter can give their values."
+        sql = f"CREATE OR REPLACE FUNCTION {name} (NAME TYPE, ...) ..."
+        return Skipped(function.schema, function.name, Note(problem, sql))
+    taken = [each.model for each in (*tables, *others)]
+    routes = [each.route.removeprefix(FUNCTIONS) for each in others]
+    model = names.model(function.name, taken)
+    return Call(function, table, model, FUNCTIONS + names.route(function.name, routes))
 
 
 class _Maker:
@@ -164,10 +209,9 @@ class _Maker:
 
     def _routes(self, prefix: str) -> list[str]:
         own = [each.route.removeprefix(prefix) for each in self.others]
-        # The other schemas' routes begin with their names.
-        return [*own, *(names.route(schema, ()) for schema in self.source.catalog.schemas)][
-            : None if not prefix else len(own)
-        ]
+        # The routes of functions, and those of other schemas, begin with these names.
+        first = ("functions", *(names.route(each, ()) for each in self.source.catalog.schemas))
+        return own if prefix else [*own, *first]
 
     def _fields(self) -> tuple[Field, ...]:
         made: list[Field] = []
@@ -181,7 +225,11 @@ class _Maker:
     def _description(self) -> str:
         about = self.metadata
         description = about.description or self.relation.comment
-        lines = [f"{name}: {text}" for name, text in (("Source", about.source), ("License", about.license)) if text]
+        lines = [
+            f"{name}: {text}"
+            for name, text in (("Source", about.source), ("License", about.license))
+            if text
+        ]
         return "\n\n".join(filter(None, (about.title, description, "\n".join(lines))))
 
     def _srid(self, column: Column) -> int | None:

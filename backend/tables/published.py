@@ -42,8 +42,8 @@ class Published:
     has_accounts: bool  # whether the role can create Django's own tables
 
 
-def requested(text: str) -> dict[str, list[str]]:
-    """The schemas of each database in PUBLISH_SCHEMAS: ``public,census:"Blocks, 2020"``.
+def requested(text: str, variable: str = "PUBLISH_SCHEMAS") -> dict[str, list[str]]:
+    """The names for each database in a variable: ``public,census:"Blocks, 2020"``.
 
     Raises StartupError.
     """
@@ -53,8 +53,8 @@ def requested(text: str) -> dict[str, list[str]]:
         match = ONE.match(text, position)
         if match is None or text[match.end() : match.end() + 1] not in ("", ","):
             raise StartupError(
-                f"PUBLISH_SCHEMAS: cannot read {text[position:]!r}.",
-                "Separate schemas by commas, and write ALIAS:SCHEMA for another database. Put "
+                f"{variable}: cannot read {text[position:]!r}.",
+                "Separate names by commas, and write ALIAS:NAME for another database. Put "
                 'names with commas, colons, or quotes in quotes: "Blocks, 2020".',
             )
         name = (match["plain"] or "").strip() or match["quoted"].replace('""', '"')
@@ -106,7 +106,9 @@ def changes(published: Published, settings: Mapping[str, Any]) -> dict[str, Any]
     """The settings that the app needs, on top of those in force."""
     if (path := str(published.folder)) not in sys.path:
         sys.path.insert(0, path)
-    apps = [app for app in ("django.contrib.postgres", APP) if app not in settings["INSTALLED_APPS"]]
+    apps = [
+        app for app in ("django.contrib.postgres", APP) if app not in settings["INSTALLED_APPS"]
+    ]
     made: dict[str, Any] = {"INSTALLED_APPS": [*settings["INSTALLED_APPS"], *apps]}
     if not published.has_accounts:
         made |= {

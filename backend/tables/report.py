@@ -12,6 +12,7 @@ def summary(plan: Plan) -> str:
     counts = {status: 0 for status in (SERVED, PARTLY, SKIPPED)}
     for table in plan.tables:
         counts[table.status] += 1
+    counts[SERVED] += len(plan.calls)
     counts[SKIPPED] = len(plan.skipped)
     return ", ".join(f"{count} {status}" for status, count in counts.items() if count) or "nothing"
 
@@ -32,6 +33,8 @@ def lines(plan: Plan, *, details: bool = True) -> Iterator[str]:
             yield f"    {note.problem}"
             if note.sql:
                 yield f"        {note.sql}"
+    for call in plan.calls if details else ():
+        yield f"{call.function.schema}.{call.function.name}(): {SERVED}, /api/{call.route}/"
     for skipped in plan.skipped:
         yield f"{skipped.schema}.{skipped.name}: {SKIPPED}"
         yield f"    {skipped.note.problem}"

@@ -1,0 +1,118 @@
+"""The rows that a function returns, as a list: ``/api/functions/stops_near/?lon=-122.6&lat=45.5``.
+
+The arguments of the function are parameters. Everything else is that of the table whose rows it
+returns: filters, pages, streams, tiles, and the map.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import QuerySet
+from django.db.models.expressions import RawSQL
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+from rest_framework.filters import BaseFilterBackend
+from rest_framework.request import Request
+
+from backend.databases.identifiers import column_name, quoted
+from backend.geo.filters import SpatialFilterMixin
+
+if TYPE_CHECKING:
+    from rest_framework.generics import GenericAPIView
+
+    _View = GenericAPIView[Any]
+else:
+    _View = object
+
+# What an argument accepts, by its type as format_type() writes it. Others are text, which
+# PostgreSQL converts.
+FIELDS: dict[str, tuple[type[serializers.Field[Any, Any, Any, Any]], dict[str, Any]]] = {
+    "smallint": (serializers.IntegerField, {"min_value": -(2**15), "max_value": 2**15 - 1}),
+    "integer": (serializers.IntegerField, {"min_value": -(2**31), "max_value": 2**31 - 1}),
+    "bigint": (serializers.IntegerField, {"min_value": -(2**63), "max_value": 2**63 - 1}),
+    "real": (serializers.FloatField, {}),
+    "double precision": (serializers.FloatField, {}),
+    "numeric": (serializers.DecimalField, {"max_digits": None, "decimal_places": None}),
+    "boolean": (serializers.BooleanField, {}),
+    "date": (serializers.DateField, {}),
+    "uuid": (serializers.UUIDField, {}),
+    "json": (serializers.JSONField, {"binary": True}),
+    "jsonb": (serializers.JSONField, {"binary": True}),
+}
+SCHEMAS = {
+    serializers.IntegerField: "integer",
+    serializers.FloatField: "number",
+    serializers.DecimalField: "number",
+    serializers.BooleanField: "boolean",
+}
+
+
+class ArgumentsFilter(BaseFilterBackend):
+    """Keeps the rows that the view's ``function`` returns for the request's arguments."""
+
+    def filter_queryset(
+        self, request: Request, queryset: QuerySet[Any], view: Any
+    ) -> QuerySet[Any]:
+        """Raises ValidationError for an argument that is missing or has another type."""
+        given: dict[str, Any] = {}
+        problems: dict[str, Any] = {}
+        for argument, (kind, is_optional) in view.arguments.items():
+            text = request.query_params.get(view.parameter_of(argument))
+            if text is None and is_optional:
+                continue
+            try:
+                given[argument] = _value(kind, text)
+            except ValidationError as error:
+                problems[view.parameter_of(argument)] = error.detail
+        if problems:
+            raise ValidationError(problems)
+        return queryset.filter(pk__in=_call(view, queryset, given))
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        made = []
+        for argument, (kind, is_optional) in view.arguments.items():
+            cls = FIELDS.get(kind, (serializers.CharField, {}))[0]
+            made.append(
+                {
+                    "name": view.parameter_of(argument),
+                    "required": not is_optional,
+                    "in": "query",
+                    "description": f"Argument of the function: {kind}.",
+                    "schema": {"type": SCHEMAS.get(cls, "string")},
+                }
+            )
+        return made
+
+
+class FunctionMixin(_View):
+    """A list of the rows that a function returns. Put it before the view of their table."""
+
+    # The function's name with its schema, as SQL.
+    function: str
+    # The type of each argument, and whether it has a default.
+    arguments: Mapping[str, tuple[str, bool]]
+
+    filter_backends: Sequence[Any] = (ArgumentsFilter, *SpatialFilterMixin.filter_backends)
+
+    @classmethod
+    def parameter_of(cls, argument: str) -> str:
+        """The query parameter of an argument, which cannot be that of a column's filter."""
+        filters: Any = getattr(cls, "filterset_class", None)
+        is_taken = filters is not None and argument in filters.base_filters
+        return f"argument_{argument}" if is_taken else argument
+
+
+def _value(kind: str, text: str | None) -> Any:
+    if text is None:
+        raise ValidationError("This argument is required.")
+    cls, options = FIELDS.get(kind, (serializers.CharField, {"allow_blank": True}))
+    return cls(**options).run_validation(text)
+
+
+def _call(view: Any, queryset: QuerySet[Any], given: Mapping[str, Any]) -> RawSQL:
+    types = {argument: kind for argument, (kind, _) in view.arguments.items()}
+    values = ", ".join(f"{quoted(name)} => %s::{types[name]}" for name in given)
+    key = quoted(column_name(queryset.model._meta.pk.column))
+    return RawSQL(f"SELECT {key} FROM {view.function}({values})", tuple(given.values()))  # noqa: S608, S611

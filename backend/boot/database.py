@@ -35,7 +35,7 @@ def wait(timeout: int) -> None:
     """
     phase.enter(phase.WAITING)
     for alias in aliases(Need.REQUIRED):
-        wait_for(connections[alias], timeout)
+        wait_for(alias, timeout)
     for alias in aliases(Need.OPTIONAL):
         phase.checks[alias] = OK if answers(alias) else UNREACHABLE
 
@@ -60,8 +60,13 @@ def answers(alias: str) -> bool:
     return True
 
 
-def wait_for(connection: BaseDatabaseWrapper, timeout: int) -> None:
+def wait_for(alias: str, timeout: int) -> None:
     """Return when one database has answered; as ``wait``."""
+    wait_until_open(connections[alias], timeout)
+
+
+def wait_until_open(connection: BaseDatabaseWrapper, timeout: int) -> None:
+    """The same for a connection, which stays open."""
     alias, started, attempt = connection.alias, time.monotonic(), 0
     while True:
         attempt += 1

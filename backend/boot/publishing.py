@@ -52,9 +52,13 @@ def publish(env: Environment) -> None:
     written = published.write(
         code.files(made, published.APP), has_accounts=has_accounts, data=Path(settings.DATA_DIR)
     )
-    for name, value in published.changes(written, vars(settings._wrapped)).items():
+    for name, value in published.changes(written, _in_force()).items():
         setattr(settings, name, value)
     _say(made, has_accounts)
+
+
+def _in_force() -> dict[str, Any]:
+    return {name: getattr(settings, name) for name in dir(settings) if name.isupper()}
 
 
 def _check(alias: str) -> None:
@@ -81,7 +85,7 @@ def _connected(alias: str, env: Environment) -> Iterator[Any]:
     """A cursor of the driver. Django's engine for PostGIS has models, which need applications."""
     plain = {**settings.DATABASES[alias], "ENGINE": POSTGRESQL_ENGINES[0]}
     connection = ConnectionHandler({alias: plain, DEFAULT_DB_ALIAS: plain})[alias]
-    database.wait_for(connection, env["DB_WAIT_TIMEOUT"])
+    database.wait_until_open(connection, env["DB_WAIT_TIMEOUT"])
     with contextlib.closing(connection), connection.cursor() as cursor:
         yield cursor.cursor
 

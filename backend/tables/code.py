@@ -223,8 +223,8 @@ def _urls(plan: Plan, app: str) -> str:
         "router = DefaultRouter()",
     ]
     # The first pattern that matches a URL counts.
-    each: Table | Call
-    for each in sorted((*plan.tables, *plan.calls), key=lambda one: -one.route.count("/")):
+    views: list[Table | Call] = [*plan.tables, *plan.calls]
+    for each in sorted(views, key=lambda one: -one.route.count("/")):
         base = each.route.replace("/", "-")
         arguments = [literal(each.route), f"views.{each.model}ViewSet"]
         arguments.append(f"basename={literal(base)}")
@@ -237,7 +237,7 @@ def _admin(plan: Plan, app: str) -> str:
     if not shown:
         return ""
     return _module(
-        '"""The tables in the admin, to look at. Those without a key of one column have no page."""',
+        '"""The tables in the admin, to look at: those with a key of one column."""',
         "from django.contrib import admin\n\n"
         f"from backend.tables.admin import TableAdmin\nfrom {app} import models\n",
         [_admin_class(table) for table in shown],
@@ -257,7 +257,7 @@ def _admin_class(table: Table) -> str:
 
 
 def _tests(plan: Plan, app: str) -> str:
-    return f'''"""The code fits together. ``manage.py inspectapi --check`` compares it with the database."""
+    return f'''"""The parts fit together. ``manage.py inspectapi --check`` asks the database."""
 
 from django.test import SimpleTestCase
 

@@ -103,7 +103,9 @@ def read(file: Path | None) -> Metadata:
         raise StartupError(f"{place}: {reason}.", "Correct the YAML of the file.") from error
     content = _mapping(file, "the file", {} if content is None else content)
     _check_names(file, "the file", content, OF_ALL)
-    common = {name: _text(file, name, content[name]) for name in OF_ALL[:3] if name in content}
+    common: dict[str, Any] = {
+        name: _text(file, name, content[name]) for name in OF_ALL[:3] if name in content
+    }
     title = common.pop("title", "")
     tables = _mapping(file, "tables", content.get("tables") or {})
     return Metadata(

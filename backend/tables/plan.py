@@ -168,7 +168,7 @@ def _call(
         problem = "It has arguments without a name, so no parameter can give their values."
         sql = f"CREATE OR REPLACE FUNCTION {name} (NAME TYPE, ...) ..."
         return Skipped(function.schema, function.name, Note(problem, sql))
-    taken = [each.model for each in (*tables, *others)]
+    taken = [each.model for each in tables] + [each.model for each in others]
     routes = [each.route.removeprefix(FUNCTIONS) for each in others]
     model = names.model(function.name, taken)
     return Call(function, table, model, FUNCTIONS + names.route(function.name, routes))

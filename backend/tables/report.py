@@ -9,7 +9,7 @@ from backend.tables.plan import PARTLY, SERVED, SKIPPED, Plan
 
 def summary(plan: Plan) -> str:
     """How many relations are served, partly served, and skipped."""
-    counts = {status: 0 for status in (SERVED, PARTLY, SKIPPED)}
+    counts = dict.fromkeys((SERVED, PARTLY, SKIPPED), 0)
     for table in plan.tables:
         counts[table.status] += 1
     counts[SERVED] += len(plan.calls)
@@ -28,7 +28,8 @@ def lines(plan: Plan, *, details: bool = True) -> Iterator[str]:
     for table in plan.tables:
         notes = [note for note in table.notes if details or note.is_loss]
         if details or notes:
-            yield f"{table.relation.schema}.{table.relation.name}: {table.status}, /api/{table.route}/"
+            name = f"{table.relation.schema}.{table.relation.name}"
+            yield f"{name}: {table.status}, /api/{table.route}/"
         for note in notes:
             yield f"    {note.problem}"
             if note.sql:

@@ -118,7 +118,7 @@ def _is_read_as_list(element: Column) -> bool:
 
 def _geometry(column: Column, srid: int | None) -> Declaration:
     shape = column.geometry
-    assert shape is not None  # noqa: S101  the caller has asked
+    assert shape is not None  # the caller has asked
     cls = GEOMETRIES.get(shape.type, "models.GeometryField")
     named: dict[str, object] = {}
     chosen = shape.srid or srid

@@ -25,5 +25,5 @@ class Command(ReplaceableCommand):
             explained(whole=options["traceback"]),
         ):
             for alias in filter(has_managed_models, aliases(Need.REQUIRED, Need.OPTIONAL)):
-                database.wait_for(connections[alias], env["DB_WAIT_TIMEOUT"])
+                database.wait_for(alias, env["DB_WAIT_TIMEOUT"])
             migrations.migrate(env["MIGRATE_LOCK_TIMEOUT"], every=True)

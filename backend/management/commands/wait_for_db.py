@@ -49,7 +49,7 @@ class Command(ReplaceableCommand):
             for alias in aliases:
                 _check(alias)
             for alias in aliases:
-                database.wait_for(connections[alias], timeout)
+                database.wait_for(alias, timeout)
 
 
 def _check(alias: str) -> None:

@@ -96,6 +96,6 @@ class Types:
             digits=_digits(typmod) if stored["name"] == "numeric" else None,
             labels=element.labels if element else tuple(stored["labels"]),
             element=element,
-            geometry=_geometry(stored["modifier"], typmod, checks),
+            geometry=None if element else _geometry(stored["modifier"], typmod, checks),
             **more,
         )

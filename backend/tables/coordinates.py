@@ -21,6 +21,8 @@ ROWS = 1000  # looked at in a column, from its start and from random pages
 LARGE = 10 * ROWS  # rows from which random pages are looked at, too
 SECONDS = 2  # that a column may take, such as one of a view that computes it
 HAS_PAGES = ("table", "partitioned table", "materialized view")
+# Degrees between data of one region. In the next zone of a system, they would be farther away.
+NEAR = 0.5
 MOST_OTHERS = 50  # columns that tell where the data are
 NAMED = re.compile(r"\b(?:EPSG|SRID|WKID)\W{0,3}(\d{4,6})\b", re.IGNORECASE)
 
@@ -199,7 +201,7 @@ class _Inference:
         fitting = [
             srid
             for srid, box in boxes.items()
-            if sum(_overlap(box, other) for other in others) > len(others) / 2
+            if sum(_is_near(box, other) for other in others) > len(others) / 2
         ]
         if len(fitting) == 1:
             return fitting[0], "only with it are its values where the other geometries are"
@@ -225,9 +227,12 @@ def _finite(sides: Sequence[float | None]) -> Box | None:
     return (numbers[0], numbers[1], numbers[2], numbers[3]) if len(numbers) == 4 else None
 
 
-def _overlap(one: Box | None, other: Box) -> bool:
+def _is_near(one: Box | None, other: Box) -> bool:
     return one is not None and (
-        one[0] <= other[2] and other[0] <= one[2] and one[1] <= other[3] and other[1] <= one[3]
+        one[0] - NEAR <= other[2]
+        and one[2] + NEAR >= other[0]
+        and one[1] - NEAR <= other[3]
+        and one[3] + NEAR >= other[1]
     )
 
 

@@ -38,8 +38,9 @@ class BackendConfig(AppConfig):
 
         engines = {database.get("ENGINE") for database in settings.DATABASES.values()}
         if engines & set(POSTGRESQL_ENGINES):
-            from backend.databases import rotation
+            from backend.databases import identifiers, rotation
 
+            identifiers.install()
             rotation.install()
 
         if apps.is_installed("django.contrib.gis"):

@@ -14,6 +14,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import models
 
 from backend.conf import addresses
+from backend.databases import identifiers
 from backend.databases.needs import SETTINGS, Need, listed
 from backend.router import alias_of, declared_alias
 
@@ -95,13 +96,14 @@ def check_names_can_be_written_in_sql(**kwargs: Any) -> list[CheckMessage]:
         columns = {field.column: field for field in model._meta.local_concrete_fields}
         for name, place in {model._meta.db_table: model, **columns}.items():
             # Django rejects $ since 5.2.9, and a % looks like the placeholder of a parameter.
-            if name and {"$", "%"} & set(name) and engine.endswith(("postgresql", "postgis")):
+            wrong = name and {"$", "%"} & set(name) and not identifiers.is_quoted(name)
+            if wrong and engine.endswith(("postgresql", "postgis")):
                 messages.append(
                     checks.Warning(
                         f"Django cannot use the name '{name}' in PostgreSQL: it contains a $ or a "
                         "%.",
-                        "Rename it, read a view that gives it another name, or leave the field out "
-                        "of the model.",
+                        "Write it in quotation marks, with each % doubled: "
+                        f"{identifiers.quoted(str(name))!r}.",
                         place,
                         "backend.W012",
                     )

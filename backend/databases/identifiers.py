@@ -1,11 +1,19 @@
 """Names of tables and columns for Django's models, whatever characters they contain.
 
 Django puts quotation marks around a name, unless it already has them, but does not escape what is
-inside: https://code.djangoproject.com/ticket/34262. And it sends every statement with parameters,
-in which a % begins a placeholder.
+inside: https://code.djangoproject.com/ticket/34262. It sends every statement with parameters, in
+which a % begins a placeholder. And since 5.2.9, it refuses a $.
 """
 
 from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.db import models
+
+ESCAPED = frozenset('"%$')
+LAST = re.compile(r'"((?:[^"]|"")*)"$')
 
 
 def quoted(name: str) -> str:
@@ -20,11 +28,49 @@ def db_table(schema: str, name: str) -> str:
 
 def db_column(name: str) -> str:
     """``db_column`` for a column. The name itself, if Django quotes it correctly."""
-    return quoted(name) if set(name) & set('"%') else name
+    return quoted(name) if set(name) & ESCAPED else name
+
+
+def is_quoted(name: str) -> bool:
+    """Whether Django uses a ``db_table`` or ``db_column`` as it is."""
+    return len(name) > 1 and name[0] == name[-1] == '"'
 
 
 def column_name(db_column: str) -> str:
     """The name of a model's column in the catalogs of PostgreSQL."""
-    if len(db_column) > 1 and db_column[0] == db_column[-1] == '"':
+    if is_quoted(db_column):
         return db_column[1:-1].replace("%%", "%").replace('""', '"')
     return db_column
+
+
+def table(model: type[models.Model]) -> str:
+    """The model's table as SQL for a statement without parameters, or as to_regclass() reads it."""
+    return regclass(model._meta.db_table)
+
+
+def regclass(db_table: str) -> str:
+    """``table`` for the name of a table in Django's form."""
+    return (db_table if is_quoted(db_table) else f'"{db_table}"').replace("%%", "%")
+
+
+def table_name(model: type[models.Model]) -> str:
+    """The model's table in the catalogs of PostgreSQL, without its schema."""
+    name = LAST.search(table(model))
+    return name[1].replace('""', '"') if name else model._meta.db_table
+
+
+def install() -> None:
+    """Let Django use names with a $ that have quotation marks of their own.
+
+    It refuses them for the sake of column aliases, which cannot contain quotation marks.
+    """
+    from django.db.backends.postgresql.compiler import SQLCompiler
+    from django.db.models.sql.compiler import SQLCompiler as Base
+
+    stock = SQLCompiler.quote_name_unless_alias
+    of_any_database: Any = Base.quote_name_unless_alias
+
+    def quote_name_unless_alias(self: SQLCompiler, name: str) -> str:
+        return of_any_database(self, name) if is_quoted(name) else stock(self, name)
+
+    SQLCompiler.quote_name_unless_alias = quote_name_unless_alias  # type: ignore[method-assign]

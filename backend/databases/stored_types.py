@@ -9,12 +9,14 @@ as the text that PostgreSQL writes. A client can send the same text back.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import connections
-from django.db.models import CharField, F, Func, Model, QuerySet, TextField
+from django.db.models import CharField, F, Field, Func, Model, QuerySet, TextField
+
+from backend.databases import identifiers
 
 LIFETIME = 60  # seconds that a table's types are remembered, as in backend.geo.srid
 _tables: dict[tuple[str, str], tuple[float, dict[str, Stored]]] = {}
@@ -50,6 +52,8 @@ WHERE pg_type.typtype <> 'd'
 # https://www.postgresql.org/docs/current/catalog-pg-type.html, "typcategory Codes": arrays,
 # booleans, dates and times, numbers, ranges and intervals.
 _OBJECTS = frozenset("ABDNRT")
+# Arrays of texts that both drivers read as lists.
+TEXTS = frozenset({"_text", "_varchar", "_bpchar", "_name", "_char"})
 _OBJECTS_OF_USERS = frozenset({"bytea", "hstore", "json", "uuid"})
 
 
@@ -78,12 +82,19 @@ def stored_types(model: type[Model], using: str) -> dict[str, Stored]:
     known = _tables.get(key)
     if known is None or known[0] < time.monotonic():
         with connection.cursor() as cursor:
-            cursor.execute(TYPES, [connection.ops.quote_name(model._meta.db_table)])
+            cursor.execute(TYPES, [identifiers.table(model)])
             types = {name: Stored(*about) for name, *about in cursor.fetchall()}
         known = (time.monotonic() + LIFETIME, types)
         if types:  # a missing table can be created later
             _tables[key] = known
     return known[1]
+
+
+def stored_type(field: Field[Any, Any], using: str) -> Stored | None:
+    """The type of a model field's column. None if the database does not know it."""
+    if field.column is None:
+        return None
+    return stored_types(field.model, using).get(identifiers.column_name(field.column))
 
 
 def result_types(using: str, sql: str, params: Sequence[Any]) -> dict[str, Stored]:
@@ -108,7 +119,8 @@ def result_types(using: str, sql: str, params: Sequence[Any]) -> dict[str, Store
 
 def as_written(sql: str) -> str:
     """SQL for the text that PostgreSQL writes. A cast adds a mask to an inet, and trims a char."""
-    return f"CASE WHEN {sql} IS NOT NULL THEN concat({sql}) END"
+    # A composite value of only NULLs is not NULL, although it is not IS NOT NULL either.
+    return f"CASE WHEN {sql} IS DISTINCT FROM NULL THEN concat({sql}) END"
 
 
 class StoredTextMixin:
@@ -123,37 +135,52 @@ class StoredTextMixin:
 def as_text(queryset: Any) -> Any:
     """``queryset`` with the text of such columns. Anything but a plain queryset is unchanged."""
     names = read_as_text(queryset)
-    if not names:
+    arrays = _read_as_texts(queryset)
+    if not (names or arrays):
         return queryset
-    queryset = queryset.defer(*names)
+    queryset = queryset.defer(*names, *(field.name for field in arrays))
     for name in names:
         text = Func(F(name), template=as_written("%(expressions)s"), output_field=TextField())
         # The model takes the value from here, because the column of the same name is deferred.
         queryset.query.add_annotation(text, name)
+    for field in arrays:
+        texts = Func(F(field.name), template="%(expressions)s::text[]", output_field=field)
+        queryset.query.add_annotation(texts, field.name)
     return queryset
 
 
 def read_as_text(queryset: Any) -> list[str]:
     """The fields to read as text, because only the model calls them text."""
-    if not isinstance(queryset, QuerySet):
-        return []
-    fields = queryset._fields  # type: ignore[attr-defined]  # those of values(), else None
-    if fields is not None:
-        return []
-    query = queryset.query
-    if query.combinator or query.group_by is not None:
-        return []
-    return [name for name in _called_text(queryset) if name not in query.annotations]
-
-
-def _called_text(queryset: QuerySet[Any]) -> list[str]:
-    types = stored_types(queryset.model, queryset.db)
-    deferred, excluded = queryset.query.deferred_loading
     return [
         field.name
-        for field in queryset.model._meta.local_concrete_fields
-        if isinstance(field, (CharField, TextField))
-        and field.column in types
-        and types[field.column].is_object
-        and (field.name in deferred) is not excluded
+        for field, stored in _loaded(queryset)
+        if isinstance(field, (CharField, TextField)) and stored.is_object
     ]
+
+
+def _read_as_texts(queryset: Any) -> list[Field[Any, Any]]:
+    """The arrays that the driver does not read as lists, such as those of an enum."""
+    return [
+        field
+        for field, stored in _loaded(queryset)
+        if isinstance(getattr(field, "base_field", None), (CharField, TextField))
+        and stored.category == "A"
+        and stored.name not in TEXTS
+    ]
+
+
+def _loaded(queryset: Any) -> Iterator[tuple[Field[Any, Any], Stored]]:
+    """The columns that the rows of a plain queryset have, with their types."""
+    if not isinstance(queryset, QuerySet):
+        return
+    query = queryset.query
+    fields = queryset._fields  # type: ignore[attr-defined]  # those of values(), else None
+    if fields is not None or query.combinator or query.group_by is not None:
+        return
+    deferred, excluded = query.deferred_loading
+    for field in queryset.model._meta.local_concrete_fields:
+        if (field.name in deferred) is excluded or field.name in query.annotations:
+            continue
+        stored = stored_type(field, queryset.db)
+        if stored is not None:
+            yield field, stored

@@ -16,7 +16,9 @@ from django.db import OperationalError, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from backend.conf.findings import PROBLEM, WARNING, Finding
-from backend.databases.stored_types import stored_types
+from backend.databases import identifiers
+from backend.databases.keyless import is_keyless
+from backend.databases.stored_types import stored_type
 from backend.databases.unique_keys import has_unique_key, key_columns
 from backend.router import alias_of
 
@@ -39,7 +41,7 @@ def unreadable(alias: str, connection: BaseDatabaseWrapper) -> Iterator[Finding]
         model for model in apps.get_models(include_auto_created=True) if _is_of(model, alias)
     ]
     asked = [
-        (number, _quoted(connection, model), field.column)
+        (number, identifiers.table(model), identifiers.column_name(field.column))
         for number, model in enumerate(database_models)
         for field in model._meta.local_concrete_fields
         if field.column
@@ -65,10 +67,6 @@ def unreadable(alias: str, connection: BaseDatabaseWrapper) -> Iterator[Finding]
 
 def _is_of(model: type[models.Model], alias: str) -> bool:
     return alias_of(model) == alias and not (model._meta.proxy or model._meta.swapped)
-
-
-def _quoted(connection: BaseDatabaseWrapper, model: type[models.Model]) -> str:
-    return connection.ops.quote_name(model._meta.db_table)
 
 
 def _columns(
@@ -97,14 +95,18 @@ def _columns(
         whole = len(denied) == len(columns)
         of = "" if whole else f" ({', '.join(map(quote, denied))})"
         part = "" if whole else f" {_some(denied)} of"
-        fix = f"Run GRANT SELECT{of} ON {quote(table)} TO {quote(role)}; as the table's owner, or "
-        fix += "remove " + ("the model." if whole else "these fields from the model.")
+        fix = f"Run GRANT SELECT{of} ON {identifiers.table(model)} TO {quote(role)}; as the "
+        fix += "table's owner, or remove " + (
+            "the model." if whole else "these fields from the model."
+        )
         yield PROBLEM, f"The role '{role}' cannot read{part} the table '{table}'.", fix
 
 
 def _key(
     connection: BaseDatabaseWrapper, model: type[models.Model], kind: str | None
 ) -> Iterator[tuple[str, str, str]]:
+    if is_keyless(model):
+        return
     names, table = key_columns(model), model._meta.db_table
     fix = "Make the columns that are unique together the key: a CompositePrimaryKey"
     if kind not in OF_NO_TABLE:
@@ -113,8 +115,8 @@ def _key(
             message += ": pages use an offset, and the page of a row can be an error 500."
             yield WARNING, message, f"{fix} that has such an index."
         return
-    columns = ", ".join(map(connection.ops.quote_name, names))
-    sample = f"SELECT {columns} FROM {_quoted(connection, model)} LIMIT {SAMPLE}"  # noqa: S608
+    columns = ", ".join(identifiers.quoted(name).replace("%%", "%") for name in names)
+    sample = f"SELECT {columns} FROM {identifiers.table(model)} LIMIT {SAMPLE}"  # noqa: S608
     sql = f"SELECT 1 FROM ({sample}) rows GROUP BY {columns} HAVING count(*) > 1 LIMIT 1"  # noqa: S608
     several: Any = None
     # If the query takes longer, there is no finding.
@@ -165,7 +167,7 @@ def _times(
         for model in database_models
         for field in model._meta.local_concrete_fields
         if isinstance(field, models.DateTimeField)
-        and (stored := stored_types(model, alias).get(field.column or ""))
+        and (stored := stored_type(field, alias))
         and stored.name == "timestamp"
     ]
     if names:

@@ -15,7 +15,7 @@ from rest_framework.filters import OrderingFilter
 from rest_framework.request import Request
 from rest_framework.utils.urls import remove_query_param
 
-from backend.databases.stored_types import StoredTextMixin, read_as_text, stored_types
+from backend.databases.stored_types import StoredTextMixin, read_as_text, stored_type
 from backend.geo import shown
 from backend.lists.keyset import as_filter, is_pk
 
@@ -84,15 +84,25 @@ class StableOrderingFilter(OrderingFilter):
         fields_shown = dict(self._shown_fields(queryset, view, {"request": request}))
         kinds = {name: _without_order(queryset, name, view) for name in fields_shown}
         known = [name for name in fields_shown if not kinds[name]]
-        terms = list(fields)
-        for term in terms:
+        terms = []
+        for given in fields:
+            term = self.term(given, view)
             name = term.removeprefix("-")
             if name not in known:
-                reason = f"is not one of {', '.join(known)}"
+                reason = f"is not one of {', '.join(self.written(each, view) for each in known)}"
                 if name in fields_shown:
                     reason = f"has no order: PostgreSQL cannot sort {kinds[name]}"
-                raise ValidationError({self.ordering_param: f"{term!r} {reason}."})
+                raise ValidationError({self.ordering_param: f"{given!r} {reason}."})
+            terms.append(term)
         return terms
+
+    def term(self, text: str, view: Any) -> str:
+        """A term of Django's ``order_by()``, from the text that a client sends."""
+        return text
+
+    def written(self, name: str, view: Any) -> str:
+        """What a client sends for a field of the model."""
+        return name
 
     def get_template_context(
         self, request: Request, queryset: QuerySet[Any], view: Any
@@ -103,7 +113,15 @@ class StableOrderingFilter(OrderingFilter):
         for name in page_parameters(view):
             path = remove_query_param(path, name)
         first.get_full_path = lambda: path
-        return {**super().get_template_context(request, queryset, view), "request": first}
+        context = super().get_template_context(request, queryset, view)
+        context["options"] = [(self._link(each, view), text) for each, text in context["options"]]
+        if context["current"] is not None:
+            context["current"] = self._link(context["current"], view)
+        return {**context, "request": first}
+
+    def _link(self, term: str, view: Any) -> str:
+        name = term.removeprefix("-")
+        return term.removesuffix(name) + self.written(name, view)
 
     def _shown_fields(
         self, queryset: QuerySet[Any], view: Any, context: Mapping[str, Any]
@@ -123,7 +141,8 @@ class StableOrderingFilter(OrderingFilter):
         (parameter,) = super().get_schema_operation_parameters(view)
         model = model_of(view)
         if model is not None:
-            names = [name for name, _ in self.get_valid_fields(model._default_manager.none(), view)]
+            valid = self.get_valid_fields(model._default_manager.none(), view)
+            names = [self.written(name, view) for name, _ in valid]
             parameter["description"] = (
                 f"Fields to order by, separated by commas: {', '.join(names)}. A - before a field "
                 "means descending order."
@@ -157,7 +176,7 @@ def _without_order(queryset: QuerySet[Any], name: str, view: Any) -> str | None:
         return None
     field = queryset.model._meta.get_field(name)
     # An inherited column is in another table.
-    stored = stored_types(field.model, queryset.db).get(field.column)
+    stored = stored_type(field, queryset.db)
     if stored is None or stored.has_order:
         return None
     if isinstance(view, StoredTextMixin) and name in read_as_text(queryset):

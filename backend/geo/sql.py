@@ -22,7 +22,7 @@ from rest_framework.fields import empty
 from rest_framework_gis.fields import GeometryField
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
-from backend.databases.stored_types import Stored, result_types, stored_types
+from backend.databases.stored_types import Stored, result_types, stored_type
 from backend.lists.keyset import has_comparable_key, in_full_order, is_chosen, is_composite
 from backend.lists.shown import FIELD_HOOKS, definer, hook_of_a_team, of_one_row
 
@@ -137,19 +137,14 @@ def feature_columns(
         source = _source(field, queryset)
         if source[0] == "pk" and is_composite(queryset.model._meta.pk):
             field = serializers.CharField()  # the field writes the key as text
-        stored = _stored(source[2], using) if using is not None else None
+        read_from = source[2]
+        stored = stored_type(read_from, using) if using is not None and read_from else None
         columns[name] = Column(name, f"feature_{number}", field, *source, stored)
     return FeatureColumns(
         id=columns.get(shown.id),
         geometry=columns.get(shown.geometry),
         properties=tuple(columns[name] for name in shown.properties),
     )
-
-
-def _stored(source: models.Field[Any, Any] | None, using: str) -> Stored | None:
-    if source is None or source.column is None:
-        return None
-    return stored_types(source.model, using).get(source.column)
 
 
 def _as_given(column: Column, types: dict[str, Stored]) -> Column:
@@ -364,7 +359,8 @@ def _model_field(
     return column
 
 
-def _expression(queryset: models.QuerySet[Any], path: str) -> F | Func:
+def expression(queryset: models.QuerySet[Any], path: str) -> F | Func:
+    """The value at a path. Of a composite key, a text."""
     pk = queryset.model._meta.pk
     if path != "pk" or not is_composite(pk):
         return F(path)
@@ -396,7 +392,7 @@ def _inner_select(
         # Which of equal rows are selected must not depend on the plan: they are those of the page.
         queryset = in_full_order(queryset)
     wrapped = {
-        label: _AsItIs(_expression(queryset, path), output_field=models.TextField())
+        label: _AsItIs(expression(queryset, path), output_field=models.TextField())
         for label, path in paths.items()
     }
     selected = list(wrapped)

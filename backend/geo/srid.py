@@ -20,6 +20,8 @@ from django.contrib.gis.geos import GEOSGeometry
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
+from backend.databases import identifiers
+
 WGS84 = 4326
 WORLD = 20037508.342789244  # meters; half the side of EPSG:3857's square
 MARGIN = 64 / 4096  # of a tile's side, drawn beyond it so that its borders do not show
@@ -79,9 +81,9 @@ def storage(field: BaseSpatialField[Any, Any], using: str) -> Storage:
 
 
 def _look(field: BaseSpatialField[Any, Any], using: str, table: str, column: str) -> Storage:
-    connection = connections[using]
-    table, quoted = connection.ops.quote_name(table), connection.ops.quote_name(column)
-    with connection.cursor() as cursor:
+    table, column = identifiers.regclass(table), identifiers.column_name(column)
+    quoted = identifiers.quoted(column).replace("%%", "%")
+    with connections[using].cursor() as cursor:
         cursor.execute(TYPMOD, [table, column])
         geography, declared = cursor.fetchone() or (field.geography, 0)
         if geography:

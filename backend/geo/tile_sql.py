@@ -16,11 +16,13 @@ from django.db.models import F, Func
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException
 
-from backend.databases import driver, sessions
+from backend.databases import driver, identifiers, sessions
+from backend.databases.keyless import StoredAt, is_keyless
 from backend.databases.server_errors import QUERY_CANCELED, sqlstate
+from backend.databases.unique_keys import places
 from backend.geo import srid
 from backend.geo.expressions import identifier, literal, value
-from backend.geo.sql import Column, FeatureQuery, NotInDatabase, feature_query
+from backend.geo.sql import Column, FeatureQuery, NotInDatabase, expression, feature_query
 from backend.geo.tile_geometry import drawn_name, kind, showable, simplified
 from backend.lists.keyset import is_chosen, order_multiplies
 
@@ -111,8 +113,8 @@ class OneOf(Func):
     output_field = models.BooleanField()
     arity = 1
 
-    def __init__(self, path: str, k: int) -> None:
-        super().__init__(F(path))
+    def __init__(self, identity: Any, k: int) -> None:
+        super().__init__(identity)
         self.k = k
 
     def as_sql(  # type: ignore[override]  # without Func's function and template
@@ -163,7 +165,7 @@ class Layer:
             # The first rows would all be in one corner of the tile.
             k = self._first_sample(query, self.max_features)
         while self.max_features is not None and count > self.max_features:
-            query = self._query(box, OneOf("pk", k))
+            query = self._query(box, OneOf(self._identity(), k))
             body, count = self._run(*self._statement(query, stored, place, (z, x, y)))
             k *= 2 if count > self.max_features else 1
         return bytes(body), k
@@ -210,6 +212,13 @@ class Layer:
         # The path can add joins.
         output_field = F(path).resolve_expression(rows.clone()).output_field
         return cast("BaseSpatialField[Any, Any]", output_field)
+
+    def _identity(self) -> Any:
+        """What distinguishes rows. The same geometry of several rows is better than nothing."""
+        if not is_keyless(self.queryset.model):
+            return expression(self.queryset, "pk")
+        stored = places(self.queryset.model, self.using)
+        return StoredAt(stored[-1]) if stored else F(self._geometry_path())
 
     def _query(self, box: Overlaps | None = None, sample: OneOf | None = None) -> FeatureQuery:
         """The features of the list, or those in the box and of the sample."""
@@ -279,8 +288,9 @@ class Layer:
         """To the precision of the index, and never without a row. None if there is no index."""
         quoted = connections[self.using].ops.quote_name
         column: Any = field.column  # of a model, so it has a name
+        named = (identifiers.column_name(column), identifiers.table(field.model))
         table, column = quoted(field.model._meta.db_table), quoted(column)
-        box = self._run(INDEXED_EXTENT, (field.column, table))
+        box = self._run(INDEXED_EXTENT, named)
         if not box or box[0] is None:
             return None
         west, south, east, north = box

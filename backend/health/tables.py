@@ -18,6 +18,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
 
 from backend.conf.errors import StartupError
+from backend.databases import identifiers
 
 # By the name as in a statement, which can include a schema.
 ABSENT = "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NULL"
@@ -74,7 +75,7 @@ def _absent(
 ) -> list[type[models.Model]]:
     """The models whose table or view a statement would not find."""
     if connection.vendor == "postgresql":
-        names = {model: connection.ops.quote_name(model._meta.db_table) for model in managed}
+        names = {model: identifiers.table(model) for model in managed}
         with connection.cursor() as cursor:
             cursor.execute(ABSENT, [list(names.values())])
             absent = {name for (name,) in cursor.fetchall()}

@@ -37,7 +37,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request, override_method
 from rest_framework.response import Response
 
-from backend.databases import sessions
+from backend.databases import identifiers, sessions
 from backend.http import caching
 from backend.lists.counting import is_marked_as_older
 from backend.router import ModelDatabaseRouter, alias_of
@@ -331,7 +331,7 @@ def _of_models() -> tuple[str, ...]:
 def _tables() -> frozenset[str]:
     """The tables of all models, without their schema."""
     models = apps.get_models(include_auto_created=True)
-    return frozenset(model._meta.db_table.rpartition('"."')[2].strip('"') for model in models)
+    return frozenset(map(identifiers.table_name, models))
 
 
 def _code() -> str:

@@ -22,6 +22,7 @@ from typing import Any
 from django.db import connections
 from django.db.models import Model, QuerySet
 
+from backend.databases import identifiers
 from backend.lists.keyset import inner_joins
 
 STEP = 1_000  # rows from one kept key to the next, and the most rows that a page skips
@@ -173,14 +174,14 @@ def _slot(using: str, table: str) -> _Slot:
 
 def _state(using: str, model: type[Model], joins: list[tuple[str, str, str, str]]) -> State | None:
     connection = connections[using]
-    quoted = connection.ops.quote_name
+    named, regclass = identifiers.column_name, identifiers.regclass
     joined = [
-        (quoted(source), source_column, quoted(target), target_column)
+        (regclass(source), named(source_column), regclass(target), named(target_column))
         for source, source_column, target, target_column in joins
     ]
     columns = [list(column) for column in zip(*joined, strict=True)] or [[]] * 4
     with connection.cursor() as cursor:
-        cursor.execute(STATE, [quoted(model._meta.db_table), *columns])
+        cursor.execute(STATE, [identifiers.table(model), *columns])
         row = cursor.fetchone()
     return State(*row) if row else None
 

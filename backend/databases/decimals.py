@@ -17,8 +17,8 @@ _stock_init = DecimalField.__init__
 
 def _init(
     self: DecimalField,
-    max_digits: int | None,
-    decimal_places: int | None,
+    max_digits: int | None = None,
+    decimal_places: int | None = None,
     *args: Any,
     **kwargs: Any,
 ) -> None:

@@ -10,7 +10,7 @@ import datetime
 import decimal
 import enum
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -56,6 +56,10 @@ COLUMNS: dict[type[models.Field[Any, Any]], frozenset[str]] = {
     models.DurationField: frozenset({"interval"}),
     models.JSONField: frozenset({"json", "jsonb"}),
     models.BinaryField: frozenset({"bytea"}),
+}
+# How a model field reads a column that has no type of COLUMNS.
+READ: dict[type[models.Field[Any, Any]], dict[str, str]] = {
+    models.DecimalField: {"money": "{}::numeric"},
 }
 # How Django converts an annotation whose type is not that of its output_field, in SQL: int(),
 # float(), Decimal(), and json.loads().
@@ -140,12 +144,21 @@ def feature_json(query: FeatureQuery, precision: int = PRECISION, before: str = 
     parts.append(literal('"type":"Feature","geometry":'))
     parts.append(value(query.geometry, precision).json if query.geometry else "'null'")
     parts.append(literal(',"properties":{'))
-    for number, column in enumerate(query.properties):
-        comma = "," if number else ""
-        parts.append(literal(f"{comma}{json.dumps(column.name, ensure_ascii=False)}:"))
-        parts.append(value(column, precision).json)
+    parts += _members(query.properties, precision)
     parts.append("'}}'")
     return concat(parts)
+
+
+def row_json(query: FeatureQuery, precision: int = PRECISION) -> str:
+    """An SQL expression for one row as a JSON object."""
+    return concat(["'{'", *_members(query.columns, precision), "'}'"])
+
+
+def _members(columns: Iterable[Column], precision: int) -> Iterator[str]:
+    for number, column in enumerate(columns):
+        comma = "," if number else ""
+        yield literal(f"{comma}{json.dumps(column.name, ensure_ascii=False)}:")
+        yield value(column, precision).json
 
 
 def concat(parts: list[str]) -> str:
@@ -220,6 +233,8 @@ def _as_declared(column: Column) -> str:
     template = made.get("text" if column.stored.category == "S" else stored)
     if template is not None:
         return template.format(column.label)
+    if annotation is None and (read := (_of(source, READ) or {}).get(stored)) is not None:
+        return str(read).format(column.label)
     element, prefix = source, ""
     while isinstance(element, ArrayField):
         element, prefix = element.base_field, "_"

@@ -16,8 +16,9 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.serializers import BaseSerializer, Serializer
 
 from backend.geo import expressions
+from backend.geo.chosen import ChosenGeometryMixin
 from backend.geo.sql import FeatureColumns, NotInDatabase, feature_columns, shown_fields
-from backend.geo.tile_geometry import Rounded, drawn_name, refuse_rounded
+from backend.geo.tile_geometry import NoGeometry, Rounded, drawn_name, refuse_rounded
 from backend.lists.shown import FIELDS_HOOKS, definer, hook_of_a_team
 
 if TYPE_CHECKING:
@@ -100,9 +101,10 @@ def warnings(view: type[GenericAPIView[Any]]) -> list[CheckMessage]:
         ("tile_fields", no_tiles, "vector tiles and no map"),
     )
     for attribute, asked, what in questions:
-        # A rounded geometry is a choice, not a mistake.
+        # A rounded geometry is a choice, not a mistake, and not every table has a geometry.
         error = asked(view) if hasattr(view, attribute) else None
-        if error and not isinstance(error, Rounded):
+        is_table = issubclass(view, ChosenGeometryMixin) and isinstance(error, NoGeometry)
+        if error and not isinstance(error, Rounded) and not is_table:
             reasons.setdefault(str(error), (error, []))[1].append(what)
     return [
         Warning(

@@ -84,6 +84,15 @@ class GeoJSONSequence(StreamRenderer):
         return _copy(feature, query, UNQUOTED)
 
 
+class JSONLines(StreamRenderer):
+    """One object per line, for rows without a geometry. https://github.com/ndjson/ndjson-spec"""
+
+    media_type, format = "application/x-ndjson", "jsonl"
+
+    def statement(self, query: FeatureQuery, precision: int) -> str:
+        return _copy(expressions.row_json(query, precision), query, UNQUOTED)
+
+
 class CSV(StreamRenderer):
     """A table with a header, geometry as WKT."""
 

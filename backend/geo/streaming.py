@@ -84,7 +84,10 @@ class QueryTooSlow(exceptions.APIException):
 class StreamingMixin(StoredTextMixin, FormatsMixin, KnownParametersMixin):
     """Streams for any generic list view. Put it before the view's class."""
 
-    stream_renderer_classes = (GeoJSON, GeoJSONSequence, CSV, FlatGeobuf)
+    stream_renderer_classes: tuple[type[StreamRenderer], ...] = (
+        *(GeoJSON, GeoJSONSequence),
+        *(CSV, FlatGeobuf),
+    )
     # Names of the serializer's fields for the properties. None means all of them.
     stream_fields: tuple[str, ...] | list[str] | None = None
     # Decimals of a coordinate if the field has no precision of its own.

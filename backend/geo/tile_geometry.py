@@ -30,10 +30,14 @@ def drawn_name(serializer: serializers.Serializer[Any], chosen: str | None) -> s
     name = geometry_name(serializer, chosen)
     if name is not None and name in serializer.fields:
         return name
-    raise NotInDatabase(
+    raise NoGeometry(
         f"{type(serializer).__name__} does not show a geometry.",
         "Add a GeometryField to its fields, or name the one it has in tile_geometry of the view.",
     )
+
+
+class NoGeometry(NotInDatabase):
+    """There is nothing to draw."""
 
 
 class Rounded(NotInDatabase):

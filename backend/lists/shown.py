@@ -27,7 +27,7 @@ SERIALIZER_HOOKS = ("to_representation", "get_properties")
 FIELDS_HOOKS = ("__init__", "get_fields", "fields", "get_field_names", "build_field")
 LIBRARIES = ("rest_framework.", "rest_framework_gis.")
 # The get_serializer() of these only creates what get_serializer_class() returns.
-VIEWS = ("rest_framework.", "backend.geo.", "backend.lists.")
+VIEWS = ("rest_framework.", "backend.geo.", "backend.lists.", "backend.tables.")
 # What a format must contain, so that different values look different.
 WHOLE = {
     serializers.DateTimeField: set("YmdHMS"),

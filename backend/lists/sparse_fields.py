@@ -11,6 +11,7 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
 from backend.lists.parameters import KnownParametersMixin
+from backend.lists.terms import split, unquoted, written
 
 # Fields and serializers of these are known to need no other column for a value.
 LIBRARIES = ("rest_framework.", "rest_framework_gis.", "backend.geo.")
@@ -49,8 +50,8 @@ class SparseFieldsMixin(KnownParametersMixin):
         fake = getattr(self, "swagger_fake_view", False)
         if self.with_all_fields or request is None or fake or request.method not in SAFE_METHODS:
             return []
-        given = request.query_params.get(self.fields_query_param, "").split(",")
-        return [name.strip() for name in given if name.strip()]
+        given = split(request.query_params.get(self.fields_query_param, ""))
+        return [unquoted(name) for name in given if name]
 
     def _restrict(self, serializer: serializers.Serializer[Any], names: list[str]) -> None:
         known = [name for name, field in serializer.fields.items() if not field.write_only]
@@ -64,7 +65,7 @@ class SparseFieldsMixin(KnownParametersMixin):
             raise ValidationError(
                 {
                     self.fields_query_param: f"Unknown: {', '.join(map(repr, sorted(unknown)))}. "
-                    f"Choose from {', '.join(known)}."
+                    f"Choose from {', '.join(map(written, known))}."
                 }
             )
         for name in set(serializer.fields) - kept:
@@ -82,7 +83,7 @@ def _restrict_feature(serializer: GeoFeatureModelSerializer, names: set[str]) ->
     if meta.bbox_geo_field not in names:
         changes["bbox_geo_field"] = None
     serializer.Meta = type("Meta", (meta,), changes)
-    return names | {meta.id_field}
+    return names | ({meta.id_field} if meta.id_field else set())
 
 
 def _unused(serializer: serializers.Serializer[Any], queryset: QuerySet[Any]) -> list[str]:

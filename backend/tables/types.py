@@ -26,7 +26,7 @@ PLAIN = {
     "timestamptz": "models.DateTimeField",
     "timestamp": "fields.LocalDateTimeField",
     "uuid": "models.UUIDField",
-    "json": "models.JSONField",
+    "json": "fields.JSONField",
     "jsonb": "models.JSONField",
     "bytea": "models.BinaryField",
     "tsvector": "SearchVectorField",

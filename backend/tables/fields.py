@@ -1,0 +1,110 @@
+"""Model fields for types of PostgreSQL that Django has no field for, and models without a key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.core.checks import CheckMessage
+from django.db import models
+from django.db.models import lookups
+from rest_framework import serializers
+
+from backend.databases.keyless import NoKey
+
+if TYPE_CHECKING:
+    _Lookup = lookups.FieldGetDbPrepValueIterableMixin
+else:
+    _Lookup = object
+
+
+class KeylessModel(models.Model):
+    """The base of a model for a view, or a table without a unique key.
+
+    Its lists have every row, also those that are equal. There are no pages of single rows.
+    """
+
+    pk = NoKey()
+
+    class Meta:
+        abstract = True
+
+    @classmethod
+    def _check_composite_pk(cls) -> list[CheckMessage]:
+        return []  # about columns that can be null
+
+
+class LocalDateTimeField(models.DateTimeField):  # type: ignore[type-arg]  # like its base
+    """``timestamp without time zone``: a date and a time of day, of a zone that nothing tells."""
+
+    def get_prep_value(self, value: Any) -> Any:
+        # Not that of DateTimeField, which would add a zone.
+        return self.to_python(models.Field.get_prep_value(self, value))
+
+
+class ShownLocalDateTime(serializers.DateTimeField):
+    """Shows what is stored, without a Z or an offset."""
+
+    timezone: Any = None
+
+
+class NumericField(models.DecimalField):  # type: ignore[type-arg]
+    """``numeric`` without a precision: any number of digits."""
+
+    def _check_decimal_places(self) -> list[CheckMessage]:
+        return []
+
+    def _check_max_digits(self) -> list[CheckMessage]:
+        return []
+
+    def _check_decimal_places_and_max_digits(self, **kwargs: Any) -> list[CheckMessage]:
+        return []
+
+    def db_type(self, connection: Any) -> str:
+        return "numeric"
+
+
+class JSONField(models.JSONField):
+    """``json``, which the driver would parse before Django does."""
+
+    def select_format(self, compiler: Any, sql: str, params: Any) -> tuple[str, Any]:
+        return f"{sql}::jsonb", params
+
+
+class MoneyField(models.DecimalField):  # type: ignore[type-arg]
+    """``money``, which PostgreSQL writes with a currency sign, as a number."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"max_digits": 19, "decimal_places": 2, **options})
+
+    def db_type(self, connection: Any) -> str:
+        return "money"
+
+    def select_format(self, compiler: Any, sql: str, params: Any) -> tuple[str, Any]:
+        return f"{sql}::numeric", params
+
+
+class ShownMoney(serializers.DecimalField):
+    """Shows a number: it has two decimals, which a float represents well enough."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"coerce_to_string": False, **options})
+
+
+class _OfMoney(_Lookup):
+    """Compares with money, so that an index on the column can be used."""
+
+    def get_db_prep_lookup(self, value: Any, connection: Any) -> tuple[str, Any]:
+        sql, params = super().get_db_prep_lookup(value, connection)
+        return f"CAST(CAST({sql} AS numeric) AS money)", params
+
+    def batch_process_rhs(self, compiler: Any, connection: Any, rhs: Any = None) -> Any:
+        places, params = super().batch_process_rhs(compiler, connection, rhs)
+        return tuple(f"CAST(CAST({sql} AS numeric) AS money)" for sql in places), params
+
+
+for _name in ("exact", "gt", "gte", "lt", "lte", "in"):
+    _stock: Any = models.DecimalField().get_lookup(_name)
+    MoneyField.register_lookup(type(f"Money{_stock.__name__}", (_OfMoney, _stock), {}))
+
+_mapping: Any = serializers.ModelSerializer.serializer_field_mapping
+_mapping |= {LocalDateTimeField: ShownLocalDateTime, MoneyField: ShownMoney}

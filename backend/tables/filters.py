@@ -1,0 +1,244 @@
+"""Filters of a table: by every column, by place, and in any order, under the names of the database.
+
+``ColumnFilterSet`` is for generated code, and the two backends are those of ``TableViewSet``.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.contrib.gis.db.models import GeometryField
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.search import SearchQuery, SearchVectorField
+from django.db import connections, models
+from django.db.models import Func, Model, QuerySet, Value
+from django.db.models.expressions import F
+from django_filters import filters
+from django_filters.constants import EMPTY_VALUES
+from django_filters.rest_framework import FilterSet
+from rest_framework.request import Request
+from rest_framework_gis.serializers import GeoFeatureModelSerializer
+
+from backend.databases.identifiers import column_name
+from backend.databases.stored_types import as_written, stored_type
+from backend.geo.filters import PARAMETERS, SpatialFilter
+from backend.geo.ordering import StableOrderingFilter
+from backend.lists.keyset import target
+from backend.lists.terms import split, unquoted, written
+from backend.tables import values
+
+# Parameters that a list reads. A column of such a name is filtered by ``column_<name>``.
+RESERVED = frozenset(
+    """limit offset count page page_size page_after page_before after before cursor ordering fields
+    format geometry in_bbox tile point dist intersects contains within search expand""".split()
+)
+PREFIX = "column_"
+LARGEST_REAL = 3.4e38
+COMPARED = ("gte", "lte", "gt", "lt")
+TEXT = (models.CharField, models.TextField)
+ORDERED: tuple[type[models.Field[Any, Any]], ...] = (
+    *(models.DecimalField, models.FloatField, models.IntegerField),
+    *(models.DateField, models.TimeField),
+)
+
+
+class ColumnFilter(filters.Filter):  # type: ignore[misc]  # the library has no types
+    """``?column=value``, by a column of any type."""
+
+    def __init__(self, field_name: str, lookup: str, field_class: Any, **options: Any) -> None:
+        super().__init__(field_name, lookup, **options)
+        self.field_class = field_class
+
+    def filter(self, qs: Any, value: Any) -> Any:
+        if value in EMPTY_VALUES:
+            return qs
+        field: Any = qs.model._meta.get_field(self.field_name)
+        column = _comparable(field, self.lookup_expr, qs.db)
+        if column is None:
+            return super().filter(qs, _as_stored(field, value, qs.db))
+        lookup: Any = column.output_field.get_lookup(self.lookup_expr)
+        return qs.filter(lookup(column, value))
+
+
+class SeveralFilter(ColumnFilter):
+    """``?column__in=a,b`` and, for an array, ``?column__contains=a,b``."""
+
+    def __init__(self, field_name: str, lookup: str, field_class: Any, **options: Any) -> None:
+        several = type(f"Several{field_class.__name__}", (values.Several, field_class), {})
+        super().__init__(field_name, lookup, several, **options)
+
+
+class WordsFilter(ColumnFilter):
+    """``?column=words``, by the index of a text search vector."""
+
+    def filter(self, qs: Any, value: Any) -> Any:
+        if value in EMPTY_VALUES:
+            return qs
+        return qs.filter(**{self.field_name: SearchQuery(value, search_type="websearch")})
+
+
+class ColumnFilterSet(FilterSet):  # type: ignore[misc]  # the library has no types
+    """Filters by the columns of ``Meta.fields``, which are names of the model's fields.
+
+    The parameters have the names of the columns in the database: ``Crash_ID__gte``. A column whose
+    name is that of another parameter, such as ``limit``, has ``column_`` in front of it.
+    """
+
+    @classmethod
+    def get_filters(cls) -> dict[str, filters.Filter]:
+        model = cls._meta.model
+        if model is None:
+            return dict(cls.declared_filters)
+        names = [name for name in cls.get_fields() if name not in cls.declared_filters]
+        chosen = [model._meta.get_field(name) for name in names]
+        made = {}
+        for field, parameter in parameters(chosen).items():
+            for suffix, each in of_field(field):
+                made[parameter + suffix] = each
+        return {**made, **cls.declared_filters}
+
+
+def parameters(columns: Iterable[models.Field[Any, Any]]) -> dict[models.Field[Any, Any], str]:
+    """The parameter for each model field: the name of its column, unless that is taken."""
+    named = {field: column_name(str(field.column)) for field in columns}
+    # The filters of one column can have the name of another: a__gte.
+    suffixed = {
+        name + suffix for field, name in named.items() for suffix, _ in of_field(field) if suffix
+    }
+    taken = {name for field, name in named.items() if not _is_taken(field, name, suffixed)}
+    made = {}
+    for field, name in named.items():
+        parameter = name
+        while (parameter != name and parameter in taken) or _is_taken(field, parameter, suffixed):
+            parameter = PREFIX + parameter
+        taken.add(parameter)
+        made[field] = parameter
+    return made
+
+
+def _is_taken(field: models.Field[Any, Any], name: str, suffixed: set[str]) -> bool:
+    # ?search= of a column to search in is what everyone expects.
+    if name == "search" and isinstance(field, SearchVectorField):
+        return False
+    return name in RESERVED or name in suffixed
+
+
+def of_field(field: models.Field[Any, Any]) -> Iterator[tuple[str, ColumnFilter]]:
+    """The filters of a column, each with what its parameter has after the column's name."""
+    name = field.name
+    column: Any = target(field)
+    if isinstance(column, models.GeneratedField):
+        column = column.output_field
+    if isinstance(column, ArrayField):
+        kind, options = values.of(column.base_field)
+        yield "__contains", SeveralFilter(name, "contains", kind, **options)
+    elif isinstance(column, values.DOCUMENTS):
+        yield "__contains", ColumnFilter(name, "contains", values.Json)
+    elif isinstance(column, SearchVectorField):
+        yield "", WordsFilter(name, "exact", values.Text)
+    elif not isinstance(column, (GeometryField, models.BinaryField)):
+        kind, options = values.of(column)
+        yield "", ColumnFilter(name, "exact", kind, **options)
+        if kind is not values.Flag:
+            yield "__in", SeveralFilter(name, "in", kind, **options)
+        if isinstance(column, ORDERED):
+            for lookup in COMPARED:
+                yield f"__{lookup}", ColumnFilter(name, lookup, kind, **options)
+        elif kind is values.Text:
+            yield "__icontains", ColumnFilter(name, "icontains", kind)
+            yield "__startswith", ColumnFilter(name, "startswith", kind)
+    yield "__isnull", ColumnFilter(name, "isnull", values.Flag)
+
+
+def _comparable(field: models.Field[Any, Any], lookup: str, using: str) -> Func | None:
+    """The column as a type that ``lookup`` works for. None if it is one."""
+    if lookup == "isnull":
+        return None
+    if isinstance(field, (ArrayField, models.JSONField)):
+        # Of varchar[], an array of an enum, or json. For text[] and jsonb, this does nothing.
+        declared = field.cast_db_type(connections[using])
+        return Func(F(field.name), template=f"%(expressions)s::{declared}", output_field=field)
+    stored = stored_type(field, using)
+    # Without an order, there is no equality either, such as for xml. Composite types have one, but
+    # PostgreSQL cannot read a value of theirs there.
+    if stored and isinstance(field, TEXT) and (not stored.has_order or stored.category == "C"):
+        text = as_written("%(expressions)s")
+        return Func(F(field.name), template=text, output_field=models.TextField())
+    return None
+
+
+def _as_stored(field: models.Field[Any, Any], value: Any, using: str) -> Any:
+    """The value, or the values, in the precision of a column of four bytes: 0.1 is not in eight."""
+    stored = stored_type(field, using) if isinstance(field, models.FloatField) else None
+    if stored is None or stored.name != "float4":
+        return value
+    if isinstance(value, list):
+        return [_as_stored(field, each, using) for each in value]
+    if isinstance(value, bool) or abs(value) > LARGEST_REAL:
+        return value
+    number = Value(float(value), output_field=models.FloatField())
+    return Func(number, template="%(expressions)s::real", output_field=models.FloatField())
+
+
+class ColumnOrderingFilter(StableOrderingFilter):
+    """``ordering`` by the names that are shown: ``ordering=-Crash_ID,"Total, all"``."""
+
+    def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> Any:
+        terms = [term for term in split(request.query_params.get(self.ordering_param, "")) if term]
+        if not terms:
+            return self.get_default_ordering(view)
+        return self.remove_invalid_fields(queryset, terms, view, request)
+
+    def written(self, name: str, view: Any) -> str:
+        return written(_shown(view).get(name, name))
+
+    def term(self, text: str, view: Any) -> str:
+        sources = {name: source for source, name in _shown(view).items()}
+        # Of two columns, `x` and `-x`, the second one is written in quotation marks.
+        if text[:1] == "-" and (source := sources.get(unquoted(text[1:]))):
+            return f"-{source}"
+        return sources.get(unquoted(text), "")  # which is none of them
+
+
+class ColumnSpatialFilter(SpatialFilter):
+    """Places, in the geometry of the feature: that of ``?geometry=``, or the first one.
+
+    With several geometries, there are also filters by each: ``centroid__in_bbox``.
+    """
+
+    def _candidates(self, model: type[Model], view: Any) -> Iterator[Any]:
+        every = list(super()._candidates(model, view))
+        shown = _shown(view)
+        chosen = _chosen(view)
+        for field, _ in every:
+            name = shown.get(field.name)
+            if name == chosen or len(every) == 1:
+                yield field, {each: each for each in PARAMETERS}
+            if name is not None and len(every) > 1:
+                yield field, {each: f"{name}__{each}" for each in PARAMETERS}
+
+
+def _shown(view: Any) -> dict[str, str]:
+    """The names of the fields that the view's serializer shows, by those of the model."""
+    return _shown_by(view.get_serializer_class())
+
+
+@functools.lru_cache(maxsize=512)
+def _shown_by(serializer: type[Any]) -> dict[str, str]:
+    return {field.source: name for name, field in serializer().fields.items()}
+
+
+def _chosen(view: Any) -> str | None:
+    """The name of the feature's geometry."""
+    serializer = _instance(view.get_serializer_class())
+    if not isinstance(serializer, GeoFeatureModelSerializer):
+        return None
+    chosen: str | None = view.chosen_geometry(serializer)
+    return chosen
+
+
+@functools.lru_cache(maxsize=512)
+def _instance(serializer: type[Any]) -> Any:
+    return serializer()

@@ -1,0 +1,73 @@
+"""Views of tables, read-only: what the generated code is based on.
+
+class CrashesViewSet(TableViewSet):
+    queryset = models.Crashes.objects.all()
+    serializer_class = serializers.CrashesSerializer
+    filterset_class = filters.CrashesFilter
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Model
+from django.http import Http404
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework import mixins, viewsets
+from rest_framework_gis.serializers import GeoFeatureModelSerializer
+
+from backend.geo.chosen import ChosenGeometryMixin
+from backend.geo.stream_formats import CSV, JSONLines
+from backend.geo.viewsets import SpatialMixin
+from backend.tables import keys
+from backend.tables.filters import ColumnOrderingFilter, ColumnSpatialFilter
+
+if TYPE_CHECKING:
+    _ViewSet = viewsets.GenericViewSet[Any]
+else:
+    _ViewSet = viewsets.GenericViewSet
+
+
+class KeylessTableViewSet(  # type: ignore[misc]  # a list can be a stream
+    SpatialMixin,
+    ChosenGeometryMixin,
+    mixins.ListModelMixin,
+    _ViewSet,
+):
+    """Lists a view, or a table without a key: all of its rows, also equal ones.
+
+    There are no pages of single rows, because nothing identifies a row.
+    """
+
+    filter_backends = (DjangoFilterBackend, ColumnSpatialFilter, ColumnOrderingFilter)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        serializer = cls.serializer_class
+        has_geometry = serializer is None or issubclass(serializer, GeoFeatureModelSerializer)
+        if "stream_renderer_classes" not in vars(cls) and not has_geometry:
+            cls.stream_renderer_classes = (CSV, JSONLines)
+
+
+class TableViewSet(mixins.RetrieveModelMixin, KeylessTableViewSet):  # type: ignore[misc]
+    """Lists a table, and shows each row under its key: ``/crashes/7/``.
+
+    The parts of a composite key are separated by commas, in the order of the key. One that contains
+    a comma is in quotation marks: ``/counts/7,2024-01-01T00:00:00Z/``, ``/houses/"Main, E",12/``.
+    A key that an address cannot contain, such as an empty text, or that is the name of another page
+    is in quotation marks too: ``/stops/"map"/``.
+    """
+
+    # A key can contain slashes and dots.
+    lookup_value_regex = r"[\s\S]+"
+
+    def get_object(self) -> Model:
+        """Raises Http404 for a key that no row has, and for a text that is not a key."""
+        queryset = self.filter_queryset(self.get_queryset())
+        name = self.lookup_url_kwarg or self.lookup_field
+        for key in keys.read(queryset.model, self.kwargs[name]):
+            row: Model | None = queryset.filter(**key).first()
+            if row is not None:
+                self.check_object_permissions(self.request, row)
+                return row
+        raise Http404

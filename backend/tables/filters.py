@@ -103,26 +103,28 @@ class ColumnFilterSet(FilterSet):  # type: ignore[misc]  # the library has no ty
 def parameters(columns: Iterable[models.Field[Any, Any]]) -> dict[models.Field[Any, Any], str]:
     """The parameter for each model field: the name of its column, unless that is taken."""
     named = {field: column_name(str(field.column)) for field in columns}
+    made: dict[models.Field[Any, Any], str] = {}
+    taken: set[str] = set()
     # The filters of one column can have the name of another: a__gte.
-    suffixed = {
-        name + suffix for field, name in named.items() for suffix, _ in of_field(field) if suffix
-    }
-    taken = {name for field, name in named.items() if not _is_taken(field, name, suffixed)}
-    made = {}
-    for field, name in named.items():
-        parameter = name
-        while (parameter != name and parameter in taken) or _is_taken(field, parameter, suffixed):
+    for field in sorted(
+        named, key=lambda each: (_is_reserved(each, named[each]), len(named[each]))
+    ):
+        parameter = named[field]
+        suffixes = [suffix for suffix, _ in of_field(field)]
+        while _is_reserved(field, parameter) or not taken.isdisjoint(
+            (parameter, *(parameter + suffix for suffix in suffixes))
+        ):
             parameter = PREFIX + parameter
-        taken.add(parameter)
+        taken |= {parameter, *(parameter + suffix for suffix in suffixes)}
         made[field] = parameter
-    return made
+    return {field: made[field] for field in named}
 
 
-def _is_taken(field: models.Field[Any, Any], name: str, suffixed: set[str]) -> bool:
+def _is_reserved(field: models.Field[Any, Any], name: str) -> bool:
     # ?search= of a column to search in is what everyone expects.
     if name == "search" and isinstance(field, SearchVectorField):
         return False
-    return name in RESERVED or name in suffixed
+    return name in RESERVED
 
 
 def of_field(field: models.Field[Any, Any]) -> Iterator[tuple[str, ColumnFilter]]:

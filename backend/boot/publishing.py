@@ -20,10 +20,14 @@ from backend.logs.boot import say, warn
 from backend.server import phase
 from backend.tables import catalog, code, metadata, plan, published, report
 
-# Whether Django's own tables are there, or can be created.
+# Whether the role can write Django's own tables, or create them.
 ACCOUNTS = """
-SELECT to_regclass('django_migrations') IS NOT NULL
-    OR coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)
+SELECT CASE
+    WHEN to_regclass('django_migrations') IS NULL
+        THEN coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)
+    ELSE has_table_privilege(to_regclass('django_migrations'), 'SELECT')
+        AND has_table_privilege(to_regclass('django_migrations'), 'INSERT')
+END
 """
 
 

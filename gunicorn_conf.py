@@ -15,11 +15,11 @@ if (_root := str(Path(__file__).resolve().parent)) not in sys.path:
     sys.path.insert(0, _root)
 
 from backend.boot import scripts
-from backend.conf import machine_limits, overrides
+from backend.conf import machine_limits, overrides, places
 from backend.conf.environment import current
 from backend.health import target
 from backend.logs.ending import explained
-from backend.server import arbiter, draining, handover, hooks
+from backend.server import arbiter, draining, handover, hooks, succession
 
 handover.resume()
 with explained():
@@ -99,6 +99,11 @@ def post_worker_init(worker):
         from backend.boot.application import layered
 
         worker.wsgi = layered(worker.wsgi)
+    if places.PUBLISHED in os.environ:
+        from backend.boot import watching
+
+        watching.watch()
+    succession.dismiss_predecessors()
 
 
 on_starting = handover.take

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,50 +16,30 @@ from django.db.utils import ConnectionHandler
 from backend.boot import database
 from backend.conf.environment import Environment
 from backend.conf.errors import StartupError
+from backend.conf.places import PUBLISHED
 from backend.conf.required import POSTGRESQL_ENGINES
 from backend.logs.boot import say, warn
 from backend.server import phase
-from backend.tables import catalog, code, metadata, plan, published, report
-
-# Whether the role can write Django's own tables, or create them.
-ACCOUNTS = """
-SELECT CASE
-    WHEN to_regclass('django_migrations') IS NULL
-        THEN coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)
-    ELSE has_table_privilege(to_regclass('django_migrations'), 'SELECT')
-        AND has_table_privilege(to_regclass('django_migrations'), 'INSERT')
-END
-"""
+from backend.tables import publication, published, report
 
 
 def publish(env: Environment) -> None:
     """Publish the schemas that PUBLISH_SCHEMAS names. Raises StartupError."""
-    schemas = published.requested(env["PUBLISH_SCHEMAS"] or "")
+    schemas = publication.schemas(env)
     if not schemas:
         return
-    functions = published.requested(env["PUBLISH_FUNCTIONS"] or "", "PUBLISH_FUNCTIONS")
     phase.enter(phase.WAITING)
     for alias in schemas:
         _check(alias)
     with contextlib.ExitStack() as stack:
         aliases = {*schemas, DEFAULT_DB_ALIAS} if _is_postgresql(DEFAULT_DB_ALIAS) else {*schemas}
         cursors = {alias: stack.enter_context(_connected(alias, env)) for alias in aliases}
-        about = metadata.read(env["PUBLISH_METADATA"])
-        sources = [
-            plan.Source(
-                alias, catalog.read(cursors[alias], names, functions.get(alias, ())), metadata=about
-            )
-            for alias, names in schemas.items()
-        ]
-        about.check([source.catalog for source in sources])
-        has_accounts = _has_accounts(cursors.get(DEFAULT_DB_ALIAS))
-    made = plan.plan(sources)
-    written = published.write(
-        code.files(made, published.APP), has_accounts=has_accounts, data=Path(settings.DATA_DIR)
-    )
+        made = publication.read(env, cursors)
+    written = published.write(made.files(), made.facts(), Path(settings.DATA_DIR))
+    os.environ[PUBLISHED] = str(written.folder)
     for name, value in published.changes(written, _in_force()).items():
         setattr(settings, name, value)
-    _say(made, has_accounts)
+    _say(made)
 
 
 def _in_force() -> dict[str, Any]:
@@ -94,19 +75,11 @@ def _connected(alias: str, env: Environment) -> Iterator[Any]:
         yield cursor.cursor
 
 
-def _has_accounts(cursor: Any) -> bool:
-    """Whether the default database has, or can have, Django's own tables."""
-    if cursor is None:
-        return True
-    cursor.execute(ACCOUNTS)
-    return bool(cursor.fetchone()[0])
-
-
-def _say(made: plan.Plan, has_accounts: bool) -> None:
-    say(f"published: {report.summary(made)}")
-    for note in made.warnings:
+def _say(made: publication.Publication) -> None:
+    say(f"published: {report.summary(made.plan)}")
+    for note in made.plan.warnings:
         warn(f"{note.problem} {note.sql}")
-    if not has_accounts:
+    if not made.has_accounts:
         say("the role cannot create tables, so there are no accounts: no admin and no logins")
-    for line in report.lines(dataclasses.replace(made, warnings=()), details=False):
+    for line in report.lines(dataclasses.replace(made.plan, warnings=()), details=False):
         say(line)

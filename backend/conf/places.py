@@ -13,6 +13,8 @@ PROJECT = CODE / "project"
 ROOT = PROJECT.resolve() if PROJECT.is_symlink() else CODE
 # Programs that stand before those of the same name in PATH, and prepare for them.
 COMMANDS = CODE / "bin/commands"
+# The variable with the folder of the code that PUBLISH_SCHEMAS makes, for processes of a start.
+PUBLISHED = "BACKEND_PUBLISHED"
 
 
 def leave_out_own_commands() -> None:

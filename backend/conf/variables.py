@@ -359,6 +359,13 @@ VARIABLES = {
             None,
             "A file `metadata.yml` with titles, licenses, and hidden columns of these tables.",
         ),
+        Variable(
+            "PUBLISH_INTERVAL",
+            "integer",
+            60,
+            "Seconds between two looks at whether these tables have changed. 0 means only at "
+            "startup.",
+        ),
     ),
     "Server": (
         Variable("PORT", "port", 8000, "Port that the server listens on."),

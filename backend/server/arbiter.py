@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from backend.conf import overrides
 from backend.logs.ending import explained
-from backend.server import phase
+from backend.server import phase, succession
 
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
@@ -58,6 +58,9 @@ def reload_with_care(server: Arbiter) -> None:
         if phase.draining():
             server.log.warning("SIGHUP is ignored: this container is stopping")
             return
+        if (environ := succession.asked()) is not None:
+            server.log.info("Replacing the code of the API")
+            succession.succeed(server, environ)
         overrides.forget("gunicorn_conf")
         try:
             with explained():

@@ -7,6 +7,7 @@ server keeps the code that it began with.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
@@ -22,10 +23,10 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS
 
 from backend.conf.errors import StartupError
+from backend.conf.places import PUBLISHED
+from backend.conf.variables import TABLE
 
 APP = "published"
-# The folder of this start, for its other processes. A command of `docker exec` takes the newest.
-VARIABLE = "BACKEND_PUBLISHED"
 FACTS = "facts.json"
 KEPT = 5  # folders of earlier starts, which other containers can still be using
 # A schema, and the alias of its database. Quotes allow commas and colons in a name.
@@ -40,6 +41,7 @@ class Published:
 
     folder: Path
     has_accounts: bool  # whether the role can create Django's own tables
+    title: str  # of the API, if PROJECT_NAME does not give one
 
 
 def requested(text: str, variable: str = "PUBLISH_SCHEMAS") -> dict[str, list[str]]:
@@ -65,9 +67,9 @@ def requested(text: str, variable: str = "PUBLISH_SCHEMAS") -> dict[str, list[st
     return schemas
 
 
-def write(files: Mapping[str, str], *, has_accounts: bool, data: Path) -> Published:
+def write(files: Mapping[str, str], given: Mapping[str, Any], data: Path) -> Published:
     """Write the app, in one step. Raises StartupError if no folder can be written."""
-    facts = json.dumps({"has_accounts": has_accounts})
+    facts = json.dumps(given)
     digest = hashlib.sha256(json.dumps([files, facts], sort_keys=True).encode()).hexdigest()[:16]
     for parent in _parents(data):
         folder = parent / digest
@@ -80,8 +82,7 @@ def write(files: Mapping[str, str], *, has_accounts: bool, data: Path) -> Publis
         except OSError as error:
             problem = error
             continue
-        os.environ[VARIABLE] = str(folder)
-        return Published(folder, has_accounts)
+        return Published(folder, **given)
     raise StartupError(
         f"PUBLISH_SCHEMAS: the code of the API cannot be written to {folder}: {problem.strerror}.",
         f"Mount a volume at {data}, or a tmpfs at /tmp.",
@@ -90,7 +91,8 @@ def write(files: Mapping[str, str], *, has_accounts: bool, data: Path) -> Publis
 
 def find(data: Path) -> Published | None:
     """The app of this start, or of the newest one. None before the first."""
-    named = os.environ.get(VARIABLE)
+    # A command of `docker exec` does not have the variable.
+    named = os.environ.get(PUBLISHED)
     folders = [Path(named)] if named else []
     if not named:
         for parent in _parents(data):
@@ -110,6 +112,8 @@ def changes(published: Published, settings: Mapping[str, Any]) -> dict[str, Any]
         app for app in ("django.contrib.postgres", APP) if app not in settings["INSTALLED_APPS"]
     ]
     made: dict[str, Any] = {"INSTALLED_APPS": [*settings["INSTALLED_APPS"], *apps]}
+    if published.title and settings["PROJECT_NAME"] == TABLE["PROJECT_NAME"].default:
+        made["PROJECT_NAME"] = published.title
     if not published.has_accounts:
         made |= {
             "DATABASE_ROUTERS": [
@@ -163,3 +167,39 @@ def _remove_old(parent: Path) -> None:
     folders = sorted(parent.iterdir(), key=lambda each: each.stat().st_mtime)
     for old in folders[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)
+
+
+def difference(old: Path, new: Path) -> list[str]:
+    """What was added to and removed from the models: ``crashes: - severity``."""
+    before, after = (_fields(folder / APP / "models.py") for folder in (old, new))
+    lines = []
+    for name in sorted(before.keys() | after.keys()):
+        if name not in after or name not in before:
+            lines.append(f"{'added' if name in after else 'removed'} {name}")
+            continue
+        gone = [field for field in before[name] if before[name][field] != after[name].get(field)]
+        came = [field for field in after[name] if after[name][field] != before[name].get(field)]
+        both = [field for field in gone if field in came]
+        words = (
+            ("removed", [field for field in gone if field not in both]),
+            ("added", [field for field in came if field not in both]),
+            ("changed", both),
+        )
+        changes = [f"{word} {', '.join(fields)}" for word, fields in words if fields]
+        if changes:
+            lines.append(f"{name}: {'; '.join(changes)}")
+    return lines
+
+
+def _fields(models: Path) -> dict[str, dict[str, str]]:
+    """The fields of each model with their code."""
+    tree = ast.parse(models.read_text(encoding="utf-8"))
+    return {
+        model.name: {
+            ast.unparse(each.targets[0]): ast.unparse(each.value)
+            for each in model.body
+            if isinstance(each, ast.Assign)
+        }
+        for model in tree.body
+        if isinstance(model, ast.ClassDef)
+    }

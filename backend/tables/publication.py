@@ -1,0 +1,71 @@
+"""What the variables PUBLISH_... ask for, read from the databases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS
+
+from backend.conf.environment import Environment
+from backend.tables import catalog, code, metadata, plan, published
+
+# Whether the role can write Django's own tables, or create them.
+ACCOUNTS = """
+SELECT CASE
+    WHEN to_regclass('django_migrations') IS NULL
+        THEN coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)
+    ELSE has_table_privilege(to_regclass('django_migrations'), 'SELECT')
+        AND has_table_privilege(to_regclass('django_migrations'), 'INSERT')
+END
+"""
+
+
+@dataclass(frozen=True)
+class Publication:
+    """An API to publish, and what its settings depend on."""
+
+    plan: plan.Plan
+    has_accounts: bool
+    title: str
+
+    def files(self) -> dict[str, str]:
+        """The files of its app."""
+        return code.files(self.plan, published.APP)
+
+    def facts(self) -> dict[str, Any]:
+        """What ``published.changes`` needs to know."""
+        return {"has_accounts": self.has_accounts, "title": self.title}
+
+
+def schemas(env: Environment) -> dict[str, list[str]]:
+    """The schemas to publish, by the alias of their database. Raises StartupError."""
+    return published.requested(env["PUBLISH_SCHEMAS"] or "")
+
+
+def read(env: Environment, cursors: Mapping[str, Any]) -> Publication:
+    """Read the catalogs through cursors of the driver, by alias.
+
+    Without a cursor for ``default``, that database is the image's own. Raises StartupError.
+    """
+    functions = published.requested(env["PUBLISH_FUNCTIONS"] or "", "PUBLISH_FUNCTIONS")
+    about = metadata.read(env["PUBLISH_METADATA"])
+    sources = []
+    for alias, names in schemas(env).items():
+        read_catalog = catalog.read(cursors[alias], names, functions.get(alias, ()))
+        sources.append(plan.Source(alias, read_catalog, metadata=about))
+    about.check([source.catalog for source in sources])
+    comments = (comment for source in sources for comment in source.catalog.schemas.values())
+    return Publication(
+        plan.plan(sources),
+        has_accounts=_has_accounts(cursors.get(DEFAULT_DB_ALIAS)),
+        title=about.title or next(filter(None, comments), ""),
+    )
+
+
+def _has_accounts(cursor: Any) -> bool:
+    if cursor is None:
+        return True
+    cursor.execute(ACCOUNTS)
+    return bool(cursor.fetchone()[0])

@@ -19,7 +19,7 @@ from rest_framework_gis.serializers import GeoFeatureModelSerializer
 from backend.geo.chosen import ChosenGeometryMixin
 from backend.geo.stream_formats import CSV, JSONLines
 from backend.geo.viewsets import SpatialMixin
-from backend.tables import keys
+from backend.tables import changes, keys
 from backend.tables.filters import ColumnOrderingFilter, ColumnSpatialFilter
 
 if TYPE_CHECKING:
@@ -47,6 +47,9 @@ class KeylessTableViewSet(  # type: ignore[misc]  # a list can be a stream
         has_geometry = serializer is None or issubclass(serializer, GeoFeatureModelSerializer)
         if "stream_renderer_classes" not in vars(cls) and not has_geometry:
             cls.stream_renderer_classes = (CSV, JSONLines)
+
+    def handle_exception(self, exc: Exception) -> Any:
+        return super().handle_exception(changes.explained(exc, self))
 
 
 class TableViewSet(mixins.RetrieveModelMixin, KeylessTableViewSet):  # type: ignore[misc]

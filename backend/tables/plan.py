@@ -237,24 +237,19 @@ class _Maker:
             return None
         relation = self.relation
         place = (relation.schema, relation.name, column.name)
-        srid, reason = self.source.srids.get(place, (None, ""))
         if column.name in self.metadata.srid:
             return self.metadata.srid[column.name]
+        srid, reason = self.source.srids.get(place, (None, ""))
+        sql = ""
+        if relation.kind in ("table", "partitioned table"):
+            names_of = ", ".join(_text(name) for name in place)
+            sql = f"SELECT UpdateGeometrySRID({names_of}, {srid or 'SRID'});"
         if srid is None:
-            self._note(
-                f"The spatial reference system of {column.name} is unknown, so its coordinates "
-                "count as longitude and latitude.",
-                f"SELECT UpdateGeometrySRID({_text(relation.schema)}, {_text(relation.name)}, "
-                f"{_text(column.name)}, SRID);",
-            )
+            problem = f"The spatial reference system of {column.name} is unknown: {reason}. Its "
+            self._note(f"{problem}coordinates count as longitude and latitude.", sql)
         else:
-            self._note(
-                f"{column.name} declares no spatial reference system. EPSG:{srid} is used: "
-                f"{reason}.",
-                f"SELECT UpdateGeometrySRID({_text(relation.schema)}, {_text(relation.name)}, "
-                f"{_text(column.name)}, {srid});",
-                is_loss=False,
-            )
+            problem = f"{column.name} declares no spatial reference system. EPSG:{srid} is used: "
+            self._note(f"{problem}{reason}.", sql, is_loss=False)
         return srid
 
     def _note(self, problem: str, sql: str = "", *, is_loss: bool = True) -> None:

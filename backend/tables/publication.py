@@ -9,7 +9,7 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS
 
 from backend.conf.environment import Environment
-from backend.tables import catalog, code, metadata, plan, published
+from backend.tables import catalog, code, coordinates, metadata, plan, published
 
 # Whether the role can write Django's own tables, or create them.
 ACCOUNTS = """
@@ -54,7 +54,8 @@ def read(env: Environment, cursors: Mapping[str, Any]) -> Publication:
     sources = []
     for alias, names in schemas(env).items():
         read_catalog = catalog.read(cursors[alias], names, functions.get(alias, ()))
-        sources.append(plan.Source(alias, read_catalog, metadata=about))
+        srids = coordinates.infer(cursors[alias], read_catalog)
+        sources.append(plan.Source(alias, read_catalog, srids=srids, metadata=about))
     about.check([source.catalog for source in sources])
     comments = (comment for source in sources for comment in source.catalog.schemas.values())
     return Publication(

@@ -328,6 +328,15 @@ def _cannot_serve(relation: Relation) -> Note | None:
             "It has no column that the role can read.",
             f"ALTER TABLE {qualified(relation)} ADD COLUMN id bigserial PRIMARY KEY;",
         )
+    if relation.refused:
+        role, schema, name = relation.refused[0]
+        table = f"{quoted(schema)}.{quoted(name)}"
+        return Note(
+            f"It reads {schema}.{name}, which the role {role} cannot read.",
+            f"GRANT SELECT ON {table} TO {quoted(role)};",
+        )
+    if not relation.is_populated:
+        return Note("It has no data yet.", f"REFRESH MATERIALIZED VIEW {qualified(relation)};")
     return None
 
 

@@ -32,6 +32,7 @@ def new_reader(
             "/tmp/try": str(base / "try"),
             "my-project": f"{prefix}-project",
             "my-api:v1": f"{prefix}:v1",
+            "city-": f"{prefix}-city-",
         }
         env = {
             # The first is for bin/up, the others are for the compose files of startproject.
@@ -53,7 +54,9 @@ def new_reader(
     for reader in readers:
         for project in reader.projects():
             remove_project(project)
-        docker("rm", "--force", f"{reader.prefix}-project", check=False)
+        of_city = [f"{reader.prefix}-city-{name}" for name in ("api", "db")]
+        docker("rm", "--force", "--volumes", f"{reader.prefix}-project", *of_city, check=False)
+        docker("network", "rm", "--force", f"{reader.prefix}-city-network", check=False)
         images = reader.env["IMAGE"], f"{reader.prefix}:v1", f"{reader.prefix}-project"
         docker("image", "rm", "--force", *images, check=False)
 

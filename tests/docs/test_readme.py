@@ -94,6 +94,11 @@ def test_databases_work_as_they_say(evening: Reader) -> None:
     evening.follow("docs/databases.md")
 
 
+def test_tables_works_as_it_says(reader: Reader, clone: Path, published_names: None) -> None:
+    shutil.copytree(clone / "docs", reader.folder / "docs")
+    reader.follow("docs/tables.md")
+
+
 def test_your_project_works_as_it_says(reader: Reader, published_names: None) -> None:
     reader.follow("docs/your-project.md")
 

@@ -13,6 +13,7 @@ shows them. They have the serializer, filters, permissions, and throttles of the
 from __future__ import annotations
 
 import hashlib
+import inspect
 import re
 from collections.abc import Callable
 from typing import Any
@@ -31,7 +32,7 @@ from backend.conf.variables import setting
 from backend.databases.stored_types import StoredTextMixin
 from backend.geo import expressions
 from backend.geo.maps import MapMixin
-from backend.geo.sql import checked_queryset
+from backend.geo.sql import Column, checked_queryset
 from backend.geo.sql_support import no_tiles
 from backend.geo.tile_geometry import geometry_name, refuse_rounded
 from backend.geo.tile_sql import Layer
@@ -93,7 +94,7 @@ class TilesMixin(StoredTextMixin, MapMixin):
         """
         layer = self.get_tile_layer()
         properties, zooms = layer.columns().properties, (self.tile_min_zoom, self.tile_max_zoom)
-        content = {
+        content: dict[str, Any] = {
             "tilejson": "3.0.0",
             "name": plural(layer.queryset.model),
             "tiles": [self._tile_url() + self.tile_query()],
@@ -102,14 +103,14 @@ class TilesMixin(StoredTextMixin, MapMixin):
             "vector_layers": [
                 {
                     "id": layer.name,
-                    "fields": {
-                        one.name: expressions.value(one).kind.tilejson for one in properties
-                    },
+                    "fields": {one.name: _described(one) for one in properties},
                     "minzoom": zooms[0],
                     "maxzoom": zooms[1],
                 }
             ],
         }
+        if text := inspect.cleandoc(type(self).__doc__ or ""):
+            content["description"] = text
         if bounds := layer.extent():
             content["bounds"] = [round(degrees, 7) for degrees in bounds]
         response = Response(content)
@@ -201,6 +202,12 @@ class TilesMixin(StoredTextMixin, MapMixin):
     def _let_cache(self, response: HttpResponse) -> None:
         """Lets browsers keep it, but not shared caches, because the rows can depend on anything."""
         caching.guard(self.request, response, {"private": True, "max_age": self.tile_max_age})
+
+
+def _described(column: Column) -> str:
+    """The type of a property, and what the model's or the serializer's help text says about it."""
+    kind = expressions.value(column).kind.tilejson
+    return f"{kind}: {column.field.help_text}" if column.field.help_text else kind
 
 
 # The same as drf-yasg's decorator would set, for projects that have it.

@@ -14,13 +14,14 @@ from django.db.models import Model
 from django.http import Http404
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework import mixins, viewsets
+from rest_framework.exceptions import ValidationError
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
 from backend.geo.chosen import ChosenGeometryMixin
 from backend.geo.stream_formats import CSV, JSONLines
 from backend.geo.viewsets import SpatialMixin
 from backend.tables import changes, keys
-from backend.tables.filters import ColumnOrderingFilter, ColumnSpatialFilter
+from backend.tables.filters import PREFIX, ColumnOrderingFilter, ColumnSpatialFilter
 
 if TYPE_CHECKING:
     _ViewSet = viewsets.GenericViewSet[Any]
@@ -39,6 +40,7 @@ class KeylessTableViewSet(  # type: ignore[misc]  # a list can be a stream
     There are no pages of single rows, because nothing identifies a row.
     """
 
+    filterset_class: Any = None
     filter_backends = (DjangoFilterBackend, ColumnSpatialFilter, ColumnOrderingFilter)
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -47,6 +49,16 @@ class KeylessTableViewSet(  # type: ignore[misc]  # a list can be a stream
         has_geometry = serializer is None or issubclass(serializer, GeoFeatureModelSerializer)
         if "stream_renderer_classes" not in vars(cls) and not has_geometry:
             cls.stream_renderer_classes = (CSV, JSONLines)
+
+    def paginate_queryset(self, queryset: Any) -> Any:
+        """Raises ValidationError for ``count=5``, which may be meant for a column of that name."""
+        name = getattr(self.paginator, "count_query_param", None)
+        if name and self.request.query_params.get(name, "exact") != "exact":
+            column = PREFIX + name
+            known = self.filterset_class is not None and column in self.filterset_class.base_filters
+            advice = f" {column} filters by the column." if known else ""
+            raise ValidationError({name: [f"Write exact, or leave it out.{advice}"]})
+        return super().paginate_queryset(queryset)
 
     def handle_exception(self, exc: Exception) -> Any:
         return super().handle_exception(changes.explained(exc, self))

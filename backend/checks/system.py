@@ -17,6 +17,7 @@ from backend.conf import addresses
 from backend.databases import identifiers
 from backend.databases.needs import SETTINGS, Need, listed
 from backend.router import alias_of, declared_alias
+from backend.tables import published
 
 
 def _models() -> Iterator[type[models.Model]]:
@@ -232,3 +233,27 @@ def check_streams_and_tiles_can_be_read(**kwargs: Any) -> list[CheckMessage]:
 
     views.sort(key=lambda view: f"{view.__module__}.{view.__qualname__}")
     return [message for view in views for message in sql_support.warnings(view)]
+
+
+@register(Tags.models, Tags.security)
+def check_published_tables_are_of_no_other_model(**kwargs: Any) -> list[CheckMessage]:
+    """PUBLISH_SCHEMAS does not serve a table that an application of the project writes."""
+    models_of: dict[tuple[str, str], type[models.Model]] = {
+        (alias_of(model), identifiers.table_name(model)): model
+        for model in apps.get_models(include_auto_created=True)
+        if model._meta.managed and model._meta.app_label != published.APP
+    }
+    messages: list[CheckMessage] = []
+    for model in apps.get_models():
+        other = models_of.get((alias_of(model), identifiers.table_name(model)))
+        if model._meta.app_label == published.APP and other is not None:
+            messages.append(
+                Error(
+                    f"PUBLISH_SCHEMAS would serve the table '{identifiers.table_name(model)}' of "
+                    f"{other._meta.label}.",
+                    "Keep Django's tables in another schema (search_path), or leave this one out: "
+                    f"'{identifiers.table_name(model)}: {{serve: false}}' in metadata.yml.",
+                    id="backend.E007",
+                )
+            )
+    return messages

@@ -11,6 +11,7 @@
         description: Since 2015, without names.
         hidden: [severity]          # columns
         login: true                 # only for logged-in users
+        serve: true                 # false leaves the table out
         srid: {Shape: 2913}         # of columns that declare none
 """
 
@@ -30,7 +31,7 @@ from backend.tables.catalog import Catalog, Relation
 KINDS: dict[str, type] = {
     **dict.fromkeys(("title", "description", "license", "source"), str),
     "hidden": list,
-    "login": bool,
+    **dict.fromkeys(("serve", "login"), bool),
     "srid": dict,
 }
 OF_ALL = ("title", "license", "source", "tables")
@@ -45,6 +46,7 @@ class TableMetadata:
     license: str = ""
     source: str = ""
     hidden: frozenset[str] = frozenset()
+    serve: bool = True
     login: bool = False
     srid: Mapping[str, int] = field(default_factory=dict)
 

@@ -16,6 +16,18 @@ from backend.tables.metadata import Metadata
 from backend.tables.types import GEOMETRIES, LEFT_OUT, Declaration, declaration
 
 LARGE = 100_000  # rows from which a filter without an index is noticeably slow
+# Tables of Django, REST framework, and their usual companions. Nobody wants to publish them.
+OF_DJANGO = frozenset(
+    """auth_group auth_group_permissions auth_permission auth_user auth_user_groups
+    auth_user_user_permissions authtoken_token django_admin_log django_content_type
+    django_migrations django_session django_site""".split()
+)
+# Columns of users, sessions, and tokens under any other name.
+SIGNATURES = (
+    frozenset({"password", "last_login"}),
+    frozenset({"session_key", "session_data"}),
+    frozenset({"key", "created", "user_id"}),
+)
 FUNCTIONS = "functions/"  # before their routes
 SERVED, PARTLY, SKIPPED = "served", "partly served", "skipped"
 
@@ -131,7 +143,7 @@ def plan(sources: Sequence[Source]) -> Plan:
         for relation in source.catalog.relations:
             if not _is_wanted(relation.name, source):
                 continue
-            if (note := _cannot_serve(relation)) is not None:
+            if (note := _cannot_serve(relation, source.metadata)) is not None:
                 skipped.append(Skipped(relation.schema, relation.name, note))
                 continue
             prefix = "" if relation.schema == first else f"{names.route(relation.schema, ())}/"
@@ -322,7 +334,12 @@ def _is_wanted(name: str, source: Source) -> bool:
     return (not source.tables or matches(source.tables)) and not matches(source.exclude)
 
 
-def _cannot_serve(relation: Relation) -> Note | None:
+def _cannot_serve(relation: Relation, metadata: Metadata) -> Note | None:
+    columns = {column.name for column in relation.columns}
+    if relation.name in OF_DJANGO or any(columns >= signature for signature in SIGNATURES):
+        return Note("It is a table of Django, with accounts, sessions, or what they did.")
+    if not metadata.of(relation).serve:
+        return Note(f"{metadata.file} says so.")
     if not relation.columns:
         return Note(
             "It has no column that the role can read.",

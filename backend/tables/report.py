@@ -39,4 +39,5 @@ def lines(plan: Plan, *, details: bool = True) -> Iterator[str]:
     for skipped in plan.skipped:
         yield f"{skipped.schema}.{skipped.name}: {SKIPPED}"
         yield f"    {skipped.note.problem}"
-        yield f"        {skipped.note.sql}"
+        if skipped.note.sql:
+            yield f"        {skipped.note.sql}"

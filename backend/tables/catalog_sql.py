@@ -82,30 +82,28 @@ JOIN pg_rewrite r ON r.ev_class = c.oid AND r.rulename = '_RETURN'
 # What a view reads, but the role that PostgreSQL checks cannot SELECT: the view's owner, or the
 # role that asks if the view has the option security_invoker.
 REFUSED = """
-WITH RECURSIVE views (oid, owner) AS (
+WITH RECURSIVE views (oid, checked) AS (
     SELECT c.oid, CASE WHEN EXISTS (
         SELECT FROM pg_options_to_table(c.reloptions) WHERE option_name = 'security_invoker'
         AND lower(option_value) IN ('true', 't', 'on', 'yes', 'y', '1')
-    ) THEN NULL ELSE c.relowner END
-    FROM pg_class c WHERE c.relkind = 'v'
+    ) THEN me.oid ELSE c.relowner END
+    FROM pg_class c JOIN pg_roles me ON me.rolname = current_user WHERE c.relkind = 'v'
 ), reads (view, oid, number) AS (
     SELECT r.ev_class, d.refobjid, d.refobjsubid::int2
     FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
     WHERE r.rulename = '_RETURN' AND d.refclassid = 'pg_class'::regclass
     AND d.refobjid <> r.ev_class
-), reached (root, oid, checked) AS (
-    SELECT v.oid, v.oid, coalesce(v.owner, me.oid)
-    FROM views v JOIN pg_roles me ON me.rolname = current_user
-    WHERE v.oid = ANY (%(relations)s::oid[])
+), reached (root, oid) AS (
+    SELECT oid, oid FROM views WHERE oid = ANY (%(relations)s::oid[])
     UNION
-    SELECT reached.root, v.oid, coalesce(v.owner, reached.checked)
-    FROM reached JOIN reads ON reads.view = reached.oid JOIN views v ON v.oid = reads.oid
+    SELECT root, reads.oid FROM reached JOIN reads ON reads.view = reached.oid
 )
 SELECT DISTINCT reached.root::bigint AS relation, pg_get_userbyid(checked)::text AS owner,
     n.nspname::text AS schema, c.relname::text AS name
-FROM reached JOIN reads ON reads.view = reached.oid JOIN pg_class c ON c.oid = reads.oid
+FROM reached JOIN views USING (oid) JOIN reads ON reads.view = views.oid
+JOIN pg_class c ON c.oid = reads.oid
 JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE NOT CASE WHEN reads.number > 0
+WHERE c.relkind <> 'S' AND NOT CASE WHEN reads.number > 0
     THEN has_column_privilege(checked, c.oid, reads.number, 'SELECT')
     ELSE has_any_column_privilege(checked, c.oid, 'SELECT') END
 ORDER BY 1, 2, 3, 4

@@ -445,6 +445,7 @@ GRANT USAGE ON SCHEMA "City ""Data"" 100%" TO shapes_publisher;
 ALTER VIEW refused_by_owner OWNER TO shapes_publisher;
 CREATE VIEW refused_invoker WITH (security_invoker = on) AS SELECT id, salary FROM secret.salaries;
 CREATE VIEW refused_behind AS SELECT id FROM refused_by_owner;
+CREATE VIEW refused_through AS SELECT id FROM refused_invoker;
 COMMENT ON VIEW "staff view" IS 'Names of staff';
 COMMENT ON COLUMN employees.name IS 'Full name';
 COMMENT ON COLUMN "staff view".department IS 'Code of the department';

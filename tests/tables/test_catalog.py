@@ -159,6 +159,7 @@ def test_every_relation_can_be_read_unless_the_catalog_says_why_not(
         ("shapes_publisher", "secret", "salaries"),
     )
     assert relation(shaped, "refused_invoker").refused == ((READER, "secret", "salaries"),)
+    assert relation(shaped, "refused_through").refused == ((READER, "secret", "salaries"),)
     assert relation(shaped, "published_salaries").refused == ()
     assert not relation(shaped, "not_yet").is_populated
 

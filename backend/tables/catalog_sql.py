@@ -16,15 +16,15 @@ SELECT oid::bigint, nspname::text AS name, has_schema_privilege(oid, 'USAGE') AS
 FROM pg_namespace ORDER BY nspname
 """
 
-# Partitions are part of their parent, unless it is in a schema that is not published. The rows of a
-# partition or of a child (INHERITS) are rows of its parent, too.
+# Partitions are part of their parent, unless that is in a schema that was not asked for. The rows of
+# a partition or of a child (INHERITS) are rows of its parent, too.
 RELATIONS = """
 WITH RECURSIVE picked AS (
     SELECT c.* FROM pg_class c
     WHERE c.relnamespace = ANY (%(schemas)s::oid[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
     AND NOT (c.relispartition AND EXISTS (
-        SELECT FROM pg_inherits i JOIN pg_class parent ON parent.oid = i.inhparent
-        WHERE i.inhrelid = c.oid AND parent.relnamespace = ANY (%(schemas)s::oid[])
+        SELECT FROM pg_partition_ancestors(c.oid) a JOIN pg_class parent ON parent.oid = a.relid
+        WHERE parent.oid <> c.oid AND parent.relnamespace = ANY (%(schemas)s::oid[])
     ))
     AND NOT EXISTS (
         SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid

@@ -123,7 +123,7 @@ class Reader:
         if not self._numbered[oid, number]["nullable"]:
             return True
         view = self._views.get(oid)
-        if view is None or view.adds_nulls or number not in view.origins:
+        if view is None or number not in view.as_null:
             return False
         return self._is_never_null(*view.origins[number])
 

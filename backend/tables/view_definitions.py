@@ -11,9 +11,13 @@ from dataclasses import dataclass
 
 # What matters of a query in the catalogs' notation for trees. A brace, parenthesis, or space in a
 # name has a backslash before it.
-TOKEN = re.compile(r"\\.|[{}]|:resno (\d+)|:resorigtbl (\d+) :resorigcol (\d+)", re.DOTALL)
-# An outer join, or GROUPING SETS: a column that is never null in its table can be null.
-ADDS_NULLS = re.compile(r":jointype [1-9]|:groupingSets \(")
+TOKEN = re.compile(
+    r"\\.|\{QUERY|[{}]|:resno (?P<number>\d+)"
+    r"|:resorigtbl (?P<table>\d+) :resorigcol (?P<column>\d+)"
+    r"|:varnullingrels \(b(?P<joins>[ \d]*)\)|(?P<outer>:jointype [1-9])|(?P<sets>:groupingSets \()"
+    r"|(?P<grouped>:hasGroupRTE true)",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True)
@@ -22,8 +26,9 @@ class View:
 
     # Whether its rows are rows of one table, each at most once.
     is_simple: bool
-    adds_nulls: bool
     origins: dict[int, tuple[int, int]]  # its column: the table's oid, and the column there
+    # Its columns that are null only where the table's are. An outer join makes others.
+    as_null: frozenset[int]
 
     @property
     def table(self) -> int | None:
@@ -38,15 +43,34 @@ class View:
 
 def parsed(query: str, *, is_simple: bool) -> View:
     """Read ``pg_rewrite.ev_action``."""
-    origins = {}
+    origins: dict[int, tuple[int, int]] = {}
+    nulls: dict[int, bool] = {}  # whether an outer join of the query itself adds nulls to a column
+    queries: list[int] = []  # the depths of the query, and of those inside it
     depth = number = 0
+    adds_nulls = is_outer = is_grouped = False
+    joins: str | None = None  # that add nulls to the current column, from PostgreSQL 16 on
     for token in TOKEN.finditer(query):
-        if token[0] == "{":
+        is_inside = len(queries) > 1
+        if token[0].startswith("{"):
             depth += 1
+            queries += [depth] if token[0] == "{QUERY" else []
         elif token[0] == "}":
+            queries = [each for each in queries if each < depth]
             depth -= 1
-        elif depth == 2 and token[1]:  # a column of the query itself, not of a query inside it
-            number = int(token[1])
-        elif depth == 2 and token[2] and int(token[3]):
-            origins[number] = (int(token[2]), int(token[3]))
-    return View(is_simple, ADDS_NULLS.search(query) is not None, origins)
+        elif token["sets"] or (token["outer"] and is_inside):
+            adds_nulls = True
+        elif token["outer"]:
+            is_outer = True
+        elif token["grouped"]:
+            is_grouped = True
+        elif token["joins"] is not None and depth == 3:
+            joins = token["joins"]
+        elif token["number"] and depth == 2:  # a column of the query itself
+            number = int(token["number"])
+        elif token["table"] and depth == 2 and int(token["column"]):
+            origins[number] = (int(token["table"]), int(token["column"]))
+            nulls[number] = joins != ""
+    # From PostgreSQL 18 on, a column of GROUP BY does not tell the joins below.
+    adds_nulls = adds_nulls or (is_outer and is_grouped)
+    as_null = [each for each in origins if not (adds_nulls or (is_outer and nulls[each]))]
+    return View(is_simple, origins, frozenset(as_null))

@@ -456,6 +456,10 @@ CREATE MATERIALIZED VIEW staff_snapshot AS SELECT e.id, e.name, d."Name" AS depa
 CREATE UNIQUE INDEX ON staff_snapshot (id);
 CREATE MATERIALIZED VIEW nullable_snapshot AS SELECT b.id, a."Name" FROM departments a LEFT JOIN employees b ON b.id = a.head AND b.id < 3;
 CREATE UNIQUE INDEX ON nullable_snapshot (id);
+CREATE MATERIALIZED VIEW tract_counts AS SELECT t.tract, t.geom, count(*) AS n FROM census.tracts t LEFT JOIN employees e ON e.id = t.tract::integer GROUP BY t.tract, t.geom;
+CREATE UNIQUE INDEX ON tract_counts (tract);
+CREATE MATERIALIZED VIEW rollup_snapshot AS SELECT department, count(*) AS n FROM employees GROUP BY ROLLUP (department);
+CREATE UNIQUE INDEX ON rollup_snapshot (department);
 CREATE MATERIALIZED VIEW hexagons AS SELECT i, j, geom FROM ST_HexagonGrid(0.05, ST_SetSRID(ST_MakeEnvelope(-122.8, 45.4, -122.6, 45.5), 4326)) AS h(geom, i, j);
 CREATE INDEX ON hexagons USING gist (geom);
 

@@ -16,8 +16,8 @@ SELECT oid::bigint, nspname::text AS name, has_schema_privilege(oid, 'USAGE') AS
 FROM pg_namespace ORDER BY nspname
 """
 
-# Partitions are part of their parent, unless that is in a schema that was not asked for. The rows of
-# a partition or of a child (INHERITS) are rows of its parent, too.
+# Partitions are part of their parent, unless that is in a schema that was not asked for. The rows
+# of a partition or of a child (INHERITS) are rows of its parent, too.
 RELATIONS = """
 WITH RECURSIVE picked AS (
     SELECT c.* FROM pg_class c

@@ -42,6 +42,7 @@ WITH RECURSIVE picked AS (
 SELECT c.oid::bigint, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind,
     coalesce(obj_description(c.oid, 'pg_class'), '') AS comment,
     CASE WHEN c.relkind = 'v' THEN -1 ELSE coalesce(counted.rows, -1) END::bigint AS rows,
+    c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits WHERE inhparent = c.oid) AS has_children,
     c.relispopulated AS is_populated, c.relrowsecurity AS has_row_security,
     row_security_active(c.oid) AS is_row_security_active,
     pg_has_role(c.relowner, 'USAGE') AS is_owned,

@@ -272,12 +272,20 @@ class _Maker:
         if relation.key:
             return
         problem = "It has no key, so its rows have no pages of their own."
-        if relation.kind in ("table", "partitioned table"):
+        sql = ""
+        is_table = relation.kind in ("table", "partitioned table")
+        if relation.has_children:
+            problem += " The rows of the tables that inherit from it are not in its indexes."
+        elif relation.nullable_keys:
+            (key, *_) = relation.nullable_keys
+            problem += f" Its unique index on {', '.join(key)} allows several rows with NULL."
+            nullable = [name for name in key if relation.column(name).nullable]
+            actions = ", ".join(f"ALTER COLUMN {quoted(name)} SET NOT NULL" for name in nullable)
+            sql = f"ALTER TABLE {qualified(relation)} {actions};" if is_table else ""
+        elif is_table:
             sql = f"ALTER TABLE {qualified(relation)} ADD PRIMARY KEY (COLUMN);"
         elif relation.kind == "materialized view":
             sql = f"CREATE UNIQUE INDEX ON {qualified(relation)} (COLUMN);"
-        else:
-            sql = ""
         self._note(problem, sql)
 
     def _note_unreadable(self) -> None:

@@ -42,10 +42,10 @@ class Reader:
             (oid, row["number"]): row for oid, found in self._columns.items() for row in found
         }
         self._types = Types(cursor, (row["type"] for row in self._numbered.values()))
-        self._keys = {
-            oid: [row for row in found if all(self._is_never_null(oid, n) for n in row["columns"])]
-            for oid, found in self._by_relation(sql.KEYS).items()
-        }
+        self._keys = self._by_relation(sql.KEYS)
+        for oid, found in self._keys.items():
+            for row in found:
+                row["is_reliable"] = all(self._is_never_null(oid, n) for n in row["columns"])
         self._indexed = self._by_relation(sql.INDEXED)
         self._foreign_keys = self._by_relation(sql.FOREIGN_KEYS)
         self._checks = self._by_relation(sql.CHECKS)
@@ -64,16 +64,16 @@ class Reader:
     def _relation(self, oid: int, kind: str, **about: Any) -> Relation:
         columns = self._columns.get(oid, [])
         names = {row["number"]: row["name"] for row in columns if row["can_select"]}
-        keys = [
-            tuple(names[number] for number in row["columns"])
-            for row in self._of(oid, self._keys)
-            if names.keys() >= set(row["columns"])
-        ]
+        keys: dict[bool, list[tuple[str, ...]]] = {True: [], False: []}
+        for row in self._of(oid, self._keys):
+            if names.keys() >= set(row["columns"]):
+                keys[row["is_reliable"]].append(tuple(names[number] for number in row["columns"]))
         return Relation(
             kind=KINDS[kind],
             columns=tuple(self._column(oid, row) for row in columns if row["can_select"]),
-            key=keys[0] if keys else (),
-            unique=tuple(keys[1:]),
+            key=keys[True][0] if keys[True] else (),
+            unique=tuple(keys[True][1:]),
+            nullable_keys=tuple(keys[False]),
             foreign_keys=tuple(
                 ForeignKey(
                     tuple(names[number] for number in row["columns"]),

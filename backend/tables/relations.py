@@ -65,6 +65,10 @@ class Relation:
     key: tuple[str, ...] = ()
     # The columns of every other unique index of that kind.
     unique: tuple[tuple[str, ...], ...] = ()
+    # The columns of unique indexes that do not identify rows, because one of them can be null.
+    nullable_keys: tuple[tuple[str, ...], ...] = ()
+    # Whether tables inherit from it (INHERITS). Their rows are its rows, but not in its indexes.
+    has_children: bool = False
     foreign_keys: tuple[ForeignKey, ...] = ()
     indexed: tuple[str, ...] = ()  # first columns of its indexes that have no condition
     rows: int = 0  # an estimate; -1 if the table was never analyzed

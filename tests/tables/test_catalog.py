@@ -221,6 +221,18 @@ def test_key(shaped: Catalog, name: str, key: tuple[str, ...]) -> None:
     assert relation(shaped, name).key == key
 
 
+def test_a_relation_without_a_key_says_which_indexes_do_not_identify_rows(shaped: Catalog) -> None:
+    def about(name: str) -> tuple[tuple[tuple[str, ...], ...], bool]:
+        return relation(shaped, name).nullable_keys, relation(shaped, name).has_children
+
+    assert about("nullable_unique") == ((("code",), ("other",)), False)
+    assert about("nullable_snapshot") == ((("id",),), False)
+    assert about("user") == ((("email",),), False)
+    assert about("partial_unique") == ((), False)
+    assert about("assets") == ((), True)
+    assert about("trips") == ((), False)
+
+
 def test_foreign_keys_lead_across_schemas_in_circles_and_through_views(shaped: Catalog) -> None:
     def keys(name: str) -> set[tuple[tuple[str, ...], str, str, tuple[str, ...]]]:
         return {

@@ -36,7 +36,9 @@ def _unpacked(typmod: int) -> Geometry:
         return Geometry("GEOMETRY", 0)
     srid = ((typmod & 0x0FFFFF00) - (typmod & 0x10000000)) >> 8
     dimensions = 2 + (typmod >> 1 & 1) + (typmod & 1)
-    return Geometry(GEOMETRY_TYPES[typmod >> 2 & 0x3F], srid, dimensions)
+    number = typmod >> 2 & 0x3F
+    known = number < len(GEOMETRY_TYPES)  # later versions of PostGIS have more
+    return Geometry(GEOMETRY_TYPES[number] if known else "GEOMETRY", srid, dimensions)
 
 
 def _digits(typmod: int) -> tuple[int, int] | None:

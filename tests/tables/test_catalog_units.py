@@ -77,6 +77,7 @@ def test_digits_of_numeric(typmod: int, digits: tuple[int, int] | None) -> None:
         ((4326 << 8) | (1 << 2), Geometry("POINT", 4326)),
         ((2913 << 8) | (6 << 2) | 3, Geometry("MULTIPOLYGON", 2913, 4)),
         ((999999 << 8) | (15 << 2) | 2, Geometry("TIN", 999999, 3)),
+        ((4326 << 8) | (16 << 2), Geometry("GEOMETRY", 4326)),
     ],
 )
 def test_geometry_of_typmod(typmod: int, geometry: Geometry) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from backend.tables import catalog, coordinates
 from tests.conftest import PostGIS
+from tests.support.containers import Containers
 from tests.tables.conftest import READER, cursor_of
 
 pytestmark = pytest.mark.engine
@@ -22,6 +23,17 @@ NOTHING = "its coordinates are not longitude and latitude, and no comment names 
 # Places in Portland, as feet of the state plane, without an SRID.
 FEET = "ST_SetSRID(ST_Transform(ST_SetSRID(ST_MakePoint(-122.7 + i / 1e4, 45.5), 4326), 2913), 0)"
 
+READ_WITH_PSYCOPG_3 = """
+import sys
+import psycopg
+from backend.tables import catalog, coordinates
+host, database, role, schema = sys.argv[1:]
+with psycopg.connect(host=host, dbname=database, user=role, password=role) as connection:
+    cursor = connection.cursor()
+    read = catalog.read(cursor, [schema], ["stops_within"])
+    print(repr((read, coordinates.infer(cursor, read))))
+"""
+
 
 def inferred(cursor: Any, *schemas: str) -> dict[tuple[str, str], coordinates.Answer]:
     """By relation and column."""
@@ -29,11 +41,10 @@ def inferred(cursor: Any, *schemas: str) -> dict[tuple[str, str], coordinates.An
     return {(name, column): answer for (_, name, column), answer in answers.items()}
 
 
-@pytest.fixture(params=["in a transaction", "autocommit"])
-def cursor(request: pytest.FixtureRequest, postgis: PostGIS) -> Iterator[Any]:
+@pytest.fixture
+def cursor(postgis: PostGIS) -> Iterator[Any]:
     """A cursor of an empty database."""
     with cursor_of(postgis, postgis.database()) as cursor:
-        cursor.connection.autocommit = request.param == "autocommit"
         yield cursor
 
 
@@ -59,6 +70,20 @@ def test_shapes(postgis: PostGIS, shapes: str) -> None:
             ("srid_in_values", "geom"): (2913, IN_VALUES),
             ("utm_in_comment", "geom"): (26910, NAMED),
         }
+
+
+def test_psycopg_3_reads_the_same(
+    postgis: PostGIS, shapes: str, psycopg_3: str, containers: Containers
+) -> None:
+    done = containers.run(
+        *("-c", READ_WITH_PSYCOPG_3, postgis.host, shapes, READER, CITY),
+        image=psycopg_3,
+        options=["--network", postgis.network, "--entrypoint", "python"],
+    )
+    assert done.returncode == 0, done.stderr
+    with cursor_of(postgis, shapes, READER, READER) as cursor:
+        read = catalog.read(cursor, [CITY], ["stops_within"])
+        assert done.stdout.strip() == repr((read, coordinates.infer(cursor, read)))
 
 
 def test_a_comment_counts_if_the_coordinates_can_be_of_its_system(cursor: Any) -> None:
@@ -98,7 +123,11 @@ def test_exactly_one_system_must_fit(cursor: Any) -> None:
     assert inferred(cursor, "public") == {("feet", "g"): (None, reason)}
 
 
-def test_a_column_that_cannot_be_read_costs_only_its_own_answer(cursor: Any) -> None:
+@pytest.mark.parametrize("autocommit", [False, True])
+def test_a_column_that_cannot_be_read_costs_only_its_own_answer(
+    cursor: Any, autocommit: bool
+) -> None:
+    cursor.connection.autocommit = autocommit
     cursor.execute(
         "CREATE VIEW failing AS "
         "SELECT ST_MakePoint(1 / (i - i), 0) AS g FROM generate_series(1, 2) i"

@@ -79,6 +79,7 @@ def _tile(table: str, z: int, x: int, y: int) -> tuple[Runner, ...]:
     ogc = f"tiles/WebMercatorQuad/{z}"
     return (
         Runner("ours", f"/fast/{table}/tiles/{z}/{x}/{y}.mvt", accept="*/*"),
+        Runner("tables", f"/api/{table}/tiles/{z}/{x}/{y}.mvt", accept="*/*"),
         Runner("tipg", f"/collections/public.{table}/{ogc}/{x}/{y}", accept=mvt),
         # OGC API - Tiles has the row before the column.
         Runner("pygeoapi", f"/collections/{table}/{ogc}/{y}/{x}?f=mvt", accept=mvt),
@@ -96,7 +97,7 @@ def _pages(offsets: dict[str, int]) -> tuple[Runner, ...]:
 
 
 STREAM = "/fast/{}.geojson"
-STREAMED = "streamed"
+STREAMED, MIXIN = "streamed", "SpatialMixin"
 
 CASES = (
     Case("hello", "A view that does nothing", "rate", _django("/hello/", "ours", "y2019"), "body"),
@@ -104,7 +105,11 @@ CASES = (
         "list",
         "List of 10 of 1,000 rows",
         "rate",
-        (*_django("/rows/few/?limit=10"), Runner("raw", "list.sql")),
+        (
+            *_django("/rows/few/?limit=10"),
+            Runner("tables", "/api/rows_thousand/?limit=10"),
+            Runner("raw", "list.sql"),
+        ),
         "body",
         identical=("ours", "stock", "y2019"),
     ),
@@ -112,7 +117,11 @@ CASES = (
         "detail",
         "One row",
         "rate",
-        (*_django("/rows/few/500/"), Runner("raw", "detail.sql")),
+        (
+            *_django("/rows/few/500/"),
+            Runner("tables", "/api/rows_thousand/500/"),
+            Runner("raw", "detail.sql"),
+        ),
         "body",
         identical=("ours", "stock", "y2019"),
     ),
@@ -123,6 +132,8 @@ CASES = (
         (
             Runner("ours", "/geo/polygons/?limit=100", "no code change"),
             Runner("ours", "/fast/polygons.geojson?limit=100", STREAMED, "application/geo+json"),
+            Runner("ours", "/fast/polygons/?limit=100", MIXIN),
+            Runner("tables", "/api/polygons/?limit=100"),
             *_features("polygons", 100, y2019=True),
             Runner("raw", "polygons_100.sql"),
         ),
@@ -139,6 +150,8 @@ CASES = (
                 *("ours", f"/fast/polygons.geojson?limit=200&in_bbox={BOX}"),
                 *(STREAMED, "application/geo+json"),
             ),
+            Runner("ours", f"/fast/polygons/?limit=200&in_bbox={BOX}", MIXIN),
+            Runner("tables", f"/api/polygons/?limit=200&in_bbox={BOX}"),
             *_django(f"/geo/polygons/?limit=200&in_bbox={BOX}", "stock"),
             Runner("tipg", f"/collections/public.polygons/items?limit=200&bbox={BOX}&f=geojson"),
             Runner("pygeoapi", f"/collections/polygons/items?limit=200&bbox={BOX}&f=json"),
@@ -166,7 +179,10 @@ CASES = (
         "deep-page",
         "Page of 10 rows at 99 % of the table",
         "rate",
-        _pages({"few": 990, "many": 990_000}),
+        (
+            *_pages({"few": 990, "many": 990_000}),
+            Runner("tables", "/api/rows_million/?limit=10&offset=990000"),
+        ),
         "rows",
     ),
     # Each server has its own URL for the file: the name that our image gives it contains a hash.
@@ -177,6 +193,7 @@ CASES = (
         "download",
         (
             Runner("ours", STREAM.format("polygons"), STREAMED, "application/geo+json"),
+            Runner("tables", "/api/polygons.geojson", accept="application/geo+json"),
             *_features("polygons", 20_000),
             Runner("raw", "polygons.sql"),
         ),
@@ -249,6 +266,21 @@ COMPARISONS = (
         *("deep-page", "ours 1 million rows", "ours 1,000 rows"),
         at_most=1.5,
     ),
+    *(
+        Comparison(f"Without code: {title}, against code", case, "tables", runner, at_least=0.95)
+        for title, case, runner in (
+            ("list of 10", "list", "ours"),
+            ("detail", "detail", "ours"),
+            ("100 polygons", "polygons-100", f"ours {MIXIN}"),
+            ("polygons in a box", "box", f"ours {MIXIN}"),
+            ("page at 99 % of 1 million rows", "deep-page", "ours 1 million rows"),
+            ("tile of points", "tile-points", "ours"),
+            ("tile of polygons", "tile-polygons", "ours"),
+            ("20,000 polygons, streamed", "polygons-20000", f"ours {STREAMED}"),
+        )
+    ),
+    Comparison("Without code: cold start, time against code", BOOT, "tables", "ours", at_most=1.5),
+    Comparison("Without code: memory, against code", MEMORY, "tables", "ours", at_most=1.2),
     Comparison("Cold start, time against 2019", BOOT, "ours", "y2019", at_most=0.35),
     Comparison("Memory after 10,000 requests, against 2019", MEMORY, "ours", "y2019", at_most=0.55),
 )

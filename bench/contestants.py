@@ -18,6 +18,7 @@ CONTESTANTS = {
     contestant.name: contestant
     for contestant in (
         Contestant("ours", "this image", "/health/ready"),
+        Contestant("tables", "this image without code", "/health/ready"),
         Contestant("before", "the image before", "/health/ready"),
         Contestant("y2019", "2019 configuration", "/hello/"),
         Contestant("stock", "stock djangorestframework-gis", "/health/ready"),
@@ -26,7 +27,7 @@ CONTESTANTS = {
         Contestant("raw", "raw SQL", ""),
     )
 }
-DJANGO = ("ours", "before", "y2019", "stock")
+DJANGO = ("ours", "tables", "before", "y2019", "stock")
 
 
 def versions(name: str, container: str) -> str:

@@ -113,6 +113,7 @@ def _value(kind: str, text: str | None) -> Any:
 
 def _call(view: Any, queryset: QuerySet[Any], given: Mapping[str, Any]) -> RawSQL:
     types = {argument: kind for argument, (kind, _) in view.arguments.items()}
-    values = ", ".join(f"{quoted(name)} => %s::{types[name]}" for name in given)
+    casts = {name: types[name].replace("%", "%%") for name in given}
+    values = ", ".join(f"{quoted(name)} => %s::{casts[name]}" for name in given)
     key = quoted(column_name(queryset.model._meta.pk.column))
     return RawSQL(f"SELECT {key} FROM {view.function}({values})", tuple(given.values()))  # noqa: S608, S611

@@ -95,8 +95,8 @@ def find(data: Path) -> Published | None:
     named = os.environ.get(PUBLISHED)
     folders = [Path(named)] if named else []
     if not named:
-        for parent in _parents(data):
-            if parent.is_dir() and parent.stat().st_uid in (0, os.geteuid()):
+        for parent in (data / APP, *_temporary()):
+            if parent.is_dir():
                 folders += [each for each in parent.iterdir() if (each / FACTS).is_file()]
     if not folders:
         return None
@@ -146,6 +146,14 @@ class WithoutAccounts:
 def _parents(data: Path) -> list[Path]:
     # Read-only containers can have only a temporary folder.
     return [data / APP, Path(tempfile.gettempdir()) / f"{APP}-{os.geteuid()}"]
+
+
+def _temporary() -> list[Path]:
+    """The temporary folders of this user, or of any user if this is root, as in `docker exec`."""
+    user = os.geteuid()
+    found = Path(tempfile.gettempdir()).glob(f"{APP}-{user or '*'}")
+    # Nobody else can have made it.
+    return [each for each in found if each.name == f"{APP}-{each.stat().st_uid}"]
 
 
 def _fill(folder: Path, files: Mapping[str, str], facts: str) -> None:

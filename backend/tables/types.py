@@ -75,7 +75,9 @@ def declaration(column: Column, srid: int | None = None) -> Declaration:
         return Declaration("models.CharField").with_(
             choices=[(label, label) for label in column.labels]
         )
-    if column.element is not None and _is_read_as_list(column.element):
+    # The drivers return an array of a domain as text.
+    of_domain = column.element is not None and column.type != f"_{column.element.type}"
+    if column.element is not None and not of_domain and _is_read_as_list(column.element):
         inner = declaration(column.element)
         return Declaration("ArrayField", (call(inner),))
     if column.type == "numeric" and column.digits and 0 <= column.digits[1] <= column.digits[0]:

@@ -89,7 +89,9 @@ def with_command(project: Path, name: str, text: str) -> Path:
     return write(project, dict.fromkeys(empty, "") | files)
 
 
-@pytest.mark.parametrize("name", ["wait_for_db", "config", "doctor", "migrate_databases"])
+@pytest.mark.parametrize(
+    "name", ["wait_for_db", "config", "doctor", "migrate_databases", "inspectapi"]
+)
 def test_command_of_an_application_replaces_the_images(project: Path, name: str) -> None:
     with_command(project, name, OWN_COMMAND)
     done = run(project, "manage.py", name, DATA_DIR=str(project))

@@ -6,10 +6,20 @@ import argparse
 import sys
 from pathlib import Path
 
-from backend.kit.startproject import names, plan, render, write
+from backend.conf.errors import StartupError
+from backend.kit.startproject import from_database, names, plan, render, write
 from backend.logs.ending import explained
+from backend.tables import inspect
 
 MOUNTED = Path("/project")
+SAMPLE = "  docker compose exec api python manage.py loaddata example"
+# Which tables, functions, and schemas of the database.
+TABLES = {
+    "schema": ("schemas", "NAME", "a schema, instead of those of the search_path"),
+    "table": ("tables", "GLOB", "only tables whose names match"),
+    "exclude": ("exclude", "GLOB", "no tables whose names match"),
+    "function": ("functions", "NAME", "a function that returns rows"),
+}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -17,7 +27,9 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="startproject",
         usage="startproject NAME [--app NAME] [--database ALIAS[:SCHEMA]]... "
-        "[--no-geometry] [--no-proxy] [--image IMAGE]",
+        "[--no-geometry] [--no-proxy] [--image IMAGE]\n"
+        "       startproject NAME --from-database [URL] [--schema NAME]... [--table GLOB]... "
+        "[--exclude GLOB]... [--function NAME]...",
         description="Write a new project: an API of your own that runs with docker compose up.",
         epilog="It never overwrites a file.",
         allow_abbrev=False,
@@ -34,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
         help="another database, whose tables come from others, and a model for it; with :SCHEMA, a "
         "schema of the project's own database (can be repeated)",
     )
+    _add_tables(made)
     made.add_argument("--no-geometry", action="store_true", help="without geometry fields")
     made.add_argument("--no-proxy", action="store_true", help="without an nginx proxy in front")
     made.add_argument(
@@ -47,6 +60,28 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+def _add_tables(parser: argparse.ArgumentParser) -> None:
+    """The options for an API of tables that exist."""
+    parser.add_argument(
+        "--from-database",
+        metavar="URL",
+        nargs="?",
+        const=f"env:{from_database.VARIABLE}",
+        help="write an API for the tables of this database. Other users can read a command "
+        "line. So without a URL, it comes from the variable DATABASE_URL, with env:NAME from "
+        "another one, and with - from the input",
+    )
+    for name, (dest, metavar, text) in TABLES.items():
+        parser.add_argument(
+            f"--{name}",
+            dest=dest,
+            metavar=metavar,
+            action="append",
+            default=[],
+            help=f"with --from-database: {text} (can be repeated)",
+        )
+
+
 def main(arguments: list[str]) -> None:
     """Write the project and print a report, or two lines of error with exit code 1."""
     options = parser().parse_args(arguments)
@@ -58,14 +93,39 @@ def main(arguments: list[str]) -> None:
         texts = {
             file.path: render.render_file(file.template, context | file.extra) for file in planned
         }
-        folder = options.into / project.project_name
-        write.write(folder, texts, {file.path: file.mode for file in planned})
-    print(report(project, [file.path for file in planned]))
+        modes = {file.path: file.mode for file in planned}
+        inspected = _inspected(options, project)
+        if inspected:
+            app = Path(project.app_name)
+            files = {**inspected.files, **inspected.kept().texts()}
+            texts |= {app / name: text for name, text in files.items()}
+        write.write(options.into / project.project_name, texts, modes)
+    if inspected:
+        print(inspected.report(), end="\n\n")
+    print(report(project, sorted(texts)))
+
+
+def _inspected(options: argparse.Namespace, project: plan.Project) -> inspect.Inspected | None:
+    """The code for the tables of --from-database."""
+    wanted = {dest: getattr(options, dest) for dest, *_ in TABLES.values()}
+    if project.database_url:
+        chosen = inspect.Options(project.source_alias, **wanted)
+        return from_database.inspected(project.database_url, chosen, project.app_name)
+    for name, (dest, *_) in TABLES.items():
+        if wanted[dest]:
+            raise StartupError(f"--{name} needs --from-database.", "Add it, or leave this out.")
+    return None
 
 
 def _project(options: argparse.Namespace) -> plan.Project:
     project_name = names.project(options.name)
     derived = options.app is None
+    url = from_database.url(options.from_database) if options.from_database else ""
+    if url and (options.database or options.no_geometry):
+        raise StartupError(
+            "--from-database goes neither with --database nor with --no-geometry.",
+            "Leave out one of them. README.md of the project says how to add databases.",
+        )
     app_name = names.app(
         project_name.replace("-", "_") if derived else options.app, derived=derived
     )
@@ -76,6 +136,7 @@ def _project(options: argparse.Namespace) -> plan.Project:
         geometry=not options.no_geometry,
         proxy=not options.no_proxy,
         image=names.image(options.image),
+        database_url=url and from_database.in_dotenv(url),
     )
 
 
@@ -89,7 +150,7 @@ def report(project: plan.Project, paths: list[Path]) -> str:
         "",
         f"  cd {project.project_name}",
         "  docker compose up --build --detach --wait",
-        "  docker compose exec api python manage.py loaddata example",
+        *([] if project.database_url else [SAMPLE]),
         "",
         "Then open http://localhost:8000. Passwords are in .env. README.md explains the rest.",
         f"Its Dockerfile is built FROM {project.image}.",

@@ -35,6 +35,8 @@ class Project:
     geometry: bool = True
     proxy: bool = True
     image: str = IMAGE
+    # Of a database whose tables the app is for, or empty.
+    database_url: str = ""
     secrets: Secrets = field(default_factory=Secrets)
 
     @property
@@ -43,8 +45,17 @@ class Project:
         title = " ".join("API" if word == "api" else word for word in words)
         return title[0].upper() + title[1:]
 
+    @property
+    def source_alias(self) -> str:
+        """The alias of that database. Django's own tables are in another one."""
+        return self.app_name
+
+    @property
+    def url_variable(self) -> str:
+        return f"{self.source_alias.upper()}_DATABASE_URL"
+
     def context(self) -> dict[str, object]:
-        names = (*self.__dataclass_fields__, "project_title")
+        names = (*self.__dataclass_fields__, "project_title", "source_alias", "url_variable")
         return {name: getattr(self, name) for name in names}
 
 
@@ -53,6 +64,8 @@ CONDITIONS: dict[str, Callable[[Project], bool]] = {
     "proxy/": lambda project: project.proxy,
     "database/": lambda project: bool(project.databases),
 }
+# What an app for tables of a database has of the sample's files.
+FOR_TABLES = ("app_name/tests/test_project.py",)
 # Permissions that are not 0644: only the owner reads passwords.
 MODES = {
     ".env": 0o600,
@@ -85,6 +98,8 @@ def files(project: Project, scaffold: Path = SCAFFOLD) -> list[Planned]:
     planned: list[Planned] = []
     for template in sorted(path for path in scaffold.rglob("*") if path.is_file()):
         name = template.relative_to(scaffold).as_posix().removesuffix(SUFFIX)
+        if project.database_url and _is_sample(name):
+            continue
         if all(wanted(project) for path, wanted in CONDITIONS.items() if name.startswith(path)):
             planned += _for_each_database(name, template, project)
     planned.sort(key=lambda each: each.path)
@@ -92,6 +107,11 @@ def files(project: Project, scaffold: Path = SCAFFOLD) -> list[Planned]:
         if first.path == second.path:
             raise RuntimeError(f"{first.template} and {second.template} both write {first.path}")
     return planned
+
+
+def _is_sample(name: str) -> bool:
+    """Whether a file of the app is about the sample data. The code for tables has no such file."""
+    return name.startswith("app_name/") and name not in FOR_TABLES
 
 
 def _for_each_database(name: str, template: Path, project: Project) -> Iterator[Planned]:

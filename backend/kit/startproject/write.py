@@ -70,7 +70,7 @@ def _fill(made: Path, texts: Mapping[Path, str], modes: Mapping[Path, int]) -> N
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o600)
         file.write_text(text, encoding="utf-8")
-        file.chmod(modes[path])
+        file.chmod(modes.get(path, 0o644))
     for inner in (made, *(path for path in made.rglob("*") if path.is_dir())):
         inner.chmod(0o755)
 

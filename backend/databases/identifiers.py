@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from django.db import models
+from django.db.models.expressions import Col
 
 ESCAPED = frozenset('"%$')
 LAST = re.compile(r'"((?:[^"]|"")*)"$')
@@ -59,13 +60,30 @@ def table_name(model: type[models.Model]) -> str:
     return name[1].replace('""', '"') if name else model._meta.db_table
 
 
-def install() -> None:
-    """Let Django use names with a $ that have quotation marks of their own.
+class _Joined(Col):
+    """A column in the condition of a join, which Django formats once more than other SQL."""
 
-    It refuses them for the sake of column aliases, which cannot contain quotation marks.
+    def as_sql(self, *args: Any) -> tuple[str, Any]:
+        sql, params = super().as_sql(*args)
+        return sql.replace("%", "%%"), params
+
+
+def install() -> None:
+    """Let Django use names with a $ that have quotation marks of their own, and join by a %.
+
+    It refuses a $ for the sake of column aliases, which cannot contain quotation marks.
     """
+    from django.db.backends.base.operations import BaseDatabaseOperations
     from django.db.backends.postgresql.compiler import SQLCompiler
     from django.db.models.sql.compiler import SQLCompiler as Base
+
+    def prepare_join_on_clause(
+        self: BaseDatabaseOperations, lhs_table: str, lhs_field: Any, rhs_table: str, rhs_field: Any
+    ) -> tuple[Col, Col]:
+        return _Joined(lhs_table, lhs_field), _Joined(rhs_table, rhs_field)
+
+    operations: Any = BaseDatabaseOperations
+    operations.prepare_join_on_clause = prepare_join_on_clause
 
     stock = SQLCompiler.quote_name_unless_alias
     of_any_database: Any = Base.quote_name_unless_alias

@@ -6,6 +6,7 @@ drf-yasg reads the parameters of spatial filters and of pages from their own
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from drf_yasg import openapi
@@ -19,6 +20,7 @@ from drf_yasg.inspectors import (
 from drf_yasg.inspectors.field import ReferencingSerializerInspector, get_queryset_from_view
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
+from backend.geo.chosen import ChosenGeometryMixin, geometries
 from backend.geo.shown import as_list
 from backend.geo.sql_support import no_streams
 from backend.geo.streaming import StreamingMixin
@@ -118,6 +120,8 @@ class GeoAutoSchema(SwaggerAutoSchema):
             return parameters
         if isinstance(self.view, SparseFieldsMixin):
             parameters.append(self._fields_parameter())
+        if isinstance(self.view, ChosenGeometryMixin):
+            parameters += self._geometry_parameters()
         if formats := self._formats():
             parameters.append(
                 openapi.Parameter(
@@ -208,6 +212,17 @@ class GeoAutoSchema(SwaggerAutoSchema):
         view: Any = type(self.view)  # has streams, and is REST framework's
         known = no_streams(view) is None
         return [each.format for each in self.view.stream_renderer_classes] if known else []
+
+    def _geometry_parameters(self) -> Iterator[openapi.Parameter]:
+        known = geometries(type(self.get_view_serializer())())
+        if len(known) > 1:
+            yield openapi.Parameter(
+                self.view.geometry_query_param,
+                openapi.IN_QUERY,
+                description="Which column is the geometry of a feature.",
+                type=openapi.TYPE_STRING,
+                enum=known,
+            )
 
     def _fields_parameter(self) -> openapi.Parameter:
         serializer = self.get_view_serializer()

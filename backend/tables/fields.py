@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.checks import CheckMessage
 from django.db import models
@@ -45,6 +45,10 @@ class ShownLocalDateTime(serializers.DateTimeField):
     """Shows what is stored, without a Z or an offset."""
 
     timezone: Any = None
+
+    class Meta:
+        # https://spec.openapis.org/registry/format/date-time-local.html
+        swagger_schema_fields: ClassVar = {"format": "date-time-local"}
 
 
 class NumericField(models.DecimalField):  # type: ignore[type-arg]

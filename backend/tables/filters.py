@@ -14,6 +14,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.search import SearchQuery, SearchVectorField
 from django.db import connections, models
 from django.db.models import Func, Model, QuerySet, Value
+from django.db.models.constants import LOOKUP_SEP
 from django.db.models.expressions import F
 from django_filters import filters
 from django_filters.constants import EMPTY_VALUES
@@ -54,7 +55,7 @@ class ColumnFilter(filters.Filter):  # type: ignore[misc]  # the library has no 
     def filter(self, qs: Any, value: Any) -> Any:
         if value in EMPTY_VALUES:
             return qs
-        field: Any = qs.model._meta.get_field(self.field_name)
+        field: Any = qs.model._meta.get_field(self.field_name.partition(LOOKUP_SEP)[0])
         column = _comparable(field, self.lookup_expr, qs.db)
         if column is None:
             return super().filter(qs, _as_stored(field, value, qs.db))
@@ -129,8 +130,9 @@ def _is_reserved(field: models.Field[Any, Any], name: str) -> bool:
 
 def of_field(field: models.Field[Any, Any]) -> Iterator[tuple[str, ColumnFilter]]:
     """The filters of a column, each with what its parameter has after the column's name."""
-    name = field.name
     column: Any = target(field)
+    # The key of a related row, for which Django does not join its table.
+    name = field.name if column is field else f"{field.name}{LOOKUP_SEP}{column.name}"
     if isinstance(column, models.GeneratedField):
         column = column.output_field
     if isinstance(column, ArrayField):
@@ -151,7 +153,7 @@ def of_field(field: models.Field[Any, Any]) -> Iterator[tuple[str, ColumnFilter]
         elif kind is values.Text:
             yield "__icontains", ColumnFilter(name, "icontains", kind)
             yield "__startswith", ColumnFilter(name, "startswith", kind)
-    yield "__isnull", ColumnFilter(name, "isnull", values.Flag)
+    yield "__isnull", ColumnFilter(field.name, "isnull", values.Flag)
 
 
 def _comparable(field: models.Field[Any, Any], lookup: str, using: str) -> Func | None:

@@ -16,7 +16,7 @@ from django.contrib.postgres.fields import HStoreField
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.dateparse import parse_datetime
-from django.utils.timezone import get_current_timezone, is_aware, is_naive
+from django.utils.timezone import get_current_timezone, is_aware
 from django_filters.fields import BaseCSVField
 from django_filters.widgets import BaseCSVWidget
 
@@ -92,31 +92,21 @@ class Whole(forms.IntegerField):
 class Moment(forms.DateTimeField):
     """A date and time in ISO 8601. Without an offset, it is in the time zone of the settings."""
 
-    message = "Write it in ISO 8601, such as 2024-07-01T12:30:00Z."
-
     def to_python(self, value: Any) -> datetime.datetime | None:
-        if value in self.empty_values:
-            return None
-        try:
-            moment = parse_datetime(value)
-        except ValueError:
-            moment = None
-        if moment is None:
-            raise ValidationError(self.message)
-        return self.in_zone(moment)
-
-    def in_zone(self, moment: datetime.datetime) -> datetime.datetime:
-        return moment.replace(tzinfo=get_current_timezone()) if is_naive(moment) else moment
+        moment = _moment(value, self, "Write it in ISO 8601, such as 2024-07-01T12:30:00Z.")
+        if moment is None or is_aware(moment):
+            return moment
+        return moment.replace(tzinfo=get_current_timezone())
 
 
-class LocalMoment(Moment):
+class LocalMoment(forms.CharField):
     """A date and time of no time zone."""
 
-    message = "Write it in ISO 8601, without a time zone, such as 2024-07-01T12:30:00."
-
-    def in_zone(self, moment: datetime.datetime) -> datetime.datetime:
-        if is_aware(moment):
-            raise ValidationError(self.message)
+    def to_python(self, value: Any) -> Any:
+        advice = "Write it in ISO 8601, without a time zone, such as 2024-07-01T12:30:00."
+        moment = _moment(value, self, advice)
+        if moment is not None and is_aware(moment):
+            raise ValidationError(advice)
         return moment
 
 
@@ -196,6 +186,18 @@ def of(column: models.Field[Any, Any]) -> tuple[type[forms.Field], dict[str, Any
         if isinstance(column, cls):
             return kind, options
     return Text, {}
+
+
+def _moment(value: Any, field: forms.Field, advice: str) -> datetime.datetime | None:
+    if value in field.empty_values:
+        return None
+    try:
+        moment = parse_datetime(str(value))
+    except ValueError:
+        moment = None
+    if moment is None:
+        raise ValidationError(advice)
+    return moment
 
 
 def _refuse(constant: str) -> Any:

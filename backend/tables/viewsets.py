@@ -17,9 +17,12 @@ from rest_framework import mixins, viewsets
 from rest_framework.exceptions import ValidationError
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
+from backend.databases.identifiers import column_name
 from backend.geo.chosen import ChosenGeometryMixin
 from backend.geo.stream_formats import CSV, JSONLines
 from backend.geo.viewsets import SpatialMixin
+from backend.lists.keyset import is_composite
+from backend.lists.terms import written
 from backend.tables import changes, keys
 from backend.tables.filters import PREFIX, ColumnOrderingFilter, ColumnSpatialFilter
 
@@ -75,6 +78,16 @@ class TableViewSet(mixins.RetrieveModelMixin, KeylessTableViewSet):  # type: ign
 
     # A key can contain slashes and dots.
     lookup_value_regex = r"[\s\S]+"
+
+    @classmethod
+    def path_parameter_schemas(cls) -> dict[str, dict[str, Any]]:
+        """Adds the key of a row, if it has several parts."""
+        pk = cls.queryset.model._meta.pk if cls.queryset is not None else None
+        if pk is None or not is_composite(pk):
+            return super().path_parameter_schemas()
+        columns = ",".join(written(column_name(str(part.column))) for part in pk.fields)
+        text = f"The key of a row: {columns}. A part with a comma is in quotation marks."
+        return {**super().path_parameter_schemas(), "pk": {"description": text}}
 
     def get_object(self) -> Model:
         """Raises Http404 for a key that no row has, and for a text that is not a key."""

@@ -12,8 +12,8 @@ from bench.cases import Case, Runner
 from bench.lab import Lab, LabError, docker
 
 MARGIN = 256  # the widest buffer around a tile of any contestant, of 4096
-# In our image, the link to the next page contains the key at which that page begins, and a count can
-# be an estimate.
+# In our image, the link to the next page contains the key at which that page begins, and a count
+# can be an estimate.
 OURS = re.compile(rb'"(next|previous)":("[^"]*"|null)|"count_estimated":true,')
 
 

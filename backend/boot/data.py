@@ -19,6 +19,7 @@ from backend.conf.errors import StartupError
 from backend.databases.needs import Need, aliases
 from backend.health.probes import has_managed_models, sqlite_files, unwritable_files
 from backend.logs.boot import warn
+from backend.tables import published
 
 
 def make_folder() -> None:
@@ -82,6 +83,8 @@ def find_temporary_folder() -> None:
 
 def check_kept_key() -> None:
     """Warn if the next start will have a different secret key."""
+    if published.WITHOUT_ACCOUNTS in settings.DATABASE_ROUTERS:
+        return  # without sessions
     file: Path | None = getattr(settings, "SECRET_KEY_FILE", None)
     if file and (reason := kept_key.why_not_kept(file, settings.SECRET_KEY)):
         warn(

@@ -82,8 +82,7 @@ class Metadata:
         names = close or sorted(known)
         return StartupError(
             f"{self.file}: {problem}.",
-            f"{'Did you mean' if close else 'Choose from'}: {', '.join(names)}"
-            f"{'?' if close else '.'}",
+            f"Did you mean {' or '.join(names)}?" if close else f"Choose from: {', '.join(names)}.",
         )
 
 

@@ -28,6 +28,7 @@ from backend.conf.variables import TABLE
 
 APP = "published"
 FACTS = "facts.json"
+WITHOUT_ACCOUNTS = "backend.tables.published.WithoutAccounts"  # a router, below
 KEPT = 5  # folders of earlier starts, which other containers can still be using
 # A schema, and the alias of its database. Quotes allow commas and colons in a name.
 ONE = re.compile(
@@ -116,10 +117,7 @@ def changes(published: Published, settings: Mapping[str, Any]) -> dict[str, Any]
         made["PROJECT_NAME"] = published.title
     if not published.has_accounts:
         made |= {
-            "DATABASE_ROUTERS": [
-                "backend.tables.published.WithoutAccounts",
-                *settings["DATABASE_ROUTERS"],
-            ],
+            "DATABASE_ROUTERS": [WITHOUT_ACCOUNTS, *settings["DATABASE_ROUTERS"]],
             "SERVE_ADMIN": False,
             "SESSION_ENGINE": "django.contrib.sessions.backends.signed_cookies",
             "REST_FRAMEWORK": {

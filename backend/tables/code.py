@@ -11,6 +11,7 @@ from django.db import DEFAULT_DB_ALIAS
 from backend.databases.identifiers import db_column, db_table
 from backend.tables.plan import Call, Field, Plan, Table
 from backend.tables.types import Declaration, literal
+from backend.tables.units import wrapped
 
 WIDTH = 100
 INDENT = "    "
@@ -19,7 +20,7 @@ ADMIN_COLUMNS = 6  # of a list in the admin
 
 def files(plan: Plan, app: str) -> dict[str, str]:
     """The text of each file of the app, by its path."""
-    return {
+    written = {
         "__init__.py": "",
         "apps.py": _apps(app),
         "models.py": _models(plan),
@@ -30,6 +31,7 @@ def files(plan: Plan, app: str) -> dict[str, str]:
         "admin.py": _admin(plan, app),
         "tests.py": _tests(app),
     }
+    return {name: wrapped(text) for name, text in written.items()}
 
 
 def _apps(app: str) -> str:

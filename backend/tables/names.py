@@ -12,7 +12,9 @@ from django.db.models import Model
 # What Django refuses as the name of a field, beside the attributes that every model has.
 NOT_FIELDS = frozenset({"id", "pk", "objects", "check", "Meta", *dir(Model)})
 # Names that the generated modules use themselves.
-NOT_CLASSES = frozenset({"ArrayField", "HStoreField", "SearchVectorField", "None", "True", "False"})
+NOT_CLASSES = frozenset(
+    """ArrayField HStoreField SearchVectorField None True False Table KeylessTable""".split()
+)
 
 
 def field(column: str, taken: Collection[str], *, is_key: bool = False) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -67,16 +68,16 @@ class Parts:
         if self.is_block:
             units = "".join(each.lead + each.text for each in self.units)
             return f"{self.head}{units}{self.tail}"
-        line = f"{self.head}{', '.join(each.text for each in self.units)}{self.tail}"
+        line = f"{self.head}{', '.join(_flat(each) for each in self.units)}{self.tail}"
         room = LINE_LENGTH - len(indent) - bool(indent)  # for the comma after an element
-        if len(line.rstrip("\n")) <= room and "\n" not in line.rstrip("\n"):
+        if width(line.rstrip("\n")) <= room and "\n" not in line.rstrip("\n"):
             return line
         # An import gets parentheses.
         head, tail = (f"{self.head}(", ")\n") if self.tail == "\n" else (self.head, self.tail)
         indent = indent or head[: len(head) - len(head.lstrip())]
         deeper = indent + INDENT
-        inside = f"{deeper}{', '.join(each.text for each in self.units)}"
-        if head.endswith("(") and len(inside) <= LINE_LENGTH and "\n" not in inside:
+        inside = f"{deeper}{', '.join(_flat(each) for each in self.units)}"
+        if head.endswith("(") and width(inside) <= LINE_LENGTH and "\n" not in inside:
             return f"{head}\n{inside}\n{indent}{tail}"
         rows = [f"{deeper}{_laid_out(each, deeper)},\n" for each in self.units]
         return f"{head}\n{''.join(rows)}{indent}{tail}"
@@ -92,6 +93,39 @@ def module(text: str) -> Parts:
 def whole(text: str) -> Parts:
     """A file in another language, as one unit."""
     return Parts("", (Unit("", text, line=1),), "", is_block=True)
+
+
+def wrapped(text: str) -> str:
+    """The code of a file whose long statements are on several lines, as formatters write them."""
+    parts = module(text)
+    return replace(parts, units=_wrapped(parts.units)).text()
+
+
+def _wrapped(units: Iterable[Unit]) -> tuple[Unit, ...]:
+    made = []
+    for unit in units:
+        if unit.body:
+            body = replace(unit.body, units=_wrapped(unit.body.units))
+            made.append(replace(unit, text=body.text()))
+        elif any(width(line) > LINE_LENGTH for line in unit.text.splitlines()):
+            parts = unit.parts()
+            made.append(replace(unit, text=parts.text()) if parts else unit)
+        else:
+            made.append(unit)
+    return tuple(made)
+
+
+def width(text: str) -> int:
+    """The columns that a line has in an editor."""
+    return len(text) + sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
+
+
+def _flat(unit: Unit) -> str:
+    """The text of an element on one line."""
+    inner = _value(unit.text, unit.value) if unit.value >= 0 and "\n" in unit.text else None
+    if inner is None:
+        return unit.text
+    return f"{inner.head}{', '.join(_flat(each) for each in inner.units)}{inner.tail}"
 
 
 def _laid_out(unit: Unit, indent: str) -> str:

@@ -29,7 +29,10 @@ CREATE TABLE city.permits (
     id integer PRIMARY KEY, fee numeric(5,2), park integer REFERENCES city.parks
 );
 INSERT INTO city.permits VALUES (7, 1.5, 1);
-CREATE TABLE city.notes (note text);
+CREATE TYPE city.kind AS ENUM (
+    'a question of a neighbor', 'a complaint about somebody', 'praise for "the mayor"', 'other'
+);
+CREATE TABLE city.notes (note text, kind city.kind, kinds city.kind[], "🚲 lanes" integer);
 """
 CHANGES = """
 ALTER TABLE city.parks ADD shelter boolean;

@@ -286,7 +286,7 @@ def docstring(text: str, indent: str = INDENT) -> Iterator[str]:
     """The lines of a docstring with any text, as plain text in HTML."""
     text = html.escape(text, quote=False).strip().replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     text = "".join(letter if letter.isprintable() or letter == "\n" else " " for letter in text)
-    if text.endswith('"'):
+    if text.endswith('"') and not text.endswith('\\"'):
         text = f'{text[:-1]}\\"'
     first, *others = [line.rstrip() for line in text.split("\n")]
     yield f'{indent}"""{first}' + ("" if others else '"""')

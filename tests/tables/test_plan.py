@@ -1,0 +1,218 @@
+"""Names, keys, routes, and notes of a plan, and the code that it becomes."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from backend.conf.errors import StartupError
+from backend.tables import code, names, published, report
+from backend.tables.catalog import (
+    Argument,
+    Catalog,
+    Column,
+    ForeignKey,
+    Function,
+    Geometry,
+    Relation,
+)
+from backend.tables.plan import Plan, Source, plan
+
+
+def column(name: str, kind: str = "text", category: str = "S", **more: object) -> Column:
+    return Column(name, kind, kind, "b", category, **{"nullable": False, **more})
+
+
+def relation(name: str, *columns: Column, schema: str = "city", **more: object) -> Relation:
+    return Relation(schema, name, str(more.pop("kind", "table")), columns, **more)
+
+
+def catalog(*relations: Relation, **more: object) -> Catalog:
+    schemas = dict.fromkeys((each.schema for each in relations), "")
+    return Catalog("reader", False, schemas, relations, **more)
+
+
+def planned(*relations: Relation, **more: object) -> Plan:
+    return plan([Source("default", catalog(*relations, **more))])
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("2020_visits", "n2020_visits"),
+        ("Median Income ($)", "median_income"),
+        ("class", "class_field"),
+        ("id_", "id_field"),
+        ("pk", "pk_field"),
+        ("save", "save_field"),
+        ("a__b", "a_b"),
+        ("_x_", "x"),
+        (" ", "column"),
+        ("naïve", "naïve"),
+        ("名前", "名前"),
+        ('a"b', "a_b"),
+    ],
+)
+def test_every_column_has_a_name_in_python(given: str, name: str) -> None:
+    assert names.field(given, ()) == name
+    assert name.isidentifier()
+    assert names.field(given, {name}) == f"{name}_2"
+
+
+def test_models_differ_by_more_than_case_and_routes_are_unique() -> None:
+    made = planned(
+        relation("user", column("a")),
+        relation("User", column("a")),
+        relation("U s e r", column("a")),
+        relation("U-s-e-r", column("a")),
+        relation("2020", column("a")),
+        relation("functions", column("a")),
+    )
+    models = [table.model for table in made.tables]
+    assert len({model.lower() for model in models}) == len(models)
+    assert models[4] == "Table2020"
+    assert [table.route for table in made.tables] == [
+        *("user", "User", "U-s-e-r", "U-s-e-r-2", "2020", "functions-2")
+    ]
+
+
+def test_further_schemas_have_their_name_in_the_route() -> None:
+    made = planned(
+        relation("parks", column("a")),
+        relation("census", column("a")),
+        relation("parks", column("a"), schema="census"),
+    )
+    assert [table.route for table in made.tables] == ["parks", "census-2", "census/parks"]
+    text = code.files(made, "app")["urls.py"]
+    assert text.index('"census/parks"') < text.index('"parks"')
+
+
+def test_key_needs_columns_that_can_be_read_and_written_in_an_address() -> None:
+    key = column("id", "int4", "N")
+    made = planned(
+        relation("whole", key, column("name"), key=("id",)),
+        relation("part", column("name"), key=("id",), unreadable=("id",)),
+        relation("raw", column("hash", "bytea", "U"), key=("hash",)),
+        relation("array", column("ids", "_int4", "A", element=key), key=("ids",)),
+    )
+    assert [table.key for table in made.tables] == [("id",), (), (), ()]
+    notes = [[note.problem for note in table.notes] for table in made.tables]
+    assert notes[0] == []
+    assert all(any("pages of their own" in note for note in each) for each in notes[1:])
+
+
+def test_foreign_key_leads_to_a_served_table_and_stays_a_column_otherwise() -> None:
+    key = column("gid", "int4", "N")
+    lots = relation("lots", key, key=("gid",))
+    permits = relation(
+        "permits",
+        column("lot_id", "int4", "N"),
+        column("lot", "int4", "N"),
+        column("owner_id", "int4", "N"),
+        foreign_keys=(
+            ForeignKey(("lot_id",), "city", "lots", ("gid",)),
+            ForeignKey(("lot",), "city", "lots", ("gid",)),
+            ForeignKey(("owner_id",), "secret", "owners", ("id",)),
+        ),
+    )
+    fields = {each.column.name: each for each in planned(permits, lots).tables[0].fields}
+    assert fields["owner_id"].to == ""
+    assert fields["lot_id"].to == "Lots"
+    assert fields["lot"].to == ""  # Django would keep its value in an attribute lot_id
+    attributes = {f"{each.name}_id" if each.to else each.name for each in fields.values()}
+    assert len(attributes | {each.name for each in fields.values()}) == 4
+
+
+def test_tables_of_django_and_those_that_nobody_can_read_are_skipped_with_a_reason() -> None:
+    made = planned(
+        relation("auth_user", column("a")),
+        relation("people", column("password"), column("last_login")),
+        relation("view", column("a"), kind="view", refused=(("owner", "city", "secrets"),)),
+        relation("nothing"),
+        hidden=(("city", "secret"),),
+    )
+    assert not made.tables
+    reasons = {each.name: each.note for each in made.skipped}
+    assert "table of Django" in reasons["auth_user"].problem
+    assert "table of Django" in reasons["people"].problem
+    assert reasons["view"].sql == 'GRANT SELECT ON "city"."secrets" TO "owner";'
+    assert reasons["secret"].sql == 'GRANT SELECT ON "city"."secret" TO "reader";'
+    assert report.summary(made) == "5 skipped"
+
+
+def test_function_needs_a_table_with_one_key_and_named_arguments() -> None:
+    lots = relation("lots", column("gid", "int4", "N"), key=("gid",))
+    one = Function("city", "near", (Argument("lon", "double precision"),), ("city", "lots"), ())
+    made = planned(
+        lots,
+        functions=(
+            one,
+            replace(one, name="unnamed", arguments=(Argument("", "integer"),)),
+            replace(one, name="other", returns=("city", "owners")),
+        ),
+    )
+    assert [call.route for call in made.calls] == ["functions/near"]
+    assert {each.name for each in made.skipped} == {"unnamed", "other"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("public", {"default": ["public"]}),
+        ("public, default:census", {"default": ["public", "census"]}),
+        ("survey:a,b", {"survey": ["a"], "default": ["b"]}),
+        (
+            '"Blocks, 2020",census:"a ""b"": c"',
+            {"default": ["Blocks, 2020"], "census": ['a "b": c']},
+        ),
+        ("City Data", {"default": ["City Data"]}),
+        ("", {}),
+    ],
+)
+def test_names_of_schemas(text: str, expected: dict[str, list[str]]) -> None:
+    assert published.requested(text) == expected
+
+
+@pytest.mark.parametrize("text", ['"open', "a:b:c", "a,,b", ","])
+def test_unreadable_names_of_schemas_are_an_error(text: str) -> None:
+    with pytest.raises(StartupError, match="PUBLISH_SCHEMAS: cannot read"):
+        published.requested(text)
+
+
+def test_code_is_what_ruff_writes_whatever_names_and_comments_contain(tmp_path: Path) -> None:
+    nasty = 'ends with "quotes"', "two\nlines", "back\\slash", '"""', "<script>", "100% \x07 bell"
+    tables = [
+        relation(
+            f"table {number} {text}",
+            column(f"id {text}", "int4", "N", comment=text),
+            column(f"{text} of a very long name, so that nothing fits", comment=text * 3),
+            column("status", kind="e", labels=("open", 'a "b"')) if not number else column("s"),
+            column("shape", "geometry", "U", geometry=Geometry("POINT", 2913)),
+            key=(f"id {text}",),
+            comment=text,
+        )
+        for number, text in enumerate(nasty)
+    ]
+    for name, text in code.files(planned(*tables), "app").items():
+        file = tmp_path / "app" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        ast.parse(text)
+    models = ast.parse((tmp_path / "app/models.py").read_text())
+    comments = [ast.get_docstring(each) for each in models.body if isinstance(each, ast.ClassDef)]
+    assert comments[:2] == ['ends with "quotes"', "two\nlines"]
+    assert comments[4] == "&lt;script&gt;"
+    for command in (["format", "--check"], ["check", "--select", "E4,E7,E9,F,I"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *command, "--config", "line-length=100", "app"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr

@@ -13,7 +13,8 @@ from django.db.models import Model
 NOT_FIELDS = frozenset({"id", "pk", "objects", "check", "Meta", *dir(Model)})
 # Names that the generated modules use themselves.
 NOT_CLASSES = frozenset(
-    """ArrayField HStoreField SearchVectorField None True False Table KeylessTable""".split()
+    """SearchVectorField None True False
+    Table KeylessTable Model GeoFeatureModel""".split()  # TableViewSet, ModelSerializer
 )
 
 

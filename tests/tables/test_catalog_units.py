@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from backend.tables import names
 from backend.tables.column_types import _constrained, _digits, _unpacked
 from backend.tables.functions import suggested
 from backend.tables.relations import Geometry, quoted
@@ -103,6 +104,13 @@ def test_a_misspelled_name_gets_close_ones_or_else_the_first_twenty() -> None:
     assert suggested("x", ["census", "public"]) == 'Name one of: "census", "public".'
     assert suggested("x", [f"schema_{number:02}" for number in range(99)]).endswith('"schema_19".')
     assert suggested("x", []) == "There is none."
+
+
+@pytest.mark.parametrize("relation", ["table", "Model", "!!!", "geo_feature_model"])
+def test_no_model_has_the_name_of_a_class_that_its_own_are_based_on(relation: str) -> None:
+    bases = {"TableViewSet", "KeylessTableViewSet", "ModelSerializer", "GeoFeatureModelSerializer"}
+    name = names.model(relation, ())
+    assert bases.isdisjoint({f"{name}ViewSet", f"{name}Serializer"})
 
 
 def test_names_are_quoted_for_people() -> None:

@@ -47,7 +47,9 @@ INDEXED_EXTENT = f"""
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = %s
     WHERE c.oid = to_regclass(%s) AND c.relkind IN ('r', 'm')
-        AND NOT c.relrowsecurity AND (
+        AND NOT c.relrowsecurity
+        -- ST_EstimatedExtent() puts quotation marks around names, but does not double theirs.
+        AND strpos(n.nspname || c.relname, '"') = 0 AND (
         SELECT bool_and(i.indpred IS NULL AND i.indisvalid)
         FROM pg_index i JOIN pg_class named ON named.oid = i.indexrelid
             JOIN pg_am method ON method.oid = named.relam AND method.amname = 'gist'

@@ -83,8 +83,12 @@ def parameter_status(connection: Any, name: str) -> str | None:
 
 
 def install() -> None:
-    """Let Django's connections do with psycopg 3 what they do with psycopg 2."""
+    """Let Django's connections do the same with psycopg 3 as with psycopg 2."""
     if is_psycopg3:
         from backend.databases import psycopg3
 
         psycopg3.install()
+    else:
+        from backend.databases import psycopg2
+
+        psycopg2.install()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.contrib.gis.db.backends.postgis import base as postgis
 from django.contrib.gis.db.backends.postgis.operations import PostGISOperations
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.postgresql import base, psycopg_any
-from psycopg.types.datetime import DateLoader, TimestampLoader  # noqa: TID251
+from psycopg.errors import DataError  # noqa: TID251
+from psycopg.types.datetime import DateLoader, TimeLoader, TimestampLoader  # noqa: TID251
 
 
 def install() -> None:
@@ -19,6 +22,7 @@ def install() -> None:
     def adapters(use_tz: bool, timezone: datetime.tzinfo | None) -> Any:
         made = stock(use_tz, timezone)
         made.register_loader("date", Date)
+        made.register_loader("time", Time)
         made.register_loader("timestamp", Timestamp)
         return made
 
@@ -31,18 +35,24 @@ def install() -> None:
     PostGISOperations.select = "%s::bytea"
 
 
-# psycopg 3 refuses infinity. psycopg 2 returns the last or the first value of Python.
+# psycopg 3 refuses what Python does not have. backend.databases.psycopg2 returns PostgreSQL's text,
+# and of infinity, psycopg 2 returns the last or the first value of Python.
 # https://www.psycopg.org/psycopg3/docs/advanced/adapt.html#example-handling-infinity-date
 
 
 class Date(DateLoader):  # type: ignore[misc]  # psycopg may be missing
     def load(self, data: Any) -> Any:
-        return _infinity(data, datetime.date) or super().load(data)
+        return _infinity(data, datetime.date) or _or_text(super().load, data)
+
+
+class Time(TimeLoader):  # type: ignore[misc]
+    def load(self, data: Any) -> Any:
+        return _or_text(super().load, data)
 
 
 class Timestamp(TimestampLoader):  # type: ignore[misc]
     def load(self, data: Any) -> Any:
-        return _infinity(data, datetime.datetime) or super().load(data)
+        return _infinity(data, datetime.datetime) or _or_text(super().load, data)
 
 
 _stock_load = psycopg_any.BaseTzLoader.load
@@ -50,7 +60,16 @@ _stock_load = psycopg_any.BaseTzLoader.load
 
 def _load_with_zone(self: Any, data: Any) -> Any:
     infinity = _infinity(data, datetime.datetime)
-    return infinity.replace(tzinfo=self.timezone) if infinity else _stock_load(self, data)
+    if infinity:
+        return infinity.replace(tzinfo=self.timezone)
+    return _or_text(partial(_stock_load, self), data)
+
+
+def _or_text(stock: Callable[[Any], Any], data: Any) -> Any:
+    try:
+        return stock(data)
+    except DataError:
+        return bytes(data).decode()
 
 
 def _infinity(data: Any, kind: type[Any]) -> Any:

@@ -25,11 +25,11 @@ MOST_STATEMENTS = 200  # remembered at a time, because each filter of a client m
 
 # The base type of a domain, because PostgreSQL sends the values of a domain as that type.
 TYPES = """
-WITH RECURSIVE types (attname, oid) AS (
-    SELECT attname, atttypid FROM pg_attribute
+WITH RECURSIVE types (attname, oid, is_domain) AS (
+    SELECT attname, atttypid, false FROM pg_attribute
     WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped
     UNION ALL
-    SELECT attname, typbasetype FROM types JOIN pg_type USING (oid) WHERE typtype = 'd'
+    SELECT attname, typbasetype, true FROM types JOIN pg_type USING (oid) WHERE typtype = 'd'
 ), compared (attname, oid) AS (
     -- PostgreSQL compares arrays by their elements.
     SELECT attname, CASE WHEN typcategory = 'A' AND typelem <> 0 THEN typelem ELSE oid END
@@ -44,7 +44,7 @@ SELECT types.attname, pg_type.typname, pg_type.typcategory,
             SELECT FROM pg_cast WHERE castsource = sorted.oid AND casttarget = opcintype
             AND castmethod = 'b' AND castcontext = 'i'
         ))
-    )
+    ), is_domain
 FROM types JOIN pg_type USING (oid) JOIN compared ON compared.attname = types.attname
 JOIN pg_type sorted ON sorted.oid = compared.oid AND sorted.typtype <> 'd'
 WHERE pg_type.typtype <> 'd'
@@ -64,6 +64,7 @@ class Stored:
     name: str
     category: str
     has_order: bool = True  # false for json, xml, point, and others
+    is_domain: bool = False
 
     @property
     def is_object(self) -> bool:

@@ -27,6 +27,7 @@ from rest_framework_gis.fields import GeometryField
 
 from backend.databases.stored_types import as_written
 from backend.geo import curves, time_sql
+from backend.geo.arrays import NestedListField, nested_json
 from backend.geo.sql import Column, FeatureQuery, refuse
 from backend.lists.shown import definer
 
@@ -38,6 +39,7 @@ MOST_ARGUMENTS = 100
 
 TEXT = (models.CharField, models.TextField)
 INTEGER = (models.IntegerField,)
+LISTS = (serializers.ListField, NestedListField)
 PLAIN = (
     *(*TEXT, *INTEGER, models.BooleanField, models.FloatField, models.DecimalField),
     *(models.DateField, models.TimeField, models.UUIDField),
@@ -46,7 +48,7 @@ PLAIN = (
 # refused, because their values are not what the model says.
 _WHOLE = frozenset({"int2", "int4", "int8"})
 COLUMNS: dict[type[models.Field[Any, Any]], frozenset[str]] = {
-    models.IntegerField: _WHOLE,
+    models.IntegerField: _WHOLE | {"oid"},
     models.FloatField: _WHOLE | {"float4", "float8", "numeric"},
     models.DecimalField: _WHOLE | {"numeric"},
     models.BooleanField: frozenset({"bool"}),
@@ -384,8 +386,10 @@ def _json(column: Column, ref: str) -> Value:
     source: Any = column.model_field
     if getattr(column.field, "binary", False) or source.decoder:
         raise refuse(column.field, "a decoder or binary=True is Python code")
-    # A column of type json can contain line breaks.
-    return Value(f"{ref}::jsonb::text", Kind.JSON)
+    if column.stored and column.stored.name == "json":
+        # Not all of it can become jsonb, such as "\\u0000". Line breaks are only between tokens.
+        return Value(f"translate({ref}::text, E'\\n\\r', '  ')", Kind.JSON)
+    return Value(f"{ref}::text", Kind.JSON)
 
 
 def _pairs(column: Column, ref: str) -> Value:
@@ -398,7 +402,7 @@ def _pairs(column: Column, ref: str) -> Value:
 def _list(column: Column, ref: str) -> Value:
     _expect(column, ArrayField)
     leaf, depth = column, 0
-    while isinstance(leaf.model_field, ArrayField) and kind(leaf) is serializers.ListField:
+    while isinstance(leaf.model_field, ArrayField) and kind(leaf) in LISTS:
         leaf = replace(leaf, field=leaf.field.child, model_field=leaf.model_field.base_field)
         depth += 1
     writer = WRITERS.get(kind(leaf))
@@ -406,7 +410,9 @@ def _list(column: Column, ref: str) -> Value:
         raise refuse(column.field, f"{type(leaf.field).__name__} is Python code")
     one = writer(replace(leaf, stored=None), "one")
     if one.sql in ("one", "one::text"):  # as PostgreSQL writes it, in arrays of any depth
-        ref = ref if one.sql == "one" else f"{ref}::text[]"
+        # A cast of char(n) would trim it.
+        trimmed = column.stored is not None and column.stored.name == "_bpchar"
+        ref = ref if one.sql == "one" or trimmed else f"{ref}::text[]"
         return Value(f"to_json({ref})::text", Kind.JSON)
     if depth > 1:
         raise refuse(
@@ -416,6 +422,9 @@ def _list(column: Column, ref: str) -> Value:
     joined = f"string_agg({one.json}, ',' ORDER BY number)"
     rows = f"unnest({ref}) WITH ORDINALITY elements (one, number)"
     whole = f"(SELECT '[' || coalesce({joined}, '') || ']' FROM {rows})"  # noqa: S608
+    if isinstance(column.field, NestedListField):
+        nested = nested_json(ref, one.json)
+        whole = f"CASE WHEN array_ndims({ref}) > 1 THEN {nested} ELSE {whole} END"
     return Value(f"CASE WHEN {ref} IS NOT NULL THEN {whole} END", Kind.JSON)
 
 
@@ -521,7 +530,7 @@ WRITERS: dict[type | None, Callable[[Column, str], Value]] = {
     serializers.DurationField: _duration,
     serializers.UUIDField: _uuid,
     serializers.JSONField: _json,
-    serializers.ListField: _list,
+    **dict.fromkeys(LISTS, _list),
     serializers.DictField: _pairs,
     serializers.ModelField: _model,
     serializers.ReadOnlyField: _as_stored,

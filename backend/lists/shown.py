@@ -25,7 +25,7 @@ FIELD_HOOKS += ("quantize", "enforce_timezone", "default_timezone")
 SERIALIZER_HOOKS = ("to_representation", "get_properties")
 # Where a serializer can choose its fields by the request.
 FIELDS_HOOKS = ("__init__", "get_fields", "fields", "get_field_names", "build_field")
-LIBRARIES = ("rest_framework.", "rest_framework_gis.")
+LIBRARIES = ("rest_framework.", "rest_framework_gis.", "backend.geo.")
 # The get_serializer() of these only creates what get_serializer_class() returns.
 VIEWS = ("rest_framework.", "backend.geo.", "backend.lists.", "backend.tables.")
 # What a format must contain, so that different values look different.

@@ -49,12 +49,8 @@ def _models(plan: Plan) -> str:
     classes = [_model(table) for table in plan.tables]
     code = "\n\n\n".join(classes)
     imports = ["from django.contrib.gis.db import models"]
-    for name, module in (
-        ("ArrayField", "django.contrib.postgres.fields"),
-        ("SearchVectorField", "django.contrib.postgres.search"),
-    ):
-        if f" {name}(" in code or f"({name}(" in code:
-            imports.append(f"from {module} import {name}")
+    if " SearchVectorField(" in code:
+        imports.append("from django.contrib.postgres.search import SearchVectorField")
     if re.search(r"(?<!\w)fields\.", code):
         imports.insert(0, "from backend.tables import fields")
     return _module(

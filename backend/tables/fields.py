@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.contrib.postgres import fields as postgres
 from django.core.checks import CheckMessage
 from django.db import models
 from django.db.models import lookups
 from rest_framework import serializers
 
 from backend.databases.keyless import NoKey
+from backend.geo.arrays import NestedListField
 
 if TYPE_CHECKING:
     _Lookup = lookups.FieldGetDbPrepValueIterableMixin
 else:
     _Lookup = object
+
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class KeylessModel(models.Model):
@@ -35,6 +41,9 @@ class KeylessModel(models.Model):
 
 class LocalDateTimeField(models.DateTimeField):  # type: ignore[type-arg]  # like its base
     """``timestamp without time zone``: a date and a time of day, of a zone that nothing tells."""
+
+    def db_type(self, connection: Any) -> str:
+        return "timestamp without time zone"
 
     def get_prep_value(self, value: Any) -> Any:
         # Not that of DateTimeField, which would add a zone.
@@ -68,10 +77,25 @@ class NumericField(models.DecimalField):  # type: ignore[type-arg]
 
 
 class JSONField(models.JSONField):
-    """``json``, which the driver would parse before Django does."""
+    """``json``, read as its text: not all of it can become ``jsonb``, such as ``"\\u0000"``."""
 
     def select_format(self, compiler: Any, sql: str, params: Any) -> tuple[str, Any]:
-        return f"{sql}::jsonb", params
+        return f"{sql}::text", params
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        document = super().from_db_value(value, expression, connection)
+        if isinstance(value, str) and SURROGATE.search(value):
+            return json.loads(_encodable(json.dumps(document, ensure_ascii=False)))
+        return document
+
+
+def _encodable(text: str) -> str:
+    """With U+FFFD for half a surrogate pair, which no text of UTF-8 can have."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+class ArrayField(postgres.ArrayField):  # type: ignore[type-arg]  # like its base
+    """An array, of any number of dimensions."""
 
 
 class MoneyField(models.DecimalField):  # type: ignore[type-arg]
@@ -111,4 +135,8 @@ for _name in ("exact", "gt", "gte", "lt", "lte", "in"):
     MoneyField.register_lookup(type(f"Money{_stock.__name__}", (_OfMoney, _stock), {}))
 
 _mapping: Any = serializers.ModelSerializer.serializer_field_mapping
-_mapping |= {LocalDateTimeField: ShownLocalDateTime, MoneyField: ShownMoney}
+_mapping |= {
+    ArrayField: NestedListField,
+    LocalDateTimeField: ShownLocalDateTime,
+    MoneyField: ShownMoney,
+}

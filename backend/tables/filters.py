@@ -16,6 +16,7 @@ from django.db import connections, models
 from django.db.models import Func, Model, QuerySet, Value
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.expressions import F
+from django.db.models.functions import Cast
 from django_filters import filters
 from django_filters.constants import EMPTY_VALUES
 from django_filters.rest_framework import FilterSet
@@ -29,6 +30,7 @@ from backend.geo.ordering import StableOrderingFilter
 from backend.lists.keyset import target
 from backend.lists.terms import split, unquoted, written
 from backend.tables import values
+from backend.tables.fields import JSONField
 
 # Parameters that a list reads. A column of such a name is filtered by ``column_<name>``.
 RESERVED = frozenset(
@@ -38,6 +40,11 @@ RESERVED = frozenset(
 PREFIX = "column_"
 LARGEST_REAL = 3.4e38
 COMPARED = ("gte", "lte", "gt", "lt")
+# Of json, which can contain what jsonb cannot: \u0000, and half a surrogate pair. Such a document
+# contains nothing that a client can write.
+AS_JSONB = r"""CASE WHEN %(expressions)s::text !~
+    '(^|[^\\])(\\\\)*\\u(0000|[dD][89abAB]..(?!\\u[dD][c-fC-F]))|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]'
+    THEN %(expressions)s::jsonb END"""
 TEXT = (models.CharField, models.TextField)
 ORDERED: tuple[type[models.Field[Any, Any]], ...] = (
     *(models.DecimalField, models.FloatField, models.IntegerField),
@@ -160,17 +167,22 @@ def _comparable(field: models.Field[Any, Any], lookup: str, using: str) -> Func 
     """The column as a type that ``lookup`` works for. None if it is one."""
     if lookup == "isnull":
         return None
-    if isinstance(field, (ArrayField, models.JSONField)):
-        # Of varchar[], an array of an enum, or json. For text[] and jsonb, this does nothing.
+    if isinstance(field, JSONField):
+        return Func(F(field.name), template=AS_JSONB, output_field=field)
+    if isinstance(field, ArrayField):
+        # Of varchar[], or an array of an enum. For text[], this does nothing.
         declared = field.cast_db_type(connections[using])
         return Func(F(field.name), template=f"%(expressions)s::{declared}", output_field=field)
     stored = stored_type(field, using)
+    if stored is None or not isinstance(field, TEXT):
+        return None
     # Without an order, there is no equality either, such as for xml. Composite types have one, but
-    # PostgreSQL cannot read a value of theirs there.
-    if stored and isinstance(field, TEXT) and (not stored.has_order or stored.category == "C"):
-        text = as_written("%(expressions)s")
-        return Func(F(field.name), template=text, output_field=models.TextField())
-    return None
+    # PostgreSQL cannot read a value of theirs there. Enums have one, but not their domains.
+    of_enum = stored.is_domain and stored.category == "E"
+    if stored.has_order and stored.category != "C" and not of_enum:
+        return None
+    text = as_written("%(expressions)s")
+    return Func(F(field.name), template=text, output_field=models.TextField())
 
 
 def _as_stored(field: models.Field[Any, Any], value: Any, using: str) -> Any:
@@ -180,7 +192,7 @@ def _as_stored(field: models.Field[Any, Any], value: Any, using: str) -> Any:
         return value
     if isinstance(value, list):
         return [_as_stored(field, each, using) for each in value]
-    if isinstance(value, bool) or abs(value) > LARGEST_REAL:
+    if isinstance(value, (bool, Cast)) or abs(value) > LARGEST_REAL:
         return value
     number = Value(float(value), output_field=models.FloatField())
     return Func(number, template="%(expressions)s::real", output_field=models.FloatField())

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models
 
@@ -21,11 +22,15 @@ def read(model: type[models.Model], text: str) -> Iterator[dict[str, Any]]:
     for texts in _texts(text, is_single=len(parts) == 1):
         if len(texts) == len(parts):
             try:
-                yield {
+                key = {
                     part.attname: _value(part, one) for part, one in zip(parts, texts, strict=True)
                 }
             except (ValidationError, ValueError, TypeError, ArithmeticError):
                 continue
+            yield key
+            ends = {name: values.infinite(value) for name, value in key.items()}
+            if any(ends.values()):
+                yield {name: ends[name] or value for name, value in key.items()}
 
 
 def _texts(text: str, *, is_single: bool) -> Iterator[list[str]]:
@@ -48,6 +53,8 @@ def _value(part: models.Field[Any, Any], text: str) -> Any:
     column = target(part)
     if "\0" in text:
         raise ValidationError("PostgreSQL cannot store this.")
+    if isinstance(column, ArrayField) and text.startswith("["):
+        return json.loads(text)
     form, options = values.of(column)
     value = form(required=False, **options).clean(text)
     if value is None:

@@ -79,7 +79,7 @@ def declaration(column: Column, srid: int | None = None) -> Declaration:
     of_domain = column.element is not None and column.type != f"_{column.element.type}"
     if column.element is not None and not of_domain and _is_read_as_list(column.element):
         inner = declaration(column.element)
-        return Declaration("ArrayField", (call(inner),))
+        return Declaration("fields.ArrayField", (call(inner),))
     if column.type == "numeric" and column.digits and 0 <= column.digits[1] <= column.digits[0]:
         digits, places = column.digits
         return Declaration("models.DecimalField").with_(max_digits=digits, decimal_places=places)

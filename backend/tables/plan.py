@@ -332,20 +332,12 @@ def _visible(relation: Relation, hidden: Collection[str]) -> Relation:
     """The relation without these columns. Without a part of its key, it has none."""
     columns = tuple(each for each in relation.columns if each.name not in hidden)
     names = {each.name for each in columns}
-    in_addresses = {each.name for each in columns if _has_address(each)}
     return replace(
         relation,
         columns=columns,
-        key=relation.key if in_addresses.issuperset(relation.key) else (),
+        key=relation.key if names.issuperset(relation.key) else (),
         unique=tuple(each for each in relation.unique if names.issuperset(each)),
     )
-
-
-def _has_address(column: Column) -> bool:
-    """Whether the text of a value can be part of an address, and be read from it."""
-    # Arrays, geometric types, composite types, and ranges have commas and quotation marks.
-    plain = column.kind in "be" and column.category not in "AG" and column.geometry is None
-    return plain and column.type not in (*LEFT_OUT, "jsonb", "hstore")
 
 
 def _is_wanted(name: str, source: Source) -> bool:

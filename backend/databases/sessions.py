@@ -78,6 +78,7 @@ SELECT ARRAY(SELECT DISTINCT c.relname::text FROM above JOIN pg_class c USING (o
              WHERE elsewhere),
        ARRAY(SELECT source FROM looking
              UNION ALL SELECT pg_get_expr(polqual, polrelid) FROM pg_policy
+             WHERE polqual IS NOT NULL -- a policy for INSERT has none
              UNION ALL SELECT pg_get_viewdef(ev_class) FROM rules
              WHERE action ~ ':funcid (2077|3294)\M'),
        -- Settings that any session can set, except those about a single transaction, random(), new

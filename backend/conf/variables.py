@@ -360,6 +360,13 @@ VARIABLES = {
             "A file `metadata.yml` with titles, licenses, and hidden columns of these tables.",
         ),
         Variable(
+            "PUBLISH_WRITE",
+            "boolean",
+            False,
+            "Let people who log in add, change, and delete rows of these tables, as far as the "
+            "role of the database may. See [tables.md](tables.md#let-people-write).",
+        ),
+        Variable(
             "PUBLISH_INTERVAL",
             "integer",
             60,

@@ -9,4 +9,5 @@ What the generated code imports:
 
 viewsets       lists and details of a table, with filters by column
 fields         types that neither Django nor REST framework has
+rows, writing  models, serializers, and views whose rows people write
 """

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 
 from django.db import DEFAULT_DB_ALIAS
 
@@ -16,6 +17,7 @@ from backend.tables.units import wrapped
 WIDTH = 100
 INDENT = "    "
 ADMIN_COLUMNS = 6  # of a list in the admin
+SEARCHED = ("text", "varchar", "bpchar", "citext")  # types of columns that the admin searches
 
 
 def files(plan: Plan, app: str) -> dict[str, str]:
@@ -49,6 +51,8 @@ def _models(plan: Plan) -> str:
     classes = [_model(table) for table in plan.tables]
     code = "\n\n\n".join(classes)
     imports = ["from django.contrib.gis.db import models"]
+    if names := [n for n in ("DATABASE_DEFAULT", "WritableModel") if re.search(rf"\b{n}\b", code)]:
+        imports.insert(0, f"from backend.tables.rows import {', '.join(names)}")
     if " SearchVectorField(" in code:
         imports.append("from django.contrib.postgres.search import SearchVectorField")
     if re.search(r"(?<!\w)fields\.", code):
@@ -62,12 +66,15 @@ def _models(plan: Plan) -> str:
 
 def _model(table: Table) -> str:
     base = "models.Model" if table.key else "fields.KeylessModel"
+    if table.writing.saves:
+        base = "WritableModel"
     lines = [f"class {table.model}({base}):"]
     if comment := table.relation.comment:
         lines += [*docstring(comment), ""]
     if len(table.key) > 1:
         lines.append(_assigned("pk", Declaration("models.CompositePrimaryKey", _texts(table.key))))
     lines += [_assigned(each.name, _declared(each, table)) for each in table.fields]
+    lines += _only(table)
     lines += ["", f"{INDENT}class Meta:"]
     meta: dict[str, object] = {}
     if table.alias != DEFAULT_DB_ALIAS:
@@ -78,6 +85,18 @@ def _model(table: Table) -> str:
     meta["verbose_name"] = meta["verbose_name_plural"] = table.title
     lines += [f"{INDENT}{INDENT}{name} = {literal(value)}" for name, value in meta.items()]
     return "\n".join(lines)
+
+
+def _only(table: Table) -> Iterator[str]:
+    """Fields that cannot be written later, or not at first."""
+    for name, columns in (
+        ("only_inserted", table.writing.fixed.difference(table.relation.key)),
+        ("only_updated", table.writing.later),
+    ):
+        names = [literal(each.name) for each in table.fields if each.column.name in columns]
+        if names:
+            yield ""
+            yield _listed(f"{INDENT}{name} = ", "[", names, "]")
 
 
 def _declared(each: Field, table: Table) -> Declaration:
@@ -97,12 +116,18 @@ def _declared(each: Field, table: Table) -> Declaration:
         named["unique"] = True
     if column.nullable and each.name not in table.key:
         named |= {"blank": True, "null": True}
-    if column.is_generated:
+    has_default = table.writing.creates and column.name in table.writing.defaults
+    if column.is_generated or (table.writing.saves and not table.writing.is_written(column.name)):
         named["editable"] = False
+    elif has_default:
+        named["blank"] = True
     if column.comment:
         # The admin does not escape it.
         named["help_text"] = html.escape(column.comment, quote=False)
-    return made.with_(**named)
+    made = made.with_(**named)
+    if has_default:
+        return replace(made, named=(*made.named, ("db_default", "DATABASE_DEFAULT")))
+    return made
 
 
 def _serializers(plan: Plan, app: str) -> str:
@@ -112,6 +137,8 @@ def _serializers(plan: Plan, app: str) -> str:
         imports.append("from rest_framework.serializers import ModelSerializer")
     if spatial:
         imports.append("from rest_framework_gis.serializers import GeoFeatureModelSerializer")
+    if any(table.writing.saves for table in plan.tables):
+        imports.insert(0, "from backend.tables.writing import WritableSerializer")
     return _module(
         '"""What the API shows of each table, under the names of the database."""',
         "\n".join([*imports, "", f"from {app} import models", ""]),
@@ -122,6 +149,8 @@ def _serializers(plan: Plan, app: str) -> str:
 def _serializer(table: Table) -> str:
     shown = [each for each in table.fields if each.is_shown]
     base = "GeoFeatureModelSerializer" if table.geometry else "ModelSerializer"
+    if table.writing.saves:
+        base = f"WritableSerializer, {base}"
     lines = [
         f"class {table.model}Serializer({base}):",
         f"{INDENT}class Meta:",
@@ -170,6 +199,8 @@ def _views(plan: Plan, app: str) -> str:
         bases.add("KeylessTableViewSet")
         head = "from backend.tables.calls import FunctionMixin\n"
     head += f"from backend.tables.viewsets import {', '.join(sorted(bases))}\n"
+    if written := {name for table in plan.tables for name in _written(table)}:
+        head += f"from backend.tables.writing import {', '.join(sorted(written))}\n"
     if any(not table.is_public for table in plan.tables):
         head += "from rest_framework.permissions import IsAuthenticated\n"
     head += f"\nfrom {app} import filters, models, serializers\n"
@@ -181,8 +212,17 @@ def _base(table: Table) -> str:
     return "TableViewSet" if table.key else "KeylessTableViewSet"
 
 
+def _written(table: Table) -> list[str]:
+    allowed = {
+        "CreateMixin": table.writing.creates,
+        "UpdateMixin": table.writing.updates,
+        "DestroyMixin": table.writing.deletes,
+    }
+    return [name for name, is_allowed in allowed.items() if is_allowed]
+
+
 def _view(table: Table) -> str:
-    lines = [f"class {table.model}ViewSet({_base(table)}):"]
+    lines = [f"class {table.model}ViewSet({', '.join([*_written(table), _base(table)])}):"]
     if table.description:
         lines += [*docstring(table.description), ""]
     return "\n".join([*lines, *_rows(table)])
@@ -236,14 +276,14 @@ def _admin(plan: Plan, app: str) -> str:
     if not shown:
         return ""
     return _module(
-        '"""The tables in the admin, to look at: those with a key of one column."""',
+        '"""The tables in the admin: those with a key of one column."""',
         "from backend.tables.admin import TableAdmin\nfrom django.contrib import admin\n\n"
         f"from {app} import models\n",
-        [_admin_class(table) for table in shown],
+        [_admin_class(table, shown) for table in shown],
     )
 
 
-def _admin_class(table: Table) -> str:
+def _admin_class(table: Table, shown: Collection[Table]) -> str:
     columns = [each for each in table.fields if each.is_shown and not each.is_geometry]
     names = [literal(each.name) for each in columns[:ADMIN_COLUMNS]]
     return "\n".join(
@@ -251,8 +291,29 @@ def _admin_class(table: Table) -> str:
             f"@admin.register(models.{table.model})",
             f"class {table.model}Admin(TableAdmin):",
             _listed(f"{INDENT}list_display = ", "[", names, "]"),
+            *_admin_writing(table, shown),
         ]
     )
+
+
+def _admin_writing(table: Table, shown: Collection[Table]) -> Iterator[str]:
+    """What people can do, and how they find the row that a foreign key leads to."""
+    if any(each.to == table.model for one in shown if one.writing.saves for each in one.fields):
+        texts = [each.name for each in table.fields if each.column.type in SEARCHED]
+        texts = [name for name in texts if name not in table.key]
+        names = [literal(name) for name in (*table.key, *texts[:1])]
+        yield _listed(f"{INDENT}search_fields = ", "[", names, "]")
+    models = [each.model for each in shown]
+    if table.writing.saves and (
+        chosen := [literal(each.name) for each in table.fields if each.to in models]
+    ):
+        yield _listed(f"{INDENT}autocomplete_fields = ", "[", chosen, "]")
+    allowed = {
+        "can_add": table.writing.creates,
+        "can_change": table.writing.updates,
+        "can_delete": table.writing.deletes,
+    }
+    yield from (f"{INDENT}{name} = True" for name, is_allowed in allowed.items() if is_allowed)
 
 
 def _tests(app: str) -> str:

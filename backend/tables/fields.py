@@ -10,6 +10,8 @@ from django.contrib.postgres import fields as postgres
 from django.core.checks import CheckMessage
 from django.db import models
 from django.db.models import lookups
+from django.utils.dateparse import parse_datetime
+from django.utils.timezone import is_aware, is_naive, make_naive
 from rest_framework import serializers
 
 from backend.databases.keyless import NoKey
@@ -46,8 +48,9 @@ class LocalDateTimeField(models.DateTimeField):  # type: ignore[type-arg]  # lik
         return "timestamp without time zone"
 
     def get_prep_value(self, value: Any) -> Any:
-        # Not that of DateTimeField, which would add a zone.
-        return self.to_python(models.Field.get_prep_value(self, value))
+        # Not that of DateTimeField, which would add a zone. Forms of Django add one.
+        moment = self.to_python(models.Field.get_prep_value(self, value))
+        return moment if moment is None or is_naive(moment) else make_naive(moment)
 
 
 class ShownLocalDateTime(serializers.DateTimeField):
@@ -58,6 +61,13 @@ class ShownLocalDateTime(serializers.DateTimeField):
     class Meta:
         # https://spec.openapis.org/registry/format/date-time-local.html
         swagger_schema_fields: ClassVar = {"format": "date-time-local"}
+
+    def to_internal_value(self, value: Any) -> Any:
+        """Raises ValidationError for an offset, which the column cannot store."""
+        moment = super().to_internal_value(value)
+        if is_aware(parse_datetime(str(value)) or moment):
+            raise serializers.ValidationError("Write it without a time zone: 2024-07-01T12:30:00.")
+        return moment
 
 
 class NumericField(models.DecimalField):  # type: ignore[type-arg]

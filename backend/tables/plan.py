@@ -14,6 +14,7 @@ from backend.tables import names
 from backend.tables.catalog import Catalog, Column, ForeignKey, Function, Relation
 from backend.tables.metadata import Metadata
 from backend.tables.types import GEOMETRIES, LEFT_OUT, Declaration, declaration
+from backend.tables.writable import Writing, writing
 
 LARGE = 100_000  # rows from which a filter without an index is noticeably slow
 # Tables of Django, REST framework, and their usual companions. Nobody wants to publish them.
@@ -77,6 +78,7 @@ class Table:
     title: str = ""
     description: str = ""
     is_public: bool = True
+    writing: Writing = field(default_factory=Writing)
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -129,6 +131,7 @@ class Source:
     # Spatial reference systems of columns that declare none, with the reason.
     srids: Mapping[tuple[str, str, str], tuple[int | None, str]] = field(default_factory=dict)
     metadata: Metadata = field(default_factory=Metadata)
+    write: bool = False  # where the role may
 
 
 def plan(sources: Sequence[Source]) -> Plan:
@@ -192,6 +195,7 @@ class _Maker:
     def __init__(self, relation: Relation, source: Source, others: Sequence[Table]) -> None:
         self.metadata = source.metadata.of(relation)
         self.relation = _visible(relation, self.metadata.hidden)
+        self.columns = relation.columns  # also hidden ones
         self.source, self.others = source, others
         self.notes: list[Note] = []
 
@@ -206,6 +210,7 @@ class _Maker:
             if not each.is_shown:
                 self._note(f"{each.column.name} is left out: {_reason(each.column)}.")
         self._note_filters(fields)
+        allowed = self._writing(fields)
         return Table(
             relation,
             self.source.alias,
@@ -217,7 +222,24 @@ class _Maker:
             title=self.metadata.title or relation.name,
             description=self._description(),
             is_public=not self.metadata.login,
+            writing=allowed,
         )
+
+    def _writing(self, fields: Sequence[Field]) -> Writing:
+        if not self.source.write:
+            return Writing()
+        geometries = [each.column.name for each in fields if each.is_geometry]
+        # A view shows and accepts one geometry at a time.
+        shown = {each.column.name for each in fields if each.is_shown} - {*geometries[1:]}
+        allowed = writing(self.relation, self.columns, shown | {*geometries})
+        if needed := [name for name in geometries[1:] if not self.relation.column(name).nullable]:
+            allowed = replace(allowed, creates=False, missing=(*allowed.missing, *needed))
+        if allowed.missing:
+            self._note(
+                f"Clients cannot add rows, because they cannot give {', '.join(allowed.missing)}.",
+                is_loss=False,
+            )
+        return allowed
 
     def _routes(self, prefix: str) -> list[str]:
         schema = self.relation.schema

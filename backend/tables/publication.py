@@ -9,6 +9,7 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS
 
 from backend.conf.environment import Environment
+from backend.conf.errors import StartupError
 from backend.tables import catalog, code, coordinates, metadata, plan, published
 
 # Whether the role can write Django's own tables, or create them.
@@ -20,6 +21,14 @@ SELECT CASE
         AND has_table_privilege(to_regclass('django_migrations'), 'INSERT')
 END
 """
+NOBODY = (
+    "PUBLISH_WRITE: nobody could log in to write, because the role of DATABASE_URL cannot create "
+    "Django's own tables."
+)
+LOGINS = (
+    "Give the role a schema for them: CREATE SCHEMA accounts AUTHORIZATION ROLE; "
+    "ALTER ROLE ROLE SET search_path = accounts, public;"
+)
 
 
 @dataclass(frozen=True)
@@ -55,12 +64,16 @@ def read(env: Environment, cursors: Mapping[str, Any]) -> Publication:
     for alias, names in schemas(env).items():
         read_catalog = catalog.read(cursors[alias], names, functions.get(alias, ()))
         srids = coordinates.infer(cursors[alias], read_catalog)
-        sources.append(plan.Source(alias, read_catalog, srids=srids, metadata=about))
+        writes = env["PUBLISH_WRITE"]
+        sources.append(plan.Source(alias, read_catalog, srids=srids, metadata=about, write=writes))
     about.check([source.catalog for source in sources])
+    has_accounts = _has_accounts(cursors.get(DEFAULT_DB_ALIAS))
+    if env["PUBLISH_WRITE"] and not has_accounts:
+        raise StartupError(NOBODY, LOGINS)
     comments = (comment for source in sources for comment in source.catalog.schemas.values())
     return Publication(
         plan.plan(sources),
-        has_accounts=_has_accounts(cursors.get(DEFAULT_DB_ALIAS)),
+        has_accounts=has_accounts,
         title=about.title or next(filter(None, comments), ""),
     )
 

@@ -52,6 +52,11 @@ def route(relation: str, taken: Collection[str]) -> str:
     return _free(name, taken, lambda number: f"{name}-{number}")
 
 
+def is_route(relation: str) -> bool:
+    """Whether a name can be part of a URL as it is."""
+    return re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*(?<!-)", relation) is not None
+
+
 def _identifier(text: str) -> str:
     # Python reads identifiers in this form.
     text = unicodedata.normalize("NFKC", text)

@@ -242,11 +242,18 @@ class _Maker:
         return allowed
 
     def _routes(self, prefix: str) -> list[str]:
-        schema = self.relation.schema
+        """The routes that other relations of the schema have, or will have."""
+        schema, name = self.relation.schema, self.relation.name
         own = [
             each.route.removeprefix(prefix)
             for each in self.others
             if (each.alias, each.relation.schema) == (self.source.alias, schema)
+        ]
+        # A name that can be a route is one, whatever other tables there are.
+        own += [
+            each.name
+            for each in self.source.catalog.relations
+            if each.schema == schema and each.name != name and names.is_route(each.name)
         ]
         # The routes of functions, and those of other schemas, begin with these names.
         first = ("functions", *(names.route(each, ()) for each in self.source.catalog.schemas))

@@ -77,7 +77,7 @@ def test_models_differ_by_more_than_case_and_routes_are_unique() -> None:
     assert len({model.lower() for model in models}) == len(models)
     assert models[4] == "Table2020"
     assert [table.route for table in made.tables] == [
-        *("user", "User", "U-s-e-r", "U-s-e-r-2", "2020", "functions-2")
+        *("user", "User", "U-s-e-r-2", "U-s-e-r", "2020", "functions-2")
     ]
 
 

@@ -63,6 +63,7 @@ class Options:
     exclude: Sequence[str] = ()
     functions: Sequence[str] = ()
     metadata: str = ""  # the path of a metadata.yml
+    write: bool = False  # where the role may
 
     def changed(self, **given: Any) -> Options:
         """With those options that are given."""
@@ -109,7 +110,9 @@ def _source(cursor: Any, options: Options) -> plan.Source:
         ) from None
     about.check([read])
     srids = coordinates.infer(cursor, read)
-    return plan.Source(options.database, read, options.tables, options.exclude, srids, about)
+    return plan.Source(
+        options.database, read, options.tables, options.exclude, srids, about, options.write
+    )
 
 
 def _in_project(files: Mapping[str, str]) -> dict[str, str]:

@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
         usage="startproject NAME [--app NAME] [--database ALIAS[:SCHEMA]]... "
         "[--no-geometry] [--no-proxy] [--image IMAGE]\n"
         "       startproject NAME --from-database [URL] [--schema NAME]... [--table GLOB]... "
-        "[--exclude GLOB]... [--function NAME]...",
+        "[--exclude GLOB]... [--function NAME]... [--write]",
         description="Write a new project: an API of your own that runs with docker compose up.",
         epilog="It never overwrites a file.",
         allow_abbrev=False,
@@ -80,6 +80,11 @@ def _add_tables(parser: argparse.ArgumentParser) -> None:
             default=[],
             help=f"with --from-database: {text} (can be repeated)",
         )
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="with --from-database: let people who log in write, where the role may",
+    )
 
 
 def main(arguments: list[str]) -> None:
@@ -107,12 +112,14 @@ def main(arguments: list[str]) -> None:
 
 def _inspected(options: argparse.Namespace, project: plan.Project) -> inspect.Inspected | None:
     """The code for the tables of --from-database."""
-    wanted = {dest: getattr(options, dest) for dest, *_ in TABLES.values()}
+    wanted = {name: getattr(options, dest) for name, (dest, *_) in TABLES.items()}
+    wanted["write"] = options.write
     if project.database_url:
-        chosen = inspect.Options(project.source_alias, **wanted)
+        given = {TABLES.get(name, (name,))[0]: value for name, value in wanted.items()}
+        chosen = inspect.Options(project.source_alias, **given)
         return from_database.inspected(project.database_url, chosen, project.app_name)
-    for name, (dest, *_) in TABLES.items():
-        if wanted[dest]:
+    for name, value in wanted.items():
+        if value:
             raise StartupError(f"--{name} needs --from-database.", "Add it, or leave this out.")
     return None
 

@@ -48,6 +48,9 @@ class Command(ReplaceableCommand):
         parser.add_argument(
             "--metadata", metavar="FILE", default="", help="titles, licenses, and hidden columns"
         )
+        parser.add_argument(
+            "--write", action="store_true", help="let people who log in write, where the role may"
+        )
         how = parser.add_mutually_exclusive_group()
         how.add_argument(
             "--check",

@@ -243,3 +243,11 @@ def test_tiles_of_a_schema_with_a_quotation_mark_have_bounds(api: Container) -> 
 def test_table_with_the_name_of_a_class_does_not_replace_it(api: Container) -> None:
     # The relation "!!!" becomes the model Table.
     assert api.get("/api/circles.geojson").json()["features"][0]["geometry"]["type"] == "Polygon"
+
+
+def test_filters_that_are_not_asked_for_are_known(api: Container) -> None:
+    response = api.get("/api/census/acs_2022/?B01001_001E__gt3=1")
+    assert response.status_code == 400
+    assert "B01001_001E__gt" in response.text
+    assert 'name="B01001_199E__gte"' in api.get("/api/census/acs_2022/?format=api").text
+    assert len(page(api, "census/acs_2022/?B01001_001E__gt=3&B01001_001E__lte=5")) == 2

@@ -44,7 +44,8 @@ SELECT types.attname, pg_type.typname, pg_type.typcategory,
             SELECT FROM pg_cast WHERE castsource = sorted.oid AND casttarget = opcintype
             AND castmethod = 'b' AND castcontext = 'i'
         ))
-    ), is_domain
+    ), pg_type.typtype <> 'c' AND NOT (is_domain AND pg_type.typtype = 'e')
+        AND (pg_type.typtype <> 'b' OR pg_type_is_visible(pg_type.oid))
 FROM types JOIN pg_type USING (oid) JOIN compared ON compared.attname = types.attname
 JOIN pg_type sorted ON sorted.oid = compared.oid AND sorted.typtype <> 'd'
 WHERE pg_type.typtype <> 'd'
@@ -64,7 +65,9 @@ class Stored:
     name: str
     category: str
     has_order: bool = True  # false for json, xml, point, and others
-    is_domain: bool = False
+    # Whether "=" can compare it with a value. PostgreSQL cannot read one of a composite type, has
+    # no "=" for a domain of an enum, and does not find that of a type outside the search_path.
+    has_equality: bool = True
 
     @property
     def is_object(self) -> bool:

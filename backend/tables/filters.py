@@ -65,6 +65,8 @@ class ColumnFilter(filters.Filter):  # type: ignore[misc]  # the library has no 
         field: Any = qs.model._meta.get_field(self.field_name.partition(LOOKUP_SEP)[0])
         column = _comparable(field, self.lookup_expr, qs.db)
         if column is None:
+            if self.lookup_expr == "exact" and (end := values.infinite(value)):
+                return qs.filter(**{f"{self.field_name}__in": [value, end]})
             return super().filter(qs, _as_stored(field, value, qs.db))
         lookup: Any = column.output_field.get_lookup(self.lookup_expr)
         return qs.filter(lookup(column, value))
@@ -190,10 +192,8 @@ def _comparable(field: models.Field[Any, Any], lookup: str, using: str) -> Func 
     stored = stored_type(field, using)
     if stored is None or not isinstance(field, TEXT):
         return None
-    # Without an order, there is no equality either, such as for xml. Composite types have one, but
-    # PostgreSQL cannot read a value of theirs there. Enums have one, but not their domains.
-    of_enum = stored.is_domain and stored.category == "E"
-    if stored.has_order and stored.category != "C" and not of_enum:
+    # Without an order, there is no equality either, such as for xml.
+    if stored.has_order and stored.has_equality:
         return None
     text = as_written("%(expressions)s")
     return Func(F(field.name), template=text, output_field=models.TextField())

@@ -31,9 +31,9 @@ class ChosenGeometryMixin(KnownParametersMixin, _View):
         """Raises ValidationError for a name that is not a geometry of the serializer."""
         serializer = super().get_serializer(*args, **kwargs)
         one: Any = getattr(serializer, "child", serializer)
+        chosen = self.chosen_geometry(one)
         if not isinstance(one, GeoFeatureModelSerializer):
             return serializer
-        chosen = self.chosen_geometry(one)
         for name in geometries(one):
             if name != chosen:
                 one.fields.pop(name)
@@ -41,18 +41,16 @@ class ChosenGeometryMixin(KnownParametersMixin, _View):
             one.Meta = type("Meta", (one.Meta,), {"geo_field": chosen})
         return serializer
 
-    def chosen_geometry(self, serializer: GeoFeatureModelSerializer) -> str | None:
+    def chosen_geometry(self, serializer: Any) -> str | None:
         """The serializer's field of the feature's geometry. Raises ValidationError."""
         request = getattr(self, "request", None)
         given = request and request.query_params.get(self.geometry_query_param)
-        leading: str | None = serializer.Meta.geo_field
+        leading: str | None = getattr(getattr(serializer, "Meta", None), "geo_field", None)
         if not given:
             return leading
         if given not in (known := geometries(serializer)):
-            choices = ", ".join(known)
-            raise ValidationError(
-                {self.geometry_query_param: f"{given!r} is not one of {choices}."}
-            )
+            why = f"{given!r} is not one of {', '.join(known)}." if known else "There is none."
+            raise ValidationError({self.geometry_query_param: why})
         chosen: str = given
         return chosen
 

@@ -376,6 +376,12 @@ def test_places_are_those_of_the_chosen_geometry(columns: Api) -> None:
     assert rows(columns, "parks", Shape__in_bbox=box, geometry="centroid") == []
 
 
+def test_geometry_of_a_table_without_one_is_a_400(columns: Api) -> None:
+    answer = columns.get("/api/kinds/?geometry=day")
+    assert answer.status_code == 400
+    assert answer.json() == {"geometry": "There is none."}
+
+
 # --- Relations, the document, and all requests
 
 
@@ -411,3 +417,9 @@ def test_document_is_valid_and_has_the_names_of_the_database(columns: Api) -> No
 
 def test_no_request_breaks_the_contract(columns: Api) -> None:
     assert_nothing_wrong(columns.container)
+
+
+def test_form_of_the_browsable_api_has_every_filter(columns: Api) -> None:
+    page = got(columns, "kinds/", format="api", small=0).text
+    for name in ("small__gte", "word__icontains", "moods__contains", "flag__isnull"):
+        assert f'name="{name}"' in page, name

@@ -17,7 +17,7 @@ from rest_framework.filters import BaseFilterBackend
 from rest_framework.request import Request
 
 from backend.databases.identifiers import column_name, quoted
-from backend.geo.filters import SpatialFilterMixin
+from backend.tables.viewsets import KeylessTableViewSet
 
 if TYPE_CHECKING:
     from rest_framework.generics import GenericAPIView
@@ -94,7 +94,7 @@ class FunctionMixin(_View):
     # The type of each argument, and whether it has a default.
     arguments: Mapping[str, tuple[str, bool]]
 
-    filter_backends: Sequence[Any] = (ArgumentsFilter, *SpatialFilterMixin.filter_backends)
+    filter_backends: Sequence[Any] = (ArgumentsFilter, *KeylessTableViewSet.filter_backends)
 
     @classmethod
     def parameter_of(cls, argument: str) -> str:

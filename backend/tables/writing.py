@@ -94,7 +94,8 @@ class _WriteMixin(_ViewSet):
     )
 
     def handle_exception(self, exc: Exception) -> Response:
-        if self.request.method not in permissions.SAFE_METHODS:
+        is_write = self.request.method not in permissions.SAFE_METHODS
+        if is_write and isinstance(exc, DatabaseError):
             serializer: Any = self.get_serializer()
             fields = serializer.fields
             exc = write_errors.explained(exc, self._model(), self.request.data, fields)

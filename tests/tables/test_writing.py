@@ -155,6 +155,18 @@ def test_a_row_that_the_database_refuses_is_an_error_of_the_client(
         assert sorted(answer.json()) == sorted(names)
 
 
+def test_a_request_that_is_no_row_is_an_error_of_the_client(api: Api) -> None:
+    def status(path: str, body: str, kind: str) -> int:
+        address = api.container.url(f"/api/{path}")
+        headers = {"Content-Type": kind}
+        answer = requests.post(address, body, auth=CHIEF, headers=headers, timeout=60)
+        return answer.status_code
+
+    assert status("stops/", "{", "application/json") == 400
+    assert status("stops/", "S9", "text/plain") == 415
+    assert status("stops/?geometry=none", "{}", "application/json") == 400
+
+
 def test_ranges_that_overlap_are_a_conflict(api: Api) -> None:
     first = api("POST", "permits/", {"valid": "[2050-01-01,2050-02-01)"}).json()
     answer = api("POST", "permits/", {"valid": "[2050-01-15,2050-03-01)"})

@@ -46,6 +46,7 @@ SELECT types.attname, pg_type.typname, pg_type.typcategory,
         ))
     ), pg_type.typtype <> 'c' AND NOT (is_domain AND pg_type.typtype = 'e')
         AND (pg_type.typtype <> 'b' OR pg_type_is_visible(pg_type.oid))
+        AND pg_type.typname NOT LIKE 'reg%%'
 FROM types JOIN pg_type USING (oid) JOIN compared ON compared.attname = types.attname
 JOIN pg_type sorted ON sorted.oid = compared.oid AND sorted.typtype <> 'd'
 WHERE pg_type.typtype <> 'd'
@@ -66,7 +67,8 @@ class Stored:
     category: str
     has_order: bool = True  # false for json, xml, point, and others
     # Whether "=" can compare it with a value. PostgreSQL cannot read one of a composite type, has
-    # no "=" for a domain of an enum, and does not find that of a type outside the search_path.
+    # no "=" for a domain of an enum, does not find that of a type outside the search_path, and
+    # looks up the value of a regclass.
     has_equality: bool = True
 
     @property

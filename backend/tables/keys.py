@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models
 
@@ -52,6 +53,8 @@ def _value(part: models.Field[Any, Any], text: str) -> Any:
     column = target(part)
     if "\0" in text:
         raise ValidationError("PostgreSQL cannot store this.")
+    if isinstance(column, ArrayField) and text.startswith("["):
+        return json.loads(text)
     form, options = values.of(column)
     value = form(required=False, **options).clean(text)
     if value is None:

@@ -163,6 +163,16 @@ class Clock(forms.TimeField):
         return super().to_python(value)
 
 
+class Bytes(forms.CharField):
+    """Bytes as PostgreSQL writes them: ``\\x00ff``."""
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return bytes.fromhex(value.removeprefix("\\x")) if value[:2] == "\\x" else None
+        except ValueError:
+            return None
+
+
 class Json(forms.CharField):
     """A JSON document that PostgreSQL can store, but not null."""
 
@@ -216,6 +226,7 @@ OF_COLUMNS: tuple[tuple[Any, type[forms.Field], dict[str, Any]], ...] = (
     (models.DateField, Day, {}),
     (models.TimeField, Clock, {}),
     (models.UUIDField, Uuid, {}),
+    (models.BinaryField, Bytes, {}),
     (DOCUMENTS, Json, {}),
 )
 

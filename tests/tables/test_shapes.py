@@ -130,6 +130,18 @@ def test_every_row_has_a_page_under_its_key(api: Container, table: str, key: lis
         assert (response.status_code, response.json()) == (200, row), parts
 
 
+@pytest.mark.parametrize(
+    ("table", "key", "name"),
+    [
+        ("bytes_key", r"\x00ff", "a"),
+        ("enum_array_key", 'É,"{{1,2},{3,4}}"', "d"),
+        ("enum_array_key", 'north bound,"[1, 2]"', "a"),
+    ],
+)
+def test_key_of_bytes_or_of_an_array(api: Container, table: str, key: str, name: str) -> None:
+    assert api.get(f"/api/{table}/{quote(key, safe='')}/").json()["name"] == name
+
+
 @pytest.mark.parametrize("path", ["bytes_key/tiles/", "enum_array_key/x,y/", "time_key/nope/"])
 def test_text_that_is_no_key_is_a_404(api: Container, path: str) -> None:
     assert api.get(f"/api/{path}").status_code == 404
@@ -196,6 +208,8 @@ def test_array_of_a_domain_is_the_same_text_in_every_format(api: Container) -> N
     [
         ("every_type/?tree=Top.Science.Astronomy", 1),
         ('every_type/?attributes="a"=>"1", "b c"=>NULL', 1),
+        ("every_type/?rel=pg_class", 1),
+        ("every_type/?rel=nope", 0),
         ("user/?email__in=User1@Example.org", 1),
         ("planet_osm_point/?tags__icontains=tree", 30),
     ],

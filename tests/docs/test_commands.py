@@ -53,6 +53,11 @@ TYPED = {
         '["bin/native", "runserver", ',
     ),
     "bin/native shell": ("tests/kit/startproject/test_compose.py", '"bin/native", "shell", '),
+    "python manage.py inspectapi": ("tests/tables/test_inspectapi.py", 'run("inspectapi")'),
+    "python manage.py inspectapi city --schema city": (
+        "tests/tables/test_inspectapi.py",
+        'run("inspectapi", "city", "--schema", "city")',
+    ),
     "bin/test --all": (".ci/run", 'step "All checks" bin/test --all'),
     "bin/up --native": ("tests/bin/test_up.py", 'up("--native", '),
     "bin/up --postgis": ("tests/bin/test_up.py", 'up("--postgis")'),

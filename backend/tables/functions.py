@@ -51,11 +51,6 @@ def _chosen(name: str, known: list[Row], role: str) -> Row:
             f"PUBLISH_FUNCTIONS: {signature} does not return rows with columns.",
             "Create it with RETURNS TABLE (...), or RETURNS SETOF and the name of a table.",
         )
-    if "v" in row["modes"]:
-        raise StartupError(
-            f"PUBLISH_FUNCTIONS: {signature} has a VARIADIC argument.",
-            "Give it an array in place of it: CREATE OR REPLACE FUNCTION ... (NAME TYPE[])",
-        )
     if row["volatility"] == "v":
         raise StartupError(
             f"PUBLISH_FUNCTIONS: {signature} is VOLATILE: PostgreSQL allows it to change data.",
@@ -91,6 +86,7 @@ def _function(row: Row, types: Types, of_relations: list[Row]) -> Function:
         ),
         returns=tuple(row["returns"]) if row["returns"] else None,
         columns=tuple(types.column(**column) for column in columns),
+        is_variadic="v" in modes,
         comment=row["comment"],
     )
 

@@ -179,6 +179,10 @@ def _call(
         problem = "It does not return rows of a table that is served and has a key of one column."
         sql = f"CREATE FUNCTION {name} (...) RETURNS SETOF TABLE ..."
         return Skipped(function.schema, function.name, Note(problem, sql))
+    if function.is_variadic:
+        problem = "It has a VARIADIC argument."
+        sql = f"CREATE FUNCTION {name} (NAME TYPE[], ...) ..."
+        return Skipped(function.schema, function.name, Note(problem, sql))
     if not all(argument.name for argument in function.arguments):
         problem = "It has arguments without a name, so no parameter can give their values."
         sql = f"CREATE OR REPLACE FUNCTION {name} (NAME TYPE, ...) ..."

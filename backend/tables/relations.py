@@ -109,6 +109,7 @@ class Function:
     returns: tuple[str, str] | None  # schema and name of the relation whose rows it returns
     columns: tuple[Column, ...]  # of its rows
     comment: str = ""
+    is_variadic: bool = False  # its last argument is an array, which a call must say
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ Each container runs only once, several at a time, and each test checks how one o
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -52,7 +53,9 @@ class Case:
     signals: tuple[str, ...]
     code: int
     line: str | None = None
-    moment: str | None = None  # None: immediately; "ready": when the container is ready
+    moment: str | None = (
+        None  # None: when it keeps signals; "ready": when it is ready
+    )
     command: tuple[str, ...] = ()
     env: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
@@ -82,7 +85,7 @@ def of_a_command(name: str, *signals: str, **more: object) -> list[Case]:
 MIGRATE = ("python", "manage.py", "migrate_databases")
 RUNSERVER = ("python", "manage.py", "runserver")
 CASES = [
-    *of_the_boot("first moment", "TERM", "INT"),
+    *of_the_boot("first moment", "TERM", "INT", files=STUCK),
     *of_the_boot("importing settings", *CODES, moment="importing", files=STUCK),
     *of_the_boot(
         "becoming gunicorn", "TERM", "QUIT", moment="loading again", env=SUPERUSER, files=AGAIN
@@ -179,6 +182,8 @@ def ends(
         )
         if case.moment == "ready":
             container.wait_until_ready()
+        elif case.moment is None:
+            until(lambda: keeps_signals(container), f"{case}: the entry point runs")
         elif case.moment:
             until(lambda: case.moment in container.logs(), f"{case}: {case.moment}")
         asleep = (
@@ -200,6 +205,14 @@ def ends(
         futures = {str(case): threads.submit(run, case) for case in CASES}
         yield lambda case: futures[str(case)].result()
     started.clean()
+
+
+def keeps_signals(container: Container) -> bool:
+    """Whether its first process blocks or handles signals. Before, the kernel discards them."""
+    status = docker("exec", container.name, "cat", "/proc/1/status", check=False).stdout
+    masks = dict(line.split(":\t") for line in status.splitlines() if line.startswith("Sig"))
+    kept = int(masks.get("SigBlk", "0"), 16) | int(masks.get("SigCgt", "0"), 16)
+    return all(kept >> (signal.Signals[f"SIG{name}"] - 1) & 1 for name in CODES)
 
 
 def handled(container: Container, each: str) -> None:

@@ -151,11 +151,12 @@ def test_function_needs_a_table_with_one_key_and_named_arguments() -> None:
         functions=(
             one,
             replace(one, name="unnamed", arguments=(Argument("", "integer"),)),
+            replace(one, name="many", is_variadic=True),
             replace(one, name="other", returns=("city", "owners")),
         ),
     )
     assert [call.route for call in made.calls] == ["functions/near"]
-    assert {each.name for each in made.skipped} == {"unnamed", "other"}
+    assert {each.name for each in made.skipped} == {"unnamed", "many", "other"}
 
 
 @pytest.mark.parametrize(

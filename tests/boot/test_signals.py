@@ -53,9 +53,7 @@ class Case:
     signals: tuple[str, ...]
     code: int
     line: str | None = None
-    moment: str | None = (
-        None  # None: when it keeps signals; "ready": when it is ready
-    )
+    moment: str | None = None  # None: when it keeps signals; "ready": when it is ready
     command: tuple[str, ...] = ()
     env: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)

@@ -150,7 +150,8 @@ COPY requirements/django-${DJANGO_SERIES}.lock requirements/geo.lock ./requireme
 COPY backend ./backend
 
 # Remove the group's write access, which the umask of a clone may have given. Compile the byte
-# code, because the application's user cannot write it. Collect the packages' static files, so
+# code, because the application's user cannot write it, except for the programs that people run
+# once. Collect the packages' static files, so
 # that a start collects only if a team adds some. Check that the libraries load, because a build
 # without them must fail.
 RUN mkdir -p /code/bin \
@@ -159,7 +160,7 @@ RUN mkdir -p /code/bin \
     && ln -s /code project \
     && echo /opt/backend > /opt/venv/lib/python3.13/site-packages/backend-docker-django.pth \
     && find /opt/backend /code ! -type l -perm /022 -exec chmod go-w {} + \
-    && python -m compileall -q backend manage.py gunicorn_conf.py \
+    && python -m compileall -q -x backend/kit/ backend manage.py gunicorn_conf.py \
     && setpriv --reuid 1001 --regid 0 --clear-groups python -m backend.boot.static \
     && chmod -R g=u /data \
     && python -c "from django.conf import settings; settings.configure(); from django.contrib.gis import gdal, geos; print('GDAL', gdal.gdal_full_version(), 'GEOS', geos.geos_version())"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import html
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -98,10 +99,12 @@ def _capitalized(text: str) -> str:
 
 
 def _description(callback: Any) -> str:
-    """The first paragraph of the view's docstring, which the documentation shows too."""
+    """The first paragraph of the view's docstring, which the documentation shows as Markdown."""
     if callback.cls.__module__.startswith(LIBRARIES):  # a generic view: as_view(queryset=...)
         return ""
-    return " ".join((callback.cls.__doc__ or "").strip().partition("\n\n")[0].split())
+    return html.unescape(
+        " ".join((callback.cls.__doc__ or "").strip().partition("\n\n")[0].split())
+    )
 
 
 def _option(callback: Any, name: str) -> Any:

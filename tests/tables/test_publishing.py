@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
+import pyogrio
 import pytest
 
 from tests.conftest import PostGIS
@@ -82,7 +83,7 @@ def test_two_variables_serve_a_schema_to_a_role_that_can_only_read(
     ]
     start = api.get("/").text
     assert "Open data of the city" in start
-    assert "Parks, with &amp;lt;b&amp;gt;visits" in start or "Parks, with &lt;b&gt;visits" in start
+    assert "Parks, with &lt;b&gt;visits&lt;/b&gt;" in start
     # There are no accounts, and a cookie or a password of elsewhere does not matter.
     assert api.get("/admin/").status_code == 404
     assert api.get("/api/parks/", auth=("a", "b")).status_code == 200
@@ -293,3 +294,43 @@ def test_read_only_container_without_a_volume_publishes(
         *("python", "manage.py", "shell", "-v", "0", "-c"), "import published.models as m; print(m)"
     )
     assert "/tmp/published-4321/" in found
+
+
+def test_each_of_two_replicas_with_two_workers_and_one_data_folder_notices_a_change(
+    containers: Containers, postgis: PostGIS, database: str
+) -> None:
+    url, volume = reader(postgis, database), containers.volume()
+    replicas = [
+        containers.start(
+            env={
+                "DATABASE_URL": url,
+                "PUBLISH_SCHEMAS": "city",
+                "PUBLISH_INTERVAL": "1",
+                "WEB_CONCURRENCY": "2",
+            },
+            options=["--network", postgis.network],
+            mounts={volume: "/data"},
+        )
+        for _ in range(2)
+    ]
+    for replica in replicas:
+        replica.wait_until_ready()
+    postgis.sql("ALTER TABLE city.parks ADD shelter boolean", database)
+    expected = {"name": "Park 1", "visits": 10, "shelter": None}
+    for replica in replicas:
+        until(
+            lambda replica=replica: replica.get("/api/parks/1/").json()["properties"] == expected,
+            "the new column is served",
+        )
+
+
+def test_gdal_reads_a_published_table(
+    containers: Containers, postgis: PostGIS, database: str, tmp_path: Path
+) -> None:
+    api = serve(containers, postgis, reader(postgis, database))
+    for suffix in ("geojson", "geojsonl", "fgb"):
+        file = tmp_path / f"parks.{suffix}"
+        file.write_bytes(api.get(f"/api/parks.{suffix}").content)
+        about = pyogrio.read_info(file, force_feature_count=True)
+        assert (about["features"], about["crs"]) == (20, "EPSG:4326"), suffix
+        assert set(about["fields"]) >= {"name", "visits"}, suffix

@@ -7,6 +7,7 @@ import logging
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -33,7 +34,9 @@ def watch() -> None:
 
 def _watch(seconds: int) -> None:
     folder = Path(os.environ[PUBLISHED])
-    with (folder / published.FACTS).open() as lock:
+    # One for the workers of each container: several can share the folder of the code.
+    name = f"backend-tables-{os.geteuid()}-{os.getppid()}"
+    with (Path(tempfile.gettempdir()) / name).open("w") as lock:
         # Until the worker that looks has ended.
         fcntl.flock(lock, fcntl.LOCK_EX)
         while not phase.draining():

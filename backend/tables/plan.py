@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from backend.tables import names
 from backend.tables.catalog import Catalog, Column, ForeignKey, Function, Relation
 from backend.tables.metadata import Metadata
-from backend.tables.types import GEOMETRIES, LEFT_OUT, Declaration, declaration
+from backend.tables.relations import quoted
+from backend.tables.types import LEFT_OUT, Declaration, declaration
 from backend.tables.writable import Writing, writing
 
 LARGE = 100_000  # rows from which a filter without an index is noticeably slow
@@ -165,7 +166,7 @@ def plan(sources: Sequence[Source]) -> Plan:
 def _call(
     function: Function, alias: str, tables: Sequence[Table], others: Sequence[Call]
 ) -> Call | Skipped:
-    name = f"{quoted(function.schema)}.{quoted(function.name)}"
+    name = quoted(function.schema, function.name)
     table = next(
         (
             each
@@ -393,7 +394,7 @@ def _cannot_serve(relation: Relation, metadata: Metadata) -> Note | None:
         )
     if relation.refused:
         role, schema, name = relation.refused[0]
-        table = f"{quoted(schema)}.{quoted(name)}"
+        table = quoted(schema, name)
         return Note(
             f"It reads {schema}.{name}, which the role {role} cannot read.",
             f"GRANT SELECT ON {table} TO {quoted(role)};",
@@ -467,18 +468,10 @@ def _reason(column: Column) -> str:
     return LEFT_OUT[column.type].format(name=column.name)
 
 
-def quoted(name: str) -> str:
-    """A name as SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 def qualified(relation: Relation) -> str:
     """The relation's name with its schema, as SQL."""
-    return f"{quoted(relation.schema)}.{quoted(relation.name)}"
+    return quoted(relation.schema, relation.name)
 
 
 def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
-
-
-__all__ = ["GEOMETRIES", "Field", "Note", "Plan", "Skipped", "Source", "Table", "plan"]

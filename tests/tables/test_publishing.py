@@ -334,3 +334,22 @@ def test_gdal_reads_a_published_table(
         about = pyogrio.read_info(file, force_feature_count=True)
         assert (about["features"], about["crs"]) == (20, "EPSG:4326"), suffix
         assert set(about["fields"]) >= {"name", "visits"}, suffix
+
+
+def test_row_level_security_applies_to_every_page_of_a_published_table(
+    containers: Containers, postgis: PostGIS, database: str
+) -> None:
+    postgis.sql(
+        "ALTER TABLE city.parks ENABLE ROW LEVEL SECURITY; "
+        "CREATE POLICY few ON city.parks FOR SELECT USING (visits < 50)",
+        database,
+    )
+    api = serve(containers, postgis, reader(postgis, database), PUBLISH_FUNCTIONS="parks_north_of")
+    assert api.get("/api/parks/").json()["count"] == 4
+    assert api.get("/api/parks/?visits__gte=50").json()["count"] == 0
+    assert api.get("/api/parks/7/").status_code == 404
+    assert api.get("/api/parks.csv").text.count("\n") == 1 + 4
+    assert len(api.get("/api/parks.geojson").json()["features"]) == 4
+    assert api.get("/api/functions/parks_north_of/?latitude=0").json()["count"] == 4
+    east = api.get("/api/parks/tiles/").json()["bounds"][2]
+    assert east == pytest.approx(-122.66), "the bounds are those of the visible rows"

@@ -20,7 +20,8 @@ from backend.conf.places import PUBLISHED
 from backend.conf.required import POSTGRESQL_ENGINES
 from backend.logs.boot import say, warn
 from backend.server import phase
-from backend.tables import publication, published, report
+from backend.tables import publication, published
+from backend.tables.generator import report
 
 
 def publish(env: Environment) -> None:

@@ -16,7 +16,7 @@ from backend.boot.database import describe
 from backend.conf import overrides, project
 from backend.conf.errors import NOT_ALLOWED, StartupError, one_line
 from backend.management import app_folders
-from backend.tables.generated_app import DATABASE, KEPT
+from backend.tables.project.generated_app import DATABASE, KEPT
 
 
 def find(name: str | None) -> tuple[Path, str]:

@@ -1,20 +1,13 @@
 """A database's tables, as an API: read from PostgreSQL's catalogs, written as ordinary Django code.
 
-The way from a database to code:
+The way from a database to code, a folder for each step:
 
-catalog        what a role can read. relations, what it consists of; catalog_sql, reading,
-               column_types, view_definitions, functions, how it is read
-coordinates    the spatial reference systems of columns that declare none
-metadata       what a team says about its tables
-plan           what the API makes of it: names, keys, geometry, and what is left out, with a reason.
-               names, types, writable, its parts; report, for people
-code           the files of a Django app for a plan
+catalog        what a role can read
+generator      what the API makes of it, and the code for that
+project        that code in a project, where people edit it
 
-The two ways to use that code:
-
-published      written and loaded at the start, for PUBLISH_SCHEMAS; publication, what is asked for
-inspect        written into a project. generated_app, snapshot, what is kept of the last time;
-               merge, merge_file, units, references, how changes get into what people edited
+published      that code, written and loaded at the start, for PUBLISH_SCHEMAS; publication, what
+               is asked for
 
 What the generated code imports:
 

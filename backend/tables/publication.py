@@ -10,7 +10,9 @@ from django.db import DEFAULT_DB_ALIAS
 
 from backend.conf.environment import Environment
 from backend.conf.errors import StartupError
-from backend.tables import catalog, code, coordinates, metadata, plan, published
+from backend.tables import catalog, published
+from backend.tables.catalog import coordinates
+from backend.tables.generator import code, metadata, plan
 
 # Whether the role can write Django's own tables, or create them.
 ACCOUNTS = """

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from backend.tables import names
-from backend.tables.column_types import _constrained, _digits, _unpacked
-from backend.tables.functions import suggested
-from backend.tables.relations import Geometry, quoted
-from backend.tables.view_definitions import parsed
+from backend.tables.catalog.column_types import _constrained, _digits, _unpacked
+from backend.tables.catalog.functions import suggested
+from backend.tables.catalog.relations import Geometry, quoted
+from backend.tables.catalog.view_definitions import parsed
+from backend.tables.generator import names
 
 # SELECT a, f(b) AS "{", c FROM (SELECT c FROM two) s, one: one is 11, two is 22.
 QUERY = r"""({QUERY :commandType 1 :rtable ({RANGETBLENTRY :rtekind 1 :subquery {QUERY :targetList (

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from backend.tables import catalog, coordinates
+from backend.tables import catalog
+from backend.tables.catalog import coordinates
 from tests.conftest import PostGIS
 from tests.support.containers import Containers
 from tests.tables.conftest import READER, cursor_of
@@ -26,7 +27,8 @@ FEET = "ST_SetSRID(ST_Transform(ST_SetSRID(ST_MakePoint(-122.7 + i / 1e4, 45.5),
 READ_WITH_PSYCOPG_3 = """
 import sys
 import psycopg
-from backend.tables import catalog, coordinates
+from backend.tables import catalog
+from backend.tables.catalog import coordinates
 host, database, role, schema = sys.argv[1:]
 with psycopg.connect(host=host, dbname=database, user=role, password=role) as connection:
     cursor = connection.cursor()

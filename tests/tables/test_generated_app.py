@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from backend.conf.errors import StartupError
-from backend.tables import generated_app
-from backend.tables.generated_app import Kept
+from backend.tables.project import generated_app
+from backend.tables.project.generated_app import Kept
 
 KEPT = Kept(
     {"database": "default", "schemas": ["city"]},

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from backend.tables import merge, merge_file
-from backend.tables.merge import Merged
+from backend.tables.project import merge, merge_file
+from backend.tables.project.merge import Merged
 
 MODELS = '''"""The tables of a database."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from backend.conf.errors import StartupError
-from backend.tables import code, names, published, report
+from backend.tables import published
 from backend.tables.catalog import (
     Argument,
     Catalog,
@@ -21,7 +21,8 @@ from backend.tables.catalog import (
     Geometry,
     Relation,
 )
-from backend.tables.plan import Plan, Source, plan
+from backend.tables.generator import code, names, report
+from backend.tables.generator.plan import Plan, Source, plan
 
 
 def column(name: str, kind: str = "text", category: str = "S", **more: object) -> Column:

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from backend.tables import plan, snapshot
-from backend.tables.relations import Column, ForeignKey, Relation
+from backend.tables.catalog.relations import Column, ForeignKey, Relation
+from backend.tables.generator import plan
+from backend.tables.project import snapshot
 
 STATUS = Column("status", "permit_status", "permit_status", "e", "E", labels=("open", "closed"))
 PERMITS = Relation(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.tables import units
+from backend.tables.generator import units
 
 LABELS = ", ".join(f'("label number {number}", "label number {number}")' for number in range(4))
 LONG = {

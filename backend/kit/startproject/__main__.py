@@ -9,7 +9,7 @@ from pathlib import Path
 from backend.conf.errors import StartupError
 from backend.kit.startproject import from_database, names, plan, render, write
 from backend.logs.ending import explained
-from backend.tables import inspect
+from backend.tables.project import inspect
 
 MOUNTED = Path("/project")
 SAMPLE = "  docker compose exec api python manage.py loaddata example"

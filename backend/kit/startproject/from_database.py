@@ -17,7 +17,7 @@ from django.db.utils import ConnectionHandler
 from backend.conf.environment import Environment
 from backend.conf.errors import StartupError, one_line
 from backend.http.unavailable import Refusal, refusal
-from backend.tables import inspect
+from backend.tables.project import inspect
 
 VARIABLE = "DATABASE_URL"
 PATIENCE = 10  # seconds to connect

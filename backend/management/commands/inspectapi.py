@@ -9,9 +9,9 @@ from django.core.management.base import CommandParser
 from backend.logs.ending import explained
 from backend.management import inspected_apps
 from backend.management.replaceable import ReplaceableCommand
-from backend.tables import generated_app, inspect, snapshot
-from backend.tables.generated_app import Kept
-from backend.tables.inspect import Options
+from backend.tables.project import generated_app, inspect, snapshot
+from backend.tables.project.generated_app import Kept
+from backend.tables.project.inspect import Options
 
 # The option, its name in Options, and its value.
 REPEATABLE = (

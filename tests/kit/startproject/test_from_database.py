@@ -15,8 +15,9 @@ import pytest
 from backend.conf.errors import StartupError
 from backend.kit.startproject import from_database, names
 from backend.kit.startproject.__main__ import main
-from backend.tables import inspect, plan
-from backend.tables.relations import Relation
+from backend.tables.catalog.relations import Relation
+from backend.tables.generator import plan
+from backend.tables.project import inspect
 from tests.conftest import ROOT, PostGIS, start_postgis
 from tests.kit.startproject.test_files import files as read_files
 from tests.kit.startproject.test_files import run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backend.tables.plan import PARTLY, SERVED, SKIPPED, Plan
+from backend.tables.generator.plan import PARTLY, SERVED, SKIPPED, Plan
 
 
 def summary(plan: Plan) -> str:

@@ -10,9 +10,9 @@ from dataclasses import replace
 from django.db import DEFAULT_DB_ALIAS
 
 from backend.databases.identifiers import db_column, db_table
-from backend.tables.plan import Call, Field, Plan, Table
-from backend.tables.types import Declaration, literal
-from backend.tables.units import wrapped
+from backend.tables.generator.plan import Call, Field, Plan, Table
+from backend.tables.generator.types import Declaration, literal
+from backend.tables.generator.units import wrapped
 
 WIDTH = 100
 INDENT = "    "

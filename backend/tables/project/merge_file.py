@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from backend.tables.units import Parts, Unit, module, whole
+from backend.tables.generator.units import Parts, Unit, module, whole
 
 Path = tuple[str, ...]  # of a unit: the file, the class, the attribute, and so on
 BOTH = "you and the generated code both changed it"

@@ -12,20 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from backend.conf.errors import StartupError, explain, in_line
-from backend.tables import (
-    catalog,
-    code,
-    coordinates,
-    generated_app,
-    merge_file,
-    metadata,
-    plan,
-    report,
-    snapshot,
-)
-from backend.tables.generated_app import Kept
-from backend.tables.merge import Merged, merge
-from backend.tables.merge_file import Conflict
+from backend.tables import catalog
+from backend.tables.catalog import coordinates
+from backend.tables.generator import code, metadata, plan, report
+from backend.tables.project import generated_app, merge_file, snapshot
+from backend.tables.project.generated_app import Kept
+from backend.tables.project.merge import Merged, merge
+from backend.tables.project.merge_file import Conflict
 
 # What to do about a conflict.
 FIXES = {

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.conf.errors import StartupError
-from backend.tables.snapshot import Snapshot
+from backend.tables.project.snapshot import Snapshot
 
 KEPT = ".inspectapi"
 DATABASE = "database.json"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from backend.tables.catalog import Column, Relation
-from backend.tables.plan import Plan
+from backend.tables.generator.plan import Plan
 
 # By the relation's schema and name, as JSON.
 Snapshot = dict[str, dict[str, dict[str, Any]]]

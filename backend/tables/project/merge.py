@@ -15,9 +15,9 @@ import ast
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from backend.tables.merge_file import MISSING, USED, Conflict, File, Path, read
-from backend.tables.references import References, words
-from backend.tables.units import Unit, module
+from backend.tables.generator.units import Unit, module
+from backend.tables.project.merge_file import MISSING, USED, Conflict, File, Path, read
+from backend.tables.project.references import References, words
 
 
 @dataclass

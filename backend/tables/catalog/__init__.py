@@ -3,6 +3,10 @@
 ``inspectdb`` leaves out partitions' parents, comments, and keys of several columns, and guesses
 types. This reads tables, partitioned tables, views, materialized views, and foreign tables of the
 given schemas, without those of extensions and without partitions.
+
+relations      what a catalog consists of
+reading        how relations are read. sql, column_types, view_definitions, functions
+coordinates    the spatial reference systems of columns that declare none
 """
 
 from __future__ import annotations
@@ -11,11 +15,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from backend.conf.errors import StartupError
-from backend.tables import catalog_sql as sql
-from backend.tables.catalog_sql import Row, rows
-from backend.tables.functions import functions_of, suggested
-from backend.tables.reading import Reader
-from backend.tables.relations import (
+from backend.tables.catalog import sql
+from backend.tables.catalog.functions import functions_of, suggested
+from backend.tables.catalog.reading import Reader
+from backend.tables.catalog.relations import (
     Argument,
     Catalog,
     Column,
@@ -25,6 +28,7 @@ from backend.tables.relations import (
     Relation,
     quoted,
 )
+from backend.tables.catalog.sql import Row, rows
 
 __all__ = [
     "Argument",

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
 
-from backend.tables.units import Unit, module
+from backend.tables.generator.units import Unit, module
 
 Path = tuple[str, ...]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from backend.tables import catalog_sql as sql
-from backend.tables.catalog_sql import Row, rows
-from backend.tables.column_types import Types
-from backend.tables.relations import Column, ForeignKey, Relation
-from backend.tables.view_definitions import parsed
+from backend.tables.catalog import sql
+from backend.tables.catalog.column_types import Types
+from backend.tables.catalog.relations import Column, ForeignKey, Relation
+from backend.tables.catalog.sql import Row, rows
+from backend.tables.catalog.view_definitions import parsed
 
 KINDS = {
     "r": "table",

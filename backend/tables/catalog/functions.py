@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from backend.conf.errors import StartupError
-from backend.tables import catalog_sql as sql
-from backend.tables.catalog_sql import Row, rows
-from backend.tables.column_types import Types
-from backend.tables.relations import Argument, Function, quoted
+from backend.tables.catalog import sql
+from backend.tables.catalog.column_types import Types
+from backend.tables.catalog.relations import Argument, Function, quoted
+from backend.tables.catalog.sql import Row, rows
 
 INPUTS, OUTPUTS = "ibv", "obt"  # pg_proc.proargmodes: in, out, inout, variadic, table
 

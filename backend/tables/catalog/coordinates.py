@@ -14,7 +14,7 @@ from typing import Any
 
 from backend.conf.errors import one_line
 from backend.databases.identifiers import db_table, quoted
-from backend.tables.relations import Catalog, Column, Relation
+from backend.tables.catalog.relations import Catalog, Column, Relation
 
 WGS84 = 4326
 ROWS = 1000  # looked at in a column, from its start and from random pages

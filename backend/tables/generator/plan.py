@@ -10,12 +10,12 @@ import fnmatch
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from backend.tables import names
 from backend.tables.catalog import Catalog, Column, ForeignKey, Function, Relation
-from backend.tables.metadata import Metadata
-from backend.tables.relations import quoted
-from backend.tables.types import LEFT_OUT, Declaration, declaration
-from backend.tables.writable import Writing, writing
+from backend.tables.catalog.relations import quoted
+from backend.tables.generator import names
+from backend.tables.generator.metadata import Metadata
+from backend.tables.generator.types import LEFT_OUT, Declaration, declaration
+from backend.tables.generator.writable import Writing, writing
 
 LARGE = 100_000  # rows from which a filter without an index is noticeably slow
 # Tables of Django, REST framework, and their usual companions. Nobody wants to publish them.

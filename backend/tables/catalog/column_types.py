@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from backend.tables import catalog_sql as sql
-from backend.tables.catalog_sql import rows
-from backend.tables.relations import Column, Geometry
+from backend.tables.catalog import sql
+from backend.tables.catalog.relations import Column, Geometry
+from backend.tables.catalog.sql import rows
 
 WGS84 = 4326
 TEXTS = ("varchar", "bpchar")

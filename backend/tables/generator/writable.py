@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from backend.tables.relations import Column, Relation
+from backend.tables.catalog.relations import Column, Relation
 
 
 @dataclass(frozen=True)

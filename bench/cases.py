@@ -96,8 +96,16 @@ def _pages(offsets: dict[str, int]) -> tuple[Runner, ...]:
     )
 
 
+def _same(path: str, accept: str = "application/json") -> tuple[Runner, ...]:
+    """A table without code, and with code that offers the same: streams, tiles, and filters."""
+    return (
+        Runner("tables", f"/api/{path}", accept=accept),
+        Runner("ours", f"/full/{path}", FILTERED, accept),
+    )
+
+
 STREAM = "/fast/{}.geojson"
-STREAMED, MIXIN = "streamed", "SpatialMixin"
+STREAMED, MIXIN, FILTERED = "streamed", "SpatialMixin", "SpatialMixin and filters"
 
 CASES = (
     Case("hello", "A view that does nothing", "rate", _django("/hello/", "ours", "y2019"), "body"),
@@ -108,6 +116,7 @@ CASES = (
         (
             *_django("/rows/few/?limit=10"),
             Runner("tables", "/api/rows_thousand/?limit=10"),
+            Runner("ours", "/full/few/?limit=10", FILTERED),
             Runner("raw", "list.sql"),
         ),
         "body",
@@ -120,6 +129,7 @@ CASES = (
         (
             *_django("/rows/few/500/"),
             Runner("tables", "/api/rows_thousand/500/"),
+            Runner("ours", "/full/few/500/", FILTERED),
             Runner("raw", "detail.sql"),
         ),
         "body",
@@ -182,8 +192,25 @@ CASES = (
         (
             *_pages({"few": 990, "many": 990_000}),
             Runner("tables", "/api/rows_million/?limit=10&offset=990000"),
+            Runner("ours", "/full/many/?limit=10&offset=990000", FILTERED),
         ),
         "rows",
+    ),
+    *(
+        Case(f"lines-{name}", title, "rate", _same(f"lines/?{query}"), "features")
+        for name, title, query in (
+            ("list", "First page of 10 of 200,000 lines", "limit=10"),
+            ("filter", "10 of 200,000 lines of a kind", "limit=10&kind=park"),
+            ("box", "100 of 200,000 lines in a box", f"limit=100&in_bbox={BOX}"),
+            ("deep-page", "Page of 10 at 99 % of 200,000 lines", "limit=10&offset=198000"),
+        )
+    ),
+    Case(
+        "lines-tile",
+        "Tile of 200,000 lines",
+        "rate",
+        _same("lines/tiles/{}/{}/{}.mvt".format(*POLYGON_TILE), "*/*"),
+        "tile",
     ),
     # Each server has its own URL for the file: the name that our image gives it contains a hash.
     Case("static", "Static file", "rate", _django("admin/css/base.css", "ours", "y2019"), "status"),
@@ -205,6 +232,7 @@ CASES = (
         "download",
         (
             Runner("ours", STREAM.format("lines"), STREAMED, "application/geo+json"),
+            Runner("tables", "/api/lines.geojson", accept="application/geo+json"),
             *_features("lines", 200_000),
             Runner("raw", "lines.sql"),
         ),
@@ -222,9 +250,12 @@ CASES = (
     ),
 )
 
+OF_LINES = ("list", "filter", "box", "deep-page", "tile")
 FEATURES = {"polygons-100": 100, "box": 104, "polygons-20000": 20_000}
+FEATURES |= {"lines-list": 10, "lines-filter": 10, "lines-box": 100, "lines-deep-page": 10}
 FEATURES |= {"lines-200000": 200_000, "points-1500000": 1_500_000}
 TILES = {"tile-points": ("points", POINT_TILE), "tile-polygons": ("polygons", POLYGON_TILE)}
+TILES["lines-tile"] = ("lines", POLYGON_TILE)
 
 
 def _against(
@@ -269,16 +300,20 @@ COMPARISONS = (
     *(
         Comparison(f"Without code: {title}, against code", case, "tables", runner, at_least=0.95)
         for title, case, runner in (
-            ("list of 10", "list", "ours"),
-            ("detail", "detail", "ours"),
+            ("list of 10", "list", f"ours {FILTERED}"),
+            ("detail", "detail", f"ours {FILTERED}"),
             ("100 polygons", "polygons-100", f"ours {MIXIN}"),
             ("polygons in a box", "box", f"ours {MIXIN}"),
-            ("page at 99 % of 1 million rows", "deep-page", "ours 1 million rows"),
+            ("page at 99 % of 1 million rows", "deep-page", f"ours {FILTERED}"),
             ("tile of points", "tile-points", "ours"),
             ("tile of polygons", "tile-polygons", "ours"),
             ("20,000 polygons, streamed", "polygons-20000", f"ours {STREAMED}"),
+            ("200,000 lines, streamed", "lines-200000", f"ours {STREAMED}"),
+            *((f"lines, {name}", f"lines-{name}", f"ours {FILTERED}") for name in OF_LINES),
         )
     ),
+    Comparison("Without code: list of 10, against a plain view", "list", "tables", "ours"),
+    Comparison("Without code: detail, against a plain view", "detail", "tables", "ours"),
     Comparison("Without code: cold start, time against code", BOOT, "tables", "ours", at_most=1.5),
     Comparison("Without code: memory, against code", MEMORY, "tables", "ours", at_most=1.2),
     Comparison("Cold start, time against 2019", BOOT, "ours", "y2019", at_most=0.35),

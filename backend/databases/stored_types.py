@@ -9,7 +9,7 @@ as the text that PostgreSQL writes. A client can send the same text back.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -140,8 +140,9 @@ class StoredTextMixin:
 
 def as_text(queryset: Any) -> Any:
     """``queryset`` with the text of such columns. Anything but a plain queryset is unchanged."""
-    names = read_as_text(queryset)
-    arrays = _read_as_texts(queryset)
+    loaded = list(_loaded(queryset))
+    names = _texts(loaded)
+    arrays = _arrays(loaded)
     if not (names or arrays):
         return queryset
     queryset = queryset.defer(*names, *(field.name for field in arrays))
@@ -157,18 +158,22 @@ def as_text(queryset: Any) -> Any:
 
 def read_as_text(queryset: Any) -> list[str]:
     """The fields to read as text, because only the model calls them text."""
+    return _texts(_loaded(queryset))
+
+
+def _texts(loaded: Iterable[tuple[Field[Any, Any], Stored]]) -> list[str]:
     return [
         field.name
-        for field, stored in _loaded(queryset)
+        for field, stored in loaded
         if isinstance(field, (CharField, TextField)) and stored.is_object
     ]
 
 
-def _read_as_texts(queryset: Any) -> list[Field[Any, Any]]:
+def _arrays(loaded: Iterable[tuple[Field[Any, Any], Stored]]) -> list[Field[Any, Any]]:
     """The arrays that the driver does not read as lists, such as those of an enum."""
     return [
         field
-        for field, stored in _loaded(queryset)
+        for field, stored in loaded
         if isinstance(getattr(field, "base_field", None), (CharField, TextField))
         and stored.category == "A"
         and stored.name not in TEXTS

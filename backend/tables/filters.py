@@ -1,6 +1,6 @@
 """Filters of a table: by every column, by place, and in any order, under the names of the database.
 
-``ColumnFilterSet`` is for generated code, and the two backends are those of ``TableViewSet``.
+``ColumnFilterSet`` is for generated code, and the three backends are those of ``TableViewSet``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from django.db.models.expressions import F
 from django.db.models.functions import Cast
 from django_filters import filters
 from django_filters.constants import EMPTY_VALUES
-from django_filters.rest_framework import FilterSet
+from django_filters.rest_framework import DjangoFilterBackend, FilterSet
 from rest_framework.request import Request
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
@@ -122,6 +122,30 @@ class ColumnFilterSet(FilterSet):  # type: ignore[misc]  # the library has no ty
             for suffix, each in of_field(field):
                 made[parameter + suffix] = each
         return {**made, **cls.declared_filters}
+
+
+class ColumnFilterBackend(DjangoFilterBackend):  # type: ignore[misc]  # the library has no types
+    """Filters by the view's ``filterset_class``, if the request has a parameter of it."""
+
+    def filter_queryset(self, request: Request, queryset: Any, view: Any) -> Any:
+        filters_of = self.get_filterset_class(view, queryset)
+        if filters_of is not None and _is_plain(filters_of):
+            given = request.query_params
+            if not any(name in given for name in filters_of.base_filters):
+                return queryset
+        return super().filter_queryset(request, queryset, view)
+
+
+@functools.lru_cache(maxsize=512)
+def _is_plain(filters_of: type[FilterSet]) -> bool:
+    """Whether it leaves all rows alone if a request has none of its parameters."""
+    names = ("__init__", "is_valid", "qs", "filter_queryset", "form", "get_form_class")
+    return all(
+        getattr(filters_of, each) is getattr(ColumnFilterSet, each) for each in names
+    ) and all(
+        isinstance(each, ColumnFilter) and not each.extra["required"]
+        for each in filters_of.base_filters.values()
+    )
 
 
 def parameters(columns: Iterable[models.Field[Any, Any]]) -> dict[models.Field[Any, Any], str]:

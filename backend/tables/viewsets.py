@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Model
 from django.http import Http404
-from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework import mixins, viewsets
 from rest_framework.exceptions import ValidationError
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
@@ -24,7 +23,12 @@ from backend.geo.viewsets import SpatialMixin
 from backend.lists.keyset import is_composite
 from backend.lists.terms import written
 from backend.tables import changes, keys
-from backend.tables.filters import PREFIX, ColumnOrderingFilter, ColumnSpatialFilter
+from backend.tables.filters import (
+    PREFIX,
+    ColumnFilterBackend,
+    ColumnOrderingFilter,
+    ColumnSpatialFilter,
+)
 
 if TYPE_CHECKING:
     _ViewSet = viewsets.GenericViewSet[Any]
@@ -44,7 +48,7 @@ class KeylessTableViewSet(  # type: ignore[misc]  # a list can be a stream
     """
 
     filterset_class: Any = None
-    filter_backends = (DjangoFilterBackend, ColumnSpatialFilter, ColumnOrderingFilter)
+    filter_backends = (ColumnFilterBackend, ColumnSpatialFilter, ColumnOrderingFilter)
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -13,13 +13,13 @@ def hello(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"hello": "world"})
 
 
-def rows(of: type) -> type[ReadOnlyModelViewSet]:
+def rows(of: type, *mixins: type) -> type[ReadOnlyModelViewSet]:
     class Serializer(ModelSerializer):
         class Meta:
             model = of
             fields = ("id", "name", "kind", "value", "opened")
 
-    class ViewSet(ReadOnlyModelViewSet):
+    class ViewSet(*mixins, ReadOnlyModelViewSet):
         queryset = of.objects.all()
         serializer_class = Serializer
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from drf_yasg import openapi
@@ -13,6 +14,8 @@ from rest_framework.views import APIView
 from backend.openapi import logins, omissions
 from backend.openapi.error_responses import ResponseRef
 
+# What REST framework or a database names: parameters, required properties, and choices.
+NAMES = ("name", "required", "enum", "default")
 UNDESCRIBED = "This operation cannot be described. The server's log says why."
 
 
@@ -31,6 +34,25 @@ class Components(openapi.ReferenceResolver):
 
     def remove(self, scope: str, name: str) -> None:
         del self._objects[scope][name]
+
+
+class Document(openapi.Swagger):
+    """drf-yasg's, with the blanks at the start of names, which it removes from every text."""
+
+    def as_dict(self) -> dict[str, Any]:
+        made: dict[str, Any] = _exact(self)
+        return made
+
+
+def _exact(value: Any, of: str = "") -> Any:
+    """``value``, which is a member ``of`` this name, for JSON and YAML."""
+    if isinstance(value, Mapping):
+        return {str(name): _exact(each, str(name)) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_exact(each, of) for each in value]
+    if isinstance(value, str) and of in NAMES:
+        return value
+    return openapi.SwaggerDict._as_dict(value, {})
 
 
 class BrokenView(APIView):
@@ -52,6 +74,7 @@ class RelativeSchemaGenerator(OpenAPISchemaGenerator):
 
     def get_schema(self, request: Any = None, public: bool = False) -> openapi.Swagger:
         document = super().get_schema(request, public)
+        document.__class__ = Document
         document.pop("host", None)
         document.pop("schemes", None)
         return document

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.db import DataError
 from django.db.models import Model
 from django.http import Http404
 from rest_framework import mixins, viewsets
@@ -17,6 +18,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
 from backend.databases.identifiers import column_name
+from backend.databases.server_errors import sqlstate
 from backend.geo.chosen import ChosenGeometryMixin
 from backend.geo.stream_formats import CSV, JSONLines
 from backend.geo.viewsets import SpatialMixin
@@ -29,6 +31,10 @@ from backend.tables.filters import (
     ColumnOrderingFilter,
     ColumnSpatialFilter,
 )
+
+# A text that is not a value of the key's type: invalid_text_representation, such as "x" of an inet,
+# invalid_datetime_format, and datetime_field_overflow.
+UNREADABLE = ("22P02", "22007", "22008")
 
 if TYPE_CHECKING:
     _ViewSet = viewsets.GenericViewSet[Any]
@@ -98,7 +104,12 @@ class TableViewSet(mixins.RetrieveModelMixin, KeylessTableViewSet):  # type: ign
         queryset = self.filter_queryset(self.get_queryset())
         name = self.lookup_url_kwarg or self.lookup_field
         for key in keys.read(queryset.model, self.kwargs[name]):
-            row: Model | None = queryset.filter(**key).first()
+            try:
+                row: Model | None = queryset.filter(**key).first()
+            except DataError as error:
+                if sqlstate(error) in UNREADABLE:
+                    raise Http404 from error
+                raise
             if row is not None:
                 self.check_object_permissions(self.request, row)
                 return row

@@ -142,7 +142,14 @@ def test_key_of_bytes_or_of_an_array(api: Container, table: str, key: str, name:
     assert api.get(f"/api/{table}/{quote(key, safe='')}/").json()["name"] == name
 
 
-@pytest.mark.parametrize("path", ["bytes_key/tiles/", "enum_array_key/x,y/", "time_key/nope/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("bytes_key/tiles/", "enum_array_key/x,y/", "time_key/nope/"),
+        # Only PostgreSQL knows that these are no values.
+        *("inet_key/nope/", "inet_key/10.0.0.1%2F99/", "enum_array_key/,/"),
+    ],
+)
 def test_text_that_is_no_key_is_a_404(api: Container, path: str) -> None:
     assert api.get(f"/api/{path}").status_code == 404
 
@@ -261,6 +268,18 @@ def test_tiles_of_a_schema_with_a_quotation_mark_have_bounds(api: Container) -> 
 def test_table_with_the_name_of_a_class_does_not_replace_it(api: Container) -> None:
     # The relation "!!!" becomes the model Table.
     assert api.get("/api/circles.geojson").json()["features"][0]["geometry"]["type"] == "Polygon"
+
+
+def test_names_with_blanks_at_the_start_are_documented_and_can_be_used(api: Container) -> None:
+    document = api.get("/swagger.json").json()
+    operation = document["paths"]["/strange-names-of-columns/"]["get"]
+    names = {each["name"] for each in operation["parameters"]}
+    assert {" ", " __in", "  leading", "  leading__icontains"} <= names
+    properties = document["definitions"]["SparseStrangeNamesOfColumns"]["properties"]
+    assert {" ", "  leading"} <= properties.keys()
+    path = "/api/strange-names-of-columns/"
+    assert api.get(f"{path}?%20=blank&ordering=%22%20%22").json()["count"] == 7
+    assert api.get(f"{path}?%20=nope").json()["count"] == 0
 
 
 def test_filters_that_are_not_asked_for_are_known(api: Container) -> None:

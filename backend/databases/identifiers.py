@@ -14,6 +14,7 @@ from django.db import models
 from django.db.models.expressions import Col
 
 ESCAPED = frozenset('"%$')
+CALL = "()"  # after the name of a function
 LAST = re.compile(r'"((?:[^"]|"")*)"$')
 
 
@@ -27,6 +28,16 @@ def db_table(schema: str, name: str) -> str:
     return f"{quoted(schema)}.{quoted(name)}"
 
 
+def db_function(schema: str, name: str) -> str:
+    """``Meta.db_table`` for the rows that a function of a schema returns."""
+    return f"{db_table(schema, name)}{CALL}"
+
+
+def function_of(db_table: str) -> str | None:
+    """The function with its schema, as SQL for a statement with parameters. None for a table."""
+    return db_table.removesuffix(CALL) if db_table.endswith(f'"{CALL}') else None
+
+
 def db_column(name: str) -> str:
     """``db_column`` for a column. The name itself, if Django quotes it correctly."""
     return quoted(name) if set(name) & ESCAPED else name
@@ -34,7 +45,7 @@ def db_column(name: str) -> str:
 
 def is_quoted(name: str) -> bool:
     """Whether Django uses a ``db_table`` or ``db_column`` as it is."""
-    return len(name) > 1 and name[0] == name[-1] == '"'
+    return len(name) > 1 and name[0] == '"' and name.removesuffix(CALL)[-1] == '"'
 
 
 def column_name(db_column: str) -> str:

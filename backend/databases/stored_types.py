@@ -23,11 +23,27 @@ _tables: dict[tuple[str, str], tuple[float, dict[str, Stored]]] = {}
 _statements: dict[tuple[Any, ...], tuple[float, dict[str, Stored]]] = {}
 MOST_STATEMENTS = 200  # remembered at a time, because each filter of a client makes a new one
 
+OF_TABLE = """
+SELECT attname, atttypid FROM pg_attribute
+WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped
+"""
+# The columns of its type, or the arguments that are OUT, INOUT, or TABLE, or the only value, which
+# has the name of the function.
+OF_FUNCTION = """
+SELECT coalesce(a.attname, r.name, p.proname), coalesce(a.atttypid, r.type, p.prorettype)
+FROM pg_proc p JOIN pg_type t ON t.oid = p.prorettype
+LEFT JOIN LATERAL (
+    SELECT * FROM unnest(p.proargnames, p.proallargtypes, p.proargmodes) u (name, type, mode)
+    WHERE mode IN ('o', 'b', 't')
+) r ON t.typrelid = 0
+LEFT JOIN pg_attribute a
+    ON a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE p.oid = to_regproc(%s)
+"""
 # The base type of a domain, because PostgreSQL sends the values of a domain as that type.
 TYPES = """
 WITH RECURSIVE types (attname, oid, is_domain) AS (
-    SELECT attname, atttypid, false FROM pg_attribute
-    WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped
+    SELECT *, false FROM ({columns}) c
     UNION ALL
     SELECT attname, typbasetype, true FROM types JOIN pg_type USING (oid) WHERE typtype = 'd'
 ), compared (attname, oid) AS (
@@ -88,12 +104,18 @@ def stored_types(model: type[Model], using: str) -> dict[str, Stored]:
     known = _tables.get(key)
     if known is None or known[0] < time.monotonic():
         with connection.cursor() as cursor:
-            cursor.execute(TYPES, [identifiers.table(model)])
+            cursor.execute(*_columns(model))
             types = {name: Stored(*about) for name, *about in cursor.fetchall()}
         known = (time.monotonic() + LIFETIME, types)
         if types:  # a missing table can be created later
             _tables[key] = known
     return known[1]
+
+
+def _columns(model: type[Model]) -> tuple[str, list[str]]:
+    if function := identifiers.function_of(model._meta.db_table):
+        return TYPES.format(columns=OF_FUNCTION), [identifiers.regclass(function)]
+    return TYPES.format(columns=OF_TABLE), [identifiers.table(model)]
 
 
 def stored_type(field: Field[Any, Any], using: str) -> Stored | None:

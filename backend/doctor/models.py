@@ -18,7 +18,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from backend.conf.findings import PROBLEM, WARNING, Finding
 from backend.databases import identifiers
 from backend.databases.keyless import is_keyless
-from backend.databases.stored_types import stored_type
+from backend.databases.stored_types import stored_type, stored_types
 from backend.databases.unique_keys import has_unique_key, key_columns
 from backend.router import alias_of
 
@@ -37,9 +37,14 @@ SAMPLE, PATIENCE = 10_000, 1  # how many of their rows are checked, and for how 
 
 def unreadable(alias: str, connection: BaseDatabaseWrapper) -> Iterator[Finding]:
     """Errors in the models of a PostgreSQL database."""
+    every = [model for model in apps.get_models(include_auto_created=True) if _is_of(model, alias)]
     database_models = [
-        model for model in apps.get_models(include_auto_created=True) if _is_of(model, alias)
+        model for model in every if not identifiers.function_of(model._meta.db_table)
     ]
+    for model in every:
+        if function := identifiers.function_of(model._meta.db_table):
+            for message, fix in _of_function(connection, model, identifiers.regclass(function)):
+                yield Finding(PROBLEM, f"database {alias}", f"{model._meta.label}: {message}", fix)
     asked = [
         (number, identifiers.table(model), identifiers.column_name(field.column))
         for number, model in enumerate(database_models)
@@ -72,6 +77,30 @@ def _is_of(model: type[models.Model], alias: str) -> bool:
         return False
     # Nothing uses the tables of accounts if the role cannot create them.
     return not model._meta.managed or router.allow_migrate_model(alias, model)
+
+
+def _of_function(
+    connection: BaseDatabaseWrapper, model: type[models.Model], function: str
+) -> Iterator[tuple[str, str]]:
+    """Errors in a model of the rows that a function returns."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT current_user, has_function_privilege(to_regproc(%s)::oid, 'EXECUTE')",
+            [function],
+        )
+        role, may_call = cursor.fetchone()
+    known = stored_types(model, connection.alias)
+    columns = [str(field.column) for field in model._meta.local_concrete_fields]
+    names = list(map(identifiers.column_name, columns))
+    if may_call is None:
+        fix = "Correct db_table in its Meta, or remove the model."
+        yield f"There is no function {function}, or there are several.", fix
+    elif not may_call:
+        fix = f"Run GRANT EXECUTE ON FUNCTION {function} TO {connection.ops.quote_name(role)};"
+        yield f"The role '{role}' may not execute {function}.", f"{fix} as its owner."
+    elif absent := [name for name in names if name not in known]:
+        fix = "Correct db_column of its field, or remove the field."
+        yield f"The function {function} does not return a column {_some(absent)}.", fix
 
 
 def _columns(

@@ -68,6 +68,9 @@ def storage(field: BaseSpatialField[Any, Any], using: str) -> Storage:
     and latitude, which is how everyone reads them in GeoJSON.
     """
     model = getattr(field, "model", None)
+    if model is not None and identifiers.function_of(model._meta.db_table):
+        # The call transforms its rows.
+        return Storage(field.srid, field.srid, field.geography)
     if model is None:
         srid = max(field.srid, 0)
         return Storage(srid or WGS84, srid, getattr(field, "geography", False))

@@ -1,12 +1,13 @@
 """The rows that a function returns, as a list: ``/api/functions/stops_near/?lon=-122.6&lat=45.5``.
 
-The arguments of the function are parameters. Everything else is that of the table whose rows it
-returns: filters, pages, streams, tiles, and the map.
+The arguments of the function are parameters. Everything else is that of a table: filters, pages,
+streams, tiles, and the map. The table is the one whose rows the function returns, or else the rows
+themselves, with a model of their own (``fields.FunctionModel``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import QuerySet
@@ -16,7 +17,8 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.filters import BaseFilterBackend
 from rest_framework.request import Request
 
-from backend.databases.identifiers import column_name, quoted
+from backend.databases.identifiers import column_name, function_of, quoted
+from backend.tables.filters import RESERVED
 from backend.tables.viewsets import KeylessTableViewSet
 
 if TYPE_CHECKING:
@@ -68,7 +70,13 @@ class ArgumentsFilter(BaseFilterBackend):
                 problems[view.parameter_of(argument)] = error.detail
         if problems:
             raise ValidationError(problems)
-        return queryset.filter(pk__in=_call(view, queryset, given))
+        arguments = _arguments(view, given)
+        if function_of(queryset.model._meta.db_table):
+            called: QuerySet[Any] = queryset.called(arguments, given.values())  # type: ignore[attr-defined]  # see FunctionModel
+            return called
+        key = quoted(column_name(queryset.model._meta.pk.column))
+        keys = f"SELECT {key} FROM {view.function}({arguments})"  # noqa: S608  names are quoted
+        return queryset.filter(pk__in=RawSQL(keys, tuple(given.values())))  # noqa: S611
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         made = []
@@ -89,18 +97,20 @@ class ArgumentsFilter(BaseFilterBackend):
 class FunctionMixin(_View):
     """A list of the rows that a function returns. Put it before the view of their table."""
 
-    # The function's name with its schema, as SQL.
+    # The function's name with its schema, as SQL, if its rows are those of a table.
     function: str
     # The type of each argument, and whether it has a default.
     arguments: Mapping[str, tuple[str, bool]]
 
+    # The rows can depend on more than the data, such as the time of day.
+    conditional = False
     filter_backends: Sequence[Any] = (ArgumentsFilter, *KeylessTableViewSet.filter_backends)
 
     @classmethod
     def parameter_of(cls, argument: str) -> str:
-        """The query parameter of an argument, which cannot be that of a column's filter."""
+        """The query parameter of an argument, which cannot be that of a filter or of a list."""
         filters: Any = getattr(cls, "filterset_class", None)
-        is_taken = filters is not None and argument in filters.base_filters
+        is_taken = argument in RESERVED or (filters and argument in filters.base_filters)
         return f"argument_{argument}" if is_taken else argument
 
 
@@ -111,9 +121,6 @@ def _value(kind: str, text: str | None) -> Any:
     return cls(**options).run_validation(text)
 
 
-def _call(view: Any, queryset: QuerySet[Any], given: Mapping[str, Any]) -> RawSQL:
-    types = {argument: kind for argument, (kind, _) in view.arguments.items()}
-    casts = {name: types[name].replace("%", "%%") for name in given}
-    values = ", ".join(f"{quoted(name)} => %s::{casts[name]}" for name in given)
-    key = quoted(column_name(queryset.model._meta.pk.column))
-    return RawSQL(f"SELECT {key} FROM {view.function}({values})", tuple(given.values()))  # noqa: S608, S611
+def _arguments(view: Any, given: Collection[str]) -> str:
+    casts = {name: view.arguments[name][0].replace("%", "%%") for name in given}
+    return ", ".join(f"{quoted(name)} => %s::{cast}" for name, cast in casts.items())

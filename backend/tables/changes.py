@@ -16,8 +16,9 @@ from backend.http.client_errors import answer_to
 logger = logging.getLogger("backend.tables")
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html: a column or a table that does not
-# exist, another type, a missing permission, and a materialized view without data.
-CHANGED = frozenset({"42703", "42P01", "42804", "42883", "42501", "55000"})
+# exist, another type, a function that does not exist or became several, a missing permission, and
+# a materialized view without data.
+CHANGED = frozenset({"42703", "42P01", "42804", "42883", "42725", "42501", "55000"})
 # What only the values of rows, or the code of a view, can cause, if the request does not: data
 # exceptions such as a division by zero, errors of functions and programs, of limits, of a foreign
 # server, and of PostGIS.

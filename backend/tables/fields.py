@@ -14,6 +14,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_aware, is_naive, make_naive
 from rest_framework import serializers
 
+from backend.databases.functions import FunctionManager
 from backend.databases.keyless import NoKey
 from backend.geo.arrays import NestedListField
 
@@ -39,6 +40,15 @@ class KeylessModel(models.Model):
     @classmethod
     def _check_composite_pk(cls) -> list[CheckMessage]:
         return []  # about columns that can be null
+
+
+class FunctionModel(KeylessModel):
+    """The base of a model for the rows of a function, which a view with ``FunctionMixin`` calls."""
+
+    objects = FunctionManager()
+
+    class Meta:
+        abstract = True
 
 
 class LocalDateTimeField(models.DateTimeField):  # type: ignore[type-arg]  # like its base

@@ -12,7 +12,7 @@ from backend.conf.environment import Environment
 from backend.conf.errors import StartupError
 from backend.tables import catalog, published
 from backend.tables.catalog import coordinates
-from backend.tables.generator import code, metadata, plan
+from backend.tables.generator import calls, code, metadata, plan
 
 # Whether the role can write Django's own tables, or create them.
 ACCOUNTS = """
@@ -74,7 +74,7 @@ def read(env: Environment, cursors: Mapping[str, Any]) -> Publication:
         raise StartupError(NOBODY, LOGINS)
     comments = (comment for source in sources for comment in source.catalog.schemas.values())
     return Publication(
-        plan.plan(sources),
+        calls.with_calls(plan.plan(sources), sources),
         has_accounts=has_accounts,
         title=about.title or next(filter(None, comments), ""),
     )

@@ -22,6 +22,7 @@ from backend.tables.catalog import (
     Relation,
 )
 from backend.tables.generator import code, names, report
+from backend.tables.generator.calls import with_calls
 from backend.tables.generator.plan import Plan, Source, plan
 
 
@@ -39,7 +40,8 @@ def catalog(*relations: Relation, **more: object) -> Catalog:
 
 
 def planned(*relations: Relation, **more: object) -> Plan:
-    return plan([Source("default", catalog(*relations, **more))])
+    sources = [Source("default", catalog(*relations, **more))]
+    return with_calls(plan(sources), sources)
 
 
 @pytest.mark.parametrize(
@@ -144,9 +146,11 @@ def test_tables_of_django_and_those_that_nobody_can_read_are_skipped_with_a_reas
     assert report.summary(made) == "5 skipped"
 
 
-def test_function_needs_a_table_with_one_key_and_named_arguments() -> None:
+def test_function_has_the_table_of_its_rows_or_one_of_its_own_and_named_arguments() -> None:
     lots = relation("lots", column("gid", "int4", "N"), key=("gid",))
-    one = Function("city", "near", (Argument("lon", "double precision"),), ("city", "lots"), ())
+    columns = (column("gid", "int4", "N"), column("raw", "bytea", "U"))
+    arguments = (Argument("lon", "double precision"),)
+    one = Function("city", "near", arguments, ("city", "lots"), columns)
     made = planned(
         lots,
         functions=(
@@ -156,8 +160,13 @@ def test_function_needs_a_table_with_one_key_and_named_arguments() -> None:
             replace(one, name="other", returns=("city", "owners")),
         ),
     )
-    assert [call.route for call in made.calls] == ["functions/near"]
-    assert {each.name for each in made.skipped} == {"unnamed", "many", "other"}
+    near, other = made.calls
+    assert (near.route, near.table.model, near.status) == ("functions/near", "Lots", "served")
+    assert (other.route, other.table.model) == ("functions/other", "Other")
+    assert (other.table.key, other.status) == ((), "partly served")
+    assert [table.model for table in made.models] == ["Lots", "Other"]
+    assert {each.name for each in made.skipped} == {"unnamed", "many"}
+    assert report.summary(made) == "2 served, 1 partly served, 2 skipped"
 
 
 @pytest.mark.parametrize(
@@ -198,7 +207,8 @@ def test_code_is_what_ruff_writes_whatever_names_and_comments_contain(tmp_path: 
         )
         for number, text in enumerate(nasty)
     ]
-    for name, text in code.files(planned(*tables), "app").items():
+    calls = [Function("city", f"near {text}", (), None, (column(text),), text) for text in nasty]
+    for name, text in code.files(planned(*tables, functions=calls), "app").items():
         file = tmp_path / "app" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+FUNCTION = "function"  # the kind of the relation that a function's rows are
+
 
 @dataclass(frozen=True)
 class Geometry:
@@ -110,6 +112,11 @@ class Function:
     columns: tuple[Column, ...]  # of its rows
     comment: str = ""
     is_variadic: bool = False  # its last argument is an array, which a call must say
+
+    @property
+    def rows(self) -> Relation:
+        """Its rows, as those of a relation."""
+        return Relation(self.schema, self.name, FUNCTION, self.columns, comment=self.comment)
 
 
 @dataclass(frozen=True)

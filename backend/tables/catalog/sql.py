@@ -195,9 +195,15 @@ WHERE k.contype = 'f' AND k.conrelid = ANY (%(relations)s::oid[]) AND NOT EXISTS
 ORDER BY k.conrelid, k.conkey, k.conname
 """
 
+# An argument or a result of a pseudo-type, such as anyelement or record, has its type only in a
+# call.
 FUNCTIONS = """
 SELECT n.nspname::text AS schema, p.proname::text AS name, p.oid::regprocedure::text AS signature,
-    p.provolatile::text AS volatility, p.proretset AS returns_set,
+    p.prokind::text AS kind, p.provolatile::text AS volatility, p.proretset AS returns_set,
+    p.prorettype::bigint AS result, t.typtype = 'p' AS is_pseudo, ARRAY(
+        SELECT format_type(a.oid, NULL) FROM pg_type a
+        WHERE a.oid = ANY (coalesce(p.proallargtypes, p.proargtypes::oid[])) AND a.typtype = 'p'
+    ) AS pseudo_arguments,
     has_function_privilege(p.oid, 'EXECUTE') AS can_execute,
     coalesce(obj_description(p.oid, 'pg_proc'), '') AS comment,
     coalesce(p.proallargtypes, p.proargtypes::oid[])::bigint[] AS types,
@@ -207,11 +213,11 @@ SELECT n.nspname::text AS schema, p.proname::text AS name, p.oid::regprocedure::
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
 JOIN pg_type t ON t.oid = p.prorettype LEFT JOIN pg_class c ON c.oid = t.typrelid
 LEFT JOIN pg_namespace rn ON rn.oid = c.relnamespace
-WHERE p.pronamespace = ANY (%(schemas)s::oid[]) AND p.prokind = 'f' AND NOT EXISTS (
+WHERE p.pronamespace = ANY (%(schemas)s::oid[]) AND NOT EXISTS (
     SELECT FROM pg_depend d
     WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
 )
-ORDER BY array_position(%(schemas)s::oid[], n.oid), p.proname
+ORDER BY array_position(%(schemas)s::oid[], n.oid), p.proname, 3
 """
 
 

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from django.db import DEFAULT_DB_ALIAS
 
-from backend.databases.identifiers import db_column, db_table
+from backend.databases.identifiers import db_column, db_function, db_table
+from backend.tables.catalog.relations import FUNCTION
 from backend.tables.generator.plan import Call, Field, Plan, Table
 from backend.tables.generator.types import Declaration, literal
 from backend.tables.generator.units import wrapped
@@ -48,7 +49,7 @@ class {name}(AppConfig):
 
 
 def _models(plan: Plan) -> str:
-    classes = [_model(table) for table in plan.tables]
+    classes = [_model(table) for table in plan.models]
     code = "\n\n\n".join(classes)
     imports = ["from django.contrib.gis.db import models"]
     if names := [n for n in ("DATABASE_DEFAULT", "WritableModel") if re.search(rf"\b{n}\b", code)]:
@@ -66,6 +67,9 @@ def _models(plan: Plan) -> str:
 
 def _model(table: Table) -> str:
     base = "models.Model" if table.key else "fields.KeylessModel"
+    named = db_table
+    if table.relation.kind == FUNCTION:
+        base, named = "fields.FunctionModel", db_function
     if table.writing.saves:
         base = "WritableModel"
     lines = [f"class {table.model}({base}):"]
@@ -79,7 +83,7 @@ def _model(table: Table) -> str:
     meta: dict[str, object] = {}
     if table.alias != DEFAULT_DB_ALIAS:
         meta["in_db"] = table.alias
-    meta |= {"managed": False, "db_table": db_table(table.relation.schema, table.relation.name)}
+    meta |= {"managed": False, "db_table": named(table.relation.schema, table.relation.name)}
     if table.key:
         meta["ordering"] = list(table.key)
     meta["verbose_name"] = meta["verbose_name_plural"] = table.title
@@ -131,9 +135,9 @@ def _declared(each: Field, table: Table) -> Declaration:
 
 
 def _serializers(plan: Plan, app: str) -> str:
-    spatial = [table for table in plan.tables if table.geometry]
+    spatial = [table for table in plan.models if table.geometry]
     imports = []
-    if len(spatial) < len(plan.tables):
+    if len(spatial) < len(plan.models):
         imports.append("from rest_framework.serializers import ModelSerializer")
     if spatial:
         imports.append("from rest_framework_gis.serializers import GeoFeatureModelSerializer")
@@ -142,7 +146,7 @@ def _serializers(plan: Plan, app: str) -> str:
     return _module(
         '"""What the API shows of each table, under the names of the database."""',
         "\n".join([*imports, "", f"from {app} import models", ""]),
-        [_serializer(table) for table in plan.tables],
+        [_serializer(table) for table in plan.models],
     )
 
 
@@ -176,7 +180,7 @@ def _filters(plan: Plan, app: str) -> str:
     return _module(
         '"""Filters by every column: ``?column=``, ``?column__gte=``, ``?column__in=``."""',
         f"from backend.tables.filters import ColumnFilterSet\n\nfrom {app} import models\n",
-        [_filter(table) for table in plan.tables],
+        [_filter(table) for table in plan.models],
     )
 
 
@@ -201,7 +205,7 @@ def _views(plan: Plan, app: str) -> str:
     head += f"from backend.tables.viewsets import {', '.join(sorted(bases))}\n"
     if written := {name for table in plan.tables for name in _written(table)}:
         head += f"from backend.tables.writing import {', '.join(sorted(written))}\n"
-    if any(not table.is_public for table in plan.tables):
+    if any(not table.is_public for table in plan.models):
         head += "from rest_framework.permissions import IsAuthenticated\n"
     head += f"\nfrom {app} import filters, models, serializers\n"
     views = [_view(table) for table in plan.tables] + [_call(call) for call in plan.calls]
@@ -231,13 +235,14 @@ def _view(table: Table) -> str:
 def _call(call: Call) -> str:
     function = call.function
     lines = [f"class {call.model}ViewSet(FunctionMixin, KeylessTableViewSet):"]
-    if function.comment:
-        lines += [*docstring(function.comment), ""]
+    if text := call.table.description if call.has_own_table else function.comment:
+        lines += [*docstring(text), ""]
     arguments = [
         f"{literal(each.name)}: ({literal(each.type)}, {each.has_default})"
         for each in function.arguments
     ]
-    lines.append(f"{INDENT}function = {literal(db_table(function.schema, function.name))}")
+    if not call.has_own_table:
+        lines.append(f"{INDENT}function = {literal(db_table(function.schema, function.name))}")
     lines.append(_listed(f"{INDENT}arguments = ", "{", arguments, "}"))
     return "\n".join([*lines, *_rows(call.table)])
 
@@ -262,8 +267,7 @@ def _urls(plan: Plan, app: str) -> str:
         "router = DefaultRouter()",
     ]
     # The first pattern that matches a URL counts.
-    views: list[Table | Call] = [*plan.tables, *plan.calls]
-    for each in sorted(views, key=lambda one: -one.route.count("/")):
+    for each in sorted(plan.endpoints, key=lambda one: -one.route.count("/")):
         base = each.route.replace("/", "-")
         arguments = [literal(each.route), f"views.{each.model}ViewSet"]
         arguments.append(f"basename={literal(base)}")

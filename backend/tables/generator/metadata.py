@@ -6,7 +6,7 @@
     license: ODC-By 1.0
     source: https://example.org/data
     tables:
-      crashes:                      # or schema.table
+      crashes:                      # or schema.table, or a function
         title: Reported crashes
         description: Since 2015, without names.
         hidden: [severity]          # columns
@@ -66,8 +66,9 @@ class Metadata:
         return self.tables.get(qualified) or self.tables.get(relation.name) or self.others
 
     def check(self, catalogs: Collection[Catalog]) -> None:
-        """Raises StartupError for a table or a column that does not exist."""
-        relations = [relation for catalog in catalogs for relation in catalog.relations]
+        """Raises StartupError for a table, a function, or a column that does not exist."""
+        relations = [function.rows for catalog in catalogs for function in catalog.functions]
+        relations += [relation for catalog in catalogs for relation in catalog.relations]
         known = {name: r for r in relations for name in (r.name, f"{r.schema}.{r.name}")}
         for name, table in self.tables.items():
             if name not in known:

@@ -11,9 +11,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from backend.tables.catalog import Catalog, Column, ForeignKey, Function, Relation
-from backend.tables.catalog.relations import quoted
+from backend.tables.catalog.relations import FUNCTION, quoted
 from backend.tables.generator import names
-from backend.tables.generator.metadata import Metadata
+from backend.tables.generator.metadata import Metadata, TableMetadata
 from backend.tables.generator.types import LEFT_OUT, Declaration, declaration
 from backend.tables.generator.writable import Writing, writing
 
@@ -30,7 +30,6 @@ SIGNATURES = (
     frozenset({"session_key", "session_data"}),
     frozenset({"key", "created", "user_id"}),
 )
-FUNCTIONS = "functions/"  # before their routes
 SERVED, PARTLY, SKIPPED = "served", "partly served", "skipped"
 
 
@@ -88,18 +87,40 @@ class Table:
         return tuple(by_column[name] for name in self.relation.key)
 
     @property
+    def label(self) -> str:
+        """Its name, for people."""
+        return f"{self.relation.schema}.{self.relation.name}"
+
+    @property
     def status(self) -> str:
         return PARTLY if any(note.is_loss for note in self.notes) else SERVED
 
 
 @dataclass(frozen=True)
 class Call:
-    """A function whose rows the API serves, as those of a table."""
+    """A function whose rows the API serves."""
 
     function: Function
-    table: Table
+    table: Table  # the one whose rows they are, or one for these rows alone
     model: str  # the first part of its view's name
     route: str
+
+    @property
+    def has_own_table(self) -> bool:
+        return self.table.relation.kind == FUNCTION
+
+    @property
+    def label(self) -> str:
+        """Its name, for people."""
+        return f"{self.function.schema}.{self.function.name}()"
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        return self.table.notes if self.has_own_table else ()
+
+    @property
+    def status(self) -> str:
+        return self.table.status if self.has_own_table else SERVED
 
 
 @dataclass(frozen=True)
@@ -119,6 +140,16 @@ class Plan:
     calls: tuple[Call, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     warnings: tuple[Note, ...] = ()
+
+    @property
+    def endpoints(self) -> tuple[Table | Call, ...]:
+        """All that has a URL."""
+        return *self.tables, *self.calls
+
+    @property
+    def models(self) -> tuple[Table, ...]:
+        """The tables, and the rows of functions that are not those of one."""
+        return *self.tables, *(call.table for call in self.calls if call.has_own_table)
 
 
 @dataclass
@@ -151,54 +182,20 @@ def plan(sources: Sequence[Source]) -> Plan:
                 skipped.append(Skipped(relation.schema, relation.name, note))
                 continue
             prefix = "" if relation.schema == first else f"{names.route(relation.schema, ())}/"
-            made = _Maker(relation, source, tables).table(prefix)
+            about = source.metadata.of(relation)
+            made = Maker(relation, source, tables, about).table(prefix)
             tables.append(made)
     warnings = tuple(note for source in sources for note in _warnings(source.catalog))
-    tables = _with_relations(tables)
-    calls: list[Call] = []
-    for source in sources:
-        for function in source.catalog.functions:
-            called = _call(function, source.alias, tables, calls)
-            (calls if isinstance(called, Call) else skipped).append(called)  # type: ignore[arg-type]
-    return Plan(tuple(tables), tuple(calls), tuple(skipped), warnings)
+    return Plan(tuple(_with_relations(tables)), skipped=tuple(skipped), warnings=warnings)
 
 
-def _call(
-    function: Function, alias: str, tables: Sequence[Table], others: Sequence[Call]
-) -> Call | Skipped:
-    name = quoted(function.schema, function.name)
-    table = next(
-        (
-            each
-            for each in tables
-            if each.alias == alias
-            and (each.relation.schema, each.relation.name) == function.returns
-        ),
-        None,
-    )
-    if table is None or len(table.key) != 1:
-        problem = "It does not return rows of a table that is served and has a key of one column."
-        sql = f"CREATE FUNCTION {name} (...) RETURNS SETOF TABLE ..."
-        return Skipped(function.schema, function.name, Note(problem, sql))
-    if function.is_variadic:
-        problem = "It has a VARIADIC argument."
-        sql = f"CREATE FUNCTION {name} (NAME TYPE[], ...) ..."
-        return Skipped(function.schema, function.name, Note(problem, sql))
-    if not all(argument.name for argument in function.arguments):
-        problem = "It has arguments without a name, so no parameter can give their values."
-        sql = f"CREATE OR REPLACE FUNCTION {name} (NAME TYPE, ...) ..."
-        return Skipped(function.schema, function.name, Note(problem, sql))
-    taken = [each.model for each in tables] + [each.model for each in others]
-    routes = [each.route.removeprefix(FUNCTIONS) for each in others]
-    model = names.model(function.name, taken)
-    return Call(function, table, model, FUNCTIONS + names.route(function.name, routes))
+class Maker:
+    """Makes the plan of one relation, or of the rows of a function."""
 
-
-class _Maker:
-    """Makes the plan of one relation."""
-
-    def __init__(self, relation: Relation, source: Source, others: Sequence[Table]) -> None:
-        self.metadata = source.metadata.of(relation)
+    def __init__(
+        self, relation: Relation, source: Source, others: Sequence[Table], about: TableMetadata
+    ) -> None:
+        self.metadata = about
         self.relation = _visible(relation, self.metadata.hidden)
         self.columns = relation.columns  # also hidden ones
         self.source, self.others = source, others
@@ -231,7 +228,7 @@ class _Maker:
         )
 
     def _writing(self, fields: Sequence[Field]) -> Writing:
-        if not self.source.write:
+        if not self.source.write or self.relation.kind == FUNCTION:
             return Writing()
         geometries = [each.column.name for each in fields if each.is_geometry]
         # A view shows and accepts one geometry at a time.
@@ -290,6 +287,14 @@ class _Maker:
         place = (relation.schema, relation.name, column.name)
         if column.name in self.metadata.srid:
             return self.metadata.srid[column.name]
+        if relation.kind == FUNCTION:
+            self._note(
+                f"Rows whose {column.name} has no spatial reference system count as longitude and "
+                "latitude.",
+                f"ST_SetSRID({quoted(column.name)}, SRID)",
+                is_loss=False,
+            )
+            return None
         srid, reason = self.source.srids.get(place, (None, ""))
         sql = ""
         if relation.kind in ("table", "partitioned table"):
@@ -308,7 +313,7 @@ class _Maker:
 
     def _note_key(self) -> None:
         relation = self.relation
-        if relation.key:
+        if relation.key or relation.kind == FUNCTION:
             return
         problem = "It has no key, so its rows have no pages of their own."
         sql = ""

@@ -10,9 +10,8 @@ from backend.tables.generator.plan import PARTLY, SERVED, SKIPPED, Plan
 def summary(plan: Plan) -> str:
     """How many relations are served, partly served, and skipped."""
     counts = dict.fromkeys((SERVED, PARTLY, SKIPPED), 0)
-    for table in plan.tables:
-        counts[table.status] += 1
-    counts[SERVED] += len(plan.calls)
+    for served in plan.endpoints:
+        counts[served.status] += 1
     counts[SKIPPED] = len(plan.skipped)
     return ", ".join(f"{count} {status}" for status, count in counts.items() if count) or "nothing"
 
@@ -25,17 +24,14 @@ def lines(plan: Plan, *, details: bool = True) -> Iterator[str]:
     for note in plan.warnings:
         yield note.problem
         yield f"    {note.sql}"
-    for table in plan.tables:
-        notes = [note for note in table.notes if details or note.is_loss]
+    for served in plan.endpoints:
+        notes = [note for note in served.notes if details or note.is_loss]
         if details or notes:
-            name = f"{table.relation.schema}.{table.relation.name}"
-            yield f"{name}: {table.status}, /api/{table.route}/"
+            yield f"{served.label}: {served.status}, /api/{served.route}/"
         for note in notes:
             yield f"    {note.problem}"
             if note.sql:
                 yield f"        {note.sql}"
-    for call in plan.calls if details else ():
-        yield f"{call.function.schema}.{call.function.name}(): {SERVED}, /api/{call.route}/"
     for skipped in plan.skipped:
         yield f"{skipped.schema}.{skipped.name}: {SKIPPED}"
         yield f"    {skipped.note.problem}"

@@ -14,7 +14,7 @@ from typing import Any
 from backend.conf.errors import StartupError, explain, in_line
 from backend.tables import catalog
 from backend.tables.catalog import coordinates
-from backend.tables.generator import code, metadata, plan, report
+from backend.tables.generator import calls, code, metadata, plan, report
 from backend.tables.project import generated_app, merge_file, snapshot
 from backend.tables.project.generated_app import Kept
 from backend.tables.project.merge import Merged, merge
@@ -83,8 +83,9 @@ class Inspected:
 def inspect(cursor: Any, options: Options, app: str) -> Inspected:
     """Read the database behind a cursor. ``app`` is the module of the app. Raises StartupError."""
     options = options.changed(schemas=options.schemas or _schemas(cursor))
-    planned = plan.plan([_source(cursor, options)])
-    if not planned.tables:
+    sources = [_source(cursor, options)]
+    planned = calls.with_calls(plan.plan(sources), sources)
+    if not (planned.tables or planned.calls):
         raise StartupError(
             f"Nothing to generate: {report.summary(planned)}.",
             "Check --schema, --table, and --exclude, and what the role can SELECT.",

@@ -13,15 +13,30 @@ from backend.tables.generator.plan import Plan
 
 # By the relation's schema and name, as JSON.
 Snapshot = dict[str, dict[str, dict[str, Any]]]
-NAMES = {"key": "key", "unique": "unique columns", "references": "foreign keys"}
+NAMES = {
+    "key": "key",
+    "unique": "unique columns",
+    "references": "foreign keys",
+    "arguments": "arguments",  # only of functions
+}
 
 
 def snapshot(plan: Plan) -> Snapshot:
-    """The relations that a plan serves."""
+    """The relations and functions that a plan serves."""
     made: Snapshot = {}
     for table in plan.tables:
         relation = table.relation
         made.setdefault(relation.schema, {})[relation.name] = _relation(relation)
+    for call in plan.calls:
+        function = call.function
+        arguments = [
+            f"{each.name} {each.type}{' DEFAULT' if each.has_default else ''}"
+            for each in function.arguments
+        ]
+        made.setdefault(function.schema, {})[f"{function.name}()"] = {
+            **_relation(function.rows),
+            "arguments": arguments,
+        }
     return made
 
 
@@ -72,8 +87,8 @@ def _changed(last: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     if last["comment"] != now["comment"]:
         yield "the comment changed"
     for part, name in NAMES.items():
-        if last[part] != now[part]:
-            yield f"{name}: {_text(last[part])} became {_text(now[part])}"
+        if last.get(part) != now.get(part):
+            yield f"{name}: {_text(last.get(part, []))} became {_text(now.get(part, []))}"
     before, after = last["columns"], now["columns"]
     for column in _in_order(before, after):
         if column not in after:

@@ -181,6 +181,43 @@ def test_changes_of_the_database_and_of_people_are_both_in_the_result(project: P
     assert api.get("/api/notes/").status_code == 404
 
 
+def test_system_and_functions_of_the_first_run_are_kept(project: Project) -> None:
+    project.sql(
+        "CREATE TABLE city.lots (id integer PRIMARY KEY, shape geometry); INSERT INTO city.lots "
+        "VALUES (1, ST_SetSRID(ST_Transform(ST_SetSRID(ST_MakePoint(-122.68, 45.52), 4326), 2913),"
+        " 0)); CREATE FUNCTION city.fees(fewest numeric DEFAULT 1) RETURNS TABLE (id integer, fee "
+        "numeric) LANGUAGE sql STABLE AS 'SELECT id, fee FROM city.permits WHERE fee >= fewest'"
+    )
+    options = ("--schema", "city", "--srid", "lots.shape=2913", "--function", "fees")
+    done = project.run("inspectapi", "city", *options)
+    assert done.returncode == 0, done.stderr
+    assert "EPSG:2913 is used: --srid says so." in done.stdout
+    project.install(done.stdout)
+    for check in (["check"], ["format", "--check"]):
+        ruff = [sys.executable, "-m", "ruff", *check, "--no-cache", "city"]
+        assert subprocess.run(ruff, cwd=project.folder, check=False).returncode == 0
+    again = project.run("inspectapi")
+    assert again.stdout.endswith("\nNothing changed.\n"), again.stdout
+    api = project.serve()
+    lot = api.get("/api/lots/1/").json()
+    assert lot["geometry"]["coordinates"] == pytest.approx([-122.68, 45.52])
+    assert api.get("/api/functions/fees/").json()["results"] == [{"id": 7, "fee": "1.50"}]
+    assert api.get("/api/functions/fees/?fewest=2").json()["count"] == 0
+    tested = project.run("test", "city")
+    assert tested.returncode == 0, tested.stderr
+    project.sql(
+        "DROP FUNCTION city.fees; CREATE FUNCTION city.fees(fewest numeric) RETURNS TABLE "
+        "(id integer, dues numeric) LANGUAGE sql STABLE AS 'SELECT id, fee FROM city.permits'"
+    )
+    checked = project.run("inspectapi", "--check")
+    assert checked.stderr == (
+        "city.fees(): arguments: (fewest numeric DEFAULT) became (fewest numeric)\n"
+        "city.fees(): column dues: new, numeric\n"
+        "city.fees(): column fee is gone, or the role cannot read it\n"
+        "Run manage.py inspectapi city, and commit what it changes.\n"
+    )
+
+
 def test_conflict_is_reported_and_leaves_the_table_as_it_is(project: Project) -> None:
     created(project)
     project.edit("city/models.py", ("max_digits=5", "max_digits=6"))

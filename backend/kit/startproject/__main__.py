@@ -19,6 +19,7 @@ TABLES = {
     "table": ("tables", "GLOB", "only tables whose names match"),
     "exclude": ("exclude", "GLOB", "no tables whose names match"),
     "function": ("functions", "NAME", "a function that returns rows"),
+    "srid": ("srid", "TABLE.COLUMN=SRID", "the system of a geometry column that declares none"),
 }
 
 
@@ -29,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
         usage="startproject NAME [--app NAME] [--database ALIAS[:SCHEMA]]... "
         "[--no-geometry] [--no-proxy] [--image IMAGE]\n"
         "       startproject NAME --from-database [URL] [--schema NAME]... [--table GLOB]... "
-        "[--exclude GLOB]... [--function NAME]... [--write]",
+        "[--exclude GLOB]... [--function NAME]... [--srid TABLE.COLUMN=SRID]... [--write]",
         description="Write a new project: an API of your own that runs with docker compose up.",
         epilog="It never overwrites a file.",
         allow_abbrev=False,

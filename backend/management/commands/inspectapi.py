@@ -19,6 +19,7 @@ REPEATABLE = (
     ("table", "tables", "GLOB", "only tables whose names match, such as 'census_*'"),
     ("exclude", "exclude", "GLOB", "no tables whose names match"),
     ("function", "functions", "NAME", "a function that returns rows"),
+    ("srid", "srid", "TABLE.COLUMN=SRID", "the system of a geometry column that declares none"),
 )
 
 
@@ -71,9 +72,10 @@ class Command(ReplaceableCommand):
         with explained(whole=options["traceback"]):
             folder, module = inspected_apps.find(app)
             kept = generated_app.read_kept(folder)
-            wanted = (Options(**kept.options) if kept else Options()).changed(**given)
+            earlier = Options(**kept.options) if kept else Options()
+            wanted = earlier.changed(**given)
             with inspected_apps.cursor(wanted.database) as cursor:
-                inspected = inspect.inspect(cursor, wanted, module)
+                inspected = inspect.inspect(cursor, wanted, module, earlier)
             if check:
                 self._check(folder, kept, inspected)
             elif kept is None:

@@ -68,9 +68,21 @@ def infer(cursor: Any, catalog: Catalog) -> dict[Place, Answer]:
     ]
     if all(column.declared for column in columns):
         return {}
+    return _Inference(cursor, _postgis(cursor)).answers(columns)
+
+
+def known_systems(cursor: Any, srids: Iterable[int], postgis: str = "") -> dict[int, bool]:
+    """Those that the database knows, and whether they are in degrees."""
+    statement = SYSTEMS.format(postgis=postgis or _postgis(cursor))
+    cursor.execute(statement, {"srids": sorted(srids)})
+    return dict(cursor.fetchall())
+
+
+def _postgis(cursor: Any) -> str:
+    """The schema of PostGIS, as SQL."""
     cursor.execute(POSTGIS)
-    (postgis,) = cursor.fetchone()
-    return _Inference(cursor, quoted(postgis)).answers(columns)
+    (schema,) = cursor.fetchone()
+    return quoted(schema)
 
 
 @dataclass(frozen=True)
@@ -165,9 +177,7 @@ class _Inference:
         return {}
 
     def _systems(self, srids: Iterable[int]) -> dict[int, bool]:
-        """Those that the database knows, and whether they are in degrees."""
-        self._cursor.execute(SYSTEMS.format(postgis=self._postgis), {"srids": sorted(srids)})
-        return dict(self._cursor.fetchall())
+        return known_systems(self._cursor, srids, self._postgis)
 
     def _projected(self, srids: Iterable[int]) -> list[int]:
         return [srid for srid, is_geographic in self._systems(srids).items() if not is_geographic]

@@ -287,7 +287,8 @@ class Maker:
         place = (relation.schema, relation.name, column.name)
         if column.name in self.metadata.srid:
             return self.metadata.srid[column.name]
-        if relation.kind == FUNCTION:
+        srid, reason = self.source.srids.get(place, (None, ""))
+        if relation.kind == FUNCTION and srid is None:
             self._note(
                 f"Rows whose {column.name} has no spatial reference system count as longitude and "
                 "latitude.",
@@ -295,7 +296,6 @@ class Maker:
                 is_loss=False,
             )
             return None
-        srid, reason = self.source.srids.get(place, (None, ""))
         sql = ""
         if relation.kind in ("table", "partitioned table"):
             names_of = ", ".join(_text(name) for name in place)

@@ -15,7 +15,7 @@ from backend.conf.errors import StartupError, explain, in_line
 from backend.tables import catalog
 from backend.tables.catalog import coordinates
 from backend.tables.generator import calls, code, metadata, plan, report
-from backend.tables.project import generated_app, merge_file, snapshot
+from backend.tables.project import generated_app, given_srids, merge_file, snapshot
 from backend.tables.project.generated_app import Kept
 from backend.tables.project.merge import Merged, merge
 from backend.tables.project.merge_file import Conflict
@@ -55,6 +55,7 @@ class Options:
     tables: Sequence[str] = ()  # globs; none means all
     exclude: Sequence[str] = ()
     functions: Sequence[str] = ()
+    srid: Sequence[str] = ()  # TABLE.COLUMN=SRID, of columns that declare none
     metadata: str = ""  # the path of a metadata.yml
     write: bool = False  # where the role may
 
@@ -80,10 +81,13 @@ class Inspected:
         return "\n".join([*report.lines(self.plan), f"Together: {report.summary(self.plan)}."])
 
 
-def inspect(cursor: Any, options: Options, app: str) -> Inspected:
-    """Read the database behind a cursor. ``app`` is the module of the app. Raises StartupError."""
+def inspect(cursor: Any, options: Options, app: str, earlier: Options | None = None) -> Inspected:
+    """Read the database behind a cursor. ``app`` is the module of the app. Raises StartupError.
+
+    ``earlier`` are the options of the last run.
+    """
     options = options.changed(schemas=options.schemas or _schemas(cursor))
-    sources = [_source(cursor, options)]
+    sources = [_source(cursor, options, earlier or Options())]
     planned = calls.with_calls(plan.plan(sources), sources)
     if not (planned.tables or planned.calls):
         raise StartupError(
@@ -93,7 +97,7 @@ def inspect(cursor: Any, options: Options, app: str) -> Inspected:
     return Inspected(options, planned, _in_project(code.files(planned, app)))
 
 
-def _source(cursor: Any, options: Options) -> plan.Source:
+def _source(cursor: Any, options: Options, earlier: Options) -> plan.Source:
     about = metadata.read(Path(options.metadata) if options.metadata else None)
     try:
         read = catalog.read(cursor, options.schemas, options.functions)
@@ -104,6 +108,7 @@ def _source(cursor: Any, options: Options) -> plan.Source:
         ) from None
     about.check([read])
     srids = coordinates.infer(cursor, read)
+    srids |= given_srids.read(cursor, options.srid, read, earlier.srid)
     return plan.Source(
         options.database, read, options.tables, options.exclude, srids, about, options.write
     )

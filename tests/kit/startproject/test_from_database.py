@@ -228,6 +228,20 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return read_files(tmp_path / name)
 
 
+def test_options_of_the_tables_arrive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[inspect.Options] = []
+
+    def inspected(url: str, options: inspect.Options, app: str) -> inspect.Inspected:
+        given.append(options)
+        return inspect.Inspected(options, plan.Plan(()), {"models.py": "A = 1\n"})
+
+    monkeypatch.setattr(from_database, "inspected", inspected)
+    chosen = ("--srid", "parks.shape=2913", "--srid", "lots.shape=2913", "--function", "near")
+    main(["city", "--from-database", "postgis://u@h/n", *chosen, "--into", str(tmp_path)])
+    assert given[0].srid == ["parks.shape=2913", "lots.shape=2913"]
+    assert given[0].functions == ["near"]
+
+
 def test_no_file_has_traces_of_the_sample_or_of_templates(files: dict[str, str]) -> None:
     for name, text in files.items():
         assert not re.search(r"\{%|%\}|\{#|\{\{ |[ \t]$|loaddata|district", text, re.MULTILINE), (

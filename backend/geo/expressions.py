@@ -25,6 +25,7 @@ from rest_framework import DJANGO_DURATION_FORMAT, ISO_8601, relations, serializ
 from rest_framework.settings import api_settings
 from rest_framework_gis.fields import GeometryField
 
+from backend.databases.local_times import ZonedDateTimeField
 from backend.databases.stored_types import as_written
 from backend.geo import curves, time_sql
 from backend.geo.arrays import NestedListField, nested_json
@@ -477,7 +478,9 @@ def _stored_uuid(column: Column, ref: str) -> Value:
 
 def _stored_datetime(column: Column, ref: str) -> Value:
     """psycopg returns a value with time zone in UTC, and one without unchanged."""
-    return _moment(column, ref, datetime.UTC if settings.USE_TZ else None, None)
+    own = column.model_field
+    of_local = own.timezone if isinstance(own, ZonedDateTimeField) else None
+    return _moment(column, ref, datetime.UTC if settings.USE_TZ else None, of_local)
 
 
 def _moment(

@@ -22,6 +22,7 @@ from rest_framework.fields import empty
 from rest_framework_gis.fields import GeometryField
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
+from backend.databases.local_times import ZonedDateTimeField
 from backend.databases.stored_types import Stored, result_types, stored_type
 from backend.lists.keyset import has_comparable_key, in_full_order, is_chosen, is_composite
 from backend.lists.shown import FIELD_HOOKS, definer, hook_of_a_team, of_one_row
@@ -33,7 +34,7 @@ FORWARD = (models.ForeignKey, models.OneToOneField)
 # Methods that turn PostgreSQL's value into another one in Python.
 CONVERTERS = ("convert_value", "get_db_converters")
 # Fields whose from_db_value is known.
-CONVERTED = (models.JSONField, BaseSpatialField)
+CONVERTED = (models.JSONField, BaseSpatialField, ZonedDateTimeField)
 
 
 class NotInDatabase(exceptions.APIException):

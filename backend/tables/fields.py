@@ -11,11 +11,12 @@ from django.core.checks import CheckMessage
 from django.db import models
 from django.db.models import lookups
 from django.utils.dateparse import parse_datetime
-from django.utils.timezone import is_aware, is_naive, make_naive
+from django.utils.timezone import is_aware
 from rest_framework import serializers
 
 from backend.databases.functions import FunctionManager
 from backend.databases.keyless import NoKey
+from backend.databases.local_times import LocalDateTimeField, ZonedDateTimeField
 from backend.geo.arrays import NestedListField
 
 if TYPE_CHECKING:
@@ -51,18 +52,6 @@ class FunctionModel(KeylessModel):
         abstract = True
 
 
-class LocalDateTimeField(models.DateTimeField):  # type: ignore[type-arg]  # like its base
-    """``timestamp without time zone``: a date and a time of day, of a zone that nothing tells."""
-
-    def db_type(self, connection: Any) -> str:
-        return "timestamp without time zone"
-
-    def get_prep_value(self, value: Any) -> Any:
-        # Not that of DateTimeField, which would add a zone. Forms of Django add one.
-        moment = self.to_python(models.Field.get_prep_value(self, value))
-        return moment if moment is None or is_naive(moment) else make_naive(moment)
-
-
 class ShownLocalDateTime(serializers.DateTimeField):
     """Shows what is stored, without a Z or an offset."""
 
@@ -78,6 +67,14 @@ class ShownLocalDateTime(serializers.DateTimeField):
         if is_aware(parse_datetime(str(value)) or moment):
             raise serializers.ValidationError("Write it without a time zone: 2024-07-01T12:30:00.")
         return moment
+
+
+class ShownZonedDateTime(serializers.DateTimeField):
+    """Shows what is stored, with the offset of its zone."""
+
+    def bind(self, field_name: str, parent: Any) -> None:
+        super().bind(field_name, parent)
+        self.timezone = parent.Meta.model._meta.get_field(self.source).timezone
 
 
 class NumericField(models.DecimalField):  # type: ignore[type-arg]
@@ -158,5 +155,6 @@ _mapping: Any = serializers.ModelSerializer.serializer_field_mapping
 _mapping |= {
     ArrayField: NestedListField,
     LocalDateTimeField: ShownLocalDateTime,
+    ZonedDateTimeField: ShownZonedDateTime,
     MoneyField: ShownMoney,
 }

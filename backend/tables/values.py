@@ -10,6 +10,7 @@ import json
 import re
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib.postgres.fields import HStoreField
@@ -22,6 +23,7 @@ from django.utils.timezone import get_current_timezone, is_aware
 from django_filters.fields import BaseCSVField
 from django_filters.widgets import BaseCSVWidget
 
+from backend.databases import local_times
 from backend.lists.terms import split, unquoted
 from backend.tables import fields
 
@@ -133,12 +135,26 @@ class LocalMoment(forms.CharField):
 
     def to_python(self, value: Any) -> Any:
         if has_no_date(value):
-            return Cast(Value(value), fields.LocalDateTimeField())
+            return Cast(Value(value), local_times.LocalDateTimeField())
         advice = "Write it in ISO 8601, without a time zone, such as 2024-07-01T12:30:00."
         moment = _moment(value, self, advice)
         if moment is not None and is_aware(moment):
             raise ValidationError(advice)
         return moment
+
+
+class ZonedMoment(forms.CharField):
+    """A date and time in ISO 8601. Without an offset, it is in the time zone of the column."""
+
+    def __init__(self, *, timezone: ZoneInfo, **options: Any) -> None:
+        super().__init__(**options)
+        self.timezone = timezone
+
+    def to_python(self, value: Any) -> Any:
+        if has_no_date(value):
+            return Cast(Value(value), local_times.LocalDateTimeField())
+        moment = _moment(value, self, "Write it in ISO 8601, such as 2024-07-01T12:30:00-07:00.")
+        return None if moment is None else local_times.local(moment, self.timezone)
 
 
 class Day(forms.DateField):
@@ -221,7 +237,7 @@ OF_COLUMNS: tuple[tuple[Any, type[forms.Field], dict[str, Any]], ...] = (
     (models.BigIntegerField, Whole, {"most": 2**63 - 1}),
     (models.IntegerField, Whole, {"most": 2**31 - 1}),
     (models.BooleanField, Flag, {}),
-    (fields.LocalDateTimeField, LocalMoment, {}),
+    (local_times.LocalDateTimeField, LocalMoment, {}),
     (models.DateTimeField, Moment, {}),
     (models.DateField, Day, {}),
     (models.TimeField, Clock, {}),
@@ -235,6 +251,8 @@ def of(column: models.Field[Any, Any]) -> tuple[type[forms.Field], dict[str, Any
     """The form field for values of a column, and its options."""
     if column.choices:
         return Choice, {"choices": column.flatchoices}
+    if isinstance(column, local_times.ZonedDateTimeField):
+        return ZonedMoment, {"timezone": column.timezone}
     for cls, kind, options in OF_COLUMNS:
         if isinstance(column, cls):
             return kind, options
@@ -256,7 +274,7 @@ def infinite(value: Any) -> Any:
     field: models.Field[Any, Any] = models.DateField()
     kind: type[datetime.date] = datetime.date
     if isinstance(value, datetime.datetime):
-        field = models.DateTimeField() if is_aware(value) else fields.LocalDateTimeField()
+        field = models.DateTimeField() if is_aware(value) else local_times.LocalDateTimeField()
         kind, value = datetime.datetime, value.replace(tzinfo=None)
     end = {kind.max: "infinity", kind.min: "-infinity"}.get(value)
     return end and Cast(Value(end), field)

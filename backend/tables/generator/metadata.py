@@ -5,6 +5,7 @@
     title: Open data of the city
     license: ODC-By 1.0
     source: https://example.org/data
+    timezone: America/Los_Angeles   # of timestamps without time zone
     tables:
       crashes:                      # or schema.table, or a function
         title: Reported crashes
@@ -18,6 +19,7 @@
 from __future__ import annotations
 
 import difflib
+import zoneinfo
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,22 +31,26 @@ from backend.conf.errors import StartupError
 from backend.tables.catalog import Catalog, Relation
 
 KINDS: dict[str, type] = {
-    **dict.fromkeys(("title", "description", "license", "source"), str),
+    **dict.fromkeys(("title", "description", "license", "source", "timezone"), str),
     "hidden": list,
     **dict.fromkeys(("serve", "login"), bool),
     "srid": dict,
 }
-OF_ALL = ("title", "license", "source", "tables")
+OF_ALL = ("title", "license", "source", "timezone", "tables")
 
 
 @dataclass(frozen=True)
 class TableMetadata:
-    """What it says about one table. ``license`` and ``source`` are those of all, if not its own."""
+    """What it says about one table.
+
+    ``license``, ``source``, and ``timezone`` are those of all tables, if it has none of its own.
+    """
 
     title: str = ""
     description: str = ""
     license: str = ""
     source: str = ""
+    timezone: str = ""
     hidden: frozenset[str] = frozenset()
     serve: bool = True
     login: bool = False
@@ -106,8 +112,9 @@ def read(file: Path | None) -> Metadata:
     content = _mapping(file, "the file", {} if content is None else content)
     _check_names(file, "the file", content, OF_ALL)
     common: dict[str, Any] = {
-        name: _text(file, name, content[name]) for name in OF_ALL[:3] if name in content
+        name: _text(file, name, content[name]) for name in OF_ALL[:-1] if name in content
     }
+    _check_timezone(file, "the file", common)
     title = common.pop("title", "")
     tables = _mapping(file, "tables", content.get("tables") or {})
     return Metadata(
@@ -127,6 +134,7 @@ def _table(file: Path, name: str, given: Any, common: Mapping[str, str]) -> Tabl
                 f"{file}: {key} of {name} is {value!r}.",
                 f"Write {_example(key)}",
             )
+    _check_timezone(file, name, content)
     values: dict[str, Any] = {**common, **content}
     values["hidden"] = frozenset(map(str, content.get("hidden", ())))
     for column, srid in content.get("srid", {}).items():
@@ -136,6 +144,16 @@ def _table(file: Path, name: str, given: Any, common: Mapping[str, str]) -> Tabl
                 "Write the number of a spatial reference system: srid: {Shape: 2913}",
             )
     return TableMetadata(**values)
+
+
+def _check_timezone(file: Path, what: str, content: Mapping[str, Any]) -> None:
+    name = content.get("timezone", "UTC")
+    if name not in zoneinfo.available_timezones():
+        close = difflib.get_close_matches(name, zoneinfo.available_timezones())
+        raise StartupError(
+            f"{file}: timezone of {what} is {name!r}, which is no time zone.",
+            f"Did you mean {close[0]}?" if close else "Write a name: America/Los_Angeles",
+        )
 
 
 def _example(key: str) -> str:

@@ -267,7 +267,8 @@ class Maker:
         for column in self.relation.columns:
             taken = {each.name for each in made} | {f"{each.name}_id" for each in made}
             name = names.field(column.name, taken, is_key=column.name in keys)
-            made.append(Field(column, name, declaration(column, self._srid(column))))
+            declared = declaration(column, self._srid(column), self.metadata.timezone)
+            made.append(Field(column, name, declared))
         return tuple(made)
 
     def _description(self) -> str:

@@ -64,10 +64,11 @@ class Declaration:
         return replace(self, named=(*self.named, *more))
 
 
-def declaration(column: Column, srid: int | None = None) -> Declaration:
+def declaration(column: Column, srid: int | None = None, timezone: str = "") -> Declaration:
     """The model field of a column, without its name.
 
-    ``srid`` replaces the spatial reference system of a geometry that declares none.
+    ``srid`` replaces the spatial reference system of a geometry that declares none, and
+    ``timezone`` is the zone of a timestamp without one.
     """
     if column.geometry is not None:
         return _geometry(column, srid)
@@ -86,6 +87,8 @@ def declaration(column: Column, srid: int | None = None) -> Declaration:
     if column.type in ("varchar", "bpchar"):
         made = Declaration("models.CharField")
         return made.with_(max_length=column.max_length) if column.max_length else made
+    if column.type == "timestamp" and timezone:
+        return Declaration("fields.ZonedDateTimeField").with_(timezone=timezone)
     return Declaration(PLAIN.get(column.type, "models.TextField"))
 
 

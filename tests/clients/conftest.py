@@ -6,7 +6,7 @@ import functools
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
@@ -17,9 +17,10 @@ from playwright.sync_api import Page
 from tests.conftest import PostGIS
 from tests.support.asked import Asked, start_asked
 from tests.support.browser import chromium
-from tests.support.containers import Containers
+from tests.support.containers import Containers, docker
 
 HERE = Path(__file__).parent
+IMAGE = "backend-docker-django-clients:local"
 # More rows than fit on a page, all of them in the tile 5/5/11.
 ROWS = """
 INSERT INTO asked_stop (name, lines, geom)
@@ -35,6 +36,26 @@ def read_api(postgis: PostGIS) -> Iterator[Asked]:
     api = start_asked(started, postgis, ALLOWED_HOSTS="*")
     api.sql(ROWS)
     yield api
+    started.clean()
+
+
+@pytest.fixture(scope="session")
+def program(network: str) -> Iterator[Callable[..., str]]:
+    """A function that runs a program in a container next to the APIs, and returns its output."""
+    # This downloads 360 MB of Debian packages the first time, and uses the engine's cache later.
+    docker("build", "--tag", IMAGE, HERE, timeout=1800)
+    started = Containers()
+    beside = started.start(
+        *("sleep", "infinity"),
+        image=IMAGE,
+        mounts={HERE / "programs": "/programs:ro"},
+        options=["--network", network],
+    )
+
+    def run(*command: str) -> str:
+        return docker("exec", beside.name, *command).stdout
+
+    yield run
     started.clean()
 
 

@@ -3,40 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 from tests.clients.compare import BOX, INSIDE, OF_A_TILE, TILE, differences
 from tests.support.asked import Asked
-from tests.support.containers import Containers, docker
 
 pytestmark = pytest.mark.engine
 
-HERE = Path(__file__).parent
-IMAGE = "backend-docker-django-clients:local"
 Program = Callable[..., str]
-
-
-@pytest.fixture(scope="module")
-def program(read_api: Asked) -> Iterator[Callable[..., str]]:
-    """A function that runs a program in a container next to the API, and returns its output."""
-    # This downloads 360 MB of Debian packages the first time, and uses the engine's cache later.
-    docker("build", "--tag", IMAGE, HERE, timeout=1800)
-    started = Containers()
-    beside = started.start(
-        *("sleep", "infinity"),
-        image=IMAGE,
-        mounts={HERE / "programs": "/programs:ro"},
-        options=["--network", read_api.postgis.network],
-    )
-
-    def run(*command: str) -> str:
-        return docker("exec", beside.name, *command).stdout
-
-    yield run
-    started.clean()
 
 
 def features_of(printed: str) -> list[dict]:

@@ -11,8 +11,11 @@ function mapOf(source, center, zoom) {
   const layers = [
     { id: "rows", type: "circle", source: "rows", ...(source.type === "vector" ? { "source-layer": "stop" } : {}) },
   ];
-  const style = { version: 8, sources: { rows: source }, layers };
-  const map = new maplibregl.Map({ container: "map", style, center, zoom, fadeDuration: 0 });
+  return drawn({ style: { version: 8, sources: { rows: source }, layers }, center, zoom });
+}
+
+function drawn(options) {
+  const map = new maplibregl.Map({ container: "map", fadeDuration: 0, ...options });
   return new Promise((resolve, reject) => {
     map.on("error", (event) => reject(event.error));
     map.once("idle", () => resolve(map));
@@ -32,6 +35,16 @@ const readers = {
     const seen = map.querySourceFeatures("rows", { sourceLayer: "stop" });
     map.remove();
     return seen.map((feature) => plain(feature.toJSON()));
+  },
+  // A map that a client makes from nothing but TileJSON. Returns what is drawn.
+  async "maplibre tilejson"(url, type) {
+    const { bounds, vector_layers: [{ id }] } = await (await fetch(url)).json();
+    const source = { type: "vector", url };
+    const layers = [{ id: "rows", type, source: "rows", "source-layer": id }];
+    const map = await drawn({ style: { version: 8, sources: { rows: source }, layers }, bounds });
+    const seen = map.queryRenderedFeatures();
+    map.remove();
+    return seen.map((feature) => ({ ...plain(feature), id: feature.id }));
   },
   async "openlayers geojson"(url) {
     const source = new ol.source.Vector({ url, format: new ol.format.GeoJSON() });

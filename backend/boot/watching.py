@@ -13,14 +13,14 @@ import time
 from pathlib import Path
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
+from django.db import DatabaseError, connections
 
 from backend.conf.environment import current
 from backend.conf.errors import StartupError, one_line
 from backend.conf.places import PUBLISHED
-from backend.conf.required import POSTGRESQL_ENGINES
 from backend.server import phase, succession
 from backend.tables import publication, published
+from backend.tables.published import Published
 
 logger = logging.getLogger("backend.tables")
 
@@ -33,7 +33,8 @@ def watch() -> None:
 
 
 def _watch(seconds: int) -> None:
-    folder = Path(os.environ[PUBLISHED])
+    before = published.find(Path(settings.DATA_DIR))
+    assert before is not None  # PUBLISHED names it
     # One for the workers of each container: several can share the folder of the code.
     name = f"backend-tables-{os.geteuid()}-{os.getppid()}"
     with (Path(tempfile.gettempdir()) / name).open("w") as lock:
@@ -42,7 +43,7 @@ def _watch(seconds: int) -> None:
         while not phase.draining():
             time.sleep(seconds)
             try:
-                if _has_changed(folder):
+                if _has_changed(before):
                     # The lock is for the successor's workers.
                     threading.Event().wait()
             except DatabaseError as error:
@@ -53,18 +54,13 @@ def _watch(seconds: int) -> None:
                 connections.close_all()
 
 
-def _has_changed(folder: Path) -> bool:
+def _has_changed(before: Published) -> bool:
     """Look once. If the tables have changed, ask for the server's successor."""
-    env = current()
-    aliases = {*publication.schemas(env)}
-    if settings.DATABASES[DEFAULT_DB_ALIAS]["ENGINE"] in POSTGRESQL_ENGINES:
-        aliases.add(DEFAULT_DB_ALIAS)
-    cursors = {alias: connections[alias].cursor().cursor for alias in aliases}
-    made = publication.read(env, cursors)
+    made = publication.read_now(current())
     written = published.write(made.files(), made.facts(), Path(settings.DATA_DIR))
-    if written.folder == folder:
+    if written.folder == before.folder:
         return False
-    for line in published.difference(folder, written.folder):
+    for line in published.difference(before.models(), written.models()):
         is_loss = "removed" in line or "changed" in line
         level = logging.WARNING if is_loss else logging.INFO
         logger.log(level, "The published tables are not as they were: %s", line)

@@ -23,7 +23,7 @@ from backend.conf.findings import LEVELS, OK, PROBLEM, WARNING, Finding, worst_o
 from backend.conf.masking import for_process
 from backend.conf.variables import TABLE
 from backend.config import server
-from backend.doctor import databases, files, machine, servers
+from backend.doctor import databases, files, generated, machine, servers
 
 # With these warnings of Django and of the image, a project is not ready for production:
 # a weak key (or a weak fallback key), debug mode, no allowed host, SQLite.
@@ -117,6 +117,8 @@ def _databases_and_limits(env: Environment) -> Iterator[Finding]:
     for examination in examinations:
         yield from examination.findings
     yield from servers.shared_migrations(examinations)
+    answering = [each.alias for each in examinations if each.facts is not None]
+    yield from findings_of(generated.SUBJECT, lambda: generated.changes(env, answering))
     values = {name: value for name, (value, _) in server.settings(env).items()}
     workers, threads = values["workers"], values["threads"]
     load = budget.Load(env["REPLICAS"], workers, threads, budget.has_streams())

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from backend.conf.environment import Environment
 from backend.conf.errors import StartupError
+from backend.conf.required import POSTGRESQL_ENGINES
 from backend.tables import catalog, published
 from backend.tables.catalog import coordinates
 from backend.tables.generator import calls, code, metadata, plan
@@ -78,6 +80,14 @@ def read(env: Environment, cursors: Mapping[str, Any]) -> Publication:
         has_accounts=has_accounts,
         title=about.title or next(filter(None, comments), ""),
     )
+
+
+def read_now(env: Environment) -> Publication:
+    """The same while Django runs, through its connections. Raises StartupError, DatabaseError."""
+    aliases = {*schemas(env)}
+    if settings.DATABASES[DEFAULT_DB_ALIAS]["ENGINE"] in POSTGRESQL_ENGINES:
+        aliases.add(DEFAULT_DB_ALIAS)
+    return read(env, {alias: connections[alias].cursor().cursor for alias in aliases})
 
 
 def _has_accounts(cursor: Any) -> bool:

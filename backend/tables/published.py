@@ -27,7 +27,7 @@ from backend.conf.places import PUBLISHED
 from backend.conf.variables import TABLE
 
 APP = "published"
-FACTS = "facts.json"
+FACTS, MODELS = "facts.json", "models.py"
 WITHOUT_ACCOUNTS = "backend.tables.published.WithoutAccounts"  # a router, below
 KEPT = 5  # folders of earlier starts, which other containers can still be using
 # A schema, and the alias of its database. Quotes allow commas and colons in a name.
@@ -43,6 +43,10 @@ class Published:
     folder: Path
     has_accounts: bool  # whether the role can create Django's own tables
     title: str  # of the API, if PROJECT_NAME does not give one
+
+    def models(self) -> str:
+        """The code of its models."""
+        return (self.folder / APP / MODELS).read_text(encoding="utf-8")
 
 
 def requested(text: str, variable: str = "PUBLISH_SCHEMAS") -> dict[str, list[str]]:
@@ -175,9 +179,9 @@ def _remove_old(parent: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def difference(old: Path, new: Path) -> list[str]:
-    """What was added to and removed from the models: ``crashes: - severity``."""
-    before, after = (_fields(folder / APP / "models.py") for folder in (old, new))
+def difference(old: str, new: str) -> list[str]:
+    """What was added to and removed from the code of models: ``Crashes: removed severity``."""
+    before, after = _fields(old), _fields(new)
     lines = []
     for name in sorted(before.keys() | after.keys()):
         if name not in after or name not in before:
@@ -197,15 +201,14 @@ def difference(old: Path, new: Path) -> list[str]:
     return lines
 
 
-def _fields(models: Path) -> dict[str, dict[str, str]]:
+def _fields(models: str) -> dict[str, dict[str, str]]:
     """The fields of each model with their code."""
-    tree = ast.parse(models.read_text(encoding="utf-8"))
     return {
         model.name: {
             ast.unparse(each.targets[0]): ast.unparse(each.value)
             for each in model.body
             if isinstance(each, ast.Assign)
         }
-        for model in tree.body
+        for model in ast.parse(models).body
         if isinstance(model, ast.ClassDef)
     }

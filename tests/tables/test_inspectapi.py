@@ -154,6 +154,9 @@ def test_changes_of_the_database_and_of_people_are_both_in_the_result(project: P
 
     before = project.files()
     checked = project.run("inspectapi", "--check")
+    told = project.run("doctor").stdout
+    assert "the database has changed since the code was written: city.parks: column shelter" in told
+    assert "FIX: Run manage.py inspectapi city, and commit what it changes." in told
     assert checked.returncode == 1
     assert checked.stderr == (
         "city.notes: it is gone, or the role cannot read it\n"
@@ -175,6 +178,7 @@ def test_changes_of_the_database_and_of_people_are_both_in_the_result(project: P
     assert method in models
     assert "class Notes(" not in models
     assert project.run("inspectapi", "--check").returncode == 0
+    assert "generated code: city is as the database is" in project.run("doctor").stdout
     api = project.serve()
     assert api.get("/api/parks/1/").json()["properties"] == {"Park Name": "First", "shelter": True}
     assert api.get("/api/trees/").json()["count"] == 0

@@ -173,6 +173,8 @@ def test_dropped_column_costs_a_503_for_its_table_alone(
     assert api.get("/api/notes/").status_code == 200
     doctor = api.exec("python", "manage.py", "doctor", check=False)
     assert "published.Parks: The table '\"city\".\"parks\"' has no column 'visits'." in doctor
+    assert "the database has changed since the code was written: Parks: removed visits" in doctor
+    assert "FIX: Restart the container." in doctor
 
 
 def test_function_is_a_list_with_its_arguments_as_parameters(

@@ -60,9 +60,11 @@ COLUMNS: dict[type[models.Field[Any, Any]], frozenset[str]] = {
     models.JSONField: frozenset({"json", "jsonb"}),
     models.BinaryField: frozenset({"bytea"}),
 }
+COMPOSITE = "C"  # the category of composite types, which have any name
 # How a model field reads a column that has no type of COLUMNS.
 READ: dict[type[models.Field[Any, Any]], dict[str, str]] = {
     models.DecimalField: {"money": "{}::numeric"},
+    models.JSONField: dict.fromkeys(("hstore", COMPOSITE), "to_json({})"),
 }
 # How Django converts an annotation whose type is not that of its output_field, in SQL: int(),
 # float(), Decimal(), and json.loads().
@@ -236,8 +238,10 @@ def _as_declared(column: Column) -> str:
     template = made.get("text" if column.stored.category == "S" else stored)
     if template is not None:
         return template.format(column.label)
-    if annotation is None and (read := (_of(source, READ) or {}).get(stored)) is not None:
-        return str(read).format(column.label)
+    reads: dict[str, str] = {} if annotation else _of(source, READ) or {}
+    name = COMPOSITE if column.stored.category == COMPOSITE else stored
+    if name in reads:
+        return reads[name].format(column.label)
     element, prefix = source, ""
     while isinstance(element, ArrayField):
         element, prefix = element.base_field, "_"
@@ -387,7 +391,7 @@ def _json(column: Column, ref: str) -> Value:
     source: Any = column.model_field
     if getattr(column.field, "binary", False) or source.decoder:
         raise refuse(column.field, "a decoder or binary=True is Python code")
-    if column.stored and column.stored.name == "json":
+    if column.stored and (column.stored.name == "json" or column.stored.category == COMPOSITE):
         # Not all of it can become jsonb, such as "\\u0000". Line breaks are only between tokens.
         return Value(f"translate({ref}::text, E'\\n\\r', '  ')", Kind.JSON)
     return Value(f"{ref}::text", Kind.JSON)

@@ -106,6 +106,49 @@ class JSONField(models.JSONField):
         return document
 
 
+class CompositeField(JSONField):
+    """A composite type, as a JSON object of its fields. ``type`` is its name, as SQL."""
+
+    def __init__(self, *args: Any, type: str = "", **options: Any) -> None:  # noqa: A002  as in SQL
+        super().__init__(*args, **options)
+        self.type = type
+
+    def deconstruct(self) -> Any:
+        name, path, args, options = super().deconstruct()
+        return name, path, args, {**options, "type": self.type}
+
+    def db_type(self, connection: Any) -> str:
+        return self.type
+
+    def select_format(self, compiler: Any, sql: str, params: Any) -> tuple[str, Any]:
+        return f"to_json({sql})::text", params
+
+    def get_placeholder(self, value: Any, compiler: Any, connection: Any) -> str:
+        return f"jsonb_populate_record(NULL::{self.type.replace('%', '%%')}, %s)"
+
+
+class HStoreField(JSONField):
+    """``hstore``, as a JSON object of texts, in whichever schema the extension is."""
+
+    def db_type(self, connection: Any) -> str:
+        return "hstore"
+
+    def select_format(self, compiler: Any, sql: str, params: Any) -> tuple[str, Any]:
+        return f"to_json({sql})::text", params
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return ",".join(f"{_pair(key)}=>{_pair(text)}" for key, text in value.items())
+
+
+def _pair(text: str | None) -> str:
+    """A part of an hstore, as PostgreSQL reads it."""
+    if text is None:
+        return "NULL"
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 def _encodable(text: str) -> str:
     """With U+FFFD for half a surrogate pair, which no text of UTF-8 can have."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -135,6 +178,37 @@ class ShownMoney(serializers.DecimalField):
         super().__init__(*args, **{"coerce_to_string": False, **options})
 
 
+class ShownObject(serializers.JSONField):
+    """Shows an object."""
+
+    class Meta:
+        swagger_schema_fields: ClassVar = {"type": "object"}
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Raises ValidationError for anything else."""
+        made: Any = super().to_internal_value(data)
+        if not isinstance(made, dict):
+            raise serializers.ValidationError('Write it as an object: {"name": "value"}.')
+        return made
+
+
+class ShownPairs(ShownObject):
+    """Shows an object of texts."""
+
+    class Meta:
+        swagger_schema_fields: ClassVar = {
+            "type": "object",
+            "additionalProperties": {"type": "string", "x-nullable": True},
+        }
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Raises ValidationError for anything else."""
+        pairs = super().to_internal_value(data)
+        if not all(isinstance(text, str | None) for text in pairs.values()):
+            raise serializers.ValidationError('Write the values as texts: {"name": "value"}.')
+        return pairs
+
+
 class _OfMoney(_Lookup):
     """Compares with money, so that an index on the column can be used."""
 
@@ -154,6 +228,8 @@ for _name in ("exact", "gt", "gte", "lt", "lte", "in"):
 _mapping: Any = serializers.ModelSerializer.serializer_field_mapping
 _mapping |= {
     ArrayField: NestedListField,
+    CompositeField: ShownObject,
+    HStoreField: ShownPairs,
     LocalDateTimeField: ShownLocalDateTime,
     ZonedDateTimeField: ShownZonedDateTime,
     MoneyField: ShownMoney,

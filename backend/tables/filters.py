@@ -185,7 +185,7 @@ def of_field(field: models.Field[Any, Any]) -> Iterator[tuple[str, ColumnFilter]
     if isinstance(column, ArrayField):
         kind, options = values.of(column.base_field)
         yield "__contains", SeveralFilter(name, "contains", kind, **options)
-    elif isinstance(column, values.DOCUMENTS):
+    elif isinstance(column, values.DOCUMENTS) and not isinstance(column, values.OBJECTS):
         yield "__contains", ColumnFilter(name, "contains", values.Json)
     elif isinstance(column, SearchVectorField):
         yield "", WordsFilter(name, "exact", values.Text)
@@ -200,11 +200,19 @@ def of_field(field: models.Field[Any, Any]) -> Iterator[tuple[str, ColumnFilter]
         elif kind is values.Text:
             yield "__icontains", ColumnFilter(name, "icontains", kind)
             yield "__startswith", ColumnFilter(name, "startswith", kind)
+        if isinstance(column, values.OBJECTS):
+            yield "__contains", ColumnFilter(name, "contains", values.Json)
     yield "__isnull", ColumnFilter(field.name, "isnull", values.Flag)
 
 
 def _comparable(field: models.Field[Any, Any], lookup: str, using: str) -> Func | None:
     """The column as a type that ``lookup`` works for. None if it is one."""
+    if isinstance(field, values.OBJECTS):
+        # A composite value with a NULL in it is neither IS NULL nor IS NOT NULL.
+        is_text = lookup not in ("contains", "isnull")
+        template = as_written("%(expressions)s") if is_text else "to_jsonb(%(expressions)s)"
+        kind = models.TextField() if is_text else models.JSONField()
+        return Func(F(field.name), template=template, output_field=kind)
     if lookup == "isnull":
         return None
     if isinstance(field, JSONField):

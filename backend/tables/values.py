@@ -229,7 +229,9 @@ class Several(BaseCSVField):  # type: ignore[misc]  # the library has no types
 
 # The first that fits.
 DOCUMENTS = (models.JSONField, HStoreField)
+OBJECTS = (fields.CompositeField, fields.HStoreField)  # which can be filtered as text, too
 OF_COLUMNS: tuple[tuple[Any, type[forms.Field], dict[str, Any]], ...] = (
+    (OBJECTS, Text, {}),
     (fields.MoneyField, Money, {}),
     (models.DecimalField, Exact, {}),
     (models.FloatField, Number, {}),

@@ -61,7 +61,13 @@ INSERT INTO kinds VALUES
 INSERT INTO kinds (id, small, big, "real", ratio, plain, exact, cost, flag, day, clock, moment, local) VALUES
     (4, NULL, NULL, 'NaN', 'NaN', 'NaN', 0, 0, NULL, 'infinity', NULL, 'infinity', 'infinity'),
     (5, NULL, NULL, '-Infinity', 'Infinity', 0, 0, 0, NULL, '-infinity', NULL, '-infinity', '-infinity');
-INSERT INTO kinds (id) VALUES (6);
+INSERT INTO kinds (id, pair) VALUES (6, '(1,)');
+-- The extension is in a schema that a role does not search.
+CREATE SCHEMA extensions;
+CREATE EXTENSION hstore SCHEMA extensions;
+ALTER TABLE kinds ADD pairs extensions.hstore;
+UPDATE kinds SET pairs = extensions.hstore(ARRAY['a', 'b "c"', 'd'], ARRAY['1', 'x=>"y\z"', NULL]) WHERE id = 1;
+UPDATE kinds SET pairs = '' WHERE id = 2;
 -- Years that Python does not have.
 INSERT INTO kinds (id, day, moment, local) VALUES
     (7, '0044-03-15 BC', '0044-03-15 12:00Z BC', '12000-01-01 00:00');

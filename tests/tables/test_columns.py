@@ -75,7 +75,8 @@ def test_each_type_has_the_value_that_people_expect(columns: Api) -> None:
         **{"words": ["a", "b,c"], "codes": ["x"], "moods": ["sad", "so, so"]},
         **{"locals": ["2024-07-01T12:00:00.500000"], "span": "3 days", "days": "[2024-01-01,)"},
         **{"address": "10.0.0.1", "network": "10.0.0.0/8", "mac": "08:00:2b:01:02:03"},
-        **{"bits": "101", "markup": '<a b="c"/>', "point": "(1,2)", "pair": '(1,"x,y")'},
+        **{"bits": "101", "markup": '<a b="c"/>', "point": "(1,2)"},
+        **{"pair": {"a": 1, "b": "x,y"}, "pairs": {"a": "1", 'b "c"': 'x=>"y\\z"', "d": None}},
         "doubled": 0,
     }
 
@@ -185,6 +186,13 @@ FILTERS = {
     'markup=<a b="c"/>': """markup::text = '<a b="c"/>'""",
     "column_point=(1,2)": "point::text = '(1,2)'",
     'pair=(1,"x,y")': """pair::text = '(1,"x,y")'""",
+    "pair__startswith=(1": "pair::text LIKE '(1%'",
+    'pair__contains={"a":1}': "(pair).a = 1",
+    'pair__contains={"b":"x,y"}': "(pair).b = 'x,y'",
+    'pairs__contains={"a":"1"}': 'pairs::text LIKE \'%"a"=>"1"%\'',
+    "pair__isnull=false": "pair IS DISTINCT FROM NULL",
+    "pair__isnull=true": "pair IS NOT DISTINCT FROM NULL",
+    "pairs__isnull=true": "pairs IS NULL",
     "search=permit": "search @@ websearch_to_tsquery('permit')",
     "search=roof -permit": "search @@ websearch_to_tsquery('roof -permit')",
     "flag__isnull=true": "flag IS NULL",
@@ -210,6 +218,7 @@ INVALID = [
     *("clock=25:00", "moment=yesterday", "local=x"),
     *("local=2024-07-01T12:00:00Z", "word=\0", "mood=glad", "mood__in=sad,glad", "token=x"),
     *("document__contains={", 'document__contains={"a":"\\u0000"}', "document__contains=NaN"),
+    *("pair__contains=(1,x)", "pairs__contains=a"),
     *("numbers__contains=1,x", "moods__contains=glad", "span=x", "days=x", "address=x", "bits=2"),
     *("ordering=nope", "ordering=day,nope", "fields=nope", "geometry=nope", "nope=1"),
 ]

@@ -95,6 +95,8 @@ def test_a_new_row_is_shown_as_it_is_stored(api: Api) -> None:
         "tags": ["a,b", "ü"],
         "seen": "2024-07-01T12:30:00",
         "about": {"a": [1, None]},
+        "contact": {"name": 'A "b", c', "day of birth": None, "floors": [1, 2]},
+        "extras": {"a": 'x,"y"\\', 'b "c"': None, "d": "", "50%": "%s"},
         "note": " x ",
     }
     created = api("POST", "permits/", sent)
@@ -127,6 +129,10 @@ def test_a_new_row_is_shown_as_it_is_stored(api: Api) -> None:
         ("permits/", {"address": "10.0.0.1.1"}, 400, ["address"]),
         ("permits/", {"lasts %": "two dogs"}, 400, ["lasts %"]),
         ("permits/", {"valid": "[2040-01-01"}, 400, ["valid"]),
+        ("permits/", {"contact": {"day of birth": "x"}}, 400, ["non_field_errors"]),
+        ("permits/", {"contact": "x"}, 400, ["contact"]),
+        ("permits/", {"extras": {"a": 1}}, 400, ["extras"]),
+        ("permits/", {"extras": ["a"]}, 400, ["extras"]),
         ("permits/", {"seen": "2024-07-01T12:30:00+02:00"}, 400, ["seen"]),
         ("permits/", {"tags": "a"}, 400, ["tags"]),
         ("permits/", {"note": "longer than ten"}, 400, ["note"]),

@@ -29,7 +29,7 @@ LISTED = (*INTEGERS, *FLOATS, "numeric", "bool", "text", "varchar", "date", "tim
 def expression(column: Column) -> str:
     """SQL for the value that the API should show, as JSON."""
     name = column.sql
-    if column.type in AS_JSON or is_list(column):
+    if column.type in AS_JSON or column.kind == "c" or is_list(column):
         return f"to_json({name})"
     if column.type == "money":
         return f"to_json({name}::numeric)"
@@ -48,12 +48,16 @@ def is_list(column: Column) -> bool:
 
 def is_json(column: Column) -> bool:
     """Whether the value is JSON inside a text in formats that have no lists."""
-    return column.type in JSON or is_list(column)
+    return is_document(column) or is_list(column)
+
+
+def is_document(column: Column) -> bool:
+    return column.type in JSON or column.kind == "c"
 
 
 def canonical(column: Column, value: Any) -> Any:
     """A value in JSON, comparable and hashable. Numbers in a text stay a text."""
-    if column.type in JSON:
+    if is_document(column):
         return json.dumps(_numbers(value), sort_keys=True)
     if is_list(column):
         return _leaves(column.type[1:], value)

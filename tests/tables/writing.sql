@@ -3,6 +3,8 @@ CREATE SCHEMA accounts;
 CREATE SCHEMA "Office 7";
 SET search_path = "Office 7", public;
 CREATE TYPE status AS ENUM ('open', 'under review', 'closed');
+CREATE TYPE contact AS (name text, "day of birth" date, floors integer[]);
+CREATE EXTENSION hstore SCHEMA public;
 
 CREATE TABLE stops (
     stop_id text PRIMARY KEY,
@@ -29,6 +31,8 @@ CREATE TABLE permits (
     history status[],
     seen timestamp,
     about jsonb,
+    contact contact,
+    extras hstore,
     note varchar(10) NOT NULL DEFAULT '',
     scan bytea,
     changes integer NOT NULL DEFAULT 0,

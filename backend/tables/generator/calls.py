@@ -87,4 +87,5 @@ def _about(function: Function, source: Source) -> TableMetadata:
         login=about.login or table.login,
         serve=about.serve and table.serve,
         srid={**table.srid, **about.srid},
+        timezone=about.timezone or table.timezone,
     )

@@ -267,7 +267,8 @@ class Maker:
         for column in self.relation.columns:
             taken = {each.name for each in made} | {f"{each.name}_id" for each in made}
             name = names.field(column.name, taken, is_key=column.name in keys)
-            declared = declaration(column, self._srid(column), self.metadata.timezone)
+            zone, is_key = self.metadata.timezone, column.name in self.relation.key
+            declared = declaration(column, self._srid(column), zone, is_key=is_key)
             made.append(Field(column, name, declared))
         return tuple(made)
 

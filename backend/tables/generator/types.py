@@ -28,6 +28,7 @@ PLAIN = {
     "uuid": "models.UUIDField",
     "json": "fields.JSONField",
     "jsonb": "models.JSONField",
+    "hstore": "fields.HStoreField",
     "bytea": "models.BinaryField",
     "tsvector": "SearchVectorField",
 }
@@ -64,12 +65,17 @@ class Declaration:
         return replace(self, named=(*self.named, *more))
 
 
-def declaration(column: Column, srid: int | None = None, timezone: str = "") -> Declaration:
+def declaration(
+    column: Column, srid: int | None = None, timezone: str = "", *, is_key: bool = False
+) -> Declaration:
     """The model field of a column, without its name.
 
     ``srid`` replaces the spatial reference system of a geometry that declares none, and
-    ``timezone`` is the zone of a timestamp without one.
+    ``timezone`` is the zone of a timestamp without one. A part of a key is text in addresses, and
+    so a JSON object is not one.
     """
+    if is_key and (column.kind == "c" or column.type == "hstore"):
+        return Declaration("models.TextField")
     if column.geometry is not None:
         return _geometry(column, srid)
     if column.kind == "e":
@@ -84,6 +90,8 @@ def declaration(column: Column, srid: int | None = None, timezone: str = "") -> 
     if column.type == "numeric" and column.digits and 0 <= column.digits[1] <= column.digits[0]:
         digits, places = column.digits
         return Declaration("models.DecimalField").with_(max_digits=digits, decimal_places=places)
+    if column.kind == "c":
+        return Declaration("fields.CompositeField").with_(type=column.declared)
     if column.type in ("varchar", "bpchar"):
         made = Declaration("models.CharField")
         return made.with_(max_length=column.max_length) if column.max_length else made

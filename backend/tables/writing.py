@@ -53,7 +53,9 @@ class WritableSerializer(_Serializer):
             if column.has_db_default() or (column.name in key and not is_new):
                 options["required"] = False
             is_text = isinstance(column, (models.CharField, models.TextField))
-            if is_text and not column.choices:
+            if is_text and column.choices:
+                options["allow_blank"] = False
+            elif is_text:
                 options |= {"allow_blank": True, "trim_whitespace": False}
         return known
 

@@ -141,6 +141,12 @@ def test_names_with_every_character_are_the_same_in_every_format(columns: Api) -
     assert list(tilejson["vector_layers"][0]["fields"]) == names
 
 
+def test_document_lists_the_labels_of_an_enum_alone(columns: Api) -> None:
+    document = got(columns, "../swagger.json").json()
+    mood = document["definitions"]["SparseKinds"]["properties"]["mood"]
+    assert (mood["enum"], mood["x-nullable"]) == (["sad", "so, so", 'happy "day"'], True)
+
+
 # --- Filters
 
 FILTERS = {

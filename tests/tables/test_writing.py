@@ -96,6 +96,7 @@ def test_a_new_row_is_shown_as_it_is_stored(api: Api) -> None:
         "seen": "2024-07-01T12:30:00",
         "about": {"a": [1, None]},
         "contact": {"name": 'A "b", c', "day of birth": None, "floors": [1, 2]},
+        "former": None,
         "extras": {"a": 'x,"y"\\', 'b "c"': None, "d": "", "50%": "%s"},
         "note": " x ",
     }
@@ -124,6 +125,7 @@ def test_a_new_row_is_shown_as_it_is_stored(api: Api) -> None:
         ("permits/", {"stop": "S99"}, 400, ["stop"]),
         ("permits/", {"status": "lost"}, 400, ["status"]),
         ("permits/", {"status": None}, 400, ["status"]),
+        ("permits/", {"former": ""}, 400, ["former"]),
         ("permits/", {"fee": "much"}, 400, ["fee"]),
         ("permits/", {"fee": "99999999999999999.99"}, 400, None),
         ("permits/", {"address": "10.0.0.1.1"}, 400, ["address"]),

@@ -20,6 +20,7 @@ CREATE TABLE permits (
     id_ integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     stop text REFERENCES stops,
     status status NOT NULL DEFAULT 'open',
+    former status,
     issued date DEFAULT DATE '2024-05-01',
     fee money,
     cost numeric,

@@ -119,7 +119,10 @@ def _declared(each: Field, table: Table) -> Declaration:
     elif (column.name,) in table.relation.unique and not column.nullable:
         named["unique"] = True
     if column.nullable and each.name not in table.key:
-        named |= {"blank": True, "null": True}
+        # A blank text is not a label of an enum, but forms leave out a value with it.
+        if column.kind != "e" or table.writing.saves:
+            named["blank"] = True
+        named["null"] = True
     has_default = table.writing.creates and column.name in table.writing.defaults
     if column.is_generated or (table.writing.saves and not table.writing.is_written(column.name)):
         named["editable"] = False

@@ -23,6 +23,9 @@ CHANGED = frozenset({"42703", "42P01", "42804", "42883", "42725", "42501", "5500
 # exceptions such as a division by zero, errors of functions and programs, of limits, of a foreign
 # server, and of PostGIS.
 OF_ROWS = ("22", "38", "39", "54", "HV", "P0", "XX", "08001")
+# Of Python's ValueError, for an integer of more than 4,300 digits in a JSON document. PostgreSQL
+# writes streams, and so they have it: https://docs.python.org/3/library/stdtypes.html#int-max-str-digits
+LONG_INTEGER = "for integer string conversion"
 
 
 class TableChangedError(APIException):
@@ -44,10 +47,13 @@ class RowsUnavailableError(APIException):
 
 def explained(error: Exception, view: Any) -> Exception:
     """The error of a request to a table, as a 503 if the request is not its cause."""
+    table, reason = identifiers.table(view.queryset.model), str(error).partition("\n")[0]
+    if isinstance(error, ValueError) and LONG_INTEGER in reason:
+        logger.error("A row of %s has a number that Python does not read: %s", table, reason)
+        return RowsUnavailableError()
     code = sqlstate(error) if isinstance(error, DatabaseError) else None
     if code is None:
         return error
-    table, reason = identifiers.table(view.queryset.model), str(error).partition("\n")[0]
     if code in CHANGED:
         logger.warning("The table %s has changed: %s", table, reason)
         return TableChangedError()

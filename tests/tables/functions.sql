@@ -107,6 +107,10 @@ END $$;
 CREATE FUNCTION city.parsed(value text, kind city.kind DEFAULT 'bus') RETURNS TABLE (number integer, of_kind city.kind)
 LANGUAGE sql STABLE AS $$ SELECT value::integer, kind $$;
 
+CREATE FUNCTION city.long_number() RETURNS TABLE (document jsonb) LANGUAGE sql STABLE AS $$
+    SELECT repeat('9', 5000)::jsonb
+$$;
+
 -- Arguments whose names lists use.
 CREATE FUNCTION city.nearest("limit" integer, dist float8 DEFAULT 1, format text DEFAULT 'a')
 RETURNS TABLE (number integer, label text) LANGUAGE sql STABLE AS $$

@@ -33,7 +33,7 @@ CALLS = {
 }
 SERVED = (
     'every_type,multiples,summary,only_one,addresses,"Tags % of""x",points,first_note,notes_like,'
-    "houses,stops_from,systems,many,positive,parsed,nearest"
+    "houses,stops_from,systems,many,positive,parsed,nearest,long_number"
 )
 GRANT = """
 DO $$ BEGIN CREATE ROLE reader LOGIN PASSWORD 'reader';
@@ -74,7 +74,7 @@ def database(postgis: PostGIS) -> str:
 @pytest.fixture(scope="module")
 def api(postgis: PostGIS, database: str) -> Iterator[Container]:
     started = Containers()
-    started.may_log("cannot be computed", "Service Unavailable")
+    started.may_log("cannot be computed", "Service Unavailable", "that Python does not read")
     yield serve(started, postgis, database)
     started.clean()
 
@@ -165,6 +165,11 @@ def test_error_of_a_function_is_a_400_if_it_names_the_argument_and_else_a_503(
     for wrong in ("positive/?n=500", "parsed/?value=abc", "parsed/?value=7&kind=plane"):
         answer = api.get(f"/api/functions/{wrong}")
         assert (answer.status_code, "cannot be used" in answer.text) == (400, True), answer.text
+
+
+def test_number_that_python_does_not_read_is_a_503_and_in_streams(api: Container) -> None:
+    assert api.get("/api/functions/long_number/").status_code == 503
+    assert api.get("/api/functions/long_number.jsonl").text.count("9") == 5000
 
 
 def test_argument_with_the_name_of_a_lists_parameter_has_a_prefix(api: Container) -> None:

@@ -15,7 +15,7 @@ from django.contrib.postgres.search import SearchQuery, SearchVectorField
 from django.db import connections, models
 from django.db.models import Func, Model, QuerySet, Value
 from django.db.models.constants import LOOKUP_SEP
-from django.db.models.expressions import F
+from django.db.models.expressions import Expression, F
 from django.db.models.functions import Cast
 from django_filters import filters
 from django_filters.constants import EMPTY_VALUES
@@ -65,9 +65,11 @@ class ColumnFilter(filters.Filter):  # type: ignore[misc]  # the library has no 
         field: Any = qs.model._meta.get_field(self.field_name.partition(LOOKUP_SEP)[0])
         column = _comparable(field, self.lookup_expr, qs.db)
         if column is None:
-            if self.lookup_expr == "exact" and (end := values.infinite(value)):
-                return qs.filter(**{f"{self.field_name}__in": [value, end]})
-            return super().filter(qs, _as_stored(field, value, qs.db))
+            given = value if isinstance(value, list) else [value]
+            ends = [end for each in given if (end := values.infinite(each))]
+            if ends and self.lookup_expr in ("exact", "in"):
+                return qs.filter(**{f"{self.field_name}__in": _typed(field, [*given, *ends])})
+            return super().filter(qs, _typed(field, _as_stored(field, value, qs.db)))
         lookup: Any = column.output_field.get_lookup(self.lookup_expr)
         return qs.filter(lookup(column, value))
 
@@ -229,6 +231,18 @@ def _comparable(field: models.Field[Any, Any], lookup: str, using: str) -> Func 
         return None
     text = as_written("%(expressions)s")
     return Func(F(field.name), template=text, output_field=models.TextField())
+
+
+def _typed(field: models.Field[Any, Any], value: Any) -> Any:
+    """The value, or values of the column's type if an expression is one of them.
+
+    Django guesses the type of the others: a timestamp would get a time zone.
+    """
+    if not isinstance(value, list) or not any(isinstance(each, Expression) for each in value):
+        return value
+    return [
+        each if isinstance(each, Expression) else Value(each, output_field=field) for each in value
+    ]
 
 
 def _as_stored(field: models.Field[Any, Any], value: Any, using: str) -> Any:

@@ -25,7 +25,7 @@ def read(model: type[models.Model], text: str) -> Iterator[dict[str, Any]]:
                 key = {
                     part.attname: _value(part, one) for part, one in zip(parts, texts, strict=True)
                 }
-            except (ValidationError, ValueError, TypeError, ArithmeticError):
+            except (ValidationError, ValueError, TypeError, ArithmeticError, RecursionError):
                 continue
             yield key
             ends = {name: values.infinite(value) for name, value in key.items()}
@@ -51,12 +51,22 @@ def _texts(text: str, *, is_single: bool) -> Iterator[list[str]]:
 def _value(part: models.Field[Any, Any], text: str) -> Any:
     """Raises ValidationError, ValueError, and others for a text that is not a value."""
     column = target(part)
+    if isinstance(column, ArrayField) and text.startswith("["):
+        text = _array(json.loads(text))
     if "\0" in text:
         raise ValidationError("PostgreSQL cannot store this.")
-    if isinstance(column, ArrayField) and text.startswith("["):
-        return json.loads(text)
     form, options = values.of(column)
     value = form(required=False, **options).clean(text)
     if value is None:
         raise ValidationError("A part of a key cannot be empty.")
     return value
+
+
+def _array(value: Any) -> str:
+    """A list of JSON, of any number of dimensions, as PostgreSQL writes arrays."""
+    if isinstance(value, list):
+        return "{" + ",".join(map(_array, value)) + "}"
+    if value is None:
+        return "NULL"
+    text = value if isinstance(value, str) else json.dumps(value)
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -107,6 +107,18 @@ def test_filter_by_a_date_that_python_lacks(api: Container, query: str, values: 
     assert [row["value"] for row in rows] == values
 
 
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ("ts__in=infinity,2024-07-01T12:00:00.123456", [1, 2]),
+        ("ts__in=9999-12-31T23:59:59.999999", [2, 5]),
+        ("ts=9999-12-31T23:59:59.999999", [2, 5]),
+    ],
+)
+def test_filter_by_infinity_of_a_timestamp(api: Container, query: str, ids: list[int]) -> None:
+    assert [row["id"] for row in page(api, f"every_type/?{query}")] == ids
+
+
 @pytest.mark.parametrize("query", ["at=0043-02-30 BC", "at=294277-01-01", "at__in=nope"])
 def test_text_that_is_no_date_at_all_is_a_400(api: Container, query: str) -> None:
     assert api.get(f"/api/time_key/?{quote(query, safe='=')}").status_code == 400
@@ -135,6 +147,7 @@ def test_every_row_has_a_page_under_its_key(api: Container, table: str, key: lis
     [
         ("bytes_key", r"\x00ff", "a"),
         ("enum_array_key", 'É,"{{1,2},{3,4}}"', "d"),
+        ("enum_array_key", 'É,"[[1, 2], [3, 4]]"', "d"),
         ("enum_array_key", 'north bound,"[1, 2]"', "a"),
     ],
 )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import psycopg2
 import requests
+from psycopg2.extras import register_default_json
 
 from tests.conftest import PostGIS
 from tests.support.containers import Container, Containers
@@ -36,6 +38,10 @@ class Source:
     file: Path
     schemas: tuple[str, ...]
     role: str = READER
+    # The systems of columns that declare none, by the names of tables and columns.
+    srids: Mapping[str, int] = field(default_factory=dict)
+    has_grants: bool = False
+    broken: tuple[str, ...] = ()  # the routes of views whose rows are an error
 
     def __str__(self) -> str:
         return f"{self.file.stem}-{self.role}"
@@ -47,9 +53,23 @@ class Source:
         return ",".join(each if plain.fullmatch(each) else quoted(each) for each in self.schemas)
 
 
+SRIDS = {
+    "feet_without_srid.geom": 2913,
+    "utm_in_comment.geom": 26910,
+    # These have no system, or several, so that their coordinates count as degrees.
+    "drawing.geom": 4326,
+    "mixed shapes.geom": 4326,
+}
 SOURCES = [
     Source(HERE / "handover.sql", ("city_open_data",)),
     Source(HERE / "handover.sql", ("city_open_data",), PostGIS.user),
+    Source(
+        HERE / "shapes.sql",
+        ('City "Data" 100%', "census", "dbo"),
+        srids=SRIDS,
+        has_grants=True,
+        broken=("divided",),
+    ),
 ]
 
 
@@ -60,6 +80,8 @@ class Published:
     database: str
     source: Source
     relations: list[Relation]
+    cursor: Any
+    logged: int  # lines of the server's log before its first request
     _rows: dict[tuple[str, str], list[list[Any]]] = field(default_factory=dict)
     _ids: dict[str, str | None] = field(default_factory=dict)
 
@@ -67,11 +89,16 @@ class Published:
         return self.container.get(path, **options)
 
     def sql(self, statement: str) -> str:
-        """The output of a statement, as the role of the API."""
-        return self.server.sql(f"SET ROLE {quoted(self.source.role)}; {statement}", self.database)
+        """The first column that a statement returns, as the role of the API."""
+        self.cursor.execute(f"SET ROLE {quoted(self.source.role)}; {statement}")
+        return "\n".join(str(value) for (value,) in self.cursor)
 
     def named(self, name: str) -> Relation:
         return next(each for each in self.relations if each.name == name)
+
+    @property
+    def has_few_relations(self) -> bool:
+        return len(self.source.schemas) == 1
 
     @cached_property
     def document(self) -> dict[str, Any]:
@@ -90,7 +117,7 @@ class Published:
         if "features" in schema.get("properties", {}):
             schema = schema["properties"]["features"]
         schema = self._resolved(schema["items"])["properties"]
-        inside = self._resolved(schema["properties"])["properties"] if "geometry" in schema else {}
+        inside = self._resolved(schema["properties"])["properties"] if relation.geometry else {}
         return {**schema, **inside}
 
     def _resolved(self, schema: dict[str, Any]) -> dict[str, Any]:
@@ -192,14 +219,27 @@ def corners_of_wkt(text: str) -> tuple[float, ...] | None:
     )
 
 
+def term(name: str) -> str:
+    """A name in a list such as ?fields=, in quotation marks if it needs them."""
+    return name if re.fullmatch(r"\w+", name) else quoted(name)
+
+
 def base(relation: Relation) -> str:
     return f"/api/{relation.route}"
 
 
 def detail(relation: Relation, row: dict[str, Any]) -> str:
     """The address of a row: the parts of its key, joined by commas."""
-    parts = [quote(str(row[name]), safe="") for name in relation.key]
-    return f"{base(relation)}/{','.join(parts)}/"
+    parts = [key_text(row[name]) for name in relation.key]
+    if len(parts) > 1:
+        parts = [term(part) for part in parts]
+    elif parts[0] in ("", "map", "geojson"):
+        parts = [quoted(parts[0])]
+    return f"{base(relation)}/{','.join(quote(part, safe='') for part in parts)}/"
+
+
+def key_text(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, tuple) else str(value)
 
 
 def start(started: Containers, server: PostGIS, source: Source, **env: str) -> Published:
@@ -210,7 +250,7 @@ def start(started: Containers, server: PostGIS, source: Source, **env: str) -> P
         "EXCEPTION WHEN duplicate_object THEN NULL; END $$"
     )
     server.sql(source.file.read_text(encoding="utf-8"), database)
-    for schema in source.schemas:
+    for schema in () if source.has_grants else source.schemas:
         server.sql(GRANT.format(schema=quoted(schema)), database)
     password = server.password if source.role == server.user else READER
     login = f"{source.role}:{quote(password, safe='')}@{server.host}:5432"
@@ -218,9 +258,25 @@ def start(started: Containers, server: PostGIS, source: Source, **env: str) -> P
         env={
             "DATABASE_URL": f"postgis://{login}/{database}",
             "PUBLISH_SCHEMAS": source.variable,
+            # A look at the tables would be in the server's log.
+            "PUBLISH_INTERVAL": "0",
             **env,
         },
         options=["--network", server.network],
     ).wait_until_ready()
-    found = relations(server, database, source.schemas, source.role)
-    return Published(container, server, database, source, found)
+    cursor = _cursor(server, database)
+    found = relations(cursor, source.schemas, source.role, source.srids)
+    # Each number as it is written.
+    register_default_json(cursor.connection, loads=str)
+    logged = len(server.container.logs().splitlines())
+    return Published(container, server, database, source, found, cursor, logged)
+
+
+def _cursor(server: PostGIS, database: str) -> Any:
+    """A cursor of a superuser, whose statements do not wait for a program to start."""
+    host, port = server.container.address(5432)
+    connection = psycopg2.connect(
+        host=host, port=port, dbname=database, user=server.user, password=server.password
+    )
+    connection.autocommit = True
+    return connection.cursor()

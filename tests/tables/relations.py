@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from tests.conftest import PostGIS
+import psycopg2
 
 SPATIAL = ("geometry", "geography")
 # Columns that no list shows.
@@ -30,6 +30,7 @@ class Column:
     comment: str | None = None
     labels: list[str] | None = None
     srid: int = 0
+    given_srid: int | None = None  # what its coordinates are in, whatever its values say
     target: str | None = None  # the relation that a foreign key of this column alone points to
 
     @property
@@ -44,8 +45,14 @@ class Column:
     def degrees(self) -> str:
         """SQL for its shape in WGS 84. A column without an SRID names it in its comment."""
         named = re.search(r"EPSG:(\d+)", self.comment or "")
-        shape = f"ST_CurveToLine({self.sql}::geometry)"
-        if not self.srid:
+        shape = f"{self.sql}::geometry"
+        # ST_CurveToLine() does not know surfaces.
+        shape = f"CASE WHEN ST_HasArc({shape}) THEN ST_CurveToLine({shape}) ELSE {shape} END"
+        if "Polyhedral" in self.declared:  # nor does ST_Intersects()
+            shape = f"(SELECT ST_Collect(geom) FROM ST_Dump({shape}))"
+        if self.given_srid:
+            shape = f"ST_SetSRID({shape}, {self.given_srid})"
+        elif not self.srid:
             own = f"CASE ST_SRID({shape}) WHEN 0 THEN {named[1] if named else 4326} "
             shape = f"ST_SetSRID({shape}, {own} ELSE ST_SRID({shape}) END)"
         return f"ST_Transform({shape}, 4326)"
@@ -133,8 +140,8 @@ WITH RECURSIVE behind AS (
       AND (SELECT bool_and(a.attnotnull AND has_column_privilege(
                {role}, a.attrelid, a.attnum, 'SELECT'))
            FROM pg_attribute a WHERE a.attrelid = i.indrelid
-           AND a.attnum = ANY (i.indkey::int2[]))
-    ORDER BY i.indrelid, NOT i.indisprimary, i.indexrelid
+           AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))
+    ORDER BY i.indrelid, NOT i.indisprimary, i.indnkeyatts, i.indexrelid
 )
 SELECT json_agg(json_build_object(
     'schema', n.nspname, 'name', c.relname, 'kind', c.relkind,
@@ -153,7 +160,9 @@ WHERE n.nspname = {schema} AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """
 
 
-def relations(server: PostGIS, database: str, schemas: Sequence[str], role: str) -> list[Relation]:
+def relations(
+    cursor: Any, schemas: Sequence[str], role: str, srids: Mapping[str, int]
+) -> list[Relation]:
     """What ``role`` can read of the schemas, with the number of rows.
 
     A view whose rows PostgreSQL refuses to the role, or cannot compute, is not one of them.
@@ -162,25 +171,29 @@ def relations(server: PostGIS, database: str, schemas: Sequence[str], role: str)
     for schema in schemas:
         asked = RELATIONS.replace("{role}", literal(role)).replace("{schema}", literal(schema))
         asked = asked.replace("{schemas}", f"ARRAY[{', '.join(map(literal, schemas))}]")
-        found = json.loads(server.sql(asked, database) or "[]")
+        cursor.execute(f"RESET ROLE; {asked}")
+        found = cursor.fetchone()[0] or []
         prefix = "" if schema == schemas[0] else f"{route(schema)}/"
         names = routes([each["name"] for each in found])
         for each in found:
-            columns = [Column(**column) for column in each.pop("columns")]
+            columns = [
+                Column(**column, given_srid=srids.get(f"{each['name']}.{column['name']}"))
+                for column in each.pop("columns")
+            ]
             relation = Relation(**each, columns=columns, route=prefix + names[each["name"]])
-            if columns and (rows := counted(server, database, relation, role)) is not None:
+            if columns and (rows := counted(cursor, relation, role)) is not None:
                 relation.count = rows
                 readable.append(relation)
     return readable
 
 
-def counted(server: PostGIS, database: str, relation: Relation, role: str) -> int | None:
+def counted(cursor: Any, relation: Relation, role: str) -> int | None:
     row = ", ".join(each.sql for each in relation.columns)
-    asked = f"SET ROLE {quoted(role)}; SELECT count(ROW({row})) FROM {relation.sql}"
     try:
-        return int(server.sql(asked, database))
-    except AssertionError:  # psql's error
+        cursor.execute(f"SET ROLE {quoted(role)}; SELECT count(ROW({row})) FROM {relation.sql}")
+    except psycopg2.Error:
         return None
+    return int(cursor.fetchone()[0])
 
 
 def route(name: str) -> str:

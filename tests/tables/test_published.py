@@ -8,18 +8,25 @@ from __future__ import annotations
 
 import csv
 import html
-import json
+import io
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
 import pytest
-import requests
 
 from tests.conftest import PostGIS, start_postgis
 from tests.support.containers import Containers
 from tests.tables import asked, formats, values
+from tests.tables.checks import (
+    assert_each,
+    differences,
+    errors,
+    formats_of,
+    known_values,
+    read_as,
+)
 from tests.tables.published import (
     LOG_PREFIX,
     READER,
@@ -29,6 +36,7 @@ from tests.tables.published import (
     base,
     detail,
     start,
+    term,
 )
 from tests.tables.relations import HIDDEN, Relation, read
 
@@ -55,43 +63,6 @@ def api(request: pytest.FixtureRequest, server: PostGIS) -> Iterator[Published]:
     started.clean()
 
 
-def assert_each(api: Published, check: Callable[[Published, Relation], Iterable[str]]) -> None:
-    """Check every relation, and report all faults at once."""
-    wrong: list[str] = []
-    for relation in api.relations:
-        try:
-            wrong += [f"{relation.name}: {fault}" for fault in check(api, relation)]
-        except (AssertionError, LookupError, ValueError, requests.RequestException) as error:
-            wrong.append(f"{relation.name}: {error!r:.300}")
-    assert not wrong, "\n".join(wrong)
-
-
-def differences(want: list[formats.Row], got: list[formats.Row]) -> Iterator[str]:
-    if len(want) != len(got):
-        yield f"{len(got)} rows instead of {len(want)}"
-        return
-    for number, (before, row) in enumerate(zip(want, got, strict=True)):
-        for name, value in before.items():
-            if row.get(name) != value or type(row.get(name)) is not type(value):
-                yield f"row {number}, {name}: {row.get(name)!r:.80} instead of {value!r:.80}"
-
-
-def without_empty(rows: list[formats.Row], name: str) -> list[formats.Row]:
-    """CSV writes an empty text and null alike for most readers."""
-    if name != "csv":
-        return rows
-    return [{name: None if cell == "" else cell for name, cell in row.items()} for row in rows]
-
-
-def formats_of(relation: Relation) -> dict[str, Callable[..., list[formats.Row]]]:
-    if relation.geometry is None:
-        return formats.WITHOUT_GEOMETRY
-    # A FlatGeobuf file needs a column that declares one type of geometry.
-    several = re.search(r"^\w+(\((Geometry|GeometryCollection)\b|$)", relation.geometry.declared)
-    left = ("fgb",) if several else ()
-    return {name: each for name, each in formats.WITH_GEOMETRY.items() if name not in left}
-
-
 def test_every_relation_is_served_with_its_count(api: Published) -> None:
     def check(api: Published, each: Relation) -> Iterator[str]:
         answer = api.get(f"{base(each)}/?limit=1&count=exact")
@@ -112,7 +83,7 @@ def test_first_and_last_rows_are_those_of_sql_in_every_format(api: Published) ->
                 (last, f"limit=3&offset={max(0, each.count - 3)}"),
             ):
                 got = rows(api, each, query) if want else []
-                for fault in differences(without_empty(want, name), without_empty(got, name)):
+                for fault in differences(read_as(name, want), read_as(name, got)):
                     yield f"{name}?{query}: {fault}"
 
     assert_each(api, check)
@@ -124,8 +95,8 @@ def test_relation_without_key_has_each_row_as_often_as_sql(api: Published) -> No
         for name, rows in formats_of(each).items() if wants else ():
             # A page has a limit.
             query = "limit=10000" if name == "json" else ""
-            want = Counter(map(str, without_empty(wants, name)))
-            got = Counter(map(str, without_empty(rows(api, each, query), name)))
+            want = Counter(map(str, read_as(name, wants)))
+            got = Counter(map(str, read_as(name, rows(api, each, query))))
             if more := got - want:
                 yield f"{name}: {len(more)} rows too many, such as {next(iter(more)):.300}"
             if name != "json" and (missing := want - got):
@@ -154,7 +125,7 @@ def test_ids_of_features_are_unique(api: Published) -> None:
     def check(api: Published, each: Relation) -> Iterator[str]:
         name = api.id_name(each)
         if name and each.count < 10_000:
-            text = formats.ok(api, f"{base(each)}.csv?fields={quote(name)}").content.decode()
+            text = formats.ok(api, f"{base(each)}.csv?fields={quote(term(name))}").content.decode()
             ids = [row[name] for row in csv.DictReader(text.splitlines())]
             yield from [f"{len(set(ids))} of {each.count}"] if len(set(ids)) < each.count else []
 
@@ -164,6 +135,8 @@ def test_ids_of_features_are_unique(api: Published) -> None:
 def test_tiles_have_the_values_of_sql(api: Published) -> None:
     def check(api: Published, each: Relation) -> Iterator[str]:
         for row, vertex in api.placed(each):
+            if abs(vertex[0]) > 180 or abs(vertex[1]) > 85:  # where the map ends
+                continue
             want = {name: cell for name, cell in row.items() if name != SHAPE}
             found = formats.tile(api, each, vertex)
             if want not in found:
@@ -176,8 +149,8 @@ def test_tiles_have_the_values_of_sql(api: Published) -> None:
 
 def test_names_are_those_of_the_database(api: Published) -> None:
     def check(api: Published, each: Relation) -> Iterator[str]:
-        header = formats.ok(api, f"{base(each)}.csv?limit=1").content.decode()
-        got = next(csv.reader(header.splitlines()[:1]))
+        text = formats.ok(api, f"{base(each)}.csv?limit=1").content.decode()
+        got = next(csv.reader(io.StringIO(text, newline="")))
         want = [one.name for one in (*each.shown, each.geometry) if one]
         if sorted(got) != sorted(want):
             yield f"{got} instead of {want}"
@@ -194,7 +167,16 @@ def test_document_has_every_shown_column_with_its_choices(api: Published) -> Non
                 yield from [f"{column.name} is documented"] if about else []
             elif about is None and column in each.shown:
                 yield f"{column.name} is not in the document"
-            elif column.kind == "e" and about and about.get("enum") != column.labels:
+            # A form can leave a column empty that can be null.
+            elif (
+                column.kind == "e"
+                and about
+                and about.get("enum")
+                not in (
+                    column.labels,
+                    [*column.labels, ""],
+                )
+            ):
                 yield f"{column.name}: {about}"
 
     assert_each(api, check)
@@ -204,12 +186,13 @@ def test_every_row_that_the_list_shows_has_a_page(api: Published) -> None:
     def check(api: Published, each: Relation) -> Iterator[str]:
         if not all(each.column(name) in each.shown for name in each.key):
             return
-        for row in (row for end in api.ends(each) for row in end if each.key):
-            path = detail(each, row)
-            one = formats.of_feature(each, read(formats.ok(api, path).text))
+        rows = [row for end in api.ends(each) for row in end if each.key]
+        for row in rows:
+            one = formats.of_feature(each, read(formats.ok(api, detail(each, row)).text))
             yield from differences([row], [one])
-            page = api.get(path, headers={"Accept": "text/html"})
-            yield from [f"{path}: {page.status_code}"] if page.status_code != 200 else []
+        for row in rows[:1]:
+            page = api.get(detail(each, row), headers={"Accept": "text/html"})
+            yield from [f"browsable: {page.status_code}"] if page.status_code != 200 else []
 
     assert_each(api, check)
 
@@ -219,8 +202,9 @@ WRONG = ("-1", "nope", "9" * 40, "%00", "%22", "1,2,3", ",", "1.5", "a%2Cb%2C", 
 
 def test_wrong_key_is_a_404(api: Published) -> None:
     def check(api: Published, each: Relation) -> Iterator[str]:
-        for key in WRONG:
-            for path in (f"{base(each)}/{key}/", f"{base(each)}/{key}.json"):
+        for number, key in enumerate(WRONG):
+            paths = (f"{base(each)}/{key}/", f"{base(each)}/{key}.json")
+            for path in some(paths, api, number):
                 status = api.get(path).status_code
                 yield from [f"{path}: {status}"] if status != 404 else []
 
@@ -235,10 +219,11 @@ SUFFIXES = ("/", ".csv", ".jsonl", ".geojson", ".geojsonl", ".fgb", "/tiles/", "
 
 @OF_READER
 def test_no_address_or_parameter_is_a_server_error(api: Published) -> None:
+    alike = asked.Alike(api)
+
     def check(api: Published, each: Relation) -> Iterator[str]:
-        for parameter, value in known_values(api, each):
-            # Every format only for the smaller file, which has a fifth of the parameters.
-            suffixes = SUFFIXES if len(api.source.schemas) == 1 else SUFFIXES[:1]
+        for number, (parameter, value) in enumerate(known_values(api, each, alike)):
+            suffixes = some(SUFFIXES, api, number)
             for suffix in suffixes if parameter.name != "format" else SUFFIXES[:1]:
                 path = f"{base(each)}{suffix}?{parameter.query(value)}"
                 path += "" if parameter.name == "limit" or "/" in suffix[1:] else "&limit=2"
@@ -249,30 +234,22 @@ def test_no_address_or_parameter_is_a_server_error(api: Published) -> None:
                     yield f"{path}: {answer.status_code} {answer.text[:120]}"
 
     assert_each(api, check)
-    assert not errors(api), errors(api)[:5]
+    # A table without a geometry has no tiles, which is then a key.
+    assert not [line for line in errors(api) if not CLIENTS.search(line)]
 
 
-def known_values(api: Published, relation: Relation) -> Iterator[tuple[asked.Parameter, str]]:
-    """The documented parameters, with a valid value."""
-    row = next((row for end in api.ends(relation) for row in end), {})
-    for parameter in asked.parameters(api, relation):
-        value = asked.valid(parameter, row)
-        assert value is not None or parameter.column, f"no value for {parameter.name}"
-        if value is not None:
-            yield parameter, value
-
-
-def errors(api: Published) -> list[str]:
-    """The errors of this database in PostgreSQL's log."""
-    lines = api.server.container.logs().splitlines()
-    return [line for line in lines if line.startswith(f"{api.database} ") and " ERROR: " in line]
+def some(choices: Sequence[str], api: Published, number: int) -> Sequence[str]:
+    """All, or only one of them for the larger file, which has each type and lookup often enough."""
+    return choices if api.has_few_relations else [choices[number % len(choices)]]
 
 
 def test_filters_by_columns_find_as_many_rows_as_sql(api: Published) -> None:
+    alike = asked.Alike(api)
+
     def check(api: Published, each: Relation) -> Iterator[str]:
         chosen = [
             (parameter.query(value), where)
-            for parameter, value in known_values(api, each)
+            for parameter, value in known_values(api, each, alike)
             if (where := asked.condition(parameter, value))
         ]
         wants = api.counts(each, [where for _, where in chosen])
@@ -286,9 +263,11 @@ def test_filters_by_columns_find_as_many_rows_as_sql(api: Published) -> None:
 
 @OF_READER
 def test_invalid_value_of_a_parameter_is_no_server_error(api: Published) -> None:
+    alike = asked.Alike(api)
+
     def check(api: Published, each: Relation) -> Iterator[str]:
-        for parameter in asked.parameters(api, each):
-            for value in asked.INVALID:
+        for number, parameter in enumerate(asked.parameters(api, each, alike)):
+            for value in some(asked.INVALID, api, number):
                 path = f"{base(each)}/?{quote(parameter.name)}={quote(value)}"
                 path += "" if parameter.name == "limit" else "&limit=1"
                 answer = api.get(path)
@@ -300,9 +279,13 @@ def test_invalid_value_of_a_parameter_is_no_server_error(api: Published) -> None
 
 
 def test_chosen_fields_have_the_names_of_the_columns(api: Published) -> None:
+    alike = asked.Alike(api)
+
     def check(api: Published, each: Relation) -> Iterator[str]:
         for column in each.shown if each.count else ():
-            answer = formats.ok(api, f"{base(each)}/?fields={quote(column.name)}&limit=1")
+            if alike.is_enough(column):
+                continue
+            answer = formats.ok(api, f"{base(each)}/?fields={quote(term(column.name))}&limit=1")
             results = answer.json()["results"]
             row = results["features"][0]["properties"] if each.geometry else results[0]
             want = set() if column.name == api.id_name(each) else {column.name}
@@ -312,9 +295,11 @@ def test_chosen_fields_have_the_names_of_the_columns(api: Published) -> None:
 
 
 def test_list_is_ordered_by_each_column_as_sql_orders_it(api: Published) -> None:
+    alike = asked.Alike(api)
+
     def check(api: Published, each: Relation) -> Iterator[str]:
         columns = [one for one in each.shown if one.type in asked.COUNTED or one.kind == "e"]
-        ways = [(one, sign) for one in columns for sign in ("", "-")]
+        ways = [(one, sign) for one in columns if not alike.is_enough(one) for sign in ("", "-")]
         firsts = [
             f"(SELECT {values.expression(one)} FROM {each.sql} ORDER BY {one.sql} "
             f"{'DESC' if sign else 'ASC'} LIMIT 1)"
@@ -322,7 +307,7 @@ def test_list_is_ordered_by_each_column_as_sql_orders_it(api: Published) -> None
         ]
         wants = read(api.sql(f"SELECT json_build_array({', '.join(firsts)})"))
         for (column, sign), want in zip(ways, wants, strict=False):
-            query = f"ordering={sign}{quote(column.name)}&limit=1"
+            query = f"ordering={sign}{quote(term(column.name))}&limit=1"
             (row,) = formats.page(api, each, query)
             if row[column.name] != values.canonical(column, want):
                 yield f"{query}: {row[column.name]!r} instead of {want!r}"
@@ -345,6 +330,7 @@ def test_box_in_degrees_finds_the_rows_of_every_coordinate_system(api: Published
         boxes = [
             ",".join(map(str, (west - 1e-4, south - 1e-4, east + 1e-4, north + 1e-4)))
             for west, south, east, north in sorted({row[SHAPE] for row, _ in api.placed(each)})
+            if west > -180 and east < 180 and south > -90 and north < 90
         ]
         wants = api.counts(
             each,
@@ -365,13 +351,13 @@ def test_box_in_degrees_finds_the_rows_of_every_coordinate_system(api: Published
 
 
 def test_comments_are_in_the_document_on_the_landing_page_and_in_tilejson(api: Published) -> None:
-    document, landing = api.get("/swagger.json").text, html.unescape(api.get("/").text)
+    document, landing = str(api.document), html.unescape(api.get("/").text)
 
     def check(api: Published, each: Relation) -> Iterator[str]:
         shown = [one for one in each.shown if one.comment]
         tilejson = formats.ok(api, f"{base(each)}/tiles/").json() if each.geometry else {}
         if each.comment:
-            if json.dumps(each.comment)[1:-1] not in document:
+            if str([html.escape(each.comment, quote=False)])[1:-1] not in document:
                 yield "the comment is not in the document"
             if each.comment.splitlines()[0] not in landing:
                 yield "the comment is not on the landing page"
@@ -380,7 +366,8 @@ def test_comments_are_in_the_document_on_the_landing_page_and_in_tilejson(api: P
         properties = api.properties(each) if shown else {}
         for column in shown:
             name = "id" if column.name == api.id_name(each) else column.name
-            if column.comment not in str(properties.get(name)):
+            about = properties.get(name, {}).get("description", "")
+            if column.comment not in html.unescape(about):
                 yield f"the document does not have the comment of {column.name}"
             if each.geometry and name != "id" and column.comment not in str(tilejson):
                 yield f"TileJSON does not have the comment of {column.name}"
@@ -409,4 +396,4 @@ def test_check_of_the_running_container_finds_nothing(api: Published) -> None:
 def test_nothing_but_the_readable_relations_of_the_named_schemas_is_served(api: Published) -> None:
     paths = {path.partition("/{")[0].strip("/") for path in api.document["paths"]}
     served = {path.removeprefix("api/").removesuffix("/tiles") for path in paths}
-    assert served == {each.route for each in api.relations}
+    assert served == {*api.source.broken, *(each.route for each in api.relations)}

@@ -15,15 +15,24 @@ from typing import Any
 
 from tests.tables.relations import Column
 
-INTEGERS = ("int2", "int4", "int8")
+INTEGERS = ("int2", "int4", "int8", "oid")
 FLOATS = ("float4", "float8")
 NUMBERS = (*INTEGERS, *FLOATS, "money")
-JSON = ("json", "jsonb", "hstore")
+JSON = ("json", "jsonb")
 TIMES = ("timestamp", "timestamptz", "time")
 # In JSON as to_json() writes them. All other types are the text that PostgreSQL prints.
-AS_JSON = (*INTEGERS, *FLOATS, *JSON, "bool", "date", "time", "timestamp")
+AS_JSON = (*INTEGERS[:3], *FLOATS, *JSON, "bool", "date", "time", "timestamp")
+# Types that to_json() writes as a text, although they are numbers.
+PLAIN = {"money": "numeric", "oid": "bigint"}
 # An array of one of these, or of an enum, is a list. Other arrays are PostgreSQL's text.
-LISTED = (*INTEGERS, *FLOATS, "numeric", "bool", "text", "varchar", "date", "timestamptz", "uuid")
+LISTED = (*INTEGERS, *FLOATS, "numeric", "bool", "text", "varchar", "bpchar", "name", "citext")
+LISTED += ("date", "time", "timestamp", "timestamptz", "uuid")
+# The ends of what Python has, which the API shows for infinity.
+ENDS = {
+    "date": ("9999-12-31", "0001-01-01"),
+    "timestamp": ("9999-12-31T23:59:59.999999", "0001-01-01T00:00:00"),
+    "timestamptz": ("9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00Z"),
+}
 
 
 def expression(column: Column) -> str:
@@ -31,8 +40,8 @@ def expression(column: Column) -> str:
     name = column.sql
     if column.type in AS_JSON or column.kind == "c" or is_list(column):
         return f"to_json({name})"
-    if column.type == "money":
-        return f"to_json({name}::numeric)"
+    if column.type in PLAIN:
+        return f"to_json({name}::{PLAIN[column.type]})"
     if column.type == "timestamptz":
         # RFC 3339, in TIME_ZONE, which is UTC.
         zone = f"CASE WHEN isfinite({name}) THEN 'Z' ELSE '' END"
@@ -78,13 +87,18 @@ def _scalar(name: str, value: Any) -> Any:
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, str):
-        # Python writes six decimals of a second, and PostgreSQL no zeros at the end.
-        return re.sub(r"(\.\d*?)0+(?=Z?$)", r"\1", value) if name in TIMES else value
-    if name in FLOATS:
-        return float(value)
-    if name == "money":
-        return Decimal(str(value)).normalize()
-    return value
+        return _moment(name, value) if name in (*TIMES, "date") else value
+    return float(value) if name in (*FLOATS, "money") else value
+
+
+def _moment(name: str, text: str) -> str:
+    """A time without zeros at the end, or as PostgreSQL writes it if Python does not have it."""
+    if text in ("infinity", "-infinity"):
+        text = ENDS[name][text[0] == "-"]
+    if "BC" in text or re.match(r"\d{5}", text):
+        text = re.sub(r"( BC)?Z$", r"+00\1", text.replace("T", " "))
+    # Python writes six decimals of a second.
+    return re.sub(r"(\.\d*?)0+(?=Z?$)", r"\1", text)
 
 
 def _numbers(value: Any) -> Any:
@@ -92,8 +106,13 @@ def _numbers(value: Any) -> Any:
         return {key: _numbers(each) for key, each in value.items()}
     if isinstance(value, list):
         return [_numbers(each) for each in value]
-    is_number = isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
-    return f"the number {Decimal(str(value)).normalize()}" if is_number else value
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+        return value
+    # Python and JavaScript read a number with a point or an exponent as a double.
+    if not isinstance(value, int) and math.isinf(float(value)):
+        return "Infinity"
+    number = value if isinstance(value, int) else repr(float(value))
+    return f"the number {Decimal(number).normalize()}"
 
 
 def of_text(column: Column, text: str) -> Any:

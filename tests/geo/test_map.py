@@ -213,6 +213,20 @@ def test_map_names_places_and_draws_water_without_a_tile_server(visit, api: Api)
     assert any("/land/coast." in name for name in files)
 
 
+def test_name_of_a_city_does_not_hide_a_row_at_its_center(visit, api: Api):
+    api.sql(
+        "INSERT INTO places_stop (name, open_now, geom) VALUES "
+        "('Portland', true, ST_SetSRID(ST_MakePoint(-122.68, 45.52), 4326))"
+    )
+    try:
+        page = visit("/tiles/stops/map/?name=Portland")
+        assert drawn(page) == 1
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate(COLORED, POINT) > 40
+    finally:
+        api.sql("DELETE FROM places_stop WHERE name = 'Portland'")
+
+
 def test_map_draws_rivers_in_a_region(visit):
     page = visit("/tiles/stops/map/")
     drawn(page)

@@ -124,6 +124,7 @@ const backendMap = (() => {
       fill: new ol.style.Fill({ color: colors.ink }),
       stroke: new ol.style.Stroke({ color: colors.halo, width: 3 }),
       padding: [6, 6, 6, 6],
+      offsetY: -14, // rows at the center of a city are visible
     });
     const style = new ol.style.Style({ text });
     return new ol.layer.Vector({

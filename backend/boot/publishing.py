@@ -23,12 +23,17 @@ from backend.server import phase
 from backend.tables import publication, published
 from backend.tables.generator import report
 
+# Each of these does nothing without PUBLISH_SCHEMAS.
+OTHERS = ("PUBLISH_FUNCTIONS", "PUBLISH_METADATA", "PUBLISH_WRITE")
+
 
 def publish(env: Environment) -> None:
     """Publish the schemas that PUBLISH_SCHEMAS names. Raises StartupError."""
     schemas = publication.schemas(env)
     if not schemas:
+        _check_others(env)
         return
+    env["PUBLISH_INTERVAL"]  # raises for a value that only the workers would read
     phase.enter(phase.WAITING)
     for alias in schemas:
         _check(alias)
@@ -45,6 +50,15 @@ def publish(env: Environment) -> None:
 
 def _in_force() -> dict[str, Any]:
     return {name: getattr(settings, name) for name in dir(settings) if name.isupper()}
+
+
+def _check_others(env: Environment) -> None:
+    for name in OTHERS:
+        if env[name]:
+            raise StartupError(
+                f"{name} is set, but PUBLISH_SCHEMAS is not.",
+                f"Set PUBLISH_SCHEMAS to the schemas of the tables, or remove {name}.",
+            )
 
 
 def _check(alias: str) -> None:

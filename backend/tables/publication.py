@@ -63,6 +63,11 @@ def read(env: Environment, cursors: Mapping[str, Any]) -> Publication:
     Without a cursor for ``default``, that database is the image's own. Raises StartupError.
     """
     functions = published.requested(env["PUBLISH_FUNCTIONS"] or "", "PUBLISH_FUNCTIONS")
+    for alias in functions.keys() - schemas(env).keys():
+        raise StartupError(
+            f"PUBLISH_FUNCTIONS: no schema of the database '{alias}' is published.",
+            f"Name the schema of the function in PUBLISH_SCHEMAS: {alias}:SCHEMA",
+        )
     about = metadata.read(env["PUBLISH_METADATA"])
     sources = []
     for alias, names in schemas(env).items():

@@ -282,6 +282,39 @@ def test_wrong_schema_database_or_function_stops_the_start(
     told = refused(containers, postgis, url, PUBLISH_FUNCTIONS="parks_south_of")
     assert 'no function "parks_south_of"' in told
     assert "parks_north_of" in told
+    told = refused(containers, postgis, url, PUBLISH_FUNCTIONS="census:parks_north_of")
+    assert "PUBLISH_FUNCTIONS: no schema of the database 'census' is published." in told
+    assert "census:SCHEMA" in told
+
+
+def test_variables_that_could_not_work_stop_the_start(
+    containers: Containers, postgis: PostGIS, database: str
+) -> None:
+    url = reader(postgis, database)
+    told = refused(containers, postgis, url, PUBLISH_INTERVAL="often")
+    assert "PUBLISH_INTERVAL is 'often'" in told
+    without = {"PUBLISH_SCHEMAS": "", "DJANGO_SECRET_KEY": "of-the-tests" * 5}
+    told = refused(containers, postgis, url, PUBLISH_FUNCTIONS="parks_north_of", **without)
+    assert "PUBLISH_FUNCTIONS is set, but PUBLISH_SCHEMAS is not." in told
+
+
+def test_tables_that_are_created_after_the_start_are_served(
+    containers: Containers, postgis: PostGIS, database: str
+) -> None:
+    postgis.sql("CREATE SCHEMA later", database)
+    url = reader(postgis, database)
+    role = url[10:25]
+    postgis.sql(f"GRANT USAGE ON SCHEMA later TO {role}", database)
+    api = serve(containers, postgis, url, PUBLISH_SCHEMAS="later", PUBLISH_INTERVAL="1")
+    assert "published: nothing" in api.logs()
+    assert api.get("/").status_code == 200
+    postgis.sql(
+        "CREATE TABLE later.trees (id integer PRIMARY KEY); INSERT INTO later.trees VALUES (1); "
+        f"GRANT SELECT ON later.trees TO {role}",
+        database,
+    )
+    until(lambda: api.get("/api/trees/").status_code == 200, "the table is served")
+    assert api.get("/api/trees/").json()["results"] == [{"id": 1}]
 
 
 def test_read_only_container_without_a_volume_publishes(

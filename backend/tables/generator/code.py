@@ -23,6 +23,9 @@ SEARCHED = ("text", "varchar", "bpchar", "citext")  # types of columns that the 
 
 def files(plan: Plan, app: str) -> dict[str, str]:
     """The text of each file of the app, by its path."""
+    if not (plan.tables or plan.calls):  # the tables can be created later
+        empty = "urlpatterns = []\n"
+        return {"__init__.py": "", "apps.py": _apps(app), "models.py": "", "urls.py": empty}
     written = {
         "__init__.py": "",
         "apps.py": _apps(app),

@@ -8,11 +8,13 @@ server keeps the code that it began with.
 from __future__ import annotations
 
 import ast
+import errno
 import hashlib
 import json
 import os
 import re
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -80,6 +82,8 @@ def write(files: Mapping[str, str], given: Mapping[str, Any], data: Path) -> Pub
         folder = parent / digest
         try:
             parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+            if parent.parent != data and not _is_own(parent):
+                raise PermissionError(errno.EPERM, "it belongs to someone else")
             if not folder.exists():
                 _fill(folder, files, facts)
             folder.touch()
@@ -154,8 +158,13 @@ def _temporary() -> list[Path]:
     """The temporary folders of this user, or of any user if this is root, as in `docker exec`."""
     user = os.geteuid()
     found = Path(tempfile.gettempdir()).glob(f"{APP}-{user or '*'}")
-    # Nobody else can have made it.
-    return [each for each in found if each.name == f"{APP}-{each.stat().st_uid}"]
+    return [each for each in found if _is_own(each)]
+
+
+def _is_own(folder: Path) -> bool:
+    """Whether the user in the name of a temporary folder made it. Anyone can write beside it."""
+    status = folder.lstat()
+    return stat.S_ISDIR(status.st_mode) and folder.name == f"{APP}-{status.st_uid}"
 
 
 def _fill(folder: Path, files: Mapping[str, str], facts: str) -> None:

@@ -19,6 +19,7 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
 import zoneinfo
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -131,7 +132,7 @@ def _table(file: Path, name: str, given: Any, common: Mapping[str, str]) -> Tabl
     for key, value in content.items():
         if not isinstance(value, KINDS[key]):
             raise StartupError(
-                f"{file}: {key} of {name} is {value!r}.",
+                f"{file}: {key} of {name} is {_short(value)}.",
                 f"Write {_example(key)}",
             )
     _check_timezone(file, name, content)
@@ -140,7 +141,7 @@ def _table(file: Path, name: str, given: Any, common: Mapping[str, str]) -> Tabl
     for column, srid in content.get("srid", {}).items():
         if not isinstance(srid, int) or srid <= 0:
             raise StartupError(
-                f"{file}: srid of {name} has {srid!r} for {column}.",
+                f"{file}: srid of {name} has {_short(srid)} for {column}.",
                 "Write the number of a spatial reference system: srid: {Shape: 2913}",
             )
     return TableMetadata(**values)
@@ -161,11 +162,17 @@ def _example(key: str) -> str:
     return f"{key}: {examples[KINDS[key]]}"
 
 
+def _short(value: Any) -> str:
+    """Its beginning: a few lines of YAML can name a billion values."""
+    return reprlib.repr(value)[:100]
+
+
 def _mapping(file: Path, what: str, value: Any) -> dict[Any, Any]:
     if isinstance(value, dict):
         return value
     raise StartupError(
-        f"{file}: {what} is {value!r}, not a mapping.", "Write names and values: title: Crashes"
+        f"{file}: {what} is {_short(value)}, not a mapping.",
+        "Write names and values: title: Crashes",
     )
 
 
@@ -182,4 +189,4 @@ def _check_names(file: Path, what: str, content: Mapping[Any, Any], known: Colle
 def _text(file: Path, name: str, value: Any) -> str:
     if isinstance(value, str):
         return value
-    raise StartupError(f"{file}: {name} is {value!r}, not text.", f"Write {name}: text")
+    raise StartupError(f"{file}: {name} is {_short(value)}, not text.", f"Write {name}: text")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.db import DatabaseError, models
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -18,6 +20,22 @@ if TYPE_CHECKING:
     _Admin = admin.ModelAdmin[Any]
 else:
     _Admin = admin.ModelAdmin
+
+
+class RowList(ChangeList):
+    """A list with NaN and infinity of a numeric, which Django cannot write."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        for row in self.result_list:
+            _with_words(row)
+
+
+def _with_words(row: Any) -> Any:
+    for name, value in vars(row).items():
+        if isinstance(value, Decimal) and not value.is_finite():
+            setattr(row, name, str(value))
+    return row
 
 
 class TableAdmin(_Admin):
@@ -41,6 +59,13 @@ class TableAdmin(_Admin):
         # A form sends back the text that PostgreSQL writes.
         rows: QuerySet[Any] = as_text(super().get_queryset(request))
         return rows
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return RowList
+
+    def get_object(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        row = super().get_object(request, *args, **kwargs)
+        return row and _with_words(row)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         if obj is None:

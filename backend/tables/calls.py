@@ -16,6 +16,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.filters import BaseFilterBackend
 from rest_framework.request import Request
+from rest_framework.views import APIView
 
 from backend.databases.identifiers import column_name, function_of, quoted
 from backend.tables.filters import RESERVED
@@ -104,6 +105,8 @@ class FunctionMixin(_View):
 
     # The rows can depend on more than the data, such as the time of day.
     conditional = False
+    # That of the class, because the model is the table of the rows.
+    get_view_name = APIView.get_view_name
     filter_backends: Sequence[Any] = (ArgumentsFilter, *KeylessTableViewSet.filter_backends)
 
     @classmethod

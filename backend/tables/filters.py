@@ -20,6 +20,7 @@ from django.db.models.functions import Cast
 from django_filters import filters
 from django_filters.constants import EMPTY_VALUES
 from django_filters.rest_framework import DjangoFilterBackend, FilterSet
+from django_filters.utils import verbose_lookup_expr
 from rest_framework.request import Request
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
@@ -122,6 +123,9 @@ class ColumnFilterSet(FilterSet):  # type: ignore[misc]  # the library has no ty
         made = {}
         for field, parameter in parameters(chosen).items():
             for suffix, each in of_field(field):
+                # Without one, django-filter writes "Taxlot gid" for a column "TAXLOT_".
+                words = verbose_lookup_expr(each.lookup_expr)
+                each.label = f"{column_name(str(field.column))} {words}".rstrip()
                 made[parameter + suffix] = each
         return {**made, **cls.declared_filters}
 

@@ -8,13 +8,17 @@ class CrashesViewSet(TableViewSet):
 
 from __future__ import annotations
 
+from html import unescape
 from typing import TYPE_CHECKING, Any
 
 from django.db import DataError
 from django.db.models import Model
 from django.http import Http404
+from django.utils.text import capfirst
 from rest_framework import mixins, viewsets
+from rest_framework.compat import apply_markdown
 from rest_framework.exceptions import ValidationError
+from rest_framework.utils.formatting import markup_description
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
 from backend.databases.identifiers import column_name
@@ -76,6 +80,22 @@ class KeylessTableViewSet(  # type: ignore[misc]  # a list can be a stream
     def handle_exception(self, exc: Exception) -> Any:
         return super().handle_exception(changes.explained(exc, self))
 
+    def get_view_name(self) -> str:
+        """The name of the table with ``List`` or ``Instance``. Actions have names of their own."""
+        queryset: Any = type(self).queryset
+        if self.name or queryset is None:
+            return super().get_view_name()
+        title = capfirst(str(queryset.model._meta.verbose_name_plural))
+        return f"{title} {self.suffix}" if self.suffix else title
+
+    def get_view_description(self, html: bool = False) -> str:
+        """The docstring, in which generated code escapes HTML, as Markdown needs it."""
+        text = super().get_view_description()
+        if not html:
+            return text
+        is_markdown: Any = apply_markdown  # None without that package
+        return markup_description(text if is_markdown else unescape(text))
+
 
 class TableViewSet(mixins.RetrieveModelMixin, KeylessTableViewSet):  # type: ignore[misc]
     """Lists a table, and shows each row under its key: ``/crashes/7/``.
@@ -91,10 +111,14 @@ class TableViewSet(mixins.RetrieveModelMixin, KeylessTableViewSet):  # type: ign
 
     @classmethod
     def path_parameter_schemas(cls) -> dict[str, dict[str, Any]]:
-        """Adds the key of a row, if it has several parts."""
+        """Adds the key of a row."""
         pk = cls.queryset.model._meta.pk if cls.queryset is not None else None
-        if pk is None or not is_composite(pk):
+        if pk is None:
             return super().path_parameter_schemas()
+        if not is_composite(pk):
+            text = f"The key of a row: {column_name(str(pk.column))}."
+            # The name that drf-yasg gives it.
+            return {**super().path_parameter_schemas(), pk.attname: {"description": text}}
         columns = ",".join(written(column_name(str(part.column))) for part in pk.fields)
         text = f"The key of a row: {columns}. A part with a comma is in quotation marks."
         return {**super().path_parameter_schemas(), "pk": {"description": text}}

@@ -54,5 +54,7 @@ image.setAttribute = function (name, value) {
     fab: { backgroundColor: card, color: accent },
   };
   const theme = matchMedia("(prefers-color-scheme: dark)").matches ? dark : light;
-  settings.textContent = JSON.stringify({ ...JSON.parse(settings.textContent), theme: JSON.stringify(theme) });
+  // Comments of a database can contain links, such as [here](javascript:...).
+  const others = { sanitize: true, theme: JSON.stringify(theme) };
+  settings.textContent = JSON.stringify({ ...JSON.parse(settings.textContent), ...others });
 })();

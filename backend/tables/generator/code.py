@@ -19,6 +19,7 @@ WIDTH = 100
 INDENT = "    "
 ADMIN_COLUMNS = 6  # of a list in the admin
 SEARCHED = ("text", "varchar", "bpchar", "citext")  # types of columns that the admin searches
+NAMED = re.compile(r"(^|[ _])(name|title)$", re.IGNORECASE)
 
 
 def files(plan: Plan, app: str) -> dict[str, str]:
@@ -91,7 +92,17 @@ def _model(table: Table) -> str:
         meta["ordering"] = list(table.key)
     meta["verbose_name"] = meta["verbose_name_plural"] = table.title
     lines += [f"{INDENT}{INDENT}{name} = {literal(value)}" for name, value in meta.items()]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_str(table)])
+
+
+def _str(table: Table) -> Iterator[str]:
+    """What people call a row, if a column says so."""
+    texts = [each for each in table.fields if each.column.type in SEARCHED and not each.to]
+    for each in [each for each in texts if NAMED.search(each.column.name)][:1]:
+        otherwise = " or str(self.pk)" if each.column.nullable else ""
+        yield ""
+        yield f"{INDENT}def __str__(self):"
+        yield f"{INDENT}{INDENT}return self.{each.name}{otherwise}"
 
 
 def _only(table: Table) -> Iterator[str]:

@@ -28,6 +28,7 @@ from backend.geo.tiles import TilesMixin
 from backend.http.negotiation import GEOJSON, OF_ONE_ROW
 from backend.lists.pagination import COUNT_ESTIMATED, COUNT_ESTIMATED_SCHEMA
 from backend.lists.sparse_fields import SparseFieldsMixin
+from backend.lists.terms import written
 from backend.openapi import descriptions, error_responses, logins
 from backend.openapi.fields import (
     AbsentFileInspector,
@@ -42,7 +43,7 @@ from backend.openapi.geojson_schemas import (
     with_collections,
 )
 from backend.openapi.parameters import DescribedInspector, each_once, unfilled
-from backend.openapi.serializers import Role, RoleInspector, as_role
+from backend.openapi.serializers import RelatedRowInspector, Role, RoleInspector, as_role
 
 COUNT_HEADER = {
     "X-Count": {
@@ -69,7 +70,7 @@ TILEJSON: dict[str, dict[str, Any]] = {
 
 def _with_ours(inspectors: list[type[FieldInspector]]) -> list[type[FieldInspector]]:
     """Put ours where serializers are handled: after the inspectors that change others' results."""
-    ours = [FeatureInspector, GeometryFieldInspector, RoleInspector]
+    ours = [FeatureInspector, GeometryFieldInspector, RoleInspector, RelatedRowInspector]
     inspectors = before(ReferencingSerializerInspector, ours, inspectors)
     inspectors = before(SimpleFieldInspector, [PlainFieldInspector], inspectors)
     inspectors = before(FileFieldInspector, [AbsentFileInspector], inspectors)
@@ -122,6 +123,7 @@ class GeoAutoSchema(SwaggerAutoSchema):
             parameters.append(self._fields_parameter())
         if isinstance(self.view, ChosenGeometryMixin):
             parameters += self._geometry_parameters()
+        parameters += self._expand_parameters()
         if formats := self._formats():
             parameters.append(
                 openapi.Parameter(
@@ -176,13 +178,18 @@ class GeoAutoSchema(SwaggerAutoSchema):
     def get_default_response_serializer(self) -> Any:
         sparse = self.method.upper() == "GET" and isinstance(self.view, SparseFieldsMixin)
         role = Role.PARTIAL_ANSWER if sparse else Role.ANSWER
-        return as_role(super().get_default_response_serializer(), role)
+        serializer = as_role(super().get_default_response_serializer(), role)
+        if self._expands():
+            self.view.expand(serializer, self.view.related)
+        return serializer
 
     def get_default_responses(self) -> dict[str, Any]:
         if isinstance(self.view, TilesMixin) and getattr(self.view, "action", None) == "tiles":
             return {"200": openapi.Response("TileJSON 3.0.0", _tilejson())}
         responses: dict[str, Any] = super().get_default_responses()
         (status, schema), *_ = responses.items()
+        if getattr(self.view, "action", None) in OF_ONE_ROW:
+            return {status: _with_members(schema, getattr(self.view, "row_members", dict)())}
         if not self.has_list_response() or not isinstance(schema, openapi.Schema):
             return responses
         if isinstance(self.get_view_serializer(), GeoFeatureModelSerializer):
@@ -224,6 +231,30 @@ class GeoAutoSchema(SwaggerAutoSchema):
                 enum=known,
             )
 
+    def _expands(self) -> bool:
+        """Whether the view adds rows of other tables to this response (backend.tables.related)."""
+        name = getattr(self.view, "expand_query_param", None)
+        is_read = self.method.upper() == "GET" and self.view.action in ("list", "retrieve")
+        return name is not None and is_read
+
+    def _expand_parameters(self) -> Iterator[openapi.Parameter]:
+        if not self._expands():
+            return
+        closed = []
+        if logins.is_open(self.view, "GET"):
+            views = {name: self.view.related_view(name)() for name in self.view.related}
+            closed = [name for name, view in views.items() if not logins.is_open(view, "GET")]
+        if known := [name for name in self.view.related if name not in closed]:
+            text = "Adds the rows that these foreign keys refer to, separated by commas."
+            text += f" After a login, also: {', '.join(closed)}." if closed else ""
+            yield openapi.Parameter(
+                self.view.expand_query_param,
+                openapi.IN_QUERY,
+                description=text,
+                type=openapi.TYPE_ARRAY,
+                items=openapi.Items(type=openapi.TYPE_STRING, enum=[*map(written, known)]),
+            )
+
     def _fields_parameter(self) -> openapi.Parameter:
         serializer = self.get_view_serializer()
         known = [name for name, field in serializer.fields.items() if not field.write_only]
@@ -234,6 +265,14 @@ class GeoAutoSchema(SwaggerAutoSchema):
             type=openapi.TYPE_ARRAY,
             items=openapi.Items(type=openapi.TYPE_STRING, enum=known),
         )
+
+
+def _with_members(schema: Any, members: dict[str, Any]) -> Any:
+    """A row with members that its definition does not have."""
+    if not members:
+        return schema
+    more = openapi.Schema(type=openapi.TYPE_OBJECT, properties=members)
+    return openapi.Schema(type=openapi.TYPE_OBJECT, all_of=[schema, more])
 
 
 def _page_or_collection(page: openapi.Schema) -> openapi.Schema:

@@ -48,10 +48,10 @@ def requirements(view: Any, method: str) -> list[dict[str, list[str]]] | None:
     One of several is enough. A public operation has an empty list, not ``{}`` beside the others:
     Swagger UI shows a closed padlock for that, and an open one if a login is needed.
     """
-    is_open = _is_open(view, method)
-    if is_open is None:
+    open_to_all = is_open(view, method)
+    if open_to_all is None:
         return None
-    if is_open:
+    if open_to_all:
         return []
     defined = definitions()
     schemes: list[dict[str, list[str]]] = []
@@ -63,7 +63,7 @@ def requirements(view: Any, method: str) -> list[dict[str, list[str]]] | None:
     return schemes
 
 
-def _is_open(view: Any, method: str) -> bool | None:
+def is_open(view: Any, method: str) -> bool | None:
     """Whether the permissions allow a request without a login, or None if unknown."""
     asked = copy.copy(view)
     asked.request = request = _anonymous(method)

@@ -10,7 +10,7 @@ import enum
 from typing import Any
 
 from drf_yasg import openapi
-from drf_yasg.inspectors import NotHandled
+from drf_yasg.inspectors import FieldInspector, NotHandled
 from drf_yasg.inspectors.field import ReferencingSerializerInspector
 from drf_yasg.utils import get_serializer_class, get_serializer_ref_name
 from rest_framework import serializers
@@ -111,6 +111,23 @@ class RoleInspector(ReferencingSerializerInspector):
             if child.required and role.has_required:
                 required.append(name)
         return properties, required
+
+
+class RelatedRowInspector(FieldInspector):
+    """A row of another list, which ``?expand=`` adds (backend.tables.related_rows)."""
+
+    def field_to_swagger_object(
+        self, field: Any, swagger_object_type: type, use_references: bool, **kwargs: Any
+    ) -> Any:
+        if swagger_object_type is not openapi.Schema or not hasattr(field, "row_serializer"):
+            return NotHandled
+        row = as_role(field.row_serializer(), Role.ANSWER)
+        return openapi.Schema(
+            type=openapi.TYPE_OBJECT,
+            all_of=[self.probe_field_inspectors(row, openapi.Schema, use_references)],
+            description=field.help_text,
+            read_only=True,
+        )
 
 
 def _nests_itself(serializer: serializers.BaseSerializer[Any]) -> bool:

@@ -12,7 +12,8 @@ published      that code, written and loaded at the start, for PUBLISH_SCHEMAS; 
 What the generated code imports:
 
 viewsets       lists and details of a table. keys, in addresses; changes, of the table since then
-filters        filters by every column; values, what they accept
+filters        filters by every column; values, what they accept; reserved, other parameters
+related        foreign keys: rows of other tables in a list, and links
 calls          the rows that a function returns
 fields         types that neither Django nor REST framework has
 rows, writing  models, serializers, and views whose rows people write; write_errors

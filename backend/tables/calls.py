@@ -19,7 +19,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from backend.databases.identifiers import column_name, function_of, quoted
-from backend.tables.filters import RESERVED
+from backend.tables.reserved import RESERVED
 from backend.tables.viewsets import KeylessTableViewSet
 
 if TYPE_CHECKING:

@@ -32,12 +32,8 @@ from backend.lists.keyset import target
 from backend.lists.terms import split, unquoted, written
 from backend.tables import values
 from backend.tables.fields import JSONField
+from backend.tables.reserved import RESERVED
 
-# Parameters that a list reads. A column of such a name is filtered by ``column_<name>``.
-RESERVED = frozenset(
-    """limit offset count page page_size page_after page_before after before cursor ordering fields
-    format geometry in_bbox tile point dist intersects contains within search expand""".split()
-)
 PREFIX = "column_"
 LARGEST_REAL = 3.4e38
 COMPARED = ("gte", "lte", "gt", "lt")

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import datetime
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models
 
+from backend.lists import terms
 from backend.lists.keyset import is_composite, target
 from backend.lists.terms import split, unquoted
 from backend.tables import values
 
 
+def fields(model: type[models.Model]) -> tuple[Any, ...]:
+    """The fields of the model's primary key."""
+    pk: Any = model._meta.pk
+    return tuple(pk.fields) if is_composite(pk) else (pk,)
+
+
 def read(model: type[models.Model], text: str) -> Iterator[dict[str, Any]]:
     """The keys that a text can mean, the most likely first, as arguments of ``filter()``."""
-    pk = model._meta.pk
-    parts = tuple(pk.fields) if is_composite(pk) else (pk,)
-    for texts in _texts(text, is_single=len(parts) == 1):
-        if len(texts) == len(parts):
+    columns = fields(model)
+    for texts in _texts(text, is_single=len(columns) == 1):
+        if len(texts) == len(columns):
             try:
                 key = {
-                    part.attname: _value(part, one) for part, one in zip(parts, texts, strict=True)
+                    part.attname: _value(part, one)
+                    for part, one in zip(columns, texts, strict=True)
                 }
             except (ValidationError, ValueError, TypeError, ArithmeticError, RecursionError):
                 continue
@@ -31,6 +39,22 @@ def read(model: type[models.Model], text: str) -> Iterator[dict[str, Any]]:
             ends = {name: values.infinite(value) for name, value in key.items()}
             if any(ends.values()):
                 yield {name: ends[name] or value for name, value in key.items()}
+
+
+def written(key: Iterable[Any], pages: Collection[str]) -> str:
+    """The key of a row as its address has it. ``pages`` are the names of the list's other pages."""
+    texts = [text(part) for part in key]
+    if len(texts) > 1:
+        return ",".join(map(terms.written, texts))
+    # Clients leave out the segments . and .. of a path.
+    return f'"{texts[0]}"' if texts[0] in ("", ".", "..", *pages) else texts[0]
+
+
+def text(value: Any) -> str:
+    """A value as an address has it."""
+    if isinstance(value, datetime.datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return str(value)
 
 
 def _texts(text: str, *, is_single: bool) -> Iterator[list[str]]:

@@ -18,6 +18,8 @@ from django.utils.text import capfirst
 from rest_framework import mixins, viewsets
 from rest_framework.compat import apply_markdown
 from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.utils.formatting import markup_description
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
@@ -35,6 +37,7 @@ from backend.tables.filters import (
     ColumnOrderingFilter,
     ColumnSpatialFilter,
 )
+from backend.tables.related import RelatedMixin
 
 # A text that is not a value of the key's type: invalid_text_representation, such as "x" of an inet,
 # invalid_datetime_format, and datetime_field_overflow.
@@ -47,6 +50,7 @@ else:
 
 
 class KeylessTableViewSet(  # type: ignore[misc]  # a list can be a stream
+    RelatedMixin,
     SpatialMixin,
     ChosenGeometryMixin,
     mixins.ListModelMixin,
@@ -122,6 +126,9 @@ class TableViewSet(mixins.RetrieveModelMixin, KeylessTableViewSet):  # type: ign
         columns = ",".join(written(column_name(str(part.column))) for part in pk.fields)
         text = f"The key of a row: {columns}. A part with a comma is in quotation marks."
         return {**super().path_parameter_schemas(), "pk": {"description": text}}
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return Response(self.shown(self.get_object()))
 
     def get_object(self) -> Model:
         """Raises Http404 for a key that no row has, and for a text that is not a key."""

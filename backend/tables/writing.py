@@ -7,7 +7,6 @@ class PermitsViewSet(CreateMixin, UpdateMixin, DestroyMixin, TableViewSet):
 from __future__ import annotations
 
 import contextlib
-import datetime
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +19,7 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
-from backend.lists import terms
-from backend.lists.keyset import is_composite
-from backend.tables import write_errors
+from backend.tables import keys, write_errors
 
 if TYPE_CHECKING:
     _Serializer = serializers.ModelSerializer[Any]
@@ -43,7 +40,7 @@ class WritableSerializer(_Serializer):
         model: Any = self.Meta.model
         is_new = self.instance is None
         closed = model.only_updated if is_new else model.only_inserted
-        key = {part.name for part in key_of(model)}
+        key = {part.name for part in keys.fields(model)}
         for name in self.Meta.fields:
             options = known.setdefault(name, {})
             column = model._meta.get_field(options.get("source", name))
@@ -69,7 +66,7 @@ class WritableSerializer(_Serializer):
 
     def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
         """Raises ValidationError for another key, and PermissionDenied if no row is changed."""
-        for part in key_of(type(instance)):
+        for part in keys.fields(type(instance)):
             given = validated_data.pop(part.name, getattr(instance, part.name))
             if given != getattr(instance, part.name):
                 shown = next(
@@ -118,21 +115,19 @@ class _WriteMixin(_ViewSet):
 
     def stored(self, serializer: Any) -> Any:
         """The row as the view shows it, with defaults and what triggers have changed."""
+        view: Any = self
         name = self.lookup_url_kwarg or self.lookup_field
         self.kwargs[name] = self.written_key(serializer.instance)
         try:
-            return self.get_serializer(self.get_object()).data
+            return view.shown(self.get_object())
         except Http404:  # row-level security can hide a row from its author
             return serializer.data
 
     def written_key(self, row: Any) -> str:
         """The key of a row as it is in its address."""
-        texts = [_text(getattr(row, part.attname)) for part in key_of(type(row))]
-        if len(texts) > 1:
-            return ",".join(map(terms.written, texts))
+        key = [getattr(row, part.attname) for part in keys.fields(type(row))]
         actions: Sequence[Any] = self.get_extra_actions()
-        pages = {action.url_path for action in actions}
-        return f'"{texts[0]}"' if not texts[0] or texts[0] in pages else texts[0]
+        return keys.written(key, {action.url_path for action in actions})
 
 
 class CreateMixin(_WriteMixin, mixins.CreateModelMixin):
@@ -170,15 +165,3 @@ class DestroyMixin(_WriteMixin, mixins.DestroyModelMixin):
             count, _ = instance.delete()
         if not count:
             raise PermissionDenied(UNCHANGED)
-
-
-def key_of(model: type[models.Model]) -> tuple[Any, ...]:
-    """The fields of the model's key."""
-    pk: Any = model._meta.pk
-    return tuple(pk.fields) if is_composite(pk) else (pk,)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, datetime.datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    return str(value)

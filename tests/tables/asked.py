@@ -128,7 +128,7 @@ def _of_list(parameter: Parameter, row: dict[str, Any]) -> str | None:
         return OF_LISTS[name]
     if name in OF_COLUMNS:
         return term(relation.shown[0].name)
-    if enum := parameter.about.get("enum"):
+    if enum := parameter.about.get("enum") or parameter.about.get("items", {}).get("enum"):
         return str(enum[0])
     return PLACE.get(parameter.lookup or name)
 

@@ -181,6 +181,8 @@ def test_changes_of_the_database_and_of_people_are_both_in_the_result(project: P
     assert "generated code: city is as the database is" in project.run("doctor").stdout
     api = project.serve()
     assert api.get("/api/parks/1/").json()["properties"] == {"Park Name": "First", "shelter": True}
+    (permit,) = api.get("/api/permits/?expand=parks").json()["results"]
+    assert permit["parks"]["properties"]["shelter"] is True
     assert api.get("/api/trees/").json()["count"] == 0
     assert api.get("/api/notes/").status_code == 404
 
@@ -305,4 +307,7 @@ def test_it_works_in_a_project_that_extends_the_image(
     project.user = "1234:0"
     done = created(project)
     assert '    INSTALLED_APPS += ["django.contrib.postgres", "src_files.city"]\n' in done.stdout
-    assert project.serve().get("/api/permits/7/").json() == {"id": 7, "fee": "1.50", "park": 1}
+    api = project.serve()
+    links = [{"rel": "related", "title": "parks", "href": api.url("/api/parks/1/")}]
+    row = {"id": 7, "fee": "1.50", "park": 1, "links": links}
+    assert api.get("/api/permits/7/").json() == row

@@ -129,6 +129,81 @@ def test_foreign_key_leads_to_a_served_table_and_stays_a_column_otherwise() -> N
     assert len(attributes | {each.name for each in fields.values()}) == 4
 
 
+def test_rows_of_other_tables_have_names_that_nothing_else_has() -> None:
+    stops = relation("stops", column("code"), column("id", "int4", "N"), key=("id",))
+    keys = relation("keys", column("a"), column("b"), key=("b", "a"))
+
+    def names_of(*columns: str, **more: ForeignKey) -> dict[str, tuple[str, ...]]:
+        one = [ForeignKey((each,), "city", "stops", ("id",)) for each in columns]
+        table = relation(
+            "rides",
+            *map(column, (*columns, *(name for key in more.values() for name in key.columns))),
+            foreign_keys=(*one, *one, *more.values()),
+        )
+        (made,) = (each for each in planned(stops, keys, table).tables if each.model == "Rides")
+        return {each.name: each.columns for each in made.references}
+
+    assert names_of("stop_id") == {"stop": ("stop_id",)}
+    assert names_of("stop") == {"stops": ("stop",)}
+    assert names_of("_id") == {"stops": ("_id",)}
+    assert list(names_of("stop_id", "stop")) == ["stops", "stop_row"]
+    assert list(names_of("stops", "stops_id", "stops_row")) == [
+        *("stops_row_2", "stops_id_row", "stops_row_row")
+    ]
+    assert list(names_of("fields_id", "links_id", "expand")) == [
+        *("stops", "links_id_row", "expand_row")
+    ]
+    several = ForeignKey(("x", "y"), "city", "keys", ("a", "b"))
+    assert names_of(pair=several) == {"keys": ("y", "x")}
+    assert names_of(pair=replace(several, relation="secret")) == {}
+    assert names_of(code=ForeignKey(("code_id",), "city", "stops", ("code",))) == {
+        "code": ("code_id",)
+    }
+
+
+def test_code_names_what_a_table_refers_to_and_what_refers_to_it() -> None:
+    stops = relation(
+        "stops",
+        column("code"),
+        column("id", "int4", "N"),
+        column("stops", "int4", "N"),
+        key=("id",),
+        foreign_keys=(ForeignKey(("stops",), "city", "stops", ("id",)),),
+    )
+    rides = relation(
+        "rides",
+        column("stop_id", "int4", "N"),
+        column("Other Stop"),
+        foreign_keys=(
+            ForeignKey(("stop_id",), "city", "stops", ("id",)),
+            ForeignKey(("Other Stop",), "city", "stops", ("code",)),
+        ),
+    )
+    views = code.files(planned(rides, stops), "app")["views.py"]
+    assert "from backend.tables.related import Related\n" in views
+    assert (
+        """
+    related = {
+        "stop": Related("StopsViewSet", "stop"),
+        "stops": Related("StopsViewSet", "other_stop", to=["code"]),
+    }
+"""
+        in views
+    )
+    assert (
+        """
+    related = {"stops_row": Related("StopsViewSet", "stops")}
+    related_lists = {
+        "rides (stop_id)": "RidesViewSet.stop",
+        "rides (Other Stop)": "RidesViewSet.stops",
+        "stops": "StopsViewSet.stops_row",
+    }
+"""
+        in views
+    )
+    assert "related" not in code.files(planned(relation("alone", column("a"))), "app")["views.py"]
+
+
 def test_tables_of_django_and_those_that_nobody_can_read_are_skipped_with_a_reason() -> None:
     made = planned(
         relation("auth_user", column("a")),

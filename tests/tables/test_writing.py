@@ -104,7 +104,8 @@ def test_a_new_row_is_shown_as_it_is_stored(api: Api) -> None:
     assert created.status_code == 201, created.text
     row = created.json()
     made = {"status": "open", "issued": "2024-05-01", "with tax": "11.55", "changes": 1}
-    assert row == {**sent, **made, "id_": row["id_"], "history": None}
+    links = [{"rel": "related", "title": "stops", "href": api.container.url("/api/stops/S2/")}]
+    assert row == {**sent, **made, "id_": row["id_"], "history": None, "links": links}
     location = api.container.url(f"/api/permits/{row['id_']}/")
     assert created.headers["Location"] == location
     assert requests.get(location, timeout=60).json() == row
@@ -204,7 +205,9 @@ def test_features_are_in_degrees(api: Api) -> None:
     point = {"type": "Point", "coordinates": [-122.6, 45.5]}
     sent = {"type": "Feature", "id": "S5", "geometry": point, "properties": {"Stop Name": "Five"}}
     created = api("POST", "stops/", sent)
-    assert created.json() == {**sent, "properties": {"Stop Name": "Five", "code": None}}
+    row = created.json()
+    assert [each["title"] for each in row.pop("links")] == ["open_permits", "permits"]
+    assert row == {**sent, "properties": {"Stop Name": "Five", "code": None}}
     assert (
         api.sql("SELECT ST_AsText(place) FROM stops WHERE stop_id = 'S5'") == "POINT(-122.6 45.5)"
     )

@@ -12,6 +12,7 @@ from django.db import DEFAULT_DB_ALIAS
 from backend.databases.identifiers import db_column, db_function, db_table
 from backend.tables.catalog.relations import FUNCTION
 from backend.tables.generator.plan import Call, Field, Plan, Table
+from backend.tables.generator.references import Reference
 from backend.tables.generator.types import Declaration, literal
 from backend.tables.generator.units import wrapped
 
@@ -219,6 +220,8 @@ def _views(plan: Plan, app: str) -> str:
     if plan.calls:
         bases.add("KeylessTableViewSet")
         head = "from backend.tables.calls import FunctionMixin\n"
+    if any(table.references for table in plan.tables):
+        head += "from backend.tables.related import Related\n"
     head += f"from backend.tables.viewsets import {', '.join(sorted(bases))}\n"
     if written := {name for table in plan.tables for name in _written(table)}:
         head += f"from backend.tables.writing import {', '.join(sorted(written))}\n"
@@ -246,7 +249,7 @@ def _view(table: Table) -> str:
     lines = [f"class {table.model}ViewSet({', '.join([*_written(table), _base(table)])}):"]
     if table.description:
         lines += [*docstring(table.description), ""]
-    return "\n".join([*lines, *_rows(table)])
+    return "\n".join([*lines, *_rows(table), *_referring(table)])
 
 
 def _call(call: Call) -> str:
@@ -272,7 +275,27 @@ def _rows(table: Table) -> list[str]:
     ]
     if not table.is_public:
         lines.append(f"{INDENT}permission_classes = [IsAuthenticated]")
+    if table.references:
+        related = [f"{literal(each.name)}: {_related(each)}" for each in table.references]
+        lines.append(_listed(f"{INDENT}related = ", "{", related, "}"))
     return lines
+
+
+def _related(reference: Reference) -> str:
+    arguments = [literal(f"{reference.to}ViewSet"), *map(literal, reference.fields)]
+    if reference.targets:
+        arguments.append(f"to=[{', '.join(map(literal, reference.targets))}]")
+    return f"Related({', '.join(arguments)})"
+
+
+def _referring(table: Table) -> Iterator[str]:
+    """Lists of the rows that refer to a row. Only a row with its own page has links to them."""
+    if table.referring and table.key:
+        lists = [
+            f"{literal(each.title)}: {literal(f'{each.model}ViewSet.{each.name}')}"
+            for each in table.referring
+        ]
+        yield _listed(f"{INDENT}related_lists = ", "{", lists, "}")
 
 
 def _urls(plan: Plan, app: str) -> str:

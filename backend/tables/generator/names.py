@@ -25,7 +25,7 @@ def field(column: str, taken: Collection[str], *, is_key: bool = False) -> str:
         name = f"n{name}"
     if keyword.iskeyword(name) or name in NOT_FIELDS - ({"id"} if is_key else set()):
         name = f"{name}_field"
-    return _free(name, taken, lambda number: f"{name}_{number}")
+    return free(name, taken, lambda number: f"{name}_{number}")
 
 
 def model(relation: str, taken: Collection[str]) -> str:
@@ -49,7 +49,7 @@ def model(relation: str, taken: Collection[str]) -> str:
 def route(relation: str, taken: Collection[str]) -> str:
     """The part of a URL for a relation: ``Census Blocks 2020`` becomes ``Census-Blocks-2020``."""
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", relation).strip("-") or "table"
-    return _free(name, taken, lambda number: f"{name}-{number}")
+    return free(name, taken, lambda number: f"{name}-{number}")
 
 
 def is_route(relation: str) -> bool:
@@ -63,7 +63,8 @@ def _identifier(text: str) -> str:
     return "".join(letter if f"a{letter}".isidentifier() else "_" for letter in text)
 
 
-def _free(name: str, taken: Collection[str], numbered: Callable[[int], str]) -> str:
+def free(name: str, taken: Collection[str], numbered: Callable[[int], str]) -> str:
+    """The name, or the first of its numbered ones that is not taken."""
     number, chosen = 2, name
     while chosen in taken:
         chosen, number = numbered(number), number + 1

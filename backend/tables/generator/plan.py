@@ -14,6 +14,7 @@ from backend.tables.catalog import Catalog, Column, ForeignKey, Function, Relati
 from backend.tables.catalog.relations import FUNCTION, quoted
 from backend.tables.generator import names
 from backend.tables.generator.metadata import Metadata, TableMetadata
+from backend.tables.generator.references import Reference, Referring, with_references
 from backend.tables.generator.types import LEFT_OUT, Declaration, declaration
 from backend.tables.generator.writable import Writing, writing
 
@@ -79,6 +80,8 @@ class Table:
     description: str = ""
     is_public: bool = True
     writing: Writing = field(default_factory=Writing)
+    references: tuple[Reference, ...] = ()
+    referring: tuple[Referring, ...] = ()
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -186,7 +189,8 @@ def plan(sources: Sequence[Source]) -> Plan:
             made = Maker(relation, source, tables, about).table(prefix)
             tables.append(made)
     warnings = tuple(note for source in sources for note in _warnings(source.catalog))
-    return Plan(tuple(_with_relations(tables)), skipped=tuple(skipped), warnings=warnings)
+    tables = with_references(_with_relations(tables))
+    return Plan(tuple(tables), skipped=tuple(skipped), warnings=warnings)
 
 
 class Maker:

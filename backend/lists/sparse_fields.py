@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.permissions import SAFE_METHODS
@@ -87,8 +87,20 @@ def _restrict_feature(serializer: GeoFeatureModelSerializer, names: set[str]) ->
 
 
 def _unused(serializer: serializers.Serializer[Any], queryset: QuerySet[Any]) -> list[str]:
-    """Columns to defer. Empty if the response may need them, at the cost of a query per row."""
-    model = queryset.model
+    """The columns to defer."""
+    values = queryset._fields  # type: ignore[attr-defined]  # private: names of values(), or None
+    if values is not None or queryset.query.combinator:
+        return []
+    ordering = queryset.query.order_by or queryset.model._meta.ordering
+    needed = {term.removeprefix("-") for term in ordering if isinstance(term, str)}
+    return [name for name in unshown(serializer, queryset.model) if name not in needed]
+
+
+def unshown(serializer: serializers.Serializer[Any], model: type[Model]) -> list[str]:
+    """The columns of the model that the serializer does not read.
+
+    Empty if it may need any of them, because each would then be read by a query per row.
+    """
     columns = {field.name: field for field in model._meta.concrete_fields}
     fields = [field for field in serializer.fields.values() if not field.write_only]
     plain = (_comes_from_libraries(serializer, "to_representation", "get_properties")) and all(
@@ -97,12 +109,9 @@ def _unused(serializer: serializers.Serializer[Any], queryset: QuerySet[Any]) ->
         and _comes_from_libraries(field, "get_attribute")
         for field in fields
     )
-    values = queryset._fields  # type: ignore[attr-defined]  # private: names of values(), or None
-    if not plain or values is not None or queryset.query.combinator:
+    if not plain:
         return []
-    ordering = queryset.query.order_by or model._meta.ordering
     needed = {field.source for field in fields}
-    needed |= {term.removeprefix("-") for term in ordering if isinstance(term, str)}
     # Keep relations: select_related may follow one, which fails if it is deferred.
     return [
         name

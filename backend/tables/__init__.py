@@ -11,7 +11,8 @@ published      that code, written and loaded at the start, for PUBLISH_SCHEMAS; 
 
 What the generated code imports:
 
-viewsets       lists and details of a table. keys, in addresses; changes, of the table since then
+viewsets       lists and details of a table. keys, in addresses; changes, of the table since then;
+               unlisted, what lists leave out
 filters        filters by every column; values, what they accept; reserved, other parameters
 related        foreign keys: rows of other tables in a list, and links
 calls          the rows that a function returns

@@ -150,16 +150,18 @@ class RelatedMixin(_View):
         return LINKS if LINKS not in columns.fields else f"_{LINKS}"
 
     def row_members(self) -> dict[str, dict[str, Any]]:
-        """For the API document: what the page of a row has beside its columns."""
+        """For the API document: what the page of a row has beside the columns of lists."""
+        others: dict[str, dict[str, Any]] = getattr(super(), "row_members", dict)()
         if not (self.related or self.related_lists):
-            return {}
+            return others
         members = {
             "rel": {"type": "string", "enum": ["related"]},
             "title": {"type": "string"},
             "href": {"type": "string", "format": "uri"},
         }
         link = {"type": "object", "required": [*members], "properties": members}
-        return {self.links_name(): {"type": "array", "readOnly": True, "items": link}}
+        links = {"type": "array", "readOnly": True, "items": link}
+        return {**others, self.links_name(): links}
 
     def _links(self, row: models.Model) -> Iterator[dict[str, str]]:
         """To the rows that this one refers to, and to the lists of those that refer to it."""

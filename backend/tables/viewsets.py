@@ -38,6 +38,7 @@ from backend.tables.filters import (
     ColumnSpatialFilter,
 )
 from backend.tables.related import RelatedMixin
+from backend.tables.unlisted import UnlistedMixin
 
 # A text that is not a value of the key's type: invalid_text_representation, such as "x" of an inet,
 # invalid_datetime_format, and datetime_field_overflow.
@@ -52,6 +53,7 @@ else:
 class KeylessTableViewSet(  # type: ignore[misc]  # a list can be a stream
     RelatedMixin,
     SpatialMixin,
+    UnlistedMixin,
     ChosenGeometryMixin,
     mixins.ListModelMixin,
     _ViewSet,

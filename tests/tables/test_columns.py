@@ -19,6 +19,7 @@ from tests.support.containers import Containers
 from tests.support.live import assert_nothing_wrong
 from tests.support.mvt import layers
 from tests.support.places import Api
+from tests.support.plans import explain
 from tests.tables.conftest import loaded
 
 pytestmark = pytest.mark.engine
@@ -77,13 +78,14 @@ def test_each_type_has_the_value_that_people_expect(columns: Api) -> None:
         **{"address": "10.0.0.1", "network": "10.0.0.0/8", "mac": "08:00:2b:01:02:03"},
         **{"bits": "101", "markup": '<a b="c"/>', "point": "(1,2)"},
         **{"pair": {"a": 1, "b": "x,y"}, "pairs": {"a": "1", 'b "c"': 'x=>"y\\z"', "d": None}},
-        "doubled": 0,
+        **{"doubled": 0, "raw": "AP8="},
     }
 
 
 def test_every_value_is_the_same_in_page_jsonl_and_csv(columns: Api) -> None:
     shown = rows(columns, "kinds")
     assert len(shown) == 7
+    assert "raw" not in shown[0]  # bytes can be megabytes
     stream = got(columns, "kinds.jsonl").text.splitlines()
     assert [json.loads(line) for line in stream] == shown
     table = list(csv.DictReader(io.StringIO(got(columns, "kinds.csv").text, newline="")))
@@ -94,6 +96,33 @@ def test_every_value_is_the_same_in_page_jsonl_and_csv(columns: Api) -> None:
         if not same_in_csv(value, read[name])
     ]
     assert not different
+
+
+@pytest.mark.parametrize(
+    ("path", "unread"),
+    [
+        ("kinds/?limit=2", ("raw", "search")),
+        ("kinds/1/", ("search",)),
+        ("parks/?limit=2", ("centroid",)),
+        ("parks/?limit=2&geometry=centroid", ("Shape",)),
+    ],
+)
+def test_column_that_is_not_shown_is_not_read(
+    columns: Api, path: str, unread: tuple[str, ...]
+) -> None:
+    (answer,) = explain(columns, f"/api/{path}")
+    read = [each for each in answer["statements"] if '"id"' in each]
+    assert read, answer["statements"]
+    assert [name for each in read for name in unread if f'"{name}"' in each] == []
+
+
+def test_bytes_are_no_field_of_lists(columns: Api) -> None:
+    assert columns.get("/api/kinds/?fields=raw").status_code == 400
+    assert got(columns, "kinds/1/?fields=raw").json() == {"raw": "AP8="}
+    document = got(columns, "../swagger.json").json()
+    of_row = document["paths"]["/kinds/{id}/"]["get"]["responses"]["200"]["schema"]["allOf"]
+    assert of_row[1]["properties"]["raw"]["format"] == "byte"
+    assert "raw" not in document["definitions"]["SparseKinds"]["properties"]
 
 
 def same_in_csv(value: Any, read: str) -> bool:

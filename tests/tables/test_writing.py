@@ -105,7 +105,7 @@ def test_a_new_row_is_shown_as_it_is_stored(api: Api) -> None:
     row = created.json()
     made = {"status": "open", "issued": "2024-05-01", "with tax": "11.55", "changes": 1}
     links = [{"rel": "related", "title": "stops", "href": api.container.url("/api/stops/S2/")}]
-    assert row == {**sent, **made, "id_": row["id_"], "history": None, "links": links}
+    assert row == {**sent, **made, "id_": row["id_"], "history": None, "scan": None, "links": links}
     location = api.container.url(f"/api/permits/{row['id_']}/")
     assert created.headers["Location"] == location
     assert requests.get(location, timeout=60).json() == row

@@ -13,7 +13,7 @@ from backend.databases.identifiers import db_column, db_function, db_table
 from backend.tables.catalog.relations import FUNCTION
 from backend.tables.generator.plan import Call, Field, Plan, Table
 from backend.tables.generator.references import Reference
-from backend.tables.generator.types import Declaration, literal
+from backend.tables.generator.types import BYTES, Declaration, literal
 from backend.tables.generator.units import wrapped
 
 WIDTH = 100
@@ -169,7 +169,7 @@ def _serializers(plan: Plan, app: str) -> str:
 
 
 def _serializer(table: Table) -> str:
-    shown = [each for each in table.fields if each.is_shown]
+    shown = [each for each in table.fields if _is_shown(each, table)]
     base = "GeoFeatureModelSerializer" if table.geometry else "ModelSerializer"
     if table.writing.saves:
         base = f"WritableSerializer, {base}"
@@ -192,6 +192,12 @@ def _serializer(table: Table) -> str:
     if renamed:
         lines.append(_listed(f"{INDENT * 2}extra_kwargs = ", "{", renamed, "}"))
     return "\n".join(lines)
+
+
+def _is_shown(each: Field, table: Table) -> bool:
+    """Whether any page shows a column. Only pages of single rows show bytes, other than a key."""
+    is_of_row = each.column.type == BYTES and bool(table.key) and each.name not in table.key
+    return each.is_listed or is_of_row
 
 
 def _filters(plan: Plan, app: str) -> str:
@@ -328,7 +334,7 @@ def _admin(plan: Plan, app: str) -> str:
 
 
 def _admin_class(table: Table, shown: Collection[Table]) -> str:
-    columns = [each for each in table.fields if each.is_shown and not each.is_geometry]
+    columns = [each for each in table.fields if each.is_listed and not each.is_geometry]
     names = [literal(each.name) for each in columns[:ADMIN_COLUMNS]]
     return "\n".join(
         [

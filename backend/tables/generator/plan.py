@@ -15,7 +15,7 @@ from backend.tables.catalog.relations import FUNCTION, quoted
 from backend.tables.generator import names
 from backend.tables.generator.metadata import Metadata, TableMetadata
 from backend.tables.generator.references import Reference, Referring, with_references
-from backend.tables.generator.types import LEFT_OUT, Declaration, declaration
+from backend.tables.generator.types import BYTES, WORDS, Declaration, declaration
 from backend.tables.generator.writable import Writing, writing
 
 LARGE = 100_000  # rows from which a filter without an index is noticeably slow
@@ -53,8 +53,9 @@ class Field:
     to: str = ""  # the class of the model that a foreign key leads to
 
     @property
-    def is_shown(self) -> bool:
-        return self.column.type not in LEFT_OUT
+    def is_listed(self) -> bool:
+        """Whether lists show it."""
+        return self.column.type not in (BYTES, WORDS)
 
     @property
     def is_geometry(self) -> bool:
@@ -62,7 +63,7 @@ class Field:
 
     @property
     def is_filtered(self) -> bool:
-        return not self.is_geometry and self.column.type != "bytea"
+        return not self.is_geometry and self.column.type != BYTES
 
 
 @dataclass(frozen=True)
@@ -212,9 +213,7 @@ class Maker:
         self._note_key()
         if relation.unreadable:
             self._note_unreadable()
-        for each in fields:
-            if not each.is_shown:
-                self._note(f"{each.column.name} is left out: {_reason(each.column)}.")
+        self._note_unlisted(fields)
         self._note_filters(fields)
         allowed = self._writing(fields)
         return Table(
@@ -231,12 +230,21 @@ class Maker:
             writing=allowed,
         )
 
+    def _note_unlisted(self, fields: Sequence[Field]) -> None:
+        for name in (each.column.name for each in fields if each.column.type == WORDS):
+            self._note(f"{name} is left out: a text search vector, which ?{name}= searches.")
+        for name in (each.column.name for each in fields if each.column.type == BYTES):
+            if self.relation.key and name not in self.relation.key:
+                self._note(f"{name}, binary data, is only on the page of a row.", is_loss=False)
+            else:
+                self._note(f"{name} is left out: binary data.")
+
     def _writing(self, fields: Sequence[Field]) -> Writing:
         if not self.source.write or self.relation.kind == FUNCTION:
             return Writing()
         geometries = [each.column.name for each in fields if each.is_geometry]
         # A view shows and accepts one geometry at a time.
-        shown = {each.column.name for each in fields if each.is_shown} - {*geometries[1:]}
+        shown = {each.column.name for each in fields if each.is_listed} - {*geometries[1:]}
         allowed = writing(self.relation, self.columns, shown | {*geometries})
         if needed := [name for name in geometries[1:] if not self.relation.column(name).nullable]:
             allowed = replace(allowed, creates=False, missing=(*allowed.missing, *needed))
@@ -473,10 +481,6 @@ def _related(
         (f'"{other.model}"' if other.model != table.model else '"self"', "models.DO_NOTHING"),
     )
     return replace(own, name=name, declared=declared.with_(related_name="+"), to=other.model)
-
-
-def _reason(column: Column) -> str:
-    return LEFT_OUT[column.type].format(name=column.name)
 
 
 def qualified(relation: Relation) -> str:

@@ -77,7 +77,7 @@ def _shown(table: Table) -> dict[str, str]:
     return {
         each.column.name: each.name
         for each in table.fields
-        if each.is_shown and not each.is_geometry
+        if each.is_listed and not each.is_geometry
     }
 
 

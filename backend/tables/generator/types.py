@@ -47,8 +47,7 @@ GEOMETRIES = {
     "MULTIPOLYGON": "models.MultiPolygonField",
     "GEOMETRYCOLLECTION": "models.GeometryCollectionField",
 }
-# Types whose values lists leave out, and what to do about it.
-LEFT_OUT = {"bytea": "binary data", "tsvector": "a text search vector, which ?{name}= searches"}
+BYTES, WORDS = "bytea", "tsvector"  # lists show neither, and nothing shows a search vector
 
 
 @dataclass(frozen=True)

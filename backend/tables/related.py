@@ -22,6 +22,7 @@ from django.urls import NoReverseMatch, URLResolver, get_resolver
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.permissions import SAFE_METHODS
+from rest_framework.request import Request
 from rest_framework.reverse import reverse
 
 from backend.geo.stream_formats import StreamRenderer
@@ -134,6 +135,10 @@ class RelatedMixin(_View):
 
     def shows_columns(self) -> bool:
         return super().shows_columns() and not self.expanded()
+
+    def get_etag(self, request: Request) -> str | None:
+        views = map(self.related_view, self.expanded())
+        return super().get_etag(request) if all(view.conditional for view in views) else None
 
     # --- Links
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ from backend.tables import keys, values
 
 REFUSALS = (APIException, PermissionDenied, Http404)
 # Values that PostgreSQL considers equal, although Python does not: of citext, and of char(n).
-EQUAL: dict[str, Callable[[str], str]] = {"citext": str.lower, "bpchar": lambda text: text.rstrip()}
+EQUAL: dict[str, Callable[[Any], Any]] = {"citext": str.lower, "bpchar": lambda text: text.rstrip()}
 
 Key = tuple[Any, ...]
 
@@ -52,15 +53,14 @@ class Lookup:
                 yield key, row
 
     def _comparable(self, key: Key | None) -> Key | None:
-        if key is None:
-            return None
+        return key and tuple(equal(value) for equal, value in zip(self._equal, key, strict=True))
+
+    @functools.cached_property
+    def _equal(self) -> list[Callable[[Any], Any]]:
+        """What makes values of each column equal in Python, too."""
         using = self.view.get_queryset().db
         stored = [stored_type(each, using) for each in self.targets]
-        names = [each.name if each else "" for each in stored]
-        return tuple(
-            EQUAL[name](value) if name in EQUAL else value
-            for name, value in zip(names, key, strict=True)
-        )
+        return [EQUAL.get(each.name if each else "", lambda value: value) for each in stored]
 
     def _condition(self, wanted: Iterable[Key]) -> Q:
         names = [each.attname for each in self.targets]

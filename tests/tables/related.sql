@@ -24,7 +24,7 @@ CREATE TABLE lines (name text PRIMARY KEY, color char(7));
 INSERT INTO lines VALUES ('', NULL), ('map', '#fff'), ('..', '#ff0000'), ('Main, E/2 "x" é%20?#&+', '#0f0');
 CREATE TABLE brands (name citext PRIMARY KEY, short char(5) UNIQUE NOT NULL);
 INSERT INTO brands VALUES ('ACME', 'ac'), ('Zug', 'zug');
-CREATE TABLE buses (id integer PRIMARY KEY, brand citext REFERENCES brands, short char(5) REFERENCES brands (short));
+CREATE TABLE buses (id integer PRIMARY KEY, brand citext REFERENCES brands, short char(8) REFERENCES brands (short));
 INSERT INTO buses VALUES (1, 'acme', 'zug'), (2, 'Zug', 'ac');
 
 CREATE TABLE drivers (id integer PRIMARY KEY, name text, badge text UNIQUE NOT NULL); -- needs a login
@@ -81,6 +81,11 @@ CREATE TABLE pages (
     id integer PRIMARY KEY, links text, links_id integer REFERENCES agents, expand_id integer REFERENCES agents
 );
 INSERT INTO pages VALUES (1, 'mine', 1, 2), (2, NULL, 2, 1);
+-- A unique column that can be null does not identify rows, so they have no pages of their own.
+CREATE TABLE badges (code text UNIQUE, color text);
+INSERT INTO badges VALUES ('A-1', 'red'), ('', 'blue'), (NULL, 'green');
+CREATE TABLE holders (id integer PRIMARY KEY, badge_id text REFERENCES badges (code));
+INSERT INTO holders VALUES (1, 'A-1'), (2, ''), (3, NULL);
 CREATE TABLE alone (id integer PRIMARY KEY);
 INSERT INTO alone VALUES (1);
 

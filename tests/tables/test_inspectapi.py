@@ -32,14 +32,17 @@ INSERT INTO city.permits VALUES (7, 1.5, 1);
 CREATE TYPE city.kind AS ENUM (
     'a question of a neighbor', 'a complaint about somebody', 'praise for "the mayor"', 'other'
 );
-CREATE TABLE city.notes (note text, kind city.kind, kinds city.kind[], "🚲 lanes" integer);
+CREATE TABLE city.notes (
+    note text, kind city.kind, kinds city.kind[], "🚲 lanes" integer,
+    park integer REFERENCES city.parks
+);
 """
 CHANGES = """
 ALTER TABLE city.parks ADD shelter boolean;
 UPDATE city.parks SET shelter = true;
 ALTER TABLE city.permits ALTER fee TYPE numeric(7,2);
 DROP TABLE city.notes;
-CREATE TABLE city.trees (id integer PRIMARY KEY, species text);
+CREATE TABLE city.trees (id integer PRIMARY KEY, park_id integer REFERENCES city.parks);
 """
 
 
@@ -181,6 +184,8 @@ def test_changes_of_the_database_and_of_people_are_both_in_the_result(project: P
     assert "generated code: city is as the database is" in project.run("doctor").stdout
     api = project.serve()
     assert api.get("/api/parks/1/").json()["properties"] == {"Park Name": "First", "shelter": True}
+    titles = [each["title"] for each in api.get("/api/parks/1/").json()["links"]]
+    assert titles == ["permits", "trees"]
     (permit,) = api.get("/api/permits/?expand=parks").json()["results"]
     assert permit["parks"]["properties"]["shelter"] is True
     assert api.get("/api/trees/").json()["count"] == 0

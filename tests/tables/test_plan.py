@@ -160,6 +160,18 @@ def test_rows_of_other_tables_have_names_that_nothing_else_has() -> None:
         "code": ("code_id",)
     }
 
+    key = (ForeignKey(("stop_id",), "city", "stops", ("id",)),)
+    for kind, more in {
+        "_int4": {"element": column("", "int4", "N")},
+        "jsonb": {},
+        "bytea": {},
+        "pair": {"kind": "c"},
+        "geometry": {"geometry": Geometry("POINT", 4326)},
+    }.items():
+        odd = replace(column("stop_id", kind), **more)
+        (made, _) = planned(relation("odd", odd, foreign_keys=key), stops).tables
+        assert made.references == (), kind
+
 
 def test_code_names_what_a_table_refers_to_and_what_refers_to_it() -> None:
     stops = relation(

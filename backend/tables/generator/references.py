@@ -10,7 +10,7 @@ from backend.tables.generator import names
 from backend.tables.reserved import RESERVED
 
 if TYPE_CHECKING:
-    from backend.tables.catalog import ForeignKey
+    from backend.tables.catalog import Column, ForeignKey
     from backend.tables.generator.plan import Table
 
 # Members of a row, for its links.
@@ -54,7 +54,7 @@ def with_references(tables: Sequence[Table]) -> list[Table]:
 def _reference(
     key: ForeignKey, table: Table, other: Table, others: Sequence[Reference]
 ) -> Reference | None:
-    """None if a column is not shown."""
+    """None if a column is not shown, or has lists or objects."""
     fields, targets = _shown(table), _shown(other)
     if not (fields.keys() >= set(key.columns) and targets.keys() >= set(key.targets)):
         return None
@@ -73,12 +73,18 @@ def _reference(
 
 
 def _shown(table: Table) -> dict[str, str]:
-    """The names in Python of the columns whose values people see."""
+    """The names in Python of the columns with one value, which people see."""
     return {
         each.column.name: each.name
         for each in table.fields
-        if each.is_listed and not each.is_geometry
+        if each.is_listed and not (each.is_geometry or _has_parts(each.column))
     }
+
+
+def _has_parts(column: Column) -> bool:
+    """Whether its values are lists or objects."""
+    is_object = column.kind == "c" or column.type in ("json", "jsonb", "hstore")
+    return is_object or column.element is not None
 
 
 def _name(columns: Sequence[str], other: Table, taken: Collection[str]) -> str:

@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from backend.tables.catalog import Function
+from backend.tables.catalog import Function, Relation
 from backend.tables.catalog.relations import quoted
 from backend.tables.generator import names
 from backend.tables.generator.metadata import TableMetadata
-from backend.tables.generator.plan import Call, Maker, Note, Plan, Skipped, Source, Table
+from backend.tables.generator.plan import (
+    Call,
+    Maker,
+    Note,
+    Plan,
+    Skipped,
+    Source,
+    Table,
+    cannot_serve,
+)
 
 PREFIX = "functions/"  # before their routes
 
@@ -30,8 +39,9 @@ def with_calls(plan: Plan, sources: Sequence[Source]) -> Plan:
 
 def _cannot_call(function: Function, source: Source) -> Note | None:
     name = quoted(function.schema, function.name)
-    if not _about(function, source).serve:
-        return Note(f"{source.metadata.file} says so.")
+    for rows in _rows(function):
+        if note := cannot_serve(rows, source.metadata):
+            return note
     if function.is_variadic:
         return Note("It has a VARIADIC argument.", f"CREATE FUNCTION {name} (NAME TYPE[], ...) ...")
     if not all(argument.name for argument in function.arguments):
@@ -76,16 +86,21 @@ def _names(function: Function, source: Source) -> bool:
 
 def _about(function: Function, source: Source) -> TableMetadata:
     """What metadata.yml says about it. What hides the table also hides the rows of a function."""
-    about = source.metadata.of(function.rows)
+    about, *others = map(source.metadata.of, _rows(function))
+    for table in others:
+        about = replace(
+            about,
+            hidden=about.hidden | table.hidden,
+            login=about.login or table.login,
+            srid={**table.srid, **about.srid},
+            timezone=about.timezone or table.timezone,
+        )
+    return about
+
+
+def _rows(function: Function) -> list[Relation]:
+    """Its rows, under its own name and under that of the table that they are from."""
     if function.returns is None:
-        return about
+        return [function.rows]
     schema, name = function.returns
-    table = source.metadata.of(replace(function.rows, schema=schema, name=name))
-    return replace(
-        about,
-        hidden=about.hidden | table.hidden,
-        login=about.login or table.login,
-        serve=about.serve and table.serve,
-        srid={**table.srid, **about.srid},
-        timezone=about.timezone or table.timezone,
-    )
+    return [function.rows, replace(function.rows, schema=schema, name=name)]

@@ -182,7 +182,7 @@ def plan(sources: Sequence[Source]) -> Plan:
         for relation in source.catalog.relations:
             if not _is_wanted(relation.name, source):
                 continue
-            if (note := _cannot_serve(relation, source.metadata)) is not None:
+            if (note := cannot_serve(relation, source.metadata)) is not None:
                 skipped.append(Skipped(relation.schema, relation.name, note))
                 continue
             prefix = "" if relation.schema == first else f"{names.route(relation.schema, ())}/"
@@ -400,7 +400,8 @@ def _is_wanted(name: str, source: Source) -> bool:
     return (not source.tables or matches(source.tables)) and not matches(source.exclude)
 
 
-def _cannot_serve(relation: Relation, metadata: Metadata) -> Note | None:
+def cannot_serve(relation: Relation, metadata: Metadata) -> Note | None:
+    """Why the API leaves a relation out. None if it does not."""
     columns = {column.name for column in relation.columns}
     if relation.name in OF_DJANGO or any(columns >= signature for signature in SIGNATURES):
         return Note("It is a table of Django, with accounts, sessions, or what they did.")

@@ -19,6 +19,8 @@ from drf_yasg.inspectors import (
 from rest_framework import serializers
 from rest_framework_gis.fields import GeometryField
 
+from backend.geo.arrays import NestedListField
+
 NOT_BLANK = r"\S"
 ANYTHING = (serializers.ReadOnlyField, serializers.JSONField)
 # A nested serializer's members have rules of their own. A geometry's sizes depend on its type.
@@ -120,7 +122,8 @@ def with_blank(schema: Any, field: serializers.Field[Any, Any, Any, Any]) -> Any
 
 def as_answered(schema: Any, field: serializers.Field[Any, Any, Any, Any]) -> Any:
     """``schema`` of a serializer's field in a response: without rules, with null if a row can have
-    no value, and with ``x-not-finite`` if a number can be one that JSON does not have.
+    no value, with ``x-not-finite`` if a number can be one that JSON does not have, and with
+    ``x-nested`` if a member of a list can be a list of such members.
 
     REST framework writes stored values without validating them, and null for every None.
     Rules that the team sets on the field stay.
@@ -135,6 +138,8 @@ def as_answered(schema: Any, field: serializers.Field[Any, Any, Any, Any]) -> An
     # REST framework also writes null for a member that is None.
     if isinstance(field, (serializers.ListField, serializers.DictField)):
         made = _changed(made, _mark_members)
+    if isinstance(field, NestedListField) and isinstance(made.get("items"), openapi.Schema):
+        made["items"]["x-nested"] = True
     if not _may_be_null(field):
         return made
     if "$ref" in made:  # which must be the only member

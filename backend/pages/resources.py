@@ -27,6 +27,7 @@ class Resource:
     description: str
     map: str | None  # the path of the map of its rows
     csv: str | None
+    needs_parameters: bool = False  # without which it has no rows
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ def resources() -> list[Resource]:
                     description=_description(callback) if _docs(path) else "",
                     map=_map(path, callback),
                     csv=_csv(path, callback),
+                    needs_parameters=_needs_parameters(callback),
                 )
             )
     return lists
@@ -133,6 +135,12 @@ def _csv(path: str, callback: Any) -> str | None:
     return f"{path.rstrip('/')}.csv" if "csv" in formats and _has_postgis(callback) else None
 
 
+def _needs_parameters(callback: Any) -> bool:
+    # A FunctionMixin, found in the same way.
+    required: list[str] = getattr(callback.cls, "required_parameters", list)()
+    return bool(required)
+
+
 def _is_map(path: str) -> bool:
     try:
         return getattr(resolve(path).func, "actions", {}).get("get") == "map"
@@ -144,9 +152,10 @@ def _card(resource: Resource) -> Card:
     prefix = get_script_prefix()
     paths = {"List": resource.path, "Map": resource.map, "CSV": resource.csv}
     links = [(name, prefix + path.lstrip("/")) for name, path in paths.items() if path]
-    if docs := _docs(resource.path):
-        links.append(("Docs", docs))
-    return Card(resource, prefix + resource.path.lstrip("/"), links)
+    url, docs = prefix + resource.path.lstrip("/"), _docs(resource.path)
+    if docs and resource.needs_parameters:  # which the documentation names
+        return Card(resource, docs, [("Docs", docs)])
+    return Card(resource, url, [*links, ("Docs", docs)] if docs else links)
 
 
 def _docs(path: str) -> str | None:

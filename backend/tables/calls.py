@@ -110,6 +110,12 @@ class FunctionMixin(_View):
     filter_backends: Sequence[Any] = (ArgumentsFilter, *KeylessTableViewSet.filter_backends)
 
     @classmethod
+    def required_parameters(cls) -> list[str]:
+        """Those without which a request is a 400."""
+        arguments = cls.arguments.items()
+        return [cls.parameter_of(name) for name, (_, is_optional) in arguments if not is_optional]
+
+    @classmethod
     def parameter_of(cls, argument: str) -> str:
         """The query parameter of an argument, which cannot be that of a filter or of a list."""
         filters: Any = getattr(cls, "filterset_class", None)

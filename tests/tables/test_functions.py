@@ -14,7 +14,8 @@ from backend.conf.errors import StartupError
 from backend.tables import catalog
 from tests.conftest import PostGIS
 from tests.support import mvt
-from tests.support.containers import Container, Containers, until
+from tests.support.containers import IMAGE, Container, Containers, until
+from tests.support.live import assert_nothing_wrong
 from tests.tables.conftest import cursor_of, loaded
 
 pytestmark = pytest.mark.engine
@@ -187,6 +188,21 @@ def test_document_describes_the_function_its_arguments_and_columns(api: Containe
     assert "/functions/every_type/{id}/" not in document["paths"]
     shown = document["definitions"]["SparseAddresses"]
     assert {"line", "zip", "since"} <= set(json.dumps(shown).replace('"', " ").split())
+
+
+def test_landing_page_links_to_what_a_function_needs(api: Container) -> None:
+    page = api.get("/").text
+    assert 'href="/api/functions/every_type.csv"' in page
+    assert "<code>/api/functions/parsed/</code>" in page
+    assert 'href="/api/functions/parsed' not in page
+
+
+def test_no_request_breaks_the_contract(
+    containers: Containers, postgis: PostGIS, database: str
+) -> None:
+    containers.may_log("cannot be computed", "Service Unavailable", "that Python does not read")
+    functions = SERVED.replace(",long_number", "")
+    assert_nothing_wrong(serve(containers, postgis, database, PUBLISH_FUNCTIONS=functions))
 
 
 def test_changed_function_is_a_503_until_its_code_is_new(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backend.kit.contract.live.document import Document
+from backend.kit.contract.live.document import Document, as_json_schema, mismatch
 
 PARAMETERS = [
     {"name": "day", "in": "query", "type": "string", "format": "date", "required": True},
@@ -24,3 +24,13 @@ def test_choices_are_requested_together_and_one_by_one() -> None:
         ],
         [[{**DAY, "one": "y"}]],
     ]
+    assert operation.required == {"day"}
+
+
+def test_member_of_a_nested_list_can_be_a_list() -> None:
+    flat = {"type": "integer", "x-nullable": True}
+    for items, is_nested in ((flat, False), ({**flat, "x-nested": True}, True)):
+        schema = as_json_schema({"type": "array", "items": items})
+        assert not mismatch([1, None], schema)
+        assert bool(mismatch([[1], [2]], schema)) is not is_nested
+        assert mismatch(["x"], schema)

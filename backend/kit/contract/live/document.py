@@ -58,6 +58,11 @@ class Operation:
         }
 
     @property
+    def required(self) -> set[str]:
+        """The names of all required parameters."""
+        return {each["name"] for each in self.query if each.get("required")}
+
+    @property
     def produces(self) -> list[str]:
         return self.definition.get("produces") or self.document.spec.get("produces") or [JSON]
 
@@ -197,7 +202,8 @@ def query(values: dict[str, str]) -> str:
 def as_json_schema(value: Any) -> Any:
     """OpenAPI 2.0's schema as JSON Schema, in which null is a type.
 
-    The strings in ``x-not-finite``, for numbers that JSON does not have, are an enum.
+    The strings in ``x-not-finite``, for numbers that JSON does not have, are an enum. A value with
+    ``x-nested`` can be a list.
     """
     if isinstance(value, list):
         return [as_json_schema(each) for each in value]
@@ -209,6 +215,8 @@ def as_json_schema(value: Any) -> Any:
         others.append({"type": "null"})
     if isinstance(texts := made.pop("x-not-finite", None), list):
         others.append({"enum": texts})
+    if made.pop("x-nested", False) is True:
+        others.append({"type": "array"})
     return {"anyOf": [made, *others]} if others else made
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
+from urllib.parse import parse_qs
 
 from backend.kit.contract.live.client import Answer, Request, Site, User, links, shape
 from backend.kit.contract.live.document import JSON, Document, Operation, query
@@ -97,7 +98,9 @@ class Visit:
             return
         few = self._few(operation)
         for name in operation.formats:
-            yield Request(path + query({**few, "format": name})), True
+            # The document does not give a value for a required parameter.
+            is_given = not operation.required
+            yield Request(path + query({**few, "format": name})), is_given
             yield Request(f"{path.rstrip('/')}.{name}{query(few)}"), False
         yield Request(path + query({**few, "format": "api"}), accept=BROWSER), False
 
@@ -107,6 +110,7 @@ class Visit:
             return
         few = self._few(operation)
         for values, is_given in operation.examples():
+            is_given = is_given and not operation.required
             yield Request(path + query({**few, **values}), accept=JSON), is_given
 
     def _choose(self, pool: ThreadPoolExecutor, operation: Operation) -> None:
@@ -122,10 +126,10 @@ class Visit:
                     break
 
     def _few(self, operation: Operation) -> dict[str, str]:
-        """A query that limits the number of rows."""
+        """A query that limits the number of rows, with all required parameters."""
         integer = {"name": "limit", "type": "integer"}
         has_limit = any(integer.items() <= each.items() for each in operation.query)
-        return {"limit": "2"} if has_limit else {}
+        return {**operation.needed, **({"limit": "2"} if has_limit else {})}
 
     def _path(self, operation: Operation) -> str | None:
         above = operation.path.partition("{")[0]
@@ -160,12 +164,20 @@ class Visit:
         is_file = "immutable" in answer.headers.get("cache-control", "")
         for link in () if is_file else links(answer):
             target = self.site.target(link, request.target)
-            if target is None:
+            if target is None or self._lacks_parameters(target):
                 continue
             kind = shape(target)
             self.shapes[kind] += 1
             if self.shapes[kind] <= SAME:
                 yield Request(target, accept=BROWSER, linked_from=request.target)
+
+    def _lacks_parameters(self, target: str) -> bool:
+        """Whether a link leads to an operation without the parameters that it requires."""
+        path, _, text = target.partition("?")
+        return any(
+            each.path == path and not each.required <= parse_qs(text).keys()
+            for each in self.operations
+        )
 
     # --- One request
 

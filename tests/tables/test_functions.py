@@ -48,11 +48,13 @@ def serve(
     postgis: PostGIS,
     database: str,
     *,
+    image: str = IMAGE,
     metadata: Path | None = None,
     **env: str,
 ) -> Container:
     given = {"PUBLISH_METADATA": "/metadata.yml"} if metadata else {}
     return started.start(
+        image=image,
         env={
             "DATABASE_URL": f"postgis://reader:reader@{postgis.host}/{database}",
             "PUBLISH_SCHEMAS": "city",
@@ -73,10 +75,10 @@ def database(postgis: PostGIS) -> str:
 
 
 @pytest.fixture(scope="module")
-def api(postgis: PostGIS, database: str) -> Iterator[Container]:
+def api(postgis: PostGIS, database: str, image: str) -> Iterator[Container]:
     started = Containers()
     started.may_log("cannot be computed", "Service Unavailable", "that Python does not read")
-    yield serve(started, postgis, database)
+    yield serve(started, postgis, database, image=image)
     started.clean()
 
 

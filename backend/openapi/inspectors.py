@@ -233,9 +233,9 @@ class GeoAutoSchema(SwaggerAutoSchema):
 
     def _expands(self) -> bool:
         """Whether the view adds rows of other tables to this response (backend.tables.related)."""
-        name = getattr(self.view, "expand_query_param", None)
-        is_read = self.method.upper() == "GET" and self.view.action in ("list", "retrieve")
-        return name is not None and is_read
+        if getattr(self.view, "expand_query_param", None) is None:
+            return False
+        return self.method.upper() == "GET" and self.view.action in ("list", "retrieve")
 
     def _expand_parameters(self) -> Iterator[openapi.Parameter]:
         if not self._expands():

@@ -105,7 +105,7 @@ def find(data: Path) -> Published | None:
     folders = [Path(named)] if named else []
     if not named:
         for parent in (data / APP, *_temporary()):
-            if parent.is_dir():
+            if parent.is_dir() and os.access(parent, os.R_OK | os.X_OK):
                 folders += [each for each in parent.iterdir() if (each / FACTS).is_file()]
     if not folders:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -44,3 +45,12 @@ def test_code_is_not_written_into_a_temporary_folder_of_someone_else(
         published.write({"models.py": ""}, {"has_accounts": True, "title": ""}, data)
     assert published.find(data) is None
     assert not list((tmp_path / "theirs").iterdir())
+
+
+def test_a_folder_that_cannot_be_read_has_no_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path / published.APP)
+    published.write({"models.py": ""}, {"has_accounts": True, "title": ""}, tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    assert published.find(tmp_path) is None

@@ -104,8 +104,10 @@ class RelatedMixin(_View):
         fake = getattr(self, "swagger_fake_view", False)
         if not self.related or fake or request is None or request.method not in SAFE_METHODS:
             return []
-        terms = split(request.query_params.get(EXPAND, ""))
-        given = list(dict.fromkeys(unquoted(term) for term in terms if term))
+        text = request.query_params.get(EXPAND)
+        if not text:
+            return []
+        given = list(dict.fromkeys(unquoted(term) for term in split(text) if term))
         if unknown := [name for name in given if name not in self.related]:
             known = ", ".join(map(written, self.related))
             raise ValidationError(
@@ -151,8 +153,8 @@ class RelatedMixin(_View):
 
     def links_name(self) -> str:
         """The member of a row that has its links, which is not a column."""
-        columns: Any = self.get_serializer_class()()
-        return LINKS if LINKS not in columns.fields else f"_{LINKS}"
+        serializer: Any = self.get_serializer_class()
+        return _links_name(serializer)
 
     def row_members(self) -> dict[str, dict[str, Any]]:
         """For the API document: what the page of a row has beside the columns of lists."""
@@ -210,13 +212,12 @@ class RelatedMixin(_View):
 
     def _page(self, view: Any, key: Key) -> str | None:
         """The address of a row of another table."""
-        pages = {action.url_path for action in view.get_extra_actions()}
         lookup = view.lookup_url_kwarg or view.lookup_field
         address = self._address_of(view, "detail", **{lookup: PLACE})
         if address is None:
             return None
         before, _, after = address.rpartition(PLACE)
-        return f"{before}{quote(keys.written(key, pages), safe=',:')}{after}"
+        return f"{before}{quote(keys.written(key, _pages(view)), safe=',:')}{after}"
 
     def _list(self, view: Any, fields: Iterable[str], key: Key) -> str | None:
         """The address of the rows with these values. None if there is no filter by a field."""
@@ -253,12 +254,33 @@ def _filter(view: Any, field: str, value: Any) -> tuple[str, str] | None:
     """The parameter that filters a list by a field, and its value. None if there is none."""
     # A filter ignores an empty text, but not one of several.
     lookup, text = ("in", '""') if value == "" else ("exact", keys.text(value))
-    filters = view.filterset_class.base_filters if view.filterset_class else {}
+    parameter = _parameter(view.filterset_class, field, lookup)
+    return None if parameter is None else (parameter, text)
+
+
+# The classes of a project. A view can make others for a single request.
+_cached = functools.lru_cache(maxsize=4096)
+
+
+@_cached
+def _parameter(filterset: Any, field: str, lookup: str) -> str | None:
+    filters: Mapping[str, Any] = filterset.base_filters if filterset else {}
     for parameter, each in filters.items():
         name = each.field_name.partition(LOOKUP_SEP)[0]
         if isinstance(each, ColumnFilter) and (name, each.lookup_expr) == (field, lookup):
-            return parameter, text
+            return parameter
     return None
+
+
+@_cached
+def _links_name(serializer: Any) -> str:
+    return LINKS if LINKS not in serializer().fields else f"_{LINKS}"
+
+
+@_cached
+def _pages(view: Any) -> frozenset[str]:
+    """The names of the pages that a list has beside those of its rows."""
+    return frozenset(action.url_path for action in view.get_extra_actions())
 
 
 @functools.cache

@@ -18,7 +18,7 @@ from tests.tables.relations import Column
 INTEGERS = ("int2", "int4", "int8", "oid")
 FLOATS = ("float4", "float8")
 NUMBERS = (*INTEGERS, *FLOATS, "money")
-JSON = ("json", "jsonb")
+JSON = ("json", "jsonb", "hstore")
 TIMES = ("timestamp", "timestamptz", "time")
 # In JSON as to_json() writes them. All other types are the text that PostgreSQL prints.
 AS_JSON = (*INTEGERS[:3], *FLOATS, *JSON, "bool", "date", "time", "timestamp")

@@ -200,12 +200,12 @@ sql("CREATE TABLE tree (id int PRIMARY KEY, name text NOT NULL)",
     "CREATE TABLE leaf (id serial PRIMARY KEY, tree_id int NOT NULL)",
     "INSERT INTO tree SELECT n, n FROM generate_series(1, 10) n",
     "INSERT INTO leaf (tree_id) SELECT 1 + n % 10 FROM generate_series(1, 7000) n",
-    "CREATE ROLE reader", "GRANT SELECT ON tree, leaf TO reader")
+    "CREATE ROLE tree_reader", "GRANT SELECT ON tree, leaf TO tree_reader")
 KEY = "ALTER TABLE leaf ADD CONSTRAINT key FOREIGN KEY (tree_id) REFERENCES tree"
 STATES = {
     "checked": [KEY],
     "hidden": ["ALTER TABLE tree ENABLE ROW LEVEL SECURITY",
-               "CREATE POLICY even ON tree USING (id % 2 = 0)", "SET ROLE reader"],
+               "CREATE POLICY even ON tree USING (id % 2 = 0)", "SET ROLE tree_reader"],
     "null": ["RESET ROLE", "ALTER TABLE tree DISABLE ROW LEVEL SECURITY",
              "ALTER TABLE leaf ALTER tree_id DROP NOT NULL",
              "UPDATE leaf SET tree_id = NULL WHERE id % 9 = 0"],
@@ -225,7 +225,7 @@ for state, statements in STATES.items():
         right = found == (whole if name == "alone" else there)
         results[f"{state}: {name}"] = [right, sorted(mapped)]
     results[f"{state}: fewer"] = len(there) < len(whole)
-sql("DROP TABLE leaf, tree", "DROP ROLE reader")
+sql("DROP TABLE leaf, tree", "DROP ROLE tree_reader")
 print("WALKS", json.dumps(results))
 """
 

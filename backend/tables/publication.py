@@ -14,7 +14,7 @@ from backend.conf.errors import StartupError
 from backend.conf.required import POSTGRESQL_ENGINES
 from backend.tables import catalog, published
 from backend.tables.catalog import coordinates
-from backend.tables.generator import calls, code, metadata, plan
+from backend.tables.generator import code, metadata, plan, planner
 
 # Whether the role can write Django's own tables, or create them.
 ACCOUNTS = """
@@ -81,7 +81,7 @@ def read(env: Environment, cursors: Mapping[str, Any]) -> Publication:
         raise StartupError(NOBODY, LOGINS)
     comments = (comment for source in sources for comment in source.catalog.schemas.values())
     return Publication(
-        calls.with_calls(plan.plan(sources), sources),
+        planner.plan(sources),
         has_accounts=has_accounts,
         title=about.title or next(filter(None, comments), ""),
     )

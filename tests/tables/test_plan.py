@@ -22,8 +22,8 @@ from backend.tables.catalog import (
     Relation,
 )
 from backend.tables.generator import code, names, report
-from backend.tables.generator.calls import with_calls
-from backend.tables.generator.plan import Plan, Source, plan
+from backend.tables.generator.plan import Plan, Source
+from backend.tables.generator.planner import plan
 
 
 def column(name: str, kind: str = "text", category: str = "S", **more: object) -> Column:
@@ -41,7 +41,7 @@ def catalog(*relations: Relation, **more: object) -> Catalog:
 
 def planned(*relations: Relation, **more: object) -> Plan:
     sources = [Source("default", catalog(*relations, **more))]
-    return with_calls(plan(sources), sources)
+    return plan(sources)
 
 
 @pytest.mark.parametrize(

@@ -8,17 +8,9 @@ from dataclasses import replace
 from backend.tables.catalog import Function, Relation
 from backend.tables.catalog.relations import quoted
 from backend.tables.generator import names
+from backend.tables.generator.maker import Maker, cannot_serve
 from backend.tables.generator.metadata import TableMetadata
-from backend.tables.generator.plan import (
-    Call,
-    Maker,
-    Note,
-    Plan,
-    Skipped,
-    Source,
-    Table,
-    cannot_serve,
-)
+from backend.tables.generator.plan import Call, Note, Plan, Skipped, Source, Table
 
 PREFIX = "functions/"  # before their routes
 

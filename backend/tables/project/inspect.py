@@ -14,7 +14,7 @@ from typing import Any
 from backend.conf.errors import StartupError, explain, in_line
 from backend.tables import catalog
 from backend.tables.catalog import coordinates
-from backend.tables.generator import calls, code, metadata, plan, report
+from backend.tables.generator import code, metadata, plan, planner, report
 from backend.tables.project import generated_app, given_srids, merge_file, snapshot
 from backend.tables.project.generated_app import Kept
 from backend.tables.project.merge import Merged, merge
@@ -88,7 +88,7 @@ def inspect(cursor: Any, options: Options, app: str, earlier: Options | None = N
     """
     options = options.changed(schemas=options.schemas or _schemas(cursor))
     sources = [_source(cursor, options, earlier or Options())]
-    planned = calls.with_calls(plan.plan(sources), sources)
+    planned = planner.plan(sources)
     if not (planned.tables or planned.calls):
         raise StartupError(
             f"Nothing to generate: {report.summary(planned)}.",

@@ -42,7 +42,7 @@ def assert_schema_is_true(base: str, *arguments: str) -> str:
         document.write_text(json.dumps(published))
         done = subprocess.run(
             [
-                *(program, "run", document, "--url", base),
+                *(program, "run", document, "--url", base + published["basePath"]),
                 *("--checks", "all", "--no-color", *seed, *arguments),
             ],
             cwd=CONFIGURATION,

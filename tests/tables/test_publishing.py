@@ -72,6 +72,20 @@ def refused(containers: Containers, postgis: PostGIS, url: str, **env: str) -> s
     return "\n".join(lines)
 
 
+def test_search_path_without_postgis_stops_the_start_with_the_statement_that_adds_it(
+    containers: Containers, postgis: PostGIS, database: str
+) -> None:
+    url = reader(postgis, database)
+    role = url.removeprefix("postgis://").partition(":")[0]
+    postgis.sql(f"ALTER ROLE {role} SET search_path = city", database)
+    lines = refused(containers, postgis, url)
+    assert (
+        f"PostGIS is in the schema public, which is not in the search_path of the role {role}."
+        in lines
+    )
+    assert f'Add it: ALTER ROLE "{role}" SET search_path = SCHEMA, "public";' in lines
+
+
 def test_two_variables_serve_a_schema_to_a_role_that_can_only_read(
     containers: Containers, postgis: PostGIS, database: str
 ) -> None:

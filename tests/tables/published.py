@@ -252,6 +252,8 @@ def start(started: Containers, server: PostGIS, source: Source, **env: str) -> P
     server.sql(source.file.read_text(encoding="utf-8"), database)
     for schema in () if source.has_grants else source.schemas:
         server.sql(GRANT.format(schema=quoted(schema)), database)
+    # Autovacuum would do so at some time, and change estimated counts between two requests.
+    server.sql("ANALYZE", database)
     password = server.password if source.role == server.user else READER
     login = f"{source.role}:{quote(password, safe='')}@{server.host}:5432"
     container = started.start(

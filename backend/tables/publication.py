@@ -12,7 +12,6 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from backend.conf.environment import Environment
 from backend.conf.errors import StartupError
 from backend.conf.required import POSTGRESQL_ENGINES
-from backend.databases.identifiers import quoted
 from backend.tables import catalog, published
 from backend.tables.catalog import coordinates
 from backend.tables.generator import code, metadata, plan, planner
@@ -30,12 +29,6 @@ NOBODY = (
     "PUBLISH_WRITE: nobody could log in to write, because the role of DATABASE_URL cannot create "
     "Django's own tables."
 )
-# The schema of PostGIS if the search_path leaves it out. Functions are then not found.
-POSTGIS = """
-SELECT n.nspname::text, current_user::text
-FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
-WHERE e.extname = 'postgis' AND NOT n.nspname = ANY (current_schemas(true))
-"""
 LOGINS = (
     "Give the role a schema for them: CREATE SCHEMA accounts AUTHORIZATION ROLE; "
     "ALTER ROLE ROLE SET search_path = accounts, public;"
@@ -79,10 +72,9 @@ def read(env: Environment, cursors: Mapping[str, Any]) -> Publication:
     sources = []
     for alias, names in schemas(env).items():
         read_catalog = catalog.read(cursors[alias], names, functions.get(alias, ()))
+        coordinates.check_search_path(cursors[alias], read_catalog)
         srids = coordinates.infer(cursors[alias], read_catalog)
         writes = env["PUBLISH_WRITE"]
-        if any(each.geometry for table in read_catalog.relations for each in table.columns):
-            _check_search_path(cursors[alias])
         sources.append(plan.Source(alias, read_catalog, srids=srids, metadata=about, write=writes))
     about.check([source.catalog for source in sources])
     has_accounts = _has_accounts(cursors.get(DEFAULT_DB_ALIAS))
@@ -102,17 +94,6 @@ def read_now(env: Environment) -> Publication:
     if settings.DATABASES[DEFAULT_DB_ALIAS]["ENGINE"] in POSTGRESQL_ENGINES:
         aliases.add(DEFAULT_DB_ALIAS)
     return read(env, {alias: connections[alias].cursor().cursor for alias in aliases})
-
-
-def _check_search_path(cursor: Any) -> None:
-    """Raises StartupError if the functions of PostGIS are not found."""
-    cursor.execute(POSTGIS)
-    for schema, role in cursor.fetchall():
-        raise StartupError(
-            f"PUBLISH_SCHEMAS: PostGIS is in the schema {schema}, which is not in the search_path "
-            f"of the role {role}.",
-            f"Add it: ALTER ROLE {quoted(role)} SET search_path = SCHEMA, {quoted(schema)};",
-        )
 
 
 def _has_accounts(cursor: Any) -> bool:

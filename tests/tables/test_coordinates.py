@@ -9,6 +9,8 @@ import pytest
 
 from backend.tables import catalog
 from backend.tables.catalog import coordinates
+from backend.tables.generator.plan import Source
+from backend.tables.generator.planner import plan
 from tests.conftest import PostGIS
 from tests.support.containers import Containers
 from tests.tables.conftest import READER, cursor_of
@@ -123,6 +125,35 @@ def test_exactly_one_system_must_fit(cursor: Any) -> None:
     cursor.execute("INSERT INTO other SELECT ST_Transform(g, 2269) FROM near")
     reason = "with several, its values are where the others are (2269, 2913)"
     assert inferred(cursor, "public") == {("feet", "g"): (None, reason)}
+
+
+def test_the_advice_for_several_systems_keeps_each_value_where_it_is(cursor: Any) -> None:
+    cursor.execute(
+        "CREATE TABLE mixed (g geometry); INSERT INTO mixed VALUES "
+        "(ST_SetSRID(ST_MakePoint(-122.7, 45.5), 4326)), "
+        "(ST_Transform(ST_SetSRID(ST_MakePoint(-122.7, 45.5), 4326), 2913))"
+    )
+    read = catalog.read(cursor, ["public"])
+    made = plan([Source("default", read, srids=coordinates.infer(cursor, read))])
+    (advice,) = [note.sql for note in made.tables[0].notes if "system" in note.problem]
+    cursor.execute(advice)
+    assert inferred(cursor, "public") == {}
+    cursor.execute("SELECT DISTINCT ST_AsText(g, 6), ST_SRID(g) FROM mixed")
+    assert cursor.fetchall() == [("POINT(-122.7 45.5)", 4326)]
+
+
+def test_a_box_outside_of_a_system_is_one_error_of_the_server(
+    cursor: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coordinates, "_degrees_of", {})
+    cursor.execute(
+        "CREATE TABLE feet AS SELECT i, " + FEET + " AS g FROM generate_series(1, 9) i;"
+        "CREATE TABLE mercator (g geometry(Point, 3857));"
+        "INSERT INTO mercator VALUES (ST_SetSRID(ST_MakePoint(-13658000, 5704000), 3857))"
+    )
+    first = inferred(cursor, "public")
+    monkeypatch.setattr(coordinates, "DEGREES", None)  # nothing can be asked again
+    assert inferred(cursor, "public") == first
 
 
 @pytest.mark.parametrize("autocommit", [False, True])

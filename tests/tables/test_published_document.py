@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import PostGIS
 from tests.support.containers import Containers
+from tests.support.live import assert_nothing_wrong
 from tests.support.published import assert_schema_is_true
 from tests.tables.published import READER, SOURCES, Source, start
 
@@ -42,3 +43,10 @@ def test_document_is_true_of_every_operation_and_none_answers_5xx(
     asked = assert_schema_is_true(api.container.url(""), *CHECKS, *arguments)
     assert not re.search('" 5[0-9][0-9] ', api.container.logs())
     figures(f"schemathesis as {source.role}: {asked}")
+
+
+def test_every_address_keeps_the_contract(containers: Containers, postgis: PostGIS) -> None:
+    api = start(containers, postgis, SOURCES[0], PUBLISH_FUNCTIONS="stops_near")
+    # Each stream of 200,000 rows would be read to its end, with each of its parameters.
+    postgis.sql("DELETE FROM city_open_data.crashes WHERE ogc_fid > 1000", api.database)
+    assert_nothing_wrong(api.container)

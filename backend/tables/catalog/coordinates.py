@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backend.conf.errors import one_line
+from backend.conf.errors import StartupError, one_line
 from backend.databases.identifiers import db_table, quoted
 from backend.tables.catalog.relations import Catalog, Column, Relation
 
@@ -26,6 +26,8 @@ NEAR = 0.5
 MOST_OTHERS = 50  # columns that tell where the data are
 NAMED = re.compile(r"\b(?:EPSG|SRID|WKID)\W{0,3}(\d{4,6})\b", re.IGNORECASE)
 
+SEVERAL = "its values have several"
+
 Place = tuple[str, str, str]  # schema, relation, column
 Answer = tuple[int | None, str]  # the SRID, and how it is known, or why it is not
 Box = tuple[float, float, float, float]  # xmin, ymin, xmax, ymax
@@ -35,6 +37,12 @@ POSTGIS = """
 SELECT n.nspname::text FROM pg_type t JOIN pg_proc p ON p.oid = t.typmodin
 JOIN pg_namespace n ON n.oid = t.typnamespace
 WHERE t.typname = 'geometry' AND p.proname = 'geometry_typmod_in'
+"""
+# Its schema, if the search_path leaves it out. Functions are then not found.
+NOT_SEARCHED = """
+SELECT n.nspname::text, current_user::text
+FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+WHERE e.extname = 'postgis' AND NOT n.nspname = ANY (current_schemas(true))
 """
 SYSTEMS = """
 SELECT srid, upper(coalesce(srtext, '')) LIKE 'GEOG%%'
@@ -52,6 +60,19 @@ DEGREES = """
 SELECT {postgis}.ST_XMin(b), {postgis}.ST_YMin(b), {postgis}.ST_XMax(b), {postgis}.ST_YMax(b)
 FROM (SELECT {postgis}.ST_Transform({postgis}.ST_MakeEnvelope(%s, %s, %s, %s, %s), 4326)) t (b)
 """
+
+
+def check_search_path(cursor: Any, catalog: Catalog) -> None:
+    """Raises StartupError if there are geometries, and the functions of PostGIS are not found."""
+    if not any(each.geometry for table in catalog.relations for each in table.columns):
+        return
+    cursor.execute(NOT_SEARCHED)
+    for schema, role in cursor.fetchall():
+        raise StartupError(
+            f"PostGIS is in the schema {schema}, which is not in the search_path of the role "
+            f"{role}.",
+            f"Add it: ALTER ROLE {quoted(role)} SET search_path = SCHEMA, {quoted(schema)};",
+        )
 
 
 def infer(cursor: Any, catalog: Catalog) -> dict[Place, Answer]:
@@ -113,6 +134,10 @@ class Sample:
             return False
         west, south, east, north = self.box
         return west >= -180 and east <= 180 and south >= -90 and north <= 90
+
+
+# Boxes in degrees, by coordinates and system, since the process started.
+_degrees_of: dict[tuple[Box, int], Box | None] = {}
 
 
 class _Inference:
@@ -187,7 +212,7 @@ class _Inference:
         if sample.error:
             return None, f"its rows cannot be read ({sample.error})"
         if len(sample.srids) > 1:
-            return None, f"its values have several ({_listed(sample.srids)})"
+            return None, f"{SEVERAL} ({_listed(sample.srids)})"
         if sample.srids and sample.srids[0]:
             (srid,) = sample.srids
             if srid in self._systems([srid]):
@@ -228,8 +253,11 @@ class _Inference:
         """None if the system has no such place."""
         if box is None:
             return None
-        row, _ = self._row(DEGREES.format(postgis=self._postgis), [*box, srid])
-        return _finite(row) if row else None
+        # A system without such a place is an error in PostgreSQL's log, once, and not at each look.
+        if (box, srid) not in _degrees_of:
+            row, _ = self._row(DEGREES.format(postgis=self._postgis), [*box, srid])
+            _degrees_of[box, srid] = _finite(row) if row else None
+        return _degrees_of[box, srid]
 
 
 def _finite(sides: Sequence[float | None]) -> Box | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from backend.tables.catalog import Column, Relation
+from backend.tables.catalog import Column, Relation, coordinates
 from backend.tables.catalog.relations import FUNCTION, quoted
 from backend.tables.generator import names
 from backend.tables.generator.metadata import Metadata, TableMetadata
@@ -148,6 +148,10 @@ class Maker:
         if relation.kind in ("table", "partitioned table"):
             names_of = ", ".join(_text(name) for name in place)
             sql = f"SELECT UpdateGeometrySRID({names_of}, {srid or 'SRID'});"
+        if sql and reason.startswith(coordinates.SEVERAL):
+            name, one = quoted(column.name), "geometry(Geometry, 4326)"
+            sql = f"ALTER TABLE {qualified(relation)} ALTER {name} TYPE {one} USING "
+            sql += f"ST_Transform({name}, 4326);"
         if srid is None:
             problem = f"The spatial reference system of {column.name} is unknown: {reason}. Its "
             self._note(f"{problem}coordinates count as longitude and latitude.", sql)

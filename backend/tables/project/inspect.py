@@ -107,6 +107,7 @@ def _source(cursor: Any, options: Options, earlier: Options) -> plan.Source:
             problem.replace("PUBLISH_FUNCTIONS:", "--function:"), error.fix
         ) from None
     about.check([read])
+    coordinates.check_search_path(cursor, read)
     srids = coordinates.infer(cursor, read)
     srids |= given_srids.read(cursor, options.srid, read, earlier.srid)
     return plan.Source(

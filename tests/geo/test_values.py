@@ -14,7 +14,7 @@ import pyogrio.raw
 import pytest
 import requests
 
-from backend.databases.stored_types import TYPES
+from backend.databases.stored_types import OF_TABLE, TYPES
 from tests.conftest import PostGIS
 from tests.support import logs
 from tests.support.containers import Containers
@@ -397,9 +397,10 @@ CREATE TABLE sorted (codes sorted_code[], code sorted_code, moods sorted_mood[],
 
 def test_types_that_can_be_ordered_are_those_that_postgresql_can_sort(values: Api) -> None:
     values.sql(SORTED)
+    types = TYPES.format(columns=OF_TABLE).replace("%s", "'sorted'").replace("%%", "%")
     expected = {
         line.split("|")[0]: line.split("|")[3] == "t"
-        for line in values.sql(TYPES.replace("%s", "'sorted'")).splitlines()
+        for line in values.sql(types).splitlines()
     }
     can_sort = {}
     for name in expected:

@@ -38,10 +38,11 @@ class BackendConfig(AppConfig):
 
         engines = {database.get("ENGINE") for database in settings.DATABASES.values()}
         if engines & set(POSTGRESQL_ENGINES):
-            from backend.databases import identifiers, rotation
+            from backend.databases import identifiers, literals, rotation
 
             identifiers.install()
             rotation.install()
+            literals.install()
 
         if apps.is_installed("django.contrib.gis"):
             from backend.databases import driver

@@ -20,13 +20,22 @@ if TYPE_CHECKING:
 # Without parallel workers and JIT, PostgreSQL has one plan for a page, a count, or a tile, whatever
 # the sample of the last ANALYZE made it expect. Also, a request leaves the other cores to other
 # requests. Values of these two from OPTIONS, a role, or a database win.
+#
+# Values are written in one way, unless OPTIONS has another. Otherwise, a role or a database could
+# round floats, and write intervals in a style that psycopg 2 does not read. PgBouncer keeps the
+# first two for each client (track_extra_parameters), and psycopg 2 sets the first itself.
 SESSION = """
 SELECT set_config(wanted.name, wanted.value, false)
 FROM (VALUES ('statement_timeout', %s),
+             ('DateStyle', 'ISO'), ('IntervalStyle', 'postgres'), ('extra_float_digits', '1'),
+             ('bytea_output', 'hex'),
              ('max_parallel_workers_per_gather', '0'), ('jit', 'off')) wanted (name, value)
 JOIN pg_settings ON pg_settings.name = wanted.name
-WHERE pg_backend_pid() = %s AND wanted.value IS NOT NULL
-      AND (wanted.name = 'statement_timeout' OR source IN ('default', 'configuration file'))
+WHERE (pg_backend_pid() = %s OR wanted.name IN ('DateStyle', 'IntervalStyle'))
+AND wanted.value IS NOT NULL AND CASE
+    WHEN wanted.name IN ('max_parallel_workers_per_gather', 'jit')
+    THEN source IN ('default', 'configuration file')
+    ELSE source <> 'client' OR wanted.name = 'statement_timeout' END
 """
 # Seconds for which a checked connection counts as usable. A balancer or NAT that drops an idle
 # connection without telling either end does so after a minute or more.

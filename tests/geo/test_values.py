@@ -399,8 +399,7 @@ def test_types_that_can_be_ordered_are_those_that_postgresql_can_sort(values: Ap
     values.sql(SORTED)
     types = TYPES.format(columns=OF_TABLE).replace("%s", "'sorted'").replace("%%", "%")
     expected = {
-        line.split("|")[0]: line.split("|")[3] == "t"
-        for line in values.sql(types).splitlines()
+        line.split("|")[0]: line.split("|")[3] == "t" for line in values.sql(types).splitlines()
     }
     can_sort = {}
     for name in expected:

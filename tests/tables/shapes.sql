@@ -236,6 +236,8 @@ CREATE TABLE inet_key (address inet PRIMARY KEY, name text);
 INSERT INTO inet_key VALUES ('10.0.0.1', 'host'), ('10.0.0.0/8', 'net'), ('::1', 'six'), ('2001:db8::/32', 'six net');
 CREATE TABLE bytes_key (hash bytea PRIMARY KEY, name text);
 INSERT INTO bytes_key VALUES ('\x00ff', 'a'), ('\x', 'empty'), ('\x2f2c', 'c');
+CREATE TABLE of_bytes (id integer PRIMARY KEY, hash bytea REFERENCES bytes_key (hash));
+INSERT INTO of_bytes SELECT 1, hash FROM bytes_key LIMIT 1;
 CREATE TABLE float_key (x double precision PRIMARY KEY, name text);
 INSERT INTO float_key VALUES (0.1, 'tenth'), (1e300, 'large'), (0.30000000000000004, 'digits'), ('NaN', 'nan'), ('Infinity', 'infinity');
 CREATE TYPE direction AS ENUM ('north bound', 'south/bound', '', 'É');

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
@@ -153,6 +154,12 @@ def test_every_row_has_a_page_under_its_key(api: Container, table: str, key: lis
 )
 def test_key_of_bytes_or_of_an_array(api: Container, table: str, key: str, name: str) -> None:
     assert api.get(f"/api/{table}/{quote(key, safe='')}/").json()["name"] == name
+
+
+def test_bytes_that_refer_to_a_row_are_bytes(api: Container) -> None:
+    assert api.get("/api/of_bytes/").json()["results"] == [{"id": 1}]
+    assert api.get("/api/of_bytes.csv").text == "id\n1\n"
+    assert base64.b64decode(api.get("/api/of_bytes/1/").json()["hash"])
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from backend.tables.generator.calls import with_calls
 from backend.tables.generator.maker import Maker, cannot_serve
 from backend.tables.generator.plan import Field, Note, Plan, Skipped, Source, Table
 from backend.tables.generator.references import with_references
-from backend.tables.generator.types import Declaration
+from backend.tables.generator.types import BYTES, Declaration
 
 
 def plan(sources: Sequence[Source]) -> Plan:
@@ -92,7 +92,7 @@ def _related(
     own: Field, key: ForeignKey, table: Table, tables: Mapping[tuple[str, str, str], Table]
 ) -> Field:
     other = tables.get((table.alias, key.schema, key.relation))
-    if other is None or other.relation.key != key.targets:
+    if other is None or other.relation.key != key.targets or own.column.type == BYTES:
         return own
     others = {each.name for each in table.fields if each is not own}
     # A column route_id becomes a field route, as Django would name the column of a field route.

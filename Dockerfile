@@ -160,7 +160,7 @@ RUN mkdir -p /code/bin \
     && ln -s /code project \
     && echo /opt/backend > /opt/venv/lib/python3.13/site-packages/backend-docker-django.pth \
     && find /opt/backend /code ! -type l -perm /022 -exec chmod go-w {} + \
-    && python -m compileall -q -x backend/kit/ backend manage.py gunicorn_conf.py \
+    && python -m compileall -q -x 'backend/(doctor|kit|tables/project)/' backend manage.py gunicorn_conf.py \
     && setpriv --reuid 1001 --regid 0 --clear-groups python -m backend.boot.static \
     && chmod -R g=u /data \
     && python -c "from django.conf import settings; settings.configure(); from django.contrib.gis import gdal, geos; print('GDAL', gdal.gdal_full_version(), 'GEOS', geos.geos_version())"

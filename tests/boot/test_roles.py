@@ -357,7 +357,9 @@ def test_worker_below_a_shell_causes_a_warning(team: Team) -> None:
     worker.may_log(warning)
     worker.wait_for_log(warning)
     becomes(worker, "healthy")
-    assert worker.exec("bash", "-c", "cat /dev/shm/health-check.*").startswith("beating ")
+    # A worker that runs is healthy before its first heartbeat.
+    state = ("bash", "-c", "cat /dev/shm/health-check.*")
+    until(lambda: worker.exec(*state).startswith("beating "), "its heart beats")
 
 
 def test_person_in_a_container_of_a_worker_need_not_wait(team: Team) -> None:

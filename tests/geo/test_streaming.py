@@ -388,7 +388,7 @@ def test_stream_has_all_rows_even_if_a_page_cannot(streams: Api) -> None:
 def test_client_that_goes_away_ends_the_query(streams: Api) -> None:
     response = requests.get(streams.url("/streams/slowforever.geojson"), stream=True, timeout=30)
     next(response.iter_content(None))
-    assert running(streams)
+    until(lambda: running(streams), "the query runs")
     response.close()
     until(lambda: not running(streams), "the query has ended", 20)
 

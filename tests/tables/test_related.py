@@ -15,7 +15,7 @@ import requests
 from openapi_spec_validator import validate
 
 from tests.conftest import PostGIS, start_postgis
-from tests.support.containers import Containers
+from tests.support.containers import Container, Containers
 from tests.support.live import assert_nothing_wrong
 from tests.support.places import Api
 from tests.tables.conftest import loaded
@@ -51,19 +51,30 @@ def server(network: str) -> Iterator[PostGIS]:
 
 
 @pytest.fixture(scope="module")
-def api(server: PostGIS, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    started, database = Containers(), loaded(server, "related.sql")
-    metadata: Path = tmp_path_factory.mktemp("metadata") / "metadata.yml"
-    metadata.write_text(METADATA)
-    metadata.chmod(0o644)
+def metadata(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file: Path = tmp_path_factory.mktemp("metadata") / "metadata.yml"
+    file.write_text(METADATA)
+    file.chmod(0o644)
+    return file
+
+
+def serve(
+    started: Containers, server: PostGIS, database: str, metadata: Path, workers: str
+) -> Container:
     env = server.env(database, PUBLISH_SCHEMAS="rail", PUBLISH_FUNCTIONS="rides_to")
     env |= {"POSTGRES_USER": "conductor", "POSTGRES_PASSWORD": "conductor"}
-    env |= {"PUBLISH_WRITE": "true", "PUBLISH_METADATA": "/metadata.yml", "WEB_CONCURRENCY": "1"}
-    container = started.start(
-        env=env,
+    env |= {"PUBLISH_WRITE": "true", "PUBLISH_METADATA": "/metadata.yml"}
+    return started.start(
+        env=env | {"WEB_CONCURRENCY": workers},
         mounts={metadata: "/metadata.yml"},
         options=["--network", server.network],
     ).wait_until_serving()
+
+
+@pytest.fixture(scope="module")
+def api(server: PostGIS, metadata: Path) -> Iterator[Api]:
+    started, database = Containers(), loaded(server, "related.sql")
+    container = serve(started, server, database, metadata, "1")
     name, password = CHIEF
     user = ("--noinput", "--username", name, "--email", "chief@example.org")
     container.exec(
@@ -268,6 +279,28 @@ def test_a_table_that_needs_a_login_needs_it_here_too(api: Api) -> None:
     assert "driver" in titles
     assert "drivers" not in titles
     assert links(api, "rides/2/")["drivers"] == api.url("/api/drivers/1/")
+
+
+def test_two_replicas_know_the_same_person_and_keep_others_out(
+    api: Api, server: PostGIS, metadata: Path, containers: Containers
+) -> None:
+    other = serve(containers, server, api.database, metadata, "2")
+    person = requests.Session()
+    log_in(person, api.container.url("/admin/login/"))
+    for path in ("/api/rides/?expand=driver,line", "/api/rides/2/?expand=driver", "/api/drivers/"):
+        # Several requests, so that both workers answer.
+        here, *there = [person.get(each.url(path)) for each in (api.container, *[other] * 6)]
+        assert "Ann" in here.text
+        of_port = re.compile(r"127\.0\.0\.1:\d+")
+        assert {of_port.sub("", each.text) for each in there} == {of_port.sub("", here.text)}
+        (etag,) = {each.headers["ETag"] for each in there}
+        assert person.get(other.url(path), headers={"If-None-Match": etag}).status_code == 304
+        stranger = requests.get(other.url(path), headers={"If-None-Match": etag}, timeout=60)
+        assert stranger.status_code in (401, 403), path
+    token = {"csrfmiddlewaretoken": person.cookies["csrftoken"]}
+    page = api.container.url("/admin/logout/")
+    assert person.post(page, token, headers={"Referer": page}, timeout=60).status_code == 200
+    assert person.get(other.url("/api/rides/?expand=driver")).status_code in (401, 403)
 
 
 # --- Links

@@ -28,7 +28,7 @@ from backend.databases.identifiers import column_name
 from backend.databases.stored_types import as_written, stored_type
 from backend.geo.filters import PARAMETERS, SpatialFilter
 from backend.geo.ordering import StableOrderingFilter
-from backend.lists.keyset import target
+from backend.lists.keyset import forward_fields, target
 from backend.lists.terms import split, unquoted, written
 from backend.tables import values
 from backend.tables.fields import JSONField
@@ -265,10 +265,12 @@ class ColumnOrderingFilter(StableOrderingFilter):
         terms = [term for term in split(request.query_params.get(self.ordering_param, "")) if term]
         if not terms:
             return self.get_default_ordering(view)
-        return self.remove_invalid_fields(queryset, terms, view, request)
+        valid = self.remove_invalid_fields(queryset, terms, view, request)
+        return [_by_value(queryset.model, term) for term in valid]
 
     def written(self, name: str, view: Any) -> str:
-        return written(_shown(view).get(name, name))
+        field = forward_fields(view.queryset.model).get(name)
+        return written(_shown(view).get(field.name if field else name, name))
 
     def term(self, text: str, view: Any) -> str:
         sources = {name: source for source, name in _shown(view).items()}
@@ -276,6 +278,16 @@ class ColumnOrderingFilter(StableOrderingFilter):
         if text[:1] == "-" and (source := sources.get(unquoted(text[1:]))):
             return f"-{source}"
         return sources.get(unquoted(text), "")  # which is none of them
+
+
+def _by_value(model: type[Model], term: str) -> str:
+    """A term of ``order_by()`` by the value of a foreign key, not by the rows of the other table.
+
+    Django joins that table to order by it, and so leaves out rows whose row there the role cannot
+    see.
+    """
+    field: Any = forward_fields(model).get(term.removeprefix("-"))
+    return term if field is None else "-" * term.startswith("-") + field.attname
 
 
 class ColumnSpatialFilter(SpatialFilter):

@@ -77,6 +77,8 @@ CREATE TABLE agents (id integer PRIMARY KEY, name text, visible boolean NOT NULL
 INSERT INTO agents VALUES (1, 'Eve', true), (2, 'Mallory', false);
 ALTER TABLE agents ENABLE ROW LEVEL SECURITY;
 CREATE POLICY seen ON agents FOR SELECT USING (visible);
+CREATE TABLE posts (agent_id integer REFERENCES agents, n integer, boss_id integer NOT NULL REFERENCES agents, PRIMARY KEY (agent_id, n));
+INSERT INTO posts VALUES (2, 1, 1), (1, 2, 2), (2, 3, 2), (1, 1, 1);
 CREATE TABLE pages (
     id integer PRIMARY KEY, links text, links_id integer REFERENCES agents, expand_id integer REFERENCES agents
 );

@@ -90,7 +90,8 @@ def _model(table: Table) -> str:
         meta["in_db"] = table.alias
     meta |= {"managed": False, "db_table": named(table.relation.schema, table.relation.name)}
     if table.key:
-        meta["ordering"] = list(table.key)
+        by_name = {each.name: each for each in table.fields}
+        meta["ordering"] = [_attribute(by_name[name]) for name in table.key]
     meta["verbose_name"] = meta["verbose_name_plural"] = table.title
     lines += [f"{INDENT}{INDENT}{name} = {literal(value)}" for name, value in meta.items()]
     return "\n".join([*lines, *_str(table)])
@@ -121,13 +122,12 @@ def _only(table: Table) -> Iterator[str]:
 def _declared(each: Field, table: Table) -> Declaration:
     made, column = each.declared, each.column
     is_key = table.key == (each.name,)
-    attribute = f"{each.name}_id" if each.to else each.name
     named: dict[str, object] = {}
     if is_key and each.to:
         made = Declaration("models.OneToOneField", made.positional, made.named)
     if each.name != column.name:
         named["verbose_name"] = column.name
-    if attribute != column.name:
+    if _attribute(each) != column.name:
         named["db_column"] = db_column(column.name)
     if is_key:
         named["primary_key"] = True
@@ -150,6 +150,11 @@ def _declared(each: Field, table: Table) -> Declaration:
     if has_default:
         return replace(made, named=(*made.named, ("db_default", "DATABASE_DEFAULT")))
     return made
+
+
+def _attribute(each: Field) -> str:
+    """The attribute of a row that has the value. To order by it does not read the other table."""
+    return f"{each.name}_id" if each.to else each.name
 
 
 def _serializers(plan: Plan, app: str) -> str:

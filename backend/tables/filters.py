@@ -299,7 +299,7 @@ class ColumnSpatialFilter(SpatialFilter):
     def _candidates(self, model: type[Model], view: Any) -> Iterator[Any]:
         every = list(super()._candidates(model, view))
         shown = _shown(view)
-        chosen = _chosen(view)
+        chosen = chosen_geometry(view)
         for field, _ in every:
             name = shown.get(field.name)
             if name == chosen or len(every) == 1:
@@ -318,9 +318,9 @@ def _shown_by(serializer: type[Any]) -> dict[str, str]:
     return {field.source: name for name, field in serializer().fields.items()}
 
 
-def _chosen(view: Any) -> str | None:
+def chosen_geometry(view: Any) -> str | None:
     """The name of the feature's geometry."""
-    serializer = _instance(view.get_serializer_class())
+    serializer = instance(view.get_serializer_class())
     if not isinstance(serializer, GeoFeatureModelSerializer):
         return None
     chosen: str | None = view.chosen_geometry(serializer)
@@ -328,5 +328,6 @@ def _chosen(view: Any) -> str | None:
 
 
 @functools.lru_cache(maxsize=512)
-def _instance(serializer: type[Any]) -> Any:
+def instance(serializer: Any) -> Any:
+    """A serializer of the class, to look at its fields and not to change them."""
     return serializer()

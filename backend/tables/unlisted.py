@@ -12,6 +12,7 @@ from rest_framework_gis.serializers import GeoFeatureModelSerializer
 
 from backend.geo.chosen import geometries
 from backend.lists.sparse_fields import unshown
+from backend.tables.filters import chosen_geometry, instance
 
 if TYPE_CHECKING:
     from rest_framework.generics import GenericAPIView
@@ -52,7 +53,7 @@ class UnlistedMixin(_View):
         if queryset.query.combinator or queryset.query.values_select:
             return queryset
         serializer: Any = self.get_serializer_class()
-        chosen = getattr(self, "chosen_geometry", lambda _: None)(_instance(serializer))
+        chosen = chosen_geometry(self)
         return queryset.defer(*_unread(serializer, chosen, self._is_of_many_rows()))
 
     def _is_of_many_rows(self) -> bool:
@@ -62,15 +63,10 @@ class UnlistedMixin(_View):
 
 
 @functools.lru_cache(maxsize=512)
-def _instance(serializer: Any) -> Any:
-    return serializer()
-
-
-@functools.lru_cache(maxsize=512)
 def _bytes(serializer: Any) -> list[str]:
     return [
         name
-        for name, field in _instance(serializer).fields.items()
+        for name, field in instance(serializer).fields.items()
         if isinstance(field, ModelField) and isinstance(field.model_field, BinaryField)
     ]
 

@@ -15,6 +15,7 @@ from rest_framework.exceptions import APIException
 from backend.databases.identifiers import column_name
 from backend.databases.stored_types import as_text
 from backend.tables import write_errors
+from backend.tables.filters import by_value
 
 if TYPE_CHECKING:
     _Admin = admin.ModelAdmin[Any]
@@ -23,7 +24,19 @@ else:
 
 
 class RowList(ChangeList):
-    """A list with NaN and infinity of a numeric, which Django cannot write."""
+    """A list with NaN and infinity of a numeric, which Django cannot write.
+
+    It does not join the tables that foreign keys lead to: Django would leave out rows whose row
+    there the role cannot see.
+    """
+
+    def apply_select_related(self, qs: QuerySet[Any]) -> QuerySet[Any]:
+        relations = [each.name for each in self.lookup_opts.concrete_fields if each.is_relation]
+        return qs.prefetch_related(*(name for name in relations if name in self.list_display))
+
+    def get_ordering_field(self, field_name: Any) -> Any:
+        term = super().get_ordering_field(field_name)
+        return by_value(self.model, term) if isinstance(term, str) else term
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)

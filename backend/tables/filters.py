@@ -266,7 +266,7 @@ class ColumnOrderingFilter(StableOrderingFilter):
         if not terms:
             return self.get_default_ordering(view)
         valid = self.remove_invalid_fields(queryset, terms, view, request)
-        return [_by_value(queryset.model, term) for term in valid]
+        return [by_value(queryset.model, term) for term in valid]
 
     def written(self, name: str, view: Any) -> str:
         field = forward_fields(view.queryset.model).get(name)
@@ -280,7 +280,7 @@ class ColumnOrderingFilter(StableOrderingFilter):
         return sources.get(unquoted(text), "")  # which is none of them
 
 
-def _by_value(model: type[Model], term: str) -> str:
+def by_value(model: type[Model], term: str) -> str:
     """A term of ``order_by()`` by the value of a foreign key, not by the rows of the other table.
 
     Django joins that table to order by it, and so leaves out rows whose row there the role cannot

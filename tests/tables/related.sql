@@ -79,6 +79,8 @@ ALTER TABLE agents ENABLE ROW LEVEL SECURITY;
 CREATE POLICY seen ON agents FOR SELECT USING (visible);
 CREATE TABLE posts (agent_id integer REFERENCES agents, n integer, boss_id integer NOT NULL REFERENCES agents, PRIMARY KEY (agent_id, n));
 INSERT INTO posts VALUES (2, 1, 1), (1, 2, 2), (2, 3, 2), (1, 1, 1);
+CREATE TABLE memos (id integer PRIMARY KEY, agent_id integer NOT NULL REFERENCES agents, word text);
+INSERT INTO memos VALUES (1, 2, 'of Mallory'), (2, 1, 'of Eve');
 CREATE TABLE pages (
     id integer PRIMARY KEY, links text, links_id integer REFERENCES agents, expand_id integer REFERENCES agents
 );

@@ -38,6 +38,7 @@ NAMES = {
     "readings": {"stop": "stops"},
     "checks": {"readings": "readings"},
     "posts": {"agent": "agents", "boss": "agents"},
+    "memos": {"agent": "agents"},
     "pages": {"agents": "agents", "expand_id_row": "agents"},
     "holders": {"badge": "badges"},
 }
@@ -216,6 +217,16 @@ def test_rows_that_refer_to_one_that_the_role_cannot_see_are_there(
     stream = ask(api, f"posts.jsonl{query}").text.splitlines()
     streamed = [[each["agent_id"], each["n"]] for each in map(json.loads, stream)]
     assert sorted(streamed) == sorted(expected)  # equal rows can be in another order
+
+
+def test_the_admin_shows_them_too(api: Api) -> None:
+    page = ask(api, api.url("/admin/published/memos/")).text
+    assert re.findall(r"of \w+", page) == ["of Mallory", "of Eve"]
+    # Two agents, of which one can be seen.
+    assert re.findall(r'<td class="field-agent[^>]*>([^<]*)<', page) == ["-", "Eve"]
+    (by_agent,) = re.findall(r'column-agent">.*?<a href="(\?o=[\d.]+)"', page, re.DOTALL)
+    page = ask(api, api.url(f"/admin/published/memos/{by_agent}")).text
+    assert re.findall(r"of \w+", page) == ["of Eve", "of Mallory"]
 
 
 def test_a_page_of_any_size_takes_the_same_queries(api: Api, server: PostGIS) -> None:
